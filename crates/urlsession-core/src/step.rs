@@ -1,0 +1,434 @@
+//! One decision: what comes in, what must become durable, what must then be done.
+//!
+//! ```text
+//!   Input ──> Core::handle ──> Step { changes, actions }
+//!                                      │         └── done after the commit; lost in a crash,
+//!                                      │             and derived again by Core::restore
+//!                                      └── committed first, in order, in one transaction
+//! ```
+
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::time::Duration;
+use urlsession_protocol::{
+    Call, CallId, Error, Event, EventNumber, Priority, Reply, Request, Response,
+    SessionConfiguration, SessionKey, TaskIdentifier, TaskKind, TaskOptions, Timestamp,
+};
+
+/// Numbers a session in the core and the store; never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SessionNumber(pub u32);
+
+/// Names a task among all tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TaskRef {
+    /// The session.
+    pub session: SessionNumber,
+    /// The number in the session.
+    pub task: TaskIdentifier,
+}
+
+/// Numbers a connection; never reused while the process lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerNumber(pub u64);
+
+/// Numbers the attempts of a task; a report of any but the running one is ignored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct AttemptNumber(pub u32);
+
+/// What time it is, in both senses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// Wall clock, which may jump: deadlines and begin dates.
+    pub wall: Timestamp,
+    /// Time since the engine started, which never jumps: retry delays, grace periods.
+    pub steady: Duration,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// A client asks. Calls that only look (`Tasks`, `Task`, `Watch`, `Status`, `Shutdown`) are
+    /// answered by the engine and never come here.
+    Call {
+        /// Who asks.
+        peer: PeerNumber,
+        /// What the reply must carry.
+        id: CallId,
+        /// What is asked.
+        call: Call,
+    },
+    /// A client has handled a kept event.
+    Ack {
+        /// Who says so.
+        peer: PeerNumber,
+        /// The session.
+        session: SessionKey,
+        /// The event.
+        number: EventNumber,
+    },
+    /// A connection is gone.
+    Disconnected {
+        /// Whose.
+        peer: PeerNumber,
+    },
+    /// A transfer reports.
+    Report {
+        /// The task it moves bytes for.
+        task: TaskRef,
+        /// Its attempt.
+        attempt: AttemptNumber,
+        /// What it says.
+        report: Report,
+    },
+    /// The facts about the machine changed.
+    Conditions(Conditions),
+    /// The moment that [`next_wakeup`](crate::Core::next_wakeup) named has come, or any other.
+    Tick,
+    /// The engine is about to stop: attempts end, none begins.
+    Quiesce,
+}
+
+/// Facts about the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Conditions {
+    /// Whether any network is up. A change to `true` lets waiting tasks try at once.
+    pub network: bool,
+}
+
+/// What a transfer says to the core.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Report {
+    /// These bytes are synced: they may be recorded.
+    Durable(ResumeState),
+    /// The attempt is over; the last report of it.
+    Ended(Ending),
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ending {
+    /// The task is done: its file is whole, synced and in place.
+    Done(Done),
+    /// The attempt was stopped as asked; what it had is synced.
+    Stopped {
+        /// From what the next attempt can go on.
+        resume: Option<ResumeState>,
+    },
+    /// The attempt failed; what it had is synced where possible.
+    Failed {
+        /// What happened.
+        error: Error,
+        /// Whether trying again can help.
+        cause: Cause,
+        /// From what the next attempt can go on; `None` discards what was recorded before.
+        resume: Option<ResumeState>,
+        /// Whether this attempt received or sent body bytes that count: resets the retry delay.
+        progressed: bool,
+    },
+}
+
+/// The result of a task that is done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Done {
+    /// The head of the final response.
+    pub response: Response,
+    /// The finished file of a download, or the kept response body; `None` for an empty body.
+    pub file: Option<PathBuf>,
+    /// The file's size, or 0.
+    pub length: u64,
+    /// Request body bytes sent.
+    pub sent: u64,
+}
+
+/// Whether trying again can help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// No: the task ends with the error.
+    Permanent,
+    /// The network or the server failed: with a growing delay.
+    Transient,
+    /// The server named the delay (`Retry-After`).
+    After(Duration),
+    /// There is no network: when it returns, else as for `Transient`.
+    Connectivity,
+    /// The disk is full: bytes are kept, and it is tried again until there is room.
+    Disk,
+}
+
+/// From what a download goes on: validator, durable bytes and the file that has them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResumeState {
+    /// The part file.
+    pub part: PathBuf,
+    /// The part file's inode, so that a part that was renamed into place is recognised.
+    pub inode: u64,
+    /// Bytes from the start of the part file that are synced; the file may be longer.
+    pub durable_bytes: u64,
+    /// Size of the whole entity, if known.
+    pub total_bytes: Option<u64>,
+    /// Strong entity tag (RFC 9110 section 8.8.3); weak ones are not kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+    /// `Last-Modified` as sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_modified: Option<String>,
+    /// The head of the response that the bytes belong to.
+    pub response: Response,
+}
+
+/// The decision: commit `changes`, then do `actions`, both in order.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Step {
+    /// What must be durable before anything below is visible.
+    pub changes: Vec<Change>,
+    /// What must then be done.
+    pub actions: Vec<Action>,
+}
+
+/// Something that must be durable.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// Writes a session's record, new or changed.
+    PutSession(SessionRecord),
+    /// Forgets a session; its tasks and events are gone already.
+    RemoveSession(SessionNumber),
+    /// Writes a new task with its order.
+    CreateTask {
+        /// The task.
+        task: TaskRef,
+        /// What never changes.
+        facts: TaskFacts,
+        /// What changes.
+        state: TaskRecord,
+        /// What the transfer needs; the core does not keep it.
+        order: Box<Order>,
+    },
+    /// Writes what changed of a task.
+    PutTask {
+        /// The task.
+        task: TaskRef,
+        /// What changes.
+        state: TaskRecord,
+    },
+    /// Forgets a task; its events are gone already.
+    RemoveTask(TaskRef),
+    /// Keeps an event until it is acknowledged.
+    AppendEvent(EventRecord),
+    /// Forgets an acknowledged event.
+    RemoveEvent {
+        /// The session.
+        session: SessionNumber,
+        /// The event.
+        number: EventNumber,
+    },
+}
+
+/// Something to do, after the commit.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Starts a transfer.
+    Start {
+        /// For this task.
+        task: TaskRef,
+        /// As this attempt.
+        attempt: AttemptNumber,
+        /// Going on from here.
+        resume: Option<ResumeState>,
+    },
+    /// Stops a transfer, which then reports [`Report::Ended`].
+    Stop {
+        /// Of this task.
+        task: TaskRef,
+        /// Of this attempt.
+        attempt: AttemptNumber,
+    },
+    /// Answers a call.
+    Reply {
+        /// Who asked.
+        peer: PeerNumber,
+        /// What the reply carries.
+        id: CallId,
+        /// The answer.
+        result: Result<Reply, Error>,
+    },
+    /// Sends an event to the owner of the session.
+    Send {
+        /// The owner.
+        peer: PeerNumber,
+        /// The session.
+        session: SessionKey,
+        /// The task; `None` for events of the session.
+        task: Option<TaskIdentifier>,
+        /// Present on kept events.
+        number: Option<EventNumber>,
+        /// The event.
+        event: Event,
+    },
+    /// Sends a copy of an event to the watchers: every kept event once, when it comes into being,
+    /// and every change of state.
+    Publish {
+        /// The session.
+        session: SessionKey,
+        /// The task; `None` for events of the session.
+        task: Option<TaskIdentifier>,
+        /// Present on kept events.
+        number: Option<EventNumber>,
+        /// The event.
+        event: Event,
+    },
+    /// Removes the part file of a task, wherever the task's order puts it. Idempotent.
+    RemovePart {
+        /// The task, whose order is still in the store.
+        task: TaskRef,
+    },
+    /// Removes a file of ours: a finished file without destination, a kept body, a spool file.
+    /// Idempotent.
+    RemoveFile(PathBuf),
+    /// Keeps a part file for resume data and answers the call with it.
+    KeepPart {
+        /// The task, completed by now.
+        task: TaskRef,
+        /// What the part file holds.
+        resume: ResumeState,
+        /// Who asked.
+        peer: PeerNumber,
+        /// What the reply carries.
+        id: CallId,
+    },
+}
+
+/// All that is durable, as the store gives it back.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Snapshot {
+    /// The sessions.
+    pub sessions: Vec<SessionRecord>,
+    /// The tasks, without their orders.
+    pub tasks: Vec<(TaskRef, TaskFacts, TaskRecord)>,
+    /// The events that are owed, in order.
+    pub events: Vec<EventRecord>,
+}
+
+/// What is durable of a session.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SessionRecord {
+    /// Its number.
+    pub number: SessionNumber,
+    /// Its name.
+    pub key: SessionKey,
+    /// Applies to tasks created from now on; the limits apply to all.
+    pub configuration: SessionConfiguration,
+    /// The lowest number that no task has had.
+    pub next_task: TaskIdentifier,
+    /// The lowest number that no event has had.
+    pub next_event: EventNumber,
+    /// Whether new tasks are refused and the session goes with its last task.
+    pub invalidating: bool,
+}
+
+/// What never changes of a task, and the core needs to know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskFacts {
+    /// What it moves.
+    pub kind: Kind,
+    /// The `host:port` it goes to first.
+    pub host: String,
+    /// Which waiting task runs first.
+    pub priority: Priority,
+    /// When it was created.
+    pub created: Timestamp,
+    /// It must not begin earlier.
+    pub begin: Option<Timestamp>,
+    /// From first resume to completion.
+    #[serde(with = "urlsession_protocol::time::milliseconds")]
+    pub resource_timeout: Duration,
+    /// Most attempts after the first that make no progress.
+    pub maximum_retries: Option<u32>,
+    /// Whether an attempt that failed after sending body bytes must not be repeated.
+    pub no_unsafe_retry: bool,
+    /// Whether the finished file is ours to remove when its event is acknowledged.
+    pub owns_file: bool,
+    /// The spool file to remove when the task completes.
+    pub spool: Option<PathBuf>,
+}
+
+/// A task's kind without its details.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A response body into a file.
+    Download,
+    /// A file to the server.
+    Upload,
+    /// A request and its response body.
+    Data,
+}
+
+/// What changes of a task, and is durable. Which attempt runs is not: after a crash none does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskRecord {
+    /// Where in its life it is.
+    pub stage: Stage,
+    /// Attempts begun before the last change.
+    pub attempts: u32,
+    /// Attempts in a row that failed without progress.
+    pub failures: u32,
+    /// When it ends with -1001; set by the first resume.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
+    /// From what the next attempt goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume: Option<Box<ResumeState>>,
+    /// What ended the last attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Box<Error>>,
+}
+
+/// The durable part of a task's phase.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Not resumed.
+    Suspended,
+    /// Waits or runs.
+    Active,
+    /// Cancelled; completes with -999 once its attempt has stopped, at once after a crash.
+    Canceling,
+    /// Ended.
+    Completed {
+        /// When.
+        at: Timestamp,
+        /// The result; `None` when [`TaskRecord::error`] says why there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        done: Option<Box<Done>>,
+    },
+}
+
+/// A kept event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventRecord {
+    /// The session.
+    pub session: SessionNumber,
+    /// Its number.
+    pub number: EventNumber,
+    /// The task.
+    pub task: TaskIdentifier,
+    /// The event.
+    pub event: Event,
+}
+
+/// What a transfer needs to know, and nobody else: it stays in the store until the task starts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Order {
+    /// What to move.
+    #[serde(flatten)]
+    pub kind: TaskKind,
+    /// What to ask for; the session's header fields are merged into it.
+    pub request: Request,
+    /// How.
+    pub options: TaskOptions,
+    /// Longest pause without any byte.
+    #[serde(with = "urlsession_protocol::time::milliseconds")]
+    pub idle_timeout: Duration,
+}

@@ -1,0 +1,35 @@
+//! The words of urlsession: the nouns every room uses, and how one message becomes one line of JSON.
+//!
+//! Nothing here behaves: a type may check its own legality, nothing more.
+
+pub mod error;
+pub mod event;
+pub mod identity;
+pub mod line;
+pub mod message;
+pub mod paths;
+pub mod request;
+pub mod response;
+pub mod secret;
+pub mod session;
+pub mod task;
+pub mod time;
+
+#[cfg(feature = "connection")]
+pub mod connection;
+
+pub use error::{CancelledReason, Error, ErrorCode};
+pub use event::{Event, EventNumber, ResumeRung};
+pub use identity::{ApplicationId, InvalidIdentifier, SessionIdentifier, SessionKey};
+pub use message::{
+    Call, CallId, ClientMessage, DaemonMessage, DaemonStatus, Hello, PROTOCOL_VERSION, Reply,
+};
+pub use request::{Body, Header, Request};
+pub use response::Response;
+pub use secret::Secret;
+pub use session::SessionConfiguration;
+pub use task::{
+    Checksum, ChecksumAlgorithm, NewTask, Priority, Reason, ResumeData, TaskIdentifier, TaskKind,
+    TaskOptions, TaskState, TaskStatus,
+};
+pub use time::Timestamp;

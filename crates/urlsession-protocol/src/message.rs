@@ -1,0 +1,266 @@
+//! The messages between a client and the daemon, one JSON line each.
+//!
+//! ```text
+//!   client                                  daemon
+//!     Hello            ------------------->
+//!                      <-------------------  Hello
+//!     Call{id}         ------------------->            resent after a reconnect until answered
+//!                      <-------------------  Reply{id}            after the commit
+//!                      <-------------------  Event{number?}       kept ones until acknowledged
+//!     Ack{number}      ------------------->
+//! ```
+//! Unknown fields are ignored on both sides; an unknown event is skipped and logged.
+
+use crate::{
+    Error, Event, EventNumber, NewTask, ResumeData, SessionConfiguration, SessionKey,
+    TaskIdentifier, TaskStatus,
+};
+use serde::{Deserialize, Serialize};
+
+/// The version of these messages; both sides must have the same one.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// Most tasks that one [`Reply::Tasks`] lists.
+pub const TASKS_PAGE_LIMIT: u32 = 500;
+
+/// The first message on a connection, in both directions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`PROTOCOL_VERSION`] of the sender.
+    pub protocol: u32,
+    /// The program's name and version, such as `urlsession 0.1.0`.
+    pub program: String,
+    /// The sender's process id.
+    pub pid: u32,
+}
+
+/// Numbers the calls of one connection, in the order they were written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CallId(pub u64);
+
+/// What a client writes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "message", rename_all = "snake_case")]
+pub enum ClientMessage {
+    /// Opens the connection.
+    Hello(Hello),
+    /// Asks for something and will be answered.
+    Call {
+        /// Comes back with the reply.
+        id: CallId,
+        /// What is asked.
+        #[serde(flatten)]
+        call: Call,
+    },
+    /// Tells that a kept event was handled and can be forgotten. Not answered.
+    Ack {
+        /// The session the event belongs to.
+        session: SessionKey,
+        /// The event.
+        number: EventNumber,
+    },
+}
+
+/// What the daemon writes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "message", rename_all = "snake_case")]
+pub enum DaemonMessage {
+    /// Answers the client's hello.
+    Hello(Hello),
+    /// Answers a call.
+    Reply {
+        /// The call's number.
+        id: CallId,
+        /// The answer.
+        result: Result<Reply, Error>,
+    },
+    /// Tells the owner of a session, or a watcher.
+    Event {
+        /// The session.
+        session: SessionKey,
+        /// The task; `None` for events of the session itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<TaskIdentifier>,
+        /// Present on kept events; the owner acknowledges it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        number: Option<EventNumber>,
+        /// What happened.
+        #[serde(flatten)]
+        event: Event,
+    },
+    /// Tells why the daemon closes the connection: its last line.
+    Goodbye {
+        /// The reason, for a log or a person.
+        reason: String,
+    },
+}
+
+/// What a client can ask.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "call", rename_all = "snake_case")]
+pub enum Call {
+    /// Makes this connection the owner of the session, creating it if need be.
+    ///
+    /// While another connection owns it, the call waits: if `wait`, until that one leaves;
+    /// otherwise a moment (for a dead owner's connection to be noticed), then -996.
+    Attach {
+        /// The session.
+        session: SessionKey,
+        /// Applies to tasks created from then on.
+        configuration: SessionConfiguration,
+        /// Waits for a live owner to leave.
+        #[serde(default)]
+        wait: bool,
+    },
+    /// Gives the ownership back. Closing the connection does the same.
+    Detach {
+        /// The session.
+        session: SessionKey,
+    },
+    /// Creates a task under a number that the owner minted. Idempotent by that number.
+    CreateTask {
+        /// The session, owned by this connection.
+        session: SessionKey,
+        /// The task.
+        #[serde(flatten)]
+        new: Box<NewTask>,
+    },
+    /// Lets a suspended task go on; the first time starts its resource timer.
+    Resume {
+        /// The session.
+        session: SessionKey,
+        /// The task.
+        task: TaskIdentifier,
+    },
+    /// Stops a task's attempt and keeps its bytes.
+    Suspend {
+        /// The session.
+        session: SessionKey,
+        /// The task.
+        task: TaskIdentifier,
+    },
+    /// Ends a task with -999.
+    Cancel {
+        /// The session.
+        session: SessionKey,
+        /// The task.
+        task: TaskIdentifier,
+    },
+    /// Ends a download with -999 and answers with what a new task can go on from.
+    CancelByProducingResumeData {
+        /// The session.
+        session: SessionKey,
+        /// The task.
+        task: TaskIdentifier,
+    },
+    /// Cancels a task if it is unfinished, acknowledges its events and forgets it.
+    Remove {
+        /// The session.
+        session: SessionKey,
+        /// The task.
+        task: TaskIdentifier,
+    },
+    /// Refuses new tasks; the session is gone once its tasks are.
+    FinishTasksAndInvalidate {
+        /// The session, owned by this connection.
+        session: SessionKey,
+    },
+    /// Cancels every task, then the session is gone.
+    InvalidateAndCancel {
+        /// The session, owned by this connection.
+        session: SessionKey,
+    },
+    /// Lists tasks in the order of session and number.
+    Tasks {
+        /// Only this session's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<SessionKey>,
+        /// Only those after this one: the last of the page before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<(SessionKey, TaskIdentifier)>,
+        /// Most tasks wanted, at most [`TASKS_PAGE_LIMIT`].
+        limit: u32,
+    },
+    /// Shows one task.
+    Task {
+        /// The session.
+        session: SessionKey,
+        /// The task.
+        task: TaskIdentifier,
+    },
+    /// Sends copies of events, kept or not, to this connection too; they need no acknowledgement.
+    Watch {
+        /// Only this session's; `None` is all sessions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<SessionKey>,
+        /// Begins with the kept events that are still owed.
+        #[serde(default)]
+        replay: bool,
+    },
+    /// Tells how the daemon is.
+    Status,
+    /// Stops the daemon in order: attempts are stopped, their bytes kept.
+    Shutdown,
+}
+
+/// What the daemon answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "snake_case")]
+pub enum Reply {
+    /// Done, and durable.
+    Done,
+    /// The connection owns the session.
+    Attached {
+        /// The lowest number that no task of the session has had.
+        next_task: TaskIdentifier,
+    },
+    /// What a new download task can go on from; `None` if it must begin anew.
+    ResumeData {
+        /// Opaque.
+        resume_data: Option<ResumeData>,
+    },
+    /// One page of tasks.
+    Tasks {
+        /// The tasks.
+        tasks: Vec<TaskStatus>,
+        /// Whether there are more after the last one.
+        more: bool,
+    },
+    /// One task.
+    Task {
+        /// The task.
+        task: Box<TaskStatus>,
+    },
+    /// How the daemon is.
+    Status(DaemonStatus),
+}
+
+/// How the daemon is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DaemonStatus {
+    /// Its process id.
+    pub pid: u32,
+    /// Its program version.
+    pub version: String,
+    /// Its [`PROTOCOL_VERSION`].
+    pub protocol: u32,
+    /// Milliseconds since it started.
+    pub uptime: u64,
+    /// Sessions known.
+    pub sessions: u64,
+    /// Tasks by state.
+    pub tasks_running: u64,
+    /// Tasks that wait for a slot, a time, the network or the disk.
+    pub tasks_waiting: u64,
+    /// Tasks that are suspended.
+    pub tasks_suspended: u64,
+    /// Tasks that completed and whose events are owed.
+    pub tasks_completed: u64,
+    /// Events owed.
+    pub events_owed: u64,
+    /// Connected clients.
+    pub clients: u64,
+    /// Resident memory in bytes; `None` where the system does not tell.
+    pub memory: Option<u64>,
+}

@@ -1,0 +1,26 @@
+//! What a server answered: Apple's `HTTPURLResponse`.
+
+use serde::{Deserialize, Serialize};
+
+/// The head of the final response of a task.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Response {
+    /// The URL that answered, after redirects, without user-info.
+    pub url: String,
+    /// The HTTP status, such as 200 or 404. No status is an error.
+    pub status_code: u16,
+    /// `http/1.1` or `h2`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_protocol: Option<String>,
+    /// Header fields as received; bytes that are not UTF-8 are replaced.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<(String, String)>,
+}
+
+impl Response {
+    /// Returns the first field of that name, compared case-insensitively.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
+    }
+}

@@ -1,0 +1,47 @@
+//! How a session behaves: Apple's `URLSessionConfiguration`.
+
+use crate::{Header, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Configures a session; copied when the session is created, later edits have no effect.
+///
+/// Defaults are those of Apple's `URLSessionConfiguration`. Durations travel as milliseconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SessionConfiguration {
+    /// Header fields added to every request; the request's own field wins (names compared
+    /// case-insensitively).
+    pub http_additional_headers: Vec<Header>,
+    /// Longest pause without any byte before an attempt is given up (60 s). In a background
+    /// session the attempt is retried, not reported.
+    #[serde(with = "crate::time::milliseconds")]
+    pub timeout_interval_for_request: Duration,
+    /// Longest time from the first resume to completion, waiting and retries included (7 days).
+    #[serde(with = "crate::time::milliseconds")]
+    pub timeout_interval_for_resource: Duration,
+    /// Most attempts of this session that run at once against one host (6).
+    pub http_maximum_connections_per_host: u32,
+    /// Most attempts of this session that run at once; `None` leaves only the daemon's limit.
+    pub maximum_concurrent_tasks: Option<u32>,
+}
+
+impl Default for SessionConfiguration {
+    fn default() -> Self {
+        Self {
+            http_additional_headers: Vec::new(),
+            timeout_interval_for_request: Duration::from_secs(60),
+            timeout_interval_for_resource: Duration::from_secs(7 * 24 * 60 * 60),
+            http_maximum_connections_per_host: 6,
+            maximum_concurrent_tasks: None,
+        }
+    }
+}
+
+impl SessionConfiguration {
+    /// Returns when a task first resumed at `now` must be complete.
+    #[must_use]
+    pub fn deadline(&self, now: Timestamp) -> Timestamp {
+        now.after(self.timeout_interval_for_resource)
+    }
+}
