@@ -1,1 +1,3 @@
-//! placeholder
+//! The hands of urlsession: moves the bytes, remembers the decisions, drives the core.
+
+mod transfer;

@@ -1,0 +1,65 @@
+//! One attempt as one straight async function: moves bytes, then reports how it ended.
+
+mod progress;
+
+pub(crate) use progress::Progress;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+use urlsession_core::{Ending, Order, ResumeState};
+use urlsession_protocol::ResumeRung;
+
+/// One attempt: what to do, and where to say how it goes.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    /// What the task asks for.
+    pub order: Arc<Order>,
+    /// From what to go on.
+    pub resume: Option<ResumeState>,
+    /// Where the files of this task go.
+    pub files: TaskFiles,
+    /// Last value wins; read by the driver at a bounded rate.
+    pub progress: Arc<Progress>,
+    /// Cancelled when the driver wants the attempt to stop.
+    pub stop: CancellationToken,
+    /// Where durable bytes and resumptions are told while the attempt runs.
+    pub notices: Arc<dyn Notices>,
+}
+
+/// Where an attempt tells what cannot wait for its end. Never blocks.
+pub(crate) trait Notices: Send + Sync + std::fmt::Debug {
+    /// Tells that the bytes of the state are synced.
+    fn durable(&self, state: ResumeState);
+    /// Tells from where a download goes on, on a second or later attempt that got a response.
+    fn resumed(&self, offset: u64, expected: Option<u64>, rung: ResumeRung);
+}
+
+/// The paths a task's files have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TaskFiles {
+    /// The part file: beside the destination, or in the session's folder.
+    pub part: PathBuf,
+    /// The finished file: the destination, or a file in the session's folder.
+    pub finished: PathBuf,
+    /// The folder of parts kept for resume data: the only other place a resumed part may be.
+    pub kept_parts: PathBuf,
+}
+
+/// What all transfers share: connections, TLS, limits. Built once per engine.
+#[derive(Debug)]
+pub(crate) struct Hands {}
+
+impl Hands {
+    /// Prepares everything that does not need the network.
+    pub(crate) fn new() -> Self {
+        Self {}
+    }
+
+    /// Runs one attempt to its end. Cancel-safe only through [`Attempt::stop`]: dropping the
+    /// future loses what was not synced.
+    pub(crate) async fn run(self: Arc<Self>, attempt: Attempt) -> Ending {
+        let _ = attempt;
+        std::future::pending().await
+    }
+}
