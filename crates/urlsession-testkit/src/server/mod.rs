@@ -1,0 +1,1 @@
+//! A scriptable HTTP server on loopback that answers, drops, stalls and lies as told.
