@@ -1,5 +1,46 @@
 //! The judgement of urlsession: decides what happens next to every task, without IO or a clock.
+//!
+//! The driver owns a [`Core`], gives it every [`Input`], commits the [`Step`] and acts on it:
+//!
+//! | Call | For |
+//! |---|---|
+//! | [`Core::restore`] | going on from what the store has |
+//! | [`Core::handle`] | every input |
+//! | [`Core::next_wakeup`] | when to send the next [`Input::Tick`] |
+//! | [`Core::session_number`], [`Core::session_key`], [`Core::owner`] | who is who |
+//! | [`Core::task`], [`Core::tasks_after`], [`Core::owed`] | listings and watchers |
+//! | [`Core::counts`], [`Core::is_idle`], [`Core::running`] | how it is |
+//! | [`Core::referenced_files`] | the sweep at the start |
+//!
+//! Two things the driver must know. The tick that forgets a removed task must come in a turn of
+//! its own, after the actions of the turn before: those remove files that only the task's order
+//! names. And paths in [`Action::RemoveFile`] may come from a client (a spool file): remove
+//! nothing outside the engine's own folders.
 
+mod admission;
+mod completion;
+mod core;
+mod index;
+mod lifecycle;
+mod outbox;
+mod planted;
+mod query;
+pub mod resume;
+mod retry;
+mod schedule;
+mod session;
 pub mod step;
+mod task;
+#[cfg(test)]
+mod tests;
+mod turn;
 
+pub use self::core::Core;
+pub use admission::MAX_TASKS_PER_SESSION;
+pub use outbox::WINDOW;
+#[cfg(feature = "planted-bugs")]
+pub use planted::CoreBug;
+pub use query::{Counts, TaskView};
+pub use schedule::MAX_RUNNING;
+pub use session::{ATTACHERS_LIMIT, GRACE, MAX_SESSIONS};
 pub use step::*;

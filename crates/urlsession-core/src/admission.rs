@@ -1,0 +1,166 @@
+//! How a new task comes in: checked, completed from its session, split into what the core keeps
+//! and the order that only the transfer needs.
+
+use crate::core::refusal;
+use crate::planted::CoreBug;
+use crate::task::Task;
+use crate::turn::{Asker, Turn};
+use crate::{Core, Kind, Order, ResumeState, Stage, TaskFacts, TaskRecord, TaskRef, resume};
+use std::time::Duration;
+use urlsession_protocol::error::without_user_info;
+use urlsession_protocol::task::DESCRIPTION_LIMIT;
+use urlsession_protocol::{
+    Body, ChecksumAlgorithm, Error, ErrorCode, Header, NewTask, Request, SessionConfiguration,
+    SessionKey, TaskIdentifier, TaskKind, Timestamp,
+};
+
+/// Most tasks of one session that are not yet forgotten.
+pub const MAX_TASKS_PER_SESSION: u64 = 10_000_000;
+
+impl Core {
+    pub(crate) fn create_task(
+        &mut self,
+        turn: &mut Turn,
+        from: Asker,
+        key: &SessionKey,
+        new: NewTask,
+    ) {
+        let Some(number) = self.owned_session(turn, from, key) else { return };
+        let session = self.sessions.get(&number).expect("every number has its session");
+        if new.task < session.next_task && !self.planted.is(CoreBug::CreateTwice) {
+            return turn.done(from);
+        }
+        if session.invalidating {
+            return turn.reply(from, Err(refusal("the session has been invalidated")));
+        }
+        if session.tasks >= MAX_TASKS_PER_SESSION || new.task.0 == u64::MAX {
+            return turn.reply(from, Err(refusal("the session has too many tasks")));
+        }
+        let key = TaskRef { session: number, task: new.task };
+        let starts = new.resume;
+        let (facts, order, origin) = admit(new, &session.configuration, turn.now.wall);
+        let host = self.intern(&facts.host);
+        let task = Task::new(facts, born(origin), host);
+        let Some(session) = self.sessions.get_mut(&number) else { return };
+        session.next_task = TaskIdentifier(key.task.0 + 1);
+        session.tasks += 1;
+        turn.sessions.insert(number);
+        turn.created.push((key, Box::new(order)));
+        turn.touched.insert(key, None);
+        self.index.add(key, &task);
+        self.tasks.insert(key, task);
+        turn.done(from);
+        if starts {
+            self.resume(turn, key);
+        }
+    }
+}
+
+/// Makes the record of a new task: it has something to go on from, or an error to end with.
+fn born(origin: Result<Option<ResumeState>, Error>) -> TaskRecord {
+    let (resume, error) = match origin {
+        Ok(resume) => (resume.map(Box::new), None),
+        Err(error) => (None, Some(Box::new(error))),
+    };
+    TaskRecord { stage: Stage::Suspended, attempts: 0, failures: 0, deadline: None, resume, error }
+}
+
+/// Splits a new task. A request that is wrong makes a task that completes with that error, as
+/// Apple's do; its host is then unknown.
+fn admit(
+    mut new: NewTask,
+    configuration: &SessionConfiguration,
+    now: Timestamp,
+) -> (TaskFacts, Order, Result<Option<ResumeState>, Error>) {
+    let origin = check(&mut new);
+    if origin.is_err() {
+        // It was not rewritten to its legal form, and is listed.
+        new.request.url = without_user_info(&new.request.url);
+    } else {
+        merge_headers(&mut new.request, &configuration.http_additional_headers);
+    }
+    let options = new.options;
+    let timeout = |own: Option<u64>, session| own.map_or(session, Duration::from_millis);
+    let (kind, owns_file) = match &new.kind {
+        TaskKind::Download { destination } => (Kind::Download, destination.is_none()),
+        TaskKind::Upload => (Kind::Upload, true),
+        TaskKind::Data => (Kind::Data, true),
+    };
+    let facts = TaskFacts {
+        kind,
+        host: new.request.host().unwrap_or_default(),
+        priority: options.priority,
+        created: now,
+        begin: options.earliest_begin_date,
+        resource_timeout: timeout(
+            options.timeout_interval_for_resource,
+            configuration.timeout_interval_for_resource,
+        ),
+        maximum_retries: options.maximum_retries,
+        no_unsafe_retry: options.no_unsafe_retry
+            && new.request.body.is_some()
+            && !is_idempotent(&new.request.method),
+        owns_file,
+        spool: match &new.request.body {
+            Some(Body::Spool { path, .. }) => Some(path.clone()),
+            Some(Body::File { .. }) | None => None,
+        },
+    };
+    let idle_timeout = timeout(
+        options.timeout_interval_for_request,
+        configuration.timeout_interval_for_request,
+    );
+    (facts, Order { kind: new.kind, request: new.request, options, idle_timeout }, origin)
+}
+
+fn check(new: &mut NewTask) -> Result<Option<ResumeState>, Error> {
+    new.request.normalize()?;
+    new.request.host()?;
+    if new.options.description.as_ref().is_some_and(|text| text.len() > DESCRIPTION_LIMIT) {
+        return Err(refusal("the task description is too long"));
+    }
+    let body = match &new.request.body {
+        Some(Body::File { path, .. } | Body::Spool { path, .. }) => Some(path),
+        None => None,
+    };
+    if body.is_some_and(|path| !path.is_absolute()) {
+        return Err(Error::new(ErrorCode::FILE_DOES_NOT_EXIST)
+            .because("the path of the body's file is not absolute"));
+    }
+    if let Some(checksum) = &new.options.checksum {
+        let digits = match checksum.algorithm {
+            ChecksumAlgorithm::Md5 => 32,
+            ChecksumAlgorithm::Sha256 => 64,
+            ChecksumAlgorithm::Sha512 => 128,
+        };
+        let is_hex = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+        if checksum.hex.len() != digits || !checksum.hex.bytes().all(is_hex) {
+            return Err(refusal("the checksum has the wrong length or is not hexadecimal"));
+        }
+    }
+    match &new.kind {
+        TaskKind::Download { destination: Some(path) } if !path.is_absolute() => {
+            Err(Error::new(ErrorCode::CANNOT_CREATE_FILE)
+                .because("the path of the destination is not absolute"))
+        }
+        TaskKind::Download { .. } => new.resume_data.as_ref().map(resume::decode).transpose(),
+        TaskKind::Upload if body.is_none() => Err(refusal("an upload needs a body")),
+        TaskKind::Upload | TaskKind::Data => Ok(None),
+    }
+}
+
+/// Adds the session's header fields; the request's own of the same name win.
+fn merge_headers(request: &mut Request, additional: &[Header]) {
+    let own = request.headers.len();
+    for header in additional {
+        let is_same = |h: &Header| h.name.eq_ignore_ascii_case(&header.name);
+        if !request.headers[..own].iter().any(is_same) {
+            request.headers.push(header.clone());
+        }
+    }
+}
+
+/// Says whether sending the request twice means the same as once (RFC 9110 section 9.2.2).
+fn is_idempotent(method: &str) -> bool {
+    matches!(method, "GET" | "HEAD" | "PUT" | "DELETE" | "OPTIONS" | "TRACE")
+}

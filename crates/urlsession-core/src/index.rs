@@ -1,0 +1,120 @@
+//! What can be found without looking at every task: who may start, who is due, how many there are.
+
+use crate::schedule::{Schedule, Ticket};
+use crate::task::{Phase, Task, Wait};
+use crate::{Moment, TaskRef};
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::time::Duration;
+use urlsession_protocol::Timestamp;
+
+/// The tasks by what they wait for. A task is removed before it changes and added after.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    pub(crate) schedule: Schedule,
+    /// Ends of delays.
+    delays: BTreeSet<(Duration, TaskRef)>,
+    /// Begin dates and deadlines, whichever of a task is first.
+    dates: BTreeSet<(Timestamp, TaskRef)>,
+    pub(crate) counts: PhaseCounts,
+}
+
+/// How many tasks are in which phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct PhaseCounts {
+    pub(crate) suspended: u64,
+    pub(crate) waiting: u64,
+    /// Those whose attempt is being stopped included.
+    pub(crate) running: u64,
+    pub(crate) completed: u64,
+}
+
+impl Index {
+    pub(crate) fn add(&mut self, key: TaskRef, task: &Task) {
+        *self.count(task) += 1;
+        if let Some(due) = delay(task) {
+            self.delays.insert((due, key));
+        }
+        if let Some(date) = date(task) {
+            self.dates.insert((date, key));
+        }
+        if task.phase == Phase::Waiting(Wait::Slot) {
+            self.schedule.add_ready(&task.lane(key.session), ticket(key, task));
+        } else if task.attempt().is_some() {
+            self.schedule.add_running(&task.lane(key.session));
+        }
+    }
+
+    pub(crate) fn remove(&mut self, key: TaskRef, task: &Task) {
+        *self.count(task) -= 1;
+        if let Some(due) = delay(task) {
+            self.delays.remove(&(due, key));
+        }
+        if let Some(date) = date(task) {
+            self.dates.remove(&(date, key));
+        }
+        if task.phase == Phase::Waiting(Wait::Slot) {
+            self.schedule.remove_ready(&task.lane(key.session), &ticket(key, task));
+        } else if task.attempt().is_some() {
+            self.schedule.remove_running(&task.lane(key.session));
+        }
+    }
+
+    /// Returns the tasks for which a delay, a begin date or a deadline has come.
+    pub(crate) fn due(&self, now: Moment) -> BTreeSet<TaskRef> {
+        let delays = self.delays.iter().take_while(|(due, _)| *due <= now.steady);
+        let dates = self.dates.iter().take_while(|(date, _)| *date <= now.wall);
+        delays.map(|(_, task)| *task).chain(dates.map(|(_, task)| *task)).collect()
+    }
+
+    /// Returns the tasks that wait for the end of a delay.
+    pub(crate) fn delayed(&self) -> Vec<TaskRef> {
+        self.delays.iter().map(|(_, task)| *task).collect()
+    }
+
+    /// Returns how long it is until the first task is due.
+    pub(crate) fn next(&self, now: Moment) -> Option<Duration> {
+        let delay = self.delays.first().map(|(due, _)| due.saturating_sub(now.steady));
+        let date = self.dates.first().map(|(date, _)| now.wall.until(*date));
+        delay.into_iter().chain(date).min()
+    }
+
+    fn count(&mut self, task: &Task) -> &mut u64 {
+        match task.phase {
+            Phase::Suspended => &mut self.counts.suspended,
+            Phase::Waiting(_) => &mut self.counts.waiting,
+            Phase::Running { .. } | Phase::Canceling { .. } => &mut self.counts.running,
+            Phase::Completed { .. } => &mut self.counts.completed,
+        }
+    }
+}
+
+/// What the index itself keeps of a queued task, for the test of its size.
+#[cfg(test)]
+pub(crate) type Entries = ((Timestamp, TaskRef), Ticket);
+
+fn ticket(key: TaskRef, task: &Task) -> Ticket {
+    (Reverse(task.priority), task.created, key.task)
+}
+
+fn delay(task: &Task) -> Option<Duration> {
+    match task.phase {
+        Phase::Waiting(wait) => wait.due(),
+        Phase::Suspended
+        | Phase::Running { .. }
+        | Phase::Canceling { .. }
+        | Phase::Completed { .. } => None,
+    }
+}
+
+fn date(task: &Task) -> Option<Timestamp> {
+    let begin = match task.phase {
+        Phase::Waiting(Wait::Begin(at)) => Some(at),
+        Phase::Waiting(_)
+        | Phase::Suspended
+        | Phase::Running { .. }
+        | Phase::Canceling { .. }
+        | Phase::Completed { .. } => None,
+    };
+    begin.into_iter().chain(task.armed_deadline()).min()
+}

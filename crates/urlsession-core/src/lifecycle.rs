@@ -1,0 +1,271 @@
+//! What happens to a task between its creation and its completion.
+
+use crate::planted::CoreBug;
+use crate::resume::is_usable;
+use crate::task::{Phase, Stopping, Task, Wait};
+use crate::turn::{Asker, Turn};
+use crate::{
+    Action, AttemptNumber, Cause, Core, Ending, Report, ResumeState, TaskRef, retry,
+};
+use urlsession_protocol::{Error, ErrorCode, Reply};
+
+impl Core {
+    pub(crate) fn resume(&mut self, turn: &mut Turn, key: TaskRef) {
+        let Some(task) = self.tasks.get(&key) else { return };
+        let now = turn.now.wall;
+        let deadline = task.deadline.unwrap_or_else(|| now.after(task.resource_timeout));
+        let phase = match task.phase {
+            Phase::Suspended => Phase::Waiting(task.wait_for_begin(now)),
+            Phase::Running { .. } if self.planted.is(CoreBug::OverlappingAttempts) => {
+                Phase::Waiting(Wait::Slot)
+            }
+            Phase::Running { attempt, stopping: Some(Stopping::Suspend) } => {
+                Phase::Running { attempt, stopping: Some(Stopping::SuspendThenResume) }
+            }
+            Phase::Waiting(_)
+            | Phase::Running { .. }
+            | Phase::Canceling { .. }
+            | Phase::Completed { .. } => return,
+        };
+        self.put(turn, key, |task| {
+            task.deadline = Some(deadline);
+            task.phase = phase;
+        });
+        if self.tasks.get(&key).is_some_and(Task::is_malformed) {
+            return self.refuse(turn, key);
+        }
+        self.due(turn, key);
+    }
+
+    pub(crate) fn suspend(&mut self, turn: &mut Turn, key: TaskRef) {
+        let Some(task) = self.tasks.get(&key) else { return };
+        let phase = match task.phase {
+            Phase::Waiting(_) => Phase::Suspended,
+            Phase::Running { attempt, stopping: None } => {
+                turn.act(Action::Stop { task: key, attempt });
+                Phase::Running { attempt, stopping: Some(Stopping::Suspend) }
+            }
+            Phase::Running {
+                attempt,
+                stopping: Some(Stopping::SuspendThenResume | Stopping::Quiesce),
+            } => Phase::Running { attempt, stopping: Some(Stopping::Suspend) },
+            Phase::Suspended
+            | Phase::Running { stopping: Some(Stopping::Suspend | Stopping::Timeout), .. }
+            | Phase::Canceling { .. }
+            | Phase::Completed { .. } => return,
+        };
+        self.put(turn, key, |task| task.phase = phase);
+    }
+
+    /// Ends a task with -999, at once or when its attempt ended.
+    pub(crate) fn cancel(&mut self, turn: &mut Turn, key: TaskRef, by_user: bool) {
+        let Some(task) = self.tasks.get(&key) else { return };
+        match task.phase {
+            Phase::Suspended | Phase::Waiting(_) => self.complete_cancelled(turn, key, by_user),
+            Phase::Running { attempt, stopping } => {
+                if stopping.is_none() {
+                    turn.act(Action::Stop { task: key, attempt });
+                }
+                self.put(turn, key, |task| task.phase = Phase::Canceling { attempt, by_user });
+            }
+            Phase::Canceling { .. } | Phase::Completed { .. } => {}
+        }
+    }
+
+    pub(crate) fn cancel_for_resume_data(&mut self, turn: &mut Turn, from: Asker, key: TaskRef) {
+        if matches!(self.tasks.get(&key).map(|task| &task.phase), Some(Phase::Completed { .. })) {
+            return turn.reply(from, Ok(Reply::ResumeData { resume_data: None }));
+        }
+        self.askers.entry(key).or_default().push(from);
+        self.cancel(turn, key, false);
+    }
+
+    /// Looks whether a date or a delay of a task has come.
+    pub(crate) fn due(&mut self, turn: &mut Turn, key: TaskRef) {
+        let Some(task) = self.tasks.get(&key) else { return };
+        if task.is_late(turn.now.wall) && !self.planted.is(CoreBug::NoDeadline) {
+            return self.time_out(turn, key);
+        }
+        let Phase::Waiting(wait) = task.phase else { return };
+        let over = match wait {
+            Wait::Slot => false,
+            Wait::Begin(at) => at <= turn.now.wall,
+            Wait::Retry { due, .. } | Wait::Connectivity { due } | Wait::Disk { due } => {
+                due <= turn.now.steady
+            }
+        };
+        if over {
+            self.change(turn, key, |task| task.phase = Phase::Waiting(Wait::Slot));
+        }
+    }
+
+    /// Ends a task whose deadline passed, at once or when its attempt ended.
+    pub(crate) fn time_out(&mut self, turn: &mut Turn, key: TaskRef) {
+        match self.tasks.get(&key).map(|task| &task.phase) {
+            Some(&Phase::Running { attempt, stopping }) => {
+                if stopping.is_none() {
+                    turn.act(Action::Stop { task: key, attempt });
+                }
+                let stopping = Some(Stopping::Timeout);
+                self.change(turn, key, |task| task.phase = Phase::Running { attempt, stopping });
+            }
+            Some(Phase::Waiting(_)) => self.fail(turn, key, timed_out()),
+            Some(Phase::Suspended | Phase::Canceling { .. } | Phase::Completed { .. }) | None => {}
+        }
+    }
+
+    /// Completes a task that was refused at its creation with the error it has since then.
+    pub(crate) fn refuse(&mut self, turn: &mut Turn, key: TaskRef) {
+        let error = self.tasks.get_mut(&key).and_then(|task| task.error.take());
+        if let Some(error) = error {
+            self.fail(turn, key, *error);
+        }
+    }
+
+    pub(crate) fn quiesce(&mut self, turn: &mut Turn) {
+        self.quiescing = true;
+        for (key, attempt) in self.running() {
+            let stops = self.tasks.get(&key).is_some_and(|task| {
+                task.phase == Phase::Running { attempt, stopping: None }
+            });
+            if stops {
+                turn.act(Action::Stop { task: key, attempt });
+                let stopping = Some(Stopping::Quiesce);
+                self.change(turn, key, |task| task.phase = Phase::Running { attempt, stopping });
+            }
+        }
+    }
+
+    pub(crate) fn report(
+        &mut self,
+        turn: &mut Turn,
+        key: TaskRef,
+        attempt: AttemptNumber,
+        report: Report,
+    ) {
+        let Some(running) = self.tasks.get(&key).and_then(Task::attempt) else { return };
+        if running != attempt && !self.planted.is(CoreBug::StaleReports) {
+            return;
+        }
+        match report {
+            Report::Durable(state) => self.put(turn, key, |task| {
+                let before = task.resume.as_ref().map_or(0, |before| before.durable_bytes);
+                if state.durable_bytes > before {
+                    task.failures = 0;
+                    task.disk_failures = 0;
+                }
+                task.resume = Some(Box::new(state));
+            }),
+            Report::Ended(Ending::Done(done)) => self.complete(turn, key, Ok(done)),
+            Report::Ended(Ending::Stopped { resume }) => {
+                self.put(turn, key, |task| task.resume = resume.map(Box::new));
+                self.stopped(turn, key);
+            }
+            Report::Ended(Ending::Failed { error, cause, resume, progressed }) => {
+                self.put(turn, key, |task| task.resume = resume.map(Box::new));
+                self.failed(turn, key, error, cause, progressed);
+            }
+        }
+    }
+
+    /// The attempt ended without success or failure.
+    fn stopped(&mut self, turn: &mut Turn, key: TaskRef) {
+        match self.tasks.get(&key).map(|task| &task.phase) {
+            Some(&Phase::Canceling { by_user, .. }) => self.complete_cancelled(turn, key, by_user),
+            Some(&Phase::Running { stopping, .. }) => match stopping {
+                Some(Stopping::Suspend) => {
+                    self.put(turn, key, |task| task.phase = Phase::Suspended);
+                }
+                Some(Stopping::SuspendThenResume | Stopping::Quiesce) => {
+                    self.put(turn, key, |task| task.phase = Phase::Waiting(Wait::Slot));
+                }
+                Some(Stopping::Timeout) => self.fail(turn, key, timed_out()),
+                // Nobody asked for it. A delay keeps a confused transfer from spinning.
+                None => self.try_again(turn, key, Cause::Transient, false),
+            },
+            Some(Phase::Suspended | Phase::Waiting(_) | Phase::Completed { .. }) | None => {}
+        }
+    }
+
+    fn failed(
+        &mut self,
+        turn: &mut Turn,
+        key: TaskRef,
+        error: Error,
+        cause: Cause,
+        progressed: bool,
+    ) {
+        match self.tasks.get(&key).map(|task| &task.phase) {
+            Some(&Phase::Running {
+                stopping: None | Some(Stopping::SuspendThenResume | Stopping::Quiesce),
+                ..
+            }) => {
+                self.put(turn, key, |task| task.error = Some(Box::new(error)));
+                self.try_again(turn, key, cause, progressed);
+            }
+            Some(&Phase::Running { stopping: Some(Stopping::Suspend), .. }) => {
+                if cause == Cause::Permanent {
+                    return self.fail(turn, key, error);
+                }
+                self.put(turn, key, |task| {
+                    task.error = Some(Box::new(error));
+                    task.phase = Phase::Suspended;
+                });
+            }
+            Some(
+                Phase::Running { stopping: Some(Stopping::Timeout), .. }
+                | Phase::Canceling { .. }
+                | Phase::Suspended
+                | Phase::Waiting(_)
+                | Phase::Completed { .. },
+            )
+            | None => self.stopped(turn, key),
+        }
+    }
+
+    /// Lets a task wait for its next attempt, or ends it with the error it has.
+    fn try_again(&mut self, turn: &mut Turn, key: TaskRef, cause: Cause, progressed: bool) {
+        let Some(task) = self.tasks.get_mut(&key) else { return };
+        let Some(delay) = retry::count(task, cause, progressed, &mut self.random) else {
+            let error = task.error.take().map_or_else(stopped_unasked, |error| *error);
+            return self.fail(turn, key, error);
+        };
+        let wait = Wait::after(cause, delay, turn.now);
+        self.put(turn, key, |task| task.phase = Phase::Waiting(wait));
+        self.due(turn, key);
+    }
+
+    pub(crate) fn fail(&mut self, turn: &mut Turn, key: TaskRef, error: Error) {
+        self.complete(turn, key, Err(error));
+    }
+
+    /// Hands the bytes of a cancelled download to whoever asked for resume data, if there is
+    /// something to go on from; says whether it did.
+    pub(crate) fn hand_over_part(
+        &mut self,
+        turn: &mut Turn,
+        key: TaskRef,
+        resume: Option<ResumeState>,
+    ) -> bool {
+        let mut askers = self.askers.remove(&key).unwrap_or_default().into_iter();
+        let mut kept = false;
+        if let Some(resume) = resume.filter(is_usable)
+            && let Some(first) = askers.next()
+        {
+            turn.act(Action::KeepPart { task: key, resume, peer: first.peer, id: first.id });
+            kept = true;
+        }
+        for asker in askers {
+            turn.reply(asker, Ok(Reply::ResumeData { resume_data: None }));
+        }
+        kept
+    }
+}
+
+fn timed_out() -> Error {
+    Error::new(ErrorCode::TIMED_OUT).because("the resource timed out")
+}
+
+fn stopped_unasked() -> Error {
+    Error::new(ErrorCode::UNKNOWN).because("the transfer stopped without a reason")
+}

@@ -1,0 +1,182 @@
+//! What the driver may look at. Nothing here changes anything or copies everything.
+
+use crate::index::PhaseCounts;
+use crate::task::{Phase, Task};
+use crate::{AttemptNumber, Core, PeerNumber, SessionNumber, TaskFacts, TaskRecord, TaskRef};
+use std::ops::Bound::{Excluded, Included, Unbounded};
+use std::path::Path;
+use urlsession_protocol::{Event, EventNumber, Reason, SessionKey, TaskIdentifier, TaskState};
+
+/// A task as a listing needs it; its order is in the store.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskView {
+    /// The task.
+    pub task: TaskRef,
+    /// Its session.
+    pub key: SessionKey,
+    /// What never changes.
+    pub facts: TaskFacts,
+    /// Apple's state.
+    pub state: TaskState,
+    /// Why it waits, where it does.
+    pub reason: Option<Reason>,
+    /// Attempts, resume state, error and result: what would be written if it changed.
+    pub record: TaskRecord,
+}
+
+/// How many there are of everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Sessions known.
+    pub sessions: u64,
+    /// Tasks with an attempt, those that are being stopped included.
+    pub running: u64,
+    /// Tasks that wait for something.
+    pub waiting: u64,
+    /// Tasks that are suspended.
+    pub suspended: u64,
+    /// Tasks that completed and whose events are owed.
+    pub completed: u64,
+    /// Events owed.
+    pub events_owed: u64,
+}
+
+impl Core {
+    /// Returns the number of a session.
+    #[must_use]
+    pub fn session_number(&self, key: &SessionKey) -> Option<SessionNumber> {
+        self.numbers.get(key).copied()
+    }
+
+    /// Returns the name of a session.
+    #[must_use]
+    pub fn session_key(&self, number: SessionNumber) -> Option<&SessionKey> {
+        self.sessions.get(&number).map(|session| &session.key)
+    }
+
+    /// Returns who owns a session.
+    #[must_use]
+    pub fn owner(&self, number: SessionNumber) -> Option<PeerNumber> {
+        self.sessions.get(&number)?.owner.as_ref().map(|owner| owner.peer)
+    }
+
+    /// Returns the events that a session owes, in order.
+    pub fn owed(
+        &self,
+        number: SessionNumber,
+    ) -> impl Iterator<Item = (EventNumber, TaskIdentifier, &Event)> {
+        self.sessions
+            .get(&number)
+            .into_iter()
+            .flat_map(|session| &session.outbox.owed)
+            .map(|(number, owed)| (*number, owed.task, &owed.event))
+    }
+
+    /// Returns one task.
+    #[must_use]
+    pub fn task(&self, task: TaskRef) -> Option<TaskView> {
+        let key = self.session_key(task.session)?;
+        Some(view(key, task, self.tasks.get(&task)?))
+    }
+
+    /// Returns a page of tasks in the order of session and number: of one session or of all,
+    /// those after a task or from the first.
+    #[must_use]
+    pub fn tasks_after(
+        &self,
+        session: Option<&SessionKey>,
+        after: Option<(&SessionKey, TaskIdentifier)>,
+        limit: usize,
+    ) -> Vec<TaskView> {
+        let first = match (session, after) {
+            (Some(key), _) | (None, Some((key, _))) => Included(key),
+            (None, None) => Unbounded,
+        };
+        let last = session.map_or(Unbounded, Included);
+        self.numbers
+            .range::<SessionKey, _>((first, last))
+            .flat_map(|(key, number)| {
+                let begin = match after {
+                    Some((after_key, task)) if after_key == key => Excluded(task),
+                    // A task of a later session: nothing of this one comes after it.
+                    Some((after_key, _)) if after_key > key => Excluded(TaskIdentifier(u64::MAX)),
+                    Some(_) | None => Included(TaskIdentifier(0)),
+                };
+                let name = |task| TaskRef { session: *number, task };
+                let end = Included(name(TaskIdentifier(u64::MAX)));
+                self.tasks
+                    .range((begin.map(name), end))
+                    .map(move |(task, state)| (key, *task, state))
+            })
+            .take(limit)
+            .map(|(key, task, state)| view(key, task, state))
+            .collect()
+    }
+
+    /// Returns all attempts that run, those that are being stopped included.
+    #[must_use]
+    pub fn running(&self) -> Vec<(TaskRef, AttemptNumber)> {
+        self.tasks.iter().filter_map(|(key, task)| Some((*key, task.attempt()?))).collect()
+    }
+
+    /// Returns how many there are of everything.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let PhaseCounts { suspended, waiting, running, completed } = self.index.counts;
+        Counts {
+            sessions: self.sessions.len() as u64,
+            running,
+            waiting,
+            suspended,
+            completed,
+            events_owed: self.events_owed,
+        }
+    }
+
+    /// Says whether nothing would happen by itself: every task is suspended or completed.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        let counts = &self.index.counts;
+        counts.waiting == 0 && counts.running == 0
+    }
+
+    /// Returns every file that a known task has or hands over: part files, finished files, kept
+    /// bodies, spool files. What else is in the folders of the engine belongs to nobody, but for
+    /// the parts that apps hold resume data of.
+    pub fn referenced_files(&self) -> impl Iterator<Item = &Path> {
+        self.tasks.values().flat_map(|task| {
+            let done = match &task.phase {
+                Phase::Completed { done: Some(done), .. } => done.file.as_deref(),
+                Phase::Completed { done: None, .. }
+                | Phase::Suspended
+                | Phase::Waiting(_)
+                | Phase::Running { .. }
+                | Phase::Canceling { .. } => None,
+            };
+            let part = task.resume.as_ref().map(|resume| resume.part.as_path());
+            let unfinished = !matches!(task.phase, Phase::Completed { .. });
+            let spool = task.spool.as_deref().filter(|_| unfinished);
+            [done, part, spool].into_iter().flatten()
+        })
+    }
+}
+
+fn view(key: &SessionKey, task: TaskRef, state: &Task) -> TaskView {
+    let outside = state.outside();
+    TaskView {
+        task,
+        key: key.clone(),
+        facts: state.facts(),
+        state: outside.state,
+        reason: outside.reason,
+        record: state.record(),
+    }
+}
+
+impl Core {
+    /// Returns the tasks of a session.
+    pub(crate) fn tasks_of(&self, session: SessionNumber) -> Vec<TaskRef> {
+        let name = |task| TaskRef { session, task: TaskIdentifier(task) };
+        self.tasks.range(name(0)..=name(u64::MAX)).map(|(key, _)| *key).collect()
+    }
+}

@@ -1,0 +1,73 @@
+//! Whether and when a failed attempt is tried again.
+
+use crate::task::Task;
+use crate::{Cause, Kind};
+use std::time::Duration;
+
+/// The first retry delay is at most this long.
+const FIRST_DELAY: Duration = Duration::from_secs(1);
+/// No retry delay is longer.
+const LONGEST_DELAY: Duration = Duration::from_secs(10 * 60);
+/// A server can ask for no longer delay (`Retry-After`).
+const LONGEST_SERVER_DELAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// A full disk is looked at again after this long,
+const FIRST_DISK_DELAY: Duration = Duration::from_secs(5);
+/// and after twice as long every time, up to this.
+const LONGEST_DISK_DELAY: Duration = Duration::from_secs(60);
+
+/// Counts a failure and returns the delay before the next attempt, or `None` if there is none.
+pub(crate) fn count(
+    task: &mut Task,
+    cause: Cause,
+    progressed: bool,
+    random: &mut Random,
+) -> Option<Duration> {
+    if progressed {
+        task.failures = 0;
+        task.disk_failures = 0;
+    }
+    if cause == Cause::Disk {
+        let delay = doubled(FIRST_DISK_DELAY, task.disk_failures.into(), LONGEST_DISK_DELAY);
+        task.disk_failures = task.disk_failures.saturating_add(1);
+        return Some(delay);
+    }
+    let sent = progressed && task.kind != Kind::Download;
+    if cause == Cause::Permanent || (task.no_unsafe_retry && sent) {
+        return None;
+    }
+    let before = task.failures;
+    task.failures = before.saturating_add(1);
+    if task.maximum_retries.is_some_and(|most| task.failures > most) {
+        return None;
+    }
+    Some(match cause {
+        Cause::After(delay) => delay.min(LONGEST_SERVER_DELAY),
+        Cause::Permanent | Cause::Transient | Cause::Connectivity | Cause::Disk => {
+            random.below(doubled(FIRST_DELAY, before, LONGEST_DELAY))
+        }
+    })
+}
+
+fn doubled(first: Duration, times: u32, longest: Duration) -> Duration {
+    first.saturating_mul(2_u32.saturating_pow(times)).min(longest)
+}
+
+/// A small seeded generator (splitmix64): the only luck in the core, for jitter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    /// Returns a duration from zero up to `longest`, in milliseconds.
+    fn below(&mut self, longest: Duration) -> Duration {
+        let span = u64::try_from(longest.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
+        Duration::from_millis(self.next() % span)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}

@@ -1,0 +1,272 @@
+//! One task as the core keeps it: compact, and a machine of phases.
+
+use crate::{
+    AttemptNumber, Cause, Done, Kind, Moment, ResumeState, SessionNumber, Stage, TaskFacts,
+    TaskRecord,
+};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use urlsession_protocol::{Error, EventNumber, Priority, Reason, TaskState, Timestamp};
+
+/// Where a task is in its life.
+///
+/// ```text
+///                 resume               slot free
+/// (created) -> Suspended ----> Waiting ----------> Running ---- done, or failed for good ----+
+///                ^   ^  <----  |    ^              |  |  |                                   |
+///                |   | suspend |    +-- try again -+  |  +-- cancel -> Canceling -- ended ---+
+///                |   |         |    |                 |                                      |
+///                |   |         |    +-- resume before the stopped attempt ended              |
+///                |   +---------|---- suspend: attempt stopped, ended                         v
+///                +-- cancel ---+-- cancel, deadline -----------------------------------> Completed
+///                                                                   last event acknowledged --> gone
+/// ```
+/// A task that was asked to stop stays `Running` until its attempt reports the end: no attempt
+/// begins before the one before it ended.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Phase {
+    /// Not resumed, no attempt runs.
+    Suspended,
+    /// Resumed, no attempt runs.
+    Waiting(Wait),
+    /// An attempt runs.
+    Running { attempt: AttemptNumber, stopping: Option<Stopping> },
+    /// Cancelled, and the attempt was asked to stop. `by_user`: through `Remove`.
+    Canceling { attempt: AttemptNumber, by_user: bool },
+    /// Ended; `owed` of its events, the last of them `last`, are not acknowledged.
+    Completed { at: Timestamp, done: Option<Box<Done>>, last: EventNumber, owed: u8 },
+}
+
+/// What a waiting task waits for. `due` is steady time, which does not jump.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// A slot.
+    Slot,
+    /// Its begin date.
+    Begin(Timestamp),
+    /// The end of its retry delay; `shown` is the same moment by the wall clock.
+    Retry { due: Duration, shown: Timestamp },
+    /// The network, or the end of the delay.
+    Connectivity { due: Duration },
+    /// Room on the disk, looked for at the end of the delay.
+    Disk { due: Duration },
+}
+
+impl Wait {
+    /// Returns the steady moment at which it ends by itself.
+    pub(crate) fn due(self) -> Option<Duration> {
+        match self {
+            Self::Slot | Self::Begin(_) => None,
+            Self::Retry { due, .. } | Self::Connectivity { due } | Self::Disk { due } => Some(due),
+        }
+    }
+
+    /// Says whether it ends when the network returns.
+    pub(crate) fn ends_with_network(self) -> bool {
+        matches!(self, Self::Retry { .. } | Self::Connectivity { .. })
+    }
+
+    fn reason(self) -> Reason {
+        match self {
+            Self::Slot => Reason::Slot,
+            Self::Begin(at) => Reason::BeginAt(at),
+            Self::Retry { shown, .. } => Reason::RetryAt(shown),
+            Self::Connectivity { .. } => Reason::Connectivity,
+            Self::Disk { .. } => Reason::Disk,
+        }
+    }
+
+    /// Makes the wait after a failure with that cause.
+    pub(crate) fn after(cause: Cause, delay: Duration, now: Moment) -> Self {
+        let due = now.steady.saturating_add(delay);
+        match cause {
+            Cause::Permanent | Cause::Transient | Cause::After(_) => {
+                Self::Retry { due, shown: now.wall.after(delay) }
+            }
+            Cause::Connectivity => Self::Connectivity { due },
+            Cause::Disk => Self::Disk { due },
+        }
+    }
+}
+
+/// Why a running attempt was asked to stop, and so what the task becomes when it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stopping {
+    /// Suspended: it stays so.
+    Suspend,
+    /// Suspended, then resumed: it waits for a slot.
+    SuspendThenResume,
+    /// Its deadline passed: it completes with -1001.
+    Timeout,
+    /// The engine stops: it waits for the next start.
+    Quiesce,
+}
+
+/// A task. What only the transfer needs (the order) is not here.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Task {
+    pub(crate) phase: Phase,
+    /// Interned: all tasks for one host share it.
+    pub(crate) host: Arc<str>,
+    pub(crate) created: Timestamp,
+    pub(crate) begin: Option<Timestamp>,
+    pub(crate) resource_timeout: Duration,
+    pub(crate) deadline: Option<Timestamp>,
+    pub(crate) resume: Option<Box<ResumeState>>,
+    pub(crate) error: Option<Box<Error>>,
+    pub(crate) spool: Option<Box<Path>>,
+    pub(crate) attempts: u32,
+    pub(crate) failures: u32,
+    pub(crate) maximum_retries: Option<u32>,
+    /// Times in a row that the disk was full; forgotten by a restart.
+    pub(crate) disk_failures: u8,
+    pub(crate) kind: Kind,
+    pub(crate) priority: Priority,
+    pub(crate) no_unsafe_retry: bool,
+    pub(crate) owns_file: bool,
+}
+
+/// What the outside sees of a phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Outside {
+    pub(crate) state: TaskState,
+    pub(crate) reason: Option<Reason>,
+}
+
+impl Task {
+    /// Makes a task of what the store has. An active one waits: after a restart no attempt runs.
+    pub(crate) fn new(facts: TaskFacts, record: TaskRecord, host: Arc<str>) -> Self {
+        let phase = match record.stage {
+            Stage::Suspended => Phase::Suspended,
+            Stage::Active => Phase::Waiting(Wait::Slot),
+            // No attempt has number 0, so nothing can report for it.
+            Stage::Canceling => Phase::Canceling { attempt: AttemptNumber(0), by_user: false },
+            Stage::Completed { at, done } => {
+                Phase::Completed { at, done, last: EventNumber(0), owed: 0 }
+            }
+        };
+        Self {
+            phase,
+            host,
+            created: facts.created,
+            begin: facts.begin,
+            resource_timeout: facts.resource_timeout,
+            deadline: record.deadline,
+            resume: record.resume,
+            error: record.error,
+            spool: facts.spool.map(Into::into),
+            attempts: record.attempts,
+            failures: record.failures,
+            maximum_retries: facts.maximum_retries,
+            disk_failures: 0,
+            kind: facts.kind,
+            priority: facts.priority,
+            no_unsafe_retry: facts.no_unsafe_retry,
+            owns_file: facts.owns_file,
+        }
+    }
+
+    /// Returns what never changes of it.
+    pub(crate) fn facts(&self) -> TaskFacts {
+        TaskFacts {
+            kind: self.kind,
+            host: self.host.to_string(),
+            priority: self.priority,
+            created: self.created,
+            begin: self.begin,
+            resource_timeout: self.resource_timeout,
+            maximum_retries: self.maximum_retries,
+            no_unsafe_retry: self.no_unsafe_retry,
+            owns_file: self.owns_file,
+            spool: self.spool.as_deref().map(Into::into),
+        }
+    }
+
+    /// Returns what must be durable of it.
+    pub(crate) fn record(&self) -> TaskRecord {
+        TaskRecord {
+            stage: self.stage(),
+            attempts: self.attempts,
+            failures: self.failures,
+            deadline: self.deadline,
+            resume: self.resume.clone(),
+            error: self.error.clone(),
+        }
+    }
+
+    fn stage(&self) -> Stage {
+        match &self.phase {
+            Phase::Suspended | Phase::Running { stopping: Some(Stopping::Suspend), .. } => {
+                Stage::Suspended
+            }
+            Phase::Waiting(_) | Phase::Running { .. } => Stage::Active,
+            Phase::Canceling { .. } => Stage::Canceling,
+            Phase::Completed { at, done, .. } => Stage::Completed { at: *at, done: done.clone() },
+        }
+    }
+
+    /// Returns what the outside sees.
+    pub(crate) fn outside(&self) -> Outside {
+        let (state, reason) = match &self.phase {
+            Phase::Suspended | Phase::Running { stopping: Some(Stopping::Suspend), .. } => {
+                (TaskState::Suspended, None)
+            }
+            Phase::Waiting(wait) => (TaskState::Running, Some(wait.reason())),
+            Phase::Running { stopping: Some(Stopping::SuspendThenResume), .. } => {
+                (TaskState::Running, Some(Reason::Slot))
+            }
+            Phase::Running { .. } => (TaskState::Running, None),
+            Phase::Canceling { .. } => (TaskState::Canceling, None),
+            Phase::Completed { .. } => (TaskState::Completed, None),
+        };
+        Outside { state, reason }
+    }
+
+    /// Returns what it waits for after a resume.
+    pub(crate) fn wait_for_begin(&self, now: Timestamp) -> Wait {
+        match self.begin {
+            Some(at) if at > now => Wait::Begin(at),
+            Some(_) | None => Wait::Slot,
+        }
+    }
+
+    /// Says whether it was refused at its creation: the error is there before any attempt, and
+    /// completes the task once it is resumed.
+    pub(crate) fn is_malformed(&self) -> bool {
+        self.attempts == 0 && self.error.is_some()
+    }
+
+    /// Says whether its deadline passed. A suspended task is not subject to timeouts (Apple's
+    /// `URLSessionTask.suspend()`), and one that is being stopped ends anyway.
+    pub(crate) fn is_late(&self, now: Timestamp) -> bool {
+        self.armed_deadline().is_some_and(|deadline| deadline <= now)
+    }
+
+    /// Returns the deadline, where it applies.
+    pub(crate) fn armed_deadline(&self) -> Option<Timestamp> {
+        match self.phase {
+            Phase::Waiting(_)
+            | Phase::Running { stopping: None | Some(Stopping::SuspendThenResume), .. } => {
+                self.deadline
+            }
+            Phase::Suspended
+            | Phase::Running { .. }
+            | Phase::Canceling { .. }
+            | Phase::Completed { .. } => None,
+        }
+    }
+
+    /// Returns the attempt that runs.
+    pub(crate) fn attempt(&self) -> Option<AttemptNumber> {
+        match self.phase {
+            Phase::Running { attempt, .. } | Phase::Canceling { attempt, .. } => Some(attempt),
+            Phase::Suspended | Phase::Waiting(_) | Phase::Completed { .. } => None,
+        }
+    }
+
+    /// Returns the lane its attempts run in.
+    pub(crate) fn lane(&self, session: SessionNumber) -> (SessionNumber, Arc<str>) {
+        (session, Arc::clone(&self.host))
+    }
+}

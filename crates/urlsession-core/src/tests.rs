@@ -1,0 +1,1 @@
+//! Tries the core: every phase against every input, and every rule by itself.
