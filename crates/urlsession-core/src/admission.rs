@@ -106,10 +106,8 @@ fn admit(
             Some(Body::File { .. }) | None => None,
         },
     };
-    let idle_timeout = timeout(
-        options.timeout_interval_for_request,
-        configuration.timeout_interval_for_request,
-    );
+    let idle_timeout =
+        timeout(options.timeout_interval_for_request, configuration.timeout_interval_for_request);
     (facts, Order { kind: new.kind, request: new.request, options, idle_timeout }, origin)
 }
 

@@ -4,7 +4,7 @@ use crate::core::refusal;
 use crate::outbox::Owed;
 use crate::planted::CoreBug;
 use crate::task::{Phase, Task};
-use crate::turn::{Asker, Turn};
+use crate::turn::{ASKERS_LIMIT, Asker, Turn};
 use crate::{Action, Change, Core, Done, Kind, PeerNumber, SessionNumber, TaskRef};
 use std::sync::Arc;
 use urlsession_protocol::{
@@ -139,14 +139,18 @@ impl Core {
         task: TaskIdentifier,
     ) {
         let Some((key, known)) = self.find(session, task) else {
-            return turn.reply(from, Err(refusal("no such task")));
+            return turn.reply(from, Err(no_such_task()));
         };
         let Some(task) = self.tasks.get(&key) else {
             // It was there: this is the same call again, after its answer was lost.
             return if known { turn.done(from) } else { turn.reply(from, Err(no_such_task())) };
         };
         let completed = matches!(task.phase, Phase::Completed { .. });
-        self.removers.entry(key).or_default().push(from);
+        let removers = self.removers.entry(key).or_default();
+        if removers.len() >= ASKERS_LIMIT {
+            return turn.reply(from, Err(refusal("too many calls wait for this task")));
+        }
+        removers.push(from);
         if completed {
             self.forgettable.insert(key);
         } else {

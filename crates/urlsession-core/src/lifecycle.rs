@@ -1,12 +1,11 @@
 //! What happens to a task between its creation and its completion.
 
+use crate::core::refusal;
 use crate::planted::CoreBug;
 use crate::resume::is_usable;
 use crate::task::{Phase, Stopping, Task, Wait};
-use crate::turn::{Asker, Turn};
-use crate::{
-    Action, AttemptNumber, Cause, Core, Ending, Report, ResumeState, TaskRef, retry,
-};
+use crate::turn::{ASKERS_LIMIT, Asker, Turn};
+use crate::{Action, AttemptNumber, Cause, Core, Ending, Report, ResumeState, TaskRef, retry};
 use urlsession_protocol::{Error, ErrorCode, Reply};
 
 impl Core {
@@ -76,7 +75,11 @@ impl Core {
         if matches!(self.tasks.get(&key).map(|task| &task.phase), Some(Phase::Completed { .. })) {
             return turn.reply(from, Ok(Reply::ResumeData { resume_data: None }));
         }
-        self.askers.entry(key).or_default().push(from);
+        let askers = self.askers.entry(key).or_default();
+        if askers.len() >= ASKERS_LIMIT {
+            return turn.reply(from, Err(refusal("too many calls wait for this task")));
+        }
+        askers.push(from);
         self.cancel(turn, key, false);
     }
 
@@ -125,9 +128,10 @@ impl Core {
     pub(crate) fn quiesce(&mut self, turn: &mut Turn) {
         self.quiescing = true;
         for (key, attempt) in self.running() {
-            let stops = self.tasks.get(&key).is_some_and(|task| {
-                task.phase == Phase::Running { attempt, stopping: None }
-            });
+            let stops = self
+                .tasks
+                .get(&key)
+                .is_some_and(|task| task.phase == Phase::Running { attempt, stopping: None });
             if stops {
                 turn.act(Action::Stop { task: key, attempt });
                 let stopping = Some(Stopping::Quiesce);

@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(
     not(feature = "planted-bugs"),
-    expect(dead_code, reason = "the bugs exist only for the simulator")
+    expect(dead_code, unreachable_pub, reason = "the bugs exist only for the simulator")
 )]
 pub enum CoreBug {
     /// A session has a second owner beside a live one.

@@ -155,6 +155,8 @@ impl Lane {
         if self.running >= per_host {
             return None;
         }
-        self.ready.first().map(|(priority, created, task)| (*priority, self.running, *created, *task))
+        self.ready
+            .first()
+            .map(|(priority, created, task)| (*priority, self.running, *created, *task))
     }
 }

@@ -3,9 +3,7 @@
 use crate::core::{in_use, refusal};
 use crate::outbox::{Delivery, Outbox, Owed};
 use crate::turn::{Asker, Turn};
-use crate::{
-    Action, Change, Core, EventRecord, PeerNumber, SessionNumber, SessionRecord, TaskRef,
-};
+use crate::{Action, Change, Core, EventRecord, PeerNumber, SessionNumber, SessionRecord, TaskRef};
 use std::collections::VecDeque;
 use std::time::Duration;
 use urlsession_protocol::request::check_headers;
@@ -235,8 +233,7 @@ impl Core {
 
     /// Sends what the owner of a session may be sent.
     pub(crate) fn tell(&mut self, turn: &mut Turn, number: SessionNumber) {
-        let Some(Session { key, outbox, owner: Some(owner), .. }) =
-            self.sessions.get_mut(&number)
+        let Some(Session { key, outbox, owner: Some(owner), .. }) = self.sessions.get_mut(&number)
         else {
             return;
         };

@@ -5,6 +5,9 @@ use crate::{Action, Change, EventRecord, Moment, Order, PeerNumber, SessionNumbe
 use std::collections::{BTreeMap, BTreeSet};
 use urlsession_protocol::{CallId, Error, Reply};
 
+/// Most calls that wait for the end of one task.
+pub(crate) const ASKERS_LIMIT: usize = 64;
+
 /// Who waits for an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Asker {

@@ -1,0 +1,151 @@
+//! The rules of sessions, one by one: the lease, what is owed, invalidation.
+
+use super::*;
+use crate::{ATTACHERS_LIMIT, GRACE, WINDOW};
+
+#[test]
+fn a_second_owner_is_refused_after_a_moment() {
+    let mut bench = Bench::new();
+    assert_eq!(replies(&bench.attach(OTHER, default())), []);
+    assert_eq!(bench.wakeup(), Some(GRACE));
+    assert_eq!(replies(&bench.tick_after(GRACE)), [Err(-996)]);
+    assert_eq!(bench.wakeup(), None);
+    let create = Call::CreateTask { session: key(), new: Box::new(download(1)) };
+    assert_eq!(replies(&bench.call(OTHER, create)), [Err(-996)]);
+}
+
+#[test]
+fn a_dead_owners_lease_goes_to_the_next_at_once() {
+    let mut bench = Bench::new();
+    bench.download();
+    bench.attach(OTHER, default());
+    let step = bench.handle(Input::Disconnected { peer: APP });
+    assert_eq!(replies(&step), [Ok(Reply::Attached { next_task: TaskIdentifier(2) })]);
+    assert_eq!(bench.core.owner(SessionNumber(1)), Some(OTHER));
+    assert_eq!(bench.wakeup().map(|wakeup| wakeup > GRACE), Some(true), "only the deadline");
+    assert_eq!(bench.state(1), TaskState::Running, "a dead client never cancels");
+}
+
+#[test]
+fn an_attacher_that_waits_has_no_grace_and_may_leave() {
+    let mut bench = Bench::new();
+    let attach = |wait| Call::Attach { session: key(), configuration: default(), wait };
+    bench.call(OTHER, attach(true));
+    assert_eq!(bench.wakeup(), None);
+    bench.handle(Input::Disconnected { peer: OTHER });
+    let step = bench.call(APP, Call::Detach { session: key() });
+    assert_eq!((replies(&step), bench.core.owner(SessionNumber(1))), (vec![Ok(Reply::Done)], None));
+    bench.attach(APP, default());
+    for _ in 0..ATTACHERS_LIMIT {
+        assert_eq!(replies(&bench.call(OTHER, attach(true))), []);
+    }
+    assert_eq!(replies(&bench.call(OTHER, attach(true))), [Err(-996)]);
+}
+
+#[test]
+fn owed_events_are_replayed_then_said_to_be_finished() {
+    let mut bench = Bench::new();
+    for _ in 0..2 {
+        let task = bench.download();
+        bench.ended(task, done());
+    }
+    bench.ack(1);
+    bench.handle(Input::Disconnected { peer: APP });
+    let step = bench.attach(OTHER, default());
+    assert_eq!(
+        sent(&step),
+        ["2 DidComplete ok", "3 DidFinishDownloading", "4 DidComplete ok", "DidFinishEvents"]
+    );
+    assert_eq!(bench.ack(2), Step::default(), "only the owner acknowledges");
+    let mut fresh = Bench::new();
+    fresh.handle(Input::Disconnected { peer: APP });
+    assert_eq!(sent(&fresh.attach(APP, default())), Vec::<String>::new());
+}
+
+#[test]
+fn the_window_bounds_what_is_in_flight() {
+    let mut bench = Bench::new();
+    let total = u64::from(WINDOW) + 10;
+    for _ in 0..total {
+        let task = bench.download();
+        bench.ended(task, failed(Cause::Permanent));
+    }
+    bench.handle(Input::Disconnected { peer: APP });
+    let step = bench.attach(APP, default());
+    assert_eq!(sent(&step).len(), WINDOW as usize);
+    for number in 1..10 {
+        assert_eq!(sent(&bench.ack(number)).len(), 1);
+        assert_eq!(bench.ack(number), Step::default(), "acknowledged before");
+    }
+    assert_eq!(sent(&bench.ack(11)), ["266 DidComplete -1005", "DidFinishEvents"]);
+    assert_eq!(sent(&bench.ack(10)), Vec::<String>::new());
+    assert_eq!(bench.core.counts().events_owed, total - 11);
+}
+
+#[test]
+fn the_last_acknowledgement_forgets_the_task_and_its_file() {
+    let mut bench = Bench::new();
+    bench.download();
+    bench.ended(1, done());
+    let step = bench.ack(1);
+    assert_eq!(step.actions, [Action::RemoveFile("/state/file".into())]);
+    let gone = [
+        Change::RemoveEvent { session: SessionNumber(1), number: EventNumber(2) },
+        Change::RemoveTask(name(1)),
+    ];
+    assert_eq!(bench.ack(2).changes, gone);
+    assert_eq!((bench.core.counts().completed, bench.core.hosts.len()), (0, 0));
+}
+
+#[test]
+fn a_file_with_a_destination_is_the_apps() {
+    let mut bench = Bench::new();
+    let kind = TaskKind::Download { destination: Some("/home/file".into()) };
+    bench.create(NewTask { kind, resume: true, ..download(1) });
+    bench.ended(1, done());
+    assert_eq!(bench.ack(1).actions, []);
+}
+
+#[test]
+fn an_invalidated_session_ends_with_its_last_acknowledgement() {
+    let mut bench = Bench::new();
+    bench.download();
+    bench.call(APP, Call::FinishTasksAndInvalidate { session: key() });
+    assert_eq!(replies(&bench.create(download(2))), [Err(-1)]);
+    assert_eq!(replies(&bench.create(download(1))), [Ok(Reply::Done)], "resent");
+    bench.ended(1, failed(Cause::Permanent));
+    let step = bench.ack(1);
+    assert_eq!(sent(&step), ["DidBecomeInvalid"]);
+    assert_eq!(step.changes.last(), Some(&Change::RemoveSession(SessionNumber(1))));
+    let step = bench.attach(APP, default());
+    assert_eq!(replies(&step), [Ok(Reply::Attached { next_task: TaskIdentifier(1) })]);
+    assert_eq!(bench.core.session_number(&key()), Some(SessionNumber(2)), "a new one");
+}
+
+#[test]
+fn an_invalidated_session_without_tasks_ends_at_once() {
+    let mut bench = Bench::new();
+    let attach = Call::Attach { session: key(), configuration: default(), wait: true };
+    bench.call(OTHER, attach);
+    let step = bench.call(APP, Call::InvalidateAndCancel { session: key() });
+    assert_eq!(sent(&step), ["DidBecomeInvalid"]);
+    let attached = Ok(Reply::Attached { next_task: TaskIdentifier(1) });
+    assert_eq!(replies(&step), [Ok(Reply::Done), attached], "the next one gets a new session");
+    assert_eq!(bench.core.owner(SessionNumber(2)), Some(OTHER));
+}
+
+#[test]
+fn an_invalidated_session_survives_a_restart() {
+    let mut bench = Bench::new();
+    bench.download();
+    bench.call(APP, Call::InvalidateAndCancel { session: key() });
+    bench.restart();
+    let step = bench.attach(APP, default());
+    assert_eq!(sent(&step), ["1 DidComplete -999", "DidFinishEvents"]);
+    assert_eq!(sent(&bench.ack(1)), ["DidBecomeInvalid"]);
+    assert_eq!(bench.core.counts(), crate::Counts::default());
+}
+
+fn default() -> SessionConfiguration {
+    SessionConfiguration::default()
+}
