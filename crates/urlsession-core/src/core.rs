@@ -1,7 +1,7 @@
 //! The core itself: what comes in is given to its room, what changed becomes a step.
 
 use crate::index::Index;
-use crate::planted::Planted;
+use crate::planted::{CoreBug, Planted};
 use crate::retry::Random;
 use crate::session::Session;
 use crate::task::{Phase, Task, Wait};
@@ -45,6 +45,10 @@ impl Core {
     /// start attempts.
     #[must_use]
     pub fn restore(snapshot: Snapshot, now: Moment, seed: u64) -> (Self, Step) {
+        Self::restore_with(snapshot, now, seed, Planted::default())
+    }
+
+    fn restore_with(snapshot: Snapshot, now: Moment, seed: u64, planted: Planted) -> (Self, Step) {
         let mut core = Self {
             sessions: BTreeMap::new(),
             numbers: BTreeMap::new(),
@@ -60,13 +64,26 @@ impl Core {
             network: true,
             quiescing: false,
             random: Random(seed),
-            planted: Planted::default(),
+            planted,
         };
         let mut turn = Turn::new(now);
         core.load(snapshot);
         core.recover(&mut turn);
         let step = core.finish(turn);
         (core, step)
+    }
+
+    /// Like [`Core::restore`], with a bug for the simulator to find.
+    #[cfg(feature = "planted-bugs")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn restore_planted(
+        snapshot: Snapshot,
+        now: Moment,
+        seed: u64,
+        bug: Option<CoreBug>,
+    ) -> (Self, Step) {
+        Self::restore_with(snapshot, now, seed, Planted { bug })
     }
 
     /// Decides what follows from an input.
@@ -313,6 +330,7 @@ impl Core {
                     self.change(turn, key, |task| task.phase = Phase::Waiting(wait));
                     self.due(turn, key);
                 }
+                Phase::Canceling { .. } if self.planted.is(CoreBug::CancelingForever) => {}
                 Phase::Canceling { by_user, .. } => {
                     let by_user = *by_user;
                     self.complete_cancelled(turn, key, by_user);
@@ -354,6 +372,12 @@ impl Core {
         }
         let sessions: Vec<SessionNumber> = self.sessions.keys().copied().collect();
         for session in sessions {
+            let owned = self.sessions.get(&session).is_some_and(|s| s.is_owned_by(peer));
+            if owned && self.planted.is(CoreBug::DeadClientCancels) {
+                for task in self.tasks_of(session) {
+                    self.cancel(turn, task, false);
+                }
+            }
             self.leave(turn, peer, session);
         }
     }

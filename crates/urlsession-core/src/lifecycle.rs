@@ -97,7 +97,8 @@ impl Core {
                 due <= turn.now.steady
             }
         };
-        if over {
+        let forgotten = matches!(wait, Wait::Disk { .. }) && self.planted.is(CoreBug::DiskForever);
+        if over && !forgotten {
             self.change(turn, key, |task| task.phase = Phase::Waiting(Wait::Slot));
         }
     }
@@ -151,6 +152,7 @@ impl Core {
         if running != attempt && !self.planted.is(CoreBug::StaleReports) {
             return;
         }
+        let eager = self.planted.is(CoreBug::EagerJournal);
         match report {
             Report::Durable(state) => self.put(turn, key, |task| {
                 let before = task.resume.as_ref().map_or(0, |before| before.durable_bytes);
@@ -159,6 +161,9 @@ impl Core {
                     task.disk_failures = 0;
                 }
                 task.resume = Some(Box::new(state));
+                if eager && let Some(resume) = &mut task.resume {
+                    resume.durable_bytes += 4096;
+                }
             }),
             Report::Ended(Ending::Done(done)) => self.complete(turn, key, Ok(done)),
             Report::Ended(Ending::Stopped { resume }) => {

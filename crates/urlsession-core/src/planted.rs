@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(
     not(feature = "planted-bugs"),
-    expect(dead_code, unreachable_pub, reason = "the bugs exist only for the simulator")
+    expect(unreachable_pub, reason = "the bugs exist only for the simulator")
 )]
 pub enum CoreBug {
     /// A session has a second owner beside a live one.
@@ -17,11 +17,11 @@ pub enum CoreBug {
     OverlappingAttempts,
     /// A report of an older attempt counts.
     StaleReports,
-    /// Running attempts are not counted.
-    NoSlotLimit,
-    /// A completed task forgets to append its terminal event when it was cancelled at once.
+    /// The limits of a session's configuration are not applied.
+    NoSessionLimits,
+    /// A cancelled task has no terminal event.
     SilentCancel,
-    /// A failed task completes twice.
+    /// A task has two terminal events.
     CompletesTwice,
     /// Recorded bytes run ahead of what was synced.
     EagerJournal,
@@ -35,6 +35,10 @@ pub enum CoreBug {
     AckNotDurable,
     /// A task whose deadline passed is not looked at.
     NoDeadline,
+    /// A new owner is not told what was owed.
+    NoReplay,
+    /// A task that found the disk full is never tried again.
+    DiskForever,
 }
 
 /// Which bug is planted; none, and no cost, without the feature.

@@ -2,6 +2,7 @@
 
 use crate::core::{in_use, refusal};
 use crate::outbox::{Delivery, Outbox, Owed};
+use crate::planted::CoreBug;
 use crate::turn::{Asker, Turn};
 use crate::{Action, Change, Core, EventRecord, PeerNumber, SessionNumber, SessionRecord, TaskRef};
 use std::collections::VecDeque;
@@ -106,7 +107,8 @@ impl Core {
             return turn.reply(from, Err(refusal("there are too many sessions")));
         };
         let session = self.sessions.get_mut(&number).expect("every number has its session");
-        if session.owner.as_ref().is_none_or(|owner| owner.peer == from.peer) {
+        let is_free = session.owner.as_ref().is_none_or(|owner| owner.peer == from.peer);
+        if is_free || self.planted.is(CoreBug::TwoOwners) {
             return self.grant(turn, number, from, configuration);
         }
         if session.attachers.len() >= ATTACHERS_LIMIT {
@@ -130,7 +132,7 @@ impl Core {
         let Some(session) = self.sessions.get_mut(&number) else { return };
         let before = session.grace();
         session.attachers.retain(|attacher| attacher.from.peer != peer);
-        if session.is_owned_by(peer) {
+        if session.is_owned_by(peer) && !self.planted.is(CoreBug::LostLease) {
             session.owner = None;
             if let Some(next) = session.attachers.pop_front() {
                 self.grant(turn, number, next.from, next.configuration);
@@ -313,13 +315,18 @@ impl Core {
         from: Asker,
         configuration: SessionConfiguration,
     ) {
-        self.index.schedule.set_limits(number, &configuration);
+        if !self.planted.is(CoreBug::NoSessionLimits) {
+            self.index.schedule.set_limits(number, &configuration);
+        }
         let Some(session) = self.sessions.get_mut(&number) else { return };
         session.configuration = configuration;
         turn.sessions.insert(number);
         turn.reply(from, Ok(Reply::Attached { next_task: session.next_task }));
         if !session.is_owned_by(from.peer) {
-            let delivery = session.outbox.begin();
+            let mut delivery = session.outbox.begin();
+            if self.planted.is(CoreBug::NoReplay) {
+                while session.outbox.next(&mut delivery).is_some() {}
+            }
             session.owner = Some(Owner { peer: from.peer, delivery });
             turn.telling.insert(number);
         }

@@ -5,6 +5,9 @@ use crate::task::Task;
 use crate::{Order, SessionRecord, Stage, TaskFacts, resume};
 use urlsession_protocol::{Body, CancelledReason, Header, Priority, Reason, ResumeData, Secret};
 
+/// Makes a task wrong.
+type Spoil = fn(&mut NewTask);
+
 #[test]
 fn creating_a_task_twice_answers_and_does_nothing() {
     let mut bench = Bench::new();
@@ -39,7 +42,7 @@ fn the_session_completes_the_request() {
 
 #[test]
 fn a_wrong_task_completes_with_its_error_once_resumed() {
-    let cases: [(&str, fn(&mut NewTask), i32); 8] = [
+    let cases: [(&str, Spoil, i32); 8] = [
         ("scheme", |new| new.request.url = "ftp://u:p@host/".to_owned(), -1002),
         ("url", |new| new.request.url = "http://".to_owned(), -1000),
         ("method", |new| new.request.method = "A B".to_owned(), -1),
@@ -103,7 +106,7 @@ fn what_proves_nothing_is_not_kept() {
         bench.download();
         bench.cancel_for_resume_data(1);
         let step = bench.ended(1, Ending::Stopped { resume: Some(state.clone()) });
-        assert_eq!(replies(&step), [none.clone()]);
+        assert_eq!(replies(&step), std::slice::from_ref(&none));
         assert!(step.actions.contains(&Action::RemovePart { task: name(1) }));
         assert!(resume::decode(&resume::encode(&state).unwrap()).is_err());
     }
