@@ -1,1 +1,319 @@
 //! A scriptable HTTP server on loopback that answers, drops, stalls and lies as told.
+//!
+//! It has threads of its own, so that blocking and async tests use it alike; dropping it closes
+//! every connection.
+//!
+//! ```text
+//! let server = Server::start();
+//! server.on("/file", Answer::pseudo_random(7, 1 << 20).etag("\"v1\"").drop_after(1000).times(1));
+//! // ... let a client fetch server.url("/file") ...
+//! let seen = server.wait_for_requests(2);
+//! assert_eq!(seen[1].header("range"), Some("bytes=1000-"));
+//! ```
+
+mod answer;
+mod body;
+mod certificate;
+mod http1;
+mod http2;
+mod reply;
+mod seen;
+#[cfg(test)]
+mod tests;
+
+pub use answer::Answer;
+pub use body::{Body, pseudo_random, sha256};
+pub use certificate::Certificate;
+pub use seen::Seen;
+
+use certificate::Identity;
+use http1::Ending;
+use seen::{Entry, Memory, WAIT_LIMIT};
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tempfile::TempDir;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+
+/// Threads of one server.
+const THREADS: usize = 2;
+
+/// Most connections at a time; more wait in the listen queue.
+const CONNECTION_LIMIT: usize = 1024;
+
+/// The server.
+///
+/// Its methods panic where a test cannot go on: no free port, or a wait beyond 30 seconds.
+#[derive(Debug)]
+pub struct Server {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    authority: Option<(TempDir, PathBuf)>,
+    /// `None` only while it is dropped.
+    runtime: Option<Runtime>,
+}
+
+impl Server {
+    /// Starts a server that speaks HTTP/1.1.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::serve(None)
+    }
+
+    /// Starts a server that speaks HTTP/1.1 over TLS with a valid certificate.
+    #[must_use]
+    pub fn start_tls() -> Self {
+        Self::start_tls_with(Certificate::Valid)
+    }
+
+    /// Starts a server that speaks HTTP/1.1 over TLS with such a certificate.
+    #[must_use]
+    pub fn start_tls_with(certificate: Certificate) -> Self {
+        let protocols: &[&[u8]] = &[b"http/1.1"];
+        Self::serve(Some(Identity::new(certificate, protocols).expect("certificates are made")))
+    }
+
+    /// Starts a server that offers HTTP/2, and HTTP/1.1 to who cannot, over TLS.
+    #[must_use]
+    pub fn start_h2() -> Self {
+        let protocols: &[&[u8]] = &[b"h2", b"http/1.1"];
+        let identity = Identity::new(Certificate::Valid, protocols);
+        Self::serve(Some(identity.expect("certificates are made")))
+    }
+
+    fn serve(identity: Option<Identity>) -> Self {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_name("test-server")
+            .enable_all()
+            .build()
+            .expect("a runtime starts");
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        listener.set_nonblocking(true).expect("the listener does not block");
+        let address = listener.local_addr().expect("the listener has an address");
+        let shared = Arc::new(Shared {
+            routes: Mutex::default(),
+            memory: Memory::new(),
+            active: AtomicUsize::new(0),
+            peak: AtomicUsize::new(0),
+        });
+        let acceptor = identity.as_ref().map(|identity| TlsAcceptor::from(identity.config.clone()));
+        let listener = {
+            let _entered = runtime.enter();
+            TcpListener::from_std(listener).expect("the runtime takes the listener")
+        };
+        runtime.spawn(accept(listener, acceptor, Arc::clone(&shared)));
+        let authority = identity.map(|identity| {
+            let dir = TempDir::new().expect("a temporary directory");
+            let path = dir.path().join("ca.pem");
+            std::fs::write(&path, identity.authority).expect("the authority is written");
+            (dir, path)
+        });
+        Self { shared, address, authority, runtime: Some(runtime) }
+    }
+
+    /// Returns the URL of a path.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        let scheme = if self.authority.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}{path}", self.address)
+    }
+
+    /// Returns where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Returns the file with the certificate authority to trust.
+    ///
+    /// # Panics
+    /// If the server does not speak TLS.
+    #[must_use]
+    pub fn ca_pem(&self) -> PathBuf {
+        self.authority.as_ref().expect("the server speaks TLS").1.clone()
+    }
+
+    /// Sets the answer for a path, whatever the query; other paths get 404. Counting for
+    /// [`Answer::times`] begins anew.
+    pub fn on(&self, path: &str, answer: Answer) {
+        let route = Route { answer, requests: 0, released: watch::channel(0).0 };
+        self.shared.routes().insert(path.to_owned(), route);
+    }
+
+    /// Lets every response for the path that is stalled go on.
+    pub fn release(&self, path: &str) {
+        if let Some(route) = self.shared.routes().get(path) {
+            route.released.send_modify(|times| *times += 1);
+        }
+    }
+
+    /// Returns the requests so far, in the order of their arrival.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Seen> {
+        self.shared.memory.all()
+    }
+
+    /// Returns the requests so far for one path, whatever the query.
+    #[must_use]
+    pub fn requests_for(&self, path: &str) -> Vec<Seen> {
+        self.requests().into_iter().filter(|seen| route_of(&seen.path) == path).collect()
+    }
+
+    /// Returns how many requests were in progress at the same time, at most.
+    #[must_use]
+    pub fn peak_concurrency(&self) -> usize {
+        self.shared.peak.load(Ordering::SeqCst)
+    }
+
+    /// Blocks until this many requests have arrived.
+    pub fn wait_for_requests(&self, count: usize) -> Vec<Seen> {
+        self.wait_until(|seen| seen.len() >= count)
+    }
+
+    /// Blocks until the requests are as asked.
+    ///
+    /// # Panics
+    /// If they are not within 30 seconds.
+    pub fn wait_until(&self, enough: impl FnMut(&[Seen]) -> bool) -> Vec<Seen> {
+        match self.shared.memory.wait(enough) {
+            Ok(seen) => seen,
+            Err(seen) => panic!("not reached within {WAIT_LIMIT:?}: {seen:#?}"),
+        }
+    }
+
+    /// Waits, without blocking the thread and on any runtime, until the requests are as asked.
+    ///
+    /// # Panics
+    /// If they are not within 30 seconds.
+    pub async fn reach(&self, enough: impl FnMut(&[Seen]) -> bool + Send + 'static) -> Vec<Seen> {
+        let memory = Arc::clone(&self.shared.memory);
+        let reached = self.runtime().spawn(async move {
+            match tokio::time::timeout(WAIT_LIMIT, memory.reach(enough)).await {
+                Ok(seen) => seen,
+                Err(_) => panic!("not reached within {WAIT_LIMIT:?}: {:#?}", memory.all()),
+            }
+        });
+        reached.await.expect("the requests are as asked")
+    }
+
+    fn runtime(&self) -> &Runtime {
+        self.runtime.as_ref().expect("present until the drop")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Waiting for the threads would panic inside an async test.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// What connections share.
+#[derive(Debug)]
+struct Shared {
+    routes: Mutex<BTreeMap<String, Route>>,
+    memory: Arc<Memory>,
+    active: AtomicUsize,
+    peak: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct Route {
+    answer: Answer,
+    requests: u64,
+    released: watch::Sender<u64>,
+}
+
+/// A request in progress.
+struct Activity<'a>(&'a Shared);
+
+impl Shared {
+    /// Remembers a request and finds its answer.
+    fn begin(&self, seen: Seen) -> (Answer, Entry) {
+        let answer = match self.routes().get_mut(route_of(&seen.path)) {
+            Some(route) => {
+                route.requests += 1;
+                route.answer.for_request(route.requests - 1)
+            }
+            None => Answer::ok("not found\n").status(404),
+        };
+        (answer, self.memory.add(seen))
+    }
+
+    fn released(&self, path: &str) -> watch::Receiver<u64> {
+        match self.routes().get(route_of(path)) {
+            Some(route) => route.released.subscribe(),
+            None => watch::channel(0).1,
+        }
+    }
+
+    fn activity(&self) -> Activity<'_> {
+        let active = self.active.fetch_add(1, Ordering::SeqCst) + 1;
+        self.peak.fetch_max(active, Ordering::SeqCst);
+        Activity(self)
+    }
+
+    fn routes(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Route>> {
+        self.routes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Activity<'_> {
+    fn drop(&mut self) {
+        self.0.active.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+fn route_of(path: &str) -> &str {
+    path.split(['?', '#']).next().unwrap_or(path)
+}
+
+async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
+    let slots = Arc::new(Semaphore::new(CONNECTION_LIMIT));
+    for number in 0.. {
+        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        let (tls, shared) = (tls.clone(), Arc::clone(&shared));
+        tokio::spawn(async move {
+            // Clients of a hostile server go away in every possible way; none is an error here.
+            let _ = connection(stream, tls, number, &shared).await;
+            drop(slot);
+        });
+    }
+}
+
+async fn connection(
+    mut stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    number: u64,
+    shared: &Arc<Shared>,
+) -> anyhow::Result<()> {
+    stream.set_nodelay(true)?;
+    let Some(tls) = tls else {
+        match http1::serve(&mut stream, number, shared).await {
+            Ending::Close => stream.shutdown().await?,
+            Ending::Cut => {}
+            Ending::Reset => stream.set_zero_linger()?,
+        }
+        return Ok(());
+    };
+    let mut stream = tls.accept(stream).await?;
+    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+        return http2::serve(stream, number, shared).await;
+    }
+    match http1::serve(&mut stream, number, shared).await {
+        Ending::Close => stream.shutdown().await?,
+        Ending::Cut => {}
+        Ending::Reset => stream.get_ref().0.set_zero_linger()?,
+    }
+    Ok(())
+}
