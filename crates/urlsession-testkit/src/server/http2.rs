@@ -125,6 +125,11 @@ async fn send(to: &mut SendStream<Bytes>, mut bytes: Bytes) -> Result<()> {
     while !bytes.is_empty() {
         to.reserve_capacity(bytes.len());
         let capacity = poll_fn(|context| to.poll_capacity(context)).await.context("reset")??;
+        if capacity == 0 {
+            // A full buffer can look ready: let the connection write.
+            tokio::task::yield_now().await;
+            continue;
+        }
         let piece = bytes.split_to(capacity.min(bytes.len()));
         to.send_data(piece, false)?;
     }

@@ -193,7 +193,10 @@ async fn h2_serves_the_same_routes() {
                     body.flow_control().release_capacity(piece.len()).unwrap();
                     all.extend_from_slice(&piece);
                 }
-                Err(_) => end = Err(()),
+                Err(_) => {
+                    end = Err(());
+                    break;
+                }
             }
         }
         assert_eq!(end.map(|()| all.len() as u64), expected);
