@@ -1,1 +1,69 @@
-//! placeholder
+//! Background URL sessions: transfers that outlive the app that asked for them.
+//!
+//! A [`Session`] hands downloads, uploads and data tasks to a small daemon of the same user. The
+//! app may then exit, crash or be killed: the daemon moves the bytes, tries again, goes on after a
+//! restart, and keeps every result until the app comes back, creates the session with the same
+//! identifier and has acknowledged the events.
+//!
+//! ```no_run
+//! use urlsession::{Event, Session, SessionConfiguration};
+//!
+//! # fn main() -> Result<(), urlsession::Error> {
+//! let session = Session::new(SessionConfiguration::background("podcasts"))?;
+//! let events = session.events();
+//! session.download_task("https://example.com/episode.mp3")?.resume()?;
+//! for delivery in events {
+//!     match &delivery.event {
+//!         Event::DidFinishDownloading { path, .. } => println!("here it is: {}", path.display()),
+//!         Event::DidComplete { error: Some(error), .. } => println!("failed: {error}"),
+//!         Event::DidComplete { .. } => break,
+//!         _ => {}
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! No call needs an async runtime. [`Events`] is a blocking iterator and an async stream of any
+//! runtime; a [`SessionDelegate`] is called on a thread of the session's own.
+//!
+//! # Promises
+//! - A task method returns once its line is in the daemon's socket: what is asked for survives the
+//!   death of the app. After [`Session::synced`] it survives power loss too.
+//! - Every accepted task ends in exactly one [`Event::DidComplete`], kept until acknowledged. Events
+//!   arrive at least once, in order per task, one at a time per session.
+//! - When the daemon dies, the session starts it again and repeats what was not answered.
+
+mod application;
+mod calls;
+mod configuration;
+mod daemon;
+mod deadline;
+mod delegate;
+mod embedded;
+mod events;
+mod inbox;
+mod launch;
+mod link;
+mod registry;
+mod request;
+mod session;
+mod spool;
+mod task;
+mod transport;
+
+pub use configuration::{Acknowledgement, SessionConfiguration};
+pub use daemon::{Daemon, TaskPages, Watch, Watched};
+pub use delegate::SessionDelegate;
+pub use events::{Blocking, Delivery, Events};
+pub use request::{DownloadOptions, IntoRequest, UploadOptions, UploadSource};
+pub use session::Session;
+pub use task::{DataTask, DownloadTask, Task, UploadTask};
+
+pub use urlsession_protocol::paths::Paths;
+pub use urlsession_protocol::{
+    ApplicationId, Body, CancelledReason, Checksum, ChecksumAlgorithm, DaemonStatus, Error,
+    ErrorCode, Event, EventNumber, Header, InvalidIdentifier, Priority, Reason, Request, Response,
+    ResumeData, ResumeRung, Secret, SessionIdentifier, SessionKey, TaskIdentifier, TaskKind,
+    TaskOptions, TaskState, TaskStatus, Timestamp,
+};

@@ -1,0 +1,134 @@
+//! Calls that were not answered yet, in the order they were written.
+
+use crate::deadline::Deadline;
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use urlsession_protocol::{Call, CallId, ClientMessage, Error, Reply, TaskIdentifier};
+
+/// Most unanswered calls; a further one waits. Replies to that many fit into the daemon's queue,
+/// so that sending them all again after a reconnect cannot block it.
+pub(crate) const UNANSWERED_LIMIT: usize = 1024;
+
+/// What to do with an answer; called on the thread that reads the connection.
+pub(crate) type Answer = Box<dyn FnOnce(Result<Reply, Error>) + Send>;
+
+#[derive(Default)]
+pub(crate) struct Calls {
+    list: Mutex<List>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct List {
+    /// Ascending by number.
+    open: VecDeque<Open>,
+    /// The one whose answer is being handed over.
+    answering: Option<CallId>,
+    /// Why none will be answered any more.
+    over: Option<Error>,
+}
+
+struct Open {
+    id: CallId,
+    message: Arc<ClientMessage>,
+    answer: Answer,
+}
+
+impl Calls {
+    /// Waits until a further call may be written.
+    pub(crate) fn wait_for_room(&self) -> Result<(), Error> {
+        let mut list = self.lock();
+        while list.open.len() >= UNANSWERED_LIMIT && list.over.is_none() {
+            list = self.changed.wait(list).unwrap_or_else(PoisonError::into_inner);
+        }
+        list.over.clone().map_or(Ok(()), Err)
+    }
+
+    pub(crate) fn push(&self, id: CallId, message: Arc<ClientMessage>, answer: Answer) {
+        self.lock().open.push_back(Open { id, message, answer });
+    }
+
+    /// Takes back a call that was not written.
+    pub(crate) fn withdraw(&self, id: CallId) {
+        self.lock().remove(id);
+        self.changed.notify_all();
+    }
+
+    /// Hands an answer to whoever waits for it; of a call answered before, a second one is ignored.
+    pub(crate) fn answer(&self, id: CallId, result: Result<Reply, Error>) {
+        let mut list = self.lock();
+        let Some(open) = list.remove(id) else { return };
+        // Whoever waits for the call to be answered must find the answer in place.
+        list.answering = Some(id);
+        drop(list);
+        run(open.answer, result);
+        self.lock().answering = None;
+        self.changed.notify_all();
+    }
+
+    /// Returns what must be written again on a new connection.
+    pub(crate) fn unanswered(&self) -> Vec<Arc<ClientMessage>> {
+        self.lock().open.iter().map(|open| Arc::clone(&open.message)).collect()
+    }
+
+    /// Returns the lowest number of a task whose creation was not answered.
+    pub(crate) fn first_unanswered_task(&self) -> Option<TaskIdentifier> {
+        self.lock().open.iter().find_map(|open| match &*open.message {
+            ClientMessage::Call { call: Call::CreateTask { new, .. }, .. } => Some(new.task),
+            _ => None,
+        })
+    }
+
+    /// Waits until every call up to this one is answered; `Ok(false)` when the time is up.
+    pub(crate) fn wait_until_answered(&self, last: CallId, until: Deadline) -> Result<bool, Error> {
+        let mut list = self.lock();
+        loop {
+            if let Some(error) = &list.over {
+                return Err(error.clone());
+            }
+            let oldest = list.answering.or_else(|| list.open.front().map(|open| open.id));
+            if oldest.is_none_or(|id| id > last) {
+                return Ok(true);
+            }
+            list = match until.remaining() {
+                None => self.changed.wait(list).unwrap_or_else(PoisonError::into_inner),
+                Some(left) if left.is_zero() => return Ok(false),
+                Some(left) => {
+                    let waited = self.changed.wait_timeout(list, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+
+    /// Fails all calls, those to come too.
+    pub(crate) fn fail(&self, error: &Error) {
+        let mut list = self.lock();
+        list.over.get_or_insert_with(|| error.clone());
+        let open = std::mem::take(&mut list.open);
+        drop(list);
+        self.changed.notify_all();
+        for call in open {
+            run(call.answer, Err(error.clone()));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, List> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl List {
+    fn remove(&mut self, id: CallId) -> Option<Open> {
+        let at = self.open.binary_search_by_key(&id, |open| open.id).ok()?;
+        self.open.remove(at)
+    }
+}
+
+/// An app's panic must not end the thread that reads the connection.
+fn run(answer: Answer, result: Result<Reply, Error>) {
+    let call = std::panic::AssertUnwindSafe(move || answer(result));
+    if std::panic::catch_unwind(call).is_err() {
+        tracing::error!("a completion panicked");
+    }
+}

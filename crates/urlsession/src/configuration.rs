@@ -1,0 +1,122 @@
+//! How a session behaves and where its transfers live: Apple's `URLSessionConfiguration`.
+
+use std::time::Duration;
+use urlsession_protocol::{Error, ErrorCode, Header, SessionIdentifier};
+
+/// Configures a session; copied when the session is created, later edits have no effect.
+///
+/// The three constructors are Apple's: [`background`](Self::background),
+/// [`default`](Self::default) and [`ephemeral`](Self::ephemeral).
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct SessionConfiguration {
+    /// Header fields added to every request; the request's own field wins (names compared
+    /// case-insensitively).
+    pub http_additional_headers: Vec<Header>,
+    /// Longest pause without any byte before an attempt is given up (60 s). In a background
+    /// session the attempt is retried, not reported.
+    pub timeout_interval_for_request: Duration,
+    /// Longest time from the first resume to completion, waiting and retries included (7 days).
+    pub timeout_interval_for_resource: Duration,
+    /// Most attempts of this session that run at once against one host (6).
+    pub http_maximum_connections_per_host: u32,
+    /// Most attempts of this session that run at once; `None` leaves only the daemon's limit.
+    pub maximum_concurrent_tasks: Option<u32>,
+    /// The application the session belongs to. `None` takes the first of: the environment's
+    /// `URLSESSION_APP_ID`, the id in the nearest `tiapp.xml`, the name in the nearest
+    /// `package.json` (both searched from the working folder upwards), the executable's name.
+    pub application: Option<String>,
+    /// Waits, however long it takes, for another process that owns the session to leave.
+    /// Otherwise creating the session fails with -996.
+    pub wait_for_owner: bool,
+    /// When a kept event counts as handled.
+    pub acknowledgement: Acknowledgement,
+    kind: Kind,
+}
+
+/// Says when a kept event counts as handled, so that the daemon forgets it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Acknowledgement {
+    /// When the delegate's method returned, or when [`Events`](crate::Events) is asked for the
+    /// next event.
+    #[default]
+    Automatic,
+    /// When the app calls [`Delivery::acknowledge`](crate::Delivery::acknowledge).
+    Explicit,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// In the daemon, under this identifier.
+    Background(String),
+    /// In this process. Until there are caches and cookies, default and ephemeral are the same.
+    InProcess,
+}
+
+impl SessionConfiguration {
+    /// Configures a session whose transfers live in the daemon and outlive this process.
+    ///
+    /// The identifier is 1 to 255 bytes without control characters, checked by
+    /// [`Session::new`](crate::Session::new). It names the session inside the application: the
+    /// next process of the application that uses it finds the tasks and events of this one.
+    #[must_use]
+    pub fn background(identifier: impl Into<String>) -> Self {
+        Self::of(Kind::Background(identifier.into()))
+    }
+
+    /// Configures a session whose transfers live in this process and end with it; it writes
+    /// nothing to disk but the bodies it receives. Needs the feature `embedded`.
+    #[must_use]
+    pub fn ephemeral() -> Self {
+        Self::of(Kind::InProcess)
+    }
+
+    /// Returns the identifier of a background session, `None` for the other kinds.
+    #[must_use]
+    pub fn identifier(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Background(identifier) => Some(identifier),
+            Kind::InProcess => None,
+        }
+    }
+
+    pub(crate) fn session_identifier(&self) -> Result<Option<SessionIdentifier>, Error> {
+        self.identifier()
+            .map(SessionIdentifier::new)
+            .transpose()
+            .map_err(|error| Error::new(ErrorCode::UNKNOWN).because(error))
+    }
+
+    pub(crate) fn to_protocol(&self) -> urlsession_protocol::SessionConfiguration {
+        urlsession_protocol::SessionConfiguration {
+            http_additional_headers: self.http_additional_headers.clone(),
+            timeout_interval_for_request: self.timeout_interval_for_request,
+            timeout_interval_for_resource: self.timeout_interval_for_resource,
+            http_maximum_connections_per_host: self.http_maximum_connections_per_host,
+            maximum_concurrent_tasks: self.maximum_concurrent_tasks,
+        }
+    }
+
+    fn of(kind: Kind) -> Self {
+        let apple = urlsession_protocol::SessionConfiguration::default();
+        Self {
+            http_additional_headers: apple.http_additional_headers,
+            timeout_interval_for_request: apple.timeout_interval_for_request,
+            timeout_interval_for_resource: apple.timeout_interval_for_resource,
+            http_maximum_connections_per_host: apple.http_maximum_connections_per_host,
+            maximum_concurrent_tasks: apple.maximum_concurrent_tasks,
+            application: None,
+            wait_for_owner: false,
+            acknowledgement: Acknowledgement::default(),
+            kind,
+        }
+    }
+}
+
+impl Default for SessionConfiguration {
+    /// Configures a session whose transfers live in this process and end with it. Needs the
+    /// feature `embedded`.
+    fn default() -> Self {
+        Self::of(Kind::InProcess)
+    }
+}

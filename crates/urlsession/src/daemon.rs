@@ -1,0 +1,296 @@
+//! The daemon as tools see it: every session's tasks, and what happens to them.
+
+use crate::deadline::Deadline;
+use crate::launch;
+use crate::link::{CONNECT_LIMIT, REPLY_LIMIT};
+use crate::transport::{Transport, Unreceived, Unsent, lost};
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use urlsession_protocol::message::TASKS_PAGE_LIMIT;
+use urlsession_protocol::{
+    Call, CallId, ClientMessage, DaemonMessage, DaemonStatus, Error, Event, EventNumber, Reply,
+    SessionKey, TaskIdentifier, TaskStatus,
+};
+
+/// A connection that looks and commands but owns no session.
+///
+/// Every method waits for its answer, at most 30 s, and fails with -997 once the daemon is gone: it
+/// does not reconnect. Dropping it hangs up and changes nothing else.
+pub struct Daemon {
+    conversation: Mutex<Conversation>,
+}
+
+impl Daemon {
+    /// Connects to this user's daemon; starts it if `start` and none runs. Waits at most 30 s.
+    ///
+    /// # Errors
+    /// -997 if there is none, or none that speaks this version's protocol.
+    pub fn connect(start: bool) -> Result<Self, Error> {
+        Ok(Self { conversation: Mutex::new(Conversation::open(start)?) })
+    }
+
+    /// Lists tasks, completed ones whose events are owed included, in the order of session and
+    /// number: a session's, or all.
+    pub fn tasks(&self, session: Option<SessionKey>) -> TaskPages<'_> {
+        TaskPages { daemon: self, session, after: None, page: VecDeque::new(), ended: false }
+    }
+
+    /// Shows one task.
+    ///
+    /// # Errors
+    /// The daemon's for a task that is unknown, -997 without it.
+    pub fn task(&self, session: &SessionKey, task: TaskIdentifier) -> Result<TaskStatus, Error> {
+        match self.ask(Call::Task { session: session.clone(), task })? {
+            Reply::Task { task } => Ok(*task),
+            _ => Err(misunderstood()),
+        }
+    }
+
+    /// Lets a suspended task go on. Durable when it returns.
+    ///
+    /// # Errors
+    /// The daemon's for a task that is unknown, -997 without it.
+    pub fn resume(&self, session: &SessionKey, task: TaskIdentifier) -> Result<(), Error> {
+        self.ask(Call::Resume { session: session.clone(), task }).map(drop)
+    }
+
+    /// Stops a task's attempt and keeps its bytes. Durable when it returns.
+    ///
+    /// # Errors
+    /// As [`resume`](Self::resume).
+    pub fn suspend(&self, session: &SessionKey, task: TaskIdentifier) -> Result<(), Error> {
+        self.ask(Call::Suspend { session: session.clone(), task }).map(drop)
+    }
+
+    /// Ends a task with -999, which its owner is told. Durable when it returns.
+    ///
+    /// # Errors
+    /// As [`resume`](Self::resume).
+    pub fn cancel(&self, session: &SessionKey, task: TaskIdentifier) -> Result<(), Error> {
+        self.ask(Call::Cancel { session: session.clone(), task }).map(drop)
+    }
+
+    /// Cancels a task if it is unfinished, acknowledges its events in the owner's place and forgets
+    /// it, with its file unless that has a destination. Durable when it returns.
+    ///
+    /// # Errors
+    /// As [`resume`](Self::resume).
+    pub fn remove(&self, session: &SessionKey, task: TaskIdentifier) -> Result<(), Error> {
+        self.ask(Call::Remove { session: session.clone(), task }).map(drop)
+    }
+
+    /// Follows a session's events, or all sessions', on a connection of its own; with `replay`
+    /// those that are still owed come first. Events are copies and need no acknowledgement.
+    ///
+    /// # Errors
+    /// -997 if the daemon does not run.
+    pub fn watch(&self, session: Option<SessionKey>, replay: bool) -> Result<Watch, Error> {
+        let mut conversation = Conversation::open(false)?;
+        let mut early = VecDeque::new();
+        let answered = conversation.ask(Call::Watch { session, replay }, |event| {
+            early.push_back(event);
+        });
+        answered?;
+        Ok(Watch { conversation, early })
+    }
+
+    /// Tells how the daemon is.
+    ///
+    /// # Errors
+    /// -997 without it.
+    pub fn status(&self) -> Result<DaemonStatus, Error> {
+        match self.ask(Call::Status)? {
+            Reply::Status(status) => Ok(status),
+            _ => Err(misunderstood()),
+        }
+    }
+
+    /// Stops the daemon in order: attempts end, their bytes are kept, nothing is lost. Returns once
+    /// it has hung up.
+    ///
+    /// # Errors
+    /// -997 if it was gone before, -1001 if it does not end within 30 s.
+    pub fn shutdown(self) -> Result<(), Error> {
+        self.ask(Call::Shutdown)?;
+        let mut conversation = self.lock();
+        let deadline = Deadline::after(REPLY_LIMIT);
+        loop {
+            match conversation.transport.receiver.receive(deadline) {
+                Ok(_) => {}
+                Err(Unreceived::Lost) => return Ok(()),
+                Err(Unreceived::TimedOut) => {
+                    let code = urlsession_protocol::ErrorCode::TIMED_OUT;
+                    return Err(Error::new(code).because("the daemon did not stop in time"));
+                }
+            }
+        }
+    }
+
+    fn ask(&self, call: Call) -> Result<Reply, Error> {
+        self.lock().ask(call, |_| {})
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Conversation> {
+        self.conversation.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Daemon {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Daemon").finish_non_exhaustive()
+    }
+}
+
+/// Iterates over tasks, asking the daemon for a page at a time. Ends after the first error.
+#[derive(Debug)]
+pub struct TaskPages<'a> {
+    daemon: &'a Daemon,
+    session: Option<SessionKey>,
+    after: Option<(SessionKey, TaskIdentifier)>,
+    page: VecDeque<TaskStatus>,
+    ended: bool,
+}
+
+impl Iterator for TaskPages<'_> {
+    type Item = Result<TaskStatus, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.page.is_empty() && !self.ended {
+            let session = self.session.clone();
+            let call = Call::Tasks { session, after: self.after.take(), limit: TASKS_PAGE_LIMIT };
+            match self.daemon.ask(call) {
+                Ok(Reply::Tasks { tasks, more }) => {
+                    self.after = tasks.last().map(|last| (last.session.clone(), last.task));
+                    self.ended = !more || tasks.is_empty();
+                    self.page = tasks.into();
+                }
+                other => {
+                    self.ended = true;
+                    return Some(Err(other.err().unwrap_or_else(misunderstood)));
+                }
+            }
+        }
+        self.page.pop_front().map(Ok)
+    }
+}
+
+/// The copy of an event that a watcher sees.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Watched {
+    /// The session.
+    pub session: SessionKey,
+    /// The task; `None` for events of the session itself.
+    pub task: Option<TaskIdentifier>,
+    /// Present on kept events.
+    pub number: Option<EventNumber>,
+    /// What happened.
+    pub event: Event,
+}
+
+/// Follows events: a blocking iterator that ends after an error, -997 when the daemon is gone.
+///
+/// Dropping it stops watching.
+pub struct Watch {
+    conversation: Conversation,
+    early: VecDeque<Watched>,
+}
+
+impl Watch {
+    /// Waits for the next event, however long it takes.
+    ///
+    /// # Errors
+    /// -997 when the daemon is gone.
+    pub fn recv(&mut self) -> Result<Watched, Error> {
+        self.receive(Deadline::never()).map(|event| event.expect("never is no deadline"))
+    }
+
+    /// Waits for the next event, at most that long; `Ok(None)` when the time is up.
+    ///
+    /// # Errors
+    /// -997 when the daemon is gone.
+    pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Option<Watched>, Error> {
+        self.receive(Deadline::after(timeout))
+    }
+
+    fn receive(&mut self, deadline: Deadline) -> Result<Option<Watched>, Error> {
+        if let Some(event) = self.early.pop_front() {
+            return Ok(Some(event));
+        }
+        loop {
+            match self.conversation.transport.receiver.receive(deadline) {
+                Ok(DaemonMessage::Event { session, task, number, event }) => {
+                    return Ok(Some(Watched { session, task, number, event }));
+                }
+                Ok(DaemonMessage::Goodbye { reason }) => return Err(goodbye(&reason)),
+                Ok(DaemonMessage::Hello(_) | DaemonMessage::Reply { .. }) => {}
+                Err(Unreceived::TimedOut) => return Ok(None),
+                Err(Unreceived::Lost) => return Err(lost("the daemon is gone")),
+            }
+        }
+    }
+}
+
+impl Iterator for Watch {
+    type Item = Watched;
+
+    fn next(&mut self) -> Option<Watched> {
+        self.recv().ok()
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch").finish_non_exhaustive()
+    }
+}
+
+/// A connection on which each question waits for its answer.
+struct Conversation {
+    transport: Transport,
+    next_call: u64,
+}
+
+impl Conversation {
+    fn open(start: bool) -> Result<Self, Error> {
+        let connect = if start { launch::connect } else { launch::connect_to_running };
+        Ok(Self { transport: connect(Deadline::after(CONNECT_LIMIT))?, next_call: 0 })
+    }
+
+    /// Asks and waits for the answer; events that come before it are handed over.
+    fn ask(&mut self, call: Call, mut event: impl FnMut(Watched)) -> Result<Reply, Error> {
+        let id = CallId(self.next_call);
+        self.next_call += 1;
+        match self.transport.sender.send(&ClientMessage::Call { id, call }) {
+            Ok(()) => {}
+            Err(Unsent::Illegal(error)) => return Err(error),
+            Err(Unsent::Lost) => return Err(lost("the daemon is gone")),
+        }
+        let deadline = Deadline::after(REPLY_LIMIT);
+        loop {
+            match self.transport.receiver.receive(deadline) {
+                Ok(DaemonMessage::Reply { id: answered, result }) if answered == id => {
+                    return result;
+                }
+                Ok(DaemonMessage::Event { session, task, number, event: happened }) => {
+                    event(Watched { session, task, number, event: happened });
+                }
+                Ok(DaemonMessage::Goodbye { reason }) => return Err(goodbye(&reason)),
+                Ok(DaemonMessage::Hello(_) | DaemonMessage::Reply { .. }) => {}
+                Err(Unreceived::Lost) => return Err(lost("the daemon is gone")),
+                Err(Unreceived::TimedOut) => {
+                    return Err(lost("the daemon did not answer in time"));
+                }
+            }
+        }
+    }
+}
+
+fn goodbye(reason: &str) -> Error {
+    lost(format!("the daemon said: {}", reason.escape_debug()))
+}
+
+fn misunderstood() -> Error {
+    lost("the daemon gave an answer to another question")
+}

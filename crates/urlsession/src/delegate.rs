@@ -1,0 +1,166 @@
+//! Events as callbacks: Apple's `URLSessionDelegate` and its kin in one trait.
+
+use crate::configuration::Acknowledgement;
+use crate::deadline::Deadline;
+use crate::inbox::Item;
+use crate::session::Session;
+use crate::task::Task;
+use crate::transport::lost;
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use urlsession_protocol::{Error, Event, Response, ResumeRung, TaskIdentifier};
+
+/// Is told what happens; every method does nothing unless written.
+///
+/// Methods are called one at a time, on one thread of the session's own, in this order per task:
+/// progress, then the body or the finished file, then [`did_complete`](Self::did_complete). They
+/// may call any method of the session but must not wait for later events. A kept event is
+/// acknowledged when its method returned. A method that panics does not end the thread: the panic
+/// is logged, and this and the task's later events are not acknowledged, so they come again when the
+/// session is attached next.
+#[expect(unused_variables, reason = "the names of the defaults' parameters are documentation")]
+pub trait SessionDelegate: Send {
+    /// A download's file grew. Bytes; an unknown total is `None`.
+    fn did_write_data(
+        &mut self,
+        task: &Task,
+        bytes_written: u64,
+        total_bytes_written: u64,
+        total_bytes_expected_to_write: Option<u64>,
+    ) {
+    }
+
+    /// A request body moved on. Bytes; an unknown total is `None`.
+    fn did_send_body_data(
+        &mut self,
+        task: &Task,
+        bytes_sent: u64,
+        total_bytes_sent: u64,
+        total_bytes_expected_to_send: Option<u64>,
+    ) {
+    }
+
+    /// A download went on, or began again, after an interruption.
+    fn did_resume_at_offset(
+        &mut self,
+        task: &Task,
+        file_offset: u64,
+        expected_total_bytes: Option<u64>,
+        rung: ResumeRung,
+    ) {
+    }
+
+    /// The response body of a data or upload task is in this file, which is removed when the
+    /// method returns. Kept.
+    fn did_receive_data(&mut self, task: &Task, path: &Path, length: u64) {}
+
+    /// A download's file is whole, synced and in place. Without a destination of the app's own it
+    /// is removed when the method returns: move it, or open it. Kept.
+    fn did_finish_downloading_to(&mut self, task: &Task, location: &Path, length: u64) {}
+
+    /// The task ended, without an error whatever the HTTP status. Kept.
+    fn did_complete(&mut self, task: &Task, response: Option<&Response>, error: Option<&Error>) {}
+
+    /// All events that waited when the session was attached have been told.
+    fn did_finish_events(&mut self, session: &Session) {}
+
+    /// The session is gone; nothing follows. The error is -997 if the daemon was lost for good,
+    /// -996 if another process took the session meanwhile, `None` after an invalidation.
+    fn did_become_invalid(&mut self, session: &Session, error: Option<&Error>) {}
+}
+
+/// Starts the thread that calls the delegate until the session is gone or dropped.
+pub(crate) fn dispatch(session: &Session, delegate: Box<dyn SessionDelegate>) -> Result<(), Error> {
+    let handle = session.downgrade();
+    let link = Arc::clone(session.link());
+    let automatic = session.configuration().acknowledgement == Acknowledgement::Automatic;
+    let mut dispatch = Dispatch { delegate, automatic, failed: BTreeSet::new() };
+    let run = move || {
+        while let Ok(Some(item)) = link.inbox.take(Deadline::never()) {
+            let Some(session) = Session::upgrade(&handle) else { return };
+            let last = matches!(item.event, Event::DidBecomeInvalid { .. });
+            dispatch.tell(&session, item);
+            if last {
+                session.release();
+                return;
+            }
+        }
+    };
+    std::thread::Builder::new()
+        .name("urlsession-delegate".to_owned())
+        .spawn(run)
+        .map(drop)
+        .map_err(|error| lost(format!("cannot start a thread: {error}")))
+}
+
+struct Dispatch {
+    delegate: Box<dyn SessionDelegate>,
+    automatic: bool,
+    /// Tasks with an event that the delegate did not get through: what follows it must come again
+    /// too, for the order's sake.
+    failed: BTreeSet<TaskIdentifier>,
+}
+
+impl Dispatch {
+    fn tell(&mut self, session: &Session, item: Item) {
+        let Item { task, number, event } = item;
+        let delegate = &mut *self.delegate;
+        let told = catch_unwind(AssertUnwindSafe(|| call(delegate, session, task, &event)));
+        if told.is_err() {
+            tracing::error!(?task, "a delegate method panicked; its event will come again");
+        }
+        let Some(number) = number else { return };
+        if told.is_err() {
+            self.failed.extend(task);
+        }
+        if task.is_some_and(|task| self.failed.contains(&task)) {
+            session.link().inbox.reopen(number);
+        } else if self.automatic {
+            session.link().acknowledge(number);
+        }
+    }
+}
+
+fn call(
+    delegate: &mut dyn SessionDelegate,
+    session: &Session,
+    task: Option<TaskIdentifier>,
+    event: &Event,
+) {
+    let Some(task) = task.map(|task| session.task(task)) else {
+        return match event {
+            Event::DidFinishEvents => delegate.did_finish_events(session),
+            Event::DidBecomeInvalid { error } => {
+                delegate.did_become_invalid(session, error.as_ref());
+            }
+            _ => {}
+        };
+    };
+    match event {
+        Event::DidWriteData {
+            bytes_written,
+            total_bytes_written,
+            total_bytes_expected_to_write: expected,
+        } => delegate.did_write_data(&task, *bytes_written, *total_bytes_written, *expected),
+        Event::DidSendBodyData {
+            bytes_sent,
+            total_bytes_sent,
+            total_bytes_expected_to_send: expected,
+        } => delegate.did_send_body_data(&task, *bytes_sent, *total_bytes_sent, *expected),
+        Event::DidResumeAtOffset { file_offset, expected_total_bytes, rung } => {
+            delegate.did_resume_at_offset(&task, *file_offset, *expected_total_bytes, *rung);
+        }
+        Event::DidReceiveData { path, length } => {
+            delegate.did_receive_data(&task, path, *length);
+        }
+        Event::DidFinishDownloading { path, length } => {
+            delegate.did_finish_downloading_to(&task, path, *length);
+        }
+        Event::DidComplete { error, response } => {
+            delegate.did_complete(&task, response.as_ref(), error.as_ref());
+        }
+        Event::DidChangeState { .. } | Event::DidFinishEvents | Event::DidBecomeInvalid { .. } => {}
+    }
+}

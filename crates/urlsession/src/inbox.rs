@@ -1,0 +1,207 @@
+//! Events that arrived and were not taken yet, and which kept ones were handled.
+//!
+//! The queue is bounded from outside: the daemon sends at most its window of unacknowledged kept
+//! events, and of the others only the last of each kind and task is held.
+
+use crate::deadline::Deadline;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::mem::discriminant;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use urlsession_protocol::{Event, EventNumber, TaskIdentifier};
+
+#[derive(Default)]
+pub(crate) struct Inbox {
+    queue: Mutex<Queue>,
+    arrived: Condvar,
+}
+
+/// One event as it came.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Item {
+    pub(crate) task: Option<TaskIdentifier>,
+    pub(crate) number: Option<EventNumber>,
+    pub(crate) event: Event,
+}
+
+/// What became of an arriving event.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// It waits to be taken, or was merged with one that does.
+    Queued,
+    /// It is on its way already: a copy after a reconnect.
+    Known,
+    /// It was handled before; its acknowledgement was lost.
+    Handled,
+}
+
+#[derive(Default)]
+struct Queue {
+    items: VecDeque<Item>,
+    /// Kept events that wait here or were taken, and were not handled.
+    open: BTreeSet<EventNumber>,
+    handled: Numbers,
+    /// Nothing will arrive any more.
+    ended: bool,
+    wakers: Vec<Waker>,
+}
+
+impl Inbox {
+    pub(crate) fn arrive(&self, item: Item) -> Arrival {
+        let mut queue = self.lock();
+        if queue.ended {
+            return Arrival::Known;
+        }
+        if let Some(number) = item.number {
+            if queue.handled.contains(number) {
+                return Arrival::Handled;
+            }
+            if !queue.open.insert(number) {
+                return Arrival::Known;
+            }
+        }
+        queue.push(item);
+        self.wake(queue);
+        Arrival::Queued
+    }
+
+    /// Takes the next event; `None` when there will be none. `Err` when the time is up.
+    pub(crate) fn take(&self, deadline: Deadline) -> Result<Option<Item>, ()> {
+        let mut queue = self.lock();
+        loop {
+            if let Some(item) = queue.items.pop_front() {
+                return Ok(Some(item));
+            }
+            if queue.ended {
+                return Ok(None);
+            }
+            queue = match deadline.remaining() {
+                None => self.arrived.wait(queue).unwrap_or_else(PoisonError::into_inner),
+                Some(left) if left.is_zero() => return Err(()),
+                Some(left) => {
+                    let waited = self.arrived.wait_timeout(queue, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+
+    pub(crate) fn poll_take(&self, context: &Context<'_>) -> Poll<Option<Item>> {
+        let mut queue = self.lock();
+        if let Some(item) = queue.items.pop_front() {
+            return Poll::Ready(Some(item));
+        }
+        if queue.ended {
+            return Poll::Ready(None);
+        }
+        if !queue.wakers.iter().any(|waker| waker.will_wake(context.waker())) {
+            queue.wakers.push(context.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// Notes that a kept event was handled; says whether that is news.
+    pub(crate) fn handle(&self, number: EventNumber) -> bool {
+        let mut queue = self.lock();
+        queue.open.remove(&number);
+        queue.handled.insert(number)
+    }
+
+    /// Lets a kept event that was taken but not handled arrive again.
+    pub(crate) fn reopen(&self, number: EventNumber) {
+        self.lock().open.remove(&number);
+    }
+
+    /// Forgets what was handled: the daemon's numbers begin anew.
+    pub(crate) fn forget_handled(&self) {
+        let mut queue = self.lock();
+        queue.handled = Numbers::default();
+        queue.open.clear();
+    }
+
+    /// Lets nothing arrive any more; what waits may still be taken, unless `discard`.
+    pub(crate) fn end(&self, discard: bool) {
+        let mut queue = self.lock();
+        queue.ended = true;
+        if discard {
+            queue.items.clear();
+        }
+        self.wake(queue);
+    }
+
+    fn wake(&self, mut queue: MutexGuard<'_, Queue>) {
+        let wakers = std::mem::take(&mut queue.wakers);
+        drop(queue);
+        self.arrived.notify_all();
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    fn push(&mut self, item: Item) {
+        match &item.event {
+            Event::DidWriteData { .. } | Event::DidSendBodyData { .. } => {
+                let (task, kind) = (item.task, discriminant(&item.event));
+                let same = |i: &Item| i.task == task && discriminant(&i.event) == kind;
+                if let Some(at) = self.items.iter().position(same) {
+                    merge(&mut self.items[at].event, item.event);
+                    return;
+                }
+            }
+            // What was reported before the interruption says nothing any more.
+            Event::DidResumeAtOffset { .. } => {
+                let task = item.task;
+                self.items.retain(|i| i.task != task || i.number.is_some());
+            }
+            Event::DidFinishEvents => self.items.retain(|i| i.event != Event::DidFinishEvents),
+            Event::DidChangeState { .. }
+            | Event::DidReceiveData { .. }
+            | Event::DidFinishDownloading { .. }
+            | Event::DidComplete { .. }
+            | Event::DidBecomeInvalid { .. } => {}
+        }
+        self.items.push_back(item);
+    }
+}
+
+/// Adds up the bytes since the last event; of the rest the last value wins.
+fn merge(old: &mut Event, mut new: Event) {
+    match (&*old, &mut new) {
+        (
+            Event::DidWriteData { bytes_written: before, .. },
+            Event::DidWriteData { bytes_written: now, .. },
+        )
+        | (
+            Event::DidSendBodyData { bytes_sent: before, .. },
+            Event::DidSendBodyData { bytes_sent: now, .. },
+        ) => *now = now.saturating_add(*before),
+        _ => {}
+    }
+    *old = new;
+}
+
+/// A set of numbers, small because neighbours are kept as one range.
+#[derive(Default)]
+struct Numbers(BTreeMap<u64, u64>);
+
+impl Numbers {
+    fn contains(&self, EventNumber(number): EventNumber) -> bool {
+        self.0.range(..=number).next_back().is_some_and(|(_, last)| number <= *last)
+    }
+
+    fn insert(&mut self, EventNumber(number): EventNumber) -> bool {
+        if self.contains(EventNumber(number)) {
+            return false;
+        }
+        let last = self.0.remove(&number.saturating_add(1)).unwrap_or(number);
+        match self.0.range_mut(..number).next_back() {
+            Some((_, before)) if before.saturating_add(1) == number => *before = last,
+            _ => drop(self.0.insert(number, last)),
+        }
+        true
+    }
+}

@@ -1,0 +1,171 @@
+//! Finds the daemon's socket, or its executable and starts it.
+
+use crate::deadline::Deadline;
+use crate::transport::{Transport, lost};
+use std::path::PathBuf;
+use std::time::Duration;
+use urlsession_protocol::Error;
+use urlsession_protocol::paths::Paths;
+
+/// Connects to the daemon, starting it if none runs, and exchanges hellos.
+pub(crate) fn connect(deadline: Deadline) -> Result<Transport, Error> {
+    let mut transport = socket::connect(deadline)?;
+    transport.greet(deadline)?;
+    Ok(transport)
+}
+
+/// Connects to the daemon if one runs, and exchanges hellos.
+pub(crate) fn connect_to_running(deadline: Deadline) -> Result<Transport, Error> {
+    let mut transport = socket::connect_to_running()?;
+    transport.greet(deadline)?;
+    Ok(transport)
+}
+
+#[cfg(unix)]
+mod socket {
+    use super::*;
+    use std::io::Read as _;
+    use std::os::unix::net::UnixStream;
+    use std::os::unix::process::CommandExt as _;
+    use std::process::{Child, ChildStdout, Command, Stdio};
+    use std::sync::{Mutex, PoisonError};
+
+    /// Longest a daemon that was started may take to say that it is ready.
+    const READY_LIMIT: Duration = Duration::from_secs(10);
+    /// Longest line with which a daemon says so, in bytes.
+    const READY_LINE_LIMIT: u64 = 4096;
+    /// How often the daemon is started before its own error is believed.
+    const START_LIMIT: u32 = 4;
+    const FIRST_DELAY: Duration = Duration::from_millis(25);
+    /// The daemon's file name.
+    const EXECUTABLE: &str = "urlsession";
+
+    /// Daemons that this process started, so that none stays behind as a zombie.
+    static STARTED: Mutex<Vec<Child>> = Mutex::new(Vec::new());
+
+    pub(super) fn connect(deadline: Deadline) -> Result<Transport, Error> {
+        let mut delay = FIRST_DELAY;
+        let mut error = None;
+        for _ in 0..=START_LIMIT {
+            if let Ok(transport) = connect_to_running() {
+                return Ok(transport);
+            }
+            if error.is_some() {
+                // Another daemon may be just about to listen, or to leave.
+                std::thread::sleep(delay.min(deadline.remaining().unwrap_or(delay)));
+                delay *= 2;
+            }
+            if deadline.is_over() {
+                break;
+            }
+            error = start()?.err();
+        }
+        connect_to_running().map_err(|last| error.unwrap_or(last))
+    }
+
+    pub(super) fn connect_to_running() -> Result<Transport, Error> {
+        let path = Paths::from_env().map_err(lost)?.socket();
+        let stream = UnixStream::connect(path)
+            .map_err(|error| lost(format!("no daemon is running: {error}")))?;
+        Transport::over(stream).map_err(lost)
+    }
+
+    /// Starts the daemon and waits until it listens. `Err` if that cannot work, `Ok(Err)` with
+    /// what the daemon said if it gave up, which it also does when another one runs already.
+    fn start() -> Result<Result<(), Error>, Error> {
+        reap();
+        let executable = executable()?;
+        let mut command = Command::new(&executable);
+        command
+            .args(["daemon", "run"])
+            .current_dir("/")
+            .env("URLSESSION_READY_FD", "1")
+            .env("MALLOC_ARENA_MAX", "2")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .process_group(0);
+        // The working folder is another there.
+        if let Some(home) = std::env::var_os("URLSESSION_HOME").filter(|home| !home.is_empty()) {
+            command.env("URLSESSION_HOME", std::path::absolute(home).map_err(lost)?);
+        }
+        let mut child = command
+            .spawn()
+            .map_err(|error| lost(format!("cannot start {}: {error}", executable.display())))?;
+        let ready = child.stdout.take().expect("its stdout is piped");
+        STARTED.lock().unwrap_or_else(PoisonError::into_inner).push(child);
+        let said = listen(ready);
+        Ok(match said.trim_end() {
+            "ready" => Ok(()),
+            "" => Err(lost("the daemon ended without a word")),
+            other => Err(lost(other.escape_debug())),
+        })
+    }
+
+    /// Reads the daemon's one line; what came of it when the time is up.
+    fn listen(mut ready: ChildStdout) -> String {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let deadline = Deadline::after(READY_LIMIT);
+        let mut line = Vec::new();
+        let mut chunk = [0; 256];
+        while !line.ends_with(b"\n") && (line.len() as u64) < READY_LINE_LIMIT {
+            let left = deadline.remaining().unwrap_or(READY_LIMIT);
+            let timeout = Timespec::try_from(left).ok();
+            match poll(&mut [PollFd::new(&ready, PollFlags::IN)], timeout.as_ref()) {
+                Ok(0) => return "the daemon did not become ready in time".to_owned(),
+                Err(rustix::io::Errno::INTR) => continue,
+                Ok(_) | Err(_) => {}
+            }
+            match ready.read(&mut chunk) {
+                Ok(0) | Err(_) => break,
+                Ok(length) => line.extend_from_slice(&chunk[..length]),
+            }
+        }
+        String::from_utf8_lossy(&line).into_owned()
+    }
+
+    fn reap() {
+        let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
+        started.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
+    }
+
+    /// Finds the executable: the environment's `URLSESSION_DAEMON`, one beside this program's, one
+    /// in `PATH`.
+    fn executable() -> Result<PathBuf, Error> {
+        if let Some(named) = std::env::var_os("URLSESSION_DAEMON").filter(|path| !path.is_empty()) {
+            return std::path::absolute(named).map_err(lost);
+        }
+        let beside = std::env::current_exe().ok().and_then(|own| Some(own.parent()?.to_owned()));
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        beside
+            .into_iter()
+            .chain(std::env::split_paths(&path))
+            .map(|folder| folder.join(EXECUTABLE))
+            .find(|candidate| candidate.is_absolute() && is_executable(candidate))
+            .ok_or_else(|| {
+                lost(format!(
+                    "the executable {EXECUTABLE} is neither beside this program nor in PATH; \
+                     URLSESSION_DAEMON can name it"
+                ))
+            })
+    }
+
+    fn is_executable(path: &std::path::Path) -> bool {
+        use std::os::unix::fs::PermissionsExt as _;
+        path.metadata()
+            .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    }
+}
+
+#[cfg(not(unix))]
+mod socket {
+    use super::*;
+
+    pub(super) fn connect(_: Deadline) -> Result<Transport, Error> {
+        Err(lost("there is no daemon for this platform yet"))
+    }
+
+    pub(super) fn connect_to_running() -> Result<Transport, Error> {
+        connect(Deadline::never())
+    }
+}

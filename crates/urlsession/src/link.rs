@@ -1,0 +1,375 @@
+//! A session's connection to its engine: mints numbers, repeats what was not answered, reconnects.
+//!
+//! ```text
+//!   callers ──> outgoing (one lock: mint, remember, write) ──> engine
+//!   reader  <── replies, events <──────────────────────────── engine
+//!      └── connection lost: connect, attach, write the unanswered calls again, in order
+//! ```
+//! The reader never needs the writers' lock while a connection lives, so a daemon that waits for
+//! us to read is never waited for.
+
+use crate::calls::{Answer, Calls};
+use crate::deadline::Deadline;
+use crate::inbox::{Arrival, Inbox, Item};
+use crate::transport::{OPENING_CALL, Receiver, Sender, Transport, Unreceived, Unsent, lost};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::Duration;
+use urlsession_protocol::{
+    Call, CallId, ClientMessage, DaemonMessage, Error, ErrorCode, Event, EventNumber, NewTask,
+    Reply, SessionConfiguration, SessionKey, TaskIdentifier,
+};
+
+/// Longest the first connection, and each later one, may take to come about.
+pub(crate) const CONNECT_LIMIT: Duration = Duration::from_secs(30);
+/// Longest wait for an answer that the caller wants to see.
+pub(crate) const REPLY_LIMIT: Duration = Duration::from_secs(30);
+const FIRST_DELAY: Duration = Duration::from_millis(50);
+const LONGEST_DELAY: Duration = Duration::from_secs(5);
+
+/// Opens a connection and exchanges hellos.
+pub(crate) type Connect = Box<dyn Fn(Deadline) -> Result<Transport, Error> + Send + Sync>;
+
+/// What to say to become the session's owner.
+pub(crate) struct Attachment {
+    pub(crate) session: SessionKey,
+    pub(crate) configuration: SessionConfiguration,
+    pub(crate) wait: bool,
+}
+
+pub(crate) struct Link {
+    attachment: Attachment,
+    connect: Connect,
+    outgoing: Mutex<Outgoing>,
+    changed: Condvar,
+    calls: Calls,
+    pub(crate) inbox: Inbox,
+}
+
+struct Outgoing {
+    /// `None` while the reader connects anew.
+    sender: Option<Sender>,
+    next_call: CallId,
+    next_task: TaskIdentifier,
+    /// Repeated after a reconnect even when answered: it may have been the daemon's last word.
+    invalidation: Option<Call>,
+    /// Why nothing will be written any more.
+    over: Option<Error>,
+}
+
+impl Link {
+    /// Connects, becomes the session's owner and starts to read.
+    pub(crate) fn open(connect: Connect, attachment: Attachment) -> Result<Arc<Self>, Error> {
+        let link = Arc::new(Self {
+            attachment,
+            connect,
+            outgoing: Mutex::new(Outgoing {
+                sender: None,
+                next_call: CallId(OPENING_CALL.0 + 1),
+                next_task: TaskIdentifier(1),
+                invalidation: None,
+                over: None,
+            }),
+            changed: Condvar::new(),
+            calls: Calls::default(),
+            inbox: Inbox::default(),
+        });
+        let deadline = Deadline::after(CONNECT_LIMIT);
+        let (sender, receiver, next_task) = link.attach(deadline, link.attachment.wait)?;
+        let mut outgoing = link.lock();
+        outgoing.sender = Some(sender);
+        outgoing.next_task = next_task;
+        drop(outgoing);
+        let reader = Arc::clone(&link);
+        std::thread::Builder::new()
+            .name("urlsession-reader".to_owned())
+            .spawn(move || reader.read(receiver))
+            .map_err(|error| lost(format!("cannot start a thread: {error}")))?;
+        Ok(link)
+    }
+
+    pub(crate) fn key(&self) -> &SessionKey {
+        &self.attachment.session
+    }
+
+    /// Says whether nothing can be asked of this link any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.lock().over.is_some()
+    }
+
+    /// Mints a number and writes the task; returns once its line is in the socket.
+    pub(crate) fn create(
+        &self,
+        answer: impl FnOnce(TaskIdentifier) -> Answer,
+        build: impl FnOnce(TaskIdentifier) -> NewTask,
+    ) -> Result<TaskIdentifier, Error> {
+        self.calls.wait_for_room()?;
+        let mut outgoing = self.ready()?;
+        if outgoing.invalidation.is_some() {
+            return Err(invalidated());
+        }
+        let task = outgoing.next_task;
+        let new = Box::new(build(task));
+        let call = Call::CreateTask { session: self.key().clone(), new };
+        self.write(&mut outgoing, call, answer(task))?;
+        outgoing.next_task = TaskIdentifier(task.0 + 1);
+        self.wait_until_written(outgoing).map(|()| task)
+    }
+
+    /// Writes a call and returns once its line is in the socket.
+    pub(crate) fn post(&self, call: Call, answer: Answer) -> Result<(), Error> {
+        self.calls.wait_for_room()?;
+        let mut outgoing = self.ready()?;
+        self.write(&mut outgoing, call, answer)?;
+        self.wait_until_written(outgoing)
+    }
+
+    /// Writes a call and waits for its answer, at most [`REPLY_LIMIT`].
+    pub(crate) fn ask(&self, call: Call) -> Result<Reply, Error> {
+        let (answer, answered) = mpsc::sync_channel(1);
+        self.post(call, Box::new(move |result| drop(answer.send(result))))?;
+        answered
+            .recv_timeout(REPLY_LIMIT)
+            .unwrap_or_else(|_| Err(lost("the daemon did not answer in time")))
+    }
+
+    /// Writes the call that ends the session; new tasks are refused from now on.
+    pub(crate) fn invalidate(&self, call: Call) -> Result<(), Error> {
+        self.calls.wait_for_room()?;
+        let mut outgoing = self.ready()?;
+        outgoing.invalidation = Some(call.clone());
+        self.write(&mut outgoing, call, Box::new(log_refusal))?;
+        self.wait_until_written(outgoing)
+    }
+
+    /// Waits until every call written so far is answered; `Ok(false)` when the time is up.
+    pub(crate) fn wait_until_answered(&self, deadline: Deadline) -> Result<bool, Error> {
+        let last = CallId(self.lock().next_call.0 - 1);
+        self.calls.wait_until_answered(last, deadline)
+    }
+
+    /// Notes that a kept event was handled and tells the daemon, if it can be told at once: the
+    /// daemon sends the event again otherwise, and is told then.
+    pub(crate) fn acknowledge(&self, number: EventNumber) {
+        if self.inbox.handle(number) {
+            self.write_ack(number);
+        }
+    }
+
+    /// Ends the link for good: calls fail with the error, events that wait are dropped if
+    /// `discard` and stay owed.
+    pub(crate) fn end(&self, error: &Error, discard: bool) {
+        let mut outgoing = self.lock();
+        outgoing.over.get_or_insert_with(|| error.clone());
+        if let Some(sender) = outgoing.sender.take() {
+            sender.close();
+        }
+        drop(outgoing);
+        self.changed.notify_all();
+        self.calls.fail(error);
+        self.inbox.end(discard);
+    }
+
+    /// Mints the call's number, remembers it and writes it. A lost connection is no error: the
+    /// reader finds out and writes the call again.
+    fn write(&self, outgoing: &mut Outgoing, call: Call, answer: Answer) -> Result<(), Error> {
+        let id = outgoing.next_call;
+        let message = Arc::new(ClientMessage::Call { id, call });
+        self.calls.push(id, Arc::clone(&message), answer);
+        let sender = outgoing.sender.as_mut().expect("ready() waited for a connection");
+        match sender.send(&message) {
+            Ok(()) => {}
+            Err(Unsent::Illegal(error)) => {
+                self.calls.withdraw(id);
+                return Err(error);
+            }
+            Err(Unsent::Lost) => outgoing.hang_up(),
+        }
+        outgoing.next_call = CallId(id.0 + 1);
+        Ok(())
+    }
+
+    fn write_ack(&self, number: EventNumber) {
+        let ack = ClientMessage::Ack { session: self.key().clone(), number };
+        let mut outgoing = self.lock();
+        if outgoing.sender.as_mut().is_some_and(|sender| sender.send(&ack).is_err()) {
+            outgoing.hang_up();
+        }
+    }
+
+    /// Waits for a connection that can be written to.
+    fn ready(&self) -> Result<MutexGuard<'_, Outgoing>, Error> {
+        let outgoing = self.lock();
+        let outgoing = self
+            .changed
+            .wait_while(outgoing, |o| o.sender.is_none() && o.over.is_none())
+            .unwrap_or_else(PoisonError::into_inner);
+        match &outgoing.over {
+            Some(error) => Err(error.clone()),
+            None => Ok(outgoing),
+        }
+    }
+
+    fn wait_until_written(&self, outgoing: MutexGuard<'_, Outgoing>) -> Result<(), Error> {
+        if outgoing.sender.is_some() {
+            return Ok(());
+        }
+        drop(outgoing);
+        self.ready().map(drop)
+    }
+
+    /// Connects and becomes the owner; events that come meanwhile are taken in.
+    fn attach(
+        &self,
+        deadline: Deadline,
+        wait: bool,
+    ) -> Result<(Sender, Receiver, TaskIdentifier), Error> {
+        let Transport { mut sender, mut receiver } = (self.connect)(deadline)?;
+        let call = Call::Attach {
+            session: self.key().clone(),
+            configuration: self.attachment.configuration.clone(),
+            wait,
+        };
+        match sender.send(&ClientMessage::Call { id: OPENING_CALL, call }) {
+            Ok(()) => {}
+            Err(Unsent::Illegal(error)) => return Err(error),
+            Err(Unsent::Lost) => return Err(lost("the daemon hung up")),
+        }
+        let deadline = if wait { Deadline::never() } else { deadline };
+        loop {
+            match receiver.receive(deadline) {
+                Ok(DaemonMessage::Reply { id: OPENING_CALL, result }) => match result? {
+                    Reply::Attached { next_task } => return Ok((sender, receiver, next_task)),
+                    _ => return Err(lost("the daemon gave an answer to another question")),
+                },
+                Ok(DaemonMessage::Goodbye { reason }) => {
+                    return Err(lost(format!("the daemon said: {}", reason.escape_debug())));
+                }
+                Ok(DaemonMessage::Hello(_) | DaemonMessage::Reply { .. }) => {}
+                Ok(event @ DaemonMessage::Event { .. }) => self.arrive(event),
+                Err(Unreceived::Lost) => return Err(lost("the daemon hung up")),
+                Err(Unreceived::TimedOut) => {
+                    return Err(lost("the daemon did not answer in time"));
+                }
+            }
+        }
+    }
+
+    /// Reads until the session is gone, over as many connections as that takes.
+    fn read(&self, mut receiver: Receiver) {
+        loop {
+            while let Ok(message) = receiver.receive(Deadline::never()) {
+                self.arrive(message);
+            }
+            let mut outgoing = self.lock();
+            outgoing.hang_up();
+            if outgoing.over.is_some() {
+                return;
+            }
+            drop(outgoing);
+            match self.reconnect() {
+                Ok(again) => receiver = again,
+                Err(error) => {
+                    let event = Event::DidBecomeInvalid { error: Some(error.clone()) };
+                    self.inbox.arrive(Item { task: None, number: None, event });
+                    self.end(&error, false);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn arrive(&self, message: DaemonMessage) {
+        match message {
+            DaemonMessage::Reply { id, result } => self.calls.answer(id, result),
+            DaemonMessage::Event { session, task, number, event } if session == *self.key() => {
+                let last = matches!(event, Event::DidBecomeInvalid { .. });
+                if self.inbox.arrive(Item { task, number, event }) == Arrival::Handled
+                    && let Some(number) = number
+                {
+                    self.write_ack(number);
+                }
+                if last {
+                    self.end(&invalidated(), false);
+                }
+            }
+            DaemonMessage::Event { session, .. } => {
+                tracing::warn!(%session, "skipped an event of another session");
+            }
+            DaemonMessage::Goodbye { reason } => tracing::info!(reason, "the daemon hangs up"),
+            DaemonMessage::Hello(_) => tracing::warn!("skipped a second hello"),
+        }
+    }
+
+    fn reconnect(&self) -> Result<Receiver, Error> {
+        let deadline = Deadline::after(CONNECT_LIMIT);
+        let mut delay = FIRST_DELAY;
+        loop {
+            let error = match self.attach(deadline, false) {
+                Ok((sender, receiver, next_task)) => match self.resume(sender, next_task) {
+                    Ok(()) => return Ok(receiver),
+                    Err(error) => error,
+                },
+                Err(error) => error,
+            };
+            let final_word = error.code() != ErrorCode::BACKGROUND_SESSION_WAS_DISCONNECTED;
+            let outgoing = self.lock();
+            if final_word || deadline.is_over() || outgoing.over.is_some() {
+                return Err(error);
+            }
+            tracing::info!(%error, "cannot reach the daemon yet");
+            let pause = delay.min(deadline.remaining().unwrap_or(delay));
+            drop(self.changed.wait_timeout_while(outgoing, pause, |o| o.over.is_none()));
+            delay = LONGEST_DELAY.min(delay * 2);
+        }
+    }
+
+    /// Writes again what was not answered, then lets the callers write.
+    fn resume(&self, mut sender: Sender, next_task: TaskIdentifier) -> Result<(), Error> {
+        let mut outgoing = self.lock();
+        let expected = self.calls.first_unanswered_task().unwrap_or(outgoing.next_task);
+        if next_task < expected {
+            tracing::warn!("the daemon has forgotten the session");
+            self.inbox.forget_handled();
+        }
+        outgoing.next_task = outgoing.next_task.max(next_task);
+        for message in self.calls.unanswered() {
+            sender.send(&message).map_err(|_| lost("the daemon hung up"))?;
+        }
+        let over = outgoing.over.is_some();
+        if over {
+            sender.close();
+            return Err(invalidated());
+        }
+        outgoing.sender = Some(sender);
+        if let Some(call) = outgoing.invalidation.clone() {
+            self.write(&mut outgoing, call, Box::new(log_refusal))?;
+        }
+        drop(outgoing);
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Outgoing> {
+        self.outgoing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Outgoing {
+    fn hang_up(&mut self) {
+        if let Some(sender) = self.sender.take() {
+            sender.close();
+        }
+    }
+}
+
+/// Takes the answer of a call whose refusal nobody can do anything about.
+pub(crate) fn log_refusal(result: Result<Reply, Error>) {
+    if let Err(error) = result {
+        tracing::debug!(%error, "the daemon refused a call");
+    }
+}
+
+/// Makes the error of a session that was invalidated.
+pub(crate) fn invalidated() -> Error {
+    Error::new(ErrorCode::UNKNOWN).because("the session was invalidated")
+}

@@ -1,0 +1,397 @@
+//! A session: Apple's `URLSession`, the one object an app begins with.
+
+use crate::configuration::SessionConfiguration;
+use crate::deadline::Deadline;
+use crate::delegate::{self, SessionDelegate};
+use crate::events::Events;
+use crate::inbox::Item;
+use crate::link::{Attachment, Connect, Link, log_refusal};
+use crate::request::{DownloadOptions, IntoRequest, UploadOptions, UploadSource};
+use crate::task::{DataTask, DownloadTask, Task, UploadTask};
+use crate::transport::lost;
+use crate::{application, embedded, registry, spool};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+use urlsession_protocol::message::TASKS_PAGE_LIMIT;
+use urlsession_protocol::{
+    Call, Error, ErrorCode, Event, NewTask, Reply, Request, SessionKey, TaskIdentifier, TaskKind,
+    TaskOptions, TaskState, TaskStatus,
+};
+
+/// Longest [`Session::detach`] waits for the daemon to let go.
+const DETACH_LIMIT: Duration = Duration::from_secs(5);
+/// Most pages that [`Session::tasks`] asks for.
+const PAGES_LIMIT: usize = 10_000;
+
+/// Hands tasks to the daemon and receives their events. Cheap to clone.
+///
+/// Only one process owns a session at a time. Creating one with the identifier of a session that
+/// this process has already returns that one, as Apple's does; its configuration stays as it was.
+///
+/// **Drop**: dropping the last clone, with its tasks and [`Events`], detaches: transfers go on and
+/// events stay owed to the next process that creates the session. A session in this process
+/// cancels its tasks. An invalidated session with a delegate lives until
+/// [`did_become_invalid`](SessionDelegate::did_become_invalid).
+///
+/// **Dead daemon**: the session starts it again and repeats what was not answered. If that does not
+/// succeed within 30 s, [`Event::DidBecomeInvalid`] with -997 is the last event and every call
+/// fails with -997; what the daemon had accepted goes on when it starts again.
+#[derive(Clone)]
+pub struct Session(Arc<Handle>);
+
+/// What the clones of a session share; its end is the session's.
+pub(crate) struct Handle {
+    link: Arc<Link>,
+    configuration: SessionConfiguration,
+    /// Whether a delegate takes the events.
+    delegated: AtomicBool,
+    /// Keeps an invalidated session with a delegate alive until its last event.
+    alive: Mutex<Option<Session>>,
+}
+
+impl Session {
+    /// Creates the session, or finds what an earlier process left of it; starts the daemon if
+    /// none runs. Waits at most 30 s, unless the configuration waits for another owner.
+    ///
+    /// # Errors
+    /// -996 if another process owns the session, -997 if there is no daemon and none can be
+    /// started, -1 for an identifier that is none.
+    pub fn new(configuration: SessionConfiguration) -> Result<Self, Error> {
+        let Some(session) = configuration.session_identifier()? else {
+            return embedded::session(configuration);
+        };
+        let application = application::application_id(configuration.application.as_deref())?;
+        let key = SessionKey { application, session };
+        registry::share(&key.clone(), || {
+            Self::over(Box::new(crate::launch::connect), key, configuration)
+        })
+    }
+
+    /// As [`Session::new`], with a delegate that is called, one event at a time, on a thread of
+    /// the session's own. If the session exists in this process and has a delegate, that one stays.
+    ///
+    /// # Errors
+    /// As [`Session::new`].
+    pub fn with_delegate(
+        configuration: SessionConfiguration,
+        delegate: impl SessionDelegate + 'static,
+    ) -> Result<Self, Error> {
+        let session = Self::new(configuration)?;
+        session.delegate(Box::new(delegate))?;
+        Ok(session)
+    }
+
+    /// Returns the identifier; `None` for a session in this process.
+    #[must_use]
+    pub fn identifier(&self) -> Option<&str> {
+        self.0.configuration.identifier()
+    }
+
+    /// Returns the name of the session among all of this user's.
+    #[must_use]
+    pub fn key(&self) -> &SessionKey {
+        self.0.link.key()
+    }
+
+    /// Returns the configuration that the session was created with.
+    #[must_use]
+    pub fn configuration(&self) -> &SessionConfiguration {
+        &self.0.configuration
+    }
+
+    /// Creates a download, suspended. Returns once the daemon has its line.
+    ///
+    /// A request that the daemon refuses ends the task with [`Event::DidComplete`].
+    ///
+    /// # Errors
+    /// -1000 and -1002 for a URL that is none, -997 without a daemon, -1 after invalidation.
+    pub fn download_task(&self, request: impl IntoRequest) -> Result<DownloadTask, Error> {
+        self.download_task_with(request, DownloadOptions::default())
+    }
+
+    /// Creates a download with options.
+    ///
+    /// # Errors
+    /// As [`download_task`](Self::download_task).
+    pub fn download_task_with(
+        &self,
+        request: impl IntoRequest,
+        options: DownloadOptions,
+    ) -> Result<DownloadTask, Error> {
+        let DownloadOptions { destination, resume_data, resume, task } = options;
+        let destination = destination.as_deref().map(absolute).transpose()?;
+        let order = Order {
+            kind: TaskKind::Download { destination },
+            request: request.into_request()?,
+            options: task,
+            resume,
+            resume_data,
+        };
+        self.create(order).map(DownloadTask)
+    }
+
+    /// Creates an upload, suspended. Returns once the daemon has its line; bytes are on disk then.
+    ///
+    /// The method is the request's; Apple's uploads use POST or PUT. A GET is sent as POST.
+    ///
+    /// # Errors
+    /// As [`download_task`](Self::download_task), and -3000 or -3003 if bytes cannot be stored.
+    pub fn upload_task(
+        &self,
+        request: impl IntoRequest,
+        source: UploadSource,
+    ) -> Result<UploadTask, Error> {
+        self.upload_task_with(request, source, UploadOptions::default())
+    }
+
+    /// Creates an upload with options.
+    ///
+    /// # Errors
+    /// As [`upload_task`](Self::upload_task).
+    pub fn upload_task_with(
+        &self,
+        request: impl IntoRequest,
+        source: UploadSource,
+        options: UploadOptions,
+    ) -> Result<UploadTask, Error> {
+        self.create_with_body(TaskKind::Upload, request, Some(source), options).map(UploadTask)
+    }
+
+    /// Creates a data task, suspended: a request, with a body or without, and its response body.
+    ///
+    /// # Errors
+    /// As [`upload_task`](Self::upload_task).
+    pub fn data_task(
+        &self,
+        request: impl IntoRequest,
+        source: Option<UploadSource>,
+    ) -> Result<DataTask, Error> {
+        self.data_task_with(request, source, UploadOptions::default())
+    }
+
+    /// Creates a data task with options.
+    ///
+    /// # Errors
+    /// As [`upload_task`](Self::upload_task).
+    pub fn data_task_with(
+        &self,
+        request: impl IntoRequest,
+        source: Option<UploadSource>,
+        options: UploadOptions,
+    ) -> Result<DataTask, Error> {
+        self.create_with_body(TaskKind::Data, request, source, options).map(DataTask)
+    }
+
+    /// Returns a handle of a task by its number, such as one that an earlier process created.
+    /// Whether there is such a task shows [`Task::status`].
+    #[must_use]
+    pub fn task(&self, task: TaskIdentifier) -> Task {
+        Task::of(self.clone(), task, Arc::default())
+    }
+
+    /// Lists the unfinished tasks in the order of their numbers.
+    ///
+    /// # Errors
+    /// -997 without a daemon.
+    pub fn tasks(&self) -> Result<Vec<TaskStatus>, Error> {
+        let mut listed = Vec::new();
+        let mut after = None;
+        for _ in 0..PAGES_LIMIT {
+            let session = Some(self.key().clone());
+            let call = Call::Tasks { session, after, limit: TASKS_PAGE_LIMIT };
+            let Reply::Tasks { tasks, more } = self.0.link.ask(call)? else {
+                return Err(lost("the daemon gave an answer to another question"));
+            };
+            after = tasks.last().map(|last| (last.session.clone(), last.task));
+            listed.extend(tasks.into_iter().filter(|task| task.state != TaskState::Completed));
+            if !more || after.is_none() {
+                break;
+            }
+        }
+        Ok(listed)
+    }
+
+    /// Returns the session's events. With a delegate there are none here.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        Events::of(self.clone(), self.0.delegated.load(Ordering::Acquire))
+    }
+
+    /// Waits until the daemon has answered every call made so far: what they asked for is durable,
+    /// and survives power loss.
+    ///
+    /// Answered is not granted: [`Task::refusal`] tells.
+    ///
+    /// # Errors
+    /// -1001 when the time is up, -997 when the daemon is gone for good.
+    pub fn synced(&self, timeout: Duration) -> Result<(), Error> {
+        if self.0.link.wait_until_answered(Deadline::after(timeout))? {
+            return Ok(());
+        }
+        Err(Error::new(ErrorCode::TIMED_OUT).because("the daemon did not answer in time"))
+    }
+
+    /// Refuses new tasks; once the last task has ended and its events are acknowledged, the session
+    /// is gone and [`Event::DidBecomeInvalid`] is its last event.
+    ///
+    /// # Errors
+    /// -997 without a daemon.
+    pub fn finish_tasks_and_invalidate(&self) -> Result<(), Error> {
+        self.invalidate(Call::FinishTasksAndInvalidate { session: self.key().clone() })
+    }
+
+    /// Cancels every task, then the session is gone as after
+    /// [`finish_tasks_and_invalidate`](Self::finish_tasks_and_invalidate).
+    ///
+    /// # Errors
+    /// -997 without a daemon.
+    pub fn invalidate_and_cancel(&self) -> Result<(), Error> {
+        self.invalidate(Call::InvalidateAndCancel { session: self.key().clone() })
+    }
+
+    /// Gives the session back: transfers go on, events stay owed, another process may own it. All
+    /// clones, tasks and event streams of it end. Waits for the daemon, at most 5 s.
+    pub fn detach(self) {
+        let (done, gone) = std::sync::mpsc::sync_channel(1);
+        let call = Call::Detach { session: self.key().clone() };
+        if self.0.link.post(call, Box::new(move |_| done.send(()).unwrap_or(()))).is_ok() {
+            // Without an answer the closed connection says the same.
+            let _ = gone.recv_timeout(DETACH_LIMIT);
+        }
+        self.0.link.end(&detached(), true);
+    }
+
+    /// Creates the session on a connection of any kind.
+    pub(crate) fn over(
+        connect: Connect,
+        session: SessionKey,
+        configuration: SessionConfiguration,
+    ) -> Result<Self, Error> {
+        let attachment = Attachment {
+            session,
+            configuration: configuration.to_protocol(),
+            wait: configuration.wait_for_owner,
+        };
+        let link = Link::open(connect, attachment)?;
+        let delegated = AtomicBool::new(false);
+        Ok(Self(Arc::new(Handle { link, configuration, delegated, alive: Mutex::new(None) })))
+    }
+
+    pub(crate) fn delegate(&self, delegate: Box<dyn SessionDelegate>) -> Result<(), Error> {
+        if self.0.delegated.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        delegate::dispatch(self, delegate)
+    }
+
+    pub(crate) fn link(&self) -> &Arc<Link> {
+        &self.0.link
+    }
+
+    pub(crate) fn downgrade(&self) -> Weak<Handle> {
+        Arc::downgrade(&self.0)
+    }
+
+    pub(crate) fn upgrade(handle: &Weak<Handle>) -> Option<Self> {
+        handle.upgrade().map(Self)
+    }
+
+    /// Lets go of what [`invalidate`](Self::invalidate) kept alive.
+    pub(crate) fn release(&self) {
+        let kept = self.0.alive.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(kept);
+    }
+
+    fn invalidate(&self, call: Call) -> Result<(), Error> {
+        if self.0.delegated.load(Ordering::Acquire) {
+            let mut alive = self.0.alive.lock().unwrap_or_else(PoisonError::into_inner);
+            *alive = Some(self.clone());
+        }
+        self.0.link.invalidate(call)
+    }
+
+    fn create_with_body(
+        &self,
+        kind: TaskKind,
+        request: impl IntoRequest,
+        source: Option<UploadSource>,
+        options: UploadOptions,
+    ) -> Result<Task, Error> {
+        let mut request = request.into_request()?;
+        if let Some(source) = source {
+            if request.method == "GET" {
+                "POST".clone_into(&mut request.method);
+            }
+            request.body = Some(spool::body(source)?);
+        }
+        let UploadOptions { resume, task: options } = options;
+        self.create(Order { kind, request, options, resume, resume_data: None })
+    }
+
+    fn create(&self, order: Order) -> Result<Task, Error> {
+        let Order { kind, mut request, mut options, resume, resume_data } = order;
+        request.normalize()?;
+        for path in &mut options.ca_certificates {
+            *path = absolute(path)?;
+        }
+        let refusal = Arc::<OnceLock<Error>>::default();
+        let (link, told) = (Arc::downgrade(&self.0.link), Arc::clone(&refusal));
+        let task = self.0.link.create(
+            |task| {
+                Box::new(move |result| match result {
+                    Err(error) if link.upgrade().is_some_and(|link| !link.is_over()) => {
+                        refuse(&link, task, error, &told);
+                    }
+                    other => log_refusal(other),
+                })
+            },
+            |task| NewTask { task, kind, request, options, resume, resume_data },
+        )?;
+        Ok(Task::of(self.clone(), task, refusal))
+    }
+}
+
+struct Order {
+    kind: TaskKind,
+    request: Request,
+    options: TaskOptions,
+    resume: bool,
+    resume_data: Option<urlsession_protocol::ResumeData>,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Session({})", self.key())
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // Nobody can come back for a session in this process.
+        if self.configuration.identifier().is_none() && !self.link.is_over() {
+            let call = Call::InvalidateAndCancel { session: self.link.key().clone() };
+            let _ = self.link.post(call, Box::new(log_refusal));
+        }
+        self.link.end(&detached(), true);
+    }
+}
+
+/// A task that was refused ends like any other.
+fn refuse(link: &Weak<Link>, task: TaskIdentifier, error: Error, told: &OnceLock<Error>) {
+    let _ = told.set(error.clone());
+    if let Some(link) = link.upgrade() {
+        let event = Event::DidComplete { error: Some(error), response: None };
+        link.inbox.arrive(Item { task: Some(task), number: None, event });
+    }
+}
+
+fn absolute(path: &std::path::Path) -> Result<std::path::PathBuf, Error> {
+    std::path::absolute(path)
+        .map_err(|error| Error::new(ErrorCode::CANNOT_CREATE_FILE).because(error))
+}
+
+fn detached() -> Error {
+    lost("the session was detached")
+}

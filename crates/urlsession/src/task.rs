@@ -1,0 +1,173 @@
+//! A task as the app holds it: Apple's `URLSessionTask` and its kinds.
+
+use crate::link::log_refusal;
+use crate::session::Session;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+use urlsession_protocol::{Call, Error, Reply, ResumeData, SessionKey, TaskIdentifier, TaskStatus};
+
+/// A task of a session. Cheap to clone; it keeps the session attached.
+///
+/// Dropping it does nothing to the transfer. A call returns once its line is in the daemon's
+/// socket; while the connection is being made anew it waits, at most 30 s, then fails with -997.
+#[derive(Clone)]
+pub struct Task {
+    session: Session,
+    task: TaskIdentifier,
+    refusal: Arc<OnceLock<Error>>,
+}
+
+impl Task {
+    pub(crate) fn of(
+        session: Session,
+        task: TaskIdentifier,
+        refusal: Arc<OnceLock<Error>>,
+    ) -> Self {
+        Self { session, task, refusal }
+    }
+
+    /// Returns the number of the task in its session: from 1 upwards, never reused.
+    #[must_use]
+    pub fn task_identifier(&self) -> TaskIdentifier {
+        self.task
+    }
+
+    /// Returns the session.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Lets the task go on; tasks are born suspended. The first time starts its resource timer.
+    ///
+    /// # Errors
+    /// -997 without a daemon.
+    pub fn resume(&self) -> Result<(), Error> {
+        self.post(|session, task| Call::Resume { session, task })
+    }
+
+    /// Stops moving bytes and keeps those that are there.
+    ///
+    /// # Errors
+    /// -997 without a daemon.
+    pub fn suspend(&self) -> Result<(), Error> {
+        self.post(|session, task| Call::Suspend { session, task })
+    }
+
+    /// Ends the task; [`Event::DidComplete`](crate::Event::DidComplete) with -999 follows, unless
+    /// it completed before.
+    ///
+    /// # Errors
+    /// -997 without a daemon.
+    pub fn cancel(&self) -> Result<(), Error> {
+        self.post(|session, task| Call::Cancel { session, task })
+    }
+
+    /// Asks the daemon how the task is; waits for the answer, at most 30 s.
+    ///
+    /// # Errors
+    /// -997 without a daemon; the daemon's error for a task that is unknown or forgotten already.
+    pub fn status(&self) -> Result<TaskStatus, Error> {
+        let call = Call::Task { session: self.session.key().clone(), task: self.task };
+        match self.session.link().ask(call)? {
+            Reply::Task { task } => Ok(*task),
+            _ => Err(crate::transport::lost("the daemon gave an answer to another question")),
+        }
+    }
+
+    /// Returns why the daemon refused to create the task, once it did. The same error arrives as
+    /// [`Event::DidComplete`](crate::Event::DidComplete). After [`Session::synced`] the answer is
+    /// final.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&Error> {
+        self.refusal.get()
+    }
+
+    fn post(&self, call: fn(SessionKey, TaskIdentifier) -> Call) -> Result<(), Error> {
+        let call = call(self.session.key().clone(), self.task);
+        self.session.link().post(call, Box::new(log_refusal))
+    }
+}
+
+impl fmt::Debug for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Task({} of {})", self.task, self.session.key())
+    }
+}
+
+macro_rules! kind {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone)]
+        pub struct $name(pub(crate) Task);
+
+        impl Deref for $name {
+            type Target = Task;
+            fn deref(&self) -> &Task {
+                &self.0
+            }
+        }
+
+        impl From<$name> for Task {
+            fn from(task: $name) -> Self {
+                task.0
+            }
+        }
+    };
+}
+
+kind! {
+    /// Moves a response body into a file.
+    DownloadTask
+}
+
+kind! {
+    /// Sends a file or bytes, and keeps the response body.
+    UploadTask
+}
+
+kind! {
+    /// Sends a request and keeps the response body, up to 8 MiB.
+    DataTask
+}
+
+impl DownloadTask {
+    /// Ends the download with -999 and returns what a new one can go on from; `None` if that must
+    /// begin anew. Waits for the answer, at most 30 s.
+    ///
+    /// # Errors
+    /// -997 without a daemon; the daemon's error for a task that completed before.
+    pub fn cancel_by_producing_resume_data(&self) -> Result<Option<ResumeData>, Error> {
+        resume_data(self.session.link().ask(self.cancel_call())?)
+    }
+
+    /// Ends the download with -999 and calls back with what a new one can go on from.
+    ///
+    /// The completion is called once, on the thread that reads the session's connection: it must
+    /// not wait for anything of this session.
+    ///
+    /// # Errors
+    /// -997 without a daemon; the completion is not called then.
+    pub fn cancel_by_producing_resume_data_with(
+        &self,
+        completion: impl FnOnce(Result<Option<ResumeData>, Error>) + Send + 'static,
+    ) -> Result<(), Error> {
+        let answer = Box::new(move |result: Result<Reply, Error>| {
+            completion(result.and_then(resume_data));
+        });
+        self.session.link().post(self.cancel_call(), answer)
+    }
+
+    fn cancel_call(&self) -> Call {
+        let (session, task) = (self.session.key().clone(), self.task);
+        Call::CancelByProducingResumeData { session, task }
+    }
+}
+
+fn resume_data(reply: Reply) -> Result<Option<ResumeData>, Error> {
+    match reply {
+        Reply::ResumeData { resume_data } => Ok(resume_data),
+        _ => Err(crate::transport::lost("the daemon gave an answer to another question")),
+    }
+}

@@ -1,0 +1,188 @@
+//! A connection to an engine: over a socket or in memory, opened by the same two messages.
+
+use crate::deadline::Deadline;
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::time::Duration;
+use urlsession_protocol::line::{self, LINE_LIMIT};
+use urlsession_protocol::{
+    CallId, ClientMessage, DaemonMessage, Error, ErrorCode, Hello, PROTOCOL_VERSION,
+};
+
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
+
+/// Longest a daemon may leave a line of ours unread before the connection counts as dead.
+pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Number of the call that opens a connection; the others count from 1.
+pub(crate) const OPENING_CALL: CallId = CallId(0);
+
+/// Both directions.
+pub(crate) struct Transport {
+    pub(crate) sender: Sender,
+    pub(crate) receiver: Receiver,
+}
+
+pub(crate) enum Sender {
+    #[cfg(unix)]
+    Socket(UnixStream),
+    #[cfg(feature = "embedded")]
+    Memory(tokio::sync::mpsc::Sender<ClientMessage>),
+}
+
+pub(crate) enum Receiver {
+    #[cfg(unix)]
+    Socket(Lines),
+    #[cfg(feature = "embedded")]
+    Memory(tokio::sync::mpsc::Receiver<DaemonMessage>),
+}
+
+/// Why a message was not sent.
+#[derive(Debug)]
+pub(crate) enum Unsent {
+    /// The message itself is at fault; nothing was written.
+    Illegal(Error),
+    /// The connection is.
+    Lost,
+}
+
+/// Why no message was received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unreceived {
+    /// The connection is gone.
+    Lost,
+    /// The time is up; what arrived of a line is kept for the next call.
+    TimedOut,
+}
+
+impl Transport {
+    #[cfg(unix)]
+    pub(crate) fn over(stream: UnixStream) -> io::Result<Self> {
+        stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
+        let lines = Lines { stream: BufReader::new(stream.try_clone()?), line: Vec::new() };
+        Ok(Self { sender: Sender::Socket(stream), receiver: Receiver::Socket(lines) })
+    }
+
+    #[cfg(feature = "embedded")]
+    pub(crate) fn in_memory(end: urlsession_protocol::connection::ClientEnd) -> Self {
+        Self { sender: Sender::Memory(end.outgoing), receiver: Receiver::Memory(end.incoming) }
+    }
+
+    /// Exchanges hellos. In memory there are none: both sides are one program.
+    pub(crate) fn greet(&mut self, deadline: Deadline) -> Result<(), Error> {
+        #[cfg(feature = "embedded")]
+        if matches!(self.sender, Sender::Memory(_)) {
+            return Ok(());
+        }
+        let hello = Hello {
+            protocol: PROTOCOL_VERSION,
+            program: concat!("urlsession ", env!("CARGO_PKG_VERSION")).to_owned(),
+            pid: std::process::id(),
+        };
+        self.sender.send(&ClientMessage::Hello(hello)).map_err(|_| lost("the daemon hung up"))?;
+        match self.receiver.receive(deadline) {
+            Ok(DaemonMessage::Hello(theirs)) if theirs.protocol == PROTOCOL_VERSION => Ok(()),
+            Ok(DaemonMessage::Hello(theirs)) => Err(lost(format!(
+                "the running daemon ({}) speaks version {} of the protocol, this program version \
+                 {PROTOCOL_VERSION}",
+                theirs.program.escape_debug(),
+                theirs.protocol
+            ))),
+            Ok(DaemonMessage::Goodbye { reason }) => {
+                Err(lost(format!("the daemon said: {}", reason.escape_debug())))
+            }
+            Ok(DaemonMessage::Reply { .. } | DaemonMessage::Event { .. }) => {
+                Err(lost("the daemon did not greet"))
+            }
+            Err(Unreceived::Lost) => Err(lost("the daemon hung up")),
+            Err(Unreceived::TimedOut) => Err(lost("the daemon did not answer in time")),
+        }
+    }
+}
+
+impl Sender {
+    /// Writes the message whole, or says why not.
+    pub(crate) fn send(&mut self, message: &ClientMessage) -> Result<(), Unsent> {
+        match self {
+            #[cfg(unix)]
+            Self::Socket(stream) => {
+                let line = line::encode(message).map_err(|error| {
+                    Unsent::Illegal(Error::new(ErrorCode::UNKNOWN).because(error))
+                })?;
+                stream.write_all(&line).map_err(|_| Unsent::Lost)
+            }
+            // The window of unanswered calls and that of unacknowledged events are smaller than
+            // the queue: a full one means that nobody empties it.
+            #[cfg(feature = "embedded")]
+            Self::Memory(queue) => queue.try_send(message.clone()).map_err(|_| Unsent::Lost),
+        }
+    }
+
+    /// Ends both directions, which ends the receiver's wait too. What was written stays written.
+    pub(crate) fn close(&self) {
+        match self {
+            #[cfg(unix)]
+            Self::Socket(stream) => drop(stream.shutdown(std::net::Shutdown::Both)),
+            // The engine ends its direction when ours is dropped.
+            #[cfg(feature = "embedded")]
+            Self::Memory(_) => {}
+        }
+    }
+}
+
+impl Receiver {
+    /// Waits for the next message; lines that are none are logged and skipped.
+    pub(crate) fn receive(&mut self, deadline: Deadline) -> Result<DaemonMessage, Unreceived> {
+        match self {
+            #[cfg(unix)]
+            Self::Socket(lines) => loop {
+                match line::decode(lines.next(deadline)?) {
+                    Ok(message) => return Ok(message),
+                    Err(error) => tracing::warn!(%error, "skipped a line of the daemon"),
+                }
+            },
+            #[cfg(feature = "embedded")]
+            Self::Memory(queue) => queue.blocking_recv().ok_or(Unreceived::Lost),
+        }
+    }
+}
+
+/// Lines of a socket; one that was interrupted by a deadline goes on later.
+#[cfg(unix)]
+pub(crate) struct Lines {
+    stream: BufReader<UnixStream>,
+    line: Vec<u8>,
+}
+
+#[cfg(unix)]
+impl Lines {
+    fn next(&mut self, deadline: Deadline) -> Result<&[u8], Unreceived> {
+        if self.line.ends_with(b"\n") {
+            self.line.clear();
+        }
+        loop {
+            let remaining = deadline.remaining();
+            if remaining == Some(Duration::ZERO) {
+                return Err(Unreceived::TimedOut);
+            }
+            self.stream.get_ref().set_read_timeout(remaining).map_err(|_| Unreceived::Lost)?;
+            let room = (LINE_LIMIT - self.line.len()) as u64;
+            match self.stream.by_ref().take(room).read_until(b'\n', &mut self.line) {
+                Ok(_) if self.line.ends_with(b"\n") => return Ok(&self.line),
+                // The end, or a line that is too long.
+                Ok(_) => return Err(Unreceived::Lost),
+                Err(error) if is_timeout(&error) => {}
+                Err(_) => return Err(Unreceived::Lost),
+            }
+        }
+    }
+}
+
+/// Makes the error of a connection that is gone or never was.
+pub(crate) fn lost(why: impl std::fmt::Display) -> Error {
+    Error::new(ErrorCode::BACKGROUND_SESSION_WAS_DISCONNECTED).because(why)
+}
+
+#[cfg(unix)]
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
