@@ -254,8 +254,11 @@ struct Conversation {
 
 impl Conversation {
     fn open(start: bool) -> Result<Self, Error> {
-        let connect = if start { launch::connect } else { launch::connect_to_running };
-        Ok(Self { transport: connect(Deadline::after(CONNECT_LIMIT))?, next_call: 0 })
+        let deadline = Deadline::after(CONNECT_LIMIT);
+        let mut transport =
+            if start { launch::connect(deadline)? } else { launch::connect_to_running()? };
+        transport.greet(deadline)?;
+        Ok(Self { transport, next_call: 0 })
     }
 
     /// Asks and waits for the answer; events that come before it are handed over.

@@ -80,12 +80,10 @@ pub(crate) fn dispatch(session: &Session, delegate: Box<dyn SessionDelegate>) ->
     let run = move || {
         while let Ok(Some(item)) = link.inbox.take(Deadline::never()) {
             let Some(session) = Session::upgrade(&handle) else { return };
-            let last = matches!(item.event, Event::DidBecomeInvalid { .. });
             dispatch.tell(&session, item);
-            if last {
-                session.release();
-                return;
-            }
+        }
+        if let Some(session) = Session::upgrade(&handle) {
+            session.release();
         }
     };
     std::thread::Builder::new()

@@ -10,6 +10,9 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use urlsession_protocol::{Event, EventNumber, TaskIdentifier};
 
+/// Most async tasks that wait for events of one session at once.
+const WAKERS_LIMIT: usize = 16;
+
 #[derive(Default)]
 pub(crate) struct Inbox {
     queue: Mutex<Queue>,
@@ -94,9 +97,18 @@ impl Inbox {
         if queue.ended {
             return Poll::Ready(None);
         }
-        if !queue.wakers.iter().any(|waker| waker.will_wake(context.waker())) {
-            queue.wakers.push(context.waker().clone());
+        if queue.wakers.iter().any(|waker| waker.will_wake(context.waker())) {
+            return Poll::Pending;
         }
+        // One that is woken in vain asks again.
+        if queue.wakers.len() == WAKERS_LIMIT {
+            let oldest = queue.wakers.remove(0);
+            queue.wakers.push(context.waker().clone());
+            drop(queue);
+            oldest.wake();
+            return Poll::Pending;
+        }
+        queue.wakers.push(context.waker().clone());
         Poll::Pending
     }
 
@@ -155,7 +167,7 @@ impl Queue {
             // What was reported before the interruption says nothing any more.
             Event::DidResumeAtOffset { .. } => {
                 let task = item.task;
-                self.items.retain(|i| i.task != task || i.number.is_some());
+                self.items.retain(|i| i.task != task || !is_progress(&i.event));
             }
             Event::DidFinishEvents => self.items.retain(|i| i.event != Event::DidFinishEvents),
             Event::DidChangeState { .. }
@@ -166,6 +178,15 @@ impl Queue {
         }
         self.items.push_back(item);
     }
+}
+
+fn is_progress(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::DidWriteData { .. }
+            | Event::DidSendBodyData { .. }
+            | Event::DidResumeAtOffset { .. }
+    )
 }
 
 /// Adds up the bytes since the last event; of the rest the last value wins.
@@ -203,5 +224,56 @@ impl Numbers {
             _ => drop(self.0.insert(number, last)),
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_become_one_range() {
+        let mut numbers = Numbers::default();
+        for number in [5, 3, 1, 2, 7, 4, 6] {
+            assert!(numbers.insert(EventNumber(number)));
+        }
+        assert_eq!(numbers.0.into_iter().collect::<Vec<_>>(), [(1, 7)]);
+    }
+
+    #[test]
+    fn only_what_was_inserted_is_contained() {
+        let mut numbers = Numbers::default();
+        assert!(numbers.insert(EventNumber(2)));
+        assert!(!numbers.insert(EventNumber(2)));
+        assert!(numbers.insert(EventNumber(4)));
+        let contained: Vec<u64> = (0..6).filter(|n| numbers.contains(EventNumber(*n))).collect();
+        assert_eq!(contained, [2, 4]);
+    }
+
+    #[test]
+    fn progress_before_an_interruption_is_dropped() {
+        let inbox = Inbox::default();
+        let item = |event| Item { task: Some(TaskIdentifier(1)), number: None, event };
+        let write = |total| Event::DidWriteData {
+            bytes_written: 1,
+            total_bytes_written: total,
+            total_bytes_expected_to_write: None,
+        };
+        let resume = Event::DidResumeAtOffset {
+            file_offset: 0,
+            expected_total_bytes: None,
+            rung: urlsession_protocol::ResumeRung::Restart,
+        };
+        for event in [write(9), resume.clone(), resume.clone(), write(1), write(2)] {
+            inbox.arrive(item(event));
+        }
+        inbox.end(false);
+        let take = || inbox.take(Deadline::never()).unwrap().map(|item| item.event);
+        let two = Event::DidWriteData {
+            bytes_written: 2,
+            total_bytes_written: 2,
+            total_bytes_expected_to_write: None,
+        };
+        assert_eq!([take(), take(), take()], [Some(resume), Some(two), None]);
     }
 }

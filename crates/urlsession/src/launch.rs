@@ -7,33 +7,34 @@ use std::time::Duration;
 use urlsession_protocol::Error;
 use urlsession_protocol::paths::Paths;
 
-/// Connects to the daemon, starting it if none runs, and exchanges hellos.
+/// Connects to the daemon, starting it if none runs.
 pub(crate) fn connect(deadline: Deadline) -> Result<Transport, Error> {
-    let mut transport = socket::connect(deadline)?;
-    transport.greet(deadline)?;
-    Ok(transport)
+    socket::connect(deadline)
 }
 
-/// Connects to the daemon if one runs, and exchanges hellos.
-pub(crate) fn connect_to_running(deadline: Deadline) -> Result<Transport, Error> {
-    let mut transport = socket::connect_to_running()?;
-    transport.greet(deadline)?;
-    Ok(transport)
+/// Connects to the daemon if one runs.
+pub(crate) fn connect_to_running() -> Result<Transport, Error> {
+    socket::connect_to_running()
 }
 
 #[cfg(unix)]
 mod socket {
     use super::*;
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::io::{Errno, FdFlags};
+    use rustix::pipe::PipeFlags;
+    use std::fs::File;
     use std::io::Read as _;
+    use std::os::fd::{AsRawFd as _, OwnedFd};
     use std::os::unix::net::UnixStream;
     use std::os::unix::process::CommandExt as _;
-    use std::process::{Child, ChildStdout, Command, Stdio};
+    use std::process::{Child, Command, Stdio};
     use std::sync::{Mutex, PoisonError};
 
     /// Longest a daemon that was started may take to say that it is ready.
     const READY_LIMIT: Duration = Duration::from_secs(10);
     /// Longest line with which a daemon says so, in bytes.
-    const READY_LINE_LIMIT: u64 = 4096;
+    const READY_LINE_LIMIT: usize = 4096;
     /// How often the daemon is started before its own error is believed.
     const START_LIMIT: u32 = 4;
     const FIRST_DELAY: Duration = Duration::from_millis(25);
@@ -75,45 +76,55 @@ mod socket {
     fn start() -> Result<Result<(), Error>, Error> {
         reap();
         let executable = executable()?;
+        let (ready, told) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(lost)?;
+        let told = inheritable(&told).map_err(lost)?;
         let mut command = Command::new(&executable);
         command
             .args(["daemon", "run"])
             .current_dir("/")
-            .env("URLSESSION_READY_FD", "1")
+            .env("URLSESSION_READY_FD", told.as_raw_fd().to_string())
             .env("MALLOC_ARENA_MAX", "2")
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
+            .stdout(Stdio::null())
             .stderr(Stdio::null())
             .process_group(0);
         // The working folder is another there.
         if let Some(home) = std::env::var_os("URLSESSION_HOME").filter(|home| !home.is_empty()) {
             command.env("URLSESSION_HOME", std::path::absolute(home).map_err(lost)?);
         }
-        let mut child = command
+        let child = command
             .spawn()
             .map_err(|error| lost(format!("cannot start {}: {error}", executable.display())))?;
-        let ready = child.stdout.take().expect("its stdout is piped");
+        drop(told);
         STARTED.lock().unwrap_or_else(PoisonError::into_inner).push(child);
-        let said = listen(ready);
+        let said = listen(&File::from(ready));
         Ok(match said.trim_end() {
             "ready" => Ok(()),
             "" => Err(lost("the daemon ended without a word")),
-            other => Err(lost(other.escape_debug())),
+            other => Err(lost(other.strip_prefix("error: ").unwrap_or(other).escape_debug())),
         })
     }
 
-    /// Reads the daemon's one line; what came of it when the time is up.
-    fn listen(mut ready: ChildStdout) -> String {
-        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    /// Copies the descriptor to a number that is no standard stream and that a child inherits. A
+    /// child that another thread starts in the same instant gets it too; then the end of a daemon
+    /// without a word is seen only after [`READY_LIMIT`].
+    fn inheritable(descriptor: &OwnedFd) -> rustix::io::Result<OwnedFd> {
+        let copy = rustix::io::fcntl_dupfd_cloexec(descriptor, 3)?;
+        rustix::io::fcntl_setfd(&copy, FdFlags::empty())?;
+        Ok(copy)
+    }
+
+    /// Reads the daemon's one line; what came of it when it hangs up.
+    fn listen(mut ready: &File) -> String {
         let deadline = Deadline::after(READY_LIMIT);
         let mut line = Vec::new();
         let mut chunk = [0; 256];
-        while !line.ends_with(b"\n") && (line.len() as u64) < READY_LINE_LIMIT {
+        while !line.ends_with(b"\n") && line.len() < READY_LINE_LIMIT {
             let left = deadline.remaining().unwrap_or(READY_LIMIT);
             let timeout = Timespec::try_from(left).ok();
-            match poll(&mut [PollFd::new(&ready, PollFlags::IN)], timeout.as_ref()) {
+            match poll(&mut [PollFd::new(ready, PollFlags::IN)], timeout.as_ref()) {
                 Ok(0) => return "the daemon did not become ready in time".to_owned(),
-                Err(rustix::io::Errno::INTR) => continue,
+                Err(Errno::INTR) => continue,
                 Ok(_) | Err(_) => {}
             }
             match ready.read(&mut chunk) {

@@ -67,3 +67,6 @@ pub use urlsession_protocol::{
     ResumeData, ResumeRung, Secret, SessionIdentifier, SessionKey, TaskIdentifier, TaskKind,
     TaskOptions, TaskState, TaskStatus, Timestamp,
 };
+
+#[cfg(all(test, unix))]
+mod tests;

@@ -5,13 +5,14 @@
 //!   reader  <── replies, events <──────────────────────────── engine
 //!      └── connection lost: connect, attach, write the unanswered calls again, in order
 //! ```
-//! The reader never needs the writers' lock while a connection lives, so a daemon that waits for
-//! us to read is never waited for.
+//! Whoever answers a call on the reader's thread takes none of the writers' locks: a writer may be
+//! waiting for the daemon, and the daemon for the reader.
 
 use crate::calls::{Answer, Calls};
 use crate::deadline::Deadline;
 use crate::inbox::{Arrival, Inbox, Item};
 use crate::transport::{OPENING_CALL, Receiver, Sender, Transport, Unreceived, Unsent, lost};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 use urlsession_protocol::{
@@ -23,6 +24,8 @@ use urlsession_protocol::{
 pub(crate) const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 /// Longest wait for an answer that the caller wants to see.
 pub(crate) const REPLY_LIMIT: Duration = Duration::from_secs(30);
+/// How often the first connection is tried when the daemon hangs up on it.
+const FIRST_ATTEMPTS: u32 = 4;
 const FIRST_DELAY: Duration = Duration::from_millis(50);
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
 
@@ -43,6 +46,7 @@ pub(crate) struct Link {
     changed: Condvar,
     calls: Calls,
     pub(crate) inbox: Inbox,
+    over: AtomicBool,
 }
 
 struct Outgoing {
@@ -72,9 +76,9 @@ impl Link {
             changed: Condvar::new(),
             calls: Calls::default(),
             inbox: Inbox::default(),
+            over: AtomicBool::new(false),
         });
-        let deadline = Deadline::after(CONNECT_LIMIT);
-        let (sender, receiver, next_task) = link.attach(deadline, link.attachment.wait)?;
+        let (sender, receiver, next_task) = link.attach_first()?;
         let mut outgoing = link.lock();
         outgoing.sender = Some(sender);
         outgoing.next_task = next_task;
@@ -93,7 +97,12 @@ impl Link {
 
     /// Says whether nothing can be asked of this link any more.
     pub(crate) fn is_over(&self) -> bool {
-        self.lock().over.is_some()
+        self.over.load(Ordering::Acquire)
+    }
+
+    /// Says whether there is a connection to write to at this moment.
+    pub(crate) fn is_up(&self) -> bool {
+        self.lock().sender.is_some()
     }
 
     /// Mints a number and writes the task; returns once its line is in the socket.
@@ -160,6 +169,7 @@ impl Link {
     pub(crate) fn end(&self, error: &Error, discard: bool) {
         let mut outgoing = self.lock();
         outgoing.over.get_or_insert_with(|| error.clone());
+        self.over.store(true, Ordering::Release);
         if let Some(sender) = outgoing.sender.take() {
             sender.close();
         }
@@ -217,13 +227,29 @@ impl Link {
         self.ready().map(drop)
     }
 
-    /// Connects and becomes the owner; events that come meanwhile are taken in.
+    /// Attaches for the first time. A daemon that takes the connection and then goes, because it
+    /// was just about to or dies, is tried again; one that cannot be reached is not.
+    fn attach_first(&self) -> Result<(Sender, Receiver, TaskIdentifier), Error> {
+        let deadline = Deadline::after(CONNECT_LIMIT);
+        let mut attempt = 1;
+        loop {
+            let transport = (self.connect)(deadline)?;
+            match self.attach(transport, deadline) {
+                Err(error) if is_lost(&error) && attempt < FIRST_ATTEMPTS => attempt += 1,
+                attached => return attached,
+            }
+        }
+    }
+
+    /// Becomes the owner; events that come meanwhile are taken in.
     fn attach(
         &self,
+        mut transport: Transport,
         deadline: Deadline,
-        wait: bool,
     ) -> Result<(Sender, Receiver, TaskIdentifier), Error> {
-        let Transport { mut sender, mut receiver } = (self.connect)(deadline)?;
+        transport.greet(deadline)?;
+        let Transport { mut sender, mut receiver } = transport;
+        let wait = self.attachment.wait;
         let call = Call::Attach {
             session: self.key().clone(),
             configuration: self.attachment.configuration.clone(),
@@ -304,16 +330,16 @@ impl Link {
         let deadline = Deadline::after(CONNECT_LIMIT);
         let mut delay = FIRST_DELAY;
         loop {
-            let error = match self.attach(deadline, false) {
+            let attached = (self.connect)(deadline).and_then(|new| self.attach(new, deadline));
+            let error = match attached {
                 Ok((sender, receiver, next_task)) => match self.resume(sender, next_task) {
                     Ok(()) => return Ok(receiver),
                     Err(error) => error,
                 },
                 Err(error) => error,
             };
-            let final_word = error.code() != ErrorCode::BACKGROUND_SESSION_WAS_DISCONNECTED;
             let outgoing = self.lock();
-            if final_word || deadline.is_over() || outgoing.over.is_some() {
+            if !is_lost(&error) || deadline.is_over() || outgoing.over.is_some() {
                 return Err(error);
             }
             tracing::info!(%error, "cannot reach the daemon yet");
@@ -360,6 +386,10 @@ impl Outgoing {
             sender.close();
         }
     }
+}
+
+fn is_lost(error: &Error) -> bool {
+    error.code() == ErrorCode::BACKGROUND_SESSION_WAS_DISCONNECTED
 }
 
 /// Takes the answer of a call whose refusal nobody can do anything about.

@@ -11,13 +11,14 @@ use crate::task::{DataTask, DownloadTask, Task, UploadTask};
 use crate::transport::lost;
 use crate::{application, embedded, registry, spool};
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 use urlsession_protocol::message::TASKS_PAGE_LIMIT;
 use urlsession_protocol::{
-    Call, Error, ErrorCode, Event, NewTask, Reply, Request, SessionKey, TaskIdentifier, TaskKind,
-    TaskOptions, TaskState, TaskStatus,
+    Body, Call, Error, ErrorCode, Event, NewTask, Reply, Request, SessionKey, TaskIdentifier,
+    TaskKind, TaskOptions, TaskState, TaskStatus,
 };
 
 /// Longest [`Session::detach`] waits for the daemon to let go.
@@ -45,6 +46,8 @@ pub struct Session(Arc<Handle>);
 pub(crate) struct Handle {
     link: Arc<Link>,
     configuration: SessionConfiguration,
+    /// Where request bodies wait; `None` is the daemon's folder.
+    spool: Option<PathBuf>,
     /// Whether a delegate takes the events.
     delegated: AtomicBool,
     /// Keeps an invalidated session with a delegate alive until its last event.
@@ -65,7 +68,7 @@ impl Session {
         let application = application::application_id(configuration.application.as_deref())?;
         let key = SessionKey { application, session };
         registry::share(&key.clone(), || {
-            Self::over(Box::new(crate::launch::connect), key, configuration)
+            Self::over(Box::new(crate::launch::connect), key, configuration, None)
         })
     }
 
@@ -256,7 +259,8 @@ impl Session {
     pub fn detach(self) {
         let (done, gone) = std::sync::mpsc::sync_channel(1);
         let call = Call::Detach { session: self.key().clone() };
-        if self.0.link.post(call, Box::new(move |_| done.send(()).unwrap_or(()))).is_ok() {
+        let answer = Box::new(move |_| done.send(()).unwrap_or(()));
+        if self.0.link.is_up() && self.0.link.post(call, answer).is_ok() {
             // Without an answer the closed connection says the same.
             let _ = gone.recv_timeout(DETACH_LIMIT);
         }
@@ -268,6 +272,7 @@ impl Session {
         connect: Connect,
         session: SessionKey,
         configuration: SessionConfiguration,
+        spool: Option<PathBuf>,
     ) -> Result<Self, Error> {
         let attachment = Attachment {
             session,
@@ -276,7 +281,8 @@ impl Session {
         };
         let link = Link::open(connect, attachment)?;
         let delegated = AtomicBool::new(false);
-        Ok(Self(Arc::new(Handle { link, configuration, delegated, alive: Mutex::new(None) })))
+        let alive = Mutex::new(None);
+        Ok(Self(Arc::new(Handle { link, configuration, spool, delegated, alive })))
     }
 
     pub(crate) fn delegate(&self, delegate: Box<dyn SessionDelegate>) -> Result<(), Error> {
@@ -309,7 +315,7 @@ impl Session {
             let mut alive = self.0.alive.lock().unwrap_or_else(PoisonError::into_inner);
             *alive = Some(self.clone());
         }
-        self.0.link.invalidate(call)
+        self.0.link.invalidate(call).inspect_err(|_| self.release())
     }
 
     fn create_with_body(
@@ -324,7 +330,7 @@ impl Session {
             if request.method == "GET" {
                 "POST".clone_into(&mut request.method);
             }
-            request.body = Some(spool::body(source)?);
+            request.body = Some(spool::body(source, self.0.spool.as_deref())?);
         }
         let UploadOptions { resume, task: options } = options;
         self.create(Order { kind, request, options, resume, resume_data: None })
@@ -336,19 +342,29 @@ impl Session {
         for path in &mut options.ca_certificates {
             *path = absolute(path)?;
         }
+        let copy = BodyCopy::of(&request);
         let refusal = Arc::<OnceLock<Error>>::default();
-        let (link, told) = (Arc::downgrade(&self.0.link), Arc::clone(&refusal));
-        let task = self.0.link.create(
+        let (link, told, refused) =
+            (Arc::downgrade(&self.0.link), Arc::clone(&refusal), copy.clone());
+        let created = self.0.link.create(
             |task| {
                 Box::new(move |result| match result {
                     Err(error) if link.upgrade().is_some_and(|link| !link.is_over()) => {
+                        refused.remove();
                         refuse(&link, task, error, &told);
                     }
                     other => log_refusal(other),
                 })
             },
             |task| NewTask { task, kind, request, options, resume, resume_data },
-        )?;
+        );
+        // After a lost connection the daemon may have the task, and needs its body.
+        let unknown = ErrorCode::BACKGROUND_SESSION_WAS_DISCONNECTED;
+        let task = created.inspect_err(|error| {
+            if error.code() != unknown {
+                copy.remove();
+            }
+        })?;
         Ok(Task::of(self.clone(), task, refusal))
     }
 }
@@ -359,6 +375,25 @@ struct Order {
     options: TaskOptions,
     resume: bool,
     resume_data: Option<urlsession_protocol::ResumeData>,
+}
+
+/// The private copy of a request body that goes with a task nobody accepted.
+#[derive(Clone)]
+struct BodyCopy(Option<PathBuf>);
+
+impl BodyCopy {
+    fn of(request: &Request) -> Self {
+        Self(match &request.body {
+            Some(Body::Spool { path, .. }) => Some(path.clone()),
+            Some(Body::File { .. }) | None => None,
+        })
+    }
+
+    fn remove(&self) {
+        if let Some(path) = &self.0 {
+            let _ = std::fs::remove_file(path);
+        }
+    }
 }
 
 impl fmt::Debug for Session {
@@ -387,7 +422,7 @@ fn refuse(link: &Weak<Link>, task: TaskIdentifier, error: Error, told: &OnceLock
     }
 }
 
-fn absolute(path: &std::path::Path) -> Result<std::path::PathBuf, Error> {
+fn absolute(path: &Path) -> Result<PathBuf, Error> {
     std::path::absolute(path)
         .map_err(|error| Error::new(ErrorCode::CANNOT_CREATE_FILE).because(error))
 }

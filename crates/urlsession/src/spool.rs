@@ -8,15 +8,16 @@ use std::time::UNIX_EPOCH;
 use urlsession_protocol::paths::Paths;
 use urlsession_protocol::{Body, Error, ErrorCode};
 
-/// Makes the body of a request; bytes are synced to a private file first.
-pub(crate) fn body(source: UploadSource) -> Result<Body, Error> {
-    match source {
-        UploadSource::File(path) => file(&path),
-        UploadSource::Bytes(bytes) => {
-            let folder = Paths::from_env()
-                .map_err(|error| failed(ErrorCode::CANNOT_CREATE_FILE, &error))?
-                .spool();
-            bytes_in(&folder, &bytes)
+/// Makes the body of a request; bytes are synced to a private file first: in that folder, or in the
+/// daemon's.
+pub(crate) fn body(source: UploadSource, folder: Option<&Path>) -> Result<Body, Error> {
+    match (source, folder) {
+        (UploadSource::File(path), _) => file(&path),
+        (UploadSource::Bytes(bytes), Some(folder)) => bytes_in(folder, &bytes),
+        (UploadSource::Bytes(bytes), None) => {
+            let paths =
+                Paths::from_env().map_err(|error| failed(ErrorCode::CANNOT_CREATE_FILE, &error))?;
+            bytes_in(&paths.spool(), &bytes)
         }
     }
 }

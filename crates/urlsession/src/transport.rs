@@ -58,7 +58,8 @@ impl Transport {
     #[cfg(unix)]
     pub(crate) fn over(stream: UnixStream) -> io::Result<Self> {
         stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
-        let lines = Lines { stream: BufReader::new(stream.try_clone()?), line: Vec::new() };
+        let reader = BufReader::new(stream.try_clone()?);
+        let lines = Lines { stream: reader, line: Vec::new(), timed: false };
         Ok(Self { sender: Sender::Socket(stream), receiver: Receiver::Socket(lines) })
     }
 
@@ -151,6 +152,8 @@ impl Receiver {
 pub(crate) struct Lines {
     stream: BufReader<UnixStream>,
     line: Vec<u8>,
+    /// Whether the socket has a read timeout.
+    timed: bool,
 }
 
 #[cfg(unix)]
@@ -164,7 +167,11 @@ impl Lines {
             if remaining == Some(Duration::ZERO) {
                 return Err(Unreceived::TimedOut);
             }
-            self.stream.get_ref().set_read_timeout(remaining).map_err(|_| Unreceived::Lost)?;
+            if remaining.is_some() || self.timed {
+                let socket = self.stream.get_ref();
+                socket.set_read_timeout(remaining).map_err(|_| Unreceived::Lost)?;
+                self.timed = remaining.is_some();
+            }
             let room = (LINE_LIMIT - self.line.len()) as u64;
             match self.stream.by_ref().take(room).read_until(b'\n', &mut self.line) {
                 Ok(_) if self.line.ends_with(b"\n") => return Ok(&self.line),
