@@ -103,20 +103,20 @@ struct Dispatch {
 
 impl Dispatch {
     fn tell(&mut self, session: &Session, item: Item) {
-        let Item { task, number, event } = item;
+        let Item { task, kept, event } = item;
         let delegate = &mut *self.delegate;
         let told = catch_unwind(AssertUnwindSafe(|| call(delegate, session, task, &event)));
         if told.is_err() {
             tracing::error!(?task, "a delegate method panicked; its event will come again");
         }
-        let Some(number) = number else { return };
+        let Some(kept) = kept else { return };
         if told.is_err() {
             self.failed.extend(task);
         }
         if task.is_some_and(|task| self.failed.contains(&task)) {
-            session.link().inbox.reopen(number);
+            session.link().inbox.reopen(kept);
         } else if self.automatic {
-            session.link().acknowledge(number);
+            session.link().acknowledge(kept);
         }
     }
 }

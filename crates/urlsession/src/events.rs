@@ -2,6 +2,7 @@
 
 use crate::configuration::Acknowledgement;
 use crate::deadline::Deadline;
+use crate::inbox::{Item, Kept};
 use crate::link::Link;
 use crate::session::Session;
 use std::pin::Pin;
@@ -21,7 +22,7 @@ use urlsession_protocol::{Event, EventNumber, TaskIdentifier};
 #[derive(Debug)]
 pub struct Events {
     session: Session,
-    taken: Option<EventNumber>,
+    taken: Option<Kept>,
     ended: bool,
 }
 
@@ -60,21 +61,22 @@ impl Events {
         }
     }
 
-    fn deliver(&mut self, item: crate::inbox::Item) -> Delivery {
+    fn deliver(&mut self, item: Item) -> Delivery {
         if self.session.configuration().acknowledgement == Acknowledgement::Automatic {
-            self.taken = item.number;
+            self.taken = item.kept;
         }
         Delivery {
             task: item.task,
-            number: item.number,
+            number: item.kept.map(|kept| kept.number),
+            kept: item.kept,
             event: item.event,
             link: Arc::clone(self.session.link()),
         }
     }
 
     fn acknowledge_taken(&mut self) {
-        if let Some(number) = self.taken.take() {
-            self.session.link().acknowledge(number);
+        if let Some(kept) = self.taken.take() {
+            self.session.link().acknowledge(kept);
         }
     }
 }
@@ -123,6 +125,7 @@ pub struct Delivery {
     pub number: Option<EventNumber>,
     /// What happened.
     pub event: Event,
+    kept: Option<Kept>,
     link: Arc<Link>,
 }
 
@@ -131,8 +134,8 @@ impl Delivery {
     /// has no destination of the app's own. Does nothing for events that are not kept, a second
     /// time, or after the session was detached (the event then comes again).
     pub fn acknowledge(&self) {
-        if let Some(number) = self.number {
-            self.link.acknowledge(number);
+        if let Some(kept) = self.kept {
+            self.link.acknowledge(kept);
         }
     }
 }

@@ -23,8 +23,15 @@ pub(crate) struct Inbox {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Item {
     pub(crate) task: Option<TaskIdentifier>,
-    pub(crate) number: Option<EventNumber>,
+    pub(crate) kept: Option<Kept>,
     pub(crate) event: Event,
+}
+
+/// Names a kept event for this process: the daemon may lose its store and count anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Kept {
+    pub(crate) number: EventNumber,
+    count: u32,
 }
 
 /// What became of an arriving event.
@@ -46,16 +53,23 @@ struct Queue {
     handled: Numbers,
     /// Nothing will arrive any more.
     ended: bool,
+    /// How often the daemon began to count anew.
+    count: u32,
     wakers: Vec<Waker>,
 }
 
 impl Inbox {
-    pub(crate) fn arrive(&self, item: Item) -> Arrival {
+    pub(crate) fn arrive(
+        &self,
+        task: Option<TaskIdentifier>,
+        number: Option<EventNumber>,
+        event: Event,
+    ) -> Arrival {
         let mut queue = self.lock();
         if queue.ended {
             return Arrival::Known;
         }
-        if let Some(number) = item.number {
+        if let Some(number) = number {
             if queue.handled.contains(number) {
                 return Arrival::Handled;
             }
@@ -63,7 +77,8 @@ impl Inbox {
                 return Arrival::Known;
             }
         }
-        queue.push(item);
+        let kept = number.map(|number| Kept { number, count: queue.count });
+        queue.push(Item { task, kept, event });
         self.wake(queue);
         Arrival::Queued
     }
@@ -112,21 +127,28 @@ impl Inbox {
         Poll::Pending
     }
 
-    /// Notes that a kept event was handled; says whether that is news.
-    pub(crate) fn handle(&self, number: EventNumber) -> bool {
+    /// Notes that a kept event was handled; says whether that is news to the daemon.
+    pub(crate) fn handle(&self, kept: Kept) -> bool {
         let mut queue = self.lock();
-        queue.open.remove(&number);
-        queue.handled.insert(number)
+        if kept.count != queue.count {
+            return false;
+        }
+        queue.open.remove(&kept.number);
+        queue.handled.insert(kept.number)
     }
 
     /// Lets a kept event that was taken but not handled arrive again.
-    pub(crate) fn reopen(&self, number: EventNumber) {
-        self.lock().open.remove(&number);
+    pub(crate) fn reopen(&self, kept: Kept) {
+        let mut queue = self.lock();
+        if kept.count == queue.count {
+            queue.open.remove(&kept.number);
+        }
     }
 
-    /// Forgets what was handled: the daemon's numbers begin anew.
-    pub(crate) fn forget_handled(&self) {
+    /// Forgets the daemon's numbers: it counts anew.
+    pub(crate) fn count_anew(&self) {
         let mut queue = self.lock();
+        queue.count += 1;
         queue.handled = Numbers::default();
         queue.open.clear();
     }
@@ -253,7 +275,6 @@ mod tests {
     #[test]
     fn progress_before_an_interruption_is_dropped() {
         let inbox = Inbox::default();
-        let item = |event| Item { task: Some(TaskIdentifier(1)), number: None, event };
         let write = |total| Event::DidWriteData {
             bytes_written: 1,
             total_bytes_written: total,
@@ -265,7 +286,7 @@ mod tests {
             rung: urlsession_protocol::ResumeRung::Restart,
         };
         for event in [write(9), resume.clone(), resume.clone(), write(1), write(2)] {
-            inbox.arrive(item(event));
+            inbox.arrive(Some(TaskIdentifier(1)), None, event);
         }
         inbox.end(false);
         let take = || inbox.take(Deadline::never()).unwrap().map(|item| item.event);

@@ -68,5 +68,6 @@ pub use urlsession_protocol::{
     TaskOptions, TaskState, TaskStatus, Timestamp,
 };
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;

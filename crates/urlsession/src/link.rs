@@ -10,7 +10,7 @@
 
 use crate::calls::{Answer, Calls};
 use crate::deadline::Deadline;
-use crate::inbox::{Arrival, Inbox, Item};
+use crate::inbox::{Arrival, Inbox, Kept};
 use crate::transport::{OPENING_CALL, Receiver, Sender, Transport, Unreceived, Unsent, lost};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
@@ -158,9 +158,9 @@ impl Link {
 
     /// Notes that a kept event was handled and tells the daemon, if it can be told at once: the
     /// daemon sends the event again otherwise, and is told then.
-    pub(crate) fn acknowledge(&self, number: EventNumber) {
-        if self.inbox.handle(number) {
-            self.write_ack(number);
+    pub(crate) fn acknowledge(&self, kept: Kept) {
+        if self.inbox.handle(kept) {
+            self.write_ack(kept.number);
         }
     }
 
@@ -296,7 +296,7 @@ impl Link {
                 Ok(again) => receiver = again,
                 Err(error) => {
                     let event = Event::DidBecomeInvalid { error: Some(error.clone()) };
-                    self.inbox.arrive(Item { task: None, number: None, event });
+                    self.inbox.arrive(None, None, event);
                     self.end(&error, false);
                     return;
                 }
@@ -309,7 +309,7 @@ impl Link {
             DaemonMessage::Reply { id, result } => self.calls.answer(id, result),
             DaemonMessage::Event { session, task, number, event } if session == *self.key() => {
                 let last = matches!(event, Event::DidBecomeInvalid { .. });
-                if self.inbox.arrive(Item { task, number, event }) == Arrival::Handled
+                if self.inbox.arrive(task, number, event) == Arrival::Handled
                     && let Some(number) = number
                 {
                     self.write_ack(number);
@@ -355,7 +355,7 @@ impl Link {
         let expected = self.calls.first_unanswered_task().unwrap_or(outgoing.next_task);
         if next_task < expected {
             tracing::warn!("the daemon has forgotten the session");
-            self.inbox.forget_handled();
+            self.inbox.count_anew();
         }
         outgoing.next_task = outgoing.next_task.max(next_task);
         for message in self.calls.unanswered() {

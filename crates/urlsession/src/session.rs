@@ -4,7 +4,6 @@ use crate::configuration::SessionConfiguration;
 use crate::deadline::Deadline;
 use crate::delegate::{self, SessionDelegate};
 use crate::events::Events;
-use crate::inbox::Item;
 use crate::link::{Attachment, Connect, Link, log_refusal};
 use crate::request::{DownloadOptions, IntoRequest, UploadOptions, UploadSource};
 use crate::task::{DataTask, DownloadTask, Task, UploadTask};
@@ -418,7 +417,7 @@ fn refuse(link: &Weak<Link>, task: TaskIdentifier, error: Error, told: &OnceLock
     let _ = told.set(error.clone());
     if let Some(link) = link.upgrade() {
         let event = Event::DidComplete { error: Some(error), response: None };
-        link.inbox.arrive(Item { task: Some(task), number: None, event });
+        link.inbox.arrive(Some(task), None, event);
     }
 }
 
