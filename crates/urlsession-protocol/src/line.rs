@@ -11,9 +11,32 @@ pub enum LineError {
     /// The line is longer than [`LINE_LIMIT`].
     #[error("a line is longer than {LINE_LIMIT} bytes")]
     TooLong,
+    /// The line is not UTF-8.
+    #[error("a line is not UTF-8")]
+    NotUtf8,
     /// The line is no message.
     #[error("a line is no message: {0}")]
     Malformed(#[from] serde_json::Error),
+}
+
+impl LineError {
+    /// Describes the error without quoting the line, which may hold a secret.
+    #[must_use]
+    pub fn for_log(&self) -> String {
+        use serde_json::error::Category;
+        match self {
+            Self::TooLong | Self::NotUtf8 => self.to_string(),
+            Self::Malformed(error) => {
+                let what = match error.classify() {
+                    Category::Io => "cannot be written",
+                    Category::Syntax => "is no JSON",
+                    Category::Data => "is no message",
+                    Category::Eof => "ends too early",
+                };
+                format!("a line {what} (column {})", error.column())
+            }
+        }
+    }
 }
 
 /// Writes a message as one line, newline included.
@@ -34,5 +57,56 @@ pub fn decode<M: DeserializeOwned>(line: &[u8]) -> Result<M, LineError> {
     if line.len() > LINE_LIMIT {
         return Err(LineError::TooLong);
     }
-    Ok(serde_json::from_slice(line)?)
+    // Checked for the whole line: the JSON reader looks at the strings it keeps only.
+    let text = std::str::from_utf8(line).map_err(|_| LineError::NotUtf8)?;
+    Ok(serde_json::from_str(text)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Error, ErrorCode};
+
+    #[test]
+    fn a_line_is_one_line() {
+        let error = Error::new(ErrorCode::CANCELLED).because("a\nb\r\u{2028}");
+        let line = encode(&error).unwrap();
+        assert_eq!(line.iter().filter(|&&b| b == b'\n').count(), 1);
+        assert_eq!(line.last(), Some(&b'\n'));
+        assert_eq!(decode::<Error>(&line).unwrap(), error);
+        assert_eq!(decode::<Error>(line.trim_ascii_end()).unwrap(), error);
+    }
+
+    #[test]
+    fn the_limit_counts_the_newline() {
+        let fits = "x".repeat(LINE_LIMIT - 3);
+        let line = encode(&fits).unwrap();
+        assert_eq!(line.len(), LINE_LIMIT);
+        assert_eq!(decode::<String>(&line).unwrap(), fits);
+        assert!(matches!(encode(&format!("{fits}x")), Err(LineError::TooLong)));
+        assert!(matches!(decode::<String>(&[line, vec![b' ']].concat()), Err(LineError::TooLong)));
+    }
+
+    #[test]
+    fn hostile_lines_are_errors() {
+        let deep = "[".repeat(LINE_LIMIT);
+        let cases: &[&[u8]] = &[
+            b"",
+            b"\n",
+            b"\0",
+            b"{",
+            b"null",
+            br#"{"code":1}{"code":2}"#,
+            br#"{"code":1e99,"message":""}"#,
+            br#"{"code":1,"message":"\ud800"}"#,
+            b"{\"code\":1,\"message\":\"\xff\"}",
+            b"{\"code\":1,\"message\":\"\",\"ignored\":\"\xff\"}",
+            b"\xef\xbb\xbf{\"code\":1,\"message\":\"\"}",
+            deep.as_bytes(),
+        ];
+        for case in cases {
+            let shown = String::from_utf8_lossy(&case[..case.len().min(80)]);
+            assert!(decode::<Error>(case).is_err(), "{shown}");
+        }
+    }
 }

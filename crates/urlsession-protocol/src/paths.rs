@@ -2,6 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+/// Longest path of a socket in bytes, the closing NUL not counted: `sun_path` of Linux, and of the
+/// BSD family.
+pub const SOCKET_PATH_LIMIT: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
+
 /// The folders of one user's urlsession. `URLSESSION_HOME` moves all of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paths {
@@ -26,9 +30,11 @@ impl Paths {
         let base = etcetera::choose_base_strategy()
             .map_err(|error| std::io::Error::new(std::io::ErrorKind::NotFound, error))?;
         let state = base.state_dir().unwrap_or_else(|| base.data_dir()).join("urlsession");
-        // Without a runtime folder (cron, su) the socket sits in a private folder of the state.
-        let runtime =
-            base.runtime_dir().map_or_else(|| state.join("run"), |dir| dir.join("urlsession"));
+        // Without a runtime folder the socket sits in a private folder of the state.
+        let runtime = base
+            .runtime_dir()
+            .or_else(login_runtime_dir)
+            .map_or_else(|| state.join("run"), |dir| dir.join("urlsession"));
         Ok(Self { runtime, state, config: base.config_dir().join("urlsession") })
     }
 
@@ -50,6 +56,13 @@ impl Paths {
         self.state.join("daemon.lock")
     }
 
+    /// Returns the file whose lock the daemon holds while it lives but cannot be reached: as it
+    /// starts and as it stops.
+    #[must_use]
+    pub fn gate(&self) -> PathBuf {
+        self.state.join("daemon.gate")
+    }
+
     /// Returns the daemon's log.
     #[must_use]
     pub fn log(&self) -> PathBuf {
@@ -61,4 +74,20 @@ impl Paths {
     pub fn spool(&self) -> PathBuf {
         self.state.join("spool")
     }
+}
+
+/// Finds the runtime folder of this user's login session where the environment does not name it:
+/// under cron and ssh a client must find the same daemon as on the desktop.
+#[cfg(target_os = "linux")]
+fn login_runtime_dir() -> Option<PathBuf> {
+    use std::os::unix::fs::MetadataExt as _;
+    let uid = std::fs::metadata("/proc/self").ok()?.uid();
+    let dir = PathBuf::from(format!("/run/user/{uid}"));
+    let found = std::fs::symlink_metadata(&dir).ok()?;
+    (found.is_dir() && found.uid() == uid).then_some(dir)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn login_runtime_dir() -> Option<PathBuf> {
+    None
 }
