@@ -1,0 +1,119 @@
+//! One daemon per user: the lock decides, not the socket's path.
+//!
+//! ```text
+//!             gate       lock
+//!   starting  held       held        a second one waits at the gate,
+//!   living    free       held        then finds the lock taken: the first can be reached
+//!   stopping  held       held        or gets the lock: the first is gone, and it is the daemon
+//! ```
+
+use anyhow::{Context as _, bail};
+use rustix::process::{Pid, Signal};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+use urlsession_protocol::paths::Paths;
+
+/// How often a living daemon that cannot be reached is asked to open its door again, or a dying
+/// one is given time to be gone.
+const ROUNDS: u32 = 100;
+/// The pause between two of [`ROUNDS`].
+const ROUND_PAUSE: Duration = Duration::from_millis(20);
+/// Longest record in the lock file, in bytes.
+const RECORD_BYTES: u64 = 8 * 1024;
+
+/// The right to be the daemon, for as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Instance {
+    // Released in this order: who comes through the gate must find the lock free.
+    _lock: File,
+    gate: File,
+}
+
+impl Instance {
+    /// Takes the lock, with the gate held. `None` if another daemon lives and can be reached.
+    ///
+    /// # Errors
+    /// The files cannot be opened, or another daemon lives and cannot be reached from here.
+    pub(crate) fn acquire(paths: &Paths) -> anyhow::Result<Option<Self>> {
+        let gate = open(&paths.gate())?;
+        let mut lock = open(&paths.lock())?;
+        let socket = paths.socket();
+        for _ in 0..ROUNDS {
+            gate.lock().with_context(|| format!("cannot lock {}", paths.gate().display()))?;
+            match lock.try_lock() {
+                Ok(()) => {
+                    record(&mut lock, &socket)?;
+                    return Ok(Some(Self { _lock: lock, gate }));
+                }
+                Err(TryLockError::WouldBlock) => gate.unlock()?,
+                Err(TryLockError::Error(error)) => {
+                    return Err(error).context(format!("cannot lock {}", paths.lock().display()));
+                }
+            }
+            if UnixStream::connect(&socket).is_ok() {
+                return Ok(None);
+            }
+            ask_to_reopen(&mut lock, &socket)?;
+            std::thread::sleep(ROUND_PAUSE);
+        }
+        bail!("another daemon holds {} and does not answer", paths.lock().display())
+    }
+
+    /// Tells those who wait that the daemon can be reached.
+    pub(crate) fn open_gate(&self) -> std::io::Result<()> {
+        self.gate.unlock()
+    }
+
+    /// Makes those who start wait until this daemon is gone. Waits for no longer than another one
+    /// needs to see that the lock is taken.
+    pub(crate) fn close_gate(&self) -> std::io::Result<()> {
+        self.gate.lock()
+    }
+}
+
+fn open(path: &Path) -> anyhow::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
+        .open(path)
+        .with_context(|| format!("cannot open {}", path.display()))
+}
+
+/// Writes who holds the lock and where it listens.
+fn record(lock: &mut File, socket: &Path) -> std::io::Result<()> {
+    lock.set_len(0)?;
+    lock.rewind()?;
+    write!(lock, "{}\n{}\n", std::process::id(), socket.display())
+}
+
+/// Asks the holder of the lock, whose socket is gone, for a new one: a runtime folder goes with
+/// the user's last login, and a daemon may outlive that.
+fn ask_to_reopen(lock: &mut File, socket: &Path) -> anyhow::Result<()> {
+    let mut record = String::new();
+    lock.rewind()?;
+    lock.take(RECORD_BYTES).read_to_string(&mut record)?;
+    let mut lines = record.lines();
+    let pid: Option<i32> = lines.next().and_then(|line| line.parse().ok());
+    let (Some(pid), Some(theirs)) = (pid, lines.next()) else { return Ok(()) };
+    if Path::new(theirs) != socket {
+        bail!(
+            "another daemon of this user (process {pid}) listens at {theirs}, not at {}; is \
+             XDG_RUNTIME_DIR the same everywhere?",
+            socket.display()
+        );
+    }
+    if let Some(pid) = Pid::from_raw(pid).filter(|pid| !pid.is_init()) {
+        // The record's author lives, for it holds the lock; if it has just died, the next round
+        // gets the lock.
+        let _ = rustix::process::kill_process(pid, Signal::HUP);
+    }
+    Ok(())
+}

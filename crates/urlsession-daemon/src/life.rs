@@ -1,0 +1,254 @@
+//! A daemon's life, from the lock to the last goodbye.
+
+use crate::door::{self, Door};
+use crate::instance::Instance;
+use crate::ready::Ready;
+use crate::{Ended, folder, log};
+use anyhow::{Context as _, bail};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::UnixStream;
+use tokio::runtime::Handle;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use urlsession_engine::{Engine, EngineConfiguration};
+use urlsession_protocol::connection::{Accepted, Connection, FAREWELL_LIMIT};
+use urlsession_protocol::paths::Paths;
+use urlsession_protocol::{Hello, PROTOCOL_VERSION};
+
+/// Most clients at once.
+const MAX_CLIENTS: usize = 512;
+/// Threads that move bytes between sockets and buffers.
+const WORKER_THREADS: usize = 2;
+/// Most threads that wait for files and name servers.
+const BLOCKING_THREADS: usize = 32;
+/// How long a thread that waits for nothing stays.
+const BLOCKING_KEEP_ALIVE: Duration = Duration::from_secs(5);
+/// Size of a thread's stack in bytes; only what is touched costs memory.
+const STACK_BYTES: usize = 1024 * 1024;
+/// Longest orderly stop. What is not done by then is recovered as after a crash.
+const STOP_LIMIT: Duration = Duration::from_secs(20);
+/// Pause after the system refused to accept: out of files, most likely.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Lives until stopped or idle for so long; tells `ready` once clients can connect.
+pub(crate) fn live(
+    paths: &Paths,
+    version: &str,
+    idle_exit: Option<Duration>,
+    ready: &mut Ready,
+) -> anyhow::Result<Ended> {
+    folder::ensure_private(&paths.state)?;
+    let Some(instance) = Instance::acquire(paths)? else {
+        ready.tell();
+        return Ok(Ended::AlreadyRunning);
+    };
+    log::begin(&paths.log())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKER_THREADS)
+        .max_blocking_threads(BLOCKING_THREADS)
+        .thread_keep_alive(BLOCKING_KEEP_ALIVE)
+        .thread_stack_size(STACK_BYTES)
+        .thread_name("urlsession")
+        .enable_all()
+        .build()
+        .context("cannot start threads")?;
+    let lived = runtime.block_on(async {
+        let mut house = House::open(paths, version).await?;
+        instance.open_gate().context("cannot unlock the gate")?;
+        ready.tell();
+        tracing::info!(version, pid = std::process::id(), "started");
+        let why = house.welcome(idle_exit).await;
+        instance.close_gate().context("cannot lock the gate")?;
+        tracing::info!(why, "stopping");
+        house.close().await?;
+        tracing::info!("stopped");
+        Ok(Ended::Stopped)
+    });
+    // A file system that hangs must not keep the daemon.
+    runtime.shutdown_timeout(FAREWELL_LIMIT);
+    if let Err(error) = &lived {
+        tracing::error!("{error:#}");
+    }
+    lived
+}
+
+/// The engine and all who talk to it.
+struct House<'a> {
+    paths: &'a Paths,
+    hello: Hello,
+    signals: Signals,
+    engine: Arc<Engine>,
+    door: Option<Door>,
+    clients: JoinSet<()>,
+}
+
+impl<'a> House<'a> {
+    async fn open(paths: &'a Paths, version: &str) -> anyhow::Result<Self> {
+        // From here on a signal means an orderly stop.
+        let signals = Signals::new().context("cannot handle signals")?;
+        let configuration =
+            EngineConfiguration { state: Some(paths.state.clone()), version: version.to_owned() };
+        let engine = Engine::start(configuration, Handle::current())
+            .with_context(|| format!("cannot open the store in {}", paths.state.display()))?;
+        let hello = Hello {
+            protocol: PROTOCOL_VERSION,
+            program: format!("urlsession {version}"),
+            pid: std::process::id(),
+        };
+        let mut house = Self {
+            paths,
+            hello,
+            signals,
+            engine: Arc::new(engine),
+            door: None,
+            clients: JoinSet::new(),
+        };
+        if let Err(error) = house.open_door() {
+            // What keeps the door shut is the error to tell.
+            let _ = house.close().await;
+            return Err(error);
+        }
+        Ok(house)
+    }
+
+    fn open_door(&mut self) -> anyhow::Result<()> {
+        // The old one, if any, must not remove the new one's path.
+        self.door = None;
+        folder::ensure_private(&self.paths.runtime)?;
+        self.door = Some(Door::open(&self.paths.socket())?);
+        Ok(())
+    }
+
+    /// Lets clients in until there is a reason to stop.
+    async fn welcome(&mut self, idle_exit: Option<Duration>) -> &'static str {
+        let idle = self.engine.idle();
+        let mut idle = pin!(idle_for(idle.clone(), idle_exit));
+        loop {
+            tokio::select! {
+                stranger = next(self.door.as_ref()) => match stranger {
+                    Ok(stranger) => self.let_in(stranger),
+                    Err(error) => {
+                        tracing::warn!(%error, "cannot accept a client");
+                        sleep(ACCEPT_PAUSE).await;
+                    }
+                },
+                Some(_) = self.clients.join_next() => {}
+                () = &mut idle => {
+                    if self.clients.is_empty() {
+                        return "idle";
+                    }
+                    // Somebody has not said hello yet.
+                    idle.set(idle_for(self.engine.idle(), idle_exit));
+                }
+                // Asked to by a client, or by an error that `close` tells.
+                _ = self.engine.finished() => return "the engine ended",
+                why = self.signals.next() => match why {
+                    Some(why) => return why,
+                    None => self.look_at_door(),
+                },
+            }
+        }
+    }
+
+    fn let_in(&mut self, stream: UnixStream) {
+        if let Some(reason) = door::refusal(&stream, self.clients.len(), MAX_CLIENTS) {
+            tracing::warn!(reason, "refused a client");
+            door::turn_away(stream, &reason);
+            return;
+        }
+        let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
+        let (hello, engine) = (self.hello.clone(), Arc::clone(&self.engine));
+        self.clients.spawn(async move {
+            let closed = match Connection::accept(stream, &hello).await {
+                Ok(Accepted { hello, connection, pump }) => {
+                    let program = hello.program.chars().take(100).collect::<String>();
+                    tracing::debug!(pid, ?program, "connected");
+                    engine.serve(connection);
+                    pump.run().await
+                }
+                Err(closed) => closed,
+            };
+            if closed.is_fault() {
+                tracing::warn!(pid, reason = closed.for_log(), "closed a connection");
+            } else {
+                tracing::debug!(pid, reason = closed.for_log(), "disconnected");
+            }
+        });
+    }
+
+    /// Makes a new socket if the old one's path is gone.
+    fn look_at_door(&mut self) {
+        if self.door.as_ref().is_some_and(Door::is_in_place) {
+            return;
+        }
+        match self.open_door() {
+            Ok(()) => tracing::info!("the socket was gone and is back"),
+            Err(error) => tracing::error!("cannot open the socket again: {error:#}"),
+        }
+    }
+
+    /// Stops the engine and lets the clients read what it said last.
+    async fn close(mut self) -> anyhow::Result<()> {
+        self.door = None;
+        self.engine.stop();
+        let ended = timeout(STOP_LIMIT, self.engine.finished()).await;
+        let farewell = async { while self.clients.join_next().await.is_some() {} };
+        if timeout(FAREWELL_LIMIT, farewell).await.is_err() {
+            tracing::debug!(clients = self.clients.len(), "some clients took no goodbye");
+        }
+        match ended {
+            Ok(ended) => ended.context("the engine failed"),
+            Err(_) => bail!("the engine did not stop in {} s", STOP_LIMIT.as_secs()),
+        }
+    }
+}
+
+/// The signals that a daemon obeys.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Returns why to stop, `None` for a mere hang-up. SIGPIPE is ignored by the runtime of Rust.
+    async fn next(&mut self) -> Option<&'static str> {
+        tokio::select! {
+            _ = self.terminate.recv() => Some("SIGTERM"),
+            _ = self.interrupt.recv() => Some("SIGINT"),
+            _ = self.hangup.recv() => None,
+        }
+    }
+}
+
+async fn next(door: Option<&Door>) -> std::io::Result<UnixStream> {
+    match door {
+        Some(door) => door.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until the engine has been idle for so long without a break.
+async fn idle_for(mut idle: watch::Receiver<bool>, limit: Option<Duration>) {
+    let Some(limit) = limit else { return std::future::pending().await };
+    // An engine that is gone has finished, and that is another reason to stop.
+    while idle.wait_for(|idle| *idle).await.is_ok() {
+        tokio::select! {
+            () = sleep(limit) => return,
+            _ = idle.wait_for(|idle| !*idle) => {}
+        }
+    }
+    std::future::pending::<()>().await;
+}
