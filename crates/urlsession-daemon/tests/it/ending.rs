@@ -1,0 +1,85 @@
+//! How a daemon ends, and that nobody is lost when it does.
+
+use crate::daemon::{Client, Daemon, Home};
+use rustix::process::Signal;
+
+#[test]
+fn a_signal_is_an_orderly_stop() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let home = Home::new();
+        let daemon = home.start();
+        let mut client = Client::greet(&home.socket()).unwrap();
+        daemon.signal(signal);
+        assert_eq!(daemon.exit_code(), Some(0));
+        assert!(!home.socket().exists());
+        assert!(client.rest().len() <= 1);
+        let log = home.log();
+        assert!(log.contains("started") && log.contains("stopped"), "{log}");
+    }
+}
+
+#[test]
+fn a_hang_up_is_ignored() {
+    let home = Home::new();
+    let mut daemon = home.start();
+    daemon.signal(Signal::HUP);
+    Client::greet(&home.socket()).unwrap().call(1, r#""call":"status""#).unwrap();
+    assert!(daemon.lives());
+}
+
+#[test]
+fn a_client_can_ask_for_the_end() {
+    let home = Home::new();
+    let daemon = home.start();
+    let mut client = Client::greet(&home.socket()).unwrap();
+    let answer = client.call(1, r#""call":"shutdown""#).unwrap();
+    assert!(answer.contains(r#""Ok""#), "{answer}");
+    assert_eq!(daemon.exit_code(), Some(0));
+    assert!(!home.socket().exists());
+}
+
+#[test]
+fn an_idle_daemon_ends_by_itself() {
+    let home = Home::new();
+    assert_eq!(home.start_with("0.001").exit_code(), Some(0));
+    let log = home.log();
+    assert!(log.contains(r#"stopping why="idle""#), "{log}");
+}
+
+#[test]
+fn a_client_keeps_a_daemon_awake() {
+    let home = Home::new();
+    let daemon = home.start_with("0.05");
+    let Ok(mut client) = Client::greet(&home.socket()) else { return };
+    for number in 0..1000 {
+        client.call(number, r#""call":"status""#).unwrap();
+    }
+    drop(client);
+    assert_eq!(daemon.exit_code(), Some(0));
+}
+
+/// A client that meets a daemon on its way out is served, or sees that it must start another one.
+#[test]
+fn nobody_is_lost_when_a_daemon_goes() {
+    const ROUNDS: usize = 50;
+    let home = Home::new();
+    let mut daemons = Vec::new();
+    for number in 0..ROUNDS {
+        let mut tries = 0;
+        loop {
+            let served = Client::greet(&home.socket())
+                .and_then(|mut client| client.call(1, r#""call":"status""#));
+            if served.is_ok() {
+                break;
+            }
+            tries += 1;
+            assert!(tries < 100, "round {number}");
+            let mut daemon = Daemon::spawn(home.path(), "0.003");
+            assert_eq!(daemon.word(), "ready\n");
+            daemons.push(daemon);
+        }
+    }
+    for daemon in daemons {
+        assert!(matches!(daemon.exit_code(), Some(0 | 75)));
+    }
+}
