@@ -1,0 +1,385 @@
+//! Every kind of message, byte for byte as it is on the wire: `tests/golden/*.json`.
+//!
+//! The messages are made here; `URLSESSION_BLESS=1 cargo test -p urlsession-protocol` writes the
+//! files. A change of a file is a change of the protocol.
+
+use serde::{Serialize, de::DeserializeOwned};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use urlsession_protocol::line::{LINE_LIMIT, decode, encode};
+use urlsession_protocol::*;
+
+#[test]
+fn messages_are_as_they_were() {
+    let mut expected: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    for message in client_messages() {
+        expected.insert(name("client", &message), check(&message));
+    }
+    for message in daemon_messages() {
+        expected.insert(name("daemon", &message), check(&message));
+    }
+    if std::env::var_os("URLSESSION_BLESS").is_some() {
+        for (name, line) in &expected {
+            std::fs::write(golden().join(name), line).unwrap();
+        }
+    }
+    let found: BTreeMap<String, Vec<u8>> = std::fs::read_dir(golden())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (file_name(&path), std::fs::read(path).unwrap()))
+        .collect();
+    let names = |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&found), names(&expected), "one golden file per kind of message");
+    for (name, line) in expected {
+        assert_eq!(text(&found[&name]), text(&line), "{name}");
+    }
+}
+
+#[test]
+fn every_kind_has_a_golden_file() {
+    let found: BTreeSet<String> =
+        std::fs::read_dir(golden()).unwrap().map(|e| file_name(&e.unwrap().path())).collect();
+    let kinds = [
+        ("client", variants::<ClientMessage>(r#"{"message":"?"}"#), "call"),
+        ("client.call", variants::<Call>(r#"{"call":"?"}"#), ""),
+        ("daemon", variants::<DaemonMessage>(r#"{"message":"?"}"#), "event reply"),
+        ("daemon.event", variants::<Event>(r#"{"event":"?"}"#), ""),
+        ("daemon.reply", variants::<Reply>(r#"{"reply":"?"}"#), ""),
+    ];
+    for (prefix, variants, nested) in kinds {
+        assert!(variants.len() > 1, "{prefix}: {variants:?}");
+        for variant in variants {
+            let file = format!("{prefix}.{variant}.json");
+            assert!(found.contains(&file) || nested.split(' ').any(|n| n == variant), "{file}");
+        }
+    }
+}
+
+/// Fields that a newer side adds must not disturb an older one.
+#[test]
+fn unknown_fields_are_ignored_everywhere() {
+    for message in client_messages() {
+        assert_eq!(decode::<ClientMessage>(&with_unknown_fields(&message)).unwrap(), message);
+    }
+    for message in daemon_messages() {
+        assert_eq!(decode::<DaemonMessage>(&with_unknown_fields(&message)).unwrap(), message);
+    }
+}
+
+#[test]
+fn what_a_client_may_leave_out() {
+    let line = br#"{"message":"call","id":3,"call":"create_task",
+        "session":{"application":"com.example","session":"files"},"task":1,"kind":"download",
+        "request":{"url":"http://example.com/","method":"GET"}}"#;
+    let new = NewTask {
+        task: TaskIdentifier(1),
+        kind: TaskKind::Download { destination: None },
+        request: Request::new("http://example.com").unwrap(),
+        options: TaskOptions::default(),
+        resume: false,
+        resume_data: None,
+    };
+    let call = Call::CreateTask { session: key(), new: Box::new(new) };
+    assert_eq!(decode::<ClientMessage>(line).unwrap(), ClientMessage::Call { id: CallId(3), call });
+    let line = br#"{"message":"call","id":4,"call":"attach",
+        "session":{"application":"com.example","session":"files"},"configuration":{}}"#;
+    let call = Call::Attach {
+        session: key(),
+        configuration: SessionConfiguration::default(),
+        wait: false,
+    };
+    assert_eq!(decode::<ClientMessage>(line).unwrap(), ClientMessage::Call { id: CallId(4), call });
+}
+
+#[test]
+fn identifiers_are_checked_on_the_way_in() {
+    let too_long = "x".repeat(256);
+    for identifier in ["", "a\\nb", "\\u0000", too_long.as_str()] {
+        let line = format!(
+            r#"{{"message":"ack","session":{{"application":"a","session":"{identifier}"}},"number":1}}"#
+        );
+        assert!(decode::<ClientMessage>(line.as_bytes()).is_err(), "{identifier}");
+    }
+}
+
+/// Encodes the message and checks that the line means the same again.
+fn check<M: Serialize + DeserializeOwned + PartialEq + Debug>(message: &M) -> Vec<u8> {
+    let line = encode(message).unwrap();
+    assert!(line.len() <= LINE_LIMIT);
+    let decoded: M = decode(&line).unwrap_or_else(|error| panic!("{error}: {}", text(&line)));
+    assert_eq!(&decoded, message, "{}", text(&line));
+    assert_eq!(text(&encode(&decoded).unwrap()), text(&line));
+    line
+}
+
+/// Names a message's file after its kind, such as `client.call.attach.json`.
+fn name<M: Serialize>(side: &str, message: &M) -> String {
+    let value = serde_json::to_value(message).unwrap();
+    let kind = value["message"].as_str().unwrap();
+    let detail = match kind {
+        "call" => value["call"].as_str(),
+        "event" => value["event"].as_str(),
+        "reply" => Some(value["result"]["Ok"]["reply"].as_str().unwrap_or("error")),
+        _ => None,
+    };
+    let name: Vec<&str> = [side, kind].into_iter().chain(detail).chain(["json"]).collect();
+    name.join(".")
+}
+
+/// Asks serde for the names of an enum's variants: it lists them when it meets an unknown one.
+fn variants<M: DeserializeOwned + Debug>(unknown: &str) -> Vec<String> {
+    let error = decode::<M>(unknown.as_bytes()).unwrap_err().to_string();
+    let (_, expected) = error.split_once("expected ").unwrap();
+    expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// Adds a field to every object of the message that has named fields.
+fn with_unknown_fields<M: Serialize>(message: &M) -> Vec<u8> {
+    fn add(value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::Object(fields) => {
+                fields.values_mut().for_each(add);
+                if !fields.contains_key("Ok") && !fields.contains_key("Err") {
+                    fields.insert("from_the_future".into(), serde_json::json!({"a": [1, null]}));
+                }
+            }
+            serde_json::Value::Array(values) => values.iter_mut().for_each(add),
+            _ => {}
+        }
+    }
+    let mut value = serde_json::to_value(message).unwrap();
+    add(&mut value);
+    serde_json::to_vec(&value).unwrap()
+}
+
+fn client_messages() -> Vec<ClientMessage> {
+    let (session, task) = (key(), TaskIdentifier(7));
+    let calls = [
+        Call::Attach { session: key(), configuration: configuration(), wait: true },
+        Call::Detach { session: key() },
+        Call::CreateTask { session: key(), new: Box::new(new_task()) },
+        Call::Resume { session: key(), task },
+        Call::Suspend { session: key(), task },
+        Call::Cancel { session: key(), task },
+        Call::CancelByProducingResumeData { session: key(), task },
+        Call::Remove { session: key(), task },
+        Call::FinishTasksAndInvalidate { session: key() },
+        Call::InvalidateAndCancel { session: key() },
+        Call::Tasks { session: Some(key()), after: Some((key(), task)), limit: 500 },
+        Call::Task { session: key(), task },
+        Call::Watch { session: Some(key()), replay: true },
+        Call::Status,
+        Call::Shutdown,
+    ];
+    let mut messages =
+        vec![ClientMessage::Hello(hello()), ClientMessage::Ack { session, number: EventNumber(9) }];
+    messages.extend(
+        calls.into_iter().zip(1..).map(|(call, id)| ClientMessage::Call { id: CallId(id), call }),
+    );
+    messages
+}
+
+fn daemon_messages() -> Vec<DaemonMessage> {
+    let replies = [
+        Ok(Reply::Done),
+        Ok(Reply::Attached { next_task: TaskIdentifier(8) }),
+        Ok(Reply::ResumeData { resume_data: Some(ResumeData(Secret::new("b3BhcXVl"))) }),
+        Ok(Reply::Tasks { tasks: vec![waiting_task(), completed_task()], more: true }),
+        Ok(Reply::Task { task: Box::new(completed_task()) }),
+        Ok(Reply::Status(status())),
+        Err(error()),
+    ];
+    let mut messages = vec![
+        DaemonMessage::Hello(hello()),
+        DaemonMessage::Goodbye { reason: "a line is longer than 1048576 bytes".into() },
+    ];
+    messages.extend(
+        replies
+            .into_iter()
+            .zip(1..)
+            .map(|(result, id)| DaemonMessage::Reply { id: CallId(id), result }),
+    );
+    messages.extend(events().into_iter().map(|event| {
+        DaemonMessage::Event {
+            session: key(),
+            task: (!matches!(event, Event::DidFinishEvents | Event::DidBecomeInvalid { .. }))
+                .then_some(TaskIdentifier(7)),
+            number: event.is_kept().then_some(EventNumber(9)),
+            event,
+        }
+    }));
+    messages
+}
+
+fn events() -> Vec<Event> {
+    vec![
+        Event::DidWriteData {
+            bytes_written: 65536,
+            total_bytes_written: 131_072,
+            total_bytes_expected_to_write: Some(209_715_200),
+        },
+        Event::DidSendBodyData {
+            bytes_sent: 65536,
+            total_bytes_sent: 65536,
+            total_bytes_expected_to_send: None,
+        },
+        Event::DidResumeAtOffset {
+            file_offset: 8_388_608,
+            expected_total_bytes: Some(209_715_200),
+            rung: ResumeRung::StrongEtag,
+        },
+        Event::DidChangeState {
+            state: TaskState::Running,
+            reason: Some(Reason::RetryAt(Timestamp(1_790_000_001_000))),
+            error: Some(error()),
+        },
+        Event::DidReceiveData { path: "/state/bodies/1-7".into(), length: 512 },
+        Event::DidFinishDownloading { path: "/state/files/1-7".into(), length: 209_715_200 },
+        Event::DidComplete { error: None, response: Some(response()) },
+        Event::DidFinishEvents,
+        Event::DidBecomeInvalid { error: None },
+    ]
+}
+
+fn key() -> SessionKey {
+    SessionKey {
+        application: ApplicationId::new("com.example").unwrap(),
+        session: SessionIdentifier::new("files").unwrap(),
+    }
+}
+
+fn hello() -> Hello {
+    Hello { protocol: PROTOCOL_VERSION, program: "urlsession 0.1.0".into(), pid: 4711 }
+}
+
+fn configuration() -> SessionConfiguration {
+    SessionConfiguration {
+        http_additional_headers: vec![Header::new("User-Agent", "Example/1.0")],
+        timeout_interval_for_request: Duration::from_secs(60),
+        timeout_interval_for_resource: Duration::from_secs(604_800),
+        http_maximum_connections_per_host: 6,
+        maximum_concurrent_tasks: Some(2),
+    }
+}
+
+fn new_task() -> NewTask {
+    let mut request = Request::new("https://example.com/upload?a=b").unwrap();
+    request.method = "PUT".into();
+    request.headers = vec![Header::new("X-Note", "“quoted”")];
+    request.body = Some(Body::Spool { path: "/state/spool/1".into(), length: 5 });
+    NewTask {
+        task: TaskIdentifier(7),
+        kind: TaskKind::Download { destination: Some("/home/user/file".into()) },
+        request,
+        options: TaskOptions {
+            description: Some("a file".into()),
+            priority: Priority(255),
+            limit_rate: Some(1_000_000),
+            earliest_begin_date: Some(Timestamp(1_790_000_000_000)),
+            timeout_interval_for_request: Some(30_000),
+            timeout_interval_for_resource: Some(3_600_000),
+            checksum: Some(Checksum { algorithm: ChecksumAlgorithm::Sha256, hex: "00ff".into() }),
+            maximum_retries: Some(0),
+            fail_on_http_error: true,
+            retry_statuses: vec![429, 503],
+            no_unsafe_retry: true,
+            allow_insecure_redirect: true,
+            ca_certificates: vec!["/etc/ssl/own.pem".into()],
+        },
+        resume: true,
+        resume_data: Some(ResumeData(Secret::new("b3BhcXVl"))),
+    }
+}
+
+fn waiting_task() -> TaskStatus {
+    TaskStatus {
+        session: key(),
+        task: TaskIdentifier(7),
+        kind: TaskKind::Download { destination: None },
+        url: "https://example.com/file".into(),
+        method: "GET".into(),
+        description: None,
+        state: TaskState::Running,
+        reason: Some(Reason::Slot),
+        attempts: 0,
+        count_of_bytes_received: 0,
+        count_of_bytes_expected_to_receive: None,
+        count_of_bytes_sent: 0,
+        count_of_bytes_expected_to_send: None,
+        created: Timestamp(1_790_000_000_000),
+        completed: None,
+        response: None,
+        error: None,
+        file: None,
+    }
+}
+
+fn completed_task() -> TaskStatus {
+    TaskStatus {
+        kind: TaskKind::Upload,
+        method: "PUT".into(),
+        description: Some("a file".into()),
+        state: TaskState::Completed,
+        reason: None,
+        attempts: 2,
+        count_of_bytes_received: 512,
+        count_of_bytes_expected_to_receive: Some(512),
+        count_of_bytes_sent: 5,
+        count_of_bytes_expected_to_send: Some(5),
+        completed: Some(Timestamp(1_790_000_002_000)),
+        response: Some(response()),
+        error: Some(error()),
+        file: Some("/state/bodies/1-7".into()),
+        ..waiting_task()
+    }
+}
+
+fn response() -> Response {
+    Response {
+        url: "https://example.com/file".into(),
+        status_code: 404,
+        network_protocol: Some("h2".into()),
+        headers: vec![("content-length".into(), "512".into())],
+    }
+}
+
+fn error() -> Error {
+    let mut error = Error::new(ErrorCode::CANCELLED)
+        .because("removed at the shell")
+        .for_url("https://user:password@example.com/file");
+    error.status_code = Some(503);
+    error.cancelled_reason = Some(CancelledReason::UserForceQuitApplication);
+    error.resume_data = Some(ResumeData(Secret::new("b3BhcXVl")));
+    error
+}
+
+fn status() -> DaemonStatus {
+    DaemonStatus {
+        pid: 4711,
+        version: "0.1.0".into(),
+        protocol: PROTOCOL_VERSION,
+        uptime: 60_000,
+        sessions: 1,
+        tasks_running: 2,
+        tasks_waiting: 3,
+        tasks_suspended: 4,
+        tasks_completed: 5,
+        events_owed: 6,
+        clients: 7,
+        memory: Some(12_582_912),
+    }
+}
+
+fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap().to_string_lossy().into_owned()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
