@@ -12,7 +12,7 @@ const FILES_LIMIT: u64 = 16 * 1024;
 pub(crate) fn settle(detach: bool) -> anyhow::Result<()> {
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     if detach {
-        // Fails for a process that leads a session already, and then there is nothing to leave.
+        // Fails for the leader of a process group, which no terminal interrupts either.
         let _ = rustix::process::setsid();
         rustix::process::chdir("/").context("cannot change to the folder /")?;
     }

@@ -2,6 +2,7 @@
 //!
 //! The messages are made here; `URLSESSION_BLESS=1 cargo test -p urlsession-protocol` writes the
 //! files. A change of a file is a change of the protocol.
+#![cfg(test)]
 
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::{BTreeMap, BTreeSet};

@@ -6,6 +6,9 @@ use std::fs::Permissions;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixListener;
 
+/// Where below the home the daemon lives, what it says, and what was done to the home before.
+type Spoiled<'a> = (&'a str, &'a str, fn(&Home));
+
 const ALREADY_RUNNING: Option<i32> = Some(75);
 
 #[test]
@@ -76,22 +79,22 @@ fn a_daemon_whose_socket_was_removed_comes_back() {
 #[test]
 fn what_keeps_a_daemon_from_living_is_told() {
     let long = "x".repeat(100);
-    let cases: &[(&str, &str, &dyn Fn(&Home))] = &[
-        ("", "mode 755", &|home| {
+    let spoiled: [Spoiled<'_>; 4] = [
+        ("", "mode 755", |home| {
             std::fs::create_dir(home.paths().runtime).unwrap();
             std::fs::set_permissions(home.paths().runtime, Permissions::from_mode(0o755)).unwrap();
         }),
-        ("", "symbolic link", &|home| {
+        ("", "symbolic link", |home| {
             std::os::unix::fs::symlink("/tmp", home.paths().state).unwrap();
         }),
-        ("", "is no socket", &|home| {
+        ("", "is no socket", |home| {
             std::fs::create_dir(home.paths().runtime).unwrap();
             std::fs::set_permissions(home.paths().runtime, Permissions::from_mode(0o700)).unwrap();
             std::fs::write(home.socket(), "precious").unwrap();
         }),
-        (&long, "URLSESSION_HOME", &|_| {}),
+        (&long, "URLSESSION_HOME", |_| {}),
     ];
-    for (below, sentence, spoil) in cases {
+    for (below, sentence, spoil) in spoiled {
         let home = Home::new();
         spoil(&home);
         let mut daemon = Daemon::spawn(&home.path().join(below), "0");

@@ -1,5 +1,6 @@
 //! The daemon as a process: started, spoken to over its socket, killed.
 #![cfg(unix)]
+#![cfg(test)]
 
 mod activation;
 mod daemon;
