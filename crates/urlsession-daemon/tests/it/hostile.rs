@@ -1,6 +1,7 @@
 //! What a client may do to a daemon without harming another client.
 
 use crate::daemon::{Client, HELLO, Home};
+use rustix::process::Signal;
 use std::net::Shutdown;
 use urlsession_protocol::line::LINE_LIMIT;
 
@@ -39,6 +40,8 @@ fn nonsense_ends_its_own_connection_only() {
         bystander.call(1, r#""call":"status""#).unwrap();
     }
     assert!(daemon.lives());
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.exit_code(), Some(0));
     let log = home.log();
     assert_eq!(log.matches("closed a connection").count(), cases.len(), "{log}");
     assert!(!log.contains("hunter2"), "{log}");
