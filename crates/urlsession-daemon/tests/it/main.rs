@@ -6,6 +6,7 @@ mod activation;
 mod daemon;
 mod ending;
 mod hostile;
+mod survival;
 
 /// Is the daemon when [`daemon::Daemon`] starts this program again, and nothing otherwise.
 #[test]
