@@ -1,3 +1,153 @@
 //! The hands of urlsession: moves the bytes, remembers the decisions, drives the core.
 
+mod act;
+mod attempts;
+mod clock;
+mod driver;
+mod files;
+mod inbox;
+mod orders;
+mod peers;
+mod progress;
+mod queries;
+mod store;
 mod transfer;
+
+pub use store::StoreError;
+
+use inbox::{Message, Sender};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use urlsession_protocol::connection::Connection;
+
+/// How an engine lives.
+#[derive(Debug, Clone, Default)]
+pub struct EngineConfiguration {
+    /// The folder of store, part files, finished files and spool. `None` is a store in memory and
+    /// a private temporary folder that is removed at the end.
+    pub state: Option<PathBuf>,
+    /// The version that [`urlsession_protocol::Call::Status`] tells.
+    pub version: String,
+}
+
+/// Why an engine did not start. Nothing was changed that it did not create.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The state folder cannot be used.
+    #[error("the state folder cannot be used: {0}")]
+    Folder(#[from] std::io::Error),
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What every transfer needs cannot be prepared.
+    #[error("transfers cannot be prepared: {0}")]
+    Transfers(String),
+}
+
+/// Why an engine ended by itself. What was committed is restored by the next one.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum EngineError {
+    /// The store cannot be written any more.
+    #[error("the engine ended: {0}")]
+    Store(Arc<StoreError>),
+    /// A mistake of this program.
+    #[error("the engine's driver panicked")]
+    Panicked,
+}
+
+/// A running engine: a driver on a thread of its own, transfers on the given runtime.
+///
+/// Dropping it asks for the orderly stop and does not wait for it.
+#[derive(Debug)]
+pub struct Engine {
+    inbox: Sender,
+    thread: std::thread::Thread,
+    stopping: Arc<AtomicBool>,
+    idle: watch::Receiver<bool>,
+    finished: watch::Receiver<Option<Result<(), EngineError>>>,
+    state: PathBuf,
+}
+
+impl Engine {
+    /// Opens the store, restores what was there and goes on with it.
+    ///
+    /// # Errors
+    /// The state folder or the store is refused; [`StartError`] says why.
+    pub fn start(configuration: EngineConfiguration, runtime: Handle) -> Result<Self, StartError> {
+        let hands = transfer::Hands::new();
+        Self::start_with(configuration, runtime, Arc::new(hands))
+    }
+
+    fn start_with<H: attempts::Moves>(
+        configuration: EngineConfiguration,
+        runtime: Handle,
+        hands: Arc<H>,
+    ) -> Result<Self, StartError> {
+        let (idle_sender, idle) = watch::channel(false);
+        let (finished_sender, finished) = watch::channel(None);
+        let stopping = Arc::new(AtomicBool::new(false));
+        let (driver, inbox) =
+            driver::Driver::new(configuration, runtime, hands, idle_sender, Arc::clone(&stopping))?;
+        let state = driver.files.state().to_owned();
+        let thread = std::thread::Builder::new().name("driver".to_owned()).spawn(move || {
+            let run = std::panic::AssertUnwindSafe(|| driver.run());
+            let end = std::panic::catch_unwind(run).unwrap_or(Err(EngineError::Panicked));
+            if let Err(error) = &end {
+                tracing::error!(%error, "the driver ended");
+            }
+            finished_sender.send_replace(Some(end));
+        })?;
+        Ok(Self { inbox, thread: thread.thread().clone(), stopping, idle, finished, state })
+    }
+
+    /// Serves a client until either side closes the connection. An engine that has ended closes it
+    /// at once.
+    pub fn serve(&self, connection: Connection) {
+        let _ = self.inbox.send(Message::Connected(connection));
+    }
+
+    /// Tells whether nobody is connected and nothing is left to do without a client.
+    #[must_use]
+    pub fn idle(&self) -> watch::Receiver<bool> {
+        self.idle.clone()
+    }
+
+    /// Returns the state folder; request bodies that are handed over go into its `spool`.
+    #[must_use]
+    pub fn state(&self) -> &Path {
+        &self.state
+    }
+
+    /// Asks for the orderly stop: attempts end, their bytes are kept. Returns at once.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+        let _ = self.inbox.send(Message::Stop);
+        // The driver may be waiting to try a failed commit again.
+        self.thread.unpark();
+    }
+
+    /// Waits until the driver has ended, after a stop or by itself.
+    ///
+    /// # Errors
+    /// The driver ended without being asked to.
+    pub async fn finished(&self) -> Result<(), EngineError> {
+        let mut finished = self.finished.clone();
+        match finished.wait_for(Option::is_some).await {
+            Ok(end) => end.clone().unwrap_or(Ok(())),
+            // The sender lives as long as the thread, and tells before it goes.
+            Err(_) => Err(EngineError::Panicked),
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,204 @@
+//! What comes in and what goes out: messages into decisions, decisions into deeds.
+
+use crate::attempts::Moves;
+use crate::driver::{Driver, Turn};
+use crate::inbox::Message;
+use crate::peers::Watching;
+use std::sync::Arc;
+use urlsession_core::{
+    Action, AttemptNumber, Cause, Change, Ending, Input, Order, PeerNumber, Report, ResumeState,
+    TaskRef,
+};
+use urlsession_protocol::{
+    Call, CallId, ClientMessage, DaemonMessage, Error, ErrorCode, Event, Reply, SessionKey,
+    TaskIdentifier,
+};
+
+/// Something to do after the commit.
+#[derive(Debug)]
+pub(crate) enum Deed {
+    /// What the core decided, with the order of its task where the deed needs it: the commit may
+    /// remove it from the store.
+    Do { action: Action, order: Option<Arc<Order>> },
+    /// A call that only looks.
+    Look { peer: PeerNumber, id: CallId, call: Call },
+    /// A client watches from here on, having been told what is owed.
+    Watch { peer: PeerNumber, id: CallId, watching: Watching, owed: Vec<DaemonMessage> },
+    /// An event that is not decided: progress, a resumption.
+    Tell { task: TaskRef, event: Event },
+}
+
+impl From<Action> for Deed {
+    fn from(action: Action) -> Self {
+        Self::Do { action, order: None }
+    }
+}
+
+impl<H: Moves> Driver<H> {
+    /// Decides about one message.
+    pub(crate) fn take(&mut self, turn: &mut Turn, message: Message) {
+        match message {
+            Message::Connected(connection) => self.peers.connect(connection),
+            Message::Said { peer, message } => self.hear(turn, peer, message),
+            Message::Disconnected(peer) => {
+                self.peers.disconnect(peer);
+                turn.add(self.core.handle(turn.now, Input::Disconnected { peer }));
+            }
+            Message::Durable(notice) => {
+                if let Some(state) = notice.take() {
+                    self.report(turn, notice.task, notice.attempt, Report::Durable(state));
+                }
+            }
+            Message::Resumed { task, attempt, offset, expected, rung } => {
+                if self.attempts.is_running(task, attempt) {
+                    let event = Event::DidResumeAtOffset {
+                        file_offset: offset,
+                        expected_total_bytes: expected,
+                        rung,
+                    };
+                    turn.deeds.push(Deed::Tell { task, event });
+                }
+            }
+            Message::Ended { task, attempt, ending } => {
+                if let Some(mut running) = self.attempts.remove(task, attempt) {
+                    // Before the kept events, so that the totals of the last one are exact.
+                    turn.deeds.extend(running.progress(task));
+                }
+                self.report(turn, task, attempt, Report::Ended(*ending));
+            }
+            Message::Stop => self.begin_stop(turn, None),
+        }
+    }
+
+    fn hear(&mut self, turn: &mut Turn, peer: PeerNumber, message: ClientMessage) {
+        let (id, call) = match message {
+            ClientMessage::Call { id, call } => (id, call),
+            ClientMessage::Ack { session, number } => {
+                self.peers.settle(peer);
+                turn.add(self.core.handle(turn.now, Input::Ack { peer, session, number }));
+                return;
+            }
+            // Checked by whoever made the connection.
+            ClientMessage::Hello(_) => return self.peers.settle(peer),
+        };
+        match call {
+            Call::Tasks { .. } | Call::Task { .. } | Call::Status => {
+                turn.deeds.push(Deed::Look { peer, id, call });
+            }
+            Call::Watch { session, replay } => {
+                let owed = if replay { self.owed(session.as_ref()) } else { Vec::new() };
+                let watching = session.map_or(Watching::Everything, Watching::Session);
+                turn.deeds.push(Deed::Watch { peer, id, watching, owed });
+            }
+            Call::Shutdown => self.begin_stop(turn, Some((peer, id))),
+            call => match unstorable(&call) {
+                Some(error) => {
+                    let action = Action::Reply { peer, id, result: Err(error) };
+                    turn.deeds.push(action.into());
+                }
+                None => turn.add(self.core.handle(turn.now, Input::Call { peer, id, call })),
+            },
+        }
+    }
+
+    fn report(&mut self, turn: &mut Turn, task: TaskRef, attempt: AttemptNumber, report: Report) {
+        turn.add(self.core.handle(turn.now, Input::Report { task, attempt, report }));
+    }
+
+    /// Does what was decided, in order.
+    pub(crate) fn act(&mut self, turn: Turn) {
+        for deed in turn.deeds {
+            match deed {
+                Deed::Do { action, order } => self.perform(action, order),
+                Deed::Look { peer, id, call } => {
+                    let result = self.look(&call);
+                    self.peers.reply(peer, id, result);
+                }
+                Deed::Watch { peer, id, watching, owed } => {
+                    let done = self.peers.watch(peer, watching);
+                    let refused = || Error::new(ErrorCode::UNKNOWN).because("too many watches");
+                    self.peers.reply(peer, id, done.then_some(Reply::Done).ok_or_else(refused));
+                    for message in owed {
+                        self.peers.send(peer, message);
+                    }
+                }
+                Deed::Tell { task, event } => self.tell(task, event),
+            }
+        }
+        for change in turn.changes {
+            if let Change::RemoveSession(session) = change {
+                self.files.remove_session(session);
+            }
+        }
+    }
+
+    fn perform(&mut self, action: Action, order: Option<Arc<Order>>) {
+        match action {
+            Action::Start { task, attempt, resume } => self.start(task, attempt, order, resume),
+            Action::Stop { task, attempt } => self.attempts.stop(task, attempt),
+            Action::Reply { peer, id, result } => self.peers.reply(peer, id, result),
+            Action::Send { peer, session, task, number, event } => {
+                self.peers.send(peer, DaemonMessage::Event { session, task, number, event });
+            }
+            Action::Publish { session, task, number, event } => {
+                self.peers.publish(&DaemonMessage::Event { session, task, number, event });
+            }
+            Action::RemovePart { task } => {
+                if let Some(order) = order {
+                    self.files.remove_part(&self.files.of(task, &order));
+                }
+            }
+            Action::RemoveFile(file) => self.files.remove(&file),
+            Action::KeepPart { task, resume, peer, id } => {
+                let kept = self.files.keep_part(task, resume);
+                let resume_data = kept.and_then(|kept| urlsession_core::encode(&kept).ok());
+                self.peers.reply(peer, id, Ok(Reply::ResumeData { resume_data }));
+            }
+        }
+    }
+
+    fn start(
+        &mut self,
+        task: TaskRef,
+        attempt: AttemptNumber,
+        order: Option<Arc<Order>>,
+        resume: Option<ResumeState>,
+    ) {
+        let failed = |error: Error, cause, resume| Ending::Failed {
+            error,
+            cause,
+            resume,
+            progressed: false,
+        };
+        let Some(order) = order else {
+            let error = Error::new(ErrorCode::UNKNOWN).because("its request cannot be read");
+            return self.attempts.fail(task, attempt, failed(error, Cause::Permanent, resume));
+        };
+        if let Err(error) = self.files.prepare_session(task.session) {
+            let error = Error::new(ErrorCode::CANNOT_CREATE_FILE).because(error);
+            return self.attempts.fail(task, attempt, failed(error, Cause::Disk, resume));
+        }
+        let files = self.files.of(task, &order);
+        self.attempts.start(task, attempt, order, files, resume);
+    }
+
+    fn tell(&self, task: TaskRef, event: Event) {
+        let Some(session) = self.core.session_key(task.session) else { return };
+        let owner = self.core.owner(task.session);
+        let message = event_message(session, task.task, event);
+        self.peers.send_passing(owner, &message);
+    }
+}
+
+/// Makes the message of an event that is not kept.
+fn event_message(session: &SessionKey, task: TaskIdentifier, event: Event) -> DaemonMessage {
+    DaemonMessage::Event { session: session.clone(), task: Some(task), number: None, event }
+}
+
+/// Refuses a task whose paths the store cannot spell. Over a socket none can come: a line is
+/// UTF-8.
+fn unstorable(call: &Call) -> Option<Error> {
+    let Call::CreateTask { new, .. } = call else { return None };
+    let written = serde_json::to_writer(std::io::sink(), new);
+    written.err().map(|error| Error::new(ErrorCode::UNKNOWN).because(error))
+}

@@ -1,0 +1,192 @@
+//! The running attempts: starts them, stops them, and hears from them.
+
+use crate::inbox::{Message, Sender};
+use crate::transfer::{Attempt, Hands, Notices, Progress, TaskFiles};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
+use urlsession_core::{AttemptNumber, Cause, Ending, Order, ResumeState, TaskRef};
+use urlsession_protocol::{Error, ErrorCode, ResumeRung, TaskKind};
+
+/// Runs one attempt to its end: [`Hands`], or a script in tests.
+pub(crate) trait Moves: Send + Sync + 'static {
+    fn run(self: Arc<Self>, attempt: Attempt) -> impl Future<Output = Ending> + Send + 'static;
+}
+
+impl Moves for Hands {
+    fn run(self: Arc<Self>, attempt: Attempt) -> impl Future<Output = Ending> + Send + 'static {
+        Self::run(self, attempt)
+    }
+}
+
+/// All attempts that have not reported their end.
+#[derive(Debug)]
+pub(crate) struct Attempts<H> {
+    running: BTreeMap<(TaskRef, AttemptNumber), Running>,
+    hands: Arc<H>,
+    runtime: Handle,
+    inbox: Sender,
+}
+
+/// One of them, as the driver sees it.
+#[derive(Debug)]
+pub(crate) struct Running {
+    /// Its counters.
+    pub progress: Arc<Progress>,
+    /// Body bytes received that were told.
+    pub told_received: u64,
+    /// Body bytes sent that were told.
+    pub told_sent: u64,
+    /// Whether what it receives is a download's file.
+    pub downloads: bool,
+    stop: CancellationToken,
+    abort: AbortHandle,
+}
+
+impl<H: Moves> Attempts<H> {
+    pub(crate) fn new(hands: Arc<H>, runtime: Handle, inbox: Sender) -> Self {
+        Self { running: BTreeMap::new(), hands, runtime, inbox }
+    }
+
+    /// Starts an attempt, whose end comes back through the inbox.
+    pub(crate) fn start(
+        &mut self,
+        task: TaskRef,
+        number: AttemptNumber,
+        order: Arc<Order>,
+        files: TaskFiles,
+        resume: Option<ResumeState>,
+    ) {
+        let stop = CancellationToken::new();
+        let progress = Arc::new(Progress::default());
+        let told_received = resume.as_ref().map_or(0, |resume| resume.durable_bytes);
+        let downloads = matches!(order.kind, TaskKind::Download { .. });
+        let attempt = Attempt {
+            order,
+            resume,
+            files,
+            progress: Arc::clone(&progress),
+            stop: stop.clone(),
+            notices: Arc::new(Speaker(Arc::new(Notice {
+                task,
+                attempt: number,
+                inbox: self.inbox.clone(),
+                durable: Mutex::default(),
+            }))),
+        };
+        let run = self.runtime.spawn(Arc::clone(&self.hands).run(attempt));
+        let abort = run.abort_handle();
+        let inbox = self.inbox.clone();
+        self.runtime.spawn(async move {
+            if let Some(ending) = ending(run.await) {
+                let ending = Box::new(ending);
+                let _ = inbox.send(Message::Ended { task, attempt: number, ending });
+            }
+        });
+        let running = Running { progress, told_received, told_sent: 0, downloads, stop, abort };
+        self.running.insert((task, number), running);
+    }
+
+    /// Reports an attempt that could not begin.
+    pub(crate) fn fail(&self, task: TaskRef, attempt: AttemptNumber, ending: Ending) {
+        let _ = self.inbox.send(Message::Ended { task, attempt, ending: Box::new(ending) });
+    }
+
+    /// Asks an attempt to stop; it reports its end as always.
+    pub(crate) fn stop(&self, task: TaskRef, attempt: AttemptNumber) {
+        if let Some(running) = self.running.get(&(task, attempt)) {
+            running.stop.cancel();
+        }
+    }
+
+    /// Forgets an attempt that has ended.
+    pub(crate) fn remove(&mut self, task: TaskRef, attempt: AttemptNumber) -> Option<Running> {
+        self.running.remove(&(task, attempt))
+    }
+
+    /// Says whether that attempt runs.
+    pub(crate) fn is_running(&self, task: TaskRef, attempt: AttemptNumber) -> bool {
+        self.running.contains_key(&(task, attempt))
+    }
+
+    /// Returns the attempt of a task.
+    pub(crate) fn of(&self, task: TaskRef) -> Option<&Running> {
+        let attempts = (task, AttemptNumber(0))..=(task, AttemptNumber(u32::MAX));
+        self.running.range(attempts).next_back().map(|(_, running)| running)
+    }
+
+    /// Visits all attempts.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (TaskRef, &mut Running)> {
+        self.running.iter_mut().map(|((task, _), running)| (*task, running))
+    }
+
+    /// Returns the tasks of all attempts.
+    pub(crate) fn tasks(&self) -> impl Iterator<Item = TaskRef> {
+        self.running.keys().map(|(task, _)| *task)
+    }
+
+    /// Says whether none runs.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.running.is_empty()
+    }
+}
+
+impl<H> Drop for Attempts<H> {
+    fn drop(&mut self) {
+        for running in self.running.values() {
+            running.abort.abort();
+        }
+    }
+}
+
+/// Returns the ending of an attempt; `None` if its runtime is gone, which no one is left to hear.
+fn ending(run: Result<Ending, tokio::task::JoinError>) -> Option<Ending> {
+    match run {
+        Ok(ending) => Some(ending),
+        Err(end) if end.is_panic() => {
+            tracing::error!("a transfer panicked");
+            let error = Error::new(ErrorCode::UNKNOWN).because("the transfer panicked");
+            let cause = Cause::Permanent;
+            Some(Ending::Failed { error, cause, resume: None, progressed: false })
+        }
+        Err(_) => None,
+    }
+}
+
+/// The durable bytes of one attempt: at most one message about them is on its way.
+#[derive(Debug)]
+pub(crate) struct Notice {
+    pub(crate) task: TaskRef,
+    pub(crate) attempt: AttemptNumber,
+    inbox: Sender,
+    durable: Mutex<Option<ResumeState>>,
+}
+
+impl Notice {
+    /// Takes the last state; the next one is a new message.
+    pub(crate) fn take(&self) -> Option<ResumeState> {
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+#[derive(Debug)]
+struct Speaker(Arc<Notice>);
+
+impl Notices for Speaker {
+    fn durable(&self, state: ResumeState) {
+        let notice = &self.0;
+        let before = notice.durable.lock().unwrap_or_else(PoisonError::into_inner).replace(state);
+        if before.is_none() {
+            let _ = notice.inbox.send(Message::Durable(Arc::clone(notice)));
+        }
+    }
+
+    fn resumed(&self, offset: u64, expected: Option<u64>, rung: ResumeRung) {
+        let Notice { task, attempt, inbox, .. } = &*self.0;
+        let (task, attempt) = (*task, *attempt);
+        let _ = inbox.send(Message::Resumed { task, attempt, offset, expected, rung });
+    }
+}

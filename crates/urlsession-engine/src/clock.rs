@@ -1,0 +1,37 @@
+//! The one place that asks what time it is.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use urlsession_core::Moment;
+use urlsession_protocol::Timestamp;
+
+/// Counts from its own creation, and reads the wall clock.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clock {
+    started: Instant,
+}
+
+impl Clock {
+    /// Starts counting.
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    pub(crate) fn start() -> Self {
+        Self { started: Instant::now() }
+    }
+
+    /// Tells the time in both senses; a wall clock before 1970 reads as 1970.
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    pub(crate) fn now(&self) -> Moment {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Moment { wall: Timestamp(milliseconds(wall)), steady: self.started.elapsed() }
+    }
+}
+
+/// Returns whole milliseconds, `u64::MAX` if there are more.
+pub(crate) fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Returns a number that differs from start to start, for what must not happen in step.
+pub(crate) fn seed() -> u64 {
+    use std::hash::{BuildHasher as _, Hasher as _};
+    std::hash::RandomState::new().build_hasher().finish()
+}

@@ -1,0 +1,207 @@
+//! The loop: gather what happened, decide, commit, act.
+//!
+//! ```text
+//!   inbox ──> GATHER ──> DECIDE ──> COMMIT ──> ACT ──> inbox
+//!             all that   Core       one trans- Turn::deeds
+//!             is ready              action
+//! ```
+//! It is the only owner of the [`Core`] and of the [`Store`], on a thread of its own because
+//! commits block.
+
+use crate::act::Deed;
+use crate::attempts::{Attempts, Moves};
+use crate::clock::Clock;
+use crate::files::Files;
+use crate::inbox::{Message, Sender, gather};
+use crate::peers::Peers;
+use crate::progress::Meter;
+use crate::store::Store;
+use crate::{EngineConfiguration, EngineError, StartError, orders};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use urlsession_core::{Change, Core, Input, Moment, PeerNumber, Step};
+use urlsession_protocol::CallId;
+
+/// How long a stop waits for the attempts to end.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+/// The first and the longest pause before a failed commit is tried again.
+const COMMIT_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// The longest sleep while something is due: steady time does not notice a wall clock that is set.
+const SLEEP_LIMIT: Duration = Duration::from_secs(60);
+
+/// The owner of the core.
+#[derive(Debug)]
+pub(crate) struct Driver<H> {
+    pub(crate) version: String,
+    pub(crate) clock: Clock,
+    pub(crate) core: Core,
+    pub(crate) store: Store,
+    pub(crate) files: Files,
+    pub(crate) attempts: Attempts<H>,
+    pub(crate) peers: Peers,
+    pub(crate) meter: Meter,
+    pub(crate) stop: Option<Stop>,
+    inbox: Receiver<Message>,
+    idle: watch::Sender<bool>,
+    /// What was restored has to be done first.
+    restored: Option<Step>,
+    /// Whether a stop was asked for; seen even while a commit is being tried.
+    stopping: Arc<AtomicBool>,
+    temporary: bool,
+}
+
+/// A stop that is under way.
+#[derive(Debug)]
+pub(crate) struct Stop {
+    deadline: Duration,
+    /// Who asked for it over a connection.
+    pub(crate) calls: Vec<(PeerNumber, CallId)>,
+}
+
+/// What one turn decided.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    pub(crate) now: Moment,
+    pub(crate) changes: Vec<Change>,
+    pub(crate) deeds: Vec<Deed>,
+}
+
+impl<H: Moves> Driver<H> {
+    /// Restores everything; nothing moves before [`Driver::run`].
+    pub(crate) fn new(
+        configuration: EngineConfiguration,
+        runtime: Handle,
+        hands: Arc<H>,
+        idle: watch::Sender<bool>,
+        stopping: Arc<AtomicBool>,
+    ) -> Result<(Self, Sender), StartError> {
+        let clock = Clock::start();
+        let temporary = configuration.state.is_none();
+        let (files, store) = match &configuration.state {
+            Some(state) => {
+                let files = Files::prepare(state)?;
+                let store = Store::open(&files.store())?;
+                (files, store)
+            }
+            None => (Files::temporary()?, Store::in_memory()?),
+        };
+        let now = clock.now();
+        let (core, step) = Core::restore(store.load()?, now, crate::clock::seed());
+        files.sweep(&crate::queries::needs(&core), now.wall);
+        let (sender, inbox) = std::sync::mpsc::channel();
+        let driver = Self {
+            version: configuration.version,
+            clock,
+            core,
+            store,
+            files,
+            attempts: Attempts::new(hands, runtime.clone(), sender.clone()),
+            peers: Peers::new(runtime, sender.clone()),
+            meter: Meter::default(),
+            stop: None,
+            inbox,
+            idle,
+            restored: Some(step),
+            stopping,
+            temporary,
+        };
+        Ok((driver, sender))
+    }
+
+    /// Turns until a stop is complete.
+    pub(crate) fn run(mut self) -> Result<(), EngineError> {
+        let mut messages = Vec::new();
+        loop {
+            let mut turn = self.decide(std::mem::take(&mut messages));
+            orders::complete(&mut turn, &self.store, &self.core);
+            self.commit(&turn.changes)?;
+            self.act(turn);
+            if self.has_stopped() {
+                return Ok(());
+            }
+            let idle = self.peers.count() == 0 && self.core.is_idle();
+            self.idle.send_if_modified(|shown| std::mem::replace(shown, idle) != idle);
+            messages = gather(&self.inbox, self.sleep());
+        }
+    }
+
+    fn decide(&mut self, messages: Vec<Message>) -> Turn {
+        let now = self.clock.now();
+        let mut turn = Turn { now, changes: Vec::new(), deeds: Vec::new() };
+        if let Some(step) = self.restored.take() {
+            turn.add(step);
+        }
+        for message in messages {
+            self.take(&mut turn, message);
+        }
+        if self.core.next_wakeup(now).is_some_and(|wait| wait.is_zero()) {
+            turn.add(self.core.handle(now, Input::Tick));
+        }
+        self.measure(&mut turn);
+        turn
+    }
+
+    /// Makes the changes durable, however long that takes: nothing is visible before.
+    fn commit(&mut self, changes: &[Change]) -> Result<(), EngineError> {
+        let (mut pause, longest) = COMMIT_PAUSE;
+        loop {
+            let Err(error) = self.store.commit(changes) else { return Ok(()) };
+            tracing::error!(%error, changes = changes.len(), "a commit failed");
+            if !error.can_pass() || self.stopping.load(Ordering::Acquire) {
+                return Err(EngineError::Store(Arc::new(error)));
+            }
+            // A stop ends the pause.
+            std::thread::park_timeout(pause);
+            pause = longest.min(pause * 2);
+        }
+    }
+
+    /// Begins to stop, or adds a caller to a stop that is under way.
+    pub(crate) fn begin_stop(&mut self, turn: &mut Turn, call: Option<(PeerNumber, CallId)>) {
+        if self.stop.is_none() {
+            let deadline = turn.now.steady + STOP_LIMIT;
+            self.stop = Some(Stop { deadline, calls: Vec::new() });
+            turn.add(self.core.handle(turn.now, Input::Quiesce));
+        }
+        if let Some(stop) = &mut self.stop {
+            stop.calls.extend(call);
+        }
+    }
+
+    fn has_stopped(&mut self) -> bool {
+        let now = self.clock.now().steady;
+        let over = |stop: &Stop| self.attempts.is_empty() || stop.deadline <= now;
+        let Some(stop) = self.stop.take_if(|stop| over(stop)) else { return false };
+        for (peer, id) in stop.calls {
+            self.peers.reply(peer, id, Ok(urlsession_protocol::Reply::Done));
+        }
+        true
+    }
+
+    fn sleep(&self) -> Option<Duration> {
+        let now = self.clock.now();
+        let stop = self.stop.as_ref().map(|stop| stop.deadline.saturating_sub(now.steady));
+        let core = self.core.next_wakeup(now).map(|wait| wait.min(SLEEP_LIMIT));
+        stop.into_iter().chain(core).chain(self.meter.next(now.steady)).min()
+    }
+}
+
+impl<H> Drop for Driver<H> {
+    fn drop(&mut self) {
+        if self.temporary {
+            self.files.remove_all();
+        }
+    }
+}
+
+impl Turn {
+    /// Adds a decision to the turn.
+    pub(crate) fn add(&mut self, step: Step) {
+        self.changes.extend(step.changes);
+        self.deeds.extend(step.actions.into_iter().map(Deed::from));
+    }
+}

@@ -1,0 +1,170 @@
+//! Where the files of tasks are, and how they are kept, given up and swept.
+
+mod folder;
+mod sweep;
+
+pub(crate) use folder::{create_private_file, create_private_folder};
+pub(crate) use sweep::Needs;
+
+use crate::transfer::TaskFiles;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+use urlsession_core::{Order, ResumeState, SessionNumber, TaskRef};
+use urlsession_protocol::TaskKind;
+
+/// Longest file name of the file systems in use, in bytes.
+const NAME_LIMIT: usize = 255;
+
+/// The folders of one engine.
+#[derive(Debug, Clone)]
+pub(crate) struct Files {
+    state: PathBuf,
+    /// Tells the part files of engines apart whose stores end with the process.
+    tag: String,
+}
+
+impl Files {
+    /// Creates the folders that are missing, all private to the user.
+    pub(crate) fn prepare(state: &Path) -> io::Result<Self> {
+        let files = Self { state: state.to_owned(), tag: String::new() };
+        create_private_folder(state)?;
+        for folder in [files.finished(), files.spool(), files.kept()] {
+            create_private_folder(&folder)?;
+        }
+        Ok(files)
+    }
+
+    /// Creates a state folder that [`Files::remove_all`] removes again.
+    pub(crate) fn temporary() -> io::Result<Self> {
+        let (state, tag) = folder::create_temporary(&std::env::temp_dir())?;
+        Ok(Self { tag, ..Self::prepare(&state)? })
+    }
+
+    /// Returns the state folder.
+    pub(crate) fn state(&self) -> &Path {
+        &self.state
+    }
+
+    /// Returns the store's file.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.state.join("store.sqlite")
+    }
+
+    /// Returns where the files of a task are.
+    pub(crate) fn of(&self, task: TaskRef, order: &Order) -> TaskFiles {
+        let kept_parts = self.kept();
+        if let TaskKind::Download { destination: Some(finished) } = &order.kind {
+            let part = finished.with_file_name(self.hidden_name(finished, task));
+            return TaskFiles { part, finished: finished.clone(), kept_parts };
+        }
+        let folder = self.session(task.session);
+        let ending = match order.kind {
+            TaskKind::Download { .. } => "download",
+            TaskKind::Upload | TaskKind::Data => "body",
+        };
+        TaskFiles {
+            part: folder.join(format!("{}.part", task.task)),
+            finished: folder.join(format!("{}.{ending}", task.task)),
+            kept_parts,
+        }
+    }
+
+    /// Creates the folder of a session's files.
+    pub(crate) fn prepare_session(&self, session: SessionNumber) -> io::Result<()> {
+        create_private_folder(&self.session(session))
+    }
+
+    /// Removes the folder of a session that is gone; files in it stay for the next sweep.
+    pub(crate) fn remove_session(&self, session: SessionNumber) {
+        let _ = std::fs::remove_dir(self.session(session));
+    }
+
+    /// Removes a file that is one of ours; anything else is refused and logged.
+    pub(crate) fn remove(&self, file: &Path) {
+        if self.owns(file) {
+            remove_file(file);
+        } else {
+            tracing::error!(?file, "refused to remove a file outside the state folder");
+        }
+    }
+
+    /// Removes a part file.
+    pub(crate) fn remove_part(&self, files: &TaskFiles) {
+        remove_file(&files.part);
+    }
+
+    /// Moves a part file to where it waits for a new task; `None` if it could not be kept.
+    pub(crate) fn keep_part(&self, task: TaskRef, resume: ResumeState) -> Option<ResumeState> {
+        let kept = self.kept().join(format!("{}-{}.part", task.session.0, task.task));
+        if kept == resume.part {
+            return Some(resume);
+        }
+        // Across file systems a rename fails: copying could take minutes.
+        if let Err(error) = std::fs::rename(&resume.part, &kept) {
+            tracing::warn!(%error, part = ?resume.part, "could not keep a part file");
+            remove_file(&resume.part);
+            return None;
+        }
+        if let Err(error) = folder::sync(&self.kept()) {
+            tracing::warn!(%error, "could not sync the folder of kept parts");
+        }
+        Some(ResumeState { part: kept, ..resume })
+    }
+
+    /// Removes the state folder and all in it.
+    pub(crate) fn remove_all(&self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.state) {
+            tracing::warn!(%error, folder = ?self.state, "could not remove a temporary folder");
+        }
+    }
+
+    /// Returns the folder of request bodies that clients hand over.
+    pub(crate) fn spool(&self) -> PathBuf {
+        self.state.join("spool")
+    }
+
+    fn finished(&self) -> PathBuf {
+        self.state.join("files")
+    }
+
+    fn kept(&self) -> PathBuf {
+        self.state.join("resume")
+    }
+
+    fn session(&self, session: SessionNumber) -> PathBuf {
+        self.finished().join(session.0.to_string())
+    }
+
+    fn owns(&self, file: &Path) -> bool {
+        let plain = file.components().all(|c| !matches!(c, Component::ParentDir));
+        plain && [self.finished(), self.spool(), self.kept()].iter().any(|f| file.starts_with(f))
+    }
+
+    /// Returns `.<name>.<session>-<task>.urlsession-part`, its name cut so that all fits.
+    fn hidden_name(&self, destination: &Path, task: TaskRef) -> OsString {
+        let ending = format!(".{}{}-{}.urlsession-part", self.tag, task.session.0, task.task);
+        let name = destination.file_name().unwrap_or_default();
+        let mut hidden = OsString::from(".");
+        if name.len() + 1 + ending.len() <= NAME_LIMIT {
+            hidden.push(name);
+        } else {
+            let name = name.to_string_lossy();
+            hidden.push(&name[..name.floor_char_boundary(NAME_LIMIT - 1 - ending.len())]);
+        }
+        hidden.push(ending);
+        hidden
+    }
+}
+
+fn remove_file(file: &Path) {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::warn!(%error, ?file, "could not remove a file");
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests;

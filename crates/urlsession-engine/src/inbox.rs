@@ -1,0 +1,52 @@
+//! Everything that happens reaches the driver through one queue.
+
+use crate::attempts::Notice;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+use urlsession_core::{AttemptNumber, Ending, PeerNumber, TaskRef};
+use urlsession_protocol::connection::Connection;
+use urlsession_protocol::{ClientMessage, ResumeRung};
+
+/// Most messages that one turn takes; the others wait for the next.
+const GATHER_LIMIT: usize = 1024;
+
+/// The end that tells. Its messages are bounded at their sources: calls per connection by
+/// [`crate::peers`], durable bytes by one notice per attempt.
+pub(crate) type Sender = std::sync::mpsc::Sender<Message>;
+
+/// Something that happened outside the driver.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// A client is there.
+    Connected(Connection),
+    /// A client said something.
+    Said { peer: PeerNumber, message: ClientMessage },
+    /// A client is gone, or was sent away.
+    Disconnected(PeerNumber),
+    /// An attempt has synced bytes; the notice has the state.
+    Durable(Arc<Notice>),
+    /// An attempt goes on from an offset.
+    Resumed {
+        task: TaskRef,
+        attempt: AttemptNumber,
+        offset: u64,
+        expected: Option<u64>,
+        rung: ResumeRung,
+    },
+    /// An attempt is over.
+    Ended { task: TaskRef, attempt: AttemptNumber, ending: Box<Ending> },
+    /// The engine is to stop.
+    Stop,
+}
+
+/// Waits until something happened or the time is over, then takes all that is ready.
+pub(crate) fn gather(inbox: &Receiver<Message>, wait: Option<Duration>) -> Vec<Message> {
+    let first = match wait {
+        Some(wait) => inbox.recv_timeout(wait),
+        None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+    };
+    // The driver holds a sender itself, so the queue cannot be closed: no message is a timeout.
+    let Ok(first) = first else { return Vec::new() };
+    std::iter::once(first).chain(inbox.try_iter()).take(GATHER_LIMIT).collect()
+}

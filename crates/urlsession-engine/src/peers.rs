@@ -1,0 +1,223 @@
+//! The connected clients: takes what they say, hands them what they are told.
+//!
+//! ```text
+//!   Connection.incoming ──> listen ──(a permit for every call)──> inbox
+//!   Connection.outgoing <── tell   <──(at most BACKLOG_LIMIT)──── driver
+//! ```
+
+use crate::inbox::{Message, Sender};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use urlsession_core::PeerNumber;
+use urlsession_protocol::connection::Connection;
+use urlsession_protocol::{CallId, DaemonMessage, Error, Reply, SessionKey};
+
+/// Most messages of one connection that are not dealt with: calls without a reply, and
+/// acknowledgements that the driver has not seen.
+const CALLS_LIMIT: usize = 1024;
+/// Most messages that wait for one client to read them; one that is slower is sent away.
+const BACKLOG_LIMIT: usize = 64 * 1024;
+/// A client this many messages behind gets no progress: the last value wins, later.
+const PROGRESS_BACKLOG: usize = 256;
+/// Most sessions that one connection watches by name.
+const WATCHES_LIMIT: usize = 256;
+
+/// All connected clients.
+#[derive(Debug)]
+pub(crate) struct Peers {
+    peers: BTreeMap<PeerNumber, Peer>,
+    next: u64,
+    runtime: Handle,
+    inbox: Sender,
+}
+
+#[derive(Debug)]
+struct Peer {
+    backlog: mpsc::UnboundedSender<DaemonMessage>,
+    /// Messages in the backlog.
+    waiting: Arc<AtomicUsize>,
+    permits: Arc<Semaphore>,
+    watches: Vec<Watching>,
+    /// Cancelled when the driver lets the client go.
+    gone: CancellationToken,
+}
+
+/// What a client watches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Watching {
+    /// All sessions.
+    Everything,
+    /// One session.
+    Session(SessionKey),
+}
+
+impl Peers {
+    pub(crate) fn new(runtime: Handle, inbox: Sender) -> Self {
+        Self { peers: BTreeMap::new(), next: 1, runtime, inbox }
+    }
+
+    /// Takes a client in.
+    pub(crate) fn connect(&mut self, connection: Connection) {
+        let number = PeerNumber(self.next);
+        self.next += 1;
+        let (backlog, told) = mpsc::unbounded_channel();
+        let peer = Peer {
+            backlog,
+            waiting: Arc::default(),
+            permits: Arc::new(Semaphore::new(CALLS_LIMIT)),
+            watches: Vec::new(),
+            gone: CancellationToken::new(),
+        };
+        let Connection { incoming, outgoing } = connection;
+        self.runtime.spawn(listen(
+            number,
+            incoming,
+            Arc::clone(&peer.permits),
+            peer.gone.clone(),
+            self.inbox.clone(),
+        ));
+        self.runtime.spawn(tell(outgoing, told, Arc::clone(&peer.waiting), peer.gone.clone()));
+        self.peers.insert(number, peer);
+    }
+
+    /// Forgets a client.
+    pub(crate) fn disconnect(&mut self, peer: PeerNumber) {
+        if let Some(peer) = self.peers.remove(&peer) {
+            peer.gone.cancel();
+        }
+    }
+
+    /// Returns how many clients there are.
+    pub(crate) fn count(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// Answers a call, which makes room for another one.
+    pub(crate) fn reply(&self, peer: PeerNumber, id: CallId, result: Result<Reply, Error>) {
+        self.settle(peer);
+        self.send(peer, DaemonMessage::Reply { id, result });
+    }
+
+    /// Makes room for another message of a client.
+    pub(crate) fn settle(&self, peer: PeerNumber) {
+        if let Some(peer) = self.peers.get(&peer) {
+            peer.permits.add_permits(1);
+        }
+    }
+
+    /// Tells a client something. One that does not read is sent away: kept events stay owed.
+    pub(crate) fn send(&self, number: PeerNumber, message: DaemonMessage) {
+        let Some(peer) = self.peers.get(&number) else { return };
+        if peer.waiting.fetch_add(1, Ordering::Relaxed) >= BACKLOG_LIMIT {
+            tracing::warn!(peer = number.0, "a client does not read: closing its connection");
+            peer.gone.cancel();
+        } else {
+            // Fails only if the client is gone, which `listen` reports.
+            let _ = peer.backlog.send(message);
+        }
+    }
+
+    /// Tells the owner and the watchers of a session something that the next of its kind replaces.
+    pub(crate) fn send_passing(&self, owner: Option<PeerNumber>, message: &DaemonMessage) {
+        let keeps_up = |peer: &PeerNumber| {
+            self.peers
+                .get(peer)
+                .is_some_and(|peer| peer.waiting.load(Ordering::Relaxed) < PROGRESS_BACKLOG)
+        };
+        let DaemonMessage::Event { session, .. } = message else { return };
+        for peer in owner.into_iter().chain(self.watchers(session)).filter(keeps_up) {
+            self.send(peer, message.clone());
+        }
+    }
+
+    /// Sends a copy to every watcher of the session.
+    pub(crate) fn publish(&self, message: &DaemonMessage) {
+        let DaemonMessage::Event { session, .. } = message else { return };
+        for peer in self.watchers(session) {
+            self.send(peer, message.clone());
+        }
+    }
+
+    /// Lets a client watch. `false` if it watches too much.
+    pub(crate) fn watch(&mut self, peer: PeerNumber, watching: Watching) -> bool {
+        let Some(peer) = self.peers.get_mut(&peer) else { return true };
+        if peer.watches.contains(&watching) {
+            return true;
+        }
+        if peer.watches.len() >= WATCHES_LIMIT {
+            return false;
+        }
+        peer.watches.push(watching);
+        true
+    }
+
+    /// Says whether anyone watches the session.
+    pub(crate) fn is_watched(&self, session: &SessionKey) -> bool {
+        self.watchers(session).next().is_some()
+    }
+
+    fn watchers(&self, session: &SessionKey) -> impl Iterator<Item = PeerNumber> {
+        let watches = move |watching: &Watching| match watching {
+            Watching::Everything => true,
+            Watching::Session(key) => key == session,
+        };
+        self.peers
+            .iter()
+            .filter(move |(_, peer)| peer.watches.iter().any(watches))
+            .map(|(number, _)| *number)
+    }
+}
+
+/// Forwards what a client says until it is gone or let go.
+async fn listen(
+    peer: PeerNumber,
+    mut incoming: mpsc::Receiver<urlsession_protocol::ClientMessage>,
+    permits: Arc<Semaphore>,
+    gone: CancellationToken,
+    inbox: Sender,
+) {
+    let forward = async {
+        while let Ok(permit) = permits.acquire().await {
+            let Some(message) = incoming.recv().await else { break };
+            // Given back by `reply` or `settle`.
+            permit.forget();
+            if inbox.send(Message::Said { peer, message }).is_err() {
+                break;
+            }
+        }
+    };
+    tokio::select! {
+        () = forward => {}
+        () = gone.cancelled() => {}
+    }
+    let _ = inbox.send(Message::Disconnected(peer));
+}
+
+/// Hands a client what it is told, as fast as it reads.
+async fn tell(
+    outgoing: mpsc::Sender<DaemonMessage>,
+    mut told: mpsc::UnboundedReceiver<DaemonMessage>,
+    waiting: Arc<AtomicUsize>,
+    gone: CancellationToken,
+) {
+    let forward = async {
+        while let Some(message) = told.recv().await {
+            if outgoing.send(message).await.is_err() {
+                break;
+            }
+            waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+    };
+    tokio::select! {
+        () = forward => {}
+        () = outgoing.closed() => {}
+        () = gone.cancelled() => return,
+    }
+    // A client that does not listen is gone, even if calls of it are open. When the driver has
+    // ended instead, everything it said was handed over.
+    gone.cancel();
+}

@@ -1,0 +1,73 @@
+//! How far the running attempts are, told at a bounded rate to those who listen.
+
+use crate::act::Deed;
+use crate::attempts::{Moves, Running};
+use crate::driver::{Driver, Turn};
+use std::time::Duration;
+use urlsession_core::TaskRef;
+use urlsession_protocol::Event;
+
+/// Time between two progress events of a task.
+const INTERVAL: Duration = Duration::from_millis(200);
+
+/// When progress is told next.
+#[derive(Debug, Default)]
+pub(crate) struct Meter {
+    /// In steady time; `None` while nothing runs or nobody listens.
+    next: Option<Duration>,
+}
+
+impl Meter {
+    /// Returns how long it is until progress is told.
+    pub(crate) fn next(&self, now: Duration) -> Option<Duration> {
+        self.next.map(|next| next.saturating_sub(now))
+    }
+}
+
+impl<H: Moves> Driver<H> {
+    /// Adds the progress of all attempts to the turn, if it is time.
+    pub(crate) fn measure(&mut self, turn: &mut Turn) {
+        let now = turn.now.steady;
+        if !self.attempts.tasks().any(|task| self.is_heard(task)) {
+            self.meter.next = None;
+        } else if self.meter.next.is_none_or(|next| next <= now) {
+            self.meter.next = Some(now + INTERVAL);
+            for (task, running) in self.attempts.iter_mut() {
+                turn.deeds.extend(running.progress(task));
+            }
+        }
+    }
+
+    fn is_heard(&self, task: TaskRef) -> bool {
+        self.core.owner(task.session).is_some()
+            || self.core.session_key(task.session).is_some_and(|key| self.peers.is_watched(key))
+    }
+}
+
+impl Running {
+    /// Returns what changed since it was asked last.
+    pub(crate) fn progress(&mut self, task: TaskRef) -> impl Iterator<Item = Deed> + use<> {
+        let counts = self.progress.counts();
+        let wrote = (self.downloads && counts.received != self.told_received).then(|| {
+            Event::DidWriteData {
+                bytes_written: since(self.told_received, counts.received),
+                total_bytes_written: counts.received,
+                total_bytes_expected_to_write: counts.expected_to_receive,
+            }
+        });
+        let sent = (counts.sent != self.told_sent).then(|| Event::DidSendBodyData {
+            bytes_sent: since(self.told_sent, counts.sent),
+            total_bytes_sent: counts.sent,
+            total_bytes_expected_to_send: counts.expected_to_send,
+        });
+        self.told_received = counts.received;
+        self.told_sent = counts.sent;
+        // The request goes out before the response comes in.
+        sent.into_iter().chain(wrote).map(move |event| Deed::Tell { task, event })
+    }
+}
+
+/// Returns the bytes that are new; after a restart all are.
+fn since(before: u64, now: u64) -> u64 {
+    now.checked_sub(before).unwrap_or(now)
+}

@@ -1,0 +1,277 @@
+//! What is remembered: the only room that knows the format, which is SQLite.
+//!
+//! Everything of one turn becomes durable in one transaction (WAL, `synchronous=FULL`) or not at
+//! all.
+
+mod schema;
+
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use serde::{Serialize, de::DeserializeOwned};
+use std::path::Path;
+use std::time::Duration;
+use urlsession_core::{
+    Change, EventRecord, Order, SessionNumber, SessionRecord, Snapshot, TaskFacts, TaskRecord,
+    TaskRef,
+};
+use urlsession_protocol::{EventNumber, TaskIdentifier};
+
+/// How long a statement waits for another program that reads the file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Memory for pages of the file, in KiB: more would not pay for rows that are read once.
+const PAGE_CACHE_KIB: i64 = 1024;
+/// The write-ahead log is cut to this many bytes after a checkpoint.
+const LOG_LIMIT: i64 = 4 * 1024 * 1024;
+/// Statements that stay prepared; more than there are.
+const STATEMENT_CACHE: usize = 16;
+
+/// Says why the store cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A later program wrote it.
+    #[error("the store has version {found}, this program knows versions up to {known}")]
+    Newer {
+        /// The store's version.
+        found: usize,
+        /// The last version this program knows.
+        known: usize,
+    },
+    /// Another program's file has its name.
+    #[error("the file is not a store of urlsession")]
+    Foreign,
+    /// A row does not mean anything.
+    #[error("the store is damaged: {0}")]
+    Damaged(String),
+    /// A change contradicts what is stored: a mistake of this program, which trying again repeats.
+    #[error("a change contradicts the store: {0}")]
+    Contradiction(String),
+    /// SQLite says so.
+    #[error("the store failed: {0}")]
+    Sqlite(rusqlite::Error),
+    /// The file's folder says so.
+    #[error("the store's file failed: {0}")]
+    File(#[from] std::io::Error),
+}
+
+impl StoreError {
+    /// Says whether the same may succeed later, as when the disk is full.
+    pub(crate) fn can_pass(&self) -> bool {
+        matches!(self, Self::Sqlite(_) | Self::File(_))
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::NotADatabase) => Self::Foreign,
+            Some(rusqlite::ErrorCode::DatabaseCorrupt) => Self::Damaged(error.to_string()),
+            Some(rusqlite::ErrorCode::ConstraintViolation) => {
+                Self::Contradiction(error.to_string())
+            }
+            _ => Self::Sqlite(error),
+        }
+    }
+}
+
+/// All that is durable. One thread owns it.
+#[derive(Debug)]
+pub(crate) struct Store {
+    connection: Connection,
+}
+
+impl Store {
+    /// Opens the store in that file, creating or upgrading it as needed. A store that is refused
+    /// stays as it is.
+    pub(crate) fn open(file: &Path) -> Result<Self, StoreError> {
+        crate::files::create_private_file(file)?;
+        let connection = Connection::open(file)?;
+        // The check must not write, and closing after it would move the log into the file.
+        let no_checkpoint = rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        connection.set_db_config(no_checkpoint, true)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        schema::check(&connection)?;
+        connection.set_db_config(no_checkpoint, false)?;
+        Self::prepare(connection, Some(file))
+    }
+
+    /// Opens a store that ends with the process.
+    pub(crate) fn in_memory() -> Result<Self, StoreError> {
+        Self::prepare(Connection::open_in_memory()?, None)
+    }
+
+    fn prepare(mut connection: Connection, file: Option<&Path>) -> Result<Self, StoreError> {
+        if file.is_some() {
+            connection.pragma_update(None, "journal_mode", "WAL")?;
+        }
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        if cfg!(target_vendor = "apple") {
+            // A plain fsync there is no barrier.
+            connection.pragma_update(None, "fullfsync", true)?;
+            connection.pragma_update(None, "checkpoint_fullfsync", true)?;
+        }
+        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.pragma_update(None, "trusted_schema", false)?;
+        connection.pragma_update(None, "cache_size", -PAGE_CACHE_KIB)?;
+        // Orders hold credentials: what is deleted is overwritten.
+        connection.query_row("PRAGMA secure_delete = ON", [], |_| Ok(()))?;
+        connection.query_row(
+            &format!("PRAGMA journal_size_limit = {LOG_LIMIT}"),
+            [],
+            |_| Ok(()),
+        )?;
+        connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+        schema::migrate(&mut connection, file, schema::STEPS)?;
+        Ok(Self { connection })
+    }
+
+    /// Reads everything but the orders.
+    pub(crate) fn load(&self) -> Result<Snapshot, StoreError> {
+        let mut snapshot = Snapshot::default();
+        let mut statement =
+            self.connection.prepare("SELECT record FROM sessions ORDER BY number")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let record: SessionRecord = read(row.get_ref(0)?.as_str().map_err(damaged)?)?;
+            snapshot.sessions.push(record);
+        }
+        let mut statement = self
+            .connection
+            .prepare("SELECT session, task, facts, state FROM tasks ORDER BY session, task")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let task = task_ref(row.get(0)?, row.get(1)?)?;
+            let facts: TaskFacts = read(row.get_ref(2)?.as_str().map_err(damaged)?)?;
+            let state: TaskRecord = read(row.get_ref(3)?.as_str().map_err(damaged)?)?;
+            snapshot.tasks.push((task, facts, state));
+        }
+        let mut statement = self.connection.prepare(
+            "SELECT session, number, task, content FROM events ORDER BY session, number",
+        )?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let TaskRef { session, task } = task_ref(row.get(0)?, row.get(2)?)?;
+            let number = EventNumber(row.get::<_, i64>(1)?.cast_unsigned());
+            let event = read(row.get_ref(3)?.as_str().map_err(damaged)?)?;
+            snapshot.events.push(EventRecord { session, number, task, event });
+        }
+        Ok(snapshot)
+    }
+
+    /// Makes all changes durable, or none of them.
+    pub(crate) fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let transaction = self.connection.transaction()?;
+        for change in changes {
+            apply(&transaction, change)?;
+        }
+        Ok(transaction.commit()?)
+    }
+
+    /// Reads what a task asks for; `None` if there is no such task.
+    pub(crate) fn order(&self, task: TaskRef) -> Result<Option<Order>, StoreError> {
+        let content = self
+            .connection
+            .prepare_cached("SELECT content FROM orders WHERE session = ?1 AND task = ?2")?
+            .query_row(params![task.session.0, number(task.task)], |r| r.get::<_, String>(0))
+            .optional()?;
+        content.as_deref().map(read).transpose()
+    }
+
+    /// Reads the orders of many tasks, in their order.
+    pub(crate) fn orders(&mut self, tasks: &[TaskRef]) -> Result<Vec<Option<Order>>, StoreError> {
+        // One transaction is one lock of the file instead of one for every row.
+        let transaction = self.connection.unchecked_transaction()?;
+        let orders = tasks.iter().map(|task| self.order(*task)).collect();
+        transaction.finish()?;
+        orders
+    }
+}
+
+fn apply(to: &Transaction<'_>, change: &Change) -> Result<(), StoreError> {
+    match change {
+        Change::PutSession(record) => {
+            to.prepare_cached(
+                "INSERT INTO sessions (number, record) VALUES (?1, ?2)
+                 ON CONFLICT (number) DO UPDATE SET record = excluded.record",
+            )?
+            .execute(params![record.number.0, write(record)?])?;
+        }
+        Change::RemoveSession(SessionNumber(session)) => {
+            to.prepare_cached("DELETE FROM sessions WHERE number = ?1")?.execute([session])?;
+        }
+        Change::CreateTask { task, facts, state, order } => {
+            let TaskRef { session, task } = task;
+            to.prepare_cached(
+                "INSERT INTO tasks (session, task, facts, state) VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![
+                session.0,
+                number(*task),
+                write(facts)?,
+                write(state)?
+            ])?;
+            to.prepare_cached("INSERT INTO orders (session, task, content) VALUES (?1, ?2, ?3)")?
+                .execute(params![session.0, number(*task), write(order)?])?;
+        }
+        Change::PutTask { task: TaskRef { session, task }, state } => {
+            let changed = to
+                .prepare_cached("UPDATE tasks SET state = ?3 WHERE session = ?1 AND task = ?2")?
+                .execute(params![session.0, number(*task), write(state)?])?;
+            if changed == 0 {
+                let what = format!("task {task} of session {} is not stored", session.0);
+                return Err(StoreError::Contradiction(what));
+            }
+        }
+        Change::RemoveTask(TaskRef { session, task }) => {
+            to.prepare_cached("DELETE FROM tasks WHERE session = ?1 AND task = ?2")?
+                .execute(params![session.0, number(*task)])?;
+        }
+        Change::AppendEvent(EventRecord {
+            session,
+            number: EventNumber(event),
+            task,
+            event: content,
+        }) => {
+            to.prepare_cached(
+                "INSERT INTO events (session, number, task, content) VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![
+                session.0,
+                event.cast_signed(),
+                number(*task),
+                write(content)?
+            ])?;
+        }
+        Change::RemoveEvent { session, number: EventNumber(event) } => {
+            to.prepare_cached("DELETE FROM events WHERE session = ?1 AND number = ?2")?
+                .execute(params![session.0, event.cast_signed()])?;
+        }
+    }
+    Ok(())
+}
+
+/// SQLite's integers are signed; the cast loses nothing.
+fn number(task: TaskIdentifier) -> i64 {
+    task.0.cast_signed()
+}
+
+fn task_ref(session: i64, task: i64) -> Result<TaskRef, StoreError> {
+    let session = u32::try_from(session).map_err(damaged)?;
+    Ok(TaskRef { session: SessionNumber(session), task: TaskIdentifier(task.cast_unsigned()) })
+}
+
+fn write<T: Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Contradiction(error.to_string()))
+}
+
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(damaged)
+}
+
+fn damaged(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Damaged(error.to_string())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,100 @@
+//! The tables, how they came to be, and which stores this program refuses.
+
+use super::StoreError;
+use rusqlite::Connection;
+use std::path::{Path, PathBuf};
+
+/// Marks the file as ours: `urls` in ASCII.
+pub(super) const APPLICATION_ID: i32 = 0x7572_6c73;
+
+/// Each step brings a store from the version of its index to the next. Never edit a step that
+/// was released: add one.
+pub(super) const STEPS: &[&str] = &[r"
+    CREATE TABLE sessions (
+        number INTEGER PRIMARY KEY,
+        record TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE tasks (
+        session INTEGER NOT NULL REFERENCES sessions DEFERRABLE INITIALLY DEFERRED,
+        task    INTEGER NOT NULL,
+        facts   TEXT NOT NULL,
+        state   TEXT NOT NULL,
+        PRIMARY KEY (session, task)
+    ) STRICT, WITHOUT ROWID;
+    -- Apart from the tasks: an order is written once and read when its task starts.
+    CREATE TABLE orders (
+        session INTEGER NOT NULL,
+        task    INTEGER NOT NULL,
+        content TEXT NOT NULL,
+        PRIMARY KEY (session, task),
+        FOREIGN KEY (session, task) REFERENCES tasks ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE events (
+        session INTEGER NOT NULL,
+        number  INTEGER NOT NULL,
+        task    INTEGER NOT NULL,
+        content TEXT NOT NULL,
+        PRIMARY KEY (session, number),
+        FOREIGN KEY (session, task) REFERENCES tasks DEFERRABLE INITIALLY DEFERRED
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX events_of_task ON events (session, task);
+"];
+
+/// Refuses what is not ours or of a later program; changes nothing.
+pub(super) fn check(connection: &Connection) -> Result<(), StoreError> {
+    let known = STEPS.len();
+    let found = version(connection)?;
+    let application: i32 = connection.pragma_query_value(None, "application_id", |r| r.get(0))?;
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))?;
+    let empty = tables == 0 && found == 0 && application == 0;
+    if application != APPLICATION_ID && !empty {
+        return Err(StoreError::Foreign);
+    }
+    if found > known {
+        return Err(StoreError::Newer { found, known });
+    }
+    Ok(())
+}
+
+/// Brings the store to the last of the steps. An upgrade keeps a copy of the store as it was.
+pub(super) fn migrate(
+    connection: &mut Connection,
+    file: Option<&Path>,
+    steps: &[&str],
+) -> Result<(), StoreError> {
+    let begin = version(connection)?;
+    if let (Some(file), true) = (file, (1..steps.len()).contains(&begin)) {
+        keep_copy(connection, &backup(file, begin))?;
+    }
+    for (index, step) in steps.iter().enumerate().skip(begin) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", (index + 1).to_string())?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+/// Returns where the copy of a store of that version is kept.
+pub(super) fn backup(file: &Path, version: usize) -> PathBuf {
+    file.with_extension(format!("version-{version}.backup"))
+}
+
+fn version(connection: &Connection) -> Result<usize, StoreError> {
+    let version: i64 = connection.pragma_query_value(None, "user_version", |r| r.get(0))?;
+    usize::try_from(version).map_err(|_| StoreError::Foreign)
+}
+
+fn keep_copy(connection: &Connection, copy: &Path) -> Result<(), StoreError> {
+    match std::fs::remove_file(copy) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    // `VACUUM INTO` accepts an empty file, which is how the copy gets its permissions.
+    crate::files::create_private_file(copy)?;
+    let name = copy.to_str().ok_or(StoreError::Foreign)?;
+    connection.execute("VACUUM INTO ?1", [name])?;
+    Ok(())
+}
