@@ -1,1 +1,193 @@
+//! Paths stay inside their folders, and nothing that is needed is swept.
 
+use super::sweep::Needs;
+use super::{Files, create_private_file, create_private_folder};
+use crate::clock::Clock;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use urlsession_core::{Order, ResumeState, SessionNumber, TaskRef};
+use urlsession_protocol::{Request, Response, TaskIdentifier, TaskKind, TaskOptions};
+
+#[test]
+fn a_task_has_its_files_where_its_kind_puts_them() {
+    let (_home, files) = home();
+    let state = files.state();
+    let inside = |name: &str| state.join("files").join("3").join(name);
+    let check = |kind, part: PathBuf, finished: PathBuf| {
+        let found = files.of(TASK, &order(kind));
+        assert_eq!((found.part, found.finished), (part, finished));
+        assert_eq!(found.kept_parts, state.join("resume"));
+    };
+    check(download(None), inside("7.part"), inside("7.download"));
+    check(TaskKind::Upload, inside("7.part"), inside("7.body"));
+    check(TaskKind::Data, inside("7.part"), inside("7.body"));
+    check(
+        download(Some("/home/user/film.mkv")),
+        "/home/user/.film.mkv.3-7.urlsession-part".into(),
+        "/home/user/film.mkv".into(),
+    );
+}
+
+#[test]
+fn a_hidden_name_fits_every_file_system() {
+    let (_home, files) = home();
+    for name in ["a".repeat(255), "ü".repeat(127), "x".repeat(233), "x".repeat(234), "x".into()] {
+        let destination = format!("/folder/{name}");
+        let part = files.of(TASK, &order(download(Some(&destination)))).part;
+        let hidden = part.file_name().unwrap().to_str().unwrap();
+        assert!(hidden.len() <= 255, "{} bytes", hidden.len());
+        assert!(hidden.starts_with('.') && hidden.ends_with(".3-7.urlsession-part"), "{hidden}");
+        assert_eq!(part.parent(), Some(Path::new("/folder")));
+    }
+}
+
+#[test]
+fn only_files_of_ours_are_removed() {
+    let (home, files) = home();
+    let outside = home.path().join("outside");
+    let check = |file: PathBuf, goes: bool| {
+        std::fs::write(&file, "").unwrap();
+        files.remove(&file);
+        assert_eq!(file.exists(), !goes, "{}", file.display());
+        // Once more: a file that is gone is no error.
+        files.remove(&file);
+    };
+    files.prepare_session(SessionNumber(1)).unwrap();
+    check(files.finished().join("1").join("1.download"), true);
+    check(files.spool().join("x"), true);
+    check(files.kept().join("1-1.part"), true);
+    check(outside, false);
+    check(files.state().join("store.sqlite"), false);
+    check(files.spool().join("..").join("store.sqlite"), false);
+}
+
+#[test]
+fn a_part_is_kept_by_rename() {
+    let (_home, files) = home();
+    let part = files.state().join("7.part");
+    std::fs::write(&part, "bytes").unwrap();
+    let kept = files.keep_part(TASK, resume(&part)).unwrap();
+    assert_eq!(kept.part, files.kept().join("3-7.part"));
+    assert_eq!(std::fs::read(&kept.part).unwrap(), b"bytes");
+    assert!(!part.exists());
+    // A crash before the answer repeats the call.
+    assert_eq!(files.keep_part(TASK, kept.clone()), Some(kept));
+    assert_eq!(files.keep_part(TASK, resume(&part)), None);
+}
+
+#[test]
+fn the_sweep_leaves_what_is_needed() {
+    let (_home, files) = home();
+    for session in [1, 2] {
+        files.prepare_session(SessionNumber(session)).unwrap();
+    }
+    let put = |folder: PathBuf, name: &str| {
+        let file = folder.join(name);
+        std::fs::write(&file, "").unwrap();
+        file
+    };
+    let session = |n: u32| files.finished().join(n.to_string());
+    let owed = put(session(1), "1.download");
+    let forgotten = put(session(1), "2.download");
+    // Renamed into place, and the crash came before the commit.
+    let unrecorded = put(session(1), "3.download");
+    let stray = put(session(2), "1.part");
+    let spooled = put(files.spool(), "needed");
+    let unspooled = put(files.spool(), "left behind");
+    let kept = put(files.kept(), "1-9.part");
+    let needs = Needs {
+        files: [owed.clone(), spooled.clone()].into(),
+        unfinished: BTreeSet::from([TaskRef {
+            session: SessionNumber(1),
+            task: TaskIdentifier(3),
+        }]),
+    };
+
+    let now = Clock::start().now().wall;
+    files.sweep(&needs, now);
+    let check = |there: &[&PathBuf], gone: &[&PathBuf]| {
+        for file in there {
+            assert!(file.exists(), "{} was swept", file.display());
+        }
+        for file in gone {
+            assert!(!file.exists(), "{} was left", file.display());
+        }
+    };
+    check(&[&owed, &unrecorded, &spooled, &unspooled, &kept], &[&forgotten, &stray]);
+    assert!(!session(2).exists());
+
+    files.sweep(&needs, now.after(Duration::from_secs(2 * 60 * 60)));
+    check(&[&owed, &unrecorded, &spooled, &kept], &[&unspooled]);
+    files.sweep(&needs, now.after(Duration::from_secs(8 * 24 * 60 * 60)));
+    check(&[&owed, &unrecorded, &spooled], &[&kept]);
+}
+
+#[test]
+fn a_temporary_state_folder_is_its_own_and_goes() {
+    let (one, two) = (Files::temporary().unwrap(), Files::temporary().unwrap());
+    assert_ne!(one.state(), two.state());
+    let destination = order(download(Some("/folder/name")));
+    assert_ne!(one.of(TASK, &destination).part, two.of(TASK, &destination).part);
+    for files in [one, two] {
+        files.remove_all();
+        assert!(!files.state().exists());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn folders_and_files_are_private_and_no_symlink_is_followed() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    let (home, files) = home();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    for folder in [files.state(), &files.finished(), &files.spool(), &files.kept()] {
+        assert_eq!(mode(folder), 0o700);
+    }
+    let open = home.path().join("open");
+    std::fs::create_dir(&open).unwrap();
+    std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o755)).unwrap();
+    create_private_folder(&open).unwrap();
+    assert_eq!(mode(&open), 0o700);
+    let file = open.join("file");
+    create_private_file(&file).unwrap();
+    create_private_file(&file).unwrap();
+    assert_eq!(mode(&file), 0o600);
+    let link = home.path().join("link");
+    symlink(&open, &link).unwrap();
+    assert!(create_private_folder(&link).is_err());
+    assert!(create_private_file(&link).is_err());
+}
+
+const TASK: TaskRef = TaskRef { session: SessionNumber(3), task: TaskIdentifier(7) };
+
+fn home() -> (tempfile::TempDir, Files) {
+    let home = tempfile::tempdir().unwrap();
+    let files = Files::prepare(&home.path().join("state")).unwrap();
+    (home, files)
+}
+
+fn download(destination: Option<&str>) -> TaskKind {
+    TaskKind::Download { destination: destination.map(PathBuf::from) }
+}
+
+fn order(kind: TaskKind) -> Order {
+    Order {
+        kind,
+        request: Request::new("http://example.com/").unwrap(),
+        options: TaskOptions::default(),
+        idle_timeout: Duration::ZERO,
+    }
+}
+
+fn resume(part: &Path) -> ResumeState {
+    ResumeState {
+        part: part.to_owned(),
+        inode: 1,
+        durable_bytes: 5,
+        total_bytes: None,
+        etag: None,
+        last_modified: None,
+        response: Response::default(),
+    }
+}

@@ -1,1 +1,328 @@
+//! The store gives back what it was given, after any end of the process.
 
+use super::{Store, StoreError, schema};
+use rusqlite::Connection;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use urlsession_core::{
+    Change, Done, EventRecord, Kind, Order, ResumeState, SessionNumber, SessionRecord, Snapshot,
+    Stage, TaskFacts, TaskRecord, TaskRef,
+};
+use urlsession_protocol::{
+    ApplicationId, Error, ErrorCode, Event, EventNumber, Header, Priority, Request, Response,
+    SessionConfiguration, SessionIdentifier, SessionKey, TaskIdentifier, TaskKind, TaskOptions,
+    Timestamp,
+};
+
+#[test]
+fn every_change_is_read_back() {
+    let active = record(Stage::Active);
+    let failed = TaskRecord { error: Some(Box::new(error())), ..record(Stage::Canceling) };
+    let done = record(Stage::Completed { at: Timestamp(9), done: Some(Box::new(done())) });
+    let resumed = TaskRecord {
+        deadline: Some(Timestamp(u64::MAX)),
+        resume: Some(Box::new(resume())),
+        ..record(Stage::Suspended)
+    };
+    let largest = TaskRef { session: SessionNumber(u32::MAX), task: TaskIdentifier(u64::MAX) };
+    let changes = [
+        Change::PutSession(session(1)),
+        Change::PutSession(session(2)),
+        Change::PutSession(session(u32::MAX)),
+        create(task(1, 1), active.clone()),
+        create(task(1, 2), active.clone()),
+        create(task(2, 1), active.clone()),
+        create(largest, active.clone()),
+        Change::PutTask { task: task(1, 1), state: failed.clone() },
+        Change::PutTask { task: task(1, 2), state: done.clone() },
+        Change::PutTask { task: task(2, 1), state: resumed.clone() },
+        Change::AppendEvent(event(1, 1, 1)),
+        Change::AppendEvent(event(1, 2, 2)),
+        Change::AppendEvent(event(2, 7, 1)),
+        Change::RemoveEvent { session: SessionNumber(1), number: EventNumber(1) },
+        Change::RemoveTask(task(1, 1)),
+        Change::PutSession(SessionRecord { invalidating: true, ..session(2) }),
+    ];
+    let expected = Snapshot {
+        sessions: vec![
+            session(1),
+            SessionRecord { invalidating: true, ..session(2) },
+            session(u32::MAX),
+        ],
+        tasks: vec![
+            (task(1, 2), facts(), done),
+            (task(2, 1), facts(), resumed),
+            (largest, facts(), active),
+        ],
+        events: vec![event(1, 2, 2), event(2, 7, 1)],
+    };
+
+    // In one transaction and in one each, in memory and after reopening the file.
+    let folder = tempfile::tempdir().unwrap();
+    for (name, chunk) in [("at-once", changes.len()), ("one-by-one", 1)] {
+        let file = folder.path().join(name);
+        let mut memory = Store::in_memory().unwrap();
+        let mut store = Store::open(&file).unwrap();
+        for changes in changes.chunks(chunk) {
+            memory.commit(changes).unwrap();
+            store.commit(changes).unwrap();
+        }
+        assert_eq!(memory.load().unwrap(), expected);
+        drop(store);
+        let mut store = Store::open(&file).unwrap();
+        assert_eq!(store.load().unwrap(), expected);
+        assert_eq!(store.order(task(1, 2)).unwrap(), Some(order()));
+        let orders = store.orders(&[task(1, 1), largest]).unwrap();
+        assert_eq!(orders, [None, Some(order())]);
+    }
+}
+
+#[test]
+fn a_session_goes_when_it_is_empty() {
+    let mut store = Store::in_memory().unwrap();
+    let create = create(task(1, 1), record(Stage::Active));
+    store.commit(&[Change::PutSession(session(1)), create]).unwrap();
+    let remove = [Change::RemoveTask(task(1, 1)), Change::RemoveSession(SessionNumber(1))];
+    store.commit(&remove).unwrap();
+    assert_eq!(store.load().unwrap(), Snapshot::default());
+}
+
+#[test]
+fn a_commit_that_fails_changes_nothing() {
+    let put = |n| Change::PutTask { task: task(1, n), state: record(Stage::Suspended) };
+    let event_of_nothing = Change::AppendEvent(event(1, 1, 99));
+    let task_of_nothing = create(task(7, 1), record(Stage::Active));
+    for wrong in [put(99), event_of_nothing, task_of_nothing] {
+        let mut store = Store::in_memory().unwrap();
+        let begin =
+            [Change::PutSession(session(1)), create(task(1, 1), record(Stage::Active))];
+        store.commit(&begin).unwrap();
+        let before = store.load().unwrap();
+        let error = store.commit(&[put(1), wrong]).unwrap_err();
+        assert!(matches!(error, StoreError::Contradiction(_)), "{error}");
+        assert!(!error.can_pass());
+        assert_eq!(store.load().unwrap(), before);
+    }
+}
+
+#[test]
+fn a_commit_survives_the_loss_of_everything_that_is_not_in_the_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("store");
+    let mut store = Store::open(&file).unwrap();
+    store.commit(&[Change::PutSession(session(1))]).unwrap();
+    // What kill -9 leaves: the files as they are while the store is open.
+    let copy = folder.path().join("copy");
+    std::fs::copy(&file, &copy).unwrap();
+    std::fs::copy(log_of(&file), log_of(&copy)).unwrap();
+    assert_eq!(Store::open(&copy).unwrap().load().unwrap().sessions, [session(1)]);
+    drop(store);
+}
+
+#[test]
+fn a_later_store_is_refused_and_untouched() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("store");
+    let mut store = Store::open(&file).unwrap();
+    store.commit(&[Change::PutSession(session(1))]).unwrap();
+    drop(store);
+    let later = schema::STEPS.len() + 1;
+    let connection = Connection::open(&file).unwrap();
+    connection.pragma_update(None, "user_version", later.to_string()).unwrap();
+    drop(connection);
+    let error = refused(&file);
+    assert!(matches!(error, StoreError::Newer { found, .. } if found == later), "{error}");
+    let expected = format!("the store has version {later}, this program knows versions up to 1");
+    assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn a_foreign_file_is_refused_and_untouched() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("text");
+    std::fs::write(&text, "this is no database, but it is long enough for a header").unwrap();
+    let foreign = folder.path().join("foreign");
+    let connection = Connection::open(&foreign).unwrap();
+    connection.execute_batch("CREATE TABLE t (x); PRAGMA application_id = 7;").unwrap();
+    drop(connection);
+    let unmarked = folder.path().join("unmarked");
+    let connection = Connection::open(&unmarked).unwrap();
+    connection.execute_batch("CREATE TABLE sessions (x);").unwrap();
+    drop(connection);
+    for file in [text, foreign, unmarked] {
+        let error = refused(&file);
+        assert!(matches!(error, StoreError::Foreign), "{}: {error}", file.display());
+    }
+}
+
+#[test]
+fn an_upgrade_keeps_a_copy_and_a_failed_step_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("store.sqlite");
+    Store::open(&file).unwrap().commit(&[Change::PutSession(session(1))]).unwrap();
+    let mut connection = Connection::open(&file).unwrap();
+    let first = schema::STEPS[0];
+    let bad = [first, "CREATE TABLE extra (x); SELECT nothing FROM nowhere;"];
+    assert!(schema::migrate(&mut connection, Some(&file), &bad).is_err());
+    assert_eq!(version(&connection), 1);
+    let good = [first, "CREATE TABLE extra (x);", "CREATE TABLE more (y);"];
+    schema::migrate(&mut connection, Some(&file), &good).unwrap();
+    assert_eq!(version(&connection), 3);
+    drop(connection);
+    let copy = schema::backup(&file, 1);
+    assert_eq!(Store::open(&copy).unwrap().load().unwrap().sessions, [session(1)]);
+    #[cfg(unix)]
+    for file in [file, copy] {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn the_schema_is_what_version_1_has() {
+    let store = Store::in_memory().unwrap();
+    let mut statement = store
+        .connection
+        .prepare("SELECT name FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name")
+        .unwrap();
+    let names: Vec<String> =
+        statement.query_map([], |r| r.get(0)).unwrap().map(Result::unwrap).collect();
+    assert_eq!(names, ["events", "events_of_task", "orders", "sessions", "tasks"]);
+    assert_eq!(version(&store.connection), 1);
+}
+
+#[test]
+fn a_commit_is_synced_in_full() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("store")).unwrap();
+    let ask = |name: &str| -> String {
+        let sql = format!("SELECT CAST({name} AS TEXT) FROM pragma_{name}");
+        store.connection.query_row(&sql, [], |r| r.get(0)).unwrap()
+    };
+    assert_eq!(ask("journal_mode"), "wal");
+    assert_eq!(ask("synchronous"), "2");
+    assert_eq!(ask("foreign_keys"), "1");
+    assert_eq!(ask("trusted_schema"), "0");
+}
+
+#[test]
+fn a_store_holds_ten_thousand_tasks_of_one_commit() {
+    let mut store = Store::in_memory().unwrap();
+    let mut changes = vec![Change::PutSession(session(1))];
+    changes.extend((1..=10_000).map(|n| create(task(1, n), record(Stage::Active))));
+    store.commit(&changes).unwrap();
+    assert_eq!(store.load().unwrap().tasks.len(), 10_000);
+}
+
+/// Opens a store that must be refused, and checks that its bytes stay the same.
+fn refused(file: &Path) -> StoreError {
+    let before = std::fs::read(file).unwrap();
+    let error = Store::open(file).unwrap_err();
+    assert_eq!(std::fs::read(file).unwrap(), before);
+    error
+}
+
+fn version(connection: &Connection) -> i64 {
+    connection.pragma_query_value(None, "user_version", |r| r.get(0)).unwrap()
+}
+
+fn log_of(file: &Path) -> PathBuf {
+    let mut name = file.file_name().unwrap().to_owned();
+    name.push("-wal");
+    file.with_file_name(name)
+}
+
+fn session(number: u32) -> SessionRecord {
+    let headers = vec![Header::new("Authorization", "Bearer secret")];
+    SessionRecord {
+        number: SessionNumber(number),
+        key: SessionKey {
+            application: ApplicationId::new("com.example").unwrap(),
+            session: SessionIdentifier::new(format!("session {number} “ü”")).unwrap(),
+        },
+        configuration: SessionConfiguration {
+            http_additional_headers: headers,
+            ..SessionConfiguration::default()
+        },
+        next_task: TaskIdentifier(8),
+        next_event: EventNumber(9),
+        invalidating: false,
+    }
+}
+
+fn task(session: u32, task: u64) -> TaskRef {
+    TaskRef { session: SessionNumber(session), task: TaskIdentifier(task) }
+}
+
+fn create(task: TaskRef, state: TaskRecord) -> Change {
+    Change::CreateTask { task, facts: facts(), state, order: Box::new(order()) }
+}
+
+fn facts() -> TaskFacts {
+    TaskFacts {
+        kind: Kind::Download,
+        host: "example.com:443".into(),
+        priority: Priority::default(),
+        created: Timestamp(1),
+        begin: Some(Timestamp(2)),
+        resource_timeout: Duration::from_secs(3),
+        maximum_retries: Some(4),
+        no_unsafe_retry: true,
+        owns_file: true,
+        spool: Some("/state/spool/5".into()),
+    }
+}
+
+fn record(stage: Stage) -> TaskRecord {
+    TaskRecord { stage, attempts: 1, failures: 2, deadline: None, resume: None, error: None }
+}
+
+fn order() -> Order {
+    let mut request = Request::new("https://example.com/file?token=1").unwrap();
+    request.headers.push(Header::new("Cookie", "a=b"));
+    Order {
+        kind: TaskKind::Download { destination: Some("/home/user/file".into()) },
+        request,
+        options: TaskOptions { fail_on_http_error: true, ..TaskOptions::default() },
+        idle_timeout: Duration::from_secs(60),
+    }
+}
+
+fn event(session: u32, number: u64, task: u64) -> EventRecord {
+    EventRecord {
+        session: SessionNumber(session),
+        number: EventNumber(number),
+        task: TaskIdentifier(task),
+        event: Event::DidComplete { error: Some(error()), response: Some(response()) },
+    }
+}
+
+fn error() -> Error {
+    Error::new(ErrorCode::TIMED_OUT).for_url("https://user:secret@example.com/")
+}
+
+fn response() -> Response {
+    Response {
+        url: "https://example.com/".into(),
+        status_code: 200,
+        network_protocol: Some("h2".into()),
+        headers: vec![("etag".into(), "\"1\"".into())],
+    }
+}
+
+fn resume() -> ResumeState {
+    ResumeState {
+        part: "/state/files/1/1.part".into(),
+        inode: 1,
+        durable_bytes: 2,
+        total_bytes: Some(3),
+        etag: Some("\"1\"".into()),
+        last_modified: None,
+        response: response(),
+    }
+}
+
+fn done() -> Done {
+    Done { response: response(), file: Some("/file".into()), length: 1, sent: 2 }
+}
