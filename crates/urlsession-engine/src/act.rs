@@ -151,7 +151,7 @@ impl<H: Moves> Driver<H> {
             Action::RemoveFile(file) => self.files.remove(&file),
             Action::KeepPart { task, resume, peer, id } => {
                 let kept = self.files.keep_part(task, resume);
-                let resume_data = kept.and_then(|kept| urlsession_core::encode(&kept).ok());
+                let resume_data = kept.and_then(|kept| urlsession_core::resume::encode(&kept).ok());
                 self.peers.reply(peer, id, Ok(Reply::ResumeData { resume_data }));
             }
         }

@@ -135,11 +135,12 @@ impl<H: Moves> Driver<H> {
         if let Some(step) = self.restored.take() {
             turn.add(step);
         }
-        for message in messages {
-            self.take(&mut turn, message);
-        }
+        // Before the messages: what the tick forgets must have been acted on in an earlier turn.
         if self.core.next_wakeup(now).is_some_and(|wait| wait.is_zero()) {
             turn.add(self.core.handle(now, Input::Tick));
+        }
+        for message in messages {
+            self.take(&mut turn, message);
         }
         self.measure(&mut turn);
         turn

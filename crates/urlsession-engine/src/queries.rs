@@ -1,24 +1,227 @@
-//! Calls that only look: answered from the core, the store's orders and the running attempts.
+//! Calls that only look: answered from the core, the orders in the store and the running attempts.
 
 use crate::attempts::Moves;
+use crate::clock::milliseconds;
 use crate::driver::Driver;
 use crate::files::Needs;
-use urlsession_core::Core;
-use urlsession_protocol::{Call, DaemonMessage, Error, Reply, SessionKey};
+use crate::transfer::Counts;
+use urlsession_core::{Core, Order, Stage, TaskRef, TaskView};
+use urlsession_protocol::message::TASKS_PAGE_LIMIT;
+use urlsession_protocol::{
+    Body, Call, DaemonMessage, DaemonStatus, Error, ErrorCode, PROTOCOL_VERSION, Reply, SessionKey,
+    TaskIdentifier, TaskState, TaskStatus,
+};
+
+/// A page ends with the task that makes it longer than this, in bytes of JSON: a line has room
+/// for one more task, however long.
+const PAGE_BYTES_LIMIT: usize = 512 * 1024;
+
+impl<H: Moves> Driver<H> {
+    /// Answers a call that changes nothing.
+    pub(crate) fn look(&mut self, call: &Call) -> Result<Reply, Error> {
+        match call {
+            Call::Tasks { session, after, limit } => {
+                self.tasks(session.as_ref(), after.as_ref(), *limit)
+            }
+            Call::Task { session, task } => self.task(session, *task),
+            Call::Status => Ok(Reply::Status(self.status())),
+            _ => Err(Error::new(ErrorCode::UNKNOWN).because("the call is not one that looks")),
+        }
+    }
+
+    /// Returns the kept events that are owed, of one session or of all.
+    pub(crate) fn owed(&self, session: Option<&SessionKey>) -> Vec<DaemonMessage> {
+        let keys = match session {
+            Some(key) => vec![key.clone()],
+            None => sessions_with_tasks(&self.core),
+        };
+        let mut messages = Vec::new();
+        for key in keys {
+            let Some(session) = self.core.session_number(&key) else { continue };
+            messages.extend(self.core.owed(session).map(|(number, task, event)| {
+                DaemonMessage::Event {
+                    session: key.clone(),
+                    task: Some(task),
+                    number: Some(number),
+                    event: event.clone(),
+                }
+            }));
+        }
+        messages
+    }
+
+    fn tasks(
+        &mut self,
+        session: Option<&SessionKey>,
+        after: Option<&(SessionKey, TaskIdentifier)>,
+        limit: u32,
+    ) -> Result<Reply, Error> {
+        let limit = limit.clamp(1, TASKS_PAGE_LIMIT) as usize;
+        let after = after.map(|(key, task)| (key, *task));
+        let mut views = self.core.tasks_after(session, after, limit + 1);
+        let mut more = views.len() > limit;
+        views.truncate(limit);
+        let names: Vec<TaskRef> = views.iter().map(|view| view.task).collect();
+        let orders = self.store.orders(&names).map_err(unreadable)?;
+        let (mut tasks, mut bytes) = (Vec::new(), 0);
+        for (view, order) in views.into_iter().zip(orders) {
+            if bytes > PAGE_BYTES_LIMIT {
+                more = true;
+                break;
+            }
+            let status = self.describe(view, order);
+            bytes += serde_json::to_vec(&status).map_or(0, |line| line.len());
+            tasks.push(status);
+        }
+        Ok(Reply::Tasks { tasks, more })
+    }
+
+    fn task(&self, session: &SessionKey, task: TaskIdentifier) -> Result<Reply, Error> {
+        let view = self
+            .core
+            .session_number(session)
+            .and_then(|session| self.core.task(TaskRef { session, task }))
+            .ok_or_else(|| Error::new(ErrorCode::UNKNOWN).because("no such task"))?;
+        let order = self.store.order(view.task).map_err(unreadable)?;
+        Ok(Reply::Task { task: Box::new(self.describe(view, order)) })
+    }
+
+    fn describe(&self, view: TaskView, order: Option<Order>) -> TaskStatus {
+        let TaskView { task, key, facts, state, reason, record } = view;
+        let live = self.attempts.of(task).map(|running| running.progress.counts());
+        let counts = live.unwrap_or_else(|| recorded(&record, order.as_ref()));
+        let (completed, done) = match record.stage {
+            Stage::Completed { at, done } => (Some(at), done),
+            Stage::Suspended | Stage::Active | Stage::Canceling => (None, None),
+        };
+        let (file, answered) = match done {
+            Some(done) => (done.file, Some(done.response)),
+            None => (None, record.resume.map(|resume| resume.response)),
+        };
+        // The order is gone only if the store was damaged.
+        let (kind, request, options) = match order {
+            Some(order) => (order.kind, Some(order.request), Some(order.options)),
+            None => (kind_of(facts.kind), None, None),
+        };
+        let (url, method) = request.map(|r| (r.url, r.method)).unwrap_or_default();
+        let error = record.error.map(|error| match error.failing_url {
+            None => error.for_url(&url),
+            Some(_) => *error,
+        });
+        TaskStatus {
+            session: key,
+            task: task.task,
+            kind,
+            url,
+            method,
+            description: options.and_then(|options| options.description),
+            state,
+            reason,
+            attempts: record.attempts,
+            count_of_bytes_received: counts.received,
+            count_of_bytes_expected_to_receive: counts.expected_to_receive,
+            count_of_bytes_sent: counts.sent,
+            count_of_bytes_expected_to_send: counts.expected_to_send,
+            created: facts.created,
+            completed,
+            response: answered,
+            error,
+            file,
+        }
+    }
+
+    fn status(&self) -> DaemonStatus {
+        let counts = self.core.counts();
+        DaemonStatus {
+            pid: std::process::id(),
+            version: self.version.clone(),
+            protocol: PROTOCOL_VERSION,
+            uptime: milliseconds(self.clock.now().steady),
+            sessions: counts.sessions,
+            tasks_running: counts.running,
+            tasks_waiting: counts.waiting,
+            tasks_suspended: counts.suspended,
+            tasks_completed: counts.completed,
+            events_owed: counts.events_owed,
+            clients: self.peers.count() as u64,
+            memory: resident_bytes(),
+        }
+    }
+}
 
 /// Returns what the tasks need of the state folder.
 pub(crate) fn needs(core: &Core) -> Needs {
-    let _ = core;
-    Needs::default()
+    let mut needs = Needs {
+        files: core.referenced_files().map(ToOwned::to_owned).collect(),
+        ..Needs::default()
+    };
+    let page = TASKS_PAGE_LIMIT as usize;
+    let mut after: Option<(SessionKey, TaskIdentifier)> = None;
+    loop {
+        let begin = after.as_ref().map(|(key, task)| (key, *task));
+        let views = core.tasks_after(None, begin, page);
+        let unfinished = views.iter().filter(|view| view.state != TaskState::Completed);
+        needs.unfinished.extend(unfinished.map(|view| view.task));
+        match views.into_iter().nth(page - 1) {
+            Some(last) => after = Some((last.key, last.task.task)),
+            None => return needs,
+        }
+    }
 }
 
-impl<H: Moves> Driver<H> {
-    pub(crate) fn look(&mut self, call: &Call) -> Result<Reply, Error> {
-        let _ = call;
-        Ok(Reply::Done)
+fn sessions_with_tasks(core: &Core) -> Vec<SessionKey> {
+    let mut keys: Vec<SessionKey> = Vec::new();
+    loop {
+        // After the last possible task of a session comes the next session.
+        let after = keys.last().map(|key| (key, TaskIdentifier(u64::MAX)));
+        match core.tasks_after(None, after, 1).pop() {
+            Some(view) => keys.push(view.key),
+            None => return keys,
+        }
     }
-    pub(crate) fn owed(&self, session: Option<&SessionKey>) -> Vec<DaemonMessage> {
-        let _ = session;
-        Vec::new()
+}
+
+/// Returns the counts of a task without an attempt: what is durable, or was in the end.
+fn recorded(record: &urlsession_core::TaskRecord, order: Option<&Order>) -> Counts {
+    let body = order.and_then(|order| order.request.body.as_ref()).map(|body| match body {
+        Body::File { length, .. } | Body::Spool { length, .. } => *length,
+    });
+    if let Stage::Completed { done: Some(done), .. } = &record.stage {
+        return Counts {
+            received: done.length,
+            expected_to_receive: Some(done.length),
+            sent: done.sent,
+            expected_to_send: body,
+        };
     }
+    let resume = record.resume.as_ref();
+    Counts {
+        received: resume.map_or(0, |resume| resume.durable_bytes),
+        expected_to_receive: resume.and_then(|resume| resume.total_bytes),
+        sent: 0,
+        expected_to_send: body,
+    }
+}
+
+fn kind_of(kind: urlsession_core::Kind) -> urlsession_protocol::TaskKind {
+    use urlsession_core::Kind;
+    use urlsession_protocol::TaskKind;
+    match kind {
+        Kind::Download => TaskKind::Download { destination: None },
+        Kind::Upload => TaskKind::Upload,
+        Kind::Data => TaskKind::Data,
+    }
+}
+
+fn unreadable(error: crate::StoreError) -> Error {
+    tracing::error!(%error, "could not read orders");
+    Error::new(ErrorCode::UNKNOWN).because(error)
+}
+
+/// Reads how much memory the process takes; `None` where the system does not tell.
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
 }
