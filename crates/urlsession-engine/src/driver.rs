@@ -12,11 +12,11 @@ use crate::act::Deed;
 use crate::attempts::{Attempts, Moves};
 use crate::clock::Clock;
 use crate::files::Files;
-use crate::inbox::{Message, Sender, gather};
+use crate::inbox::{Message, gather};
 use crate::peers::Peers;
 use crate::progress::Meter;
 use crate::store::Store;
-use crate::{EngineConfiguration, EngineError, StartError, orders};
+use crate::{EngineConfiguration, EngineError, Seat, StartError, orders};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
@@ -76,9 +76,7 @@ impl<H: Moves> Driver<H> {
         configuration: EngineConfiguration,
         runtime: Handle,
         hands: Arc<H>,
-        idle: watch::Sender<bool>,
-        stopping: Arc<AtomicBool>,
-    ) -> Result<(Self, Sender), StartError> {
+    ) -> Result<(Self, Seat), StartError> {
         let clock = Clock::start();
         let temporary = configuration.state.is_none();
         let (files, store) = match &configuration.state {
@@ -93,6 +91,9 @@ impl<H: Moves> Driver<H> {
         let (core, step) = Core::restore(store.load()?, now, crate::clock::seed());
         files.sweep(&crate::queries::needs(&core), now.wall);
         let (sender, inbox) = std::sync::mpsc::channel();
+        let (idle, shown) = watch::channel(false);
+        let stopping = Arc::new(AtomicBool::new(false));
+        let seat = Seat { inbox: sender.clone(), idle: shown, stopping: Arc::clone(&stopping) };
         let driver = Self {
             version: configuration.version,
             clock,
@@ -100,7 +101,7 @@ impl<H: Moves> Driver<H> {
             store,
             files,
             attempts: Attempts::new(hands, runtime.clone(), sender.clone()),
-            peers: Peers::new(runtime, sender.clone()),
+            peers: Peers::new(runtime, sender),
             meter: Meter::default(),
             stop: None,
             inbox,
@@ -109,7 +110,7 @@ impl<H: Moves> Driver<H> {
             stopping,
             temporary,
         };
-        Ok((driver, sender))
+        Ok((driver, seat))
     }
 
     /// Turns until a stop is complete.

@@ -63,12 +63,19 @@ pub enum EngineError {
 /// Dropping it asks for the orderly stop and does not wait for it.
 #[derive(Debug)]
 pub struct Engine {
-    inbox: Sender,
+    seat: Seat,
     thread: std::thread::Thread,
-    stopping: Arc<AtomicBool>,
-    idle: watch::Receiver<bool>,
     finished: watch::Receiver<Option<Result<(), EngineError>>>,
     state: PathBuf,
+}
+
+/// The outer ends of what the driver listens to and tells.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    inbox: Sender,
+    idle: watch::Receiver<bool>,
+    /// Set by the first stop: the driver sees it even while it tries to commit.
+    stopping: Arc<AtomicBool>,
 }
 
 impl Engine {
@@ -86,11 +93,12 @@ impl Engine {
         runtime: Handle,
         hands: Arc<H>,
     ) -> Result<Self, StartError> {
-        let (idle_sender, idle) = watch::channel(false);
+        let (driver, seat) = driver::Driver::new(configuration, runtime, hands)?;
+        Self::run(driver, seat)
+    }
+
+    fn run<H: attempts::Moves>(driver: driver::Driver<H>, seat: Seat) -> Result<Self, StartError> {
         let (finished_sender, finished) = watch::channel(None);
-        let stopping = Arc::new(AtomicBool::new(false));
-        let (driver, inbox) =
-            driver::Driver::new(configuration, runtime, hands, idle_sender, Arc::clone(&stopping))?;
         let state = driver.files.state().to_owned();
         let thread = std::thread::Builder::new().name("driver".to_owned()).spawn(move || {
             let run = std::panic::AssertUnwindSafe(|| driver.run());
@@ -100,19 +108,19 @@ impl Engine {
             }
             finished_sender.send_replace(Some(end));
         })?;
-        Ok(Self { inbox, thread: thread.thread().clone(), stopping, idle, finished, state })
+        Ok(Self { seat, thread: thread.thread().clone(), finished, state })
     }
 
     /// Serves a client until either side closes the connection. An engine that has ended closes it
     /// at once.
     pub fn serve(&self, connection: Connection) {
-        let _ = self.inbox.send(Message::Connected(connection));
+        let _ = self.seat.inbox.send(Message::Connected(connection));
     }
 
     /// Tells whether nobody is connected and nothing is left to do without a client.
     #[must_use]
     pub fn idle(&self) -> watch::Receiver<bool> {
-        self.idle.clone()
+        self.seat.idle.clone()
     }
 
     /// Returns the state folder; request bodies that are handed over go into its `spool`.
@@ -123,8 +131,8 @@ impl Engine {
 
     /// Asks for the orderly stop: attempts end, their bytes are kept. Returns at once.
     pub fn stop(&self) {
-        self.stopping.store(true, Ordering::Release);
-        let _ = self.inbox.send(Message::Stop);
+        self.seat.stopping.store(true, Ordering::Release);
+        let _ = self.seat.inbox.send(Message::Stop);
         // The driver may be waiting to try a failed commit again.
         self.thread.unpark();
     }

@@ -76,6 +76,9 @@ impl From<rusqlite::Error> for StoreError {
 #[derive(Debug)]
 pub(crate) struct Store {
     connection: Connection,
+    /// So many commits fail as on a full disk.
+    #[cfg(test)]
+    pub(crate) faults: u32,
 }
 
 impl Store {
@@ -120,7 +123,11 @@ impl Store {
         )?;
         connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
         schema::migrate(&mut connection, file, schema::STEPS)?;
-        Ok(Self { connection })
+        Ok(Self {
+            connection,
+            #[cfg(test)]
+            faults: 0,
+        })
     }
 
     /// Reads everything but the orders.
@@ -160,6 +167,11 @@ impl Store {
     pub(crate) fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
         if changes.is_empty() {
             return Ok(());
+        }
+        #[cfg(test)]
+        if let Some(left) = self.faults.checked_sub(1) {
+            self.faults = left;
+            return Err(std::io::Error::from(std::io::ErrorKind::StorageFull).into());
         }
         let transaction = self.connection.transaction()?;
         for change in changes {
