@@ -15,19 +15,16 @@ use crate::files::Files;
 use crate::inbox::{Message, gather};
 use crate::peers::Peers;
 use crate::progress::Meter;
+use crate::stop::Stop;
 use crate::store::Store;
-use crate::{EngineConfiguration, EngineError, Seat, StartError, orders};
+use crate::{EngineError, orders};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
-use tokio::runtime::Handle;
 use tokio::sync::watch;
-use urlsession_core::{Change, Core, Input, Moment, PeerNumber, Step};
-use urlsession_protocol::CallId;
+use urlsession_core::{Change, Core, Input, Moment, Step};
 
-/// How long a stop waits for the attempts to end.
-const STOP_LIMIT: Duration = Duration::from_secs(5);
 /// The first and the longest pause before a failed commit is tried again.
 const COMMIT_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// The longest sleep while something is due: steady time does not notice a wall clock that is set.
@@ -45,21 +42,13 @@ pub(crate) struct Driver<H> {
     pub(crate) peers: Peers,
     pub(crate) meter: Meter,
     pub(crate) stop: Option<Stop>,
-    inbox: Receiver<Message>,
-    idle: watch::Sender<bool>,
+    pub(crate) inbox: Receiver<Message>,
+    pub(crate) idle: watch::Sender<bool>,
     /// What was restored has to be done first.
-    restored: Option<Step>,
+    pub(crate) restored: Option<Step>,
     /// Whether a stop was asked for; seen even while a commit is being tried.
-    stopping: Arc<AtomicBool>,
-    temporary: bool,
-}
-
-/// A stop that is under way.
-#[derive(Debug)]
-pub(crate) struct Stop {
-    deadline: Duration,
-    /// Who asked for it over a connection.
-    pub(crate) calls: Vec<(PeerNumber, CallId)>,
+    pub(crate) stopping: Arc<AtomicBool>,
+    pub(crate) temporary: bool,
 }
 
 /// What one turn decided.
@@ -71,48 +60,6 @@ pub(crate) struct Turn {
 }
 
 impl<H: Moves> Driver<H> {
-    /// Restores everything; nothing moves before [`Driver::run`].
-    pub(crate) fn new(
-        configuration: EngineConfiguration,
-        runtime: Handle,
-        hands: Arc<H>,
-    ) -> Result<(Self, Seat), StartError> {
-        let clock = Clock::start();
-        let temporary = configuration.state.is_none();
-        let (files, store) = match &configuration.state {
-            Some(state) => {
-                let files = Files::prepare(state)?;
-                let store = Store::open(&files.store())?;
-                (files, store)
-            }
-            None => (Files::temporary()?, Store::in_memory()?),
-        };
-        let now = clock.now();
-        let (core, step) = Core::restore(store.load()?, now, crate::clock::seed());
-        files.sweep(&crate::queries::needs(&core), now.wall);
-        let (sender, inbox) = std::sync::mpsc::channel();
-        let (idle, shown) = watch::channel(false);
-        let stopping = Arc::new(AtomicBool::new(false));
-        let seat = Seat { inbox: sender.clone(), idle: shown, stopping: Arc::clone(&stopping) };
-        let driver = Self {
-            version: configuration.version,
-            clock,
-            core,
-            store,
-            files,
-            attempts: Attempts::new(hands, runtime.clone(), sender.clone()),
-            peers: Peers::new(runtime, sender),
-            meter: Meter::default(),
-            stop: None,
-            inbox,
-            idle,
-            restored: Some(step),
-            stopping,
-            temporary,
-        };
-        Ok((driver, seat))
-    }
-
     /// Turns until a stop is complete.
     pub(crate) fn run(mut self) -> Result<(), EngineError> {
         let mut messages = Vec::new();
@@ -126,7 +73,8 @@ impl<H: Moves> Driver<H> {
             }
             let idle = self.peers.count() == 0 && self.core.is_idle();
             self.idle.send_if_modified(|shown| std::mem::replace(shown, idle) != idle);
-            messages = gather(&self.inbox, self.sleep());
+            let wait = self.sleep();
+            messages = gather(&self.inbox, wait);
         }
     }
 
@@ -162,41 +110,13 @@ impl<H: Moves> Driver<H> {
         }
     }
 
-    /// Begins to stop, or adds a caller to a stop that is under way.
-    pub(crate) fn begin_stop(&mut self, turn: &mut Turn, call: Option<(PeerNumber, CallId)>) {
-        if self.stop.is_none() {
-            let deadline = turn.now.steady + STOP_LIMIT;
-            self.stop = Some(Stop { deadline, calls: Vec::new() });
-            turn.add(self.core.handle(turn.now, Input::Quiesce));
-        }
-        if let Some(stop) = &mut self.stop {
-            stop.calls.extend(call);
-        }
-    }
-
-    fn has_stopped(&mut self) -> bool {
-        let now = self.clock.now().steady;
-        let over = |stop: &Stop| self.attempts.is_empty() || stop.deadline <= now;
-        let Some(stop) = self.stop.take_if(|stop| over(stop)) else { return false };
-        for (peer, id) in stop.calls {
-            self.peers.reply(peer, id, Ok(urlsession_protocol::Reply::Done));
-        }
-        true
-    }
-
-    fn sleep(&self) -> Option<Duration> {
+    /// Returns how long nothing will be due.
+    fn sleep(&mut self) -> Option<Duration> {
         let now = self.clock.now();
+        self.wind_meter(now.steady);
         let stop = self.stop.as_ref().map(|stop| stop.deadline.saturating_sub(now.steady));
         let core = self.core.next_wakeup(now).map(|wait| wait.min(SLEEP_LIMIT));
         stop.into_iter().chain(core).chain(self.meter.next(now.steady)).min()
-    }
-}
-
-impl<H> Drop for Driver<H> {
-    fn drop(&mut self) {
-        if self.temporary {
-            self.files.remove_all();
-        }
     }
 }
 

@@ -10,6 +10,8 @@ mod orders;
 mod peers;
 mod progress;
 mod queries;
+mod restore;
+mod stop;
 mod store;
 mod transfer;
 

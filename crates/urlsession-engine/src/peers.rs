@@ -221,3 +221,6 @@ async fn tell(
     // ended instead, everything it said was handed over.
     gone.cancel();
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,14 +27,21 @@ impl Meter {
 impl<H: Moves> Driver<H> {
     /// Adds the progress of all attempts to the turn, if it is time.
     pub(crate) fn measure(&mut self, turn: &mut Turn) {
-        let now = turn.now.steady;
-        if !self.attempts.tasks().any(|task| self.is_heard(task)) {
+        if self.meter.next.is_some_and(|next| next <= turn.now.steady) {
             self.meter.next = None;
-        } else if self.meter.next.is_none_or(|next| next <= now) {
-            self.meter.next = Some(now + INTERVAL);
             for (task, running) in self.attempts.iter_mut() {
                 turn.deeds.extend(running.progress(task));
             }
+        }
+    }
+
+    /// Lets the meter run while something runs and somebody listens. Called after the deeds of a
+    /// turn, which start attempts.
+    pub(crate) fn wind_meter(&mut self, now: Duration) {
+        if self.attempts.tasks().any(|task| self.is_heard(task)) {
+            self.meter.next.get_or_insert(now + INTERVAL);
+        } else {
+            self.meter.next = None;
         }
     }
 

@@ -242,8 +242,7 @@ async fn a_cancelled_download_leaves_its_part_to_the_next() {
     let had = bytes(&hand, 3);
     std::fs::write(&had.part, "byt").unwrap();
     hand.keeps(had.clone());
-    let call =
-        Call::CancelByProducingResumeData { session: key(), task: TaskIdentifier(1) };
+    let call = Call::CancelByProducingResumeData { session: key(), task: TaskIdentifier(1) };
     let Ok(Reply::ResumeData { resume_data: Some(data) }) = app.call(call).await else {
         panic!("no resume data");
     };

@@ -94,8 +94,7 @@ fn a_commit_that_fails_changes_nothing() {
     let task_of_nothing = create(task(7, 1), record(Stage::Active));
     for wrong in [put(99), event_of_nothing, task_of_nothing] {
         let mut store = Store::in_memory().unwrap();
-        let begin =
-            [Change::PutSession(session(1)), create(task(1, 1), record(Stage::Active))];
+        let begin = [Change::PutSession(session(1)), create(task(1, 1), record(Stage::Active))];
         store.commit(&begin).unwrap();
         let before = store.load().unwrap();
         let error = store.commit(&[put(1), wrong]).unwrap_err();

@@ -1,0 +1,119 @@
+//! A client can say and leave unread only so much.
+
+use super::{BACKLOG_LIMIT, CALLS_LIMIT, PROGRESS_BACKLOG, Peers, WATCHES_LIMIT, Watching};
+use crate::inbox::Message;
+use std::sync::mpsc::Receiver;
+use tokio::runtime::Handle;
+use urlsession_core::PeerNumber;
+use urlsession_protocol::connection::{ClientEnd, Connection, QUEUE_LIMIT};
+use urlsession_protocol::{
+    ApplicationId, Call, CallId, ClientMessage, DaemonMessage, Event, Reply, SessionIdentifier,
+    SessionKey,
+};
+
+const ONE: PeerNumber = PeerNumber(1);
+
+#[tokio::test]
+async fn calls_wait_outside_until_others_are_answered() {
+    let (peers, client, inbox) = connected();
+    for id in 0..CALLS_LIMIT as u64 + 3 {
+        let call = ClientMessage::Call { id: CallId(id), call: Call::Status };
+        client.outgoing.send(call).await.unwrap();
+    }
+    let mut said = 0;
+    while said < CALLS_LIMIT {
+        said += inbox.try_iter().count();
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(inbox.try_recv().is_err(), "one more than the limit came in");
+    peers.reply(ONE, CallId(0), Ok(Reply::Done));
+    peers.settle(ONE);
+    said = 0;
+    while said < 2 {
+        said += inbox.try_iter().count();
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_sent_away() {
+    let (peers, mut client, inbox) = connected();
+    for _ in 0..BACKLOG_LIMIT + QUEUE_LIMIT + 2 {
+        peers.send(ONE, progress());
+    }
+    gone(&inbox).await;
+    while client.incoming.recv().await.is_some() {}
+}
+
+#[tokio::test]
+async fn progress_is_skipped_for_a_client_that_is_behind() {
+    let (peers, mut client, _inbox) = connected();
+    for _ in 0..2 * PROGRESS_BACKLOG {
+        peers.send_passing(Some(ONE), &progress());
+    }
+    drop(peers);
+    let mut count = 0;
+    while client.incoming.recv().await.is_some() {
+        count += 1;
+    }
+    assert_eq!(count, PROGRESS_BACKLOG);
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_is_reported_once() {
+    let (mut peers, client, inbox) = connected();
+    drop(client);
+    gone(&inbox).await;
+    peers.disconnect(ONE);
+    assert_eq!(peers.count(), 0);
+    peers.send(ONE, progress());
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(inbox.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_client_watches_a_bounded_number_of_sessions() {
+    let (mut peers, _client, _inbox) = connected();
+    for number in 0..WATCHES_LIMIT {
+        assert!(peers.watch(ONE, Watching::Session(key(number))));
+    }
+    assert!(peers.watch(ONE, Watching::Session(key(0))), "it watches that one");
+    assert!(!peers.watch(ONE, Watching::Session(key(WATCHES_LIMIT))));
+    assert!(peers.is_watched(&key(1)));
+    assert!(!peers.is_watched(&key(WATCHES_LIMIT)));
+}
+
+fn connected() -> (Peers, ClientEnd, Receiver<Message>) {
+    let (sender, inbox) = std::sync::mpsc::channel();
+    let mut peers = Peers::new(Handle::current(), sender);
+    let (connection, client) = Connection::pair();
+    peers.connect(connection);
+    (peers, client, inbox)
+}
+
+async fn gone(inbox: &Receiver<Message>) {
+    loop {
+        match inbox.try_recv() {
+            Ok(Message::Disconnected(ONE)) => return,
+            Ok(other) => panic!("{other:?}"),
+            Err(_) => tokio::task::yield_now().await,
+        }
+    }
+}
+
+fn key(number: usize) -> SessionKey {
+    SessionKey {
+        application: ApplicationId::new("app").unwrap(),
+        session: SessionIdentifier::new(number.to_string()).unwrap(),
+    }
+}
+
+fn progress() -> DaemonMessage {
+    let event = Event::DidFinishEvents;
+    DaemonMessage::Event { session: key(0), task: None, number: None, event }
+}

@@ -1,0 +1,68 @@
+//! How a driver comes to be: folders, store, core, and what earlier processes left behind.
+
+use crate::attempts::{Attempts, Moves};
+use crate::clock::{Clock, seed};
+use crate::driver::Driver;
+use crate::files::Files;
+use crate::peers::Peers;
+use crate::progress::Meter;
+use crate::queries::needs;
+use crate::store::Store;
+use crate::{EngineConfiguration, Seat, StartError};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use urlsession_core::Core;
+
+impl<H: Moves> Driver<H> {
+    /// Restores everything; nothing moves before [`Driver::run`].
+    pub(crate) fn new(
+        configuration: EngineConfiguration,
+        runtime: Handle,
+        hands: Arc<H>,
+    ) -> Result<(Self, Seat), StartError> {
+        let clock = Clock::start();
+        let temporary = configuration.state.is_none();
+        let (files, store) = match &configuration.state {
+            Some(state) => {
+                let files = Files::prepare(state)?;
+                let store = Store::open(&files.store())?;
+                (files, store)
+            }
+            None => (Files::temporary()?, Store::in_memory()?),
+        };
+        let now = clock.now();
+        let (core, step) = Core::restore(store.load()?, now, seed());
+        files.sweep(&needs(&core), now.wall);
+        let (sender, inbox) = std::sync::mpsc::channel();
+        let (idle, shown) = watch::channel(false);
+        let stopping = Arc::new(AtomicBool::new(false));
+        let seat = Seat { inbox: sender.clone(), idle: shown, stopping: Arc::clone(&stopping) };
+        let driver = Self {
+            version: configuration.version,
+            clock,
+            core,
+            store,
+            files,
+            attempts: Attempts::new(hands, runtime.clone(), sender.clone()),
+            peers: Peers::new(runtime, sender),
+            meter: Meter::default(),
+            stop: None,
+            inbox,
+            idle,
+            restored: Some(step),
+            stopping,
+            temporary,
+        };
+        Ok((driver, seat))
+    }
+}
+
+impl<H> Drop for Driver<H> {
+    fn drop(&mut self) {
+        if self.temporary {
+            self.files.remove_all();
+        }
+    }
+}
