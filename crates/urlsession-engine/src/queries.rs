@@ -4,7 +4,7 @@ use crate::attempts::Moves;
 use crate::clock::milliseconds;
 use crate::driver::Driver;
 use crate::files::Needs;
-use crate::transfer::Counts;
+use crate::transfer::Progress;
 use urlsession_core::{Core, Order, Stage, TaskRef, TaskView};
 use urlsession_protocol::message::TASKS_PAGE_LIMIT;
 use urlsession_protocol::{
@@ -88,8 +88,10 @@ impl<H: Moves> Driver<H> {
 
     fn describe(&self, view: TaskView, order: Option<Order>) -> TaskStatus {
         let TaskView { task, key, facts, state, reason, record } = view;
-        let live = self.attempts.of(task).map(|running| running.progress.counts());
-        let counts = live.unwrap_or_else(|| recorded(&record, order.as_ref()));
+        let counts = match self.attempts.of(task) {
+            Some(running) => running.progress.counts(),
+            None => recorded(&record, order.as_ref()).counts(),
+        };
         let (completed, done) = match record.stage {
             Stage::Completed { at, done } => (Some(at), done),
             Stage::Suspended | Stage::Active | Stage::Canceling => (None, None),
@@ -181,26 +183,22 @@ fn sessions_with_tasks(core: &Core) -> Vec<SessionKey> {
     }
 }
 
-/// Returns the counts of a task without an attempt: what is durable, or was in the end.
-fn recorded(record: &urlsession_core::TaskRecord, order: Option<&Order>) -> Counts {
-    let body = order.and_then(|order| order.request.body.as_ref()).map(|body| match body {
+/// Returns the progress of a task without an attempt: what is durable, or was in the end.
+fn recorded(record: &urlsession_core::TaskRecord, order: Option<&Order>) -> Progress {
+    let progress = Progress::default();
+    let body = order.and_then(|order| order.request.body.as_ref());
+    progress.expect_to_send(body.map(|body| match body {
         Body::File { length, .. } | Body::Spool { length, .. } => *length,
-    });
+    }));
     if let Stage::Completed { done: Some(done), .. } = &record.stage {
-        return Counts {
-            received: done.length,
-            expected_to_receive: Some(done.length),
-            sent: done.sent,
-            expected_to_send: body,
-        };
+        progress.set_received(done.length);
+        progress.expect_to_receive(Some(done.length));
+        progress.set_sent(done.sent);
+    } else if let Some(resume) = &record.resume {
+        progress.set_received(resume.durable_bytes);
+        progress.expect_to_receive(resume.total_bytes);
     }
-    let resume = record.resume.as_ref();
-    Counts {
-        received: resume.map_or(0, |resume| resume.durable_bytes),
-        expected_to_receive: resume.and_then(|resume| resume.total_bytes),
-        sent: 0,
-        expected_to_send: body,
-    }
+    progress
 }
 
 fn kind_of(kind: urlsession_core::Kind) -> urlsession_protocol::TaskKind {

@@ -68,7 +68,7 @@ async fn kept_events_go_to_the_next_owner_even_of_the_next_engine() {
     assert_eq!(app.event().await, (None, Event::DidFinishEvents));
     drop(app);
 
-    let mut stage = stage.restart().await;
+    let stage = stage.restart().await;
     let mut app = stage.app().await;
     assert_eq!([app.kept().await, app.kept().await], first);
     assert_eq!(app.event().await, (None, Event::DidFinishEvents));
@@ -76,7 +76,7 @@ async fn kept_events_go_to_the_next_owner_even_of_the_next_engine() {
 
 #[tokio::test]
 async fn a_second_owner_gets_996_and_a_patient_one_waits() {
-    let mut stage = stage().await;
+    let stage = stage().await;
     let app = stage.app().await;
     let mut second = stage.connect();
     let refused = second.attach(false).await.unwrap_err();
@@ -120,7 +120,7 @@ async fn a_watcher_gets_copies_and_acknowledges_nothing() {
 
 #[tokio::test]
 async fn tasks_are_listed_in_pages() {
-    let mut stage = stage().await;
+    let stage = stage().await;
     let mut app = stage.app().await;
     let mut calls = Vec::new();
     for number in 1..=1200 {
@@ -140,7 +140,7 @@ async fn tasks_are_listed_in_pages() {
 
 #[tokio::test]
 async fn a_page_of_long_tasks_is_a_short_one() {
-    let mut stage = stage().await;
+    let stage = stage().await;
     let mut app = stage.app().await;
     for number in 1..=12 {
         let mut new = stage::suspended(download(number));
@@ -215,7 +215,7 @@ async fn a_transfer_that_panics_ends_its_task() {
 
 #[tokio::test]
 async fn errors_of_the_core_name_the_url_without_user_info() {
-    let mut stage = stage().await;
+    let stage = stage().await;
     let mut app = stage.app().await;
     let mut new = stage::suspended(download(1));
     new.request.url = "http://user:secret@example.com/1".into();
@@ -228,7 +228,7 @@ async fn errors_of_the_core_name_the_url_without_user_info() {
     assert_eq!(error.failing_url.as_deref(), Some("http://example.com/1"));
     assert_eq!(app.status(1).await.unwrap().error, Some(error.clone()));
     drop(app);
-    let mut stage = stage.restart().await;
+    let stage = stage.restart().await;
     let mut app = stage.app().await;
     assert_eq!(app.kept().await.1, event(error), "and it was stored so");
 }

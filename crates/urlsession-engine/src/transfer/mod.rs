@@ -2,7 +2,7 @@
 
 mod progress;
 
-pub(crate) use progress::{Counts, Progress};
+pub(crate) use progress::Progress;
 
 use std::path::PathBuf;
 use std::sync::Arc;
