@@ -1,6 +1,22 @@
 //! One attempt as one straight async function: moves bytes, then reports how it ended.
 
+mod body;
+mod checksum;
+mod dial;
+mod download;
+mod errors;
+mod http;
+mod part;
+mod pool;
 mod progress;
+mod rate;
+mod receive;
+mod redirect;
+mod request;
+mod resume;
+mod tls;
+mod upload;
+mod wire;
 
 pub(crate) use progress::Progress;
 
@@ -8,7 +24,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use urlsession_core::{Ending, Order, ResumeState};
-use urlsession_protocol::ResumeRung;
+use urlsession_protocol::{ErrorCode, ResumeRung, TaskKind};
 
 /// One attempt: what to do, and where to say how it goes.
 #[derive(Debug)]
@@ -47,19 +63,32 @@ pub(crate) struct TaskFiles {
 }
 
 /// What all transfers share: connections, TLS, limits. Built once per engine.
-#[derive(Debug)]
-pub(crate) struct Hands {}
+#[derive(Debug, Default)]
+pub(crate) struct Hands {
+    http: http::Http,
+}
 
 impl Hands {
-    /// Prepares everything that does not need the network.
+    /// Prepares everything that does not need the network. TLS and certificates are loaded by the
+    /// first `https` request, so that an idle daemon never holds them.
     pub(crate) fn new() -> Self {
-        Self {}
+        Self::default()
     }
 
     /// Runs one attempt to its end. Cancel-safe only through [`Attempt::stop`]: dropping the
     /// future loses what was not synced.
     pub(crate) async fn run(self: Arc<Self>, attempt: Attempt) -> Ending {
-        let _ = attempt;
-        std::future::pending().await
+        match attempt.order.kind {
+            TaskKind::Download { .. } => download::run(&self.http, attempt).await,
+            TaskKind::Upload | TaskKind::Data => body::run(&self.http, attempt).await,
+        }
     }
+}
+
+/// Runs work that blocks on a thread that may.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, errors::Failure> + Send + 'static,
+) -> Result<T, errors::Failure> {
+    let joined = tokio::task::spawn_blocking(work).await;
+    joined.unwrap_or_else(|error| Err(errors::Failure::permanent(ErrorCode::UNKNOWN, error)))
 }

@@ -1,0 +1,240 @@
+//! What goes wrong in the world, as NSURLError numbers with a cause: one table per place.
+
+use std::error::Error as StdError;
+use std::io::{self, ErrorKind};
+use urlsession_core::Cause;
+use urlsession_protocol::{Error, ErrorCode};
+
+/// An attempt that cannot go on: the error of the task and whether trying again can help.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Failure {
+    pub(super) error: Box<Error>,
+    pub(super) cause: Cause,
+}
+
+impl Failure {
+    pub(super) fn new(code: ErrorCode, cause: Cause, why: impl std::fmt::Display) -> Self {
+        Self { error: Box::new(Error::new(code).because(why)), cause }
+    }
+
+    pub(super) fn permanent(code: ErrorCode, why: impl std::fmt::Display) -> Self {
+        Self::new(code, Cause::Permanent, why)
+    }
+
+    pub(super) fn transient(code: ErrorCode, why: impl std::fmt::Display) -> Self {
+        Self::new(code, Cause::Transient, why)
+    }
+
+    /// Names the URL that failed, unless one is named already.
+    pub(super) fn at(mut self, url: &str) -> Self {
+        if self.error.failing_url.is_none() {
+            self.error = Box::new(self.error.for_url(url));
+        }
+        self
+    }
+
+    pub(super) fn with_status(mut self, status: u16) -> Self {
+        self.error.status_code = Some(status);
+        self
+    }
+
+    /// Nothing moved in either direction for too long.
+    pub(super) fn idle(limit: std::time::Duration) -> Self {
+        Self::transient(ErrorCode::TIMED_OUT, format!("no byte moved for {limit:?}"))
+    }
+
+    /// The connection ended in the middle of a message.
+    pub(super) fn lost(why: impl std::fmt::Display) -> Self {
+        Self::transient(ErrorCode::NETWORK_CONNECTION_LOST, why)
+    }
+}
+
+/// Where an error of the operating system struck.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// While a connection was being made.
+    Connect,
+    /// On an open connection.
+    Wire,
+    /// While the part file was being created or opened.
+    Create,
+    /// While bytes were being written or synced.
+    Write,
+    /// While the finished file was being put in place.
+    Publish,
+    /// While the request body was being read.
+    Source,
+}
+
+type Line = (Place, ErrorKind, ErrorCode, Cause);
+
+/// The first line that fits counts; [`otherwise`] says what all other errors of a place are.
+const TABLE: &[Line] = &[
+    (
+        Place::Connect,
+        ErrorKind::NetworkUnreachable,
+        ErrorCode::NOT_CONNECTED_TO_INTERNET,
+        Cause::Connectivity,
+    ),
+    (
+        Place::Connect,
+        ErrorKind::NetworkDown,
+        ErrorCode::NOT_CONNECTED_TO_INTERNET,
+        Cause::Connectivity,
+    ),
+    (Place::Connect, ErrorKind::TimedOut, ErrorCode::TIMED_OUT, Cause::Transient),
+    (
+        Place::Wire,
+        ErrorKind::NetworkUnreachable,
+        ErrorCode::NOT_CONNECTED_TO_INTERNET,
+        Cause::Connectivity,
+    ),
+    (
+        Place::Wire,
+        ErrorKind::NetworkDown,
+        ErrorCode::NOT_CONNECTED_TO_INTERNET,
+        Cause::Connectivity,
+    ),
+    (Place::Wire, ErrorKind::TimedOut, ErrorCode::TIMED_OUT, Cause::Transient),
+    (Place::Wire, ErrorKind::InvalidData, ErrorCode::CANNOT_PARSE_RESPONSE, Cause::Permanent),
+    (Place::Wire, ErrorKind::InvalidInput, ErrorCode::CANNOT_PARSE_RESPONSE, Cause::Permanent),
+    (Place::Create, ErrorKind::StorageFull, ErrorCode::CANNOT_CREATE_FILE, Cause::Disk),
+    (Place::Create, ErrorKind::QuotaExceeded, ErrorCode::CANNOT_CREATE_FILE, Cause::Disk),
+    (Place::Write, ErrorKind::StorageFull, ErrorCode::CANNOT_WRITE_TO_FILE, Cause::Disk),
+    (Place::Write, ErrorKind::QuotaExceeded, ErrorCode::CANNOT_WRITE_TO_FILE, Cause::Disk),
+    (Place::Publish, ErrorKind::StorageFull, ErrorCode::CANNOT_WRITE_TO_FILE, Cause::Disk),
+    (Place::Publish, ErrorKind::QuotaExceeded, ErrorCode::CANNOT_WRITE_TO_FILE, Cause::Disk),
+    (Place::Source, ErrorKind::NotFound, ErrorCode::FILE_DOES_NOT_EXIST, Cause::Permanent),
+    (
+        Place::Source,
+        ErrorKind::PermissionDenied,
+        ErrorCode::NO_PERMISSIONS_TO_READ_FILE,
+        Cause::Permanent,
+    ),
+    (Place::Source, ErrorKind::IsADirectory, ErrorCode::FILE_IS_DIRECTORY, Cause::Permanent),
+    (
+        Place::Source,
+        ErrorKind::UnexpectedEof,
+        ErrorCode::REQUEST_BODY_STREAM_EXHAUSTED,
+        Cause::Permanent,
+    ),
+];
+
+fn otherwise(place: Place) -> (ErrorCode, Cause) {
+    match place {
+        Place::Connect => (ErrorCode::CANNOT_CONNECT_TO_HOST, Cause::Transient),
+        Place::Wire => (ErrorCode::NETWORK_CONNECTION_LOST, Cause::Transient),
+        Place::Create => (ErrorCode::CANNOT_CREATE_FILE, Cause::Permanent),
+        Place::Write => (ErrorCode::CANNOT_WRITE_TO_FILE, Cause::Permanent),
+        Place::Publish => (ErrorCode::CANNOT_MOVE_FILE, Cause::Permanent),
+        Place::Source => (ErrorCode::CANNOT_OPEN_FILE, Cause::Permanent),
+    }
+}
+
+/// Maps an error of the operating system; one that wraps a TLS error counts as that.
+pub(super) fn io(place: Place, error: &io::Error) -> Failure {
+    if let Some(tls) = find::<rustls::Error>(error) {
+        return self::tls(tls);
+    }
+    let (code, cause) = TABLE
+        .iter()
+        .find(|(at, kind, ..)| *at == place && *kind == error.kind())
+        .map_or_else(|| otherwise(place), |(_, _, code, cause)| (*code, *cause));
+    Failure::new(code, cause, error)
+}
+
+/// Maps a failed look-up. The resolver's texts are all it tells: glibc, musl and macOS agree on
+/// “temporary” and “try again” for a resolver that could not be reached.
+pub(super) fn lookup(host: &str, error: &io::Error) -> Failure {
+    let text = error.to_string();
+    let lower = text.to_ascii_lowercase();
+    let code = if lower.contains("temporary") || lower.contains("try again") {
+        ErrorCode::DNS_LOOKUP_FAILED
+    } else {
+        ErrorCode::CANNOT_FIND_HOST
+    };
+    Failure::transient(code, format!("{host}: {text}"))
+}
+
+/// Maps a TLS error. None of them goes away by trying again.
+pub(super) fn tls(error: &rustls::Error) -> Failure {
+    use rustls::{AlertDescription as Alert, CertificateError as Certificate, Error as Tls};
+    let code = match error {
+        Tls::InvalidCertificate(Certificate::Expired | Certificate::ExpiredContext { .. }) => {
+            ErrorCode::SERVER_CERTIFICATE_HAS_BAD_DATE
+        }
+        Tls::InvalidCertificate(
+            Certificate::NotValidYet | Certificate::NotValidYetContext { .. },
+        ) => ErrorCode::SERVER_CERTIFICATE_NOT_YET_VALID,
+        Tls::InvalidCertificate(_) => ErrorCode::SERVER_CERTIFICATE_UNTRUSTED,
+        Tls::AlertReceived(Alert::CertificateRequired) => ErrorCode::CLIENT_CERTIFICATE_REQUIRED,
+        Tls::AlertReceived(
+            Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::AccessDenied,
+        ) => ErrorCode::CLIENT_CERTIFICATE_REJECTED,
+        _ => ErrorCode::SECURE_CONNECTION_FAILED,
+    };
+    Failure::permanent(code, error)
+}
+
+/// Maps an error of an HTTP/1.1 connection.
+pub(super) fn http1(error: &hyper::Error) -> Failure {
+    if let Some(tls) = find::<rustls::Error>(error) {
+        return self::tls(tls);
+    }
+    let text = chain(error);
+    if error.is_parse() {
+        // hyper names a status line that does not begin with a version only in its text.
+        let status_line = error.is_parse_status() || text.contains("HTTP version");
+        let code = if status_line {
+            ErrorCode::BAD_SERVER_RESPONSE
+        } else {
+            ErrorCode::CANNOT_PARSE_RESPONSE
+        };
+        return Failure::permanent(code, text);
+    }
+    match find::<io::Error>(error) {
+        Some(inner) => io(Place::Wire, inner),
+        None => Failure::lost(text),
+    }
+}
+
+/// Maps an error of an HTTP/2 stream or connection. `headless` says that no head had come.
+pub(super) fn http2(error: &h2::Error, headless: bool) -> Failure {
+    if let Some(inner) = error.get_io() {
+        return io(Place::Wire, inner);
+    }
+    if headless && error.is_library() && error.reason() == Some(h2::Reason::PROTOCOL_ERROR) {
+        return Failure::permanent(ErrorCode::CANNOT_PARSE_RESPONSE, error);
+    }
+    Failure::lost(error)
+}
+
+/// Finds an error of that type in a chain, inside `io::Error`s too, whose `source` skips it.
+fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<T>() {
+            return Some(found);
+        }
+        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = wrapped
+            .map_or_else(|| error.source(), |inner| Some(inner as &(dyn StdError + 'static)));
+    }
+    None
+}
+
+fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        text = format!("{text}: {error}");
+        next = error.source();
+    }
+    text
+}

@@ -1,0 +1,399 @@
+//! One request and its response over HTTP/1.1 or HTTP/2, whichever the server agreed to.
+
+use super::dial::{self, Line};
+use super::errors::{self, Failure};
+use super::pool::{Channel, Http1, Http2, Key, Pool};
+use super::tls::{Tls, Trust};
+use super::upload::{Outbound, Sending, Sink};
+use super::wire::{Counted, Wire};
+use bytes::Bytes;
+use http::{HeaderMap, Method, header};
+use http_body::Body as _;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::task::AbortOnDropHandle;
+use url::Url;
+use urlsession_protocol::ErrorCode;
+
+/// Most bytes of a response head.
+const HEAD_LIMIT: usize = 256 * 1024;
+/// Most header fields of a response.
+const FIELD_LIMIT: usize = 200;
+/// Most bytes read from an HTTP/1.1 connection at once.
+const READ_LIMIT: usize = 512 * 1024;
+/// Bytes that one HTTP/2 stream may have under way to us.
+const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
+/// Bytes that one HTTP/2 connection may have under way to us.
+const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
+/// Most bytes that are read to save a connection whose body nobody wants.
+const DRAIN_LIMIT: usize = 64 * 1024;
+
+/// Makes and keeps connections.
+#[derive(Debug, Default)]
+pub(super) struct Http {
+    pool: Arc<Pool>,
+    tls: Arc<Tls>,
+}
+
+/// A request as it goes out.
+#[derive(Debug)]
+pub(super) struct Outgoing<'a> {
+    pub(super) method: &'a Method,
+    pub(super) url: &'a Url,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Option<&'a Arc<Sending>>,
+    pub(super) roots: &'a [PathBuf],
+    pub(super) idle_timeout: Duration,
+}
+
+/// A response whose body has yet to come.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) head: http::response::Parts,
+    pub(super) body: Inbound,
+    /// The pulse of what the body comes over.
+    pub(super) wire: Arc<Wire>,
+}
+
+impl Http {
+    /// Sends the request and waits for the head of the response.
+    pub(super) async fn send(&self, out: &Outgoing<'_>) -> Result<Answer, Failure> {
+        self.try_send(out).await.map_err(|failure| failure.at(out.url.as_str()))
+    }
+
+    async fn try_send(&self, out: &Outgoing<'_>) -> Result<Answer, Failure> {
+        let host = out.url.host_str().unwrap_or_default().to_owned();
+        let port = out.url.port_or_known_default().unwrap_or_default();
+        let trust = match out.url.scheme() {
+            "https" => Some(self.tls.trust(out.roots).await?),
+            _ => None,
+        };
+        let key = Key { host, port, trust: trust.as_ref().map(|trust| trust.number) };
+        if let Some(channel) = self.pool.take(&key) {
+            match self.over(channel, &key, out).await {
+                Err(Broken { failure: _, untouched: true }) => {}
+                result => return result.map_err(|broken| broken.failure),
+            }
+        }
+        let channel = self.open(&key, trust.as_ref(), out.idle_timeout).await?;
+        self.over(channel, &key, out).await.map_err(|broken| broken.failure)
+    }
+
+    async fn open(
+        &self,
+        key: &Key,
+        trust: Option<&Trust>,
+        limit: Duration,
+    ) -> Result<Channel, Failure> {
+        let gate = self.pool.gate(key);
+        let _turn = match &gate {
+            // The gate is never closed, and a turn lasts no longer than one dial.
+            Some(gate) => gate.acquire().await.ok(),
+            None => None,
+        };
+        if gate.is_some()
+            && let Some(Channel::Http2(shared)) = self.pool.take(key)
+        {
+            return Ok(Channel::Http2(shared));
+        }
+        let line = dial::dial(&key.host, key.port, trust, limit).await?;
+        if line.is_http2() {
+            let channel = match line {
+                Line::Plain(stream) => handshake2(stream).await?,
+                Line::Tls(stream) => handshake2(stream).await?,
+            };
+            self.pool.share(key, &channel);
+            return Ok(Channel::Http2(channel));
+        }
+        self.pool.learn_http1(key);
+        let channel = match line {
+            Line::Plain(stream) => handshake1(stream).await?,
+            Line::Tls(stream) => handshake1(stream).await?,
+        };
+        Ok(Channel::Http1(channel))
+    }
+
+    async fn over(
+        &self,
+        channel: Channel,
+        key: &Key,
+        out: &Outgoing<'_>,
+    ) -> Result<Answer, Broken> {
+        match channel {
+            Channel::Http1(channel) => self.over_http1(channel, key, out).await,
+            Channel::Http2(channel) => over_http2(channel, out).await,
+        }
+    }
+
+    async fn over_http1(
+        &self,
+        mut channel: Http1,
+        key: &Key,
+        out: &Outgoing<'_>,
+    ) -> Result<Answer, Broken> {
+        let wire = Arc::clone(&channel.wire);
+        let before = wire.received();
+        let unsent = |failure| Broken { failure, untouched: true };
+        wire.touch();
+        channel.sender.ready().await.map_err(|error| unsent(errors::http1(&error)))?;
+        let (body, pump) = match out.body {
+            Some(sending) => {
+                let source = sending.open().await.map_err(Broken::final_)?;
+                let (body, sink) = Outbound::blocks(sending.length());
+                (body, Some(pump(sending, source, &wire, sink)))
+            }
+            None => (Outbound::Empty, None),
+        };
+        let request = request1(out, body).map_err(Broken::final_)?;
+        let work = async {
+            channel.sender.send_request(request).await.map_err(|error| errors::http1(&error))
+        };
+        let response = wire.watch(out.idle_timeout, work).await.map_err(|failure| {
+            let sent = out.body.map_or(0, |sending| sending.sent());
+            Broken {
+                untouched: failure.error.code == ErrorCode::NETWORK_CONNECTION_LOST
+                    && wire.received() == before
+                    && (sent == 0 || out.method.is_idempotent()),
+                failure: out.body.and_then(|sending| sending.failure()).unwrap_or(failure),
+            }
+        })?;
+        let (head, body) = response.into_parts();
+        let home = Some(Home { pool: Arc::clone(&self.pool), key: key.clone(), channel });
+        let stream = Stream::Http1 { body, home };
+        let body = Inbound { stream, pump, sending: out.body.cloned() };
+        Ok(Answer { head, body, wire })
+    }
+}
+
+/// A request that got no response.
+#[derive(Debug)]
+struct Broken {
+    failure: Failure,
+    /// Nothing of it can have had an effect: it may go out again on a fresh connection.
+    untouched: bool,
+}
+
+impl Broken {
+    fn final_(failure: Failure) -> Self {
+        Self { failure, untouched: false }
+    }
+}
+
+/// A response body on its way.
+#[derive(Debug)]
+pub(super) struct Inbound {
+    stream: Stream,
+    /// Still sends the request body; ends with this.
+    pump: Option<AbortOnDropHandle<()>>,
+    sending: Option<Arc<Sending>>,
+}
+
+#[derive(Debug)]
+enum Stream {
+    Http1 { body: hyper::body::Incoming, home: Option<Home> },
+    Http2 { body: h2::RecvStream, wire: Arc<Wire>, _user: Arc<()> },
+}
+
+/// Where an HTTP/1.1 connection goes back to.
+#[derive(Debug)]
+struct Home {
+    pool: Arc<Pool>,
+    key: Key,
+    channel: Http1,
+}
+
+impl Inbound {
+    /// Returns the next bytes, `None` at the end. Losing the future loses no bytes.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
+        let failed = match &mut self.stream {
+            Stream::Http1 { body, .. } => loop {
+                match std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
+                    Some(Ok(frame)) => {
+                        if let Ok(bytes) = frame.into_data() {
+                            return Ok(Some(bytes));
+                        }
+                    }
+                    Some(Err(error)) => break errors::http1(&error),
+                    None => {
+                        self.go_home();
+                        return Ok(None);
+                    }
+                }
+            },
+            Stream::Http2 { body, wire, .. } => match body.data().await {
+                Some(Ok(bytes)) => {
+                    wire.count_received(bytes.len());
+                    return Ok(Some(bytes));
+                }
+                Some(Err(error)) => errors::http2(&error, false),
+                None => return Ok(None),
+            },
+        };
+        Err(self.sending.as_ref().and_then(|sending| sending.failure()).unwrap_or(failed))
+    }
+
+    /// Lets the server send as many bytes more; only after the bytes are where they belong.
+    pub(super) fn release(&mut self, bytes: usize) {
+        if let Stream::Http2 { body, .. } = &mut self.stream {
+            // A stream that ended needs no window.
+            let _ = body.flow_control().release_capacity(bytes);
+        }
+    }
+
+    /// Reads a short body nobody wants, so that its connection can be used again.
+    pub(super) async fn drain(mut self, wire: &Wire, limit: Duration) {
+        let mut left = DRAIN_LIMIT;
+        while let Ok(Some(bytes)) = wire.watch(limit, self.next()).await {
+            self.release(bytes.len());
+            match left.checked_sub(bytes.len()) {
+                Some(rest) => left = rest,
+                None => return,
+            }
+        }
+    }
+
+    fn go_home(&mut self) {
+        // A connection that still carries our body is not free for another request.
+        if self.pump.as_ref().is_some_and(|pump| !pump.is_finished()) {
+            return;
+        }
+        if let Stream::Http1 { home, .. } = &mut self.stream
+            && let Some(home) = home.take()
+        {
+            home.pool.put_back(&home.key, home.channel);
+        }
+    }
+}
+
+fn pump(
+    sending: &Arc<Sending>,
+    source: super::upload::Source,
+    wire: &Arc<Wire>,
+    sink: Sink,
+) -> AbortOnDropHandle<()> {
+    let (sending, wire) = (Arc::clone(sending), Arc::clone(wire));
+    let feed = async move { sending.feed(source, &wire, sink).await };
+    AbortOnDropHandle::new(tokio::spawn(feed))
+}
+
+async fn handshake1<S>(stream: S) -> Result<Http1, Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let wire = Arc::new(Wire::new());
+    let io = TokioIo::new(Counted::new(stream, Arc::clone(&wire)));
+    let (sender, connection) = http1::Builder::new()
+        .title_case_headers(true)
+        .max_headers(FIELD_LIMIT)
+        .max_header_size(HEAD_LIMIT)
+        .max_buf_size(READ_LIMIT)
+        .handshake(io)
+        .await
+        .map_err(|error| errors::http1(&error))?;
+    // Ends when its sender is dropped; what fails in it is told to the request.
+    tokio::spawn(async move { drop(connection.await) });
+    Ok(Http1 { sender, wire })
+}
+
+async fn handshake2<S>(stream: S) -> Result<Http2, Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) = h2::client::Builder::new()
+        .enable_push(false)
+        .initial_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_header_list_size(HEAD_LIMIT as u32)
+        .handshake(stream)
+        .await
+        .map_err(|error| errors::http2(&error, true))?;
+    let closed = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&closed);
+    // Ends when its last sender is dropped; what fails in it is told to its streams.
+    tokio::spawn(async move {
+        drop(connection.await);
+        flag.store(true, Ordering::Release);
+    });
+    Ok(Http2 { sender, closed, users: Arc::new(()) })
+}
+
+async fn over_http2(channel: Http2, out: &Outgoing<'_>) -> Result<Answer, Broken> {
+    let Http2 { sender, users, closed } = channel;
+    let wire = Arc::new(Wire::new());
+    let source = match out.body {
+        Some(sending) => Some((sending, sending.open().await.map_err(Broken::final_)?)),
+        None => None,
+    };
+    let ready = async { sender.ready().await.map_err(|error| errors::http2(&error, true)) };
+    let mut sender = wire.watch(out.idle_timeout, ready).await.map_err(|failure| {
+        closed.store(true, Ordering::Release);
+        Broken { failure, untouched: true }
+    })?;
+    let request = request2(out).map_err(Broken::final_)?;
+    let (response, stream) = sender
+        .send_request(request, source.is_none())
+        .map_err(|error| Broken { failure: errors::http2(&error, true), untouched: true })?;
+    let pump = source.map(|(sending, source)| pump(sending, source, &wire, Sink::Http2(stream)));
+    let work = async { response.await.map_err(|error| refusal(&error)) };
+    let response = match wire.watch(out.idle_timeout, async { Ok(work.await) }).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(mut broken)) => {
+            if let Some(failure) = out.body.and_then(|sending| sending.failure()) {
+                broken = Broken::final_(failure);
+            }
+            return Err(broken);
+        }
+        Err(idle) => return Err(Broken::final_(idle)),
+    };
+    let (head, body) = response.into_parts();
+    if head.headers.len() > FIELD_LIMIT {
+        let why = format!("the response has more than {FIELD_LIMIT} header fields");
+        let failure = Failure::permanent(ErrorCode::CANNOT_PARSE_RESPONSE, why);
+        return Err(Broken::final_(failure));
+    }
+    wire.touch();
+    let stream = Stream::Http2 { body, wire: Arc::clone(&wire), _user: users };
+    let body = Inbound { stream, pump, sending: out.body.cloned() };
+    Ok(Answer { head, body, wire })
+}
+
+/// RFC 9113 section 8.7: a refused stream had no effect, and neither had one above the last
+/// stream that a GOAWAY without error names.
+fn refusal(error: &h2::Error) -> Broken {
+    let reason = error.reason();
+    let untouched = reason == Some(h2::Reason::REFUSED_STREAM)
+        || (error.is_go_away() && reason == Some(h2::Reason::NO_ERROR));
+    Broken { failure: errors::http2(error, true), untouched }
+}
+
+fn request1(out: &Outgoing<'_>, body: Outbound) -> Result<http::Request<Outbound>, Failure> {
+    let target = &out.url[url::Position::BeforePath..url::Position::AfterQuery];
+    let mut request = http::Request::builder()
+        .method(out.method)
+        .uri(target)
+        .body(body)
+        .map_err(|error| Failure::permanent(ErrorCode::BAD_URL, error))?;
+    *request.headers_mut() = out.headers.clone();
+    Ok(request)
+}
+
+fn request2(out: &Outgoing<'_>) -> Result<http::Request<()>, Failure> {
+    let mut headers = out.headers.clone();
+    let host = headers.remove(header::HOST);
+    let authority = host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let target = &out.url[url::Position::BeforePath..url::Position::AfterQuery];
+    let mut request = http::Request::builder()
+        .version(http::Version::HTTP_2)
+        .method(out.method)
+        .uri(format!("{}://{authority}{target}", out.url.scheme()))
+        .body(())
+        .map_err(|error| Failure::permanent(ErrorCode::BAD_URL, error))?;
+    *request.headers_mut() = headers;
+    Ok(request)
+}

@@ -1,0 +1,167 @@
+//! Connections that wait for their next request, and those that many requests share.
+
+use super::upload::Outbound;
+use super::wire::Wire;
+use bytes::Bytes;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+/// Most idle HTTP/1.1 connections kept for one server.
+const IDLE_PER_SERVER: usize = 6;
+/// Most servers that connections are kept for.
+const SERVER_LIMIT: usize = 64;
+/// Longest time a connection is kept without use; most servers close earlier.
+const IDLE_TIME: Duration = Duration::from_secs(90);
+/// Most HTTP/2 connections to one server; more requests wait for a stream.
+const SHARED_PER_SERVER: usize = 6;
+
+/// What two requests must have in common to share a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    pub(super) host: String,
+    pub(super) port: u16,
+    /// The number of the TLS configuration; `None` for plain `http`.
+    pub(super) trust: Option<u64>,
+}
+
+/// A connection that can take a request.
+#[derive(Debug)]
+pub(super) enum Channel {
+    Http1(Http1),
+    Http2(Http2),
+}
+
+/// An HTTP/1.1 connection: one request at a time.
+#[derive(Debug)]
+pub(super) struct Http1 {
+    pub(super) sender: hyper::client::conn::http1::SendRequest<Outbound>,
+    pub(super) wire: Arc<Wire>,
+}
+
+/// An HTTP/2 connection: each clone of `users` is a stream under way.
+#[derive(Debug, Clone)]
+pub(super) struct Http2 {
+    pub(super) sender: h2::client::SendRequest<Bytes>,
+    pub(super) closed: Arc<AtomicBool>,
+    pub(super) users: Arc<()>,
+}
+
+/// All connections of the engine that are idle or shared.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    servers: Mutex<HashMap<Key, Server>>,
+}
+
+#[derive(Debug)]
+struct Server {
+    idle: Vec<(Http1, Instant)>,
+    shared: Vec<Http2>,
+    used: Instant,
+    /// One dials at a time until it is known whether the server shares its connections.
+    gate: Arc<Semaphore>,
+    speaks_http1: bool,
+}
+
+impl Pool {
+    /// Takes a connection for one request, if there is one.
+    pub(super) fn take(&self, key: &Key) -> Option<Channel> {
+        let mut servers = self.servers.lock().expect("no holder panics");
+        let now = Instant::now();
+        let server = servers.get_mut(key)?;
+        server.used = now;
+        server.prune(now);
+        if let Some(shared) = server.shared.iter().find(|shared| shared.has_room()) {
+            return Some(Channel::Http2(shared.clone()));
+        }
+        if server.shared.len() >= SHARED_PER_SERVER {
+            let least = server.shared.iter().min_by_key(|shared| Arc::strong_count(&shared.users));
+            return least.cloned().map(Channel::Http2);
+        }
+        server.idle.pop().map(|(channel, _)| Channel::Http1(channel))
+    }
+
+    /// Returns what a request must acquire before it dials, so that the first requests to a
+    /// server do not each open a connection that they could share.
+    pub(super) fn gate(&self, key: &Key) -> Option<Arc<Semaphore>> {
+        let mut servers = self.servers.lock().expect("no holder panics");
+        let server = entry(&mut servers, key);
+        (!server.speaks_http1).then(|| Arc::clone(&server.gate))
+    }
+
+    /// Keeps an HTTP/1.1 connection for the next request.
+    pub(super) fn put_back(&self, key: &Key, channel: Http1) {
+        if channel.sender.is_closed() {
+            return;
+        }
+        let mut servers = self.servers.lock().expect("no holder panics");
+        let server = entry(&mut servers, key);
+        if server.idle.len() < IDLE_PER_SERVER {
+            server.idle.push((channel, Instant::now()));
+        }
+    }
+
+    /// Notes that the server speaks HTTP/1.1.
+    pub(super) fn learn_http1(&self, key: &Key) {
+        let mut servers = self.servers.lock().expect("no holder panics");
+        entry(&mut servers, key).speaks_http1 = true;
+    }
+
+    /// Shares an HTTP/2 connection.
+    pub(super) fn share(&self, key: &Key, channel: &Http2) {
+        let mut servers = self.servers.lock().expect("no holder panics");
+        let server = entry(&mut servers, key);
+        server.prune(Instant::now());
+        if server.shared.len() < SHARED_PER_SERVER {
+            server.shared.push(channel.clone());
+        }
+    }
+}
+
+impl Http2 {
+    fn has_room(&self) -> bool {
+        // The pool's own clone is one of the count.
+        Arc::strong_count(&self.users) - 1 < self.sender.current_max_send_streams()
+    }
+}
+
+impl Server {
+    fn prune(&mut self, now: Instant) {
+        self.idle.retain(|(channel, since)| {
+            !channel.sender.is_closed() && now.duration_since(*since) < IDLE_TIME
+        });
+        self.shared.retain(|shared| !shared.closed.load(Ordering::Acquire));
+    }
+
+    fn is_spare(&self, now: Instant) -> bool {
+        let streams = self.shared.iter().any(|shared| Arc::strong_count(&shared.users) > 1);
+        self.idle.is_empty() && !streams && now.duration_since(self.used) >= IDLE_TIME
+    }
+}
+
+/// Finds or makes the entry of a server; making one drops those that have been idle for long.
+fn entry<'a>(servers: &'a mut HashMap<Key, Server>, key: &Key) -> &'a mut Server {
+    let now = Instant::now();
+    if !servers.contains_key(key) {
+        for server in servers.values_mut() {
+            server.prune(now);
+        }
+        servers.retain(|_, server| !server.is_spare(now));
+        if servers.len() >= SERVER_LIMIT {
+            let oldest = servers.iter().min_by_key(|(_, server)| server.used);
+            if let Some(key) = oldest.map(|(key, _)| key.clone()) {
+                servers.remove(&key);
+            }
+        }
+    }
+    servers.entry(key.clone()).or_insert_with(|| Server {
+        idle: Vec::new(),
+        shared: Vec::new(),
+        used: now,
+        gate: Arc::new(Semaphore::new(1)),
+        speaks_http1: key.trust.is_none(),
+    })
+}

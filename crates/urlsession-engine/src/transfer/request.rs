@@ -1,0 +1,243 @@
+//! The requests of one attempt: which header fields they carry, and the chain of redirects.
+
+use super::errors::Failure;
+use super::http::{Answer, Http, Outgoing};
+use super::rate::Rate;
+use super::redirect::{self, CREDENTIALS, REDIRECT_LIMIT};
+use super::upload::Sending;
+use super::{Attempt, Progress};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+use urlsession_core::{Cause, Order};
+use urlsession_protocol::{ErrorCode, Header, Response};
+
+/// What the server learns of us, unless the app says something else.
+const USER_AGENT: &str = concat!("urlsession/", env!("CARGO_PKG_VERSION"));
+/// Fields that belong to the connection and are ours to set (RFC 9110 section 7.6.1).
+const OURS: [&str; 11] = [
+    "connection",
+    "content-length",
+    "expect",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "http2-settings",
+    "proxy-authenticate",
+];
+/// Fields that describe a body and go with it.
+const OF_BODY: [&str; 4] =
+    ["content-type", "content-encoding", "content-language", "content-location"];
+
+/// The requests of one attempt: everything that its tries share.
+#[derive(Debug)]
+pub(super) struct Chain<'a> {
+    http: &'a Http,
+    order: &'a Order,
+    pub(super) sending: Option<Arc<Sending>>,
+    pub(super) rate: Option<Arc<Rate>>,
+}
+
+/// The final response of a chain.
+#[derive(Debug)]
+pub(super) struct Final {
+    pub(super) answer: Answer,
+    pub(super) response: Response,
+    /// Bytes that the body will have, if known.
+    pub(super) length: Option<u64>,
+}
+
+impl<'a> Chain<'a> {
+    pub(super) fn new(http: &'a Http, attempt: &'a Attempt) -> Self {
+        let order: &Order = &attempt.order;
+        let rate = order.options.limit_rate.map(|limit| Arc::new(Rate::new(limit)));
+        let progress: &Arc<Progress> = &attempt.progress;
+        let sending = order
+            .request
+            .body
+            .clone()
+            .map(|body| Arc::new(Sending::new(body, Arc::clone(progress), rate.clone())));
+        Self { http, order, sending, rate }
+    }
+
+    /// Returns the request body bytes of the last request.
+    pub(super) fn sent(&self) -> u64 {
+        self.sending.as_ref().map_or(0, |sending| sending.sent())
+    }
+
+    /// Asks and follows redirects to the final response. The extra fields go with every request.
+    pub(super) async fn ask(&self, extra: &[(HeaderName, String)]) -> Result<Final, Failure> {
+        let request = &self.order.request;
+        let mut url: Url = request.url.parse().map_err(|error: url::ParseError| {
+            Failure::permanent(ErrorCode::BAD_URL, error).at(&request.url)
+        })?;
+        let mut method = Method::from_bytes(request.method.as_bytes())
+            .map_err(|error| Failure::permanent(ErrorCode::UNKNOWN, error).at(&request.url))?;
+        let mut body = self.sending.as_ref();
+        let mut with_credentials = true;
+        for _ in 0..=REDIRECT_LIMIT {
+            let fields = Fields { url: &url, method: &method, body, with_credentials, extra };
+            let out = Outgoing {
+                headers: fields.compose(&request.headers)?,
+                method: &method,
+                url: &url,
+                body,
+                roots: &self.order.options.ca_certificates,
+                idle_timeout: self.order.idle_timeout,
+            };
+            let answer = self.http.send(&out).await?;
+            let location = answer.head.headers.get(header::LOCATION).map(HeaderValue::as_bytes);
+            let insecure = self.order.options.allow_insecure_redirect;
+            let Some(hop) = redirect::next(answer.head.status, location, &method, &url, insecure)?
+            else {
+                return Ok(finish(answer, &method, &url));
+            };
+            answer.body.drain(&answer.wire, self.order.idle_timeout).await;
+            body = body.filter(|_| hop.keeps_body);
+            with_credentials &= hop.keeps_credentials;
+            (url, method) = (hop.url, hop.method);
+        }
+        let why = format!("more than {REDIRECT_LIMIT} redirects");
+        Err(Failure::permanent(ErrorCode::HTTP_TOO_MANY_REDIRECTS, why).at(url.as_str()))
+    }
+
+    /// Turns a status into an error where the task asks for that; the body is then discarded.
+    pub(super) async fn judge_status(&self, got: Final) -> Result<Final, Failure> {
+        let status = got.answer.head.status;
+        let options = &self.order.options;
+        let retried = options.retry_statuses.contains(&status.as_u16());
+        let refused = options.fail_on_http_error && status.as_u16() >= 400;
+        if !retried && !refused {
+            return Ok(got);
+        }
+        let cause = match retry_after(&got.answer.head.headers) {
+            _ if !retried => Cause::Permanent,
+            Some(delay) => Cause::After(delay),
+            None => Cause::Transient,
+        };
+        let reason = status.canonical_reason().unwrap_or_default();
+        let why = format!("the server answered {} {reason}", status.as_u16());
+        let url = got.response.url.clone();
+        self.discard(got).await;
+        Err(Failure::new(ErrorCode::BAD_SERVER_RESPONSE, cause, why.trim_end())
+            .with_status(status.as_u16())
+            .at(&url))
+    }
+
+    /// Gives up a response; its connection is saved where that is cheap.
+    pub(super) async fn discard(&self, got: Final) {
+        let Answer { body, wire, .. } = got.answer;
+        body.drain(&wire, self.order.idle_timeout).await;
+    }
+}
+
+/// What the header fields of one request depend on.
+struct Fields<'a> {
+    url: &'a Url,
+    method: &'a Method,
+    body: Option<&'a Arc<Sending>>,
+    with_credentials: bool,
+    extra: &'a [(HeaderName, String)],
+}
+
+impl Fields<'_> {
+    /// The caller's fields win over ours, save those of the connection.
+    fn compose(&self, callers: &[Header]) -> Result<HeaderMap, Failure> {
+        let mut map = HeaderMap::new();
+        for field in callers {
+            let name = HeaderName::from_bytes(field.name.as_bytes())
+                .map_err(|error| self.illegal(&field.name, &error))?;
+            if OURS.contains(&name.as_str())
+                || (CREDENTIALS.contains(&name.as_str()) && !self.with_credentials)
+                || (OF_BODY.contains(&name.as_str()) && self.body.is_none())
+                || (name == header::HOST && !self.with_credentials)
+            {
+                continue;
+            }
+            let value = HeaderValue::from_bytes(field.value.expose().as_bytes())
+                .map_err(|error| self.illegal(&field.name, &error))?;
+            map.append(name, value);
+        }
+        let host = &self.url[url::Position::BeforeHost..url::Position::AfterPort];
+        self.default(&mut map, header::HOST, host);
+        self.default(&mut map, header::USER_AGENT, USER_AGENT);
+        self.default(&mut map, header::ACCEPT, "*/*");
+        self.default(&mut map, header::ACCEPT_ENCODING, "identity");
+        for (name, value) in self.extra {
+            // An app that asks for a range of its own never gets here with another.
+            if let Ok(value) = HeaderValue::from_str(value) {
+                map.insert(name.clone(), value);
+            }
+        }
+        let length = self.body.map(|body| body.length());
+        if let Some(length) = length.or_else(|| expects_body(self.method).then_some(0)) {
+            map.insert(header::CONTENT_LENGTH, length.into());
+        }
+        if *self.method == Method::POST && length.is_some_and(|length| length > 0) {
+            self.default(&mut map, header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        }
+        Ok(map)
+    }
+
+    fn default(&self, map: &mut HeaderMap, name: HeaderName, value: &str) {
+        if let Ok(value) = HeaderValue::from_str(value)
+            && !map.contains_key(&name)
+        {
+            map.insert(name, value);
+        }
+    }
+
+    fn illegal(&self, name: &str, error: &dyn std::fmt::Display) -> Failure {
+        let why = format!("the header field “{}”: {error}", name.escape_debug());
+        Failure::permanent(ErrorCode::UNKNOWN, why).at(self.url.as_str())
+    }
+}
+
+/// RFC 9110 section 8.6: servers expect to hear of an empty body with these methods.
+fn expects_body(method: &Method) -> bool {
+    [Method::POST, Method::PUT, Method::PATCH].contains(method)
+}
+
+fn finish(answer: Answer, method: &Method, url: &Url) -> Final {
+    let head = &answer.head;
+    let protocol = match head.version {
+        http::Version::HTTP_2 => "h2",
+        http::Version::HTTP_10 => "http/1.0",
+        _ => "http/1.1",
+    };
+    let headers = head.headers.iter().map(|(name, value)| {
+        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+    });
+    let response = Response {
+        url: url.as_str().to_owned(),
+        status_code: head.status.as_u16(),
+        network_protocol: Some(protocol.to_owned()),
+        headers: headers.collect(),
+    };
+    let empty = *method == Method::HEAD
+        || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let told = head.headers.get(header::CONTENT_LENGTH);
+    let length = match told.and_then(|value| value.to_str().ok()?.trim().parse().ok()) {
+        _ if empty => Some(0),
+        // RFC 9112 section 6.3: the coding overrides the length.
+        _ if head.headers.contains_key(header::TRANSFER_ENCODING) => None,
+        length => length,
+    };
+    Final { answer, response, length }
+}
+
+/// RFC 9110 section 10.2.3. A date counts from the server's own clock, so that ours may be wrong.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let after = text(header::RETRY_AFTER)?.trim();
+    if let Ok(seconds) = after.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let then = httpdate::parse_http_date(after).ok()?;
+    let now = httpdate::parse_http_date(text(header::DATE)?).ok()?;
+    Some(then.duration_since(now).unwrap_or_default())
+}

@@ -1,0 +1,283 @@
+//! Request bodies: a file read in blocks and handed to the connection.
+
+use super::errors::{self, Failure, Place};
+use super::rate::Rate;
+use super::wire::Wire;
+use super::{Progress, blocking};
+use bytes::Bytes;
+use std::fs::{File, Metadata};
+use std::io::{self, Read as _};
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::{Duration, UNIX_EPOCH};
+use tokio::sync::mpsc;
+use urlsession_protocol::{Body, ErrorCode};
+
+/// Bytes read from the file at once.
+const BLOCK: usize = 256 * 1024;
+/// Longest sleep of a limited transfer before its pulse is renewed.
+const PULSE: Duration = Duration::from_millis(250);
+
+/// The request body of one attempt: what it is, and how far it got.
+#[derive(Debug)]
+pub(super) struct Sending {
+    body: Body,
+    progress: Arc<Progress>,
+    rate: Option<Arc<Rate>>,
+    sent: AtomicU64,
+    failed: Mutex<Option<Failure>>,
+}
+
+impl Sending {
+    pub(super) fn new(body: Body, progress: Arc<Progress>, rate: Option<Arc<Rate>>) -> Self {
+        progress.expect_to_send(Some(length(&body)));
+        Self { body, progress, rate, sent: AtomicU64::new(0), failed: Mutex::new(None) }
+    }
+
+    pub(super) fn length(&self) -> u64 {
+        length(&self.body)
+    }
+
+    /// Returns the bytes handed to the connection.
+    pub(super) fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Takes what went wrong while the file was being read.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        self.failed.lock().expect("no holder panics").take()
+    }
+
+    /// Opens the file to be sent from its start.
+    pub(super) async fn open(&self) -> Result<Source, Failure> {
+        self.advance_to(0);
+        let body = self.body.clone();
+        blocking(move || Source::open(&body)).await
+    }
+
+    fn advance_to(&self, sent: u64) {
+        self.sent.store(sent, Ordering::Relaxed);
+        self.progress.set_sent(sent);
+    }
+
+    /// Feeds the whole file to the connection; a failure is kept for [`Sending::failure`].
+    pub(super) async fn feed(&self, mut source: Source, wire: &Wire, mut sink: Sink) {
+        let block = self.rate.as_ref().map_or(BLOCK, |rate| rate.portion().min(BLOCK));
+        loop {
+            self.wait_for_rate(wire).await;
+            let bytes = match source.next(block).await {
+                Ok(Some(bytes)) => bytes,
+                Ok(None) => return sink.finish(),
+                Err(failure) => {
+                    let why = failure.error.to_string();
+                    *self.failed.lock().expect("no holder panics") = Some(failure);
+                    return sink.abort(&why).await;
+                }
+            };
+            let length = bytes.len();
+            if sink.send(bytes, wire).await.is_err() {
+                // The connection is gone or wants no more: its reader says which.
+                return;
+            }
+            if let Some(rate) = &self.rate {
+                rate.spend(length);
+            }
+            self.advance_to(self.sent() + length as u64);
+        }
+    }
+
+    async fn wait_for_rate(&self, wire: &Wire) {
+        let Some(rate) = &self.rate else { return };
+        while let Some(until) = rate.until() {
+            let pulse = tokio::time::Instant::now() + PULSE;
+            tokio::time::sleep_until(until.min(pulse)).await;
+            wire.touch();
+        }
+    }
+}
+
+fn length(body: &Body) -> u64 {
+    match body {
+        Body::File { length, .. } | Body::Spool { length, .. } => *length,
+    }
+}
+
+/// An open file and how much of it is left to send.
+#[derive(Debug)]
+pub(super) struct Source {
+    file: Option<File>,
+    left: u64,
+    /// Size and modification time that an app's own file must keep.
+    promised: Option<(u64, u64)>,
+}
+
+impl Source {
+    fn open(body: &Body) -> Result<Self, Failure> {
+        let (path, length, promised) = match body {
+            Body::File { path, length, modified } => (path, *length, Some((*length, *modified))),
+            Body::Spool { path, length } => (path, *length, None),
+        };
+        let fail = |error: io::Error| unreadable(path, &error);
+        // Opening a pipe would wait for its writer, so look before opening.
+        let about = std::fs::metadata(path).map_err(fail)?;
+        if about.is_dir() {
+            return Err(fail(io::ErrorKind::IsADirectory.into()));
+        }
+        if !about.is_file() {
+            return Err(fail(io::Error::other("not a regular file")));
+        }
+        let file = File::open(path).map_err(fail)?;
+        let about = file.metadata().map_err(fail)?;
+        if about.len() != length || promised.is_some_and(|promised| stamp(&about) != promised) {
+            return Err(changed());
+        }
+        Ok(Self { file: Some(file), left: length, promised })
+    }
+
+    async fn next(&mut self, block: usize) -> Result<Option<Bytes>, Failure> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        let file = self.file.take().expect("a source that failed is not asked again");
+        let (left, promised) = (self.left, self.promised);
+        let (file, bytes) = blocking(move || read_block(file, block, left, promised)).await?;
+        self.file = Some(file);
+        self.left -= bytes.len() as u64;
+        Ok(Some(bytes))
+    }
+}
+
+fn read_block(
+    mut file: File,
+    block: usize,
+    left: u64,
+    promised: Option<(u64, u64)>,
+) -> Result<(File, Bytes), Failure> {
+    let mut bytes = vec![0; usize::try_from(left).unwrap_or(usize::MAX).min(block)];
+    let fail = |error: io::Error| errors::io(Place::Source, &error);
+    file.read_exact(&mut bytes).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => changed(),
+        _ => fail(error),
+    })?;
+    if bytes.len() as u64 == left {
+        let about = file.metadata().map_err(fail)?;
+        // The last block is held back from a server that would take a mixture for whole.
+        if promised.is_some_and(|promised| stamp(&about) != promised) {
+            return Err(changed());
+        }
+    }
+    Ok((file, bytes.into()))
+}
+
+fn stamp(about: &Metadata) -> (u64, u64) {
+    let modified = about.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let nanoseconds = modified.map_or(0, |time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+    (about.len(), nanoseconds)
+}
+
+fn changed() -> Failure {
+    Failure::permanent(ErrorCode::REQUEST_BODY_STREAM_EXHAUSTED, "the file changed")
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    let mut failure = errors::io(Place::Source, error);
+    failure.error.detail = Some(format!("{}: {error}", path.display()));
+    failure
+}
+
+/// Where the blocks go.
+#[derive(Debug)]
+pub(super) enum Sink {
+    Http1(mpsc::Sender<io::Result<Bytes>>),
+    Http2(h2::SendStream<Bytes>),
+}
+
+/// The connection takes no more bytes.
+#[derive(Debug)]
+struct Refused;
+
+impl Sink {
+    async fn send(&mut self, mut bytes: Bytes, wire: &Wire) -> Result<(), Refused> {
+        match self {
+            Self::Http1(to) => to.send(Ok(bytes)).await.map_err(|_| Refused),
+            Self::Http2(stream) => {
+                while !bytes.is_empty() {
+                    stream.reserve_capacity(bytes.len());
+                    let granted = std::future::poll_fn(|cx| stream.poll_capacity(cx)).await;
+                    let Some(Ok(granted)) = granted else { return Err(Refused) };
+                    let part = bytes.split_to(granted.min(bytes.len()));
+                    stream.send_data(part, false).map_err(|_| Refused)?;
+                    wire.touch();
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn finish(mut self) {
+        if let Self::Http2(stream) = &mut self {
+            // A stream that the server reset needs no end.
+            let _ = stream.send_data(Bytes::new(), true);
+        }
+    }
+
+    async fn abort(self, why: &str) {
+        match self {
+            // A closed channel means that the connection ended already.
+            Self::Http1(to) => drop(to.send(Err(io::Error::other(why.to_owned()))).await),
+            Self::Http2(mut stream) => stream.send_reset(h2::Reason::CANCEL),
+        }
+    }
+}
+
+/// A request body as hyper takes it.
+#[derive(Debug)]
+pub(super) enum Outbound {
+    Empty,
+    Blocks { from: mpsc::Receiver<io::Result<Bytes>>, left: u64 },
+}
+
+impl Outbound {
+    /// Makes a body of that length and the end that feeds it.
+    pub(super) fn blocks(length: u64) -> (Self, Sink) {
+        let (to, from) = mpsc::channel(1);
+        (Self::Blocks { from, left: length }, Sink::Http1(to))
+    }
+}
+
+impl http_body::Body for Outbound {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<http_body::Frame<Bytes>>>> {
+        let Self::Blocks { from, left } = self.get_mut() else { return Poll::Ready(None) };
+        if *left == 0 {
+            return Poll::Ready(None);
+        }
+        match std::task::ready!(from.poll_recv(cx)) {
+            Some(Ok(bytes)) => {
+                *left = left.saturating_sub(bytes.len() as u64);
+                Poll::Ready(Some(Ok(http_body::Frame::data(bytes))))
+            }
+            Some(Err(error)) => Poll::Ready(Some(Err(error))),
+            None => Poll::Ready(Some(Err(io::Error::other("the request body ended early")))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Empty | Self::Blocks { left: 0, .. })
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        http_body::SizeHint::with_exact(match self {
+            Self::Empty => 0,
+            Self::Blocks { left, .. } => *left,
+        })
+    }
+}

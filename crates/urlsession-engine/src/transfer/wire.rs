@@ -1,0 +1,137 @@
+//! When bytes last moved on a connection, and whether any came back.
+
+use super::errors::Failure;
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
+
+/// The pulse of one connection or stream.
+#[derive(Debug)]
+pub(super) struct Wire {
+    began: Instant,
+    /// Microseconds from `began` to the last byte in either direction.
+    last: AtomicU64,
+    received: AtomicU64,
+}
+
+impl Wire {
+    pub(super) fn new() -> Self {
+        Self { began: Instant::now(), last: AtomicU64::new(0), received: AtomicU64::new(0) }
+    }
+
+    /// Notes that something moved just now.
+    pub(super) fn touch(&self) {
+        let now = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.last.store(now, Ordering::Relaxed);
+    }
+
+    /// Returns the bytes received in all.
+    pub(super) fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count_received(&self, bytes: usize) {
+        self.received.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.touch();
+    }
+
+    /// Runs the future, unless nothing moves for the limit.
+    pub(super) async fn watch<T>(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        tokio::select! {
+            biased;
+            result = work => result,
+            () = self.idle(limit) => Err(Failure::idle(limit)),
+        }
+    }
+
+    /// Returns once nothing has moved for the limit.
+    pub(super) async fn idle(&self, limit: Duration) {
+        loop {
+            let last = self.began + Duration::from_micros(self.last.load(Ordering::Relaxed));
+            let Some(until) = last.checked_add(limit) else { return std::future::pending().await };
+            if until <= Instant::now() {
+                return;
+            }
+            tokio::time::sleep_until(until).await;
+        }
+    }
+}
+
+/// A stream that keeps the pulse of its [`Wire`].
+#[derive(Debug)]
+pub(super) struct Counted<S> {
+    inner: S,
+    wire: std::sync::Arc<Wire>,
+}
+
+impl<S> Counted<S> {
+    pub(super) fn new(inner: S, wire: std::sync::Arc<Wire>) -> Self {
+        Self { inner, wire }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.inner).poll_read(cx, buf);
+        let received = buf.filled().len() - before;
+        if received > 0 {
+            self.wire.count_received(received);
+        }
+        polled
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.inner).poll_write(cx, bytes);
+        self.wrote(&polled);
+        polled
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.inner).poll_write_vectored(cx, slices);
+        self.wrote(&polled);
+        polled
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
+
+impl<S> Counted<S> {
+    fn wrote(&self, polled: &Poll<io::Result<usize>>) {
+        if matches!(polled, Poll::Ready(Ok(1..))) {
+            self.wire.touch();
+        }
+    }
+}
