@@ -18,6 +18,9 @@ mod tls;
 mod upload;
 mod wire;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use progress::Progress;
 
 use std::path::PathBuf;

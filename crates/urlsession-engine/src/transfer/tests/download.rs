@@ -1,0 +1,381 @@
+//! Downloads: whole, cut, resumed, restarted, stopped, and what is left in the folder.
+
+use super::{Told, Trial, error_of, resume_of, summary};
+use std::fs;
+use std::time::Duration;
+use urlsession_core::Ending;
+use urlsession_protocol::{Checksum, ChecksumAlgorithm, ResumeRung};
+use urlsession_testkit::server::{Answer, Body, Server, pseudo_random, sha256};
+
+const SIZE: u64 = 300_000;
+const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+
+fn file() -> Answer {
+    Answer::pseudo_random(7, SIZE)
+}
+
+fn bytes() -> Vec<u8> {
+    pseudo_random(7, 0, SIZE as usize)
+}
+
+/// what => answer => how the one attempt ends and what is left in the folder
+#[tokio::test]
+async fn one_attempt() {
+    let table: Vec<(&str, Answer, &str, &[&str])> = vec![
+        ("whole", file(), "done 200 300000", &["file"]),
+        ("chunked", file().chunked(), "done 200 300000", &["file"]),
+        ("to the close", file().without_length(), "done 200 300000", &["file"]),
+        ("empty", Answer::ok(""), "done 200 0", &["file"]),
+        ("a 404 is a result", Answer::ok("gone").status(404), "done 404 4", &["file"]),
+        ("no content", Answer::status_only(204), "done 204 0", &["file"]),
+        ("cut, unprovable", file().drop_after(9000), "-1005 transient", &[]),
+        ("cut, weak tag", file().etag("W/\"a\"").drop_after(9000), "-1005 transient", &[]),
+        (
+            "cut, strong tag",
+            file().etag("\"a\"").drop_after(9000),
+            "-1005 transient progressed kept 9000",
+            &["file.part"],
+        ),
+        (
+            "cut, date",
+            file().last_modified(DATE).drop_after(9000),
+            "-1005 transient progressed kept 9000",
+            &["file.part"],
+        ),
+        (
+            "cut in chunks",
+            file().etag("\"a\"").chunked().drop_after(9000),
+            "-1005 transient progressed kept 9000",
+            &["file.part"],
+        ),
+        ("cut before the body", file().etag("\"a\"").drop_after(0), "-1005 transient", &[]),
+        (
+            "an error page is not gone on from",
+            file().status(500).etag("\"a\"").drop_after(9000),
+            "-1005 transient",
+            &[],
+        ),
+        (
+            "longer than told",
+            file().etag("\"a\"").content_length(SIZE + 1).drop_after(SIZE),
+            "-1005 transient progressed kept 300000",
+            &["file.part"],
+        ),
+        ("nothing at all", Answer::raw(""), "-1005 transient", &[]),
+        ("half a head", Answer::raw("HTTP/1.1 200 OK\r\nconte"), "-1005 transient", &[]),
+        ("not HTTP", Answer::raw("SSH-2.0-x\r\n\r\n"), "-1011 permanent", &[]),
+        ("no status", Answer::raw("HTTP/1.1 abc\r\n\r\n"), "-1011 permanent", &[]),
+        (
+            "garbage in a field",
+            Answer::raw("HTTP/1.1 200 OK\r\n\u{1}: x\r\n\r\n"),
+            "-1017 permanent",
+            &[],
+        ),
+        (
+            "garbage in chunks",
+            Answer::raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
+            "-1017 permanent",
+            &[],
+        ),
+    ];
+    let server = Server::start();
+    for (what, answer, expected, left) in table {
+        server.on("/file", answer);
+        let trial = Trial::download(&server.url("/file"));
+        let ending = trial.run().await;
+        assert_eq!(summary(&ending), expected, "{what}: {ending:?}");
+        assert_eq!(trial.left(), left, "{what}");
+        if expected == "done 200 300000" {
+            assert!(fs::read(&trial.files.finished).unwrap() == bytes(), "{what}");
+        }
+        if let Ending::Failed { error, .. } = &ending {
+            assert_eq!(error.failing_url.as_deref(), Some(&*server.url("/file")), "{what}");
+            assert!(error.detail.is_some(), "{what}");
+        }
+    }
+}
+
+/// what => answers of both attempts => how the second goes on
+#[tokio::test]
+async fn second_attempt() {
+    use ResumeRung::{LastModified, Restart, StrongEtag};
+    let cut = || file().etag("\"a\"").drop_after(9000).times(1);
+    let whole = Some(SIZE);
+    let table: Vec<(&str, Answer, (u64, Option<u64>, ResumeRung), &[Option<&str>])> = vec![
+        ("tag", cut(), (9000, whole, StrongEtag), &[None, Some("bytes=9000-")]),
+        (
+            "date",
+            file().last_modified(DATE).drop_after(9000).times(1),
+            (9000, whole, LastModified),
+            &[None, Some("bytes=9000-")],
+        ),
+        (
+            "length unknown",
+            file().etag("\"a\"").chunked().drop_after(9000).times(1),
+            (9000, whole, StrongEtag),
+            &[None, Some("bytes=9000-")],
+        ),
+        (
+            "the entity changed",
+            file().etag("\"a\"").drop_after(9000).times(1).change_etag_after(1),
+            (0, whole, Restart),
+            &[None, Some("bytes=9000-")],
+        ),
+        (
+            "200 to a range",
+            cut().then(file().etag("\"a\"").ignore_range()),
+            (0, whole, Restart),
+            &[None, Some("bytes=9000-")],
+        ),
+        (
+            "a lying range is asked anew",
+            cut().then(file().etag("\"a\"").lying_range(8000).times(2).then(file())),
+            (0, whole, Restart),
+            &[None, Some("bytes=9000-"), None],
+        ),
+        (
+            "416 and shorter now",
+            cut().then(Answer::status_only(416).times(1).then(file().etag("\"b\""))),
+            (0, whole, Restart),
+            &[None, Some("bytes=9000-"), None],
+        ),
+    ];
+    let server = Server::start();
+    for (what, answer, expected, ranges) in table {
+        let before = server.requests().len();
+        server.on("/file", answer);
+        let mut trial = Trial::download(&server.url("/file"));
+        let first = trial.run_and_record().await;
+        assert!(resume_of(&first).is_some(), "{what}: {first:?}");
+        let second = trial.run().await;
+        assert_eq!(summary(&second), "done 200 300000", "{what}: {second:?}");
+        assert!(fs::read(&trial.files.finished).unwrap() == bytes(), "{what}");
+        assert_eq!(trial.resumed(), Some(expected), "{what}");
+        assert_eq!(trial.left(), ["file"], "{what}");
+        let seen = server.requests().split_off(before);
+        let asked: Vec<_> = seen.iter().map(|seen| seen.header("range")).collect();
+        assert_eq!(asked, ranges, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn all_bytes_came_but_not_the_end() {
+    // Without a length, all bytes may be there while the end is missing: 416 says so.
+    let server = Server::start();
+    let head = "HTTP/1.1 200 OK\r\nETag: \"a\"\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n";
+    let complete = Answer::status_only(416).header("content-range", "bytes */4");
+    server.on("/file", Answer::raw(head).times(1).then(complete));
+    let mut trial = Trial::download(&server.url("/file"));
+    assert_eq!(summary(&trial.run_and_record().await), "-1005 transient progressed kept 4");
+    assert_eq!(summary(&trial.run().await), "done 200 4");
+    assert_eq!(fs::read(&trial.files.finished).unwrap(), b"abcd");
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn what_a_crash_leaves_is_understood() {
+    let server = Server::start();
+    server.on("/file", file().etag("\"a\"").drop_after(9000).times(1));
+    let mut trial = Trial::download(&server.url("/file"));
+    trial.run_and_record().await;
+    let state = trial.resume.clone().unwrap();
+
+    // More bytes than were recorded are not trusted.
+    let mut longer = fs::read(&trial.files.part).unwrap();
+    longer.extend(b"never synced");
+    fs::write(&trial.files.part, &longer).unwrap();
+    assert_eq!(summary(&trial.run().await), "done 200 300000");
+    assert!(fs::read(&trial.files.finished).unwrap() == bytes());
+
+    // The rename had happened, its report was lost.
+    let before = server.requests().len();
+    assert_eq!(summary(&trial.run().await), "done 200 300000");
+    assert_eq!(server.requests().len(), before, "nothing is asked");
+
+    // Another file lies where the part was: it is not gone on from.
+    fs::rename(&trial.files.finished, trial.folder.path().join("moved")).unwrap();
+    fs::write(&trial.files.part, vec![0; 20_000]).unwrap();
+    assert_eq!(summary(&trial.run().await), "done 200 300000");
+    assert!(fs::read(&trial.files.finished).unwrap() == bytes());
+
+    // Everything was synced, nothing renamed.
+    fs::rename(&trial.files.finished, &trial.files.part).unwrap();
+    let inode = std::os::unix::fs::MetadataExt::ino(&fs::metadata(&trial.files.part).unwrap());
+    trial.resume = Some(urlsession_core::ResumeState { durable_bytes: SIZE, inode, ..state });
+    let before = server.requests().len();
+    assert_eq!(summary(&trial.run().await), "done 200 300000");
+    assert_eq!(server.requests().len(), before, "nothing is asked");
+}
+
+#[tokio::test]
+async fn a_kept_part_elsewhere_is_gone_on_from() {
+    let server = Server::start();
+    server.on("/file", file().etag("\"a\"").drop_after(9000).times(1));
+    let mut trial = Trial::download(&server.url("/file"));
+    trial.run_and_record().await;
+    let kept = trial.files.kept_parts.join("1");
+    fs::rename(&trial.files.part, &kept).unwrap();
+    let state = trial.resume.as_mut().unwrap();
+    state.part = kept.clone();
+    assert_eq!(summary(&trial.run().await), "done 200 300000");
+    assert!(fs::read(&trial.files.finished).unwrap() == bytes());
+    assert!(!kept.exists());
+
+    // A part anywhere else is not touched.
+    fs::remove_file(&trial.files.finished).unwrap();
+    let foreign = trial.folder.path().join("foreign");
+    fs::write(&foreign, vec![0; 9000]).unwrap();
+    let state = trial.resume.as_mut().unwrap();
+    state.inode = std::os::unix::fs::MetadataExt::ino(&fs::metadata(&foreign).unwrap());
+    state.part = foreign.clone();
+    assert_eq!(summary(&trial.run().await), "done 200 300000");
+    assert_eq!(fs::read(&foreign).unwrap(), vec![0; 9000]);
+}
+
+#[tokio::test]
+async fn bytes_are_durable_before_they_are_told() {
+    const LARGE: u64 = 40 * 1024 * 1024;
+    let server = Server::start();
+    server.on("/file", Answer::pseudo_random(1, LARGE).etag("\"a\""));
+    let trial = Trial::download(&server.url("/file"));
+    assert_eq!(summary(&trial.run().await), format!("done 200 {LARGE}"));
+    let mut last = 0;
+    for told in trial.told() {
+        let Told::Durable(state) = told else { panic!("not resumed") };
+        assert!(state.durable_bytes > last && state.durable_bytes - last <= 8 * 1024 * 1024);
+        last = state.durable_bytes;
+    }
+    assert!(last >= LARGE - 8 * 1024 * 1024, "{last}");
+    let counts = trial.progress.counts();
+    assert_eq!((counts.received, counts.expected_to_receive), (LARGE, Some(LARGE)));
+
+    // Without a validator nothing could be gone on from, so nothing is told.
+    server.on("/file", Answer::pseudo_random(1, LARGE));
+    let trial = Trial::download(&server.url("/file"));
+    assert_eq!(summary(&trial.run().await), format!("done 200 {LARGE}"));
+    assert_eq!(trial.told(), []);
+}
+
+#[tokio::test]
+async fn stopping_keeps_what_came() {
+    let server = Server::start();
+    for (answer, expected) in [
+        (file().etag("\"a\"").stall_after(9000), "stopped kept 9000"),
+        (file().stall_after(9000), "stopped"),
+        (file().etag("\"a\"").stall_after(0), "stopped"),
+    ] {
+        server.on("/file", answer);
+        let mut trial = Trial::download(&server.url("/file"));
+        let stop = trial.stop.clone();
+        let progress = trial.progress.clone();
+        let wanted = if expected == "stopped kept 9000" { 9000 } else { 0 };
+        let before = server.requests().len();
+        let stopping = async {
+            server.reach(move |seen| seen.len() > before).await;
+            while progress.counts().received < wanted {
+                tokio::task::yield_now().await;
+            }
+            stop.cancel();
+        };
+        let (ending, ()) = tokio::join!(trial.run_and_record(), stopping);
+        assert_eq!(summary(&ending), expected);
+        if expected == "stopped kept 9000" {
+            trial.stop = tokio_util::sync::CancellationToken::new();
+            server.on("/file", file().etag("\"a\""));
+            assert_eq!(summary(&trial.run().await), "done 200 300000");
+            assert!(fs::read(&trial.files.finished).unwrap() == bytes());
+        }
+    }
+}
+
+#[tokio::test]
+async fn checksums() {
+    let server = Server::start();
+    let right = sha256(&bytes());
+    assert_eq!(right, Body::PseudoRandom { seed: 7, length: SIZE }.sha256());
+    for (cut, hex, expected, left) in [
+        (false, right.to_uppercase(), "done 200 300000", "file"),
+        (true, right.clone(), "done 200 300000", "file"),
+        (false, "0".repeat(64), "-3007 permanent", ""),
+        (true, "0".repeat(64), "-3007 permanent", ""),
+    ] {
+        let answer = file().etag("\"a\"");
+        server.on("/file", if cut { answer.drop_after(9000).times(1) } else { answer });
+        let mut trial = Trial::download(&server.url("/file"));
+        let algorithm = ChecksumAlgorithm::Sha256;
+        trial.order.options.checksum = Some(Checksum { algorithm, hex: hex.clone() });
+        if cut {
+            trial.run_and_record().await;
+        }
+        let ending = trial.run().await;
+        assert_eq!(summary(&ending), expected, "cut {cut}");
+        assert_eq!(trial.left().join(" "), left, "cut {cut}");
+        if expected != "done 200 300000" {
+            let detail = error_of(&ending).detail.clone().unwrap();
+            assert!(detail.contains(&hex) && detail.contains(&right), "{detail}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn destinations_that_cannot_be() {
+    use std::os::unix::fs::symlink;
+    let server = Server::start();
+    server.on("/file", file());
+    let url = server.url("/file");
+
+    let mut trial = Trial::download(&url);
+    trial.files.part = trial.folder.path().join("missing/file.part");
+    trial.files.finished = trial.folder.path().join("missing/file");
+    let ending = trial.run().await;
+    assert_eq!(summary(&ending), "-3000 permanent");
+    assert!(error_of(&ending).detail.as_ref().unwrap().contains("missing"));
+
+    let trial = Trial::download(&url);
+    fs::create_dir(&trial.files.finished).unwrap();
+    assert_eq!(summary(&trial.run().await), "-3000 permanent");
+
+    // A link is not followed, and not removed: it is not ours.
+    let trial = Trial::download(&url);
+    let victim = trial.folder.path().join("victim");
+    fs::write(&victim, "precious").unwrap();
+    symlink(&victim, &trial.files.part).unwrap();
+    assert_eq!(summary(&trial.run().await), "-3000 permanent");
+    assert_eq!(fs::read(&victim).unwrap(), b"precious");
+
+    // A leftover is ours, and removed.
+    let trial = Trial::download(&url);
+    fs::write(&trial.files.part, "leftover").unwrap();
+    assert_eq!(summary(&trial.run().await), "done 200 300000");
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &fs::metadata(&trial.files.finished).unwrap().permissions(),
+    );
+    assert_eq!(mode & 0o7777, 0o600);
+}
+
+#[tokio::test]
+async fn a_full_disk_keeps_what_came() {
+    let server = Server::start();
+    // No file system here has room for an exbibyte, so that setting it aside fails at once.
+    let head = format!("HTTP/1.1 200 OK\r\nETag: \"a\"\r\nContent-Length: {}\r\n\r\n", 1u64 << 60);
+    server.on("/file", Answer::raw(head));
+    let trial = Trial::download(&server.url("/file"));
+    let ending = trial.run().await;
+    // Some file systems refuse the length itself rather than the room; then the cut is met.
+    assert!(["-3003 disk", "-1005 transient"].contains(&&*summary(&ending)), "{ending:?}");
+    assert_eq!(trial.left(), [""; 0]);
+}
+
+#[tokio::test]
+async fn silence_ends_an_attempt() {
+    let server = Server::start();
+    for (answer, expected) in [
+        (file().etag("\"a\"").stall_after(9000), "-1001 transient progressed kept 9000"),
+        (file().stall_after(9000), "-1001 transient"),
+    ] {
+        server.on("/file", answer);
+        let mut trial = Trial::download(&server.url("/file"));
+        trial.order.idle_timeout = Duration::from_millis(150);
+        assert_eq!(summary(&trial.run().await), expected);
+    }
+}

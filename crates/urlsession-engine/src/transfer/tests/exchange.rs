@@ -1,0 +1,360 @@
+//! Requests and responses: header fields, redirects, statuses, bodies both ways, connections.
+
+use super::{Trial, error_of, source, summary};
+use std::fs;
+use std::time::Duration;
+use urlsession_core::Ending;
+use urlsession_protocol::Body;
+use urlsession_testkit::server::{Answer, Seen, Server, sha256};
+
+/// the caller's fields => what the server must see
+#[tokio::test]
+async fn header_fields() {
+    let server = Server::start();
+    server.on("/", Answer::ok("x"));
+    let version = concat!("urlsession/", env!("CARGO_PKG_VERSION"));
+    let table: &[(&str, &[(&str, &str)], &[(&str, Option<&str>)])] = &[
+        (
+            "GET",
+            &[],
+            &[
+                ("user-agent", Some(version)),
+                ("accept", Some("*/*")),
+                ("accept-encoding", Some("identity")),
+                ("content-length", None),
+                ("content-type", None),
+                ("expect", None),
+            ],
+        ),
+        ("POST", &[], &[("content-length", Some("0")), ("content-type", None)]),
+        (
+            "GET",
+            &[("user-agent", "mine"), ("ACCEPT", "text/html"), ("X-Ünï", "ü")],
+            &[("user-agent", Some("mine")), ("accept", Some("text/html"))],
+        ),
+        (
+            "GET",
+            &[("Host", "other.test"), ("Content-Length", "77"), ("Expect", "100-continue")],
+            &[("host", Some("other.test")), ("content-length", None), ("expect", None)],
+        ),
+    ];
+    for (method, fields, expected) in table {
+        let mut trial = Trial::data(&server.url("/"));
+        trial.order.request.method = (*method).into();
+        for (name, value) in *fields {
+            if name.is_ascii() {
+                trial = trial.header(name, value);
+            }
+        }
+        assert_eq!(summary(&trial.run().await), "done 200 1");
+        let seen = server.requests().pop().unwrap();
+        for (name, value) in *expected {
+            assert_eq!(seen.header(name), *value, "{method} {fields:?} {name}");
+        }
+    }
+    let trial = Trial::data(&server.url("/")).header("x-control", "a\u{1}b");
+    let ending = trial.run().await;
+    assert_eq!(summary(&ending), "-1 permanent");
+    assert!(!format!("{ending:?}").contains("a\u{1}b"));
+}
+
+#[tokio::test]
+async fn data_tasks_keep_the_body_up_to_a_limit() {
+    const LIMIT: u64 = super::super::body::BODY_LIMIT;
+    let server = Server::start();
+    for (what, answer, expected, left) in [
+        ("a body", Answer::ok("hello"), "done 200 5", "file"),
+        ("no body", Answer::sink(), "done 201 0 no file", ""),
+        ("a status is a result", Answer::ok("no").status(500), "done 500 2", "file"),
+        ("any status", Answer::ok("no").status(999), "done 999 2", "file"),
+        ("not modified", Answer::status_only(304), "done 304 0 no file", ""),
+        ("as large as it may be", Answer::pseudo_random(1, LIMIT), "done 200 8388608", "file"),
+        ("larger", Answer::pseudo_random(1, LIMIT + 1), "-1103 permanent", ""),
+        ("larger, untold", Answer::pseudo_random(1, LIMIT + 1).chunked(), "-1103 permanent", ""),
+        ("cut", Answer::ok("hello").drop_after(2), "-1005 transient", ""),
+    ] {
+        server.on("/", answer);
+        let trial = Trial::data(&server.url("/"));
+        let ending = trial.run().await;
+        assert_eq!(summary(&ending), expected, "{what}: {ending:?}");
+        assert_eq!(trial.left().join(" "), left, "{what}");
+        if expected == "-1103 permanent" {
+            let detail = error_of(&ending).detail.as_deref();
+            assert_eq!(detail, Some("the response body is larger than 8 MiB"));
+        }
+    }
+    server.on("/", Answer::ok("hello"));
+    let mut trial = Trial::data(&server.url("/"));
+    trial.order.request.method = "HEAD".into();
+    assert_eq!(summary(&trial.run().await), "done 200 0 no file");
+}
+
+#[tokio::test]
+async fn uploads_send_the_whole_file() {
+    let server = Server::start();
+    server.on("/", Answer::echo());
+    let bytes: Vec<u8> = (0..1_000_003u32).map(|n| n as u8).collect();
+    for spooled in [false, true] {
+        let mut trial = Trial::upload(&server.url("/"), &bytes);
+        trial.order.request.method = "POST".into();
+        if spooled {
+            let path = trial.folder.path().join("source");
+            trial.order.request.body = Some(Body::Spool { path, length: bytes.len() as u64 });
+        }
+        let Ending::Done(done) = trial.run().await else { panic!("not done") };
+        assert_eq!(done.sent, bytes.len() as u64);
+        let seen = server.requests().pop().unwrap();
+        assert_eq!(seen.header("content-length"), Some("1000003"));
+        assert_eq!(seen.header("content-type"), Some("application/x-www-form-urlencoded"));
+        assert_eq!(seen.body_sha256.as_deref(), Some(&*sha256(&bytes)));
+        let counts = trial.progress.counts();
+        assert_eq!((counts.sent, counts.expected_to_send), (1_000_003, Some(1_000_003)));
+    }
+    let trial = Trial::upload(&server.url("/"), b"");
+    assert!(matches!(trial.run().await, Ending::Done(done) if done.sent == 0));
+}
+
+#[tokio::test]
+async fn upload_sources_that_cannot_be() {
+    let server = Server::start();
+    server.on("/", Answer::sink());
+    let url = server.url("/");
+
+    let trial = Trial::upload(&url, b"abc");
+    let path = trial.folder.path().join("source");
+    fs::write(&path, "abcd").unwrap();
+    let ending = trial.run().await;
+    assert_eq!(summary(&ending), "-1021 permanent");
+    assert_eq!(error_of(&ending).detail.as_deref(), Some("the file changed"));
+
+    let mut trial = Trial::upload(&url, b"abc");
+    let Some(Body::File { modified, .. }) = &mut trial.order.request.body else { unreachable!() };
+    *modified -= 1;
+    assert_eq!(summary(&trial.run().await), "-1021 permanent");
+
+    let trial = Trial::upload(&url, b"abc");
+    fs::remove_file(trial.folder.path().join("source")).unwrap();
+    assert_eq!(summary(&trial.run().await), "-1100 permanent");
+
+    let mut trial = Trial::upload(&url, b"abc");
+    trial.order.request.body = Some(source(trial.folder.path()));
+    assert_eq!(summary(&trial.run().await), "-1101 permanent");
+
+    let trial = Trial::upload(&url, b"abc");
+    let path = trial.folder.path().join("source");
+    let none = std::os::unix::fs::PermissionsExt::from_mode(0o000);
+    fs::set_permissions(&path, none).unwrap();
+    // The superuser may read everything.
+    if fs::File::open(&path).is_err() {
+        assert_eq!(summary(&trial.run().await), "-1102 permanent");
+    }
+    assert_eq!(server.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn uploads_that_are_cut_have_progressed() {
+    let server = Server::start();
+    server.on("/", Answer::sink().drop_request_after(500_000));
+    let trial = Trial::upload(&server.url("/"), &vec![7; 20_000_000]);
+    assert_eq!(summary(&trial.run().await), "-1005 transient progressed");
+
+    server.on("/", Answer::sink().upload_rate(1));
+    let trial = Trial::upload(&server.url("/"), &vec![7; 20_000_000]);
+    let (stop, progress) = (trial.stop.clone(), trial.progress.clone());
+    let stopping = async {
+        while progress.counts().sent == 0 {
+            tokio::task::yield_now().await;
+        }
+        stop.cancel();
+    };
+    let (ending, ()) = tokio::join!(trial.run(), stopping);
+    assert_eq!(summary(&ending), "stopped");
+}
+
+/// status, method => method and body that arrive
+#[tokio::test]
+async fn redirects_are_followed() {
+    let server = Server::start();
+    server.on("/to", Answer::echo());
+    for (status, method, expected) in [
+        (301, "POST", ("GET", 0)),
+        (302, "POST", ("GET", 0)),
+        (302, "PUT", ("PUT", 3)),
+        (303, "PUT", ("GET", 0)),
+        (307, "POST", ("POST", 3)),
+        (308, "PUT", ("PUT", 3)),
+    ] {
+        server.on("/from", Answer::redirect(status, "/to?q=1"));
+        let mut trial = Trial::upload(&server.url("/from"), b"abc").header("authorization", "a");
+        trial.order.request.method = method.into();
+        let Ending::Done(done) = trial.run().await else { panic!("{status} {method}") };
+        assert_eq!(done.response.url, server.url("/to?q=1"));
+        let seen = server.requests().pop().unwrap();
+        assert_eq!((&*seen.method, seen.body_length), expected, "{status} {method}");
+        assert_eq!(seen.header("authorization"), Some("a"), "the same origin");
+    }
+    for status in [300, 304, 302] {
+        let answer = match status {
+            302 => Answer::status_only(302),
+            status => Answer::redirect(status, "/to"),
+        };
+        server.on("/from", answer);
+        let trial = Trial::data(&server.url("/from"));
+        assert_eq!(summary(&trial.run().await), format!("done {status} 0 no file"));
+    }
+}
+
+#[tokio::test]
+async fn credentials_stay_with_their_origin() {
+    let (first, second) = (Server::start(), Server::start());
+    first.on("/", Answer::redirect(307, &second.url("/")));
+    second.on("/", Answer::redirect(307, &first.url("/back")));
+    first.on("/back", Answer::ok("x"));
+    let trial = Trial::data(&first.url("/"))
+        .header("Authorization", "secret")
+        .header("Cookie", "secret")
+        .header("Proxy-Authorization", "secret")
+        .header("X-Other", "kept");
+    assert_eq!(summary(&trial.run().await), "done 200 1");
+    let shown = |seen: &Seen| {
+        ["authorization", "cookie", "proxy-authorization", "x-other"]
+            .map(|name| seen.header(name).unwrap_or("-").to_owned())
+            .join(" ")
+    };
+    assert_eq!(shown(&first.requests()[0]), "secret secret secret kept");
+    assert_eq!(shown(&second.requests()[0]), "- - - kept");
+    assert_eq!(shown(&first.requests()[1]), "- - - kept", "once dropped, gone");
+}
+
+#[tokio::test]
+async fn redirects_that_lead_nowhere() {
+    let server = Server::start();
+    for (location, expected, failing) in [
+        ("/loop", "-1007 permanent", server.url("/loop")),
+        ("ftp://127.0.0.1/x", "-1002 permanent", "ftp://127.0.0.1/x".to_owned()),
+        ("http://", "-1010 permanent", server.url("/loop")),
+    ] {
+        server.on("/loop", Answer::redirect(302, location));
+        let ending = Trial::data(&server.url("/loop")).run().await;
+        assert_eq!(summary(&ending), expected);
+        assert_eq!(error_of(&ending).failing_url, Some(failing));
+    }
+    assert_eq!(server.requests().len(), 21 + 1 + 1);
+}
+
+#[tokio::test]
+async fn statuses_as_errors() {
+    let server = Server::start();
+    let busy = || Answer::ok("busy").status(503);
+    let dated = |after: &str| {
+        busy().header("date", "Sun, 06 Nov 1994 08:49:37 GMT").header("retry-after", after)
+    };
+    for (answer, fail, retried, expected) in [
+        (Answer::ok("no").status(404), true, false, "-1011 permanent"),
+        (Answer::ok("no").status(404), false, false, "done 404 2"),
+        (Answer::ok("yes").status(399), true, false, "done 399 3"),
+        (busy(), true, false, "-1011 permanent"),
+        (busy(), true, true, "-1011 transient"),
+        (busy().retry_after(7), true, true, "-1011 after 7s"),
+        (busy().retry_after(7), false, true, "-1011 after 7s"),
+        (dated("Sun, 06 Nov 1994 08:50:37 GMT"), true, true, "-1011 after 60s"),
+        (dated("Sun, 06 Nov 1994 08:00:00 GMT"), true, true, "-1011 after 0ns"),
+        (dated("soon"), true, true, "-1011 transient"),
+    ] {
+        server.on("/", answer);
+        let mut trial = Trial::download(&server.url("/"));
+        trial.order.options.fail_on_http_error = fail;
+        trial.order.options.retry_statuses = if retried { vec![503] } else { vec![] };
+        let ending = trial.run().await;
+        assert_eq!(summary(&ending), expected);
+        if expected == "-1011 permanent" {
+            let error = error_of(&ending);
+            let status = error.status_code.unwrap();
+            let reason = if status == 404 { "Not Found" } else { "Service Unavailable" };
+            assert_eq!(error.detail, Some(format!("the server answered {status} {reason}")));
+            assert_eq!(error.failing_url, Some(server.url("/")));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_status_that_is_retried_keeps_the_part() {
+    let server = Server::start();
+    let file = || Answer::pseudo_random(7, 30_000).etag("\"a\"");
+    let busy = Answer::status_only(503).times(1).then(file());
+    server.on("/", file().drop_after(9000).times(1).then(busy));
+    let mut trial = Trial::download(&server.url("/"));
+    trial.order.options.retry_statuses = vec![503];
+    assert_eq!(summary(&trial.run_and_record().await), "-1005 transient progressed kept 9000");
+    assert_eq!(summary(&trial.run_and_record().await), "-1011 transient kept 9000");
+    assert_eq!(summary(&trial.run().await), "done 200 30000");
+}
+
+#[tokio::test]
+async fn connections_are_used_again() {
+    let server = Server::start();
+    server.on("/", Answer::ok("x"));
+    server.on("/error", Answer::ok("no").status(500));
+    server.on("/moved", Answer::redirect(302, "/"));
+    let mut trial = Trial::data(&server.url("/"));
+    for path in ["/", "/error", "/moved", "/"] {
+        trial.order.request.url = server.url(path);
+        assert!(matches!(trial.run().await, Ending::Done(_)));
+    }
+    let connections: Vec<_> = server.requests().iter().map(|seen| seen.connection).collect();
+    assert_eq!(connections, [0, 0, 0, 0, 0]);
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_died_is_replaced_once() {
+    let server = Server::start();
+    for (method, body, expected) in [
+        ("GET", false, "done 200 1"),
+        ("POST", false, "done 200 1"),
+        ("PUT", true, "done 200 1"),
+        ("POST", true, "-1005 transient progressed"),
+    ] {
+        // The second request over the connection meets its end before any byte of a response.
+        let dead = Answer::raw("").times(1).then(Answer::ok("x"));
+        server.on("/", Answer::ok("x").times(1).then(dead));
+        let mut trial = Trial::upload(&server.url("/"), &vec![7; 2_000_000]);
+        let source = trial.order.request.body.take();
+        trial.order.request.method = "GET".into();
+        assert_eq!(summary(&trial.run().await), "done 200 1");
+        trial.order.request.method = method.into();
+        trial.order.request.body = source.filter(|_| body);
+        assert_eq!(summary(&trial.run().await), expected, "{method} {body}");
+    }
+    // A fresh connection is not replaced.
+    server.on("/", Answer::raw("").times(1).then(Answer::ok("x")));
+    assert_eq!(summary(&Trial::data(&server.url("/")).run().await), "-1005 transient");
+}
+
+#[tokio::test]
+async fn silence_before_the_head() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let mut trial = Trial::data(&url);
+    trial.order.idle_timeout = Duration::from_millis(150);
+    let ending = trial.run().await;
+    assert_eq!(summary(&ending), "-1001 transient");
+    assert_eq!(error_of(&ending).failing_url, Some(url));
+}
+
+#[tokio::test]
+async fn servers_that_cannot_be_reached() {
+    let closed = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap()
+    };
+    for (url, expected) in [
+        (format!("http://{closed}/"), "-1004 transient"),
+        (format!("https://{closed}/"), "-1004 transient"),
+        ("http://no-such-host.invalid/".to_owned(), "-1003 transient"),
+    ] {
+        let ending = Trial::data(&url).run().await;
+        assert_eq!(summary(&ending), expected);
+        assert_eq!(error_of(&ending).failing_url, Some(url));
+        assert!(error_of(&ending).detail.is_some());
+    }
+}

@@ -1,0 +1,195 @@
+//! Attempts against a server on loopback that answers, drops, stalls and lies as told.
+
+mod download;
+mod exchange;
+mod limits;
+mod secure;
+
+use super::{Attempt, Hands, Notices, Progress, TaskFiles};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, UNIX_EPOCH};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use urlsession_core::{Cause, Ending, Order, ResumeState};
+use urlsession_protocol::{Body, Header, Request, ResumeRung, TaskKind, TaskOptions};
+
+/// What an attempt told while it ran.
+#[derive(Debug, Clone, PartialEq)]
+enum Told {
+    Durable(ResumeState),
+    Resumed(u64, Option<u64>, ResumeRung),
+}
+
+#[derive(Debug, Default)]
+struct Ear {
+    told: Mutex<Vec<Told>>,
+    /// Cancelled once that many durable bytes are told.
+    stop_at: Mutex<Option<(u64, CancellationToken)>>,
+}
+
+impl Notices for Ear {
+    fn durable(&self, state: ResumeState) {
+        if let Some((at, stop)) = &*self.stop_at.lock().unwrap()
+            && state.durable_bytes >= *at
+        {
+            stop.cancel();
+        }
+        self.told.lock().unwrap().push(Told::Durable(state));
+    }
+
+    fn resumed(&self, offset: u64, expected: Option<u64>, rung: ResumeRung) {
+        self.told.lock().unwrap().push(Told::Resumed(offset, expected, rung));
+    }
+}
+
+/// One task in a folder of its own.
+struct Trial {
+    folder: TempDir,
+    hands: Arc<Hands>,
+    order: Order,
+    files: TaskFiles,
+    resume: Option<ResumeState>,
+    progress: Arc<Progress>,
+    stop: CancellationToken,
+    ear: Arc<Ear>,
+}
+
+impl Trial {
+    fn new(kind: TaskKind, url: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let files =
+            TaskFiles { part: at("file.part"), finished: at("file"), kept_parts: at("kept") };
+        fs::create_dir(&files.kept_parts).unwrap();
+        Self {
+            hands: Arc::new(Hands::new()),
+            order: Order {
+                kind,
+                request: Request::new(url).unwrap(),
+                options: TaskOptions::default(),
+                idle_timeout: Duration::from_secs(30),
+            },
+            files,
+            resume: None,
+            progress: Arc::default(),
+            stop: CancellationToken::new(),
+            ear: Arc::default(),
+            folder,
+        }
+    }
+
+    fn download(url: &str) -> Self {
+        Self::new(TaskKind::Download { destination: None }, url)
+    }
+
+    fn data(url: &str) -> Self {
+        Self::new(TaskKind::Data, url)
+    }
+
+    /// An upload of the bytes from a file of the app's own.
+    fn upload(url: &str, bytes: &[u8]) -> Self {
+        let mut trial = Self::new(TaskKind::Upload, url);
+        let path = trial.folder.path().join("source");
+        fs::write(&path, bytes).unwrap();
+        trial.order.request.method = "PUT".into();
+        trial.order.request.body = Some(source(&path));
+        trial
+    }
+
+    fn header(mut self, name: &str, value: &str) -> Self {
+        self.order.request.headers.push(Header::new(name, value));
+        self
+    }
+
+    async fn run(&self) -> Ending {
+        let attempt = Attempt {
+            order: Arc::new(self.order.clone()),
+            resume: self.resume.clone(),
+            files: self.files.clone(),
+            progress: Arc::clone(&self.progress),
+            stop: self.stop.clone(),
+            notices: Arc::clone(&self.ear) as Arc<dyn Notices>,
+        };
+        Arc::clone(&self.hands).run(attempt).await
+    }
+
+    /// Runs, then takes over what a driver would have recorded.
+    async fn run_and_record(&mut self) -> Ending {
+        let ending = self.run().await;
+        self.resume = resume_of(&ending).cloned();
+        ending
+    }
+
+    fn told(&self) -> Vec<Told> {
+        self.ear.told.lock().unwrap().clone()
+    }
+
+    fn resumed(&self) -> Option<(u64, Option<u64>, ResumeRung)> {
+        self.told().into_iter().find_map(|told| match told {
+            Told::Resumed(offset, expected, rung) => Some((offset, expected, rung)),
+            Told::Durable(_) => None,
+        })
+    }
+
+    /// Names in the folder, those that every trial has not among them.
+    fn left(&self) -> Vec<String> {
+        let names = fs::read_dir(self.folder.path()).unwrap();
+        let mut names: Vec<_> =
+            names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.retain(|name| name != "kept" && name != "source");
+        names.sort();
+        names
+    }
+}
+
+/// Says in one line how an attempt ended.
+fn summary(ending: &Ending) -> String {
+    match ending {
+        Ending::Done(done) => {
+            let file = if done.file.is_some() { "" } else { " no file" };
+            format!("done {} {}{file}", done.response.status_code, done.length)
+        }
+        Ending::Stopped { resume } => format!("stopped{}", kept(resume.as_ref())),
+        Ending::Failed { error, cause, resume, progressed } => {
+            let cause = match cause {
+                Cause::Permanent => "permanent".to_owned(),
+                Cause::Transient => "transient".to_owned(),
+                Cause::After(delay) => format!("after {delay:?}"),
+                Cause::Connectivity => "connectivity".to_owned(),
+                Cause::Disk => "disk".to_owned(),
+            };
+            let progressed = if *progressed { " progressed" } else { "" };
+            format!("{} {cause}{progressed}{}", error.code.0, kept(resume.as_ref()))
+        }
+    }
+}
+
+fn kept(resume: Option<&ResumeState>) -> String {
+    resume.map_or_else(String::new, |state| format!(" kept {}", state.durable_bytes))
+}
+
+fn resume_of(ending: &Ending) -> Option<&ResumeState> {
+    match ending {
+        Ending::Done(_) => None,
+        Ending::Stopped { resume } | Ending::Failed { resume, .. } => resume.as_ref(),
+    }
+}
+
+fn error_of(ending: &Ending) -> &urlsession_protocol::Error {
+    match ending {
+        Ending::Failed { error, .. } => error,
+        other => panic!("did not fail: {other:?}"),
+    }
+}
+
+fn source(path: &Path) -> Body {
+    let about = fs::metadata(path).unwrap();
+    let modified = about.modified().unwrap().duration_since(UNIX_EPOCH).unwrap();
+    Body::File {
+        path: PathBuf::from(path),
+        length: about.len(),
+        modified: u64::try_from(modified.as_nanos()).unwrap(),
+    }
+}

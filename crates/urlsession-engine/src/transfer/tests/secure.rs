@@ -1,0 +1,154 @@
+//! TLS and HTTP/2: trust, what is wrong with certificates, shared connections.
+
+use super::{Trial, error_of, summary};
+use std::fs;
+use std::sync::Arc;
+use urlsession_core::Ending;
+use urlsession_testkit::server::{Answer, Certificate, Server, pseudo_random, sha256};
+
+fn trusting(mut trial: Trial, server: &Server) -> Trial {
+    trial.order.options.ca_certificates = vec![server.ca_pem()];
+    trial
+}
+
+/// what is wrong => the error
+#[tokio::test]
+async fn certificates() {
+    for (certificate, trusted, expected) in [
+        (Certificate::Valid, true, "done 200 1"),
+        (Certificate::Valid, false, "-1202 permanent"),
+        (Certificate::Expired, true, "-1201 permanent"),
+        (Certificate::NotYetValid, true, "-1204 permanent"),
+        (Certificate::WrongName, true, "-1202 permanent"),
+        (Certificate::SelfSigned, true, "-1202 permanent"),
+    ] {
+        let server = Server::start_tls_with(certificate);
+        server.on("/", Answer::ok("x"));
+        let mut trial = Trial::data(&server.url("/"));
+        if trusted {
+            trial = trusting(trial, &server);
+        }
+        let ending = trial.run().await;
+        assert_eq!(summary(&ending), expected, "{certificate:?}: {ending:?}");
+        if let Ending::Failed { error, .. } = &ending {
+            assert_eq!(error.failing_url, Some(server.url("/")));
+            assert!(error.message.contains("127.0.0.1"), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn certificate_files_that_cannot_be() {
+    let server = Server::start_tls();
+    let mut trial = Trial::data(&server.url("/"));
+    for content in [None, Some(""), Some("-----BEGIN CERTIFICATE-----\nAA")] {
+        let path = trial.folder.path().join("ca.pem");
+        if let Some(content) = content {
+            fs::write(&path, content).unwrap();
+        }
+        trial.order.options.ca_certificates = vec![path];
+        let ending = trial.run().await;
+        assert_eq!(summary(&ending), "-1200 permanent", "{content:?}");
+        assert!(error_of(&ending).detail.as_ref().unwrap().contains("ca.pem"));
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_tls() {
+    use std::io::Write as _;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+        stream
+    });
+    let ending = Trial::data(&url).run().await;
+    assert_eq!(summary(&ending), "-1200 permanent", "{ending:?}");
+    drop(server.join().unwrap());
+}
+
+#[tokio::test]
+async fn redirects_from_https_to_http() {
+    let (secure, plain) = (Server::start_tls(), Server::start());
+    plain.on("/", Answer::ok("x"));
+    secure.on("/", Answer::redirect(302, &plain.url("/")));
+    let mut trial = trusting(Trial::data(&secure.url("/")), &secure);
+    let ending = trial.run().await;
+    assert_eq!(summary(&ending), "-1022 permanent");
+    assert_eq!(error_of(&ending).failing_url, Some(plain.url("/")));
+    trial.order.options.allow_insecure_redirect = true;
+    assert_eq!(summary(&trial.run().await), "done 200 1");
+}
+
+#[tokio::test]
+async fn http2_moves_bytes_both_ways() {
+    const SIZE: u64 = 20_000_000;
+    let server = Server::start_h2();
+    server.on("/down", Answer::pseudo_random(3, SIZE).etag("\"a\""));
+    server.on("/up", Answer::echo());
+    let trial = trusting(Trial::download(&server.url("/down")), &server);
+    let Ending::Done(done) = trial.run().await else { panic!("not done") };
+    assert_eq!(done.response.network_protocol.as_deref(), Some("h2"));
+    assert!(fs::read(&trial.files.finished).unwrap() == pseudo_random(3, 0, SIZE as usize));
+
+    let bytes = pseudo_random(4, 0, 3_000_000);
+    let mut upload = trusting(Trial::upload(&server.url("/up"), &bytes), &server);
+    upload.hands = Arc::clone(&trial.hands);
+    let Ending::Done(done) = upload.run().await else { panic!("not done") };
+    assert_eq!(done.sent, 3_000_000);
+    let seen = server.requests().pop().unwrap();
+    assert_eq!(seen.body_sha256, Some(sha256(&bytes)));
+}
+
+#[tokio::test]
+async fn http2_shares_one_connection() {
+    let server = Server::start_h2();
+    server.on("/", Answer::pseudo_random(3, 100_000));
+    let first = Trial::download(&server.url("/"));
+    let trials: Vec<_> = (0..8)
+        .map(|_| {
+            let mut trial = trusting(Trial::download(&server.url("/")), &server);
+            trial.hands = Arc::clone(&first.hands);
+            trial
+        })
+        .collect();
+    let running: Vec<_> = trials
+        .into_iter()
+        .map(|trial| tokio::spawn(async move { summary(&trial.run().await) }))
+        .collect();
+    for one in running {
+        assert_eq!(one.await.unwrap(), "done 200 100000");
+    }
+    let seen = server.requests();
+    assert_eq!(seen.len(), 8);
+    assert!(seen.iter().all(|seen| seen.connection == 0), "{seen:?}");
+}
+
+/// what goes wrong over HTTP/2 => how the attempt ends
+#[tokio::test]
+async fn http2_faults() {
+    let server = Server::start_h2();
+    let file = || Answer::pseudo_random(7, 300_000).etag("\"a\"");
+    for (what, answer, expected) in [
+        ("a cut stream", file().drop_after(9000), "-1005 transient progressed kept 9000"),
+        ("too many fields", many_fields(), "-1017 permanent"),
+        ("too long a field", file().header("x", &"y".repeat(300 * 1024)), "-1017 permanent"),
+        ("an empty body", Answer::ok(""), "done 200 0"),
+        ("a status", Answer::ok("no").status(404), "done 404 2"),
+    ] {
+        server.on("/", answer);
+        let trial = trusting(Trial::download(&server.url("/")), &server);
+        let ending = trial.run().await;
+        assert_eq!(summary(&ending), expected, "{what}: {ending:?}");
+    }
+    server.on("/", file().drop_after(9000).times(1));
+    let mut trial = trusting(Trial::download(&server.url("/")), &server);
+    trial.run_and_record().await;
+    assert_eq!(summary(&trial.run().await), "done 200 300000");
+    assert!(fs::read(&trial.files.finished).unwrap() == pseudo_random(7, 0, 300_000));
+}
+
+fn many_fields() -> Answer {
+    (0..201).fold(Answer::ok(""), |answer, n| answer.header(&format!("x-{n}"), "y"))
+}
