@@ -1,0 +1,113 @@
+//! What a person can do next about an error or a wait, in one line.
+
+use crate::escape::shown;
+use crate::measure;
+use urlsession::{Error, ErrorCode, Reason, Timestamp};
+
+/// Tells what to do about a task that failed; nothing where there is nothing sensible to say.
+pub(crate) fn after(error: &Error, url: Option<&str>) -> Option<String> {
+    let again = || match url {
+        Some(url) => format!("try again with: urlsession '{}'", shown(url).replace('\'', "%27")),
+        None => "try again later".to_owned(),
+    };
+    let advice = match error.code {
+        ErrorCode::CANCELLED => return None,
+        ErrorCode::BAD_URL | ErrorCode::UNSUPPORTED_URL => {
+            "write the whole URL, beginning with http:// or https://".to_owned()
+        }
+        ErrorCode::BACKGROUND_SESSION_WAS_DISCONNECTED => {
+            "look at: urlsession daemon logs".to_owned()
+        }
+        ErrorCode::CANNOT_FIND_HOST | ErrorCode::DNS_LOOKUP_FAILED => {
+            format!("check the server's name; {}", again())
+        }
+        ErrorCode::HTTP_TOO_MANY_REDIRECTS => "the server sends in circles; check the URL".into(),
+        ErrorCode::APP_TRANSPORT_SECURITY_REQUIRES_SECURE_CONNECTION => {
+            "allow it with --allow-insecure-redirect".to_owned()
+        }
+        ErrorCode(-1204..=-1201) => {
+            "if you know better, trust its root with --cacert FILE".to_owned()
+        }
+        ErrorCode::USER_CANCELLED_AUTHENTICATION | ErrorCode::USER_AUTHENTICATION_REQUIRED => {
+            "give credentials with -u USER".to_owned()
+        }
+        ErrorCode::DATA_LENGTH_EXCEEDS_MAXIMUM => "save large answers with get -o FILE".to_owned(),
+        ErrorCode::REQUEST_BODY_STREAM_EXHAUSTED => {
+            "leave the file unchanged while it is sent, then send it again".to_owned()
+        }
+        ErrorCode(-1102..=-1100) => "check the path and its permissions".to_owned(),
+        ErrorCode::DOWNLOAD_DECODING_FAILED_TO_COMPLETE => {
+            "the file was thrown away; check the digest and where it comes from".to_owned()
+        }
+        ErrorCode(-3999..=-3000) => {
+            "check the folder, or choose another with -d DIR or -o FILE".to_owned()
+        }
+        ErrorCode(-1299..=-1001) => match error.status_code {
+            Some(401 | 403 | 407) => "give credentials with -u USER".to_owned(),
+            Some(404 | 410) => "check the URL".to_owned(),
+            _ => again(),
+        },
+        _ => return None,
+    };
+    Some(advice)
+}
+
+/// Tells why a task waits, and until when.
+pub(crate) fn why_waiting(reason: Reason, error: Option<&Error>, now: Timestamp) -> String {
+    match reason {
+        Reason::Slot => "its turn: enough others run".to_owned(),
+        Reason::Connectivity => "no network; goes on by itself when it returns".to_owned(),
+        Reason::RetryAt(at) => {
+            let next = format!("next try in {}", measure::duration(now.until(at)));
+            match error {
+                Some(error) => format!("{}; {next}", shown(&error.to_string())),
+                None => next,
+            }
+        }
+        Reason::BeginAt(at) => format!("begins at {}", measure::local(at, now)),
+        Reason::Disk => "the disk is full; goes on by itself when there is room".to_owned(),
+        Reason::Answer => "its app was asked something".to_owned(),
+        Reason::Conditions => "its conditions are not met".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_wait_says_until_when() {
+        let lost = Error::new(ErrorCode::NETWORK_CONNECTION_LOST);
+        for (reason, error, expected) in [
+            (Reason::Slot, None, "its turn: enough others run"),
+            (Reason::RetryAt(Timestamp(5_000)), None, "next try in 4.0 s"),
+            (
+                Reason::RetryAt(Timestamp(61_000)),
+                Some(&lost),
+                "The network connection was lost.; next try in 1 min 00 s",
+            ),
+            (Reason::Disk, None, "the disk is full; goes on by itself when there is room"),
+        ] {
+            assert_eq!(why_waiting(reason, error, Timestamp(1_000)), expected);
+        }
+    }
+
+    #[test]
+    fn failures_that_a_person_can_mend_have_advice() {
+        for (code, status, part) in [
+            (-1000, None, "http://"),
+            (-1003, None, "name"),
+            (-1004, None, "urlsession 'http://h/it%27s'"),
+            (-1011, Some(401), "-u"),
+            (-1011, Some(404), "URL"),
+            (-1202, None, "--cacert"),
+            (-3000, None, "-d"),
+            (-3007, None, "digest"),
+        ] {
+            let error = Error { status_code: status, ..Error::new(ErrorCode(code)) };
+            let advice = after(&error, Some("http://h/it's")).unwrap_or_default();
+            assert!(advice.contains(part), "{code}: {advice}");
+        }
+        assert_eq!(after(&Error::new(ErrorCode::CANCELLED), None), None);
+    }
+}

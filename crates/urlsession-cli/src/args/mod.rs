@@ -1,0 +1,202 @@
+//! What can be typed: the commands and their options, named as curl, wget and aria2c users know them.
+
+mod daemon;
+mod parse;
+mod transfer;
+
+pub(crate) use daemon::{DaemonArgs, DaemonCommand};
+pub(crate) use parse::{checksum, header_fields};
+pub(crate) use transfer::{GetArgs, Level, PolicyArgs, PutArgs, RequestArgs, Talk};
+
+use crate::measure;
+use crate::task_name::TaskName;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::time::Duration;
+
+const EXAMPLES: &str = "\
+Examples:
+  urlsession https://example.org/disk.iso         download here; Ctrl-C leaves it to the background
+  urlsession add -d ~/isos -i list.txt            queue a list of URLs and return at once
+  id=$(urlsession add -q URL) && urlsession wait $id --timeout 2h
+  urlsession ls                                   what is going on
+  urlsession explain 12                           why task 12 waits, and until when
+
+Exit codes:
+  0 done  1 some failed  2 usage  3 unfinished  4 authentication  5 no such task  6 no daemon
+  7 integrity  8 HTTP status  9 disk or local file  10 network  11 cancelled
+  124 --timeout ran out  130 Ctrl-C and 143 SIGTERM (the transfers go on)";
+
+/// Downloads and uploads that outlive the program, the shell and the reboot.
+#[derive(Debug, Parser)]
+#[command(name = "urlsession", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(override_usage = "urlsession [OPTIONS] URL…\n       urlsession COMMAND …")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Download and show progress; Ctrl-C leaves the transfer running (the default command)
+    #[command(visible_alias = "download")]
+    Get(Box<GetArgs>),
+    /// Queue downloads, print their ids and return at once
+    Add(Box<GetArgs>),
+    /// Upload a file
+    #[command(visible_alias = "upload")]
+    Put(Box<PutArgs>),
+    /// List tasks
+    #[command(visible_alias = "list")]
+    Ls(ListArgs),
+    /// Show all there is to know about one task
+    Show(ShowArgs),
+    /// Say why a task waits, and until when
+    Explain(OneTask),
+    /// Wait until tasks are done; the exit code tells how they ended
+    Wait(WaitArgs),
+    /// Show the progress of tasks, of all unfinished ones by default
+    Watch(WatchArgs),
+    /// Print events as JSON, one a line
+    Events(EventsArgs),
+    /// Stop tasks and keep their bytes
+    Pause(Selection),
+    /// Let paused tasks go on
+    Resume(Selection),
+    /// End tasks and throw their bytes away
+    Cancel(Selection),
+    /// Forget tasks, after cancelling those that are unfinished; finished files stay
+    Rm(Selection),
+    /// Start, stop and look at the background process
+    Daemon(DaemonArgs),
+    /// Prove in half a minute, without internet, that transfers survive
+    Demo,
+    /// Print the completions of a shell
+    Completion {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// The app of the demo
+    #[command(hide = true)]
+    DemoApp(DemoAppArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OneTask {
+    /// Task id: 12 or APP/SESSION/12
+    #[arg(value_name = "ID")]
+    pub(crate) task: TaskName,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    #[command(flatten)]
+    pub(crate) one: OneTask,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Tasks of all applications, not of the shell only
+    #[arg(short, long)]
+    pub(crate) all: bool,
+    /// Only tasks in this state
+    #[arg(long, value_name = "STATE")]
+    pub(crate) state: Option<StateFilter>,
+    /// Print a JSON array
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print task ids only
+    #[arg(short, long, conflicts_with = "json")]
+    pub(crate) quiet: bool,
+}
+
+/// The states of a listing: Apple's, with waiting told from running and failed from done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StateFilter {
+    Running,
+    Waiting,
+    Suspended,
+    Canceling,
+    Completed,
+    Failed,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WaitArgs {
+    /// Task ids
+    #[arg(value_name = "ID", required = true)]
+    pub(crate) tasks: Vec<TaskName>,
+    /// Give up after this time with exit code 124; the tasks go on
+    #[arg(long, value_name = "TIME", value_parser = measure::parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// Return as soon as one of them is done
+    #[arg(long)]
+    pub(crate) any: bool,
+    #[command(flatten)]
+    pub(crate) talk: Talk,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WatchArgs {
+    /// Task ids
+    #[arg(value_name = "ID")]
+    pub(crate) tasks: Vec<TaskName>,
+    #[command(flatten)]
+    pub(crate) talk: Talk,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EventsArgs {
+    /// Go on as events happen, until Ctrl-C; without it, print those that are owed
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// Only events of this session
+    #[arg(long, value_name = "APP/SESSION", value_parser = parse::session)]
+    pub(crate) session: Option<urlsession::SessionKey>,
+    /// JSON is the only form and the default
+    #[arg(long, hide = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Selection {
+    /// Task ids
+    #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) tasks: Vec<TaskName>,
+    /// All tasks of the shell for which it makes sense
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Say nothing about success
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoAppArgs {
+    pub(crate) url: String,
+    pub(crate) destination: std::path::PathBuf,
+    /// Takes delivery instead of starting the download
+    #[arg(long)]
+    pub(crate) collect: bool,
+}
+
+/// Puts the default command `get` where the first word is a URL or an option of `get`.
+pub(crate) fn with_default_command(
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+    let implied = arguments.get(1).and_then(|first| first.to_str()).is_some_and(|first| {
+        let own = ["-h", "--help", "-V", "--version", "--"];
+        first.contains("://") || (first.starts_with('-') && !own.contains(&first))
+    });
+    if implied {
+        arguments.insert(1, "get".into());
+    }
+    arguments
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+//! What is understood, what is refused, and how the help looks.
+
+use super::*;
+use crate::exit;
+use clap::CommandFactory as _;
+use urlsession::ChecksumAlgorithm;
+
+fn parse(line: &str) -> Result<Command, String> {
+    let words = std::iter::once("urlsession").chain(line.split_whitespace()).map(OsString::from);
+    Cli::try_parse_from(with_default_command(words))
+        .map(|cli| cli.command)
+        .map_err(|error| format!("{} {:?}", error.exit_code(), error.kind()))
+}
+
+#[test]
+fn a_bare_url_is_a_get() {
+    for line in [
+        "http://h/f",
+        "HTTP://H/f",
+        "-o x http://h/f",
+        "get http://h/f",
+        "-d /tmp http://h/f http://h/g",
+        "-i list",
+        "--limit-rate 2M -q http://h/f",
+        "download http://h",
+    ] {
+        assert!(matches!(parse(line), Ok(Command::Get(_))), "{line}");
+    }
+}
+
+#[test]
+fn every_command_is_understood() {
+    for line in [
+        "add -q -d dir -j 3 -i - http://h/f",
+        "add -c -C - -O http://h/f --retry 0 --max-time 2h --priority high",
+        "get -H X:1 -H @file -X POST -A me -e http://r -u me:pw --cacert a --cacert b http://h",
+        "get --checksum sha-256=9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 http://h",
+        "get --data a=b http://h",
+        "get -T file http://h",
+        "put - http://h --detach --json",
+        "ls --all --state waiting --json",
+        "show com.example/sync/3 --json",
+        "explain 12",
+        "wait 1 2 --timeout 60s --any",
+        "watch",
+        "watch 1 app/s/2 --json",
+        "events --follow --json --session app/s",
+        "pause 1",
+        "resume --all",
+        "cancel 1 2 3 -q",
+        "rm --all",
+        "daemon run",
+        "daemon start",
+        "daemon stop",
+        "daemon status --json",
+        "daemon logs -f",
+        "completion bash",
+        "demo",
+    ] {
+        let parsed = parse(line);
+        assert!(parsed.is_ok(), "{line}: {parsed:?}");
+    }
+}
+
+#[test]
+fn misuse_has_exit_code_2() {
+    for line in [
+        "",
+        "fetch http://h",
+        "example.org/file",
+        "get",
+        "get --nonsense http://h",
+        "get -o",
+        "get --limit-rate fast http://h",
+        "get --checksum sha-256=12 http://h",
+        "get --checksum crc32=12345678 http://h",
+        "get --priority urgent http://h",
+        "get -j 0 http://h",
+        "get -q -v http://h",
+        "get -o x -O http://h",
+        "put file",
+        "show",
+        "show x",
+        "wait",
+        "wait 1 --timeout soon",
+        "cancel",
+        "cancel 1 --all",
+        "daemon",
+        "ls --state odd",
+        "completion",
+    ] {
+        let parsed = parse(line);
+        assert!(parsed.as_ref().is_err_and(|e| e.starts_with("2 ")), "{line}: {parsed:?}");
+    }
+}
+
+#[test]
+fn options_become_values() {
+    let Ok(Command::Get(get)) = parse(
+        "http://h/f --limit-rate 2M -m 1m30s --retry 3 --checksum \
+         MD5=D41D8CD98F00B204E9800998ECF8427E",
+    ) else {
+        panic!("not understood");
+    };
+    assert_eq!(get.policy.limit_rate, Some(2 << 20));
+    assert_eq!(get.policy.max_time, Some(Duration::from_secs(90)));
+    assert_eq!(get.policy.retry, Some(3));
+    let checksum = get.checksum.unwrap();
+    assert_eq!(checksum.algorithm, ChecksumAlgorithm::Md5);
+    assert_eq!(checksum.hex, "d41d8cd98f00b204e9800998ecf8427e");
+}
+
+#[test]
+fn header_fields_are_read_as_curl_reads_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("fields");
+    std::fs::write(&file, "Authorization: Bearer x:y\r\n\nX-B: 2\n").unwrap();
+    let texts = ["X-A:  1 ".to_owned(), format!("@{}", file.display()), "X-Empty;".to_owned()];
+    let fields = header_fields(&texts).unwrap();
+    let shown: Vec<_> = fields.iter().map(|h| (h.name.as_str(), h.value.expose())).collect();
+    assert_eq!(
+        shown,
+        [("X-A", "1"), ("Authorization", "Bearer x:y"), ("X-B", "2"), ("X-Empty", "")]
+    );
+    for wrong in ["X-A", "X-A:", "", "@/nonexistent/fields"] {
+        let failure = header_fields(&[wrong.to_owned()]).unwrap_err();
+        assert!(matches!(failure.code, exit::USAGE | exit::FILE), "{wrong}");
+    }
+    std::fs::write(&file, format!("X: {}", "a".repeat(10 << 20))).unwrap();
+    assert_eq!(header_fields(&[format!("@{}", file.display())]).unwrap_err().code, exit::USAGE);
+}
+
+#[test]
+fn help_fits_a_terminal_of_100_columns() {
+    let mut command = Cli::command();
+    command.build();
+    let mut queue = vec![command];
+    while let Some(mut command) = queue.pop() {
+        for help in [command.render_help(), command.render_long_help()] {
+            for line in help.to_string().lines() {
+                assert!(line.chars().count() <= 100, "{}: {line}", command.get_name());
+            }
+        }
+        queue.extend(command.get_subcommands().cloned());
+    }
+    Cli::command().debug_assert();
+}
+
+

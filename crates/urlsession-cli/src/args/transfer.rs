@@ -1,0 +1,150 @@
+//! Options of the commands that move bytes: `get`, `add` and `put`.
+
+use super::parse;
+use crate::measure;
+use clap::{ArgAction, Args, ValueEnum};
+use std::path::PathBuf;
+use std::time::Duration;
+use urlsession::Checksum;
+
+#[derive(Debug, Args)]
+pub(crate) struct GetArgs {
+    /// What to download; http or https
+    #[arg(value_name = "URL", required_unless_present = "input_file")]
+    pub(crate) urls: Vec<String>,
+    /// Save as FILE, replacing it; ‘-’ writes to standard output at the end
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Take the name from the URL; so it is without -o
+    #[arg(short = 'O', long, conflicts_with = "output")]
+    pub(crate) remote_name: bool,
+    /// Save in DIR, which is made if need be
+    #[arg(short, long, value_name = "DIR", visible_short_alias = 'P')]
+    pub(crate) dir: Option<PathBuf>,
+    /// Replace files of the same name; without it ‘name.1’, ‘name.2’, … are taken
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+    /// Read URLs from FILE (‘-’ is standard input): one a line, ‘#’ comments, indented out=, dir=,
+    /// header=, checksum=
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) input_file: Option<PathBuf>,
+    /// Move at most N tasks at once; holds for all tasks of the shell until the next get, add, put
+    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_concurrent: Option<u32>,
+    /// Send DATA with POST and print the answer; ‘@FILE’ sends a file’s bytes
+    #[arg(long, value_name = "DATA", conflicts_with_all = ["input_file", "checksum", "upload_file"])]
+    pub(crate) data: Option<String>,
+    /// Send FILE with PUT, as ‘put’ does
+    #[arg(short = 'T', long, value_name = "FILE", conflicts_with_all = ["input_file", "output"])]
+    pub(crate) upload_file: Option<PathBuf>,
+    /// Digest that the file must have, such as sha-256=HEX; also sha-512 and md5
+    #[arg(long, value_name = "TYPE=HEX", value_parser = parse::checksum)]
+    pub(crate) checksum: Option<Checksum>,
+    /// Accepted; downloads always go on where they were
+    #[arg(short = 'c', long = "continue", hide = true)]
+    pub(crate) resumes: bool,
+    #[arg(short = 'C', long, hide = true, value_name = "OFFSET", allow_hyphen_values = true)]
+    pub(crate) continue_at: Option<String>,
+    #[command(flatten)]
+    pub(crate) request: RequestArgs,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
+    #[command(flatten)]
+    pub(crate) talk: Talk,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PutArgs {
+    /// What to send; ‘-’ is standard input, read to its end first
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Where to
+    #[arg(value_name = "URL")]
+    pub(crate) url: String,
+    /// Queue the upload, print its id and return at once
+    #[arg(long)]
+    pub(crate) detach: bool,
+    #[command(flatten)]
+    pub(crate) request: RequestArgs,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
+    #[command(flatten)]
+    pub(crate) talk: Talk,
+}
+
+/// What to ask of the server.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Request")]
+pub(crate) struct RequestArgs {
+    /// Header field ‘Name: value’, or ‘@FILE’ with one a line, which keeps secrets off the screen
+    #[arg(short = 'H', long = "header", value_name = "FIELD", action = ArgAction::Append)]
+    pub(crate) headers: Vec<String>,
+    /// Method, such as POST
+    #[arg(short = 'X', long = "request", value_name = "METHOD")]
+    pub(crate) method: Option<String>,
+    /// User-Agent
+    #[arg(short = 'A', long, value_name = "NAME")]
+    pub(crate) user_agent: Option<String>,
+    /// Referer
+    #[arg(short = 'e', long, value_name = "URL")]
+    pub(crate) referer: Option<String>,
+    /// Credentials; a missing password is asked for
+    #[arg(short, long, value_name = "USER[:PASSWORD]")]
+    pub(crate) user: Option<String>,
+    /// Trust the roots in this PEM file, too
+    #[arg(long, value_name = "FILE", action = ArgAction::Append)]
+    pub(crate) cacert: Vec<PathBuf>,
+}
+
+/// How to go about it.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Policy")]
+pub(crate) struct PolicyArgs {
+    /// Bytes per second at most, such as 500K or 2M
+    #[arg(long, value_name = "RATE", value_parser = measure::parse_size)]
+    pub(crate) limit_rate: Option<u64>,
+    /// Time at most, waiting and retries included [default: 7d]
+    #[arg(short = 'm', long, value_name = "TIME", value_parser = measure::parse_duration)]
+    pub(crate) max_time: Option<Duration>,
+    /// Time without any byte after which a try is given up [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = measure::parse_duration)]
+    pub(crate) idle_timeout: Option<Duration>,
+    /// Tries at most after the first that bring nothing; 0 is none [default: no limit]
+    #[arg(long, value_name = "N")]
+    pub(crate) retry: Option<u32>,
+    /// Take an error status such as 404 for an answer like any other, and save its body
+    #[arg(long, alias = "keep-error-body")]
+    pub(crate) no_fail: bool,
+    /// Follow redirects from https to http
+    #[arg(long)]
+    pub(crate) allow_insecure_redirect: bool,
+    /// Which waiting tasks run first
+    #[arg(long, value_name = "LEVEL", default_value = "normal")]
+    pub(crate) priority: Level,
+    /// Free text, shown by ls and show
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) description: Option<String>,
+}
+
+/// Apple's three named priorities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Level {
+    Low,
+    Normal,
+    High,
+}
+
+/// How much to say, and to whom.
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct Talk {
+    /// Say nothing but errors; ‘add’ prints ids only
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// Say more, such as when a download goes on from where it was
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+    /// Print events as JSON, one a line, on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,254 @@
+//! From what was typed to what is asked of the session: requests, destinations and options.
+
+use crate::args::{GetArgs, Level, PolicyArgs, PutArgs, RequestArgs, header_fields};
+use crate::exit::{self, Failure};
+use crate::list::{self, Entry};
+use crate::{args, file_name};
+use base64::Engine as _;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, BufReader, IsTerminal as _, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use urlsession::{Error, ErrorCode, Header, Priority, Request, TaskOptions, UploadSource};
+
+/// Statuses that are worth another try: the server is busy or broken for a while.
+const RETRY_STATUSES: [u16; 6] = [408, 429, 500, 502, 503, 504];
+/// Most bytes of a request body that come from standard input or the command line.
+const BODY_LIMIT: u64 = 256 * 1024 * 1024;
+
+/// One task as it will be created.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) request: Request,
+    pub(crate) options: TaskOptions,
+    pub(crate) what: What,
+}
+
+/// What the task moves.
+#[derive(Debug)]
+pub(crate) enum What {
+    /// A body into a file; without destination the shell hands it to standard output at the end.
+    Download(Option<PathBuf>),
+    /// A file, or these bytes.
+    Upload(UploadSource),
+    /// A request with a body; the answer goes to a file, else to standard output.
+    Data(UploadSource, Option<PathBuf>),
+}
+
+/// Plans what `get` and `add` were asked for.
+pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
+    let entries = entries(args)?;
+    if args.output.is_some() && entries.len() > 1 {
+        return Err(Failure::usage("-o names one file, and there are several URLs")
+            .next("give each its own name in a list: -i FILE with out=NAME"));
+    }
+    let headers = headers(&args.request)?;
+    let options = options(&args.request, &args.policy)?;
+    let mut folders = Folders { args, taken: BTreeSet::new() };
+    let mut plans = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let mut options = options.clone();
+        options.checksum = match &entry.checksum {
+            Some(text) => Some(args::checksum(text).map_err(Failure::usage)?),
+            None => args.checksum.clone(),
+        };
+        let mut headers = headers.clone();
+        headers.extend(header_fields(&entry.headers)?);
+        let method = args.request.method.as_deref();
+        let (request, what) = if let Some(file) = &args.upload_file {
+            (request(&entry.url, method.unwrap_or("PUT"), headers)?, upload(file)?)
+        } else if let Some(data) = &args.data {
+            let request = request(&entry.url, method.unwrap_or("POST"), headers)?;
+            let answer = match &args.output {
+                Some(_) => folders.destination(&entry, &request.url)?,
+                None => None,
+            };
+            (request, What::Data(UploadSource::Bytes(data_bytes(data)?), answer))
+        } else {
+            let request = request(&entry.url, method.unwrap_or("GET"), headers)?;
+            let destination = folders.destination(&entry, &request.url)?;
+            (request, What::Download(destination))
+        };
+        plans.push(Plan { request, options, what });
+    }
+    Ok(plans)
+}
+
+/// Plans what `put` was asked for.
+pub(crate) fn of_put(args: &PutArgs) -> Result<Plan, Failure> {
+    let method = args.request.method.as_deref().unwrap_or("PUT");
+    Ok(Plan {
+        request: request(&args.url, method, headers(&args.request)?)?,
+        options: options(&args.request, &args.policy)?,
+        what: upload(&args.file)?,
+    })
+}
+
+fn entries(args: &GetArgs) -> Result<Vec<Entry>, Failure> {
+    let typed = args.urls.iter().map(|url| Entry { url: url.clone(), ..Entry::default() });
+    let mut entries: Vec<Entry> = typed.collect();
+    match &args.input_file {
+        None => {}
+        Some(path) if path.as_os_str() == "-" => {
+            entries.extend(list::read(io::stdin().lock(), "standard input")?);
+        }
+        Some(path) => {
+            let file = File::open(path).map_err(|error| Failure::file(path, &error))?;
+            entries.extend(list::read(BufReader::new(file), &path.display().to_string())?);
+        }
+    }
+    if entries.is_empty() { Err(Failure::usage("the list has no URL")) } else { Ok(entries) }
+}
+
+fn request(url: &str, method: &str, headers: Vec<Header>) -> Result<Request, Failure> {
+    let mut request =
+        Request { url: url.to_owned(), method: method.to_owned(), headers, body: None };
+    request.normalize().map_err(|error| Failure::refused(&error))?;
+    Ok(request)
+}
+
+fn headers(args: &RequestArgs) -> Result<Vec<Header>, Failure> {
+    let mut headers = header_fields(&args.headers)?;
+    headers.extend(args.user_agent.as_ref().map(|name| Header::new("User-Agent", name)));
+    headers.extend(args.referer.as_ref().map(|url| Header::new("Referer", url)));
+    if let Some(user) = &args.user {
+        let pair = if user.contains(':') {
+            user.clone()
+        } else {
+            format!("{user}:{}", ask_password(user)?)
+        };
+        let encoded = base64::engine::general_purpose::STANDARD.encode(pair);
+        headers.push(Header::new("Authorization", format!("Basic {encoded}")));
+    }
+    Ok(headers)
+}
+
+fn ask_password(user: &str) -> Result<String, Failure> {
+    let terminal = console::Term::stderr();
+    if !(terminal.is_term() && io::stdin().is_terminal()) {
+        return Err(Failure::usage("-u has no password, and there is no terminal to ask on")
+            .next("write -u USER:PASSWORD, or keep it off the command line with -H @FILE"));
+    }
+    terminal.write_str(&format!("password of {}: ", crate::escape::shown(user)))?;
+    Ok(terminal.read_secure_line()?)
+}
+
+fn options(request: &RequestArgs, policy: &PolicyArgs) -> Result<TaskOptions, Failure> {
+    let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    Ok(TaskOptions {
+        description: policy.description.clone(),
+        priority: Priority(match policy.priority {
+            Level::Low => 0,
+            Level::Normal => 128,
+            Level::High => 255,
+        }),
+        limit_rate: policy.limit_rate,
+        timeout_interval_for_request: policy.idle_timeout.map(milliseconds),
+        timeout_interval_for_resource: policy.max_time.map(milliseconds),
+        maximum_retries: policy.retry,
+        fail_on_http_error: !policy.no_fail,
+        retry_statuses: if policy.no_fail { Vec::new() } else { RETRY_STATUSES.to_vec() },
+        allow_insecure_redirect: policy.allow_insecure_redirect,
+        ca_certificates: request.cacert.iter().map(|path| existing(path)).collect::<Result<_, _>>()?,
+        ..TaskOptions::default()
+    })
+}
+
+/// Makes the path of a file absolute, because the daemon lives in another folder.
+fn existing(path: &Path) -> Result<PathBuf, Failure> {
+    let wrong = |code, why: &dyn std::fmt::Display| {
+        Failure::from(Error::new(code).because(format!("{}: {why}", path.display())))
+    };
+    // Opening tells what the permissions are for this user, which the mode bits do not.
+    let opened = File::open(path).and_then(|file| file.metadata());
+    match opened.and_then(|about| Ok((about, std::path::absolute(path)?))) {
+        Ok((about, _)) if about.is_dir() => Err(wrong(ErrorCode::FILE_IS_DIRECTORY, &"a folder")),
+        Ok((_, path)) => Ok(path),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            Err(wrong(ErrorCode::NO_PERMISSIONS_TO_READ_FILE, &error))
+        }
+        Err(error) => Err(wrong(ErrorCode::FILE_DOES_NOT_EXIST, &error)),
+    }
+}
+
+fn upload(file: &Path) -> Result<What, Failure> {
+    if file.as_os_str() == "-" {
+        return Ok(What::Upload(UploadSource::Bytes(bounded(io::stdin().lock(), "standard input")?)));
+    }
+    Ok(What::Upload(UploadSource::File(existing(file)?)))
+}
+
+fn data_bytes(data: &str) -> Result<Vec<u8>, Failure> {
+    match data.strip_prefix('@') {
+        None => Ok(data.as_bytes().to_vec()),
+        Some("-") => bounded(io::stdin().lock(), "standard input"),
+        Some(path) => {
+            let file = File::open(path).map_err(|e| Failure::file(Path::new(path), &e))?;
+            bounded(file, path)
+        }
+    }
+}
+
+fn bounded(from: impl Read, name: &str) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    from.take(BODY_LIMIT + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Failure::new(exit::FILE, format!("{name}: {error}")))?;
+    if bytes.len() as u64 > BODY_LIMIT {
+        let why = format!("{name}: more than {}", crate::measure::size(BODY_LIMIT));
+        return Err(Failure::new(exit::FILE, why).next("save it to a file and send that"));
+    }
+    Ok(bytes)
+}
+
+/// Hands out destinations, never one twice.
+struct Folders<'a> {
+    args: &'a GetArgs,
+    taken: BTreeSet<PathBuf>,
+}
+
+impl Folders<'_> {
+    /// Finds where the file of an entry goes; `None` is standard output.
+    fn destination(&mut self, entry: &Entry, url: &str) -> Result<Option<PathBuf>, Failure> {
+        let given = entry.out.as_ref().or(self.args.output.as_ref());
+        if given.is_some_and(|path| path.as_os_str() == "-") {
+            return Ok(None);
+        }
+        let folder = self.folder(entry)?;
+        let path = match given {
+            Some(path) => folder.join(path),
+            None => {
+                let name = file_name::of_url(url);
+                if self.args.overwrite {
+                    folder.join(name)
+                } else {
+                    file_name::free(&folder, &name, &mut self.taken).ok_or_else(|| {
+                        Failure::new(exit::FILE, format!("{name}: too many files of this name"))
+                    })?
+                }
+            }
+        };
+        let path = std::path::absolute(&path).map_err(|error| Failure::file(&path, &error))?;
+        let problem = if path.is_dir() {
+            "is a folder"
+        } else if !path.parent().is_some_and(Path::is_dir) {
+            "its folder does not exist"
+        } else {
+            return Ok(Some(path));
+        };
+        let error = Error::new(ErrorCode::CANNOT_CREATE_FILE);
+        Err(error.because(format!("{}: {problem}", path.display())).into())
+    }
+
+    fn folder(&self, entry: &Entry) -> Result<PathBuf, Failure> {
+        let Some(dir) = entry.dir.as_ref().or(self.args.dir.as_ref()) else {
+            return Ok(PathBuf::from("."));
+        };
+        std::fs::create_dir_all(dir).map_err(|error| Failure::file(dir, &error))?;
+        Ok(dir.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests;

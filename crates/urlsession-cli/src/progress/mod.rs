@@ -1,0 +1,50 @@
+//! How a followed task is shown: as bars on a terminal, as plain lines elsewhere, as JSON, not at all.
+
+mod bars;
+mod events;
+mod line;
+mod plain;
+mod speed;
+
+pub(crate) use line::ended;
+
+use crate::args::Talk;
+use crate::task_name::TaskName;
+use crate::tracked::{Change, Tracked};
+use std::io;
+use urlsession::{Event, EventNumber};
+
+/// Shows followed tasks. Errors are those of the output.
+pub(crate) trait Progress {
+    /// A task is followed from here on; it may have ended already.
+    fn begin(&mut self, task: &Tracked) -> io::Result<()>;
+
+    /// A task changed.
+    fn change(&mut self, task: &Tracked, change: &Change) -> io::Result<()>;
+
+    /// An event arrived, before it changes anything.
+    fn event(&mut self, _: &TaskName, _: Option<EventNumber>, _: &Event) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Some time passed: countdowns and speeds are due.
+    fn tick(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Nothing more is followed: leaves the screen clean.
+    fn finish(&mut self) {}
+}
+
+/// Chooses how to show.
+pub(crate) fn of(talk: Talk) -> Box<dyn Progress> {
+    if talk.json {
+        Box::new(events::JsonLines::default())
+    } else if talk.quiet {
+        Box::new(plain::ErrorsOnly)
+    } else if console::Term::stderr().is_term() {
+        Box::new(bars::Bars::new(talk.verbose))
+    } else {
+        Box::new(plain::PlainLines::new(talk.verbose))
+    }
+}

@@ -1,0 +1,17 @@
+//! The two ways out: data on standard output, talk on standard error.
+
+use std::io::{self, Write as _};
+
+/// Writes data, which ends with its own newline.
+pub(crate) fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// Writes one line of talk. Nobody to listen is no reason to fail.
+pub(crate) fn say(line: &str) -> io::Result<()> {
+    // One write, so that lines of parallel processes do not mix.
+    let _ = io::stderr().lock().write_all(format!("{line}\n").as_bytes());
+    Ok(())
+}

@@ -1,0 +1,210 @@
+//! What is known of a followed task, kept up to date by the events that arrive.
+
+use crate::file_name;
+use crate::task_name::TaskName;
+use std::path::PathBuf;
+use urlsession::{
+    Error, Event, Reason, Response, ResumeRung, TaskKind, TaskState, TaskStatus, Timestamp,
+};
+
+/// A followed task.
+#[derive(Debug, Clone)]
+pub(crate) struct Tracked {
+    pub(crate) name: TaskName,
+    /// What people call it: the file's name.
+    pub(crate) title: String,
+    pub(crate) url: String,
+    pub(crate) kind: TaskKind,
+    pub(crate) created: Timestamp,
+    pub(crate) state: TaskState,
+    pub(crate) reason: Option<Reason>,
+    /// What ended the last attempt, or the task.
+    pub(crate) error: Option<Error>,
+    /// Body bytes moved in the direction that the task is about.
+    pub(crate) done: u64,
+    /// Body bytes in all; `None` is unknown.
+    pub(crate) total: Option<u64>,
+    pub(crate) response: Option<Response>,
+    /// Where the finished file or the answer is.
+    pub(crate) file: Option<PathBuf>,
+    /// The task completed or is forgotten.
+    pub(crate) ended: bool,
+}
+
+/// What an event changed.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Change {
+    /// Nothing that is shown.
+    Nothing,
+    /// Bytes moved.
+    Progress,
+    /// The state or the reason for waiting.
+    State,
+    /// A download went on after an interruption.
+    Resumed { offset: u64, rung: ResumeRung },
+    /// The task is over.
+    Ended,
+}
+
+impl Tracked {
+    pub(crate) fn new(status: TaskStatus) -> Self {
+        let upload = matches!(status.kind, TaskKind::Upload);
+        let (done, total) = if upload {
+            (status.count_of_bytes_sent, status.count_of_bytes_expected_to_send)
+        } else {
+            (status.count_of_bytes_received, status.count_of_bytes_expected_to_receive)
+        };
+        Self {
+            title: title(&status),
+            name: TaskName::new(status.session, status.task),
+            url: status.url,
+            kind: status.kind,
+            created: status.created,
+            state: status.state,
+            reason: status.reason,
+            error: status.error,
+            done,
+            total,
+            response: status.response,
+            file: status.file,
+            ended: status.state == TaskState::Completed,
+        }
+    }
+
+    /// Takes in one event and says what it changed.
+    pub(crate) fn apply(&mut self, event: &Event) -> Change {
+        // A copy of what the state already told.
+        if self.ended {
+            return Change::Nothing;
+        }
+        let upload = matches!(self.kind, TaskKind::Upload);
+        match event {
+            Event::DidWriteData { total_bytes_written, total_bytes_expected_to_write, .. }
+                if !upload =>
+            {
+                self.moved(*total_bytes_written, *total_bytes_expected_to_write)
+            }
+            Event::DidSendBodyData { total_bytes_sent, total_bytes_expected_to_send, .. }
+                if upload =>
+            {
+                self.moved(*total_bytes_sent, *total_bytes_expected_to_send)
+            }
+            Event::DidResumeAtOffset { file_offset, expected_total_bytes, rung } => {
+                self.done = *file_offset;
+                self.total = expected_total_bytes.or(self.total);
+                Change::Resumed { offset: *file_offset, rung: *rung }
+            }
+            Event::DidChangeState { state, reason, error } => {
+                // The end is told by its own event, with the error.
+                if *state == TaskState::Completed {
+                    return Change::Nothing;
+                }
+                self.state = *state;
+                self.reason = *reason;
+                self.error = error.clone();
+                Change::State
+            }
+            Event::DidFinishDownloading { path, length } => {
+                self.file = Some(path.clone());
+                self.moved(*length, Some(*length))
+            }
+            Event::DidReceiveData { path, .. } => {
+                self.file = Some(path.clone());
+                Change::Nothing
+            }
+            Event::DidComplete { error, response } => {
+                self.state = TaskState::Completed;
+                self.reason = None;
+                self.error = error.clone();
+                self.response = response.clone().or(self.response.take());
+                self.ended = true;
+                Change::Ended
+            }
+            Event::DidWriteData { .. }
+            | Event::DidSendBodyData { .. }
+            | Event::DidFinishEvents
+            | Event::DidBecomeInvalid { .. } => Change::Nothing,
+        }
+    }
+
+    /// Returns the file that the user asked for, where there is one.
+    pub(crate) fn destination(&self) -> Option<&std::path::Path> {
+        match &self.kind {
+            TaskKind::Download { destination } => destination.as_deref(),
+            TaskKind::Upload | TaskKind::Data => None,
+        }
+    }
+
+    fn moved(&mut self, done: u64, total: Option<u64>) -> Change {
+        self.done = done;
+        self.total = total.or(self.total);
+        // Bytes that move prove that it does not wait, whatever arrived first.
+        if self.state == TaskState::Running {
+            self.reason = None;
+        }
+        Change::Progress
+    }
+}
+
+fn title(status: &TaskStatus) -> String {
+    match &status.kind {
+        TaskKind::Download { destination: Some(path) } => file_name::title(path),
+        _ => file_name::of_url(&status.url),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use urlsession::{ErrorCode, TaskIdentifier};
+
+    /// Makes a download of 200 MiB to `/tmp/disk.iso` that has moved nothing.
+    pub(crate) fn download(number: u64) -> Tracked {
+        Tracked {
+            name: TaskName::new(crate::task_name::shell(), TaskIdentifier(number)),
+            title: "disk.iso".into(),
+            url: "http://h/disk.iso".into(),
+            kind: TaskKind::Download { destination: Some("/tmp/disk.iso".into()) },
+            created: Timestamp(0),
+            state: TaskState::Running,
+            reason: None,
+            error: None,
+            done: 0,
+            total: Some(200 << 20),
+            response: None,
+            file: None,
+            ended: false,
+        }
+    }
+
+    #[test]
+    fn events_change_what_is_known() {
+        let mut task = download(1);
+        let wrote = |total| Event::DidWriteData {
+            bytes_written: 1,
+            total_bytes_written: total,
+            total_bytes_expected_to_write: None,
+        };
+        task.reason = Some(Reason::Slot);
+        assert_eq!(task.apply(&wrote(7)), Change::Progress);
+        assert_eq!((task.done, task.total, task.reason), (7, Some(200 << 20), None));
+        let lost = Error::new(ErrorCode::NETWORK_CONNECTION_LOST);
+        let waits = Event::DidChangeState {
+            state: TaskState::Running,
+            reason: Some(Reason::RetryAt(Timestamp(5))),
+            error: Some(lost.clone()),
+        };
+        assert_eq!(task.apply(&waits), Change::State);
+        assert_eq!(task.error, Some(lost));
+        let resumed = Event::DidResumeAtOffset {
+            file_offset: 5,
+            expected_total_bytes: None,
+            rung: ResumeRung::StrongEtag,
+        };
+        assert!(matches!(task.apply(&resumed), Change::Resumed { offset: 5, .. }));
+        let complete = Event::DidComplete { error: None, response: None };
+        assert_eq!(task.apply(&complete), Change::Ended);
+        assert_eq!((task.ended, task.error.clone()), (true, None));
+        assert_eq!(task.apply(&complete), Change::Nothing, "told twice, shown once");
+    }
+}
