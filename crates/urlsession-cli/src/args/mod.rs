@@ -70,7 +70,7 @@ pub(crate) enum Command {
     /// Start, stop and look at the background process
     Daemon(DaemonArgs),
     /// Prove in half a minute, without internet, that transfers survive
-    Demo,
+    Demo(DemoArgs),
     /// Print the completions of a shell
     Completion {
         /// Which shell
@@ -172,6 +172,13 @@ pub(crate) struct Selection {
     /// Say nothing about success
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// The folder that the story may use: what the demo starts itself with
+    #[arg(long, hide = true)]
+    pub(crate) home: Option<std::path::PathBuf>,
 }
 
 #[derive(Debug, Args)]

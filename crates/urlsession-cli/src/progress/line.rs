@@ -12,7 +12,7 @@ const BAR_WIDTH: usize = 20;
 const TITLE_WIDTH: usize = 28;
 
 /// Draws the running task: name, percent, bar, amount, and speed or what it waits for.
-pub(super) fn running(task: &Tracked, speed: Option<f64>, now: Timestamp, width: usize) -> String {
+pub(crate) fn running(task: &Tracked, speed: Option<f64>, now: Timestamp, width: usize) -> String {
     let title = format!("{} {}", task.name, shown(&task.title));
     let percent = percent(task);
     let shown_percent = percent.map_or_else(|| "  ?".to_owned(), |p| format!("{p:>3}"));
@@ -27,7 +27,7 @@ pub(super) fn running(task: &Tracked, speed: Option<f64>, now: Timestamp, width:
 }
 
 /// Draws the sum of several tasks.
-pub(super) fn total<'a>(tasks: impl Iterator<Item = &'a Tracked>, speed: Option<f64>) -> String {
+pub(crate) fn total<'a>(tasks: impl Iterator<Item = &'a Tracked>, speed: Option<f64>) -> String {
     let (mut all, mut ended, mut bytes) = (0_u64, 0_u64, 0_u64);
     for task in tasks {
         all += 1;
@@ -60,7 +60,7 @@ pub(crate) fn ended(task: &Tracked, took: Duration) -> Vec<String> {
 }
 
 /// Says what the task does at the moment: why it waits, or its speed and time left.
-pub(super) fn activity(task: &Tracked, speed: Option<f64>, now: Timestamp) -> String {
+pub(crate) fn activity(task: &Tracked, speed: Option<f64>, now: Timestamp) -> String {
     match (task.state, task.reason) {
         (TaskState::Suspended, _) => "paused".to_owned(),
         (TaskState::Canceling, _) => "is being cancelled".to_owned(),
@@ -81,7 +81,7 @@ pub(super) fn activity(task: &Tracked, speed: Option<f64>, now: Timestamp) -> St
 }
 
 /// Spells the bytes moved, and of how many.
-pub(super) fn amount(task: &Tracked) -> String {
+pub(crate) fn amount(task: &Tracked) -> String {
     match task.total {
         Some(total) => format!("{}/{}", measure::size(task.done), measure::size(total)),
         None => measure::size(task.done),
@@ -89,7 +89,7 @@ pub(super) fn amount(task: &Tracked) -> String {
 }
 
 /// Returns the whole percent done, rounded down; `None` where the size is unknown.
-pub(super) fn percent(task: &Tracked) -> Option<u64> {
+pub(crate) fn percent(task: &Tracked) -> Option<u64> {
     let percent = u128::from(task.done) * 100 / u128::from(task.total.filter(|t| *t > 0)?);
     Some(u64::try_from(percent.min(100)).unwrap_or(100))
 }

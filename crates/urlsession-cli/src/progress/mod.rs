@@ -2,11 +2,9 @@
 
 mod bars;
 mod events;
-mod line;
+pub(crate) mod line;
 mod plain;
 mod speed;
-
-pub(crate) use line::ended;
 
 use crate::args::Talk;
 use crate::task_name::TaskName;

@@ -1,0 +1,210 @@
+//! `get`, `add` and `put`: create tasks in the shell's session, and follow them unless told not to.
+
+use super::wait::detached;
+use crate::args::{GetArgs, PutArgs, Talk};
+use crate::exit::{self, Failure};
+use crate::follow::{Stop, Until, follow};
+use crate::plan::{self, Plan, What};
+use crate::progress;
+use crate::task_name::{self, APPLICATION, SESSION, TaskName};
+use crate::terminal;
+use crate::tracked::Tracked;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use urlsession::{
+    Daemon, DownloadOptions, Error, Session, SessionConfiguration, Task, TaskIdentifier,
+    UploadOptions,
+};
+
+/// Longest wait for the daemon to make all tasks durable.
+const ACCEPT_LIMIT: Duration = Duration::from_secs(300);
+
+pub(crate) fn get(args: &GetArgs) -> Result<u8, Failure> {
+    let plans = plan::of_get(args)?;
+    if args.resumes || args.continue_at.is_some() {
+        note(args.talk, "downloads always go on where they were; -c and -C change nothing");
+    }
+    run(plans, args.max_concurrent, args.talk)
+}
+
+pub(crate) fn add(args: &GetArgs) -> Result<u8, Failure> {
+    let plans = plan::of_get(args)?;
+    if plans.iter().any(|plan| matches!(plan.what, What::Data(_, Some(_)))) {
+        return Err(Failure::usage("add cannot save the answer to --data in a file")
+            .next("use get, or find the answer later with: urlsession show ID"));
+    }
+    enqueue(plans, args.max_concurrent, args.talk)
+}
+
+pub(crate) fn put(args: &PutArgs) -> Result<u8, Failure> {
+    let plans = vec![plan::of_put(args)?];
+    if args.detach { enqueue(plans, None, args.talk) } else { run(plans, None, args.talk) }
+}
+
+/// Creates the tasks and says how they are called.
+fn enqueue(plans: Vec<Plan>, at_once: Option<u32>, talk: Talk) -> Result<u8, Failure> {
+    let created = create(plans, at_once)?;
+    let mut out = String::new();
+    for task in &created.tasks {
+        if talk.json {
+            let id = task.name.to_string();
+            let line = serde_json::json!({ "schema": crate::json::SCHEMA, "id": id, "url": task.url });
+            out.push_str(&format!("{line}\n"));
+        } else if talk.quiet {
+            out.push_str(&format!("{}\n", task.name));
+        } else {
+            let title = crate::escape::shown(&task.title);
+            out.push_str(&format!("{} {title}\n", task.name));
+        }
+    }
+    terminal::print(&out)?;
+    created.say_refused();
+    Ok(created.code())
+}
+
+/// Creates the tasks, follows them to their ends, hands over what they brought and forgets them.
+fn run(plans: Vec<Plan>, at_once: Option<u32>, talk: Talk) -> Result<u8, Failure> {
+    let created = create(plans, at_once)?;
+    created.say_refused();
+    let names: Vec<TaskName> = created.tasks.iter().map(|task| task.name.clone()).collect();
+    if names.is_empty() {
+        return Ok(created.code());
+    }
+    let followed = follow(&names, &mut *progress::of(talk), Until::default())?;
+    let mut failed = None;
+    let daemon = Daemon::connect(true)?;
+    for task in followed.ended() {
+        // What could not be handed over stays with the daemon.
+        match created.hand_over(task) {
+            Ok(()) => {
+                let _ = daemon.remove(&task.name.session, task.name.task);
+            }
+            Err(failure) => failed = Some(failure),
+        }
+    }
+    if let Stop::Signal(signal) = followed.stop {
+        return Ok(detached(signal, &followed));
+    }
+    if let Some(failure) = failed {
+        return Err(failure);
+    }
+    let refusals = created.refused.iter().map(|(_, error)| Some(error));
+    let ends = followed.tasks.iter().map(|task| task.error.as_ref());
+    Ok(exit::code_of_all(refusals.chain(ends)))
+}
+
+/// What came of the plans.
+struct Created {
+    tasks: Vec<New>,
+    refused: Vec<(String, Error)>,
+    /// Where the answers of data tasks go; `None` is standard output.
+    answers: BTreeMap<TaskIdentifier, Option<PathBuf>>,
+}
+
+struct New {
+    name: TaskName,
+    title: String,
+    url: String,
+}
+
+impl Created {
+    fn code(&self) -> u8 {
+        exit::code_of_all(self.refused.iter().map(|(_, error)| Some(error)))
+    }
+
+    fn say_refused(&self) {
+        for (url, error) in &self.refused {
+            let why = exit::sentence(error);
+            let _ = terminal::say(&format!("{}: refused: {why}", crate::escape::shown(url)));
+        }
+    }
+
+    /// Writes what a task brought to where the user wants it, if the daemon does not do that.
+    fn hand_over(&self, task: &Tracked) -> Result<(), Failure> {
+        let Some(to) = self.answers.get(&task.name.task) else { return Ok(()) };
+        let (None, Some(from)) = (&task.error, &task.file) else { return Ok(()) };
+        let mut answer = File::open(from).map_err(|error| Failure::file(from, &error))?;
+        match to {
+            None => {
+                io::copy(&mut answer, &mut io::stdout().lock())?;
+            }
+            Some(path) => copy(&mut answer, path).map_err(|error| Failure::file(path, &error))?,
+        }
+        Ok(())
+    }
+}
+
+fn copy(answer: &mut File, path: &Path) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    io::copy(answer, &mut file)?;
+    file.sync_all()
+}
+
+/// Owns the session for as long as it takes to create the tasks: others wait meanwhile.
+fn create(plans: Vec<Plan>, at_once: Option<u32>) -> Result<Created, Failure> {
+    let mut configuration = SessionConfiguration::background(SESSION);
+    configuration.application = Some(APPLICATION.to_owned());
+    configuration.wait_for_owner = true;
+    configuration.maximum_concurrent_tasks = at_once;
+    let session = Session::new(configuration)?;
+    let mut created = Created { tasks: vec![], refused: vec![], answers: BTreeMap::new() };
+    let mut handles = Vec::with_capacity(plans.len());
+    for plan in plans {
+        let (url, title) = (plan.request.url.clone(), title(&plan));
+        let (task, answer) = begin(&session, plan)?;
+        if let Some(answer) = answer {
+            created.answers.insert(task.task_identifier(), answer);
+        }
+        handles.push((task, url, title));
+    }
+    session.synced(ACCEPT_LIMIT)?;
+    for (task, url, title) in &handles {
+        let (url, title) = (url.clone(), title.clone());
+        match task.refusal() {
+            Some(error) => created.refused.push((url, error.clone())),
+            None => {
+                let name = TaskName::new(task_name::shell(), task.task_identifier());
+                created.tasks.push(New { name, title, url });
+            }
+        }
+    }
+    drop(handles);
+    session.detach();
+    Ok(created)
+}
+
+/// Creates one task; the second value says where the shell itself must write the result.
+fn begin(session: &Session, plan: Plan) -> Result<(Task, Option<Option<PathBuf>>), Error> {
+    let Plan { request, options, what } = plan;
+    let with_body = UploadOptions { resume: true, task: options.clone() };
+    Ok(match what {
+        What::Download(destination) => {
+            let answer = destination.is_none().then_some(None);
+            let options =
+                DownloadOptions { destination, resume_data: None, resume: true, task: options };
+            (session.download_task_with(request, options)?.into(), answer)
+        }
+        What::Upload(source) => {
+            (session.upload_task_with(request, source, with_body)?.into(), Some(None))
+        }
+        What::Data(source, answer) => {
+            (session.data_task_with(request, Some(source), with_body)?.into(), Some(answer))
+        }
+    })
+}
+
+fn title(plan: &Plan) -> String {
+    match &plan.what {
+        What::Download(Some(path)) => crate::file_name::title(path),
+        _ => crate::file_name::of_url(&plan.request.url),
+    }
+}
+
+fn note(talk: Talk, text: &str) {
+    if talk.verbose {
+        let _ = terminal::say(text);
+    }
+}

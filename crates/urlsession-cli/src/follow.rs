@@ -1,0 +1,240 @@
+//! Follows tasks to their ends without polling and without missing one: first watch, then look.
+//!
+//! ```text
+//!   watch ──> read the state ──> events, until all have ended ──> outcome
+//!     ^                                  │
+//!     └───── daemon gone: start it ──────┘
+//! ```
+
+use crate::clock;
+use crate::exit::{self, Failure};
+use crate::interrupt;
+use crate::progress::Progress;
+use crate::task_name::TaskName;
+use crate::tracked::{Change, Tracked};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+use urlsession::{Daemon, Error, ErrorCode, SessionKey, TaskState, Watch, Watched};
+
+/// Most events that wait to be shown.
+const QUEUE_LIMIT: usize = 1024;
+/// How often countdowns and speeds are shown anew.
+const TICK: Duration = Duration::from_millis(200);
+/// How often in a row a daemon that goes away is started again before the shell gives up.
+const RECONNECT_LIMIT: u32 = 5;
+/// Up to so many tasks are asked for one by one; more are read from the session's listing.
+const SINGLE_LIMIT: usize = 32;
+
+/// What to wait for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Until {
+    /// The first end is enough.
+    pub(crate) any: bool,
+    /// When to give up.
+    pub(crate) deadline: Option<Instant>,
+}
+
+/// Why following ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// What was waited for happened.
+    Ended,
+    /// The time is up.
+    TimedOut,
+    /// This signal came.
+    Signal(i32),
+}
+
+/// What became of the followed tasks.
+#[derive(Debug)]
+pub(crate) struct Followed {
+    pub(crate) stop: Stop,
+    pub(crate) tasks: Vec<Tracked>,
+}
+
+impl Followed {
+    pub(crate) fn ended(&self) -> impl Iterator<Item = &Tracked> {
+        self.tasks.iter().filter(|task| task.ended)
+    }
+
+    pub(crate) fn unfinished(&self) -> impl Iterator<Item = &Tracked> {
+        self.tasks.iter().filter(|task| !task.ended)
+    }
+}
+
+enum Input {
+    Event(Box<Watched>),
+    Gone(Error),
+    Signal(i32),
+}
+
+/// Follows the tasks until what is waited for happens, telling `progress` all the while.
+pub(crate) fn follow(
+    names: &[TaskName],
+    progress: &mut dyn Progress,
+    until: Until,
+) -> Result<Followed, Failure> {
+    let (sender, inputs) = sync_channel(QUEUE_LIMIT);
+    let signals = sender.clone();
+    interrupt::subscribe(move |signal| signals.send(Input::Signal(signal)).is_ok())?;
+    let mut follower = Follower {
+        wanted: names.iter().cloned().collect(),
+        tasks: BTreeMap::new(),
+        progress,
+        sender,
+        inputs,
+    };
+    let stopped = follower.run(until);
+    follower.progress.finish();
+    let tasks = follower.tasks.into_values().collect();
+    Ok(Followed { stop: stopped?, tasks })
+}
+
+struct Follower<'a> {
+    wanted: BTreeSet<TaskName>,
+    tasks: BTreeMap<TaskName, Tracked>,
+    progress: &'a mut dyn Progress,
+    sender: SyncSender<Input>,
+    inputs: Receiver<Input>,
+}
+
+impl Follower<'_> {
+    fn run(&mut self, until: Until) -> Result<Stop, Failure> {
+        self.attach()?;
+        let mut lost_in_a_row = 0;
+        loop {
+            let all = self.tasks.values().all(|task| task.ended);
+            if all || (until.any && self.tasks.values().any(|task| task.ended)) {
+                return Ok(Stop::Ended);
+            }
+            let left = until.deadline.map(|at| at.saturating_duration_since(clock::steady()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Ok(Stop::TimedOut);
+            }
+            match self.inputs.recv_timeout(left.map_or(TICK, |left| left.min(TICK))) {
+                Ok(Input::Event(watched)) => {
+                    lost_in_a_row = 0;
+                    self.happened(&watched)?;
+                }
+                Ok(Input::Signal(signal)) => return Ok(Stop::Signal(signal)),
+                Ok(Input::Gone(error)) => {
+                    lost_in_a_row += 1;
+                    if lost_in_a_row > RECONNECT_LIMIT {
+                        return Err(error.into());
+                    }
+                    self.attach()?;
+                }
+                Err(RecvTimeoutError::Timeout) => self.progress.tick()?,
+                Err(RecvTimeoutError::Disconnected) => unreachable!("a sender is held here"),
+            }
+        }
+    }
+
+    /// Watches, then reads how the tasks are: what happens in between is seen twice, not never.
+    fn attach(&mut self) -> Result<(), Failure> {
+        let daemon = Daemon::connect(true)?;
+        let mut sessions: Vec<&SessionKey> = self.wanted.iter().map(|name| &name.session).collect();
+        sessions.dedup();
+        let one = if let [one] = sessions[..] { Some(one.clone()) } else { None };
+        forward(daemon.watch(one, false)?, self.sender.clone())?;
+        let found = self.read(&daemon)?;
+        for name in self.wanted.clone() {
+            match found.get(&name) {
+                Some(task) => self.found(task.clone())?,
+                None => self.missing(&name)?,
+            }
+        }
+        self.progress.tick()?;
+        Ok(())
+    }
+
+    fn read(&self, daemon: &Daemon) -> Result<BTreeMap<TaskName, Tracked>, Failure> {
+        let mut found = BTreeMap::new();
+        let mut add = |status| {
+            let task = Tracked::new(status);
+            found.insert(task.name.clone(), task);
+        };
+        if self.wanted.len() <= SINGLE_LIMIT {
+            for name in &self.wanted {
+                match daemon.task(&name.session, name.task) {
+                    Ok(status) => add(status),
+                    Err(error) if exit::code_of(&error) == exit::NO_DAEMON => {
+                        return Err(error.into());
+                    }
+                    Err(_) => {}
+                }
+            }
+        } else {
+            for status in daemon.tasks(None) {
+                let status = status?;
+                let name = TaskName::new(status.session.clone(), status.task);
+                if self.wanted.contains(&name) {
+                    add(status);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn found(&mut self, task: Tracked) -> Result<(), Failure> {
+        match self.tasks.insert(task.name.clone(), task.clone()) {
+            None => self.progress.begin(&task)?,
+            Some(before) if before.ended => {}
+            Some(_) if task.ended => self.progress.change(&task, &Change::Ended)?,
+            Some(_) => self.progress.change(&task, &Change::State)?,
+        }
+        Ok(())
+    }
+
+    /// A task that was there and is not any more was removed by someone else.
+    fn missing(&mut self, name: &TaskName) -> Result<(), Failure> {
+        let Some(task) = self.tasks.get_mut(name) else { return Err(no_such_task(name)) };
+        if task.ended {
+            return Ok(());
+        }
+        task.ended = true;
+        task.state = TaskState::Completed;
+        task.error = Some(Error::new(ErrorCode::CANCELLED).because("the task was removed"));
+        self.progress.change(task, &Change::Ended)?;
+        Ok(())
+    }
+
+    fn happened(&mut self, watched: &Watched) -> Result<(), Failure> {
+        let Some(number) = watched.task else { return Ok(()) };
+        let name = TaskName::new(watched.session.clone(), number);
+        let Some(task) = self.tasks.get_mut(&name) else { return Ok(()) };
+        self.progress.event(&name, watched.number, &watched.event)?;
+        let change = task.apply(&watched.event);
+        if change != Change::Nothing {
+            self.progress.change(task, &change)?;
+        }
+        Ok(())
+    }
+}
+
+/// Makes the failure of a task that nobody knows.
+pub(crate) fn no_such_task(name: &TaskName) -> Failure {
+    Failure::new(exit::NO_SUCH_TASK, format!("{name}: no such task"))
+        .next("see all with: urlsession ls --all")
+}
+
+/// Hands events over from a thread of their own, so that one place waits for all that can happen.
+fn forward(mut watch: Watch, to: SyncSender<Input>) -> Result<(), Failure> {
+    let run = move || {
+        loop {
+            let input = match watch.recv() {
+                Ok(event) => Input::Event(Box::new(event)),
+                Err(error) => {
+                    let _ = to.send(Input::Gone(error));
+                    return;
+                }
+            };
+            if to.send(input).is_err() {
+                return;
+            }
+        }
+    };
+    std::thread::Builder::new().name("events".to_owned()).spawn(run)?;
+    Ok(())
+}

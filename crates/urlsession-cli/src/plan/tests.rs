@@ -1,0 +1,102 @@
+//! What is asked of the session for what was typed.
+
+use super::*;
+use crate::args::{Cli, Command};
+use clap::Parser as _;
+
+fn get(words: &[&str]) -> Result<Vec<Plan>, Failure> {
+    let words = ["urlsession", "get"].iter().chain(words);
+    match Cli::try_parse_from(words).unwrap().command {
+        Command::Get(args) => of_get(&args),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn destination(plan: &Plan) -> &Path {
+    match &plan.what {
+        What::Download(Some(path)) => path,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_get_fails_and_retries_as_users_of_curl_expect() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().to_str().unwrap();
+    let plans = get(&["http://H/a%20b", "-d", dir, "--priority", "low", "-A", "me"]).unwrap();
+    let [plan] = &plans[..] else { panic!("{plans:?}") };
+    assert_eq!(destination(plan), folder.path().join("a b"));
+    assert_eq!(plan.request.url, "http://h/a%20b");
+    assert!(plan.options.fail_on_http_error);
+    assert_eq!(plan.options.retry_statuses, RETRY_STATUSES);
+    assert_eq!(plan.options.priority, Priority(0));
+    let plans = get(&["http://h/", "-d", dir, "--no-fail", "--retry", "0"]).unwrap();
+    assert!(!plans[0].options.fail_on_http_error && plans[0].options.retry_statuses.is_empty());
+    assert_eq!(plans[0].options.maximum_retries, Some(0));
+}
+
+#[test]
+fn every_file_has_its_own_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("made/deep");
+    std::fs::write(folder.path().join("f"), "").unwrap();
+    let list = folder.path().join("list");
+    let text = format!("http://h/f\nhttp://h/f\n  out=own\nhttp://h/f\n  dir={}\n", dir.display());
+    std::fs::write(&list, text).unwrap();
+    let plans = get(&[
+        "http://h/x/f",
+        "-d",
+        folder.path().to_str().unwrap(),
+        "-i",
+        list.to_str().unwrap(),
+    ])
+    .unwrap();
+    let names: Vec<_> = plans.iter().map(destination).collect();
+    let root = folder.path();
+    assert_eq!(names, [root.join("f.1"), root.join("f.2"), root.join("own"), dir.join("f")]);
+    let again = get(&["http://h/f", "-d", root.to_str().unwrap(), "--overwrite"]).unwrap();
+    assert_eq!(destination(&again[0]), root.join("f"));
+}
+
+#[test]
+fn credentials_become_a_field_and_leave_the_url() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().to_str().unwrap();
+    for words in [&["http://me:pw@h/"][..], &["http://h/", "-u", "me:pw"]] {
+        let plans = get(&[words, &["-d", dir]].concat()).unwrap();
+        let request = &plans[0].request;
+        assert_eq!(request.url, "http://h/");
+        let [field] = &request.headers[..] else { panic!("{request:?}") };
+        assert_eq!((field.name.as_str(), field.value.expose()), ("Authorization", "Basic bWU6cHc="));
+        assert!(!format!("{plans:?}").contains("bWU6cHc="));
+    }
+}
+
+#[test]
+fn what_cannot_work_is_refused_before_anything_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().to_str().unwrap();
+    let big = folder.path().join("big");
+    std::fs::write(&big, format!("X: {}", "a".repeat(10 << 20))).unwrap();
+    let big = format!("@{}", big.display());
+    for (words, code, part) in [
+        (&["ftp://h/"][..], exit::USAGE, "[-1002]"),
+        (&["http://"], exit::USAGE, "[-1000]"),
+        (&["no url"], exit::USAGE, "[-1002]"),
+        (&["http://h/", "-H", "X: a\r\nY: b"], exit::USAGE, "line break"),
+        (&["http://h/", "-H", &big], exit::USAGE, "more than"),
+        (&["http://h/", "-X", "A B"], exit::USAGE, "no HTTP method"),
+        (&["http://h/", "http://h/", "-o", "x"], exit::USAGE, "several URLs"),
+        (&["http://h/", "-o", dir], exit::FILE, "[-3000]"),
+        (&["http://h/", "-o", "/nonexistent/folder/x"], exit::FILE, "[-3000]"),
+        (&["http://h/", "-T", "/nonexistent"], exit::FILE, "[-1100]"),
+        (&["http://h/", "-T", dir], exit::FILE, "[-1101]"),
+        (&["http://h/", "--cacert", "/nonexistent"], exit::FILE, "[-1100]"),
+        (&["-i", "/nonexistent"], exit::FILE, "/nonexistent"),
+        (&["-i", "/dev/null"], exit::USAGE, "no URL"),
+    ] {
+        let failure = get(words).unwrap_err();
+        assert_eq!(failure.code, code, "{words:?}: {failure:?}");
+        assert!(failure.message.contains(part), "{failure:?}");
+    }
+}
