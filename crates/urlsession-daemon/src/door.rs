@@ -67,11 +67,11 @@ impl Drop for Door {
     }
 }
 
-/// Says why this one may not come in.
-pub(crate) fn refusal(stream: &UnixStream, clients: usize, limit: usize) -> Option<String> {
+/// Says why somebody of that user may not come in beside so many clients.
+pub(crate) fn refusal(peer: io::Result<u32>, clients: usize, limit: usize) -> Option<String> {
     let own = rustix::process::geteuid().as_raw();
-    match stream.peer_cred() {
-        Ok(peer) if peer.uid() != own => Some(format!("user {} is not user {own}", peer.uid())),
+    match peer {
+        Ok(peer) if peer != own => Some(format!("user {peer} is not user {own}")),
         Ok(_) if clients >= limit => Some(format!("the daemon has {limit} clients already")),
         Ok(_) => None,
         Err(error) => Some(format!("the system does not tell who it is: {error}")),
@@ -83,5 +83,42 @@ pub(crate) fn turn_away(stream: UnixStream, reason: &str) {
     // A new socket has room for a line; if not, the client sees the end without a word.
     if let Ok(mut stream) = stream.into_std() {
         let _ = stream.write_all(&goodbye(reason));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_user_may_come_in() {
+        let own = rustix::process::geteuid().as_raw();
+        assert_eq!(refusal(Ok(own), 0, 2), None);
+        assert_eq!(refusal(Ok(own), 1, 2), None);
+        assert!(refusal(Ok(own), 2, 2).is_some());
+        assert!(refusal(Ok(own + 1), 0, 2).is_some());
+        assert!(refusal(Err(io::ErrorKind::Unsupported.into()), 0, 2).is_some());
+    }
+
+    #[tokio::test]
+    async fn a_path_may_be_as_long_as_the_system_takes() {
+        let home = tempfile::tempdir().unwrap();
+        let room = SOCKET_PATH_LIMIT - home.path().as_os_str().len() - "/".len();
+        assert!(Door::open(&home.path().join("x".repeat(room))).is_ok());
+        let error = Door::open(&home.path().join("x".repeat(room + 1))).unwrap_err();
+        assert!(error.to_string().contains("at most"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_door_leaves_the_path_of_another_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("socket");
+        let first = Door::open(&path).unwrap();
+        let second = Door::open(&path).unwrap();
+        assert!(!first.is_in_place() && second.is_in_place());
+        drop(first);
+        assert!(path.exists());
+        drop(second);
+        assert!(!path.exists());
     }
 }

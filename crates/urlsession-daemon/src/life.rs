@@ -9,6 +9,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UnixStream;
+use tokio::net::unix::UCred;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -155,12 +156,14 @@ impl<'a> House<'a> {
     }
 
     fn let_in(&mut self, stream: UnixStream) {
-        if let Some(reason) = door::refusal(&stream, self.clients.len(), MAX_CLIENTS) {
-            tracing::warn!(reason, "refused a client");
+        let peer = stream.peer_cred();
+        let pid = peer.as_ref().ok().and_then(UCred::pid);
+        let user = peer.map(|peer| peer.uid());
+        if let Some(reason) = door::refusal(user, self.clients.len(), MAX_CLIENTS) {
+            tracing::warn!(pid, reason, "refused a client");
             door::turn_away(stream, &reason);
             return;
         }
-        let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
         let (hello, engine) = (self.hello.clone(), Arc::clone(&self.engine));
         self.clients.spawn(async move {
             let closed = match Connection::accept(stream, &hello).await {

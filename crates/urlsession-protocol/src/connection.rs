@@ -5,15 +5,16 @@
 //!   socket <── batch <── DaemonMessage <── outgoing    a client that takes nothing is cut off
 //! ```
 
-use crate::line::{self, LINE_LIMIT, LineError};
+mod lines;
+
+use crate::line::{self, LineError};
 use crate::message::{ClientMessage, DaemonMessage, Hello, PROTOCOL_VERSION, Reply};
 use crate::{Error, ErrorCode};
+use lines::Lines;
 use serde::Deserialize;
 use std::io;
 use std::time::Duration;
-use tokio::io::{
-    AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf,
-};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -27,8 +28,6 @@ pub const STALL_LIMIT: Duration = Duration::from_secs(30);
 pub const FAREWELL_LIMIT: Duration = Duration::from_secs(1);
 /// Bytes of encoded messages after which a batch is written.
 const BATCH_BYTES: usize = 64 * 1024;
-/// Bytes asked of the socket at first; a longer line doubles it up to [`LINE_LIMIT`].
-const READ_BYTES: usize = 8 * 1024;
 
 /// The engine's end: what the client said comes in, what it is told goes out.
 ///
@@ -319,56 +318,5 @@ async fn write_moving<W: AsyncWrite + Unpin>(
     Ok(())
 }
 
-/// Splits what a client writes into lines and never holds more than [`LINE_LIMIT`] bytes of it.
-#[derive(Debug)]
-struct Lines<R> {
-    reader: R,
-    buffer: Vec<u8>,
-    /// Where the next line begins in `buffer`.
-    start: usize,
-    /// No newline is between `start` and here.
-    searched: usize,
-}
-
-impl<R: AsyncRead + Unpin> Lines<R> {
-    fn new(reader: R) -> Self {
-        Self { reader, buffer: Vec::new(), start: 0, searched: 0 }
-    }
-
-    /// Returns the next line with its newline, `None` at the end. A last line without newline was
-    /// not finished by its writer and does not count. Loses nothing when it is dropped.
-    async fn next(&mut self) -> Result<Option<&[u8]>, Closed> {
-        loop {
-            if let Some(length) = self.buffer[self.searched..].iter().position(|&b| b == b'\n') {
-                let line = self.start..self.searched + length + 1;
-                self.start = line.end;
-                self.searched = line.end;
-                return Ok(Some(&self.buffer[line]));
-            }
-            self.make_room()?;
-            if self.reader.read_buf(&mut self.buffer).await? == 0 {
-                return Ok(None);
-            }
-        }
-    }
-
-    fn make_room(&mut self) -> Result<(), Closed> {
-        self.buffer.drain(..self.start);
-        self.start = 0;
-        self.searched = self.buffer.len();
-        let length = self.buffer.len();
-        if length >= LINE_LIMIT {
-            return Err(LineError::TooLong.into());
-        }
-        if length == self.buffer.capacity() {
-            self.buffer.reserve_exact((length.max(READ_BYTES)).min(LINE_LIMIT - length));
-        } else if length == 0 {
-            self.buffer.shrink_to(BATCH_BYTES);
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
-#[path = "connection/tests.rs"]
 mod tests;

@@ -1,8 +1,9 @@
 //! Tests of connections over a pipe in memory, with time that is moved and not waited for.
 
 use super::*;
+use crate::line::LINE_LIMIT;
 use crate::{Call, CallId, Event, EventNumber, SessionKey, TaskIdentifier};
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncReadExt as _, DuplexStream};
 
 const HELLO: &str = r#"{"message":"hello","protocol":1,"program":"test 1","pid":7}"#;
 const STATUS: &str = r#"{"message":"call","id":1,"call":"status"}"#;
