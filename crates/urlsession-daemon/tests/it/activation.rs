@@ -66,6 +66,24 @@ fn a_dead_daemons_socket_is_replaced() {
 }
 
 #[test]
+fn a_daemon_killed_while_it_starts_leaves_nothing_in_the_way() {
+    let home = Home::new();
+    for steps in 0..20 {
+        let mut killed = Daemon::spawn(home.path(), "0");
+        // Looking at a file spreads the moments of death without waiting for any.
+        for _ in 0..steps * 200 {
+            let _ = home.paths().lock().exists();
+        }
+        killed.signal(Signal::KILL);
+        assert!(matches!(killed.word().as_str(), "" | "ready\n"));
+        let daemon = home.start();
+        Client::greet(&home.socket()).unwrap();
+        daemon.signal(Signal::KILL);
+        assert_eq!(daemon.exit_code(), None);
+    }
+}
+
+#[test]
 fn a_daemon_whose_socket_was_removed_comes_back() {
     let home = Home::new();
     let mut daemon = home.start();
