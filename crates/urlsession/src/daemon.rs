@@ -10,8 +10,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use urlsession_protocol::message::TASKS_PAGE_LIMIT;
 use urlsession_protocol::{
-    Call, CallId, ClientMessage, DaemonMessage, DaemonStatus, Error, Event, EventNumber, Reply,
-    SessionKey, TaskIdentifier, TaskStatus,
+    Call, CallId, ClientMessage, DaemonMessage, DaemonStatus, Error, ErrorCode, Event, EventNumber,
+    Reply, SessionKey, TaskIdentifier, TaskStatus,
 };
 
 /// A connection that looks and commands but owns no session.
@@ -108,24 +108,26 @@ impl Daemon {
     }
 
     /// Stops the daemon in order: attempts end, their bytes are kept, nothing is lost. Returns once
-    /// it has hung up.
+    /// its process has ended; where the system cannot tell that, once it has hung up.
     ///
     /// # Errors
     /// -997 if it was gone before, -1001 if it does not end within 30 s.
     pub fn shutdown(self) -> Result<(), Error> {
+        let process = process::open(self.status()?.pid);
         self.ask(Call::Shutdown)?;
-        let mut conversation = self.lock();
         let deadline = Deadline::after(REPLY_LIMIT);
-        loop {
+        let mut conversation = self.lock();
+        let ended = loop {
             match conversation.transport.receiver.receive(deadline) {
                 Ok(_) => {}
-                Err(Unreceived::Lost) => return Ok(()),
-                Err(Unreceived::TimedOut) => {
-                    let code = urlsession_protocol::ErrorCode::TIMED_OUT;
-                    return Err(Error::new(code).because("the daemon did not stop in time"));
-                }
+                Err(Unreceived::Lost) => break process::wait(process, deadline),
+                Err(Unreceived::TimedOut) => break false,
             }
+        };
+        if ended {
+            return Ok(());
         }
+        Err(Error::new(ErrorCode::TIMED_OUT).because("the daemon did not stop in time"))
     }
 
     fn ask(&self, call: Call) -> Result<Reply, Error> {
@@ -296,4 +298,43 @@ fn goodbye(reason: &str) -> Error {
 
 fn misunderstood() -> Error {
     lost("the daemon gave an answer to another question")
+}
+
+#[cfg(target_os = "linux")]
+mod process {
+    use crate::deadline::Deadline;
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::io::Errno;
+    use rustix::process::{Pid, PidfdFlags, pidfd_open};
+    use std::os::fd::OwnedFd;
+
+    /// Holds on to a process, so that its end can be waited for.
+    pub(super) fn open(pid: u32) -> Option<OwnedFd> {
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw)?;
+        pidfd_open(pid, PidfdFlags::empty()).ok()
+    }
+
+    /// Waits for the end of the process; says whether it came in time.
+    pub(super) fn wait(process: Option<OwnedFd>, deadline: Deadline) -> bool {
+        let Some(process) = process else { return true };
+        loop {
+            let timeout = deadline.remaining().and_then(|left| Timespec::try_from(left).ok());
+            match poll(&mut [PollFd::new(&process, PollFlags::IN)], timeout.as_ref()) {
+                Ok(ready) => return ready > 0,
+                Err(Errno::INTR) => {}
+                Err(_) => return true,
+            }
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod process {
+    use crate::deadline::Deadline;
+
+    pub(super) fn open(_: u32) {}
+
+    pub(super) fn wait((): (), _: Deadline) -> bool {
+        true
+    }
 }

@@ -1,11 +1,83 @@
-//! Sessions in this process: one engine for all of them, which keeps nothing on disk but bodies.
+//! Sessions in this process: one engine for all of them, for as long as there is one.
 
+use crate::application;
 use crate::configuration::SessionConfiguration;
 use crate::session::Session;
-use urlsession_protocol::{Error, ErrorCode};
+use crate::transport::{Transport, lost};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use tokio::runtime::{Builder, Runtime};
+use urlsession_engine::{Engine, EngineConfiguration};
+use urlsession_protocol::connection::Connection;
+use urlsession_protocol::{Error, SessionIdentifier, SessionKey};
+
+/// Threads that move bytes, the engine's own driver not counted.
+const WORKER_THREADS: usize = 2;
+
+static HOST: Mutex<Weak<Host>> = Mutex::new(Weak::new());
+static NEXT_SESSION: AtomicU64 = AtomicU64::new(1);
 
 /// Creates a session whose transfers live in this process.
-pub(crate) fn session(_: SessionConfiguration) -> Result<Session, Error> {
-    Err(Error::new(ErrorCode::UNKNOWN)
-        .because("sessions in this process need the feature `embedded` of the crate urlsession"))
+pub(crate) fn session(configuration: SessionConfiguration) -> Result<Session, Error> {
+    let application = application::application_id(configuration.application.as_deref())?;
+    let number = NEXT_SESSION.fetch_add(1, Ordering::Relaxed);
+    let session = SessionIdentifier::new(format!("in-process-{number}"))
+        .expect("a short text of letters and digits is an identifier");
+    let host = host()?;
+    let spool = host.engine().state().join("spool");
+    let connect = Box::new(move |_| {
+        let (connection, end) = Connection::pair();
+        host.engine().serve(connection);
+        Ok(Transport::in_memory(end))
+    });
+    Session::over(connect, SessionKey { application, session }, configuration, Some(spool))
+}
+
+/// What runs the engine; the sessions' connections hold it.
+struct Host {
+    /// `None` only while it is dropped.
+    running: Option<(Engine, Runtime)>,
+}
+
+impl Host {
+    fn engine(&self) -> &Engine {
+        let (engine, _) = self.running.as_ref().expect("it runs until it is dropped");
+        engine
+    }
+}
+
+fn host() -> Result<Arc<Host>, Error> {
+    let mut host = HOST.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(running) = host.upgrade() {
+        return Ok(running);
+    }
+    let failed = |why: &dyn std::fmt::Display| lost(format!("cannot start an engine: {why}"));
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(WORKER_THREADS)
+        .thread_name("urlsession")
+        .enable_all()
+        .build()
+        .map_err(|error| failed(&error))?;
+    let configuration =
+        EngineConfiguration { state: None, version: env!("CARGO_PKG_VERSION").to_owned() };
+    let engine =
+        Engine::start(configuration, runtime.handle().clone()).map_err(|error| failed(&error))?;
+    let running = Arc::new(Host { running: Some((engine, runtime)) });
+    *host = Arc::downgrade(&running);
+    Ok(running)
+}
+
+impl Drop for Host {
+    /// Stops in order on a thread of its own: a runtime must not be dropped inside another.
+    fn drop(&mut self) {
+        let Some((engine, runtime)) = self.running.take() else { return };
+        let farewell = move || {
+            engine.stop();
+            let _ = runtime.block_on(engine.finished());
+        };
+        let spawned = std::thread::Builder::new().name("urlsession-end".to_owned()).spawn(farewell);
+        if let Err(error) = spawned {
+            tracing::warn!(%error, "an engine was not stopped in order");
+        }
+    }
 }

@@ -40,7 +40,6 @@ mod configuration;
 mod daemon;
 mod deadline;
 mod delegate;
-mod embedded;
 mod events;
 mod inbox;
 mod launch;
@@ -51,6 +50,9 @@ mod session;
 mod spool;
 mod task;
 mod transport;
+
+#[cfg(feature = "embedded")]
+mod embedded;
 
 pub use configuration::{Acknowledgement, SessionConfiguration};
 pub use daemon::{Daemon, TaskPages, Watch, Watched};

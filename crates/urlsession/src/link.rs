@@ -25,8 +25,8 @@ pub(crate) const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 /// Longest wait for an answer that the caller wants to see.
 pub(crate) const REPLY_LIMIT: Duration = Duration::from_secs(30);
 /// How often the first connection is tried when the daemon hangs up on it.
-const FIRST_ATTEMPTS: u32 = 4;
-const FIRST_DELAY: Duration = Duration::from_millis(50);
+const FIRST_ATTEMPTS: u32 = 8;
+const FIRST_DELAY: Duration = Duration::from_millis(25);
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
 
 /// Opens a connection and exchanges hellos.
@@ -231,14 +231,17 @@ impl Link {
     /// was just about to or dies, is tried again; one that cannot be reached is not.
     fn attach_first(&self) -> Result<(Sender, Receiver, TaskIdentifier), Error> {
         let deadline = Deadline::after(CONNECT_LIMIT);
-        let mut attempt = 1;
-        loop {
+        let mut delay = FIRST_DELAY;
+        for _ in 1..FIRST_ATTEMPTS {
             let transport = (self.connect)(deadline)?;
             match self.attach(transport, deadline) {
-                Err(error) if is_lost(&error) && attempt < FIRST_ATTEMPTS => attempt += 1,
+                Err(error) if is_lost(&error) => tracing::info!(%error, "the daemon left"),
                 attached => return attached,
             }
+            std::thread::sleep(delay.min(deadline.remaining().unwrap_or(delay)));
+            delay *= 2;
         }
+        self.attach((self.connect)(deadline)?, deadline)
     }
 
     /// Becomes the owner; events that come meanwhile are taken in.

@@ -3,12 +3,14 @@
 use crate::configuration::SessionConfiguration;
 use crate::deadline::Deadline;
 use crate::delegate::{self, SessionDelegate};
+#[cfg(feature = "embedded")]
+use crate::embedded::session as in_process;
 use crate::events::Events;
 use crate::link::{Attachment, Connect, Link, log_refusal};
 use crate::request::{DownloadOptions, IntoRequest, UploadOptions, UploadSource};
 use crate::task::{DataTask, DownloadTask, Task, UploadTask};
 use crate::transport::lost;
-use crate::{application, embedded, registry, spool};
+use crate::{application, registry, spool};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -62,7 +64,7 @@ impl Session {
     /// started, -1 for an identifier that is none.
     pub fn new(configuration: SessionConfiguration) -> Result<Self, Error> {
         let Some(session) = configuration.session_identifier()? else {
-            return embedded::session(configuration);
+            return in_process(configuration);
         };
         let application = application::application_id(configuration.application.as_deref())?;
         let key = SessionKey { application, session };
@@ -410,6 +412,12 @@ impl Drop for Handle {
         }
         self.link.end(&detached(), true);
     }
+}
+
+#[cfg(not(feature = "embedded"))]
+fn in_process(_: SessionConfiguration) -> Result<Session, Error> {
+    Err(Error::new(ErrorCode::UNKNOWN)
+        .because("sessions in this process need the feature `embedded` of the crate urlsession"))
 }
 
 /// A task that was refused ends like any other.

@@ -1,0 +1,341 @@
+//! What is tried, each in a process with a home of its own.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use urlsession::{
+    Daemon, DownloadOptions, ErrorCode, Event, Events, Session, SessionConfiguration,
+    TaskIdentifier, TaskState, UploadSource,
+};
+use urlsession_testkit::server::{Answer, Server};
+
+const LONG: Duration = Duration::from_secs(60);
+/// Larger than what may be fetched twice, and than any buffer.
+const LARGE: u64 = 24 * 1024 * 1024;
+
+pub(crate) const SCENARIOS: [(&str, fn()); 10] = [
+    ("a_download_arrives_whole", a_download_arrives_whole),
+    ("bytes_are_uploaded_and_answered", bytes_are_uploaded_and_answered),
+    ("a_missing_file_completes_with_its_error", a_missing_file_completes_with_its_error),
+    ("a_killed_app_finds_its_file", a_killed_app_finds_its_file),
+    ("a_killed_daemon_goes_on", a_killed_daemon_goes_on),
+    ("a_second_process_is_refused_until_the_first_dies", a_second_process_is_refused),
+    ("resume_data_goes_on_in_a_new_task", resume_data_goes_on_in_a_new_task),
+    ("an_invalidated_session_ends", an_invalidated_session_ends),
+    ("a_tool_sees_and_stops_everything", a_tool_sees_and_stops_everything),
+    ("a_session_in_process_leaves_nothing", a_session_in_process_leaves_nothing),
+];
+
+/// Apps that scenarios start: they tell a line when they are where the scenario wants them.
+pub(crate) const APPS: [(&str, fn()); 1] = [("start", app_start)];
+
+fn session() -> Session {
+    Session::new(SessionConfiguration::background("s")).expect("the daemon is reached")
+}
+
+fn a_download_arrives_whole() {
+    let server = Server::start();
+    server.on("/file", Answer::pseudo_random(7, LARGE).etag("\"1\""));
+    let session = session();
+    let folder = tempfile::tempdir().expect("a folder");
+    let destination = Some(folder.path().join("file"));
+    let options = DownloadOptions { destination, resume: true, ..Default::default() };
+    let task = session.download_task_with(server.url("/file"), options).expect("it is taken");
+    session.synced(LONG).expect("it is durable");
+    assert_eq!(task.refusal(), None);
+    let told = until_complete(&mut session.events(), task.task_identifier());
+    assert!(
+        matches!(&told[..], [Event::DidFinishDownloading { .. }, Event::DidComplete {
+        error: None, response: Some(response)
+    }] if response.status_code == 200),
+        "{told:?}"
+    );
+    assert_whole(&folder.path().join("file"));
+}
+
+fn bytes_are_uploaded_and_answered() {
+    let server = Server::start();
+    server.on("/inbox", Answer::ok("thanks"));
+    let session = session();
+    let bytes = b"a letter".repeat(100_000);
+    let sha256 = urlsession_testkit::server::sha256(&bytes);
+    let task = session.upload_task(server.url("/inbox"), UploadSource::Bytes(bytes));
+    let task = task.expect("it is taken");
+    task.resume().expect("it is resumed");
+    let mut events = session.events();
+    loop {
+        let delivery = events.recv_timeout(LONG).expect("an event arrives");
+        match &delivery.event {
+            Event::DidReceiveData { path, length } => {
+                assert_eq!(*length, 6);
+                assert_eq!(std::fs::read(path).expect("the body is there"), b"thanks");
+            }
+            Event::DidComplete { error, .. } => {
+                assert_eq!(*error, None);
+                break;
+            }
+            _ => {}
+        }
+    }
+    let seen = server.requests_for("/inbox");
+    assert_eq!(seen[0].method, "POST");
+    assert_eq!(seen[0].body_sha256.as_ref(), Some(&sha256));
+    task.cancel().expect("the daemon is there");
+    session.synced(LONG).expect("the daemon answers");
+    let home = std::env::var_os("URLSESSION_HOME").expect("the runner sets it");
+    let spool = std::path::Path::new(&home).join("state/spool");
+    assert_eq!(
+        std::fs::read_dir(spool).expect("a spool").count(),
+        0,
+        "the copy goes with the task"
+    );
+}
+
+fn a_missing_file_completes_with_its_error() {
+    let server = Server::start();
+    let session = session();
+    let source = UploadSource::File("/does/not/exist".into());
+    let task = session.upload_task(server.url("/"), source).expect("it is taken");
+    task.resume().expect("it is resumed");
+    let told = until_complete(&mut session.events(), task.task_identifier());
+    assert_eq!(failure(&told), Some(ErrorCode::FILE_DOES_NOT_EXIST));
+}
+
+fn a_killed_app_finds_its_file() {
+    let server = Server::start();
+    server.on("/file", Answer::pseudo_random(7, LARGE).etag("\"1\"").rate(LARGE));
+    let mut app = App::start("start", &server.url("/file"));
+    assert_eq!(app.line(), "1");
+    app.kill();
+    let session = session();
+    let mut events = session.events();
+    let path = finished(&mut events);
+    assert_whole(&path);
+    let told = until_complete(&mut events, TaskIdentifier(1));
+    assert_eq!(failure(&told), None);
+    session.task(TaskIdentifier(1)).cancel().expect("the daemon is there");
+    session.synced(LONG).expect("what was asked after the acknowledgement is done");
+    assert!(!path.exists(), "the file goes with its acknowledgement");
+}
+
+fn a_killed_daemon_goes_on() {
+    let server = Server::start();
+    server.on("/file", Answer::pseudo_random(7, LARGE).etag("\"1\"").rate(LARGE / 2));
+    let session = session();
+    let mut events = session.events();
+    let task = session.download_task(server.url("/file")).expect("it is taken");
+    task.resume().expect("it is resumed");
+    session.synced(LONG).expect("it is durable");
+    while !matches!(
+        events.recv_timeout(LONG).expect("progress is told").event,
+        Event::DidWriteData { total_bytes_written, .. } if total_bytes_written > LARGE / 2
+    ) {}
+    let daemon = Daemon::connect(false).expect("it runs");
+    let pid = daemon.status().expect("it answers").pid;
+    kill(pid);
+    let path = finished(&mut events);
+    assert_whole(&path);
+    let told = until_complete(&mut events, task.task_identifier());
+    assert_eq!(failure(&told), None);
+    let requests = server.requests_for("/file");
+    assert_eq!(requests.len(), 2);
+    assert!(requests[1].header("range").is_some(), "it did not begin anew");
+}
+
+fn a_second_process_is_refused() {
+    let server = Server::start();
+    server.on("/file", Answer::pseudo_random(7, LARGE).rate(1000));
+    let mut app = App::start("start", &server.url("/file"));
+    assert_eq!(app.line(), "1");
+    let refused = Session::new(SessionConfiguration::background("s")).expect_err("it is owned");
+    assert_eq!(refused.code(), ErrorCode::BACKGROUND_SESSION_IN_USE_BY_ANOTHER_PROCESS);
+    app.kill();
+    let session = session();
+    let tasks = session.tasks().expect("the daemon answers");
+    assert_eq!(tasks.len(), 1);
+    assert_eq!(tasks[0].state, TaskState::Running);
+    session.task(TaskIdentifier(1)).cancel().expect("it is cancelled");
+    let told = until_complete(&mut session.events(), TaskIdentifier(1));
+    assert_eq!(failure(&told), Some(ErrorCode::CANCELLED));
+}
+
+fn resume_data_goes_on_in_a_new_task() {
+    let server = Server::start();
+    server.on("/file", Answer::pseudo_random(7, LARGE).etag("\"1\"").rate(LARGE));
+    let session = session();
+    let mut events = session.events();
+    let first = session.download_task(server.url("/file")).expect("it is taken");
+    first.resume().expect("it is resumed");
+    while !matches!(
+        events.recv_timeout(LONG).expect("progress is told").event,
+        Event::DidWriteData { total_bytes_written, .. } if total_bytes_written > LARGE / 4
+    ) {}
+    let resume_data = first.cancel_by_producing_resume_data().expect("the daemon answers");
+    assert!(resume_data.is_some());
+    let told = until_complete(&mut events, first.task_identifier());
+    assert_eq!(failure(&told), Some(ErrorCode::CANCELLED));
+    let options = DownloadOptions { resume_data, resume: true, ..Default::default() };
+    session.download_task_with(server.url("/file"), options).expect("it is taken");
+    assert_whole(&finished(&mut events));
+    assert!(server.requests_for("/file")[1].header("range").is_some(), "it did not begin anew");
+}
+
+fn an_invalidated_session_ends() {
+    let server = Server::start();
+    server.on("/file", Answer::pseudo_random(7, 1000));
+    let session = session();
+    let task = session.download_task(server.url("/file")).expect("it is taken");
+    task.resume().expect("it is resumed");
+    session.finish_tasks_and_invalidate().expect("the daemon is there");
+    session.download_task(server.url("/file")).expect_err("the session is invalidated");
+    let told: Vec<_> = session.events().into_iter().map(|delivery| delivery.event).collect();
+    assert!(told.iter().any(|event| matches!(event, Event::DidComplete { error: None, .. })));
+    assert_eq!(told.last(), Some(&Event::DidBecomeInvalid { error: None }));
+    drop(task);
+    drop(session);
+    let again = self::session();
+    assert!(again.tasks().expect("the daemon answers").is_empty());
+}
+
+fn a_tool_sees_and_stops_everything() {
+    let server = Server::start();
+    server.on("/file", Answer::pseudo_random(7, 1000));
+    let session = session();
+    let daemon = Daemon::connect(true).expect("it runs");
+    let mut watch = daemon.watch(None, true).expect("it may be watched");
+    let numbers: Vec<_> = (0..1200)
+        .map(|_| session.download_task(server.url("/file")).expect("it is taken"))
+        .map(|task| task.task_identifier())
+        .collect();
+    session.synced(LONG).expect("they are durable");
+    let listed: Vec<_> = daemon
+        .tasks(Some(session.key().clone()))
+        .map(|task| task.expect("the daemon answers").task)
+        .collect();
+    assert_eq!(listed, numbers);
+    assert_eq!(daemon.status().expect("it answers").tasks_suspended, 1200);
+    daemon.resume(session.key(), numbers[5]).expect("it is resumed");
+    let seen = loop {
+        let seen = watch.recv_timeout(LONG).expect("it lives").expect("in time");
+        if matches!(seen.event, Event::DidComplete { .. }) {
+            break seen;
+        }
+    };
+    assert_eq!((&seen.session, seen.task), (session.key(), Some(numbers[5])));
+    daemon.remove(session.key(), numbers[0]).expect("it is removed");
+    daemon.task(session.key(), numbers[0]).expect_err("it is forgotten");
+    session.detach();
+    daemon.shutdown().expect("it stops");
+    let gone = Daemon::connect(false).expect_err("it has stopped");
+    assert_eq!(gone.code(), ErrorCode::BACKGROUND_SESSION_WAS_DISCONNECTED);
+    let tasks = self::session().tasks().expect("the daemon answers");
+    assert_eq!(tasks.len(), 1198, "what was done or removed is not listed, the rest is kept");
+}
+
+fn a_session_in_process_leaves_nothing() {
+    let server = Server::start();
+    server.on("/file", Answer::pseudo_random(7, LARGE));
+    server.on("/inbox", Answer::ok("thanks"));
+    let session = Session::new(SessionConfiguration::ephemeral()).expect("an engine starts");
+    let mut events = session.events();
+    session.download_task(server.url("/file")).and_then(|t| t.resume()).expect("it is taken");
+    assert_whole(&finished(&mut events));
+    let task = session
+        .data_task(server.url("/inbox"), Some(UploadSource::Bytes(b"abc".to_vec())))
+        .expect("it is taken");
+    task.resume().expect("it is resumed");
+    let told = until_complete(&mut events, task.task_identifier());
+    assert!(matches!(told[0], Event::DidReceiveData { length: 6, .. }), "{told:?}");
+    let home = std::env::var_os("URLSESSION_HOME").expect("the runner sets it");
+    assert_eq!(std::fs::read_dir(home).expect("a home").count(), 0, "no daemon was asked");
+}
+
+/// Starts a download of the URL in the environment and waits to be killed.
+fn app_start() {
+    let url = std::env::var("TEST_URL").expect("the scenario sets it");
+    let session = session();
+    let task = session.download_task(url).expect("it is taken");
+    task.resume().expect("it is resumed");
+    let mut out = std::io::stdout();
+    writeln!(out, "{}", task.task_identifier()).and_then(|()| out.flush()).expect("it is told");
+    while session.events().recv().is_some() {}
+}
+
+/// Collects a task's kept events up to the last; each is acknowledged.
+fn until_complete(events: &mut Events, task: TaskIdentifier) -> Vec<Event> {
+    let mut told = BTreeMap::<TaskIdentifier, Vec<Event>>::new();
+    loop {
+        let delivery = events.recv_timeout(LONG).expect("an event arrives");
+        let Some(of) = delivery.task.filter(|_| delivery.number.is_some()) else { continue };
+        let last = matches!(delivery.event, Event::DidComplete { .. });
+        delivery.acknowledge();
+        told.entry(of).or_default().push(delivery.event);
+        if last && of == task {
+            return told.remove(&task).unwrap_or_default();
+        }
+    }
+}
+
+/// Waits for the next finished file; its event is not acknowledged yet.
+fn finished(events: &mut Events) -> std::path::PathBuf {
+    loop {
+        let delivery = events.recv_timeout(LONG).expect("an event arrives");
+        if let Event::DidFinishDownloading { path, length } = delivery.event {
+            assert_eq!(length, LARGE);
+            return path;
+        }
+    }
+}
+
+fn failure(told: &[Event]) -> Option<ErrorCode> {
+    match told.last() {
+        Some(Event::DidComplete { error, .. }) => error.as_ref().map(|error| error.code),
+        other => panic!("it did not complete but {other:?}"),
+    }
+}
+
+fn assert_whole(path: &std::path::Path) {
+    let bytes = std::fs::read(path).expect("the file is there");
+    let whole = urlsession_testkit::server::Body::PseudoRandom { seed: 7, length: LARGE };
+    assert_eq!(urlsession_testkit::server::sha256(&bytes), whole.sha256());
+}
+
+fn kill(pid: u32) {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).expect("a pid");
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it lives");
+}
+
+/// An app in a process of its own.
+struct App(Child);
+
+impl App {
+    fn start(name: &str, url: &str) -> Self {
+        let own = std::env::current_exe().expect("this executable has a path");
+        let app = Command::new(own)
+            .args(["app", name])
+            .env("TEST_URL", url)
+            .stdout(Stdio::piped())
+            .spawn();
+        Self(app.expect("an app starts"))
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        let out = self.0.stdout.as_mut().expect("it is piped");
+        BufReader::new(out).read_line(&mut line).expect("the app tells");
+        line.trim_end().to_owned()
+    }
+
+    fn kill(&mut self) {
+        self.0.kill().expect("it lives");
+        self.0.wait().expect("it is gone");
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
