@@ -164,21 +164,22 @@ impl<H: Moves> Driver<H> {
         order: Option<Arc<Order>>,
         resume: Option<ResumeState>,
     ) {
-        let failed = |error: Error, cause, resume| Ending::Failed {
+        let failed = |error, cause| Ending::Failed {
             error,
             cause,
-            resume,
+            resume: resume.clone(),
             progressed: false,
         };
         let Some(order) = order else {
+            // The store may answer again later, as when a disk comes back.
             let error = Error::new(ErrorCode::UNKNOWN).because("its request cannot be read");
-            return self.attempts.fail(task, attempt, failed(error, Cause::Permanent, resume));
+            return self.attempts.fail(task, attempt, failed(error, Cause::Transient));
         };
-        if let Err(error) = self.files.prepare_session(task.session) {
-            let error = Error::new(ErrorCode::CANNOT_CREATE_FILE).because(error);
-            return self.attempts.fail(task, attempt, failed(error, Cause::Disk, resume));
-        }
         let files = self.files.of(task, &order);
+        if let Err(error) = self.files.prepare_for(task, &files) {
+            let error = Error::new(ErrorCode::CANNOT_CREATE_FILE).because(error);
+            return self.attempts.fail(task, attempt, failed(error, Cause::Disk));
+        }
         self.attempts.start(task, attempt, order, files, resume);
     }
 

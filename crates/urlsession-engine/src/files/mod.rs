@@ -15,6 +15,8 @@ use urlsession_protocol::TaskKind;
 
 /// Longest file name of the file systems in use, in bytes.
 const NAME_LIMIT: usize = 255;
+/// Most parts that are kept of tasks with the same number; then the first is given up.
+const KEPT_NAMES_LIMIT: u32 = 100;
 
 /// The folders of one engine.
 #[derive(Debug, Clone)]
@@ -27,8 +29,14 @@ pub(crate) struct Files {
 impl Files {
     /// Creates the folders that are missing, all private to the user.
     pub(crate) fn prepare(state: &Path) -> io::Result<Self> {
-        let files = Self { state: state.to_owned(), tag: String::new() };
-        create_private_folder(state)?;
+        let state = std::path::absolute(state)?;
+        if state.to_str().is_none() {
+            // Paths go into the store and over connections as JSON.
+            let why = "the path of the state folder is not UTF-8";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        }
+        let files = Self { state, tag: String::new() };
+        create_private_folder(&files.state)?;
         for folder in [files.finished(), files.spool(), files.kept()] {
             create_private_folder(&folder)?;
         }
@@ -70,9 +78,10 @@ impl Files {
         }
     }
 
-    /// Creates the folder of a session's files.
-    pub(crate) fn prepare_session(&self, session: SessionNumber) -> io::Result<()> {
-        create_private_folder(&self.session(session))
+    /// Creates the folder of a task's files, if it is one of ours.
+    pub(crate) fn prepare_for(&self, task: TaskRef, files: &TaskFiles) -> io::Result<()> {
+        let folder = self.session(task.session);
+        if files.part.starts_with(&folder) { create_private_folder(&folder) } else { Ok(()) }
     }
 
     /// Removes the folder of a session that is gone; files in it stay for the next sweep.
@@ -96,10 +105,7 @@ impl Files {
 
     /// Moves a part file to where it waits for a new task; `None` if it could not be kept.
     pub(crate) fn keep_part(&self, task: TaskRef, resume: ResumeState) -> Option<ResumeState> {
-        let kept = self.kept().join(format!("{}-{}.part", task.session.0, task.task));
-        if kept == resume.part {
-            return Some(resume);
-        }
+        let kept = self.free_kept_name(task);
         // Across file systems a rename fails: copying could take minutes.
         if let Err(error) = std::fs::rename(&resume.part, &kept) {
             tracing::warn!(%error, part = ?resume.part, "could not keep a part file");
@@ -134,6 +140,14 @@ impl Files {
 
     fn session(&self, session: SessionNumber) -> PathBuf {
         self.finished().join(session.0.to_string())
+    }
+
+    /// Returns a name that no kept part has: the number of a session that is gone may come again
+    /// after a restart, and an app may still hold its resume data.
+    fn free_kept_name(&self, task: TaskRef) -> PathBuf {
+        let name =
+            |copy: u32| self.kept().join(format!("{}-{}-{copy}.part", task.session.0, task.task));
+        (0..KEPT_NAMES_LIMIT).map(name).find(|file| !file.exists()).unwrap_or_else(|| name(0))
     }
 
     fn owns(&self, file: &Path) -> bool {

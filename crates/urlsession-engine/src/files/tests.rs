@@ -53,7 +53,7 @@ fn only_files_of_ours_are_removed() {
         // Once more: a file that is gone is no error.
         files.remove(&file);
     };
-    files.prepare_session(SessionNumber(1)).unwrap();
+    create_private_folder(&files.session(SessionNumber(1))).unwrap();
     check(files.finished().join("1").join("1.download"), true);
     check(files.spool().join("x"), true);
     check(files.kept().join("1-1.part"), true);
@@ -68,19 +68,23 @@ fn a_part_is_kept_by_rename() {
     let part = files.state().join("7.part");
     std::fs::write(&part, "bytes").unwrap();
     let kept = files.keep_part(TASK, resume(&part)).unwrap();
-    assert_eq!(kept.part, files.kept().join("3-7.part"));
+    assert_eq!(kept.part, files.kept().join("3-7-0.part"));
     assert_eq!(std::fs::read(&kept.part).unwrap(), b"bytes");
     assert!(!part.exists());
-    // A crash before the answer repeats the call.
-    assert_eq!(files.keep_part(TASK, kept.clone()), Some(kept));
+    // A part that is not there cannot be kept.
     assert_eq!(files.keep_part(TASK, resume(&part)), None);
+    // Another task of the same number takes nothing away.
+    std::fs::write(&part, "other").unwrap();
+    let other = files.keep_part(TASK, resume(&part)).unwrap();
+    assert_eq!(std::fs::read(&other.part).unwrap(), b"other");
+    assert_eq!(std::fs::read(&kept.part).unwrap(), b"bytes");
 }
 
 #[test]
 fn the_sweep_leaves_what_is_needed() {
     let (_home, files) = home();
     for session in [1, 2] {
-        files.prepare_session(SessionNumber(session)).unwrap();
+        create_private_folder(&files.session(SessionNumber(session))).unwrap();
     }
     let put = |folder: PathBuf, name: &str| {
         let file = folder.join(name);
@@ -133,6 +137,16 @@ fn a_temporary_state_folder_is_its_own_and_goes() {
         files.remove_all();
         assert!(!files.state().exists());
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_state_folder_that_cannot_be_spelled_is_refused() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let home = tempfile::tempdir().unwrap();
+    let state = home.path().join(std::ffi::OsStr::from_bytes(b"\xff"));
+    assert_eq!(Files::prepare(&state).unwrap_err().kind(), std::io::ErrorKind::InvalidInput);
+    assert!(!state.exists());
 }
 
 #[cfg(unix)]

@@ -7,6 +7,7 @@ mod schema;
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use serde::{Serialize, de::DeserializeOwned};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 use urlsession_core::{
@@ -174,7 +175,7 @@ impl Store {
             return Err(std::io::Error::from(std::io::ErrorKind::StorageFull).into());
         }
         let transaction = self.connection.transaction()?;
-        for change in changes {
+        for change in last_of_each(changes) {
             apply(&transaction, change)?;
         }
         Ok(transaction.commit()?)
@@ -198,6 +199,23 @@ impl Store {
         transaction.finish()?;
         orders
     }
+}
+
+/// Leaves out records that a later change writes again: one turn may create a thousand tasks, and
+/// each of them writes its session.
+fn last_of_each(changes: &[Change]) -> impl Iterator<Item = &Change> {
+    let mut written = BTreeSet::new();
+    let mut kept: Vec<&Change> = changes.iter().rev().collect();
+    kept.retain(|change| match change {
+        Change::PutSession(record) => written.insert((record.number, None)),
+        Change::PutTask { task, .. } => written.insert((task.session, Some(task.task))),
+        Change::RemoveSession(_)
+        | Change::CreateTask { .. }
+        | Change::RemoveTask(_)
+        | Change::AppendEvent(_)
+        | Change::RemoveEvent { .. } => true,
+    });
+    kept.into_iter().rev()
 }
 
 fn apply(to: &Transaction<'_>, change: &Change) -> Result<(), StoreError> {

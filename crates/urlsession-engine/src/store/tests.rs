@@ -88,6 +88,23 @@ fn a_session_goes_when_it_is_empty() {
 }
 
 #[test]
+fn the_last_record_of_a_commit_wins() {
+    let mut store = Store::in_memory().unwrap();
+    let put = |stage| Change::PutTask { task: task(1, 1), state: record(stage) };
+    let changes = [
+        Change::PutSession(session(1)),
+        create(task(1, 1), record(Stage::Active)),
+        put(Stage::Canceling),
+        Change::PutSession(SessionRecord { next_task: TaskIdentifier(99), ..session(1) }),
+        put(Stage::Suspended),
+    ];
+    store.commit(&changes).unwrap();
+    let snapshot = store.load().unwrap();
+    assert_eq!(snapshot.sessions[0].next_task, TaskIdentifier(99));
+    assert_eq!(snapshot.tasks[0].2.stage, Stage::Suspended);
+}
+
+#[test]
 fn a_commit_that_fails_changes_nothing() {
     let put = |n| Change::PutTask { task: task(1, n), state: record(Stage::Suspended) };
     let event_of_nothing = Change::AppendEvent(event(1, 1, 99));
