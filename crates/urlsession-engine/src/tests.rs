@@ -1,5 +1,6 @@
 //! The engine on connections in memory, with transfers that do as the test says.
 
+mod over_http;
 mod stage;
 
 use crate::driver::Driver;
