@@ -25,7 +25,16 @@ pub(crate) enum Deed {
     /// A client watches from here on, having been told what is owed.
     Watch { peer: PeerNumber, id: CallId, watching: Watching, owed: Vec<DaemonMessage> },
     /// An event that is not decided: progress, a resumption.
-    Tell { task: TaskRef, event: Event },
+    Tell { task: TaskRef, event: Event, weight: Weight },
+}
+
+/// Whether an event that is not kept may be left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Weight {
+    /// The next one says it all again: left out for a client that is behind.
+    Passing,
+    /// There is no next one.
+    Last,
 }
 
 impl From<Action> for Deed {
@@ -56,13 +65,13 @@ impl<H: Moves> Driver<H> {
                         expected_total_bytes: expected,
                         rung,
                     };
-                    turn.deeds.push(Deed::Tell { task, event });
+                    turn.deeds.push(Deed::Tell { task, event, weight: Weight::Last });
                 }
             }
             Message::Ended { task, attempt, ending } => {
                 if let Some(mut running) = self.attempts.remove(task, attempt) {
                     // Before the kept events, so that the totals of the last one are exact.
-                    turn.deeds.extend(running.progress(task));
+                    turn.deeds.extend(running.progress(task, Weight::Last));
                 }
                 self.report(turn, task, attempt, Report::Ended(*ending));
             }
@@ -122,7 +131,7 @@ impl<H: Moves> Driver<H> {
                         self.peers.send(peer, message);
                     }
                 }
-                Deed::Tell { task, event } => self.tell(task, event),
+                Deed::Tell { task, event, weight } => self.tell(task, event, weight),
             }
         }
         for change in turn.changes {
@@ -183,11 +192,11 @@ impl<H: Moves> Driver<H> {
         self.attempts.start(task, attempt, order, files, resume);
     }
 
-    fn tell(&self, task: TaskRef, event: Event) {
+    fn tell(&self, task: TaskRef, event: Event, weight: Weight) {
         let Some(session) = self.core.session_key(task.session) else { return };
         let owner = self.core.owner(task.session);
         let message = event_message(session, task.task, event);
-        self.peers.send_passing(owner, &message);
+        self.peers.tell(owner, &message, weight);
     }
 }
 

@@ -5,6 +5,7 @@
 //!   Connection.outgoing <── tell   <──(at most BACKLOG_LIMIT)──── driver
 //! ```
 
+use crate::act::Weight;
 use crate::inbox::{Message, Sender};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -121,15 +122,14 @@ impl Peers {
         }
     }
 
-    /// Tells the owner and the watchers of a session something that the next of its kind replaces.
-    pub(crate) fn send_passing(&self, owner: Option<PeerNumber>, message: &DaemonMessage) {
-        let keeps_up = |peer: &PeerNumber| {
-            self.peers
-                .get(peer)
-                .is_some_and(|peer| peer.waiting.load(Ordering::Relaxed) < PROGRESS_BACKLOG)
-        };
+    /// Tells the owner and the watchers of a session something that is not kept.
+    pub(crate) fn tell(&self, owner: Option<PeerNumber>, message: &DaemonMessage, weight: Weight) {
         let DaemonMessage::Event { session, .. } = message else { return };
-        for peer in owner.into_iter().chain(self.watchers(session)).filter(keeps_up) {
+        let takes_it = |number: &PeerNumber| match weight {
+            Weight::Last => true,
+            Weight::Passing => self.peers.get(number).is_some_and(Peer::keeps_up),
+        };
+        for peer in owner.into_iter().chain(self.watchers(session)).filter(takes_it) {
             self.send(peer, message.clone());
         }
     }
@@ -169,6 +169,12 @@ impl Peers {
             .iter()
             .filter(move |(_, peer)| peer.watches.iter().any(watches))
             .map(|(number, _)| *number)
+    }
+}
+
+impl Peer {
+    fn keeps_up(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) < PROGRESS_BACKLOG
     }
 }
 

@@ -1,6 +1,6 @@
 //! How far the running attempts are, told at a bounded rate to those who listen.
 
-use crate::act::Deed;
+use crate::act::{Deed, Weight};
 use crate::attempts::{Moves, Running};
 use crate::driver::{Driver, Turn};
 use std::time::Duration;
@@ -30,7 +30,7 @@ impl<H: Moves> Driver<H> {
         if self.meter.next.is_some_and(|next| next <= turn.now.steady) {
             self.meter.next = None;
             for (task, running) in self.attempts.iter_mut() {
-                turn.deeds.extend(running.progress(task));
+                turn.deeds.extend(running.progress(task, Weight::Passing));
             }
         }
     }
@@ -53,7 +53,11 @@ impl<H: Moves> Driver<H> {
 
 impl Running {
     /// Returns what changed since it was asked last.
-    pub(crate) fn progress(&mut self, task: TaskRef) -> impl Iterator<Item = Deed> + use<> {
+    pub(crate) fn progress(
+        &mut self,
+        task: TaskRef,
+        weight: Weight,
+    ) -> impl Iterator<Item = Deed> + use<> {
         let counts = self.progress.counts();
         let wrote = (self.downloads && counts.received != self.told_received).then(|| {
             Event::DidWriteData {
@@ -70,7 +74,7 @@ impl Running {
         self.told_received = counts.received;
         self.told_sent = counts.sent;
         // The request goes out before the response comes in.
-        sent.into_iter().chain(wrote).map(move |event| Deed::Tell { task, event })
+        sent.into_iter().chain(wrote).map(move |event| Deed::Tell { task, event, weight })
     }
 }
 

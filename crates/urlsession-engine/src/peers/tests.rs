@@ -1,6 +1,7 @@
 //! A client can say and leave unread only so much.
 
 use super::{BACKLOG_LIMIT, CALLS_LIMIT, PROGRESS_BACKLOG, Peers, WATCHES_LIMIT, Watching};
+use crate::act::Weight;
 use crate::inbox::Message;
 use std::sync::mpsc::Receiver;
 use tokio::runtime::Handle;
@@ -52,14 +53,15 @@ async fn a_client_that_does_not_read_is_sent_away() {
 async fn progress_is_skipped_for_a_client_that_is_behind() {
     let (peers, mut client, _inbox) = connected();
     for _ in 0..2 * PROGRESS_BACKLOG {
-        peers.send_passing(Some(ONE), &progress());
+        peers.tell(Some(ONE), &progress(), Weight::Passing);
     }
+    peers.tell(Some(ONE), &progress(), Weight::Last);
     drop(peers);
     let mut count = 0;
     while client.incoming.recv().await.is_some() {
         count += 1;
     }
-    assert_eq!(count, PROGRESS_BACKLOG);
+    assert_eq!(count, PROGRESS_BACKLOG + 1, "and the last one is not skipped");
 }
 
 #[tokio::test]

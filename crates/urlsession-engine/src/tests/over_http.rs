@@ -37,7 +37,7 @@ async fn a_download_goes_on_where_the_engine_before_stopped() {
         last = total_written(&event).unwrap_or(last);
         match event {
             Event::DidResumeAtOffset { file_offset, rung, .. } => {
-                resumed = Some((file_offset, rung))
+                resumed = Some((file_offset, rung));
             }
             Event::DidFinishDownloading { path, length } => break (path, length),
             _ => {}
