@@ -56,9 +56,9 @@ async fn one_attempt() {
             &[],
         ),
         (
-            "longer than told",
-            file().etag("\"a\"").content_length(SIZE + 1).drop_after(SIZE),
-            "-1005 transient progressed kept 300000",
+            "shorter than told",
+            Answer::raw("HTTP/1.1 200 OK\r\nETag: \"a\"\r\nContent-Length: 5\r\n\r\nabc"),
+            "-1005 transient progressed kept 3",
             &["file.part"],
         ),
         ("nothing at all", Answer::raw(""), "-1005 transient", &[]),
