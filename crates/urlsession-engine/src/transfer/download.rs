@@ -10,7 +10,7 @@ use super::resume::{self, Question, Verdict};
 use super::{Attempt, blocking};
 use http::header;
 use urlsession_core::{Done, Ending, ResumeState};
-use urlsession_protocol::{ErrorCode, ResumeRung};
+use urlsession_protocol::{ErrorCode, Request, ResumeRung};
 
 /// Runs one attempt of a download.
 pub(super) async fn run(http: &Http, attempt: Attempt) -> Ending {
@@ -152,7 +152,7 @@ async fn receive(
     let before = part.length();
     let expected = state.total_bytes.or_else(|| got.length.map(|length| before + length));
     attempt.progress.expect_to_receive(expected);
-    let provable = is_provable(&state, &attempt.order.request.method);
+    let provable = is_provable(&state, &attempt.order.request);
     let mut receiver = Receiver::new(part, &attempt.progress, chain.rate.clone());
     if before == 0 {
         let wanted = attempt.order.options.checksum.as_ref();
@@ -193,9 +193,11 @@ async fn receive(
 }
 
 /// Says whether a later attempt could prove that its bytes belong to the same entity.
-fn is_provable(state: &ResumeState, method: &str) -> bool {
-    method == "GET"
-        && matches!(state.response.status_code, 200 | 206)
+fn is_provable(state: &ResumeState, request: &Request) -> bool {
+    request.method == "GET"
+        // A range that the app asks for itself would be taken for the whole entity.
+        && !request.headers.iter().any(|field| field.name.eq_ignore_ascii_case("range"))
+        && state.response.status_code == 200
         && (state.etag.is_some() || state.last_modified.is_some())
 }
 

@@ -19,6 +19,7 @@ mod upload;
 mod wire;
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests;
 
 pub(crate) use progress::Progress;

@@ -120,9 +120,13 @@ impl Receiver {
     async fn receive(&mut self, from: &mut Inflow<'_>) -> Result<Received, Failure> {
         let mut tick = tokio::time::interval(BATCH_TIME);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut piece = Bytes::new();
         loop {
-            let full = self.is_full();
-            let unpaid = self.rate.as_ref().and_then(|rate| rate.until());
+            while !piece.is_empty() && !self.is_full() && self.unpaid().is_none() {
+                let portion = self.rate.as_ref().map_or(usize::MAX, |rate| rate.portion());
+                self.take(piece.split_to(portion.min(piece.len())), from)?;
+            }
+            let unpaid = self.unpaid();
             tokio::select! {
                 biased;
                 () = from.stop.cancelled() => return Ok(Received::Stopped),
@@ -138,9 +142,9 @@ impl Receiver {
                 }
                 () = tokio::time::sleep_until(unpaid.unwrap_or_else(Instant::now)),
                     if unpaid.is_some() => from.wire.touch(),
-                piece = from.wire.watch(from.idle_timeout, from.body.next()),
-                    if !full && unpaid.is_none() => match piece? {
-                    Some(piece) => self.take(piece, from)?,
+                next = from.wire.watch(from.idle_timeout, from.body.next()),
+                    if piece.is_empty() && unpaid.is_none() && !self.is_full() => match next? {
+                    Some(next) => piece = next,
                     None => return Ok(Received::Whole),
                 },
             }
@@ -190,6 +194,10 @@ impl Receiver {
             let sync = tokio::task::spawn_blocking(self.part.syncer());
             checkpoints.running = Some((sync, written));
         }
+    }
+
+    fn unpaid(&self) -> Option<Instant> {
+        self.rate.as_ref().and_then(|rate| rate.until())
     }
 
     fn is_full(&self) -> bool {

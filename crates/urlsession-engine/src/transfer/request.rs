@@ -78,6 +78,10 @@ impl<'a> Chain<'a> {
         let mut method = Method::from_bytes(request.method.as_bytes())
             .map_err(|error| Failure::permanent(ErrorCode::UNKNOWN, error).at(&request.url))?;
         let mut body = self.sending.as_ref();
+        if let Some(sending) = body {
+            // A file that cannot be sent is no reason to look for its server.
+            drop(sending.open().await?);
+        }
         let mut with_credentials = true;
         for _ in 0..=REDIRECT_LIMIT {
             let fields = Fields { url: &url, method: &method, body, with_credentials, extra };

@@ -10,6 +10,12 @@ use urlsession_testkit::server::{Answer, Body, Server, pseudo_random, sha256};
 const SIZE: u64 = 300_000;
 const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 
+/// What is tried, the answer, the ending, and what is left in the folder.
+type OneAttempt = (&'static str, Answer, &'static str, &'static [&'static str]);
+/// What is tried, the answers, from where it goes on, and the ranges that the server saw.
+type SecondAttempt = (&'static str, Answer, Resumed, &'static [Option<&'static str>]);
+type Resumed = (u64, Option<u64>, ResumeRung);
+
 fn file() -> Answer {
     Answer::pseudo_random(7, SIZE)
 }
@@ -21,7 +27,7 @@ fn bytes() -> Vec<u8> {
 /// what => answer => how the one attempt ends and what is left in the folder
 #[tokio::test]
 async fn one_attempt() {
-    let table: Vec<(&str, Answer, &str, &[&str])> = vec![
+    let table: Vec<OneAttempt> = vec![
         ("whole", file(), "done 200 300000", &["file"]),
         ("chunked", file().chunked(), "done 200 300000", &["file"]),
         ("to the close", file().without_length(), "done 200 300000", &["file"]),
@@ -61,6 +67,14 @@ async fn one_attempt() {
             "-1005 transient progressed kept 3",
             &["file.part"],
         ),
+    ];
+    check_one_attempt(table).await;
+}
+
+/// what => bytes instead of a response => how the one attempt ends
+#[tokio::test]
+async fn one_attempt_at_what_is_no_response() {
+    let table: Vec<OneAttempt> = vec![
         ("nothing at all", Answer::raw(""), "-1005 transient", &[]),
         ("half a head", Answer::raw("HTTP/1.1 200 OK\r\nconte"), "-1005 transient", &[]),
         ("not HTTP", Answer::raw("SSH-2.0-x\r\n\r\n"), "-1011 permanent", &[]),
@@ -78,6 +92,10 @@ async fn one_attempt() {
             &[],
         ),
     ];
+    check_one_attempt(table).await;
+}
+
+async fn check_one_attempt(table: Vec<OneAttempt>) {
     let server = Server::start();
     for (what, answer, expected, left) in table {
         server.on("/file", answer);
@@ -101,7 +119,7 @@ async fn second_attempt() {
     use ResumeRung::{LastModified, Restart, StrongEtag};
     let cut = || file().etag("\"a\"").drop_after(9000).times(1);
     let whole = Some(SIZE);
-    let table: Vec<(&str, Answer, (u64, Option<u64>, ResumeRung), &[Option<&str>])> = vec![
+    let table: Vec<SecondAttempt> = vec![
         ("tag", cut(), (9000, whole, StrongEtag), &[None, Some("bytes=9000-")]),
         (
             "date",
@@ -205,6 +223,17 @@ async fn what_a_crash_leaves_is_understood() {
     let before = server.requests().len();
     assert_eq!(summary(&trial.run().await), "done 200 300000");
     assert_eq!(server.requests().len(), before, "nothing is asked");
+}
+
+#[tokio::test]
+async fn a_range_of_the_apps_own_is_left_alone() {
+    let server = Server::start();
+    server.on("/file", file().etag("\"a\""));
+    let trial = Trial::download(&server.url("/file")).header("Range", "bytes=100-199");
+    assert_eq!(summary(&trial.run().await), "done 206 100");
+    assert!(fs::read(&trial.files.finished).unwrap() == bytes()[100..200]);
+    server.on("/file", file().etag("\"a\"").drop_after(50));
+    assert_eq!(summary(&trial.run().await), "-1005 transient");
 }
 
 #[tokio::test]

@@ -7,13 +7,16 @@ use urlsession_core::Ending;
 use urlsession_protocol::Body;
 use urlsession_testkit::server::{Answer, Seen, Server, sha256};
 
+/// The method, the caller's fields, and what the server must see of some.
+type Fields<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [(&'a str, Option<&'a str>)]);
+
 /// the caller's fields => what the server must see
 #[tokio::test]
 async fn header_fields() {
     let server = Server::start();
     server.on("/", Answer::ok("x"));
     let version = concat!("urlsession/", env!("CARGO_PKG_VERSION"));
-    let table: &[(&str, &[(&str, &str)], &[(&str, Option<&str>)])] = &[
+    let table: &[Fields<'_>] = &[
         (
             "GET",
             &[],
@@ -29,7 +32,7 @@ async fn header_fields() {
         ("POST", &[], &[("content-length", Some("0")), ("content-type", None)]),
         (
             "GET",
-            &[("user-agent", "mine"), ("ACCEPT", "text/html"), ("X-Ünï", "ü")],
+            &[("user-agent", "mine"), ("ACCEPT", "text/html")],
             &[("user-agent", Some("mine")), ("accept", Some("text/html"))],
         ),
         (
@@ -42,9 +45,7 @@ async fn header_fields() {
         let mut trial = Trial::data(&server.url("/"));
         trial.order.request.method = (*method).into();
         for (name, value) in *fields {
-            if name.is_ascii() {
-                trial = trial.header(name, value);
-            }
+            trial = trial.header(name, value);
         }
         assert_eq!(summary(&trial.run().await), "done 200 1");
         let seen = server.requests().pop().unwrap();
@@ -132,7 +133,8 @@ async fn upload_sources_that_cannot_be() {
     *modified -= 1;
     assert_eq!(summary(&trial.run().await), "-1021 permanent");
 
-    let trial = Trial::upload(&url, b"abc");
+    // The file is looked at before its server is looked for.
+    let trial = Trial::upload("http://no-such-host.invalid/", b"abc");
     fs::remove_file(trial.folder.path().join("source")).unwrap();
     assert_eq!(summary(&trial.run().await), "-1100 permanent");
 

@@ -25,17 +25,10 @@ enum Told {
 #[derive(Debug, Default)]
 struct Ear {
     told: Mutex<Vec<Told>>,
-    /// Cancelled once that many durable bytes are told.
-    stop_at: Mutex<Option<(u64, CancellationToken)>>,
 }
 
 impl Notices for Ear {
     fn durable(&self, state: ResumeState) {
-        if let Some((at, stop)) = &*self.stop_at.lock().unwrap()
-            && state.durable_bytes >= *at
-        {
-            stop.cancel();
-        }
         self.told.lock().unwrap().push(Told::Durable(state));
     }
 
