@@ -8,6 +8,7 @@ use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, IoSlice, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio_util::sync::CancellationToken;
 use urlsession_core::ResumeState;
 use urlsession_protocol::ChecksumAlgorithm;
@@ -19,6 +20,8 @@ pub(super) struct Part {
     path: PathBuf,
     inode: u64,
     length: u64,
+    /// Bytes that a sync has made durable, told by the sync itself.
+    synced: Arc<AtomicU64>,
 }
 
 impl Part {
@@ -46,7 +49,13 @@ impl Part {
         let file = options.open(path)?;
         drop(leftover);
         let inode = inode(&file.metadata()?);
-        Ok(Self { file: Arc::new(file), path: path.into(), inode, length: 0 })
+        Ok(Self {
+            file: Arc::new(file),
+            path: path.into(),
+            inode,
+            length: 0,
+            synced: Arc::default(),
+        })
     }
 
     /// Opens the file that the state speaks of, cut to its durable bytes; `None` if it is not
@@ -66,8 +75,13 @@ impl Part {
         }
         file.set_len(state.durable_bytes).ok()?;
         file.seek(SeekFrom::Start(state.durable_bytes)).ok()?;
-        let (path, length) = (state.part.clone(), state.durable_bytes);
-        Some(Self { file: Arc::new(file), path, inode: state.inode, length })
+        Some(Self {
+            file: Arc::new(file),
+            path: state.part.clone(),
+            inode: state.inode,
+            length: state.durable_bytes,
+            synced: Arc::new(state.durable_bytes.into()),
+        })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -105,7 +119,17 @@ impl Part {
     /// Returns what makes the bytes written so far durable, on another thread.
     pub(super) fn syncer(&self) -> impl FnOnce() -> Result<(), Failure> + Send + 'static {
         let (file, path) = (Arc::clone(&self.file), self.path.clone());
-        move || file.sync_data().map_err(|error| named(Place::Write, &path, &error))
+        let (synced, length) = (Arc::clone(&self.synced), self.length);
+        move || {
+            file.sync_data().map_err(|error| named(Place::Write, &path, &error))?;
+            synced.fetch_max(length, Ordering::Release);
+            Ok(())
+        }
+    }
+
+    /// Returns the bytes that a finished sync has made durable.
+    pub(super) fn synced(&self) -> u64 {
+        self.synced.load(Ordering::Acquire)
     }
 
     /// Cuts what a failed write left behind the bytes that count.

@@ -209,6 +209,7 @@ impl Receiver {
     }
 
     fn synced(&mut self, bytes: u64) {
+        assert!(bytes <= self.part.synced(), "bytes are told only after their sync");
         if let Some(checkpoints) = &mut self.checkpoints {
             checkpoints.state.durable_bytes = bytes;
             checkpoints.last = Instant::now();
@@ -233,6 +234,8 @@ impl Receiver {
             Ok(())
         };
         let result = result.await;
+        let durable = checkpoints.state.durable_bytes;
+        assert!(durable <= self.part.synced(), "bytes are told only after their sync");
         (Some(checkpoints.state), result)
     }
 }
