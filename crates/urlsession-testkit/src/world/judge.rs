@@ -1,0 +1,251 @@
+//! Looks at everything and says which promise was broken.
+
+use super::network::Network;
+use super::store::Store;
+use super::{Verdict, ensure};
+use std::collections::{BTreeMap, BTreeSet};
+use urlsession_core::{
+    Action, Change, Core, Input, MAX_RUNNING, PeerNumber, SessionNumber, Stage, Step, TaskRef,
+};
+use urlsession_protocol::{Call, CallId, Event, EventNumber, Reply, SessionKey, TaskIdentifier};
+
+/// What every session of a world is limited to.
+pub(super) const PER_HOST: u32 = 2;
+pub(super) const AT_ONCE: u32 = 3;
+
+#[derive(Debug, Default)]
+pub(super) struct Judge {
+    owners: BTreeMap<SessionKey, PeerNumber>,
+    calls: BTreeMap<(PeerNumber, CallId), (Option<TaskRef>, Call)>,
+    cancelled: BTreeSet<TaskRef>,
+    pub(super) removed: BTreeSet<TaskRef>,
+    pub(super) accepted: BTreeSet<TaskRef>,
+    /// Tasks that have or had a terminal event in the store.
+    ended: BTreeSet<TaskRef>,
+    /// Tasks whose terminal event an app handled.
+    pub(super) heard: BTreeSet<TaskRef>,
+    handled: BTreeSet<(SessionNumber, EventNumber)>,
+}
+
+impl Judge {
+    /// Looks at an input before the core sees it.
+    pub(super) fn input(&mut self, core: &Core, input: &Input) {
+        match input {
+            Input::Call { peer, id, call } => {
+                self.call(core, call, *peer);
+                let task = target(core, call);
+                self.calls.insert((*peer, *id), (task, call.clone()));
+            }
+            Input::Disconnected { peer } => self.owners.retain(|_, owner| owner != peer),
+            Input::Ack { .. }
+            | Input::Report { .. }
+            | Input::Conditions(_)
+            | Input::Tick
+            | Input::Quiesce => {}
+        }
+    }
+
+    fn call(&mut self, core: &Core, call: &Call, peer: PeerNumber) {
+        match call {
+            Call::Detach { session } => {
+                if self.owners.get(session) == Some(&peer) {
+                    self.owners.remove(session);
+                }
+            }
+            Call::Cancel { .. } | Call::CancelByProducingResumeData { .. } => {
+                self.cancelled.extend(target(core, call));
+            }
+            Call::Remove { .. } => {
+                self.cancelled.extend(target(core, call));
+                self.removed.extend(target(core, call));
+            }
+            Call::InvalidateAndCancel { session } => {
+                let tasks = core.tasks_after(Some(session), None, usize::MAX);
+                self.cancelled.extend(tasks.iter().map(|view| view.task));
+            }
+            _ => {}
+        }
+    }
+
+    /// Looks at a decision as it is made.
+    pub(super) fn decided(&mut self, step: &Step) -> Verdict {
+        for action in &step.actions {
+            match action {
+                Action::Send { session, event: Event::DidBecomeInvalid { .. }, .. } => {
+                    self.owners.remove(session);
+                }
+                Action::Reply { peer, id, result: Ok(Reply::Attached { .. }) } => {
+                    let Some((_, Call::Attach { session, .. })) = self.calls.get(&(*peer, *id))
+                    else {
+                        return Err("a session was granted to nobody".to_owned());
+                    };
+                    let before = self.owners.insert(session.clone(), *peer);
+                    let alone = before.is_none_or(|before| before == *peer);
+                    ensure(alone, || format!("{session} has two owners"))?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at a change as it is committed.
+    pub(super) fn change(&mut self, change: &Change, network: &Network) -> Verdict {
+        match change {
+            Change::CreateTask { task, state, .. } | Change::PutTask { task, state } => {
+                let Some(resume) = &state.resume else { return Ok(()) };
+                let synced = network.synced(resume.inode).unwrap_or_default();
+                ensure(resume.durable_bytes <= synced, || {
+                    format!("{task:?}: {} bytes recorded, {synced} synced", resume.durable_bytes)
+                })
+            }
+            Change::AppendEvent(record) => {
+                let task = TaskRef { session: record.session, task: record.task };
+                match &record.event {
+                    Event::DidComplete { error, .. } => {
+                        let once = self.ended.insert(task);
+                        ensure(once, || format!("{task:?} ended twice"))?;
+                        let cancelled = error.as_ref().is_some_and(|error| error.is_cancelled());
+                        let asked = !cancelled || self.cancelled.contains(&task);
+                        ensure(asked, || format!("nobody cancelled {task:?}"))
+                    }
+                    Event::DidFinishDownloading { path, .. }
+                    | Event::DidReceiveData { path, .. } => ensure(network.has_file(path), || {
+                        format!("the file of {task:?} is not in place")
+                    }),
+                    _ => Err(format!("{:?} is not a kept event", record.event)),
+                }
+            }
+            Change::PutSession(_)
+            | Change::RemoveSession(_)
+            | Change::RemoveTask(_)
+            | Change::RemoveEvent { .. } => Ok(()),
+        }
+    }
+
+    /// Looks at an action just before it is done: what it shows must be in the store.
+    pub(super) fn action(&self, action: &Action, store: &Store, network: &Network) -> Verdict {
+        match action {
+            Action::Start { task, .. } => start(*task, store, network),
+            Action::Reply { peer, id, result: Ok(reply) } => self.reply((*peer, *id), reply, store),
+            Action::Send { session, number: Some(number), .. }
+            | Action::Publish { session, number: Some(number), .. } => {
+                let kept = store
+                    .number(session)
+                    .is_some_and(|session| store.events.contains_key(&(session, *number)));
+                ensure(kept, || format!("event {} of {session} is not in the store", number.0))
+            }
+            Action::RemovePart { task } | Action::KeepPart { task, .. } => {
+                let completed =
+                    matches!(store.stage(*task), Some(Stage::Completed { done: None, .. }));
+                let idle = !network.is_running(*task);
+                ensure(completed && idle, || format!("the part of {task:?} is still needed"))
+            }
+            Action::RemoveFile(path) => {
+                let owed = store.events.values().any(|record| match &record.event {
+                    Event::DidFinishDownloading { path: owed, .. }
+                    | Event::DidReceiveData { path: owed, .. } => owed == path,
+                    _ => false,
+                });
+                ensure(!owed, || format!("{} is still owed", path.display()))
+            }
+            Action::Reply { result: Err(_), .. }
+            | Action::Send { number: None, .. }
+            | Action::Publish { number: None, .. }
+            | Action::Stop { .. } => Ok(()),
+        }
+    }
+
+    fn reply(&self, call: (PeerNumber, CallId), reply: &Reply, store: &Store) -> Verdict {
+        let Some((task, call)) = self.calls.get(&call) else {
+            return Err("a call that nobody made was answered".to_owned());
+        };
+        let durable = match (call, task) {
+            (Call::CreateTask { session, new }, Some(_)) => {
+                let session = store.number(session).and_then(|number| store.sessions.get(&number));
+                session.is_some_and(|session| new.task < session.next_task)
+            }
+            (Call::Cancel { .. }, Some(task)) => matches!(
+                store.stage(*task),
+                None | Some(Stage::Canceling | Stage::Completed { .. })
+            ),
+            (Call::Remove { .. }, Some(task)) => store.stage(*task).is_none(),
+            (Call::Attach { session, .. }, _) => store.number(session).is_some(),
+            _ => true,
+        };
+        ensure(durable, || format!("{reply:?} to {call:?} is not in the store"))
+    }
+
+    /// An app was told that its task is accepted.
+    pub(super) fn accepted(&mut self, peer: PeerNumber, id: CallId) {
+        if let Some((Some(task), Call::CreateTask { .. })) = self.calls.get(&(peer, id)) {
+            self.accepted.insert(*task);
+        }
+    }
+
+    /// An app handles an event, maybe not for the first time.
+    pub(super) fn handled(
+        &mut self,
+        session: SessionNumber,
+        number: EventNumber,
+        task: TaskIdentifier,
+        event: &Event,
+        network: &Network,
+    ) -> Verdict {
+        if !self.handled.insert((session, number)) {
+            return Ok(());
+        }
+        let task = TaskRef { session, task };
+        ensure(!self.heard.contains(&task), || format!("{task:?} spoke after its end"))?;
+        match event {
+            Event::DidComplete { .. } => {
+                self.heard.insert(task);
+                Ok(())
+            }
+            Event::DidFinishDownloading { path, .. } | Event::DidReceiveData { path, .. } => {
+                let there = network.has_file(path) || self.removed.contains(&task);
+                ensure(there, || format!("the file of {task:?} is gone before its event"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The daemon is gone, and with it every ownership.
+    pub(super) fn crashed(&mut self) {
+        self.owners.clear();
+    }
+
+    /// The world is over.
+    pub(super) fn verdict(&self) -> Verdict {
+        let told = |task: &&TaskRef| self.heard.contains(task) || self.removed.contains(task);
+        let silent = self.accepted.iter().find(|task| !told(task));
+        ensure(silent.is_none(), || format!("{silent:?} was accepted and never ended"))
+    }
+}
+
+fn start(task: TaskRef, store: &Store, network: &Network) -> Verdict {
+    let Some((facts, record)) = store.tasks.get(&task) else {
+        return Err(format!("{task:?} starts and is not in the store"));
+    };
+    // It may have been suspended or cancelled in the same turn: then a stop follows.
+    let ended = matches!(record.stage, Stage::Completed { .. });
+    ensure(!ended, || format!("{task:?} starts and has completed"))?;
+    ensure(!network.is_running(task), || format!("{task:?} has two attempts at once"))?;
+    let (all, session, host) = network.slots(task, &facts.host);
+    let free = all < MAX_RUNNING as usize && session < AT_ONCE as usize && host < PER_HOST as usize;
+    ensure(free, || format!("{task:?} starts without a slot: {all}, {session}, {host} run"))
+}
+
+/// Returns the task that a call is about.
+fn target(core: &Core, call: &Call) -> Option<TaskRef> {
+    let (session, task) = match call {
+        Call::CreateTask { session, new } => (session, new.task),
+        Call::Resume { session, task }
+        | Call::Suspend { session, task }
+        | Call::Cancel { session, task }
+        | Call::CancelByProducingResumeData { session, task }
+        | Call::Remove { session, task } => (session, *task),
+        _ => return None,
+    };
+    Some(TaskRef { session: core.session_number(session)?, task })
+}
