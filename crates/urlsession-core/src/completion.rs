@@ -77,7 +77,7 @@ impl Core {
         number: EventNumber,
     ) {
         let Some(session) = self.numbers.get(key).copied() else { return };
-        if self.sessions.get(&session).is_some_and(|session| session.is_owned_by(peer)) {
+        if self.sessions.get(&session).is_some_and(|session| session.has_told(peer, number)) {
             self.acknowledge(turn, session, number);
         }
     }

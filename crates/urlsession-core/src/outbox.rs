@@ -31,6 +31,12 @@ pub(crate) struct Delivery {
     replay: Option<EventNumber>,
 }
 
+impl Delivery {
+    pub(crate) fn has_sent(&self, number: EventNumber) -> bool {
+        number <= self.sent
+    }
+}
+
 impl Outbox {
     /// Keeps an event.
     pub(crate) fn insert(&mut self, record: EventRecord) {

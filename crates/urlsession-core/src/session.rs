@@ -82,6 +82,12 @@ impl Session {
         self.owner.as_ref().is_some_and(|owner| owner.peer == peer)
     }
 
+    /// Says whether the peer is the owner and was sent the event.
+    pub(crate) fn has_told(&self, peer: PeerNumber, number: EventNumber) -> bool {
+        let owner = self.owner.as_ref().filter(|owner| owner.peer == peer);
+        owner.is_some_and(|owner| owner.delivery.has_sent(number))
+    }
+
     pub(crate) fn take_event(&mut self, number: EventNumber) -> Option<Owed> {
         self.outbox.remove(number, self.owner.as_mut().map(|owner| &mut owner.delivery))
     }

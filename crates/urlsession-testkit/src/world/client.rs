@@ -215,6 +215,9 @@ impl World {
         let at = connection.process;
         match connection.down.pop_front() {
             Some(Down::Reply(id, answer)) => self.answered(at, peer, id, answer),
+            // Between its detach and the answer to its next attach a client is told events that
+            // somebody else may have handled by then.
+            Some(Down::Event { number: Some(_), .. }) if !self.processes[at].attached => {}
             Some(Down::Event { session: Some(session), task, number: Some(number), event }) => {
                 self.statistics.events += 1;
                 let task = task.unwrap_or_default();

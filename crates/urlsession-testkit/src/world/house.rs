@@ -76,8 +76,8 @@ impl World {
 
     pub(super) fn statistics(&self) -> Statistics {
         Statistics {
-            accepted: self.judge.accepted.len() as u64,
-            heard: self.judge.heard.len() as u64,
+            accepted: self.judge.accepted_count,
+            heard: self.judge.heard_count,
             ..self.statistics
         }
     }

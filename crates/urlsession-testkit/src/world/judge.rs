@@ -25,6 +25,8 @@ pub(super) struct Judge {
     /// Tasks whose terminal event an app handled.
     pub(super) heard: BTreeSet<TaskRef>,
     handled: BTreeSet<(SessionNumber, EventNumber)>,
+    pub(super) accepted_count: u64,
+    pub(super) heard_count: u64,
 }
 
 impl Judge {
@@ -116,10 +118,12 @@ impl Judge {
                     _ => Err(format!("{:?} is not a kept event", record.event)),
                 }
             }
-            Change::PutSession(_)
-            | Change::RemoveSession(_)
-            | Change::RemoveTask(_)
-            | Change::RemoveEvent { .. } => Ok(()),
+            Change::RemoveTask(task) => {
+                let told = self.heard.contains(task) || self.removed.contains(task);
+                ensure(told, || format!("{task:?} was forgotten before anybody heard its end"))
+            }
+            Change::RemoveSession(session) => self.forget(*session),
+            Change::PutSession(_) | Change::RemoveEvent { .. } => Ok(()),
         }
     }
 
@@ -180,6 +184,7 @@ impl Judge {
     pub(super) fn accepted(&mut self, peer: PeerNumber, id: CallId) {
         if let Some((Some(task), Call::CreateTask { .. })) = self.calls.get(&(peer, id)) {
             self.accepted.insert(*task);
+            self.accepted_count += 1;
         }
     }
 
@@ -200,6 +205,7 @@ impl Judge {
         match event {
             Event::DidComplete { .. } => {
                 self.heard.insert(task);
+                self.heard_count += 1;
                 Ok(())
             }
             Event::DidFinishDownloading { path, .. } | Event::DidReceiveData { path, .. } => {
@@ -215,7 +221,24 @@ impl Judge {
         self.owners.clear();
     }
 
-    /// The world is over.
+    /// The session is over. Its number may come again after a restart, for another session.
+    fn forget(&mut self, session: SessionNumber) -> Verdict {
+        let told = |task: &TaskRef| self.heard.contains(task) || self.removed.contains(task);
+        let mut of_it = self.accepted.iter().filter(|task| task.session == session);
+        let silent = of_it.find(|task| !told(task));
+        ensure(silent.is_none(), || format!("{silent:?} went with its session"))?;
+        let sets = [&mut self.cancelled, &mut self.removed, &mut self.accepted, &mut self.ended];
+        for set in sets.into_iter().chain([&mut self.heard]) {
+            set.retain(|task| task.session != session);
+        }
+        self.handled.retain(|(other, _)| *other != session);
+        for (task, _) in self.calls.values_mut() {
+            *task = task.filter(|task| task.session != session);
+        }
+        Ok(())
+    }
+
+    /// Nothing is left: whatever was accepted has ended.
     pub(super) fn verdict(&self) -> Verdict {
         let told = |task: &&TaskRef| self.heard.contains(task) || self.removed.contains(task);
         let silent = self.accepted.iter().find(|task| !told(task));
