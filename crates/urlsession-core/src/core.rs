@@ -292,7 +292,7 @@ impl Core {
             let number = record.number;
             self.next_session = self.next_session.max(SessionNumber(number.0.saturating_add(1)));
             self.numbers.insert(record.key.clone(), number);
-            self.index.schedule.set_limits(number, &record.configuration);
+            self.limit(number, &record.configuration);
             self.sessions.insert(number, Session::new(record));
         }
         for (key, facts, record) in snapshot.tasks {

@@ -144,10 +144,15 @@ impl Core {
     /// bodies, spool files. What else is in the folders of the engine belongs to nobody, but for
     /// the parts that apps hold resume data of.
     pub fn referenced_files(&self) -> impl Iterator<Item = &Path> {
-        self.tasks.values().flat_map(|task| {
+        self.tasks.iter().flat_map(|(key, task)| {
             let done = match &task.phase {
-                Phase::Completed { done: Some(done), .. } => done.file.as_deref(),
-                Phase::Completed { done: None, .. }
+                // The acknowledgement of a file may be all that a crash left of its removal.
+                Phase::Completed { done: Some(done), last, .. }
+                    if !task.owns_file || self.owes_file(*key, *last) =>
+                {
+                    done.file.as_deref()
+                }
+                Phase::Completed { .. }
                 | Phase::Suspended
                 | Phase::Waiting(_)
                 | Phase::Running { .. }
@@ -174,6 +179,13 @@ fn view(key: &SessionKey, task: TaskRef, state: &Task) -> TaskView {
 }
 
 impl Core {
+    /// Says whether the event that hands a file over, the one before the terminal event, is owed.
+    fn owes_file(&self, key: TaskRef, last: EventNumber) -> bool {
+        let number = EventNumber(last.0.saturating_sub(1));
+        let owed = self.sessions.get(&key.session).and_then(|s| s.outbox.owed.get(&number));
+        owed.is_some_and(|owed| owed.task == key.task)
+    }
+
     /// Returns the tasks of a session.
     pub(crate) fn tasks_of(&self, session: SessionNumber) -> Vec<TaskRef> {
         let name = |task| TaskRef { session, task: TaskIdentifier(task) };

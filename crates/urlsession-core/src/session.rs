@@ -321,9 +321,7 @@ impl Core {
         from: Asker,
         configuration: SessionConfiguration,
     ) {
-        if !self.planted.is(CoreBug::NoSessionLimits) {
-            self.index.schedule.set_limits(number, &configuration);
-        }
+        self.limit(number, &configuration);
         let Some(session) = self.sessions.get_mut(&number) else { return };
         session.configuration = configuration;
         turn.sessions.insert(number);
@@ -335,6 +333,13 @@ impl Core {
             }
             session.owner = Some(Owner { peer: from.peer, delivery });
             turn.telling.insert(number);
+        }
+    }
+
+    /// Applies the limits of a session to its tasks.
+    pub(crate) fn limit(&mut self, number: SessionNumber, configuration: &SessionConfiguration) {
+        if !self.planted.is(CoreBug::NoSessionLimits) {
+            self.index.schedule.set_limits(number, configuration);
         }
     }
 

@@ -25,6 +25,8 @@ pub(super) struct Judge {
     /// Tasks whose terminal event an app handled.
     pub(super) heard: BTreeSet<TaskRef>,
     handled: BTreeSet<(SessionNumber, EventNumber)>,
+    /// Sessions that are over; what is still on its way of them says nothing any more.
+    over: BTreeSet<SessionNumber>,
     pub(super) accepted_count: u64,
     pub(super) heard_count: u64,
 }
@@ -197,7 +199,7 @@ impl Judge {
         event: &Event,
         network: &Network,
     ) -> Verdict {
-        if !self.handled.insert((session, number)) {
+        if self.over.contains(&session) || !self.handled.insert((session, number)) {
             return Ok(());
         }
         let task = TaskRef { session, task };
@@ -219,6 +221,7 @@ impl Judge {
     /// The daemon is gone, and with it every ownership.
     pub(super) fn crashed(&mut self) {
         self.owners.clear();
+        self.over.clear();
     }
 
     /// The session is over. Its number may come again after a restart, for another session.
@@ -231,6 +234,7 @@ impl Judge {
         for set in sets.into_iter().chain([&mut self.heard]) {
             set.retain(|task| task.session != session);
         }
+        self.over.insert(session);
         self.handled.retain(|(other, _)| *other != session);
         for (task, _) in self.calls.values_mut() {
             *task = task.filter(|task| task.session != session);

@@ -169,9 +169,9 @@ impl Network {
         let at = random.index(self.running.len());
         let Some((task, transfer)) = self.running.iter_mut().nth(at) else { return };
         let task = *task;
-        match random.below(8) {
-            0..3 if !self.kind && !transfer.stop => transfer.bytes += random.below(5000),
-            3..6 if !self.kind && transfer.kind == Kind::Download => {
+        match random.below(12) {
+            0..4 if !self.kind && !transfer.stop => transfer.bytes += random.below(5000),
+            4..10 if !self.kind && !transfer.stop && transfer.kind == Kind::Download => {
                 let syncs = self.bug != Some(PlantedBug::JournalBeforeSync);
                 let part = self.parts.get_mut(&transfer.inode);
                 if let Some(part) = part.filter(|_| syncs) {

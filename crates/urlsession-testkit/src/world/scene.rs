@@ -18,11 +18,11 @@ impl World {
         match self.random.below(1000) {
             0..330 => self.gather(),
             330..530 => self.hear(),
-            530..720 => {
+            530..690 => {
                 self.network.act(&mut self.random);
                 Ok(())
             }
-            720..880 => {
+            690..880 => {
                 self.client_acts();
                 Ok(())
             }
