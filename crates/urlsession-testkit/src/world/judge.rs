@@ -52,9 +52,7 @@ impl Judge {
     fn call(&mut self, core: &Core, call: &Call, peer: PeerNumber) {
         match call {
             Call::Detach { session } => {
-                if self.owners.get(session) == Some(&peer) {
-                    self.owners.remove(session);
-                }
+                self.owners.retain(|key, owner| key != session || *owner != peer);
             }
             Call::Cancel { .. } | Call::CancelByProducingResumeData { .. } => {
                 self.cancelled.extend(target(core, call));

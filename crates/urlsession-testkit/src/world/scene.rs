@@ -16,26 +16,26 @@ const HOSTS: u64 = 3;
 impl World {
     pub(super) fn scene(&mut self) -> Verdict {
         match self.random.below(1000) {
-            0..330 => self.gather(),
-            330..530 => self.hear(),
-            530..690 => {
+            0..370 => self.gather(),
+            370..590 => self.hear(),
+            590..720 => {
                 self.network.act(&mut self.random);
                 Ok(())
             }
-            690..880 => {
+            720..910 => {
                 self.client_acts();
                 Ok(())
             }
-            880..950 => self.time_passes(),
-            950..955 => {
+            910..965 => self.time_passes(),
+            965..970 => {
                 self.wall_jumps();
                 Ok(())
             }
-            955..965 => {
+            970..978 => {
                 let network = self.random.one_in(2);
                 self.turn(vec![Input::Conditions(Conditions { network })])
             }
-            965..985 => {
+            978..988 => {
                 let at = self.random.index(self.processes.len());
                 if self.processes[at].alive && self.random.one_in(2) {
                     self.kill(at);
@@ -44,7 +44,7 @@ impl World {
                 }
                 Ok(())
             }
-            985..998 => self.daemon_suffers(),
+            988..998 => self.daemon_suffers(),
             _ => self.quiesce(),
         }
     }
@@ -95,8 +95,8 @@ impl World {
         let session = process.key.clone();
         let any = TaskIdentifier(process.next_task.saturating_sub(1 + self.random.below(12)));
         match self.random.below(100) {
-            0..45 => self.acknowledge(at),
-            45..70 => self.create(at),
+            0..40 => self.acknowledge(at),
+            40..70 => self.create(at),
             70..78 => self.ask(at, Call::Resume { session, task: any }),
             78..85 => self.ask(at, Call::Suspend { session, task: any }),
             85..89 => self.ask(at, Call::Cancel { session, task: any }),
