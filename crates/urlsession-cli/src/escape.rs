@@ -71,9 +71,12 @@ mod tests {
 
     #[test]
     fn a_short_form_keeps_both_ends() {
-        for (text, width, expected) in
-            [("short", 5, "short"), ("abcdefghij", 5, "ab…ij"), ("äöüäöü", 4, "äö…ü"), ("abc", 1, "…")]
-        {
+        for (text, width, expected) in [
+            ("short", 5, "short"),
+            ("abcdefghij", 5, "ab…ij"),
+            ("äöüäöü", 4, "äö…ü"),
+            ("abc", 1, "…"),
+        ] {
             assert_eq!(shortened(text, width), expected);
         }
     }

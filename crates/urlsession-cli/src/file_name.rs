@@ -63,7 +63,10 @@ fn is_device(name: &str) -> bool {
     match stem.as_str() {
         "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$" => true,
         _ => stem.strip_prefix("COM").or_else(|| stem.strip_prefix("LPT")).is_some_and(|digit| {
-            matches!(digit, "0" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" | "¹" | "²" | "³")
+            matches!(
+                digit,
+                "0" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" | "¹" | "²" | "³"
+            )
         }),
     }
 }
@@ -123,9 +126,11 @@ mod tests {
 
     #[test]
     fn long_names_keep_their_ending() {
-        for (name, ending) in
-            [("x".repeat(300) + ".tar", ".tar"), ("ü".repeat(200) + ".zip", ".zip"), ("y".repeat(400), "y")]
-        {
+        for (name, ending) in [
+            ("x".repeat(300) + ".tar", ".tar"),
+            ("ü".repeat(200) + ".zip", ".zip"),
+            ("y".repeat(400), "y"),
+        ] {
             let short = sanitized(&name);
             assert!(short.len() <= NAME_LIMIT, "{} bytes", short.len());
             assert!(short.len() > NAME_LIMIT - 4);

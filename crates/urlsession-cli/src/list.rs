@@ -124,8 +124,14 @@ mod tests {
         for (text, expected) in [
             ("  out=x", "list, line 1: an option before the first URL"),
             ("http://h\n  out", "list, line 2: an indented line is option=value"),
-            ("http://h\n pass=x", "list, line 2: unknown option; there are out, dir, header and checksum"),
-            ("http://h\thttp://i", "list, line 1: several mirrors on one line are not supported; keep one URL"),
+            (
+                "http://h\n pass=x",
+                "list, line 2: unknown option; there are out, dir, header and checksum",
+            ),
+            (
+                "http://h\thttp://i",
+                "list, line 1: several mirrors on one line are not supported; keep one URL",
+            ),
         ] {
             assert_eq!(parse(text), Err(expected.to_owned()));
         }

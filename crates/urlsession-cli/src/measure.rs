@@ -63,8 +63,7 @@ pub(crate) fn local(moment: Timestamp, now: Timestamp) -> String {
     let (Some(moment_there), Some(now)) = (zoned(moment), zoned(now)) else {
         return rfc3339(moment);
     };
-    let format =
-        if moment_there.date() == now.date() { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" };
+    let format = if moment_there.date() == now.date() { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" };
     moment_there.strftime(format).to_string()
 }
 

@@ -150,7 +150,11 @@ fn options(request: &RequestArgs, policy: &PolicyArgs) -> Result<TaskOptions, Fa
         fail_on_http_error: !policy.no_fail,
         retry_statuses: if policy.no_fail { Vec::new() } else { RETRY_STATUSES.to_vec() },
         allow_insecure_redirect: policy.allow_insecure_redirect,
-        ca_certificates: request.cacert.iter().map(|path| existing(path)).collect::<Result<_, _>>()?,
+        ca_certificates: request
+            .cacert
+            .iter()
+            .map(|path| existing(path))
+            .collect::<Result<_, _>>()?,
         ..TaskOptions::default()
     })
 }
@@ -174,7 +178,10 @@ fn existing(path: &Path) -> Result<PathBuf, Failure> {
 
 fn upload(file: &Path) -> Result<What, Failure> {
     if file.as_os_str() == "-" {
-        return Ok(What::Upload(UploadSource::Bytes(bounded(io::stdin().lock(), "standard input")?)));
+        return Ok(What::Upload(UploadSource::Bytes(bounded(
+            io::stdin().lock(),
+            "standard input",
+        )?)));
     }
     Ok(What::Upload(UploadSource::File(existing(file)?)))
 }

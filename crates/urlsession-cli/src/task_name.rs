@@ -80,7 +80,19 @@ mod tests {
             assert_eq!(text.parse::<TaskName>().map(|n| n.to_string()), Ok(text.to_owned()));
         }
         assert_eq!("urlsession/shell/7".parse::<TaskName>().unwrap().to_string(), "7");
-        for text in ["", "0", "-1", "+1", "x", "app/1", "/s/1", "a//1", "a/s/", "a/s/0", "99999999999999999999"] {
+        for text in [
+            "",
+            "0",
+            "-1",
+            "+1",
+            "x",
+            "app/1",
+            "/s/1",
+            "a//1",
+            "a/s/",
+            "a/s/0",
+            "99999999999999999999",
+        ] {
             assert!(text.parse::<TaskName>().is_err(), "{text}");
         }
     }

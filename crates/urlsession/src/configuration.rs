@@ -8,7 +8,6 @@ use urlsession_protocol::{Error, ErrorCode, Header, SessionIdentifier};
 /// The three constructors are Apple's: [`background`](Self::background),
 /// [`default`](Self::default) and [`ephemeral`](Self::ephemeral).
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub struct SessionConfiguration {
     /// Header fields added to every request; the request's own field wins (names compared
     /// case-insensitively).

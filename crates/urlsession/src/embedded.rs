@@ -19,6 +19,16 @@ static NEXT_SESSION: AtomicU64 = AtomicU64::new(1);
 
 /// Creates a session whose transfers live in this process.
 pub(crate) fn session(configuration: SessionConfiguration) -> Result<Session, Error> {
+    // The caller's thread may belong to a runtime, in which nothing may wait.
+    std::thread::Builder::new()
+        .name("urlsession-begin".to_owned())
+        .spawn(|| attach(configuration))
+        .map_err(|error| lost(format!("cannot start a thread: {error}")))?
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+fn attach(configuration: SessionConfiguration) -> Result<Session, Error> {
     let application = application::application_id(configuration.application.as_deref())?;
     let number = NEXT_SESSION.fetch_add(1, Ordering::Relaxed);
     let session = SessionIdentifier::new(format!("in-process-{number}"))

@@ -1,15 +1,17 @@
 //! A connection to an engine: over a socket or in memory, opened by the same two messages.
 
 use crate::deadline::Deadline;
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::time::Duration;
-use urlsession_protocol::line::{self, LINE_LIMIT};
 use urlsession_protocol::{
     CallId, ClientMessage, DaemonMessage, Error, ErrorCode, Hello, PROTOCOL_VERSION,
 };
 
 #[cfg(unix)]
-use std::os::unix::net::UnixStream;
+use {
+    std::io::{self, BufRead as _, BufReader, Read as _, Write as _},
+    std::os::unix::net::UnixStream,
+    urlsession_protocol::line::{self, LINE_LIMIT},
+};
 
 /// Longest a daemon may leave a line of ours unread before the connection counts as dead.
 pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -103,9 +105,9 @@ impl Transport {
 impl Sender {
     /// Writes the message whole, or says why not.
     pub(crate) fn send(&mut self, message: &ClientMessage) -> Result<(), Unsent> {
-        match self {
+        match *self {
             #[cfg(unix)]
-            Self::Socket(stream) => {
+            Self::Socket(ref mut stream) => {
                 let line = line::encode(message).map_err(|error| {
                     Unsent::Illegal(Error::new(ErrorCode::UNKNOWN).because(error))
                 })?;
@@ -114,15 +116,15 @@ impl Sender {
             // The window of unanswered calls and that of unacknowledged events are smaller than
             // the queue: a full one means that nobody empties it.
             #[cfg(feature = "embedded")]
-            Self::Memory(queue) => queue.try_send(message.clone()).map_err(|_| Unsent::Lost),
+            Self::Memory(ref queue) => queue.try_send(message.clone()).map_err(|_| Unsent::Lost),
         }
     }
 
     /// Ends both directions, which ends the receiver's wait too. What was written stays written.
     pub(crate) fn close(&self) {
-        match self {
+        match *self {
             #[cfg(unix)]
-            Self::Socket(stream) => drop(stream.shutdown(std::net::Shutdown::Both)),
+            Self::Socket(ref stream) => drop(stream.shutdown(std::net::Shutdown::Both)),
             // The engine ends its direction when ours is dropped.
             #[cfg(feature = "embedded")]
             Self::Memory(_) => {}
@@ -133,16 +135,16 @@ impl Sender {
 impl Receiver {
     /// Waits for the next message; lines that are none are logged and skipped.
     pub(crate) fn receive(&mut self, deadline: Deadline) -> Result<DaemonMessage, Unreceived> {
-        match self {
+        match *self {
             #[cfg(unix)]
-            Self::Socket(lines) => loop {
+            Self::Socket(ref mut lines) => loop {
                 match line::decode(lines.next(deadline)?) {
                     Ok(message) => return Ok(message),
                     Err(error) => tracing::warn!(%error, "skipped a line of the daemon"),
                 }
             },
             #[cfg(feature = "embedded")]
-            Self::Memory(queue) => queue.blocking_recv().ok_or(Unreceived::Lost),
+            Self::Memory(ref mut queue) => queue.blocking_recv().ok_or(Unreceived::Lost),
         }
     }
 }

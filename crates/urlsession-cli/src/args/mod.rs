@@ -191,9 +191,7 @@ pub(crate) struct DemoAppArgs {
 }
 
 /// Puts the default command `get` where the first word is a URL or an option of `get`.
-pub(crate) fn with_default_command(
-    arguments: impl IntoIterator<Item = OsString>,
-) -> Vec<OsString> {
+pub(crate) fn with_default_command(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = arguments.into_iter().collect();
     let implied = arguments.get(1).and_then(|first| first.to_str()).is_some_and(|first| {
         let own = ["-h", "--help", "-V", "--version", "--"];

@@ -29,8 +29,7 @@ pub(crate) fn checksum(text: &str) -> Result<Checksum, String> {
 
 /// Reads `APP/SESSION`.
 pub(crate) fn session(text: &str) -> Result<SessionKey, String> {
-    let (application, session) =
-        text.rsplit_once('/').ok_or("a session is called APP/SESSION")?;
+    let (application, session) = text.rsplit_once('/').ok_or("a session is called APP/SESSION")?;
     Ok(SessionKey {
         application: ApplicationId::new(application).map_err(|e| e.to_string())?,
         session: SessionIdentifier::new(session).map_err(|e| e.to_string())?,

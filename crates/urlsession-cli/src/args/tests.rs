@@ -145,5 +145,3 @@ fn help_fits_a_terminal_of_100_columns() {
     }
     Cli::command().debug_assert();
 }
-
-

@@ -51,7 +51,8 @@ fn enqueue(plans: Vec<Plan>, at_once: Option<u32>, talk: Talk) -> Result<u8, Fai
     for task in &created.tasks {
         if talk.json {
             let id = task.name.to_string();
-            let line = serde_json::json!({ "schema": crate::json::SCHEMA, "id": id, "url": task.url });
+            let line =
+                serde_json::json!({ "schema": crate::json::SCHEMA, "id": id, "url": task.url });
             out.push_str(&format!("{line}\n"));
         } else if talk.quiet {
             out.push_str(&format!("{}\n", task.name));

@@ -21,8 +21,10 @@ pub(crate) fn app(args: &DemoAppArgs) -> Result<u8, Failure> {
     if args.collect {
         return collect(session);
     }
-    let options =
-        DownloadOptions { destination: Some(args.destination.clone()), ..DownloadOptions::default() };
+    let options = DownloadOptions {
+        destination: Some(args.destination.clone()),
+        ..DownloadOptions::default()
+    };
     let task = session.download_task_with(&args.url, options)?;
     task.resume()?;
     terminal::print(&format!("{}\n", task.task_identifier()))?;

@@ -91,9 +91,8 @@ impl Story {
         let mut line = String::new();
         BufReader::new(out).read_line(&mut line)?;
         let number = line.trim().parse().ok();
-        self.task = TaskIdentifier(
-            number.ok_or_else(|| broken("the app could not start its download"))?,
-        );
+        self.task =
+            TaskIdentifier(number.ok_or_else(|| broken("the app could not start its download"))?);
         let pid = self.app.as_ref().map_or(0, Child::id);
         proven(&format!(
             "An app (process {pid}) asked for the file: task {} of its session “{SESSION}”.",

@@ -43,14 +43,9 @@ fn every_file_has_its_own_name() {
     let list = folder.path().join("list");
     let text = format!("http://h/f\nhttp://h/f\n  out=own\nhttp://h/f\n  dir={}\n", dir.display());
     std::fs::write(&list, text).unwrap();
-    let plans = get(&[
-        "http://h/x/f",
-        "-d",
-        folder.path().to_str().unwrap(),
-        "-i",
-        list.to_str().unwrap(),
-    ])
-    .unwrap();
+    let plans =
+        get(&["http://h/x/f", "-d", folder.path().to_str().unwrap(), "-i", list.to_str().unwrap()])
+            .unwrap();
     let names: Vec<_> = plans.iter().map(destination).collect();
     let root = folder.path();
     assert_eq!(names, [root.join("f.1"), root.join("f.2"), root.join("own"), dir.join("f")]);
@@ -67,7 +62,10 @@ fn credentials_become_a_field_and_leave_the_url() {
         let request = &plans[0].request;
         assert_eq!(request.url, "http://h/");
         let [field] = &request.headers[..] else { panic!("{request:?}") };
-        assert_eq!((field.name.as_str(), field.value.expose()), ("Authorization", "Basic bWU6cHc="));
+        assert_eq!(
+            (field.name.as_str(), field.value.expose()),
+            ("Authorization", "Basic bWU6cHc=")
+        );
         assert!(!format!("{plans:?}").contains("bWU6cHc="));
     }
 }

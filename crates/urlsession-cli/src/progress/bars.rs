@@ -126,8 +126,11 @@ impl Progress for Bars {
                 shown.speed.reset();
                 if self.verbose {
                     let title = crate::escape::shown(&task.title);
-                    self.screen
-                        .println(format!("{} {title}: {}", task.name, resumed(*offset, *rung)))?;
+                    self.screen.println(format!(
+                        "{} {title}: {}",
+                        task.name,
+                        resumed(*offset, *rung)
+                    ))?;
                 }
             }
             Change::Ended => self.end(&task.name)?,

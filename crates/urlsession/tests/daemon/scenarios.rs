@@ -233,8 +233,16 @@ fn a_tool_sees_and_stops_everything() {
     assert_eq!(tasks.len(), 1198, "what was done or removed is not listed, the rest is kept");
 }
 
+/// In a runtime of the app's own, where waiting for another one panics.
 fn a_session_in_process_leaves_nothing() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let server = Server::start();
+    runtime.block_on(async { in_process(&server) });
+    let home = std::env::var_os("URLSESSION_HOME").expect("the runner sets it");
+    assert_eq!(std::fs::read_dir(home).expect("a home").count(), 0, "no daemon was asked");
+}
+
+fn in_process(server: &Server) {
     server.on("/file", Answer::pseudo_random(7, LARGE));
     server.on("/inbox", Answer::ok("thanks"));
     let session = Session::new(SessionConfiguration::ephemeral()).expect("an engine starts");
@@ -247,8 +255,6 @@ fn a_session_in_process_leaves_nothing() {
     task.resume().expect("it is resumed");
     let told = until_complete(&mut events, task.task_identifier());
     assert!(matches!(told[0], Event::DidReceiveData { length: 6, .. }), "{told:?}");
-    let home = std::env::var_os("URLSESSION_HOME").expect("the runner sets it");
-    assert_eq!(std::fs::read_dir(home).expect("a home").count(), 0, "no daemon was asked");
 }
 
 /// Starts a download of the URL in the environment and waits to be killed.
