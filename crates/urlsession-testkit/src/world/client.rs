@@ -122,6 +122,8 @@ impl Process {
         self.attached = false;
         self.attaching = None;
         self.acks.clear();
+        // The end of the connection did what this asks for.
+        self.calls.retain(|_, call| !matches!(call, Call::Detach { .. }));
     }
 
     /// The app dies and forgets everything.
