@@ -28,12 +28,38 @@ pub(crate) struct Plan {
 /// What the task moves.
 #[derive(Debug)]
 pub(crate) enum What {
-    /// A body into a file; without destination the shell hands it to standard output at the end.
-    Download(Option<PathBuf>),
+    /// A body into a file.
+    Download(Destination),
     /// A file, or these bytes.
     Upload(UploadSource),
     /// A request with a body; the answer goes to a file, else to standard output.
     Data(UploadSource, Option<PathBuf>),
+}
+
+/// Where a file goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Destination {
+    /// To standard output, once it is whole.
+    Output,
+    /// Here, replacing what is there.
+    File(PathBuf),
+    /// Into this folder, under the first free name of this kind: [`settle`] finds it.
+    Derived { folder: PathBuf, name: String },
+}
+
+/// Gives every file without a name of its own one that no file has and no task in `taken` will
+/// have.
+pub(crate) fn settle(plans: &mut [Plan], mut taken: BTreeSet<PathBuf>) -> Result<(), Failure> {
+    for plan in plans {
+        let What::Download(to) = &mut plan.what else { continue };
+        if let Destination::Derived { folder, name } = to {
+            let free = file_name::free(folder, name, &mut taken).ok_or_else(|| {
+                Failure::new(exit::FILE, format!("{name}: too many files of this name"))
+            })?;
+            *to = Destination::File(free);
+        }
+    }
+    Ok(())
 }
 
 /// Plans what `get` and `add` were asked for.
@@ -45,7 +71,6 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
     }
     let headers = headers(&args.request)?;
     let options = options(&args.request, &args.policy)?;
-    let mut folders = Folders { args, taken: BTreeSet::new() };
     let mut plans = Vec::with_capacity(entries.len());
     for entry in entries {
         let mut options = options.clone();
@@ -61,13 +86,16 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
         } else if let Some(data) = &args.data {
             let request = request(&entry.url, method.unwrap_or("POST"), headers)?;
             let answer = match &args.output {
-                Some(_) => folders.destination(&entry, &request.url)?,
+                Some(_) => match destination(args, &entry, &request.url)? {
+                    Destination::File(path) => Some(path),
+                    Destination::Output | Destination::Derived { .. } => None,
+                },
                 None => None,
             };
             (request, What::Data(UploadSource::Bytes(data_bytes(data)?), answer))
         } else {
             let request = request(&entry.url, method.unwrap_or("GET"), headers)?;
-            let destination = folders.destination(&entry, &request.url)?;
+            let destination = destination(args, &entry, &request.url)?;
             (request, What::Download(destination))
         };
         plans.push(Plan { request, options, what });
@@ -209,52 +237,42 @@ fn bounded(from: impl Read, name: &str) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-/// Hands out destinations, never one twice.
-struct Folders<'a> {
-    args: &'a GetArgs,
-    taken: BTreeSet<PathBuf>,
+/// Finds where the file of an entry goes, and makes the folder that `-d` or `dir=` names.
+fn destination(args: &GetArgs, entry: &Entry, url: &str) -> Result<Destination, Failure> {
+    let given = entry.out.as_ref().or(args.output.as_ref());
+    if given.is_some_and(|path| path.as_os_str() == "-") {
+        return Ok(Destination::Output);
+    }
+    let folder = match entry.dir.as_ref().or(args.dir.as_ref()) {
+        None => Path::new("."),
+        Some(dir) => {
+            std::fs::create_dir_all(dir).map_err(|error| cannot_create(dir, &error))?;
+            dir
+        }
+    };
+    let folder = std::path::absolute(folder).map_err(|error| cannot_create(folder, &error))?;
+    let path = match given {
+        Some(path) => folder.join(path),
+        None => {
+            let name = file_name::of_url(url);
+            if !args.overwrite {
+                return Ok(Destination::Derived { folder, name });
+            }
+            folder.join(name)
+        }
+    };
+    if path.is_dir() {
+        Err(cannot_create(&path, &"a folder"))
+    } else if !path.parent().is_some_and(Path::is_dir) {
+        Err(cannot_create(&path, &"its folder does not exist"))
+    } else {
+        Ok(Destination::File(path))
+    }
 }
 
-impl Folders<'_> {
-    /// Finds where the file of an entry goes; `None` is standard output.
-    fn destination(&mut self, entry: &Entry, url: &str) -> Result<Option<PathBuf>, Failure> {
-        let given = entry.out.as_ref().or(self.args.output.as_ref());
-        if given.is_some_and(|path| path.as_os_str() == "-") {
-            return Ok(None);
-        }
-        let folder = self.folder(entry)?;
-        let path = match given {
-            Some(path) => folder.join(path),
-            None => {
-                let name = file_name::of_url(url);
-                if self.args.overwrite {
-                    folder.join(name)
-                } else {
-                    file_name::free(&folder, &name, &mut self.taken).ok_or_else(|| {
-                        Failure::new(exit::FILE, format!("{name}: too many files of this name"))
-                    })?
-                }
-            }
-        };
-        let path = std::path::absolute(&path).map_err(|error| Failure::file(&path, &error))?;
-        let problem = if path.is_dir() {
-            "is a folder"
-        } else if !path.parent().is_some_and(Path::is_dir) {
-            "its folder does not exist"
-        } else {
-            return Ok(Some(path));
-        };
-        let error = Error::new(ErrorCode::CANNOT_CREATE_FILE);
-        Err(error.because(format!("{}: {problem}", path.display())).into())
-    }
-
-    fn folder(&self, entry: &Entry) -> Result<PathBuf, Failure> {
-        let Some(dir) = entry.dir.as_ref().or(self.args.dir.as_ref()) else {
-            return Ok(PathBuf::from("."));
-        };
-        std::fs::create_dir_all(dir).map_err(|error| Failure::file(dir, &error))?;
-        Ok(dir.clone())
-    }
+fn cannot_create(path: &Path, why: &dyn std::fmt::Display) -> Failure {
+    let error = Error::new(ErrorCode::CANNOT_CREATE_FILE);
+    error.because(format!("{}: {why}", path.display())).into()
 }
 
 #[cfg(test)]

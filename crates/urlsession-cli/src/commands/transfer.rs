@@ -4,7 +4,7 @@ use super::wait::detached;
 use crate::args::{GetArgs, PutArgs, Talk};
 use crate::exit::{self, Failure};
 use crate::follow::{Stop, Until, follow};
-use crate::plan::{self, Plan, What};
+use crate::plan::{self, Destination, Plan, What};
 use crate::progress;
 use crate::task_name::{self, APPLICATION, SESSION, TaskName};
 use crate::terminal;
@@ -15,7 +15,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use urlsession::{
-    Daemon, DownloadOptions, Error, Session, SessionConfiguration, Task, TaskIdentifier,
+    Daemon, DownloadOptions, Error, Session, SessionConfiguration, Task, TaskIdentifier, TaskKind,
     UploadOptions,
 };
 
@@ -145,12 +145,13 @@ fn copy(answer: &mut File, path: &Path) -> io::Result<()> {
 }
 
 /// Owns the session for as long as it takes to create the tasks: others wait meanwhile.
-fn create(plans: Vec<Plan>, at_once: Option<u32>) -> Result<Created, Failure> {
+fn create(mut plans: Vec<Plan>, at_once: Option<u32>) -> Result<Created, Failure> {
     let mut configuration = SessionConfiguration::background(SESSION);
     configuration.application = Some(APPLICATION.to_owned());
     configuration.wait_for_owner = true;
     configuration.maximum_concurrent_tasks = at_once;
     let session = Session::new(configuration)?;
+    name_files(&session, &mut plans)?;
     let mut created = Created { tasks: vec![], refused: vec![], answers: BTreeMap::new() };
     let mut handles = Vec::with_capacity(plans.len());
     for plan in plans {
@@ -177,13 +178,29 @@ fn create(plans: Vec<Plan>, at_once: Option<u32>) -> Result<Created, Failure> {
     Ok(created)
 }
 
+/// Gives files their names. As long as the session is owned nobody else can take one.
+fn name_files(session: &Session, plans: &mut [Plan]) -> Result<(), Failure> {
+    let derived = |plan: &Plan| matches!(plan.what, What::Download(Destination::Derived { .. }));
+    if !plans.iter().any(derived) {
+        return Ok(());
+    }
+    let destinations = session.tasks()?.into_iter().filter_map(|status| match status.kind {
+        TaskKind::Download { destination } => destination,
+        TaskKind::Upload | TaskKind::Data => None,
+    });
+    plan::settle(plans, destinations.collect())
+}
+
 /// Creates one task; the second value says where the shell itself must write the result.
 fn begin(session: &Session, plan: Plan) -> Result<(Task, Option<Option<PathBuf>>), Error> {
     let Plan { request, options, what } = plan;
     let with_body = UploadOptions { resume: true, task: options.clone() };
     Ok(match what {
-        What::Download(destination) => {
-            let answer = destination.is_none().then_some(None);
+        What::Download(to) => {
+            let (destination, answer) = match to {
+                Destination::File(path) => (Some(path), None),
+                Destination::Output | Destination::Derived { .. } => (None, Some(None)),
+            };
             let options =
                 DownloadOptions { destination, resume_data: None, resume: true, task: options };
             (session.download_task_with(request, options)?.into(), answer)
@@ -199,7 +216,7 @@ fn begin(session: &Session, plan: Plan) -> Result<(Task, Option<Option<PathBuf>>
 
 fn title(plan: &Plan) -> String {
     match &plan.what {
-        What::Download(Some(path)) => crate::file_name::title(path),
+        What::Download(Destination::File(path)) => crate::file_name::title(path),
         _ => crate::file_name::of_url(&plan.request.url),
     }
 }

@@ -69,7 +69,7 @@ pub(super) fn digest(length: u64) -> String {
     let mut offset = 0;
     while offset < length {
         let part = part(&mut chunk, offset, length);
-        hash.update(&*part);
+        hash.update(part);
         offset += part.len() as u64;
     }
     hexadecimal(&hash.finalize())

@@ -6,15 +6,17 @@ use clap::Parser as _;
 
 fn get(words: &[&str]) -> Result<Vec<Plan>, Failure> {
     let words = ["urlsession", "get"].iter().chain(words);
-    match Cli::try_parse_from(words).unwrap().command {
-        Command::Get(args) => of_get(&args),
+    let mut plans = match Cli::try_parse_from(words).unwrap().command {
+        Command::Get(args) => of_get(&args)?,
         other => panic!("{other:?}"),
-    }
+    };
+    settle(&mut plans, BTreeSet::new())?;
+    Ok(plans)
 }
 
 fn destination(plan: &Plan) -> &Path {
     match &plan.what {
-        What::Download(Some(path)) => path,
+        What::Download(Destination::File(path)) => path,
         other => panic!("{other:?}"),
     }
 }
@@ -49,6 +51,9 @@ fn every_file_has_its_own_name() {
     let names: Vec<_> = plans.iter().map(destination).collect();
     let root = folder.path();
     assert_eq!(names, [root.join("f.1"), root.join("f.2"), root.join("own"), dir.join("f")]);
+    let mut again = of_get_in(root);
+    settle(&mut again, BTreeSet::from([root.join("f.1")])).unwrap();
+    assert_eq!(destination(&again[0]), root.join("f.2"), "a task will make f.1");
     let again = get(&["http://h/f", "-d", root.to_str().unwrap(), "--overwrite"]).unwrap();
     assert_eq!(destination(&again[0]), root.join("f"));
 }
@@ -96,5 +101,13 @@ fn what_cannot_work_is_refused_before_anything_is_asked() {
         let failure = get(words).unwrap_err();
         assert_eq!(failure.code, code, "{words:?}: {failure:?}");
         assert!(failure.message.contains(part), "{failure:?}");
+    }
+}
+
+fn of_get_in(folder: &Path) -> Vec<Plan> {
+    let words = ["urlsession", "get", "http://h/f", "-d", folder.to_str().unwrap()];
+    match Cli::try_parse_from(words).unwrap().command {
+        Command::Get(args) => of_get(&args).unwrap(),
+        other => panic!("{other:?}"),
     }
 }

@@ -52,8 +52,7 @@ pub(crate) fn ended(task: &Tracked, took: Duration) -> Vec<String> {
     let mut lines = vec![if error.is_cancelled() {
         format!("{title}: cancelled [-999]")
     } else {
-        let status = error.status_code.map_or_else(String::new, |s| format!("HTTP status {s}: "));
-        format!("{title}: failed: {status}{}", exit::sentence(error))
+        format!("{title}: failed: {}", exit::sentence(error))
     }];
     lines.extend(advice::after(error, Some(&task.url)).map(|next| format!("  {next}")));
     lines
@@ -140,7 +139,7 @@ mod tests {
         assert_eq!(
             ended(&task, took),
             [
-                "12 disk.iso: failed: HTTP status 404: There was a bad response from the server. [-1011]",
+                "12 disk.iso: failed: There was a bad response from the server. [-1011]",
                 "  check the URL"
             ]
         );

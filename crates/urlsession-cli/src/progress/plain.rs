@@ -39,10 +39,12 @@ impl PlainLines {
         if task.ended {
             return line::ended(task, task.created.until(now));
         }
-        vec![match task.done {
+        let mut lines = vec![match task.done {
             0 => format!("{}: started", label(task)),
             _ => format!("{}: {}", label(task), line::amount(task)),
-        }]
+        }];
+        lines.extend(self.next(task, &Change::State, now));
+        lines
     }
 
     /// Says the lines that are due after a change.

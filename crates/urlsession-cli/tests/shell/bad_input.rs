@@ -1,0 +1,96 @@
+//! Everything a person can get wrong, or a network can do, in one table.
+
+use crate::home::Home;
+use std::net::TcpListener;
+use urlsession_testkit::server::{Answer, Certificate, Server};
+
+#[test]
+fn every_wrong_has_its_number_its_sentence_and_its_exit_code() {
+    let (home, server) = (Home::new(), Server::start());
+    let (private, expired) = (Server::start_tls(), Server::start_tls_with(Certificate::Expired));
+    server.on("/loop", Answer::redirect(302, &server.url("/loop")));
+    server.on("/private", Answer::status_only(401));
+    server.on("/file", Answer::ok("content"));
+    server.on("/stalls", Answer::ok("content").stall_after(3));
+    // No name server is asked for a label that is too long to be one.
+    let unknown_host = format!("http://{}.test/", "x".repeat(64));
+    let refused = {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("http://{}/", listener.local_addr().unwrap())
+    };
+    let (file, gone) = (server.url("/file"), server.url("/gone"));
+    let (looping, locked) = (server.url("/loop"), server.url("/private"));
+    let (untrusted, outdated) = (private.url("/"), expired.url("/"));
+    let authority = expired.ca_pem();
+    let authority = authority.to_str().unwrap();
+    home.write("huge", format!("X: {}", "a".repeat(10 << 20)).as_bytes());
+    let digest = format!("sha-256={}", "0".repeat(64));
+    home.out(&["add", &server.url("/stalls")]);
+    for (words, code, text) in [
+        (&[unknown_host.as_str(), "--retry", "0"][..], 10, "[-1003]"),
+        (&[&refused, "--retry", "0"], 10, "[-1004]"),
+        (&[&untrusted, "--retry", "0"], 10, "[-120"),
+        (&[&outdated, "--retry", "0", "--cacert", authority], 10, "[-1201]"),
+        (&["http://"], 2, "[-1000]"),
+        (&["ftp://127.0.0.1/"], 2, "[-1002]"),
+        (&["get", "nonsense"], 2, "[-1002]"),
+        (&[&file, "-o", "/proc/nope"], 9, "[-300"),
+        (&[&file, "-o", "missing/folder"], 9, "[-3000]"),
+        (&[&file, "-H", "X: a\r\nEvil: b"], 2, "“X” has a line break"),
+        (&[&file, "-H", "@huge"], 2, "more than"),
+        (&["put", "missing", &file], 9, "[-1100]"),
+        (&["put", "/", &file], 9, "[-1101]"),
+        (&[&looping], 10, "[-1007]"),
+        (&[&locked], 4, "[-1011]"),
+        (&[&gone], 8, "[-1011]"),
+        (&[&gone, &refused, "--retry", "0"], 1, "[-1004]"),
+        (&[&file, "--checksum", &digest], 7, "[-3007]"),
+        (&["--bogus"], 2, "--bogus"),
+    ] {
+        let ran = home.run(words);
+        assert_eq!(ran.code, code, "{words:?}: {ran:?}");
+        assert!(ran.err.contains(text), "{words:?}: {ran:?}");
+        assert_eq!(ran.out, "", "{words:?}");
+    }
+    assert_eq!(home.run(&["ls", "-q"]).out, "1\n", "nothing else is lost");
+    let left: Vec<_> = std::fs::read_dir(home.file("")).unwrap().flatten().collect();
+    let left: Vec<_> = left.iter().map(|entry| entry.file_name()).collect();
+    assert!(
+        left.iter().all(|name| name == "huge" || name.to_string_lossy().contains("stalls")),
+        "{left:?}"
+    );
+    server.release("/stalls");
+    assert_eq!(home.run(&["wait", "1"]).code, 0);
+}
+
+#[test]
+fn credentials_reach_the_server_and_nobody_else() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("content").stall_after(3));
+    let url = server.url("/f").replace("http://", "http://me:opensesame@");
+    let mut said = home.out(&["add", &url]);
+    home.out(&["add", &server.url("/f"), "-u", "me:opensesame", "-H", "X-Key: opensesame"]);
+    for seen in server.wait_for_requests(2) {
+        assert_eq!(seen.header("authorization"), Some("Basic bWU6b3BlbnNlc2FtZQ=="));
+    }
+    for words in
+        [&["ls", "--json"][..], &["show", "1"], &["show", "2", "--json"], &["explain", "1"]]
+    {
+        said.push_str(&home.out(words));
+    }
+    home.out(&["cancel", "--all"]);
+    said.push_str(&home.run(&["wait", "1", "2"]).err);
+    said.push_str(&home.out(&["events"]));
+    said.push_str(&home.out(&["daemon", "logs"]));
+    assert!(!said.contains("opensesame") && !said.contains("bWU6b3BlbnNlc2FtZQ"), "{said}");
+}
+
+#[test]
+fn names_and_sentences_of_servers_cannot_command_the_terminal() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/%1b%5b2J%e2%80%aegpj.exe", Answer::ok("content"));
+    let ran = home.run(&[&server.url("/%1b%5b2J%e2%80%aegpj.exe")]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(!ran.err.contains(['\u{1b}', '\u{202e}']), "{ran:?}");
+    assert!(home.file("_[2J_gpj.exe").exists());
+}

@@ -1,0 +1,91 @@
+//! `ls`, `show`, `explain`, `pause`, `resume`, `cancel`, `rm`, `daemon`: looking and steering.
+
+use crate::home::Home;
+use urlsession_testkit::server::{Answer, Server};
+
+#[test]
+fn a_task_is_paused_resumed_cancelled_and_removed() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("content").etag("\"1\"").stall_after(3));
+    home.out(&["add", &server.url("/f"), "--description", "a \u{1b}[31mred one"]);
+    server.wait_for_requests(1);
+    let state = || home.json(&["show", "1", "--json"])["state"].clone();
+    assert_eq!(state(), "running");
+    assert_eq!(home.run(&["pause", "1"]).err, "1: paused\n");
+    assert_eq!(state(), "suspended");
+    assert_eq!(home.run(&["pause", "1"]).err, "1: is paused already\n");
+    assert!(home.out(&["explain", "1"]).contains("urlsession resume 1"));
+    assert_eq!(home.out(&["ls", "-q", "--state", "suspended"]), "1\n");
+    assert_eq!(home.out(&["ls", "-q", "--state", "running"]), "");
+    assert!(home.out(&["show", "1"]).contains("a \\u{1b}[31mred one"));
+    assert_eq!(home.run(&["resume", "--all"]).err, "1: goes on\n");
+    server.wait_for_requests(2);
+    assert_eq!(state(), "running");
+    assert_eq!(home.run(&["cancel", "1"]).err, "1: cancelled\n");
+    let waited = home.run(&["wait", "1"]);
+    assert_eq!((waited.code, waited.err.contains("cancelled [-999]")), (11, true), "{waited:?}");
+    assert_eq!(home.run(&["rm", "1", "7"]).code, 5);
+    assert_eq!(home.out(&["ls", "-q", "--all"]), "");
+    assert!(!home.file("f").exists());
+}
+
+#[test]
+fn waiting_ends_when_the_time_is_up() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/slow", Answer::ok("content").stall_after(3));
+    server.on("/fast", Answer::ok("content"));
+    home.out(&["add", &server.url("/slow"), &server.url("/fast")]);
+    assert_eq!(home.run(&["wait", "1", "--timeout", "10ms"]).code, 124);
+    assert_eq!(home.run(&["wait", "1", "2", "--any"]).code, 0);
+    server.release("/slow");
+    assert_eq!(home.run(&["wait", "1", "2"]).code, 0);
+}
+
+#[test]
+fn a_wait_is_explained() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::status_only(503).retry_after(3600));
+    home.out(&["add", &server.url("/f")]);
+    let mut watch = home.start(&["watch", "1"]);
+    watch.wait_for("waits: ");
+    watch.signal(rustix::process::Signal::INT);
+    watch.end();
+    let why = home.out(&["explain", "1"]);
+    assert!(why.contains("1 waits: ") && why.contains("next try in "), "{why}");
+    let task = &home.json(&["ls", "--json", "--state", "waiting"])[0];
+    assert_eq!(task["reason"], "retry_at");
+    assert!(task["until"].as_str().is_some_and(|until| until.ends_with('Z')), "{task}");
+}
+
+#[test]
+fn the_daemon_is_started_looked_at_and_stopped() {
+    let home = Home::new();
+    let status = || home.run(&["daemon", "status", "--json"]);
+    let ran = status();
+    assert_eq!((ran.code, ran.out.contains("\"running\":false")), (3, true), "{ran:?}");
+    home.out(&["daemon", "start"]);
+    let running = home.json(&["daemon", "status", "--json"]);
+    assert_eq!((&running["running"], &running["schema"]), (&true.into(), &1.into()));
+    for field in ["pid", "version", "uptime", "sessions", "tasks_running", "memory"] {
+        assert!(!running[field].is_null(), "{field}");
+    }
+    home.out(&["daemon", "logs"]);
+    home.out(&["daemon", "stop"]);
+    assert_eq!(status().code, 3);
+    home.out(&["daemon", "stop"]);
+}
+
+#[test]
+fn what_is_unknown_has_its_exit_code() {
+    let home = Home::new();
+    for words in [&["show", "9"][..], &["explain", "a/b/9"], &["watch", "9"], &["cancel", "9"]] {
+        let ran = home.run(words);
+        assert_eq!((ran.code, ran.err.contains("9: no such task")), (5, true), "{ran:?}");
+    }
+    assert_eq!(home.run(&["watch"]).code, 0);
+    assert!(home.out(&["completion", "bash"]).contains("urlsession"));
+    let mut lonely = home.command(&["ls"]);
+    let ran =
+        lonely.env("URLSESSION_DAEMON", "/nonexistent").env("URLSESSION_HOME", home.file("x"));
+    assert_eq!(ran.output().unwrap().status.code(), Some(6));
+}

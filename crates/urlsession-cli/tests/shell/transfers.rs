@@ -1,0 +1,160 @@
+//! `get`, `add`, `put`, `wait`: bytes arrive, and the exit code tells how.
+
+use crate::home::Home;
+use rustix::process::Signal;
+use urlsession_testkit::server::{Answer, Server, sha256};
+
+#[test]
+fn a_url_becomes_a_file() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/disk.iso", Answer::pseudo_random(1, 300_000));
+    let url = server.url("/disk.iso");
+    let ran = home.run(&[&url]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(ran.out, "");
+    assert!(ran.err.contains("1 disk.iso: done, 293 KiB in "), "{ran:?}");
+    assert_eq!(std::fs::read(home.file("disk.iso")).unwrap().len(), 300_000);
+    assert_eq!(home.out(&["ls", "-q"]), "", "a get that was told is forgotten");
+    let again = home.run(&["get", "-q", &url]);
+    assert_eq!((again.code, again.out.as_str(), again.err.as_str()), (0, "", ""));
+    let (first, second) = (home.file("disk.iso"), home.file("disk.iso.1"));
+    assert_eq!(std::fs::read(first).unwrap(), std::fs::read(second).unwrap());
+}
+
+#[test]
+fn a_file_can_go_to_standard_output() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/text", Answer::ok("data and nothing else\n"));
+    server.on("/api", Answer::ok("an answer"));
+    assert_eq!(home.out(&["-o", "-", &server.url("/text")]), "data and nothing else\n");
+    assert_eq!(home.out(&["--data", "a=b", &server.url("/api")]), "an answer");
+    let seen = server.requests_for("/api").pop().unwrap();
+    assert_eq!((seen.method.as_str(), seen.body_sha256), ("POST", Some(sha256(b"a=b"))));
+    home.out(&["--data", "a=b", "-o", "answer", &server.url("/api")]);
+    assert_eq!(std::fs::read(home.file("answer")).unwrap(), b"an answer");
+}
+
+#[test]
+fn a_script_adds_and_waits() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("content").chunked());
+    let id = home.out(&["add", "-q", &server.url("/f")]);
+    assert_eq!(id, "1\n");
+    assert_eq!(home.run(&["wait", "1", "--timeout", "30s"]).code, 0);
+    let task = home.json(&["show", "1", "--json"]);
+    assert_eq!(task["state"], "completed");
+    assert_eq!(task["error"], serde_json::Value::Null);
+    assert_eq!(task["destination"], home.file("f").to_str().unwrap());
+    assert_eq!(home.run(&["wait", "1"]).code, 0, "an added task stays listed");
+    assert!(home.out(&["events"]).contains("\"event\":\"did_complete\""));
+    home.out(&["rm", "1"]);
+    assert_eq!(home.run(&["wait", "1"]).code, 5);
+    assert_eq!(std::fs::read(home.file("f")).unwrap(), b"content", "rm leaves the file");
+}
+
+#[test]
+fn a_list_is_added_at_once() {
+    let (home, server) = (Home::new(), Server::start());
+    let mut list = String::from("# a list\n");
+    for number in 0..300 {
+        server.on(&format!("/{number}"), Answer::ok(number.to_string()));
+        list.push_str(&server.url(&format!("/{number}\n")));
+    }
+    list.push_str(&format!("{}\n  out=own\n  header=X-Own: 1\n", server.url("/0")));
+    let ids = home.run_with_input(&["add", "-q", "-d", "files", "-i", "-"], &list);
+    assert_eq!(ids.code, 0, "{ids:?}");
+    let ids: Vec<&str> = ids.out.lines().collect();
+    assert_eq!(ids.len(), 301);
+    assert_eq!((ids[0], ids[300]), ("1", "301"));
+    let ran = home.run(&[&["wait", "-q", "--timeout", "60s"][..], &ids].concat());
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    assert_eq!(std::fs::read(home.file("files/299")).unwrap(), b"299");
+    assert_eq!(std::fs::read(home.file("files/own")).unwrap(), b"0");
+    let seen = server.requests_for("/0");
+    assert!(seen.iter().any(|seen| seen.header("x-own") == Some("1")));
+}
+
+#[test]
+fn a_file_is_put() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/up", Answer::echo());
+    home.write("photo", b"bytes of a photo");
+    let digest = sha256(b"bytes of a photo");
+    for words in [
+        &["put", "photo", &server.url("/up"), "-H", "X-Own: 1"][..],
+        &["get", "-T", "photo", &server.url("/up"), "-H", "X-Own: 1"],
+    ] {
+        let answer: serde_json::Value = serde_json::from_str(&home.out(words)).unwrap();
+        assert_eq!(answer["method"], "PUT");
+        assert_eq!(answer["headers"]["x-own"], "1");
+        assert_eq!(answer["bodySha256"], digest);
+    }
+    let piped = home.run_with_input(&["put", "-", &server.url("/up")], "from a pipe");
+    assert!(piped.out.contains(&sha256(b"from a pipe")), "{piped:?}");
+}
+
+#[test]
+fn two_tasks_never_share_a_file() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("content").stall_after(3));
+    home.out(&["add", &server.url("/f")]);
+    home.out(&["add", &server.url("/f"), &server.url("/f")]);
+    let tasks = home.json(&["ls", "--json"]);
+    let names: Vec<_> = tasks.as_array().unwrap().iter().map(|t| &t["destination"]).collect();
+    let expected = ["f", "f.1", "f.2"].map(|name| home.file(name));
+    assert_eq!(names, expected.iter().map(|p| p.to_str().unwrap()).collect::<Vec<_>>());
+}
+
+#[test]
+fn ctrl_c_leaves_the_transfer_to_the_background() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("content").stall_after(3));
+    for (signal, code, id) in [(Signal::INT, 130, "1"), (Signal::TERM, 143, "2")] {
+        let mut get = home.start(&["get", &server.url("/f")]);
+        get.wait_for(&format!("{id} f"));
+        get.signal(signal);
+        let ran = get.end();
+        assert_eq!(ran.code, code, "{ran:?}");
+        let hint = format!(
+            "continues in the background as {id}; go on with: urlsession watch {id} · urlsession \
+             cancel {id}"
+        );
+        assert!(ran.err.contains(&hint), "{ran:?}");
+    }
+    let mut watch = home.start(&["watch"]);
+    watch.wait_for("2 f.1");
+    server.release("/f");
+    assert_eq!(watch.end().code, 0);
+    assert_eq!(std::fs::read(home.file("f")).unwrap(), b"content");
+    assert_eq!(std::fs::read(home.file("f.1")).unwrap(), b"content");
+}
+
+#[test]
+fn a_get_survives_the_death_of_the_daemon() {
+    let (home, server) = (Home::new(), Server::start());
+    let answer = Answer::pseudo_random(3, 500_000).etag("\"v1\"");
+    server.on("/f", answer.clone().stall_after(200_000).times(1).then(answer));
+    let mut get = home.start(&["get", "-v", &server.url("/f")]);
+    get.wait_for("1 f");
+    server.wait_for_requests(1);
+    let pid = home.json(&["daemon", "status", "--json"])["pid"].as_i64().unwrap();
+    let pid = rustix::process::Pid::from_raw(pid.try_into().unwrap()).unwrap();
+    rustix::process::kill_process(pid, Signal::KILL).unwrap();
+    let ran = get.end();
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.err.contains("1 f: done, 488 KiB"), "{ran:?}");
+    let expected = urlsession_testkit::server::pseudo_random(3, 0, 500_000);
+    assert!(std::fs::read(home.file("f")).unwrap() == expected);
+}
+
+#[test]
+fn json_is_one_event_a_line() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("content"));
+    let out = home.out(&["get", "--json", &server.url("/f")]);
+    let events: Vec<serde_json::Value> =
+        out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let ends: Vec<_> = events.iter().filter(|event| event["event"] == "did_complete").collect();
+    assert_eq!(ends.len(), 1, "{out}");
+    assert_eq!((&ends[0]["schema"], &ends[0]["id"]), (&1.into(), &"1".into()));
+}
