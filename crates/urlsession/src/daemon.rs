@@ -14,6 +14,9 @@ use urlsession_protocol::{
     Reply, SessionKey, TaskIdentifier, TaskStatus,
 };
 
+/// How often a connection is tried before the daemon's refusal is believed.
+const OPEN_ATTEMPTS: u32 = 3;
+
 /// A connection that looks and commands but owns no session.
 ///
 /// Every method waits for its answer, at most 30 s, and fails with -997 once the daemon is gone: it
@@ -257,10 +260,20 @@ struct Conversation {
 impl Conversation {
     fn open(start: bool) -> Result<Self, Error> {
         let deadline = Deadline::after(CONNECT_LIMIT);
-        let mut transport =
-            if start { launch::connect(deadline)? } else { launch::connect_to_running()? };
-        transport.greet(deadline)?;
-        Ok(Self { transport, next_call: 0 })
+        let mut attempt = 1;
+        loop {
+            let connected =
+                if start { launch::connect(deadline) } else { launch::connect_to_running() };
+            let greeted = connected.and_then(|mut transport| {
+                transport.greet(deadline)?;
+                Ok(Self { transport, next_call: 0 })
+            });
+            // A daemon that is dying may still take a connection and then hang up.
+            match greeted {
+                Err(_) if start && attempt < OPEN_ATTEMPTS && !deadline.is_over() => attempt += 1,
+                opened => return opened,
+            }
+        }
     }
 
     /// Asks and waits for the answer; events that come before it are handed over.
