@@ -1,5 +1,6 @@
 //! The shell from outside: the real executable, its daemon, a server on loopback.
 #![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod bad_input;
 mod control;
