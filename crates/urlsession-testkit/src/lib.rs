@@ -1,4 +1,5 @@
-//! Development only: the scriptable server, and the simulated world that tries the core.
+//! Development only: the scriptable server, the torturer, and the simulated world around the core.
 
 pub mod server;
+pub mod torture;
 pub mod world;
