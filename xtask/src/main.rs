@@ -1,13 +1,15 @@
 //! The toolbox: tidy, simulation, torture, benchmarks.
 
+mod build;
 mod tidy;
+mod torture;
 
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 
 /// The toolbox of the workspace.
 #[derive(Parser)]
-#[command(name = "cargo xtask", disable_version_flag = true)]
+#[command(name = "cargo xtask")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -17,20 +19,29 @@ struct Arguments {
 enum Command {
     /// Hold the tree to its rules: crate arrows, first lines, lengths, names, links.
     Tidy,
+    /// Kill app and daemon at random moments during mixed work, and count what is left.
+    Torture(torture::Arguments),
+    /// Be the app that is tortured.
+    #[command(name = torture::APP, hide = true)]
+    TortureApp,
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().command {
+        Command::Tidy => tidy(),
+        Command::Torture(arguments) => torture::torture(arguments),
+        Command::TortureApp => urlsession_testkit::torture::app(),
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "the results are for people to read")]
-fn main() -> Result<()> {
-    match Arguments::parse().command {
-        Command::Tidy => {
-            let offences = tidy::offences(&tidy::root())?;
-            for offence in &offences {
-                println!("{offence}");
-            }
-            if !offences.is_empty() {
-                bail!("{} offences", offences.len());
-            }
-        }
+fn tidy() -> Result<()> {
+    let offences = tidy::offences(&tidy::root())?;
+    for offence in &offences {
+        println!("{offence}");
+    }
+    if !offences.is_empty() {
+        bail!("{} offences", offences.len());
     }
     Ok(())
 }

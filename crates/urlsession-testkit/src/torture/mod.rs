@@ -162,8 +162,9 @@ impl House<'_> {
 
     /// Lets the app create its share of the tasks, so that the work lasts as long as the kills.
     fn allow(&self, kills: u32) -> Result<()> {
-        let (tasks, all) = (u64::from(self.options.tasks), u64::from(self.options.kills.max(1)));
-        let allowed = (tasks * u64::from(kills)).div_ceil(all).max(1);
+        let (tasks, all) = (u64::from(self.options.tasks), u64::from(self.options.kills));
+        let share = (tasks * u64::from(kills)).checked_div(all).unwrap_or(tasks);
+        let allowed = share.max(1);
         let aside = self.folder.join("allowed.new");
         fs::write(&aside, allowed.to_string())?;
         fs::rename(aside, self.folder.join(ALLOWED)).context("the share of tasks")
