@@ -1,5 +1,7 @@
 //! The toolbox: tidy, simulation, torture, benchmarks.
 
+#[cfg(target_os = "linux")]
+mod bench;
 mod build;
 mod tidy;
 mod torture;
@@ -21,6 +23,9 @@ enum Command {
     Tidy,
     /// Kill app and daemon at random moments during mixed work, and count what is left.
     Torture(torture::Arguments),
+    /// Measure speed, start latency and memory, beside others where they are installed.
+    #[cfg(target_os = "linux")]
+    Bench(bench::Arguments),
     /// Be the app that is tortured.
     #[command(name = torture::APP, hide = true)]
     TortureApp,
@@ -30,6 +35,8 @@ fn main() -> Result<()> {
     match Arguments::parse().command {
         Command::Tidy => tidy(),
         Command::Torture(arguments) => torture::torture(arguments),
+        #[cfg(target_os = "linux")]
+        Command::Bench(arguments) => bench::bench(&arguments),
         Command::TortureApp => urlsession_testkit::torture::app(),
     }
 }
