@@ -39,6 +39,9 @@ pub struct Report {
     pub bodies: usize,
     /// Uploads that the server has whole.
     pub uploads: usize,
+    /// Bodies in the spool folder that no call was made for: the app died in between. The daemon
+    /// removes them when they are old.
+    pub orphans: usize,
     /// Requests that the server saw.
     pub requests: usize,
     /// Bytes of resumable downloads that were sent more than once.
@@ -65,6 +68,7 @@ impl fmt::Display for Report {
             ("events told again", self.repeated_events.to_string()),
             ("bodies byte-exact", self.bodies.to_string()),
             ("uploads received whole", self.uploads.to_string()),
+            ("bodies without a task", self.orphans.to_string()),
             ("requests at the server", self.requests.to_string()),
             ("resumable downloads", mib(self.resumable_bytes)),
             ("of that fetched again", mib(self.refetched_bytes)),
@@ -114,13 +118,12 @@ pub(super) fn report(
     let expected: Vec<String> =
         plan.tasks.iter().map(|planned| planned.response.body().sha256()).collect();
     let mut check = Check { plan, expected, report };
-    let result = journal::read(folder)
-        .and_then(|lines| {
-            check.journal(&lines);
-            check.server(server, &lines);
-            check.downloads(folder)
-        })
-        .and_then(|()| check.state(&Paths::in_home(&folder.join("home")).state));
+    let result = journal::read(folder).and_then(|lines| {
+        check.journal(&lines);
+        check.server(server, &lines);
+        check.downloads(folder)?;
+        check.state(&Paths::in_home(&folder.join("home")), &lines)
+    });
     if let Err(error) = result {
         check.report.violations.push(format!("cannot check: {error:#}"));
     }
@@ -262,10 +265,14 @@ impl Check<'_> {
     }
 
     /// The state folder has its store and logs, and no file in a folder below.
-    fn state(&mut self, state: &Path) -> Result<()> {
-        for path in files(state)? {
-            let name = path.strip_prefix(state).unwrap_or(&path).display().to_string();
-            if path.parent() != Some(state) || name.contains("part") {
+    fn state(&mut self, paths: &Paths, lines: &[Line]) -> Result<()> {
+        let mut unused = self.unused_bodies(lines);
+        for path in files(&paths.state)? {
+            let name = path.strip_prefix(&paths.state).unwrap_or(&path).display().to_string();
+            if path.starts_with(paths.spool()) && unused > 0 {
+                unused -= 1;
+                self.report.orphans += 1;
+            } else if path.parent() != Some(&paths.state) || name.contains("part") {
                 self.violation(format!("{name} is left behind in the state folder"));
             } else if fs::read(&path)?.starts_with(b"SQLite format 3\0")
                 && let Err(error) = check_store(&path)
@@ -274,6 +281,26 @@ impl Check<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Counts the calls with bytes as a body that may not have been made.
+    fn unused_bodies(&self, lines: &[Line]) -> usize {
+        let spools = |plan: usize| {
+            let planned = &self.plan.tasks[plan];
+            planned.request.is_some() && planned.file.is_none()
+        };
+        let count = |of: fn(&Line) -> Option<usize>| {
+            lines.iter().filter_map(of).filter(|plan| spools(*plan)).count()
+        };
+        let creating = count(|line| match line {
+            Line::Creating { plan } => Some(*plan),
+            _ => None,
+        });
+        let accepted = count(|line| match line {
+            Line::Accepted { plan, .. } => Some(*plan),
+            _ => None,
+        });
+        creating.saturating_sub(accepted)
     }
 }
 
