@@ -3,6 +3,7 @@
 #[cfg(target_os = "linux")]
 mod bench;
 mod build;
+mod simulate;
 mod tidy;
 mod torture;
 
@@ -21,6 +22,8 @@ struct Arguments {
 enum Command {
     /// Hold the tree to its rules: crate arrows, first lines, lengths, names, links.
     Tidy,
+    /// Run the core in a simulated world of apps, network, servers and crashes.
+    Sim(simulate::Arguments),
     /// Kill app and daemon at random moments during mixed work, and count what is left.
     Torture(torture::Arguments),
     /// Measure speed, start latency and memory, beside others where they are installed.
@@ -34,6 +37,7 @@ enum Command {
 fn main() -> Result<()> {
     match Arguments::parse().command {
         Command::Tidy => tidy(),
+        Command::Sim(arguments) => simulate::simulate(&arguments),
         Command::Torture(arguments) => torture::torture(arguments),
         #[cfg(target_os = "linux")]
         Command::Bench(arguments) => bench::bench(&arguments),
