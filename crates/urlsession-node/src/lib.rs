@@ -1,1 +1,8 @@
-//! The JavaScript door: an N-API addon over the public API of the crate `urlsession`.
+//! The addon of the npm package: the Rust API of urlsession as one JavaScript class.
+
+#![expect(unsafe_code, reason = "the attribute `napi` writes the glue to Node-API")]
+
+mod error;
+mod event;
+mod session;
+mod task;

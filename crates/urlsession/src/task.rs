@@ -39,6 +39,12 @@ impl Task {
         &self.session
     }
 
+    /// Takes the task for a download, such as one that an earlier process created.
+    #[must_use]
+    pub fn into_download(self) -> DownloadTask {
+        DownloadTask(self)
+    }
+
     /// Lets the task go on; tasks are born suspended. The first time starts its resource timer.
     ///
     /// # Errors

@@ -1,0 +1,57 @@
+// When a kept event counts as handled: its receivers are done, and so are those of the earlier events of its task.
+'use strict';
+
+class Acknowledgements {
+  #acknowledge;
+  #handling = new Map();
+
+  constructor(acknowledge) {
+    this.#acknowledge = acknowledge;
+  }
+
+  /**
+   * Acknowledges the event when every outcome, a promise or `undefined`, is there and none is a rejection.
+   *
+   * A rejection is thrown in a turn of its own, where Node treats it as any uncaught exception; the rest of the task
+   * then stays unacknowledged as well, so that the next process sees its events in order and complete.
+   */
+  whenDone(event, outcomes) {
+    const promises = outcomes.filter((outcome) => outcome !== undefined);
+    promises.forEach((promise) => promise.catch(throwLater));
+    if (event.numbers.length === 0) return;
+    const task = event.taskIdentifier;
+    const earlier = this.#handling.get(task);
+    if (earlier === undefined && promises.length === 0) {
+      if (!this.#handled(event)) this.#handling.set(task, Promise.resolve(false));
+    } else {
+      this.#handling.set(task, this.#inOrder(event, earlier, promises));
+    }
+    if (event.name === 'didComplete') this.#handling.get(task)?.then(() => this.#handling.delete(task));
+  }
+
+  async #inOrder(event, earlier, promises) {
+    const outcomes = await Promise.allSettled(promises);
+    const isDone = outcomes.every(({ status }) => status === 'fulfilled');
+    return (await (earlier ?? true)) && isDone && this.#handled(event);
+  }
+
+  #handled(event) {
+    try {
+      // A file that was given to someone outlives the daemon's own name of it.
+      event.release?.();
+      event.numbers.forEach((number) => this.#acknowledge(number));
+      return true;
+    } catch (error) {
+      throwLater(error);
+      return false;
+    }
+  }
+}
+
+function throwLater(error) {
+  process.nextTick(() => {
+    throw error;
+  });
+}
+
+module.exports = { Acknowledgements };

@@ -1,0 +1,252 @@
+// This process's hold on one session: hands each event to whoever wants it, and acknowledges it when they are done.
+//
+//   daemon ──> queue ──> receivers that want it ──> all have returned ──> acknowledged
+//                │                                   └─ one threw ──> not acknowledged by this process,
+//                └─ nobody wants it ──> parked          nor is what follows of the same task
+'use strict';
+
+const { readFile } = require('node:fs/promises');
+const { Acknowledgements } = require('./acknowledgements.js');
+const { URLSessionError } = require('./error.js');
+const { KeptFile } = require('./kept-file.js');
+const { Lifeline } = require('./lifeline.js');
+const { Outstanding } = require('./outstanding.js');
+const { native } = require('./native.js');
+
+const live = new Map();
+
+class Attachment {
+  #native;
+  #key;
+  #lifeline = new Lifeline();
+  #outstanding = new Outstanding(this.#lifeline);
+  #acknowledgements = new Acknowledgements((number) => this.#native.acknowledge(number));
+  #receivers = new Set();
+  #queue = [];
+  #parked = new Map();
+  #bodies = new Map();
+  #isPumping = false;
+  #invalidation;
+  #isCancelled = false;
+
+  /** Returns this process's hold on the session, attaching first where there is none. */
+  static attach(options) {
+    const key = options.identifier === undefined ? {} : `${options.applicationId}\0${options.identifier}`;
+    const existing = live.get(key);
+    if (existing) return existing;
+    const attachment = new Attachment(options, key);
+    live.set(key, attachment);
+    return attachment;
+  }
+
+  constructor(options, key) {
+    this.#key = key;
+    this.options = Object.freeze({ ...options });
+    const { NativeSession } = native();
+    this.#native = guarded(() => new NativeSession(options, (event) => this.#take(event)));
+    this.#outstanding.list(() => this.#native.tasks());
+  }
+
+  /** Creates a task and returns its number; by then its line is in the daemon's socket. */
+  createTask(task) {
+    const number = guarded(() => this.#native.createTask(task));
+    this.#outstanding.add(number);
+    return number;
+  }
+
+  resume(task) {
+    guarded(() => this.#native.resume(task));
+  }
+
+  suspend(task) {
+    guarded(() => this.#native.suspend(task));
+  }
+
+  cancel(task) {
+    guarded(() => this.#native.cancel(task));
+  }
+
+  cancelByProducingResumeData(task) {
+    return this.#ask(() => this.#native.cancelByProducingResumeData(task));
+  }
+
+  tasks() {
+    return this.#ask(() => this.#native.tasks());
+  }
+
+  synced() {
+    return this.#ask(() => this.#native.synced());
+  }
+
+  reset() {
+    return this.#ask(() => this.#native.reset());
+  }
+
+  flush() {
+    return this.#ask(() => this.#native.flush());
+  }
+
+  /** Refuses new tasks; the promise resolves when the session is gone. */
+  finishTasksAndInvalidate() {
+    guarded(() => this.#native.finishTasksAndInvalidate());
+    return this.#invalidated();
+  }
+
+  /** Cancels every task; the promise resolves when the session is gone. */
+  invalidateAndCancel() {
+    guarded(() => this.#native.invalidateAndCancel());
+    this.#isCancelled = true;
+    // Nobody can want these any more.
+    this.offerAgain();
+    return this.#invalidated();
+  }
+
+  /**
+   * Adds a receiver `{ wants(event), receive(event) }`; it is offered what nobody has wanted so far.
+   * `receive` may return a promise: the event is acknowledged when that has resolved.
+   */
+  subscribe(receiver) {
+    this.#receivers.add(receiver);
+    this.offerAgain();
+    return () => this.#receivers.delete(receiver);
+  }
+
+  /** Offers the parked events again, in the next turn: a receiver wants more than before. */
+  offerAgain() {
+    if (this.#parked.size === 0) return;
+    const letGo = this.#lifeline.hold();
+    setImmediate(() => {
+      this.#queue.unshift(...[...this.#parked.values()].flat());
+      this.#parked.clear();
+      this.#pump();
+      letGo();
+    });
+  }
+
+  ref() {
+    this.#lifeline.ref();
+  }
+
+  unref() {
+    this.#lifeline.unref();
+  }
+
+  #take(told) {
+    const event = { ...told, numbers: told.eventNumber === undefined ? [] : [told.eventNumber] };
+    if (event.error) event.error = new URLSessionError(event.error);
+    if (event.name === 'didReceiveData') {
+      this.#bodies.set(event.taskIdentifier, event);
+      return;
+    }
+    if (event.name === 'didFinishDownloading') {
+      event.file = new KeptFile(event.path, event.length);
+    }
+    if (event.name === 'didComplete') this.#joinBody(event);
+    this.#queue.push(event);
+    this.#pump();
+  }
+
+  // A response body is told right before the end of its task; receivers get both at once.
+  #joinBody(event) {
+    const body = this.#bodies.get(event.taskIdentifier);
+    if (!body) return;
+    this.#bodies.delete(event.taskIdentifier);
+    event.bodyPath = body.path;
+    event.numbers.unshift(...body.numbers);
+  }
+
+  async #pump() {
+    if (this.#isPumping) return;
+    this.#isPumping = true;
+    while (this.#queue.length > 0) {
+      // Only a body to be read makes an event wait; others are delivered in this very turn.
+      const wait = this.#deliver(this.#queue.shift());
+      if (wait) await wait;
+    }
+    this.#isPumping = false;
+  }
+
+  #deliver(event) {
+    // Behind a parked event of its task an event waits as well, whoever wants it.
+    const inOrder = !this.#parked.has(event.taskIdentifier);
+    const wanting = inOrder ? [...this.#receivers].filter((receiver) => receiver.wants(event)) : [];
+    if (event.bodyPath !== undefined && event.body === undefined && wanting.length > 0) {
+      return readBody(event).then(() => this.#hand(event, wanting));
+    }
+    this.#hand(event, wanting);
+    return undefined;
+  }
+
+  #hand(event, wanting) {
+    if (wanting.length > 0 || this.#isCancelled) {
+      this.#acknowledgements.whenDone(event, wanting.map((receiver) => outcome(receiver, event)));
+    } else if (event.numbers.length > 0) {
+      const parked = this.#parked.get(event.taskIdentifier) ?? [];
+      this.#parked.set(event.taskIdentifier, [...parked, event]);
+      // The session outlives what nobody takes, and this process need not wait for that.
+      this.#invalidation?.letGo();
+    }
+    if (event.name === 'didComplete') this.#outstanding.remove(event.taskIdentifier);
+    if (event.name === 'didBecomeInvalid') this.#leave(event);
+  }
+
+  #invalidated() {
+    if (this.#invalidation === undefined) {
+      const letGo = this.#lifeline.hold();
+      const { promise, resolve } = deferred();
+      this.#invalidation = { promise, resolve, letGo };
+    }
+    return this.#invalidation.promise;
+  }
+
+  #leave(event) {
+    live.delete(this.#key);
+    this.#outstanding.clear();
+    this.#invalidation?.letGo();
+    this.#invalidation?.resolve(event);
+  }
+
+  async #ask(call) {
+    const letGo = this.#lifeline.hold();
+    try {
+      return await call();
+    } catch (error) {
+      throw URLSessionError.from(error);
+    } finally {
+      letGo();
+    }
+  }
+}
+
+async function readBody(event) {
+  try {
+    event.body = await readFile(event.bodyPath);
+  } catch (error) {
+    event.body = Buffer.alloc(0);
+    event.bodyError = error;
+  }
+}
+
+function deferred() {
+  let resolve;
+  const promise = new Promise((settle) => { resolve = settle; });
+  return { promise, resolve };
+}
+
+function outcome(receiver, event) {
+  try {
+    return receiver.receive(event);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+function guarded(call) {
+  try {
+    return call();
+  } catch (error) {
+    throw URLSessionError.from(error);
+  }
+}
+
+module.exports = { Attachment };

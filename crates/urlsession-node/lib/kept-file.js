@@ -1,0 +1,64 @@
+// A file of the daemon's that is the app's to take until its event is acknowledged, and stays readable afterwards.
+'use strict';
+
+const fs = require('node:fs');
+const path = require('node:path');
+const { isDaemons } = require('./paths.js');
+const { removeWith, temporaryPath } = require('./temporary.js');
+
+class KeptFile {
+  #path;
+  #ours;
+
+  constructor(file, length) {
+    this.#path = file;
+    // A file at a destination that the app chose is the app's already.
+    this.#ours = !isDaemons(file);
+    this.length = length;
+  }
+
+  get path() {
+    return this.#path;
+  }
+
+  /** Says whether the file can be given away: nobody but this object needs it where it is. */
+  get isConsumable() {
+    return !this.#ours;
+  }
+
+  /**
+   * Makes `destination` this file, without a copy where both are on one file system.
+   *
+   * A link and not a rename: until the event is acknowledged the daemon must be able to deliver it again.
+   */
+  placeAt(destination) {
+    const aside = `${destination}.${process.pid}.part`;
+    linkOrCopy(this.#path, aside);
+    fs.renameSync(aside, destination);
+    this.#path = path.resolve(destination);
+    this.#ours = true;
+  }
+
+  /** Keeps the bytes for as long as `holder` lives, whatever the daemon does with its own name of the file. */
+  keepFor(holder) {
+    if (this.#ours) return;
+    const held = temporaryPath();
+    linkOrCopy(this.#path, held);
+    this.#path = held;
+    this.#ours = true;
+    removeWith(holder, held);
+  }
+}
+
+/** Gives `to` the bytes of `from`: a link, else a clone or a copy. */
+function linkOrCopy(from, to) {
+  fs.rmSync(to, { force: true });
+  try {
+    fs.linkSync(from, to);
+  } catch (error) {
+    if (error.code === 'ENOENT') throw error;
+    fs.copyFileSync(from, to, fs.constants.COPYFILE_FICLONE);
+  }
+}
+
+module.exports = { KeptFile, linkOrCopy };

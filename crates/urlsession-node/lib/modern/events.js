@@ -1,0 +1,94 @@
+// Async iteration over a session's events, each acknowledged when the loop asks for the next.
+'use strict';
+
+/**
+ * Iterates until the session is gone, the signal aborts, or the process has nothing left to wait for.
+ *
+ * A loop that is left early has not handled its last event: the next process gets that again, unless
+ * `event.acknowledge()` was called.
+ */
+function events(attachment, { signal } = {}) {
+  const queue = new EventQueue();
+  const unsubscribe = attachment.subscribe(queue);
+  const finish = () => {
+    unsubscribe();
+    signal?.removeEventListener('abort', finish);
+    process.removeListener('beforeExit', finish);
+    queue.end();
+  };
+  signal?.addEventListener('abort', finish);
+  process.once('beforeExit', finish);
+  if (signal?.aborted) finish();
+
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    async next() {
+      const item = await queue.next();
+      if (item?.event.name === 'didBecomeInvalid') finish();
+      return item ? { done: false, value: shown(item) } : { done: true, value: undefined };
+    },
+    async return() {
+      finish();
+      return { done: true, value: undefined };
+    },
+  };
+}
+
+/** Events between their arrival and the loop; of progress, one per task. */
+class EventQueue {
+  #items = [];
+  #wake = () => {};
+  #isOver = false;
+  #taken;
+
+  wants() {
+    return !this.#isOver;
+  }
+
+  receive(event) {
+    const isKept = event.numbers.length > 0;
+    const same = isKept ? undefined : this.#items.find((item) => isSameProgress(item.event, event));
+    if (same) {
+      same.event = merged(same.event, event);
+      return undefined;
+    }
+    return new Promise((resolve) => {
+      this.#items.push({ event, acknowledge: () => resolve() });
+      if (!isKept) resolve();
+      this.#wake();
+    });
+  }
+
+  async next() {
+    this.#taken?.acknowledge();
+    this.#taken = undefined;
+    while (this.#items.length === 0 && !this.#isOver) {
+      await new Promise((resolve) => { this.#wake = resolve; });
+    }
+    this.#taken = this.#isOver ? undefined : this.#items.shift();
+    return this.#taken;
+  }
+
+  end() {
+    this.#isOver = true;
+    this.#wake();
+  }
+}
+
+function isSameProgress(one, other) {
+  return one.numbers.length === 0 && one.name === other.name && one.taskIdentifier === other.taskIdentifier;
+}
+
+function merged(before, after) {
+  const sum = (key) => (after[key] === undefined ? {} : { [key]: before[key] + after[key] });
+  return { ...after, ...sum('bytesWritten'), ...sum('bytesSent') };
+}
+
+function shown({ event, acknowledge }) {
+  const { numbers, release, file, bodyPath, bodyError, eventNumber, ...rest } = event;
+  return { ...rest, acknowledge };
+}
+
+module.exports = { events };

@@ -1,0 +1,128 @@
+// A session of the modern face: each transfer is a promise, everything that happens can be iterated over.
+'use strict';
+
+const { Attachment } = require('../attachment.js');
+const { sessionOptions } = require('../options.js');
+const { bodyOf, headerFields, pathOf } = require('./body.js');
+const { events } = require('./events.js');
+const { Task } = require('./task.js');
+
+class Session {
+  #attachment;
+  #identifier;
+
+  /** Attaches the session, starting the daemon if none runs; waits for it, at most 30 s. */
+  constructor(options) {
+    const { identifier } = options ?? {};
+    if (typeof identifier !== 'string' || identifier === '') {
+      throw new TypeError('The option `identifier` must be a string that is not empty');
+    }
+    this.#identifier = identifier;
+    this.#attachment = Attachment.attach(sessionOptions({ ...options, headers: fieldsToObject(options.headers) }));
+  }
+
+  get identifier() {
+    return this.#identifier;
+  }
+
+  /** Downloads to a file; resolves with `{ path, length, response, metrics }` once that is whole and in place. */
+  download(url, options = {}) {
+    return this.downloadTask(url, options).finished;
+  }
+
+  /** Uploads a file or bytes; resolves with `{ response, body, text(), json(), metrics }`. */
+  upload(url, source, options = {}) {
+    return this.uploadTask(url, source, options).finished;
+  }
+
+  /** Makes a request whose answer is kept, up to 8 MiB; resolves as `upload` does. */
+  data(url, options = {}) {
+    return this.dataTask(url, options).finished;
+  }
+
+  downloadTask(url, { destination, ...options } = {}) {
+    return this.#start({ kind: 'download', url, destination: pathOf(destination) }, options);
+  }
+
+  uploadTask(url, source, { method = 'POST', ...options } = {}) {
+    const { contentType, ...body } = bodyOf(source);
+    return this.#start({ kind: 'upload', url, method, ...body }, options);
+  }
+
+  dataTask(url, { body: source, method = source === undefined ? 'GET' : 'POST', ...options } = {}) {
+    const { contentType, ...body } = source === undefined ? {} : bodyOf(source, true);
+    return this.#start({ kind: 'data', url, method, ...body }, options, contentType);
+  }
+
+  /** Returns the task of that number, such as one that an earlier process created. */
+  task(taskIdentifier) {
+    return new Task(this.#attachment, taskIdentifier, {});
+  }
+
+  /** Lists the unfinished tasks. */
+  async tasks() {
+    const tasks = await this.#attachment.tasks();
+    return tasks.filter((task) => task.state !== 'completed');
+  }
+
+  /** Iterates over everything that happens; asking for the next event acknowledges the one before. */
+  events(options = {}) {
+    return events(this.#attachment, options);
+  }
+
+  /** Resolves once everything asked for so far is durable: it survives power loss too. */
+  async synced() {
+    await this.#attachment.synced();
+  }
+
+  async reset() {
+    await this.#attachment.reset();
+  }
+
+  async flush() {
+    await this.#attachment.flush();
+  }
+
+  /** Refuses new tasks; resolves when the unfinished ones have ended and the session is gone. */
+  async finishTasksAndInvalidate() {
+    await this.#attachment.finishTasksAndInvalidate();
+  }
+
+  /** Cancels every task; resolves when the session is gone. */
+  async invalidateAndCancel() {
+    await this.#attachment.invalidateAndCancel();
+  }
+
+  ref() {
+    this.#attachment.ref();
+    return this;
+  }
+
+  unref() {
+    this.#attachment.unref();
+    return this;
+  }
+
+  #start(task, { signal, onProgress, headers, suspended = false, earliestBeginDate, ...options }, contentType) {
+    signal?.throwIfAborted();
+    const fields = headerFields(headers);
+    if (contentType && !fields.some(({ name }) => name.toLowerCase() === 'content-type')) {
+      fields.push({ name: 'Content-Type', value: contentType });
+    }
+    const number = this.#attachment.createTask({
+      ...options,
+      ...task,
+      url: String(task.url),
+      headers: fields,
+      earliestBeginDate: earliestBeginDate === undefined ? undefined : Number(earliestBeginDate),
+      resume: !suspended,
+    });
+    return new Task(this.#attachment, number, { signal, onProgress });
+  }
+}
+
+function fieldsToObject(headers) {
+  return Object.fromEntries(headerFields(headers).map(({ name, value }) => [name, value]));
+}
+
+module.exports = { Session };

@@ -1,0 +1,126 @@
+// A task of the modern face: its number, its controls and the promise of its end.
+'use strict';
+
+const { temporaryPath } = require('../temporary.js');
+const { textOf } = require('../text.js');
+
+class Task {
+  #attachment;
+  #metrics = { started: new Date(), ended: undefined, bytesReceived: 0, bytesSent: 0, resumptions: 0 };
+  #download;
+
+  /** Settles when the task has ended: with its result, or with a URLSessionError. */
+  finished;
+
+  constructor(attachment, taskIdentifier, { signal, onProgress }) {
+    this.#attachment = attachment;
+    this.taskIdentifier = taskIdentifier;
+    this.finished = this.#follow(signal, onProgress);
+    // Whoever created it to control it need not wait for it.
+    this.finished.catch(() => {});
+  }
+
+  resume() {
+    this.#attachment.resume(this.taskIdentifier);
+  }
+
+  suspend() {
+    this.#attachment.suspend(this.taskIdentifier);
+  }
+
+  /** Ends the task; `finished` rejects with the code -999. */
+  cancel() {
+    this.#attachment.cancel(this.taskIdentifier);
+  }
+
+  /** Ends a download; resolves with what a new one can go on from, `null` if it must begin anew. */
+  async cancelByProducingResumeData() {
+    return (await this.#attachment.cancelByProducingResumeData(this.taskIdentifier)) ?? null;
+  }
+
+  #follow(signal, onProgress) {
+    return new Promise((resolve, reject) => {
+      const abort = () => this.cancel();
+      const end = (settle, value) => {
+        signal?.removeEventListener('abort', abort);
+        unsubscribe();
+        settle(value);
+      };
+      const unsubscribe = this.#attachment.subscribe({
+        wants: (event) => event.taskIdentifier === this.taskIdentifier || event.name === 'didBecomeInvalid',
+        receive: (event) => this.#receive(event, {
+          onProgress,
+          resolve: (result) => end(resolve, result),
+          reject: (error) => end(reject, signal?.aborted ? signal.reason : error),
+        }),
+      });
+      signal?.addEventListener('abort', abort);
+    });
+  }
+
+  #receive(event, { onProgress, resolve, reject }) {
+    switch (event.name) {
+      case 'didWriteData':
+        this.#metrics.bytesReceived = event.totalBytesWritten;
+        return onProgress?.({ received: event.totalBytesWritten, total: event.totalBytesExpectedToWrite });
+      case 'didSendBodyData':
+        this.#metrics.bytesSent = event.totalBytesSent;
+        return onProgress?.({ sent: event.totalBytesSent, total: event.totalBytesExpectedToSend });
+      case 'didResumeAtOffset':
+        this.#metrics.resumptions += 1;
+        return undefined;
+      case 'didFinishDownloading':
+        return this.#keep(event, reject);
+      case 'didComplete':
+        this.#metrics.ended = new Date();
+        return event.error ? reject(event.error) : resolve(this.#result(event));
+      case 'didBecomeInvalid':
+        return reject(event.error ?? new Error('the session was invalidated'));
+      default:
+        return undefined;
+    }
+  }
+
+  // A file that cannot be kept is left with the daemon, unacknowledged, for the next process.
+  #keep(event, reject) {
+    try {
+      this.#download = { path: keptPath(event.file), length: event.length };
+      return undefined;
+    } catch (error) {
+      reject(error);
+      return new Promise(() => {});
+    }
+  }
+
+  #result({ response, body = Buffer.alloc(0) }) {
+    const head = response && { ...response, headers: webHeaders(response.headers) };
+    const metrics = { ...this.#metrics, networkProtocol: response?.networkProtocol };
+    if (this.#download) {
+      metrics.bytesReceived = this.#download.length;
+      return { ...this.#download, response: head, metrics };
+    }
+    metrics.bytesReceived = body.length;
+    const text = () => textOf(body, response);
+    return { response: head, body, text, json: () => JSON.parse(text()), metrics };
+  }
+}
+
+// Without a destination the daemon removes the file after the acknowledgement; the result's lives as long as the process.
+function keptPath(file) {
+  if (file.isConsumable) file.placeAt(temporaryPath());
+  return file.path;
+}
+
+function webHeaders(fields) {
+  const headers = new Headers();
+  for (const { name, value } of fields) {
+    try {
+      headers.append(name, value);
+    } catch {
+      // A field that the web has no form for is left out here; `Ti` and the events still tell it.
+    }
+  }
+  return headers;
+}
+
+module.exports = { Task };

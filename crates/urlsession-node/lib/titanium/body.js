@@ -1,0 +1,62 @@
+// What can be sent: the kinds of `data` that upload and data tasks take, as a file or as bytes.
+'use strict';
+
+const path = require('node:path');
+const { fileURLToPath } = require('node:url');
+const { application } = require('../application.js');
+const { API } = require('./api.js');
+const { Blob } = require('./blob.js');
+const { TiBuffer } = require('./buffer.js');
+const { File } = require('./file.js');
+
+/** Returns `{ file }` or `{ data }`, `undefined` for what cannot be uploaded. */
+function uploadBody(data) {
+  if (typeof data === 'string' || data instanceof URL) return { file: pathOf(data) };
+  if (data instanceof File) return { file: data.nativePath };
+  if (data instanceof Blob) return blobBody(data);
+  const bytes = bytesOf(data);
+  return bytes && { data: bytes };
+}
+
+/** Returns the body and its media type: text and bytes as they are, everything else as JSON. */
+function dataBody(data) {
+  if (data === undefined || data === null) return {};
+  if (typeof data === 'string') return { data: Buffer.from(data), contentType: 'text/plain;charset=UTF-8' };
+  if (data instanceof Blob) return { ...blobBody(data), contentType: data.mimeType };
+  if (data instanceof File) return { file: data.nativePath, contentType: 'application/octet-stream' };
+  const bytes = bytesOf(data);
+  if (bytes) return { data: bytes, contentType: 'application/octet-stream' };
+  return json(data);
+}
+
+/** Returns the absolute path of a path or file URL; a relative one begins at the app's folder, as in Titanium. */
+function pathOf(file) {
+  if (file === undefined || file === null) return undefined;
+  if (file instanceof File) return file.nativePath;
+  const text = String(file);
+  return text.startsWith('file:') ? fileURLToPath(text) : path.resolve(application().folder, text);
+}
+
+// The file of a held blob goes with the blob, and the task may outlive both.
+function blobBody(blob) {
+  return blob.nativePath && !blob.isHeld ? { file: blob.nativePath } : { data: blob.bytes() };
+}
+
+function bytesOf(data) {
+  if (data instanceof TiBuffer) return data.toBuffer();
+  if (ArrayBuffer.isView(data)) return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  return data instanceof ArrayBuffer ? Buffer.from(data) : undefined;
+}
+
+function json(data) {
+  try {
+    const text = JSON.stringify(data);
+    if (text !== undefined) return { data: Buffer.from(text), contentType: 'application/json' };
+    API.debug('Ti.URLSession: dataTask: `data` has no JSON form; sent without a body');
+  } catch (error) {
+    API.debug(`Ti.URLSession: dataTask: ${error.message}; sent without a body`);
+  }
+  return {};
+}
+
+module.exports = { dataBody, pathOf, uploadBody };

@@ -1,0 +1,54 @@
+// What a session is to be like: Titanium's SessionConfiguration, always of the background kind.
+'use strict';
+
+const { check, checkHeaders, checkOptional } = require('./arguments.js');
+
+class SessionConfiguration {
+  #identifier;
+  #headers = {};
+  #others;
+
+  constructor({ identifier, HTTPHeaderFields, ...others }) {
+    check(identifier, 'String');
+    if (identifier === '') throw new Error('The identifier of a session configuration must not be empty');
+    this.#identifier = identifier;
+    if (HTTPHeaderFields !== undefined) this.HTTPHeaderFields = HTTPHeaderFields;
+    checkOptional(others.applicationId, 'String');
+    this.#others = others;
+  }
+
+  get identifier() {
+    return this.#identifier;
+  }
+
+  /** A copy: like Apple's, a configuration is changed by setting it whole. */
+  get HTTPHeaderFields() {
+    return { ...this.#headers };
+  }
+
+  /** Has no effect on sessions that were created before. */
+  set HTTPHeaderFields(fields) {
+    checkHeaders(fields);
+    this.#headers = { ...fields };
+  }
+
+  /** Returns what else was given: applicationId, launchCommand, timeouts and limits. */
+  static others(configuration) {
+    return configuration.#others;
+  }
+
+  /** Returns a configuration that later edits of this one do not reach. */
+  static copy(configuration) {
+    return new SessionConfiguration({
+      ...configuration.#others,
+      identifier: configuration.identifier,
+      HTTPHeaderFields: configuration.HTTPHeaderFields,
+    });
+  }
+
+  toJSON() {
+    return { identifier: this.#identifier, HTTPHeaderFields: this.#headers };
+  }
+}
+
+module.exports = { SessionConfiguration };

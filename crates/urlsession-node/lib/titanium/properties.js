@@ -1,0 +1,108 @@
+// Ti.App.Properties: named values of one application, kept in a file that is replaced whole at every change.
+'use strict';
+
+const fs = require('node:fs');
+const path = require('node:path');
+const { check } = require('./arguments.js');
+const { Emitter } = require('./emitter.js');
+
+class Properties extends Emitter {
+  #folder;
+  #values;
+
+  /** Reads and writes `properties.json` in the folder, which is made at the first change. */
+  constructor(folder) {
+    super();
+    this.#folder = folder;
+  }
+
+  hasProperty(name) {
+    return Object.hasOwn(this.#load(), name);
+  }
+
+  listProperties() {
+    return Object.keys(this.#load());
+  }
+
+  removeProperty(name) {
+    this.#set(name, null);
+  }
+
+  removeAllProperties() {
+    this.listProperties().forEach((name) => this.removeProperty(name));
+  }
+
+  /** Reads `name`, `whenMissing` where there is none or where it is of another kind. */
+  read(name, isKind, whenMissing) {
+    check(name, 'String');
+    const value = this.hasProperty(name) ? this.#load()[name] : undefined;
+    // A copy: what the app does with it must not change what is kept.
+    return value !== undefined && isKind(value) ? structuredClone(value) : whenMissing;
+  }
+
+  /** Keeps a value; `null` removes it. */
+  write(name, value, isKind, kind) {
+    check(name, 'String');
+    if (value !== null && value !== undefined && !isKind(value)) check(value, kind);
+    this.#set(name, value ?? null);
+  }
+
+  #set(name, value) {
+    const values = { ...this.#load() };
+    if (value === null) delete values[name];
+    else values[name] = value;
+    this.#save(values);
+    this.#values = JSON.parse(JSON.stringify(values));
+    this.fireEvent('change', { property: name });
+  }
+
+  #load() {
+    this.#values ??= JSON.parse(this.#text());
+    return this.#values;
+  }
+
+  #text() {
+    try {
+      return fs.readFileSync(this.#file(), 'utf8');
+    } catch (error) {
+      if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error;
+      return '{}';
+    }
+  }
+
+  #save(values) {
+    const aside = `${this.#file()}.${process.pid}`;
+    try {
+      fs.mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+      fs.writeFileSync(aside, JSON.stringify(values), { mode: 0o600 });
+      fs.renameSync(aside, this.#file());
+    } catch (cause) {
+      const advice = 'make the folder writable, or set URLSESSION_HOME to one that is';
+      throw new Error(`Ti.App.Properties cannot be kept in ${this.#folder}: ${advice}`, { cause });
+    }
+  }
+
+  #file() {
+    return path.join(this.#folder, 'properties.json');
+  }
+}
+
+const kinds = {
+  String: [(value) => typeof value === 'string', 'String'],
+  Int: [Number.isInteger, 'Number'],
+  Double: [(value) => typeof value === 'number', 'Number'],
+  Bool: [(value) => typeof value === 'boolean', 'Number'],
+  List: [Array.isArray, Array],
+  Object: [(value) => typeof value === 'object', 'Object'],
+};
+
+for (const [kind, [isKind, name]] of Object.entries(kinds)) {
+  Properties.prototype[`get${kind}`] = function get(property, whenMissing = null) {
+    return this.read(property, isKind, whenMissing);
+  };
+  Properties.prototype[`set${kind}`] = function set(property, value) {
+    this.write(property, value, isKind, name);
+  };
+}
+
+module.exports = { Properties };

@@ -1,0 +1,242 @@
+// A session as Titanium knows it: tasks are numbers, and what happens to them is fired on it and on Ti.App.iOS.
+'use strict';
+
+const { Attachment } = require('../attachment.js');
+const { sessionOptions } = require('../options.js');
+const { check, checkHeaders, checkOptional } = require('./arguments.js');
+const { dataBody, uploadBody, pathOf } = require('./body.js');
+const { SessionConfiguration } = require('./configuration.js');
+const { Emitter } = require('./emitter.js');
+const { SESSION_EVENTS, translate } = require('./events.js');
+const { API } = require('./api.js');
+const { titanium } = require('./current.js');
+
+const sessions = new WeakMap();
+
+class Session extends Emitter {
+  #attachment;
+  #configuration;
+
+  /** Returns the session of that identifier, the existing one where this process has it already. */
+  static open(configuration) {
+    const options = sessionOptions({
+      ...SessionConfiguration.others(configuration),
+      identifier: configuration.identifier,
+      headers: configuration.HTTPHeaderFields,
+    });
+    const attachment = Attachment.attach(options);
+    const existing = sessions.get(attachment);
+    if (existing) {
+      warnOfDifference(existing.#configuration, configuration);
+      return existing;
+    }
+    const session = new Session(attachment, configuration);
+    sessions.set(attachment, session);
+    return session;
+  }
+
+  constructor(attachment, configuration) {
+    super();
+    this.#attachment = attachment;
+    this.#configuration = SessionConfiguration.copy(configuration);
+    const { iOS } = titanium().App;
+    attachment.subscribe(new Receiver(this, iOS));
+    const offerAgain = (name) => SESSION_EVENTS.includes(name) && attachment.offerAgain();
+    Emitter.watch(this, offerAgain);
+    if (iOS instanceof Emitter) Emitter.watch(iOS, offerAgain);
+  }
+
+  get identifier() {
+    return this.#configuration.identifier;
+  }
+
+  get HTTPHeaderFields() {
+    return this.#configuration.HTTPHeaderFields;
+  }
+
+  /** A copy, as Apple returns one: editing it changes nothing. */
+  get configuration() {
+    return SessionConfiguration.copy(this.#configuration);
+  }
+
+  downloadTask(options) {
+    check(options, 'Object');
+    const { url, method = 'GET', requestHeaders, destination } = options;
+    if (isUnusable(String(url ?? ''), 'downloadTask')) return undefined;
+    check(method, 'String');
+    checkHeaders(requestHeaders, true);
+    const kept = pathOf(destination);
+    return this.#create({ ...taskOptions(options), kind: 'download', url: String(url), method, destination: kept });
+  }
+
+  uploadTask(options) {
+    check(options, 'Object');
+    const { url, data, method = 'POST', requestHeaders } = options;
+    check(url, 'String');
+    if (isUnusable(url, 'uploadTask')) return undefined;
+    const body = uploadBody(data);
+    if (body === undefined) {
+      API.error('Ti.URLSession: uploadTask: `data` must be a path, a file URL, a blob, a buffer, bytes or a file');
+      return null;
+    }
+    check(method, 'String');
+    checkHeaders(requestHeaders, true);
+    return this.#create({ ...taskOptions(options), kind: 'upload', url, method, ...body });
+  }
+
+  dataTask(options) {
+    check(options, 'Object');
+    const { url, data, method = 'POST', requestHeaders } = options;
+    check(url, 'String');
+    if (isUnusable(url, 'dataTask')) return undefined;
+    check(method, 'String');
+    checkHeaders(requestHeaders, true);
+    const { contentType, ...body } = dataBody(data);
+    const task = { ...taskOptions(options), kind: 'data', url, method, ...body };
+    if (contentType && !task.headers.some(({ name }) => name.toLowerCase() === 'content-type')) {
+      task.headers.push({ name: 'Content-Type', value: contentType });
+    }
+    return this.#create(task);
+  }
+
+  pause(task) {
+    check(task, 'Number');
+    this.#attachment.suspend(task);
+  }
+
+  resume(task) {
+    check(task, 'Number');
+    this.#attachment.resume(task);
+  }
+
+  cancel(task) {
+    check(task, 'Number');
+    this.#attachment.cancel(task);
+  }
+
+  /** Calls back with the unfinished tasks. */
+  getTasks(callback) {
+    check(callback, 'Function');
+    this.#attachment.tasks().then((tasks) => {
+      const unfinished = tasks.filter((task) => task.state !== 'completed');
+      throwing(() => callback({ tasks: unfinished }));
+    }, (error) => throwing(() => callback({ tasks: [], error })));
+  }
+
+  finishTasksAndInvalidate() {
+    this.#attachment.finishTasksAndInvalidate();
+  }
+
+  invalidateAndCancel() {
+    this.#attachment.invalidateAndCancel();
+  }
+
+  reset(callback) {
+    check(callback, 'Function');
+    report(this.#attachment.reset(), callback);
+  }
+
+  flush(callback) {
+    check(callback, 'Function');
+    report(this.#attachment.flush(), callback);
+  }
+
+  ref() {
+    this.#attachment.ref();
+    return this;
+  }
+
+  unref() {
+    this.#attachment.unref();
+    return this;
+  }
+
+  toJSON() {
+    return { identifier: this.identifier };
+  }
+
+  // What Apple does at `resume`, every task of Titanium's does at once.
+  #create(task) {
+    try {
+      return this.#attachment.createTask({ ...task, resume: true });
+    } catch (error) {
+      if (error.code !== BAD_URL && error.code !== UNSUPPORTED_URL) throw error;
+      API.error(`Ti.URLSession: ${task.kind}Task: ${describe(error)}`);
+      return undefined;
+    }
+  }
+}
+
+/** Fires the events of one session, on itself first and then on Ti.App.iOS. */
+class Receiver {
+  #session;
+  #iOS;
+
+  constructor(session, iOS) {
+    this.#session = session;
+    this.#iOS = iOS;
+  }
+
+  // Of another Titanium nobody can tell whether it has listeners.
+  wants() {
+    return Emitter.listens(this.#session, SESSION_EVENTS)
+      || !(this.#iOS instanceof Emitter)
+      || Emitter.listens(this.#iOS, SESSION_EVENTS);
+  }
+
+  receive(event) {
+    const fired = translate(event, this.#session.identifier);
+    if (fired === undefined) return undefined;
+    const { name, payload } = fired;
+    const outcomes = Emitter.dispatch(this.#session, name, payload);
+    if (this.#iOS instanceof Emitter) outcomes.push(...Emitter.dispatch(this.#iOS, name, payload));
+    else this.#iOS.fireEvent(name, payload);
+    const waiting = outcomes.filter((outcome) => outcome !== undefined);
+    return waiting.length === 0 ? undefined : Promise.all(waiting);
+  }
+}
+
+const BAD_URL = -1000;
+const UNSUPPORTED_URL = -1002;
+
+function isUnusable(url, task) {
+  if (url !== '' && URL.canParse(url)) return false;
+  API.error(`Ti.URLSession: ${task}: \`url\` must be an absolute URL`);
+  return true;
+}
+
+function taskOptions(options) {
+  const headers = Object.entries(options.requestHeaders ?? {}).map(([name, value]) => ({ name, value }));
+  const { description, priority, earliestBeginDate, resumeData } = options;
+  checkOptional(description, 'String');
+  checkOptional(priority, 'Number');
+  checkOptional(resumeData, 'String');
+  return { headers, description, priority, earliestBeginDate: moment(earliestBeginDate), resumeData };
+}
+
+function moment(date) {
+  return date === undefined || date === null ? undefined : Number(date);
+}
+
+function report(done, callback) {
+  done.then(
+    () => throwing(() => callback({ completed: true })),
+    (error) => throwing(() => callback({ completed: false, errorCode: error.code, message: describe(error) })),
+  );
+}
+
+// An app's exception belongs to the app, not to a promise that nobody sees.
+function throwing(call) {
+  process.nextTick(call);
+}
+
+function describe(error) {
+  return error.cause ? `${error.message} (${error.cause.message})` : error.message;
+}
+
+function warnOfDifference(existing, asked) {
+  if (JSON.stringify(existing) === JSON.stringify(asked)) return;
+  API.warn(`Ti.URLSession: session “${asked.identifier}” exists already; its configuration stays as it was`);
+}
+
+module.exports = { Session };

@@ -1,0 +1,229 @@
+//! A session of JavaScript's: calls go down at once, events come up one at a time.
+
+use crate::error::thrown;
+use crate::event::{HeaderField, SessionEvent, number};
+use crate::task::{NewTask, TaskListing};
+use napi::bindgen_prelude::{AsyncTask, Function};
+use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use napi::{Env, Status};
+use napi_derive::napi;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use urlsession::{
+    Acknowledgement, Daemon, Delivery, Error, Session, SessionConfiguration, SessionKey, Task,
+    TaskIdentifier,
+};
+
+/// Most events on their way to JavaScript; while that many wait there, progress is merged here.
+const QUEUE_LIMIT: usize = 64;
+
+/// Calls `onEvent` without keeping the process alive; the JavaScript side decides about that.
+type OnEvent = ThreadsafeFunction<SessionEvent, (), SessionEvent, Status, false, true, QUEUE_LIMIT>;
+
+/// What a session is created with.
+#[napi(object, object_to_js = false)]
+pub struct SessionOptions {
+    /// The session's name inside the application.
+    pub identifier: String,
+    /// The application.
+    pub application_id: String,
+    /// Header fields added to every request.
+    pub headers: Option<Vec<HeaderField>>,
+    /// Milliseconds without any byte before an attempt is given up.
+    pub timeout_interval_for_request: Option<f64>,
+    /// Milliseconds from the first resume to completion.
+    pub timeout_interval_for_resource: Option<f64>,
+    /// Most attempts at once against one host.
+    pub maximum_connections_per_host: Option<u32>,
+    /// Most attempts at once.
+    pub maximum_concurrent_tasks: Option<u32>,
+}
+
+/// This process's hold on a session.
+#[napi]
+pub struct NativeSession {
+    session: Session,
+    unacknowledged: Arc<Unacknowledged>,
+}
+
+#[napi]
+impl NativeSession {
+    /// Attaches the session, starting the daemon if none runs. Waits at most 30 s.
+    #[napi(constructor)]
+    pub fn new(
+        options: SessionOptions,
+        on_event: Function<'_, SessionEvent, ()>,
+    ) -> napi::Result<Self> {
+        let on_event: OnEvent = on_event
+            .build_threadsafe_function()
+            .weak::<true>()
+            .callee_handled::<false>()
+            .max_queue_size::<QUEUE_LIMIT>()
+            .build()?;
+        let session = Session::new(options.into()).map_err(thrown)?;
+        let unacknowledged = Arc::<Unacknowledged>::default();
+        let (events, noted) = (session.events(), Arc::clone(&unacknowledged));
+        std::thread::Builder::new().name("urlsession-events".to_owned()).spawn(move || {
+            for delivery in events {
+                let event = SessionEvent::from(&delivery);
+                noted.note(delivery);
+                if on_event.call(event, ThreadsafeFunctionCallMode::Blocking) != Status::Ok {
+                    // The JavaScript side is gone; what it did not acknowledge stays owed.
+                    break;
+                }
+            }
+        })?;
+        Ok(Self { session, unacknowledged })
+    }
+
+    /// Creates a task and returns its number once its line is in the daemon's socket.
+    #[napi]
+    pub fn create_task(&self, task: NewTask) -> napi::Result<i64> {
+        task.create(&self.session).map(|task| number(task.0)).map_err(thrown)
+    }
+
+    /// Lets a task go on.
+    #[napi]
+    pub fn resume(&self, task: i64) -> napi::Result<()> {
+        self.task(task).resume().map_err(thrown)
+    }
+
+    /// Stops a task and keeps its bytes.
+    #[napi]
+    pub fn suspend(&self, task: i64) -> napi::Result<()> {
+        self.task(task).suspend().map_err(thrown)
+    }
+
+    /// Ends a task with -999.
+    #[napi]
+    pub fn cancel(&self, task: i64) -> napi::Result<()> {
+        self.task(task).cancel().map_err(thrown)
+    }
+
+    /// Ends a download with -999; resolves with what a new one can go on from.
+    #[napi(ts_return_type = "Promise<string | null>")]
+    pub fn cancel_by_producing_resume_data(
+        &self,
+        task: i64,
+    ) -> AsyncTask<Answer<Option<String>>> {
+        let download = self.task(task).into_download();
+        answer(move || {
+            let data = download.cancel_by_producing_resume_data()?;
+            Ok(data.map(|data| data.0.expose().to_owned()))
+        })
+    }
+
+    /// Lists the tasks, completed ones whose events are owed included.
+    #[napi(ts_return_type = "Promise<Array<TaskListing>>")]
+    pub fn tasks(&self) -> AsyncTask<Answer<Vec<TaskListing>>> {
+        let key: SessionKey = self.session.key().clone();
+        answer(move || {
+            let daemon = Daemon::connect(true)?;
+            daemon.tasks(Some(key)).map(|status| status.map(TaskListing::from)).collect()
+        })
+    }
+
+    /// Acknowledges a kept event: it and its file are forgotten.
+    #[napi]
+    pub fn acknowledge(&self, event_number: i64) {
+        if let Some(delivery) = self.unacknowledged.take(event_number) {
+            delivery.acknowledge();
+        }
+    }
+
+    /// Resolves once everything asked for is durable.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn synced(&self) -> AsyncTask<Answer<()>> {
+        let session = self.session.clone();
+        answer(move || session.synced(SYNC_LIMIT))
+    }
+
+    /// Refuses new tasks; the session is gone once its tasks are.
+    #[napi]
+    pub fn finish_tasks_and_invalidate(&self) -> napi::Result<()> {
+        self.session.finish_tasks_and_invalidate().map_err(thrown)
+    }
+
+    /// Cancels every task, then the session is gone.
+    #[napi]
+    pub fn invalidate_and_cancel(&self) -> napi::Result<()> {
+        self.session.invalidate_and_cancel().map_err(thrown)
+    }
+
+    fn task(&self, task: i64) -> Task {
+        // Numbers begin at 1, so what is no number of a task finds none.
+        self.session.task(TaskIdentifier(u64::try_from(task).unwrap_or(0)))
+    }
+}
+
+impl From<SessionOptions> for SessionConfiguration {
+    fn from(options: SessionOptions) -> Self {
+        let mut configuration = Self::background(options.identifier);
+        configuration.application = Some(options.application_id);
+        configuration.acknowledgement = Acknowledgement::Explicit;
+        configuration.http_additional_headers =
+            options.headers.into_iter().flatten().map(Into::into).collect();
+        if let Some(time) = options.timeout_interval_for_request {
+            configuration.timeout_interval_for_request = Duration::from_millis(time as u64);
+        }
+        if let Some(time) = options.timeout_interval_for_resource {
+            configuration.timeout_interval_for_resource = Duration::from_millis(time as u64);
+        }
+        if let Some(limit) = options.maximum_connections_per_host {
+            configuration.http_maximum_connections_per_host = limit;
+        }
+        configuration.maximum_concurrent_tasks = options.maximum_concurrent_tasks;
+        configuration
+    }
+}
+
+/// Longest wait for everything to be durable.
+const SYNC_LIMIT: Duration = Duration::from_secs(30);
+
+/// Kept events that JavaScript has not acknowledged, by their numbers.
+#[derive(Default)]
+struct Unacknowledged(Mutex<HashMap<i64, Delivery>>);
+
+impl Unacknowledged {
+    fn note(&self, delivery: Delivery) {
+        if let Some(kept) = delivery.number {
+            self.lock().insert(number(kept.0), delivery);
+        }
+    }
+
+    fn take(&self, event_number: i64) -> Option<Delivery> {
+        self.lock().remove(&event_number)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<i64, Delivery>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A question that waits for the daemon on a thread of Node's pool.
+pub struct Answer<T>(Option<Box<dyn FnOnce() -> Result<T, Error> + Send>>);
+
+fn answer<T: Send>(ask: impl FnOnce() -> Result<T, Error> + Send + 'static) -> AsyncTask<Answer<T>>
+where
+    Answer<T>: napi::Task,
+{
+    AsyncTask::new(Answer(Some(Box::new(ask))))
+}
+
+impl<T> napi::Task for Answer<T>
+where
+    T: Send + napi::bindgen_prelude::ToNapiValue + napi::bindgen_prelude::TypeName + 'static,
+{
+    type Output = T;
+    type JsValue = T;
+
+    fn compute(&mut self) -> napi::Result<T> {
+        let ask = self.0.take().expect("Node computes a task once");
+        ask().map_err(thrown)
+    }
+
+    fn resolve(&mut self, _: Env, output: T) -> napi::Result<T> {
+        Ok(output)
+    }
+}

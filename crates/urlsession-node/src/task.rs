@@ -1,0 +1,220 @@
+//! Tasks in both directions: what JavaScript asks for, and how a task is.
+
+use crate::error::TaskError;
+use crate::event::{HeaderField, ResponseHead, number, reason_name, state_name, text};
+use napi::bindgen_prelude::Uint8Array;
+use napi_derive::napi;
+use std::path::PathBuf;
+use urlsession::{
+    Checksum, ChecksumAlgorithm, DownloadOptions, Error, ErrorCode, Header, Priority, Request,
+    ResumeData, Secret, Session, Task, TaskIdentifier, TaskKind, TaskOptions, TaskStatus,
+    Timestamp, UploadOptions, UploadSource,
+};
+
+/// A task to be created.
+#[napi(object, object_to_js = false)]
+pub struct NewTask {
+    /// What it moves.
+    #[napi(ts_type = "'download' | 'upload' | 'data'")]
+    pub kind: String,
+    /// An absolute `http` or `https` URL.
+    pub url: String,
+    /// The HTTP method; `GET` by default.
+    pub method: Option<String>,
+    /// Header fields.
+    pub headers: Option<Vec<HeaderField>>,
+    /// The path that a download's file gets when it is whole.
+    pub destination: Option<String>,
+    /// The file that is the request body.
+    pub file: Option<String>,
+    /// The bytes that are the request body.
+    pub data: Option<Uint8Array>,
+    /// Starts the task at once; otherwise it is born suspended.
+    pub resume: Option<bool>,
+    /// From what a download goes on.
+    pub resume_data: Option<String>,
+    /// Free text of the app, kept with the task.
+    pub description: Option<String>,
+    /// Which waiting task runs first: 0 to 1, 0.5 by default.
+    pub priority: Option<f64>,
+    /// The earliest moment to begin, in milliseconds since 1970.
+    pub earliest_begin_date: Option<f64>,
+    /// Most bytes per second.
+    pub limit_rate: Option<f64>,
+    /// Milliseconds without any byte before an attempt is given up.
+    pub timeout_interval_for_request: Option<f64>,
+    /// Milliseconds from the first resume to completion.
+    pub timeout_interval_for_resource: Option<f64>,
+    /// A digest that the finished file must have: `sha-256:…`, `sha-512:…` or `md5:…`.
+    pub checksum: Option<String>,
+    /// Most attempts after the first that make no progress.
+    pub maximum_retries: Option<u32>,
+    /// Takes a status of 400 or above as an error.
+    pub fail_on_http_error: Option<bool>,
+    /// Statuses that are tried again like network errors.
+    pub retry_statuses: Option<Vec<u16>>,
+    /// Never sends a non-idempotent request again once body bytes were sent.
+    pub no_unsafe_retry: Option<bool>,
+    /// Follows redirects from https to http.
+    pub allow_insecure_redirect: Option<bool>,
+    /// PEM files of roots that are trusted beside the platform's.
+    pub ca_certificates: Option<Vec<String>>,
+}
+
+impl NewTask {
+    /// Creates the task in the session and returns its number.
+    pub(crate) fn create(self, session: &Session) -> Result<TaskIdentifier, Error> {
+        let task = self.options()?;
+        let resume = self.resume.unwrap_or(false);
+        let request = self.request()?;
+        if self.kind == "download" {
+            let options = DownloadOptions {
+                destination: self.destination.map(PathBuf::from),
+                resume_data: self.resume_data.map(|data| ResumeData(Secret::new(data))),
+                resume,
+                task,
+            };
+            return Ok(session.download_task_with(request, options)?.task_identifier());
+        }
+        let source = match (self.file, self.data) {
+            (Some(file), _) => Some(UploadSource::File(PathBuf::from(file))),
+            (None, Some(data)) => Some(UploadSource::Bytes(data.to_vec())),
+            (None, None) => None,
+        };
+        let options = UploadOptions { resume, task };
+        let created: Task = match (self.kind.as_str(), source) {
+            ("data", source) => session.data_task_with(request, source, options)?.into(),
+            ("upload", Some(source)) => session.upload_task_with(request, source, options)?.into(),
+            (kind, _) => return Err(illegal(format!("no task “{kind}” without a body"))),
+        };
+        Ok(created.task_identifier())
+    }
+
+    fn request(&self) -> Result<Request, Error> {
+        let mut request = Request::new(&self.url)?;
+        if let Some(method) = &self.method {
+            method.clone_into(&mut request.method);
+        }
+        let fields = self.headers.iter().flatten();
+        request.headers.extend(fields.map(|field| Header::new(&field.name, &field.value)));
+        Ok(request)
+    }
+
+    fn options(&self) -> Result<TaskOptions, Error> {
+        Ok(TaskOptions {
+            description: self.description.clone(),
+            priority: self.priority.map_or_else(Priority::default, priority),
+            limit_rate: self.limit_rate.map(|rate| rate as u64),
+            earliest_begin_date: self.earliest_begin_date.map(|date| Timestamp(date as u64)),
+            timeout_interval_for_request: self.timeout_interval_for_request.map(|time| time as u64),
+            timeout_interval_for_resource: self
+                .timeout_interval_for_resource
+                .map(|time| time as u64),
+            checksum: self.checksum.as_deref().map(checksum).transpose()?,
+            maximum_retries: self.maximum_retries,
+            fail_on_http_error: self.fail_on_http_error.unwrap_or(false),
+            retry_statuses: self.retry_statuses.clone().unwrap_or_default(),
+            no_unsafe_retry: self.no_unsafe_retry.unwrap_or(false),
+            allow_insecure_redirect: self.allow_insecure_redirect.unwrap_or(false),
+            ca_certificates: self.ca_certificates.iter().flatten().map(PathBuf::from).collect(),
+        })
+    }
+}
+
+/// How a task is.
+#[napi(object, object_from_js = false)]
+pub struct TaskListing {
+    /// The number in the session.
+    pub task_identifier: i64,
+    /// What it moves.
+    #[napi(ts_type = "'download' | 'upload' | 'data'")]
+    pub kind: String,
+    /// The URL asked for, without user-info.
+    pub url: String,
+    /// The method.
+    pub method: String,
+    /// The app's own text.
+    pub description: Option<String>,
+    /// Apple's state.
+    #[napi(ts_type = "'running' | 'suspended' | 'canceling' | 'completed'")]
+    pub state: String,
+    /// Why a running task moves no bytes.
+    #[napi(
+        ts_type = "'slot' | 'connectivity' | 'retry' | 'begin' | 'disk' | 'answer' | 'conditions'"
+    )]
+    pub reason: Option<String>,
+    /// Until when it waits, in milliseconds since 1970, where that is known.
+    pub waiting_until: Option<f64>,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// Body bytes received and kept.
+    pub count_of_bytes_received: i64,
+    /// Body bytes expected; absent when unknown.
+    pub count_of_bytes_expected_to_receive: Option<i64>,
+    /// Body bytes sent by the running or last attempt.
+    pub count_of_bytes_sent: i64,
+    /// Body bytes expected to be sent; absent when unknown.
+    pub count_of_bytes_expected_to_send: Option<i64>,
+    /// When it was created, in milliseconds since 1970.
+    pub created: f64,
+    /// When it completed.
+    pub completed: Option<f64>,
+    /// The head of the response.
+    pub response: Option<ResponseHead>,
+    /// The error it ended with, or that of the last attempt.
+    pub error: Option<TaskError>,
+    /// Where the finished file or the kept response body is.
+    pub file: Option<String>,
+}
+
+impl From<TaskStatus> for TaskListing {
+    fn from(status: TaskStatus) -> Self {
+        let reason = status.reason.map(reason_name);
+        Self {
+            task_identifier: number(status.task.0),
+            kind: match status.kind {
+                TaskKind::Download { .. } => "download".to_owned(),
+                TaskKind::Upload => "upload".to_owned(),
+                TaskKind::Data => "data".to_owned(),
+            },
+            url: status.url,
+            method: status.method,
+            description: status.description,
+            state: state_name(status.state).to_owned(),
+            reason: reason.map(|(name, _)| name.to_owned()),
+            waiting_until: reason.and_then(|(_, until)| until),
+            attempts: status.attempts,
+            count_of_bytes_received: number(status.count_of_bytes_received),
+            count_of_bytes_expected_to_receive: status
+                .count_of_bytes_expected_to_receive
+                .map(number),
+            count_of_bytes_sent: number(status.count_of_bytes_sent),
+            count_of_bytes_expected_to_send: status.count_of_bytes_expected_to_send.map(number),
+            created: status.created.0 as f64,
+            completed: status.completed.map(|moment| moment.0 as f64),
+            response: status.response.map(ResponseHead::from),
+            error: status.error.map(TaskError::from),
+            file: status.file.as_deref().map(text),
+        }
+    }
+}
+
+/// Apple's 0 to 1 on the daemon's scale; a float that is none becomes 0.
+fn priority(apple: f64) -> Priority {
+    Priority((apple.clamp(0.0, 1.0) * 255.0).round() as u8)
+}
+
+fn checksum(given: &str) -> Result<Checksum, Error> {
+    let (name, hex) = given.split_once(':').unwrap_or_default();
+    let algorithm = match name {
+        "sha-256" => ChecksumAlgorithm::Sha256,
+        "sha-512" => ChecksumAlgorithm::Sha512,
+        "md5" => ChecksumAlgorithm::Md5,
+        _ => return Err(illegal("a checksum begins with sha-256:, sha-512: or md5:".to_owned())),
+    };
+    Ok(Checksum { algorithm, hex: hex.to_ascii_lowercase() })
+}
+
+fn illegal(why: String) -> Error {
+    Error::new(ErrorCode::UNKNOWN).because(why)
+}

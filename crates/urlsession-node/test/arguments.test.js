@@ -1,0 +1,102 @@
+// Every wrong argument of the Titanium face, with its exact outcome: what throws, what logs, what is returned.
+'use strict';
+
+const assert = require('node:assert/strict');
+const { test } = require('node:test');
+require('./support/home.js');
+const { useNative } = require('../lib/native.js');
+const { FakeNative } = require('./support/fake-native.js');
+
+useNative({ NativeSession: FakeNative });
+const urlSession = require('../index.js');
+
+const type = (subreason) => ({ message: 'Invalid type passed to function', subreason, nativeReason: subreason });
+const count = (subreason) => ({ message: 'Invalid number of arguments to function', subreason });
+const configuration = () => urlSession.createSessionConfiguration({ identifier: 'arguments' });
+const session = () => urlSession.createSession({ configuration: configuration() });
+const url = 'http://127.0.0.1/';
+
+const table = [
+  // A configuration.
+  ['configuration of nothing', () => urlSession.createSessionConfiguration(), type('expected: Object, was: (null)')],
+  ['configuration of null', () => urlSession.createSessionConfiguration(null), type('expected: Object, was: NSNull')],
+  ['configuration of a string', () => urlSession.createSessionConfiguration('a'), type('expected: Object, was: String')],
+  ['identifier missing', () => urlSession.createSessionConfiguration({}), type('expected: String, was: (null)')],
+  ['identifier a number', () => urlSession.createSessionConfiguration({ identifier: 1 }), type('expected: String, was: Number')],
+  ['identifier empty', () => urlSession.createSessionConfiguration({ identifier: '' }), { message: /must not be empty/ }],
+  ['header fields no object', () => urlSession.createSessionConfiguration({ identifier: 'a', HTTPHeaderFields: [] }), type('expected: Object, was: Array')],
+  ['header value a number', () => { configuration().HTTPHeaderFields = { a: 1 }; }, type('expected: String, was: Number')],
+  ['historical configuration of a number', () => urlSession.createURLSessionBackgroundConfiguration(1), { returns: null, logs: 'error' }],
+  // A session.
+  ['session of no arguments', () => urlSession.createSession(), count('expected 1 arguments, received: 0')],
+  ['session of a string', () => urlSession.createSession('a'), { returns: null, logs: 'error' }],
+  ['session without configuration', () => urlSession.createSession({}), { returns: null, logs: 'error' }],
+  ['session of a false configuration', () => urlSession.createURLSession({ configuration: {} }), { returns: null, logs: 'error' }],
+  ['module-level download, one argument', () => urlSession.backgroundDownloadTaskWithURL(session()), count('expected 2 arguments, received: 1')],
+  ['module-level download, no session', () => urlSession.backgroundDownloadTaskWithURL({}, url), type('expected: Session, was: Object')],
+  ['module-level download, no URL', () => urlSession.backgroundDownloadTaskWithURL(session(), 1), type('expected: String, was: Number')],
+  ['module-level finish of nothing', () => urlSession.finishTasksAndInvalidate(), type('expected: Session, was: (null)')],
+  ['module-level cancel of an object', () => urlSession.invalidateAndCancel({}), type('expected: Session, was: Object')],
+  // Downloads.
+  ['download of nothing', () => session().downloadTask(), type('expected: Object, was: (null)')],
+  ['download of a string', () => session().downloadTask(url), type('expected: Object, was: String')],
+  ['download without URL', () => session().downloadTask({}), { returns: undefined, logs: 'error' }],
+  ['download of an empty URL', () => session().downloadTask({ url: '' }), { returns: undefined, logs: 'error' }],
+  ['download of a relative URL', () => session().downloadTask({ url: 'file.zip' }), { returns: undefined, logs: 'error' }],
+  ['download of a foreign scheme', () => session().downloadTask({ url: 'foobar://a' }), { returns: undefined, logs: 'error' }],
+  ['download with a number as URL', () => session().downloadTask({ url: 5 }), { returns: undefined, logs: 'error' }],
+  ['download with a false method', () => session().downloadTask({ url, method: 1 }), type('expected: String, was: Number')],
+  ['download with false headers', () => session().downloadTask({ url, requestHeaders: 'a' }), type('expected: Object, was: String')],
+  // Uploads.
+  ['upload of nothing', () => session().uploadTask(), type('expected: Object, was: (null)')],
+  ['upload without URL', () => session().uploadTask({ data: '/a' }), type('expected: String, was: (null)')],
+  ['upload to an empty URL', () => session().uploadTask({ url: '', data: '/a' }), { returns: undefined, logs: 'error' }],
+  ['upload without data', () => session().uploadTask({ url }), { returns: null, logs: 'error' }],
+  ['upload of a number', () => session().uploadTask({ url, data: 5 }), { returns: null, logs: 'error' }],
+  ['upload with a false method', () => session().uploadTask({ url, data: '/a', method: 1 }), type('expected: String, was: Number')],
+  ['upload with false headers', () => session().uploadTask({ url, data: '/a', requestHeaders: { a: {} } }), type('expected: String, was: Object')],
+  // Data tasks.
+  ['data of nothing', () => session().dataTask(), type('expected: Object, was: (null)')],
+  ['data without URL', () => session().dataTask({}), type('expected: String, was: (null)')],
+  ['data to a relative URL', () => session().dataTask({ url: 'a/b' }), { returns: undefined, logs: 'error' }],
+  ['data with a false method', () => session().dataTask({ url, method: {} }), type('expected: String, was: Object')],
+  // Controls and callbacks.
+  ['pause of a string', () => session().pause('1'), type('expected: Number, was: String')],
+  ['getTasks without callback', () => session().getTasks(), type('expected: Function, was: (null)')],
+  ['reset without callback', () => session().reset(), type('expected: Function, was: (null)')],
+  ['flush with an object', () => session().flush({}), type('expected: Function, was: Object')],
+  ['listener that is none', () => Ti.App.iOS.addEventListener('a', 1), type('expected: Function, was: Number')],
+  ['background handler of a number', () => Ti.App.iOS.endBackgroundHandler(1), type('expected: String, was: Number')],
+  ['background handler unknown', () => Ti.App.iOS.endBackgroundHandler('a'), { returns: undefined, logs: 'debug' }],
+];
+
+for (const [name, call, expected] of table) {
+  test(name, (t) => {
+    const logs = ['debug', 'info', 'warn', 'error'].map((level) => [level, t.mock.method(console, level, () => {}).mock]);
+    const before = FakeNative.sessions.flatMap(({ calls }) => calls).length;
+    if ('message' in expected) {
+      assert.throws(call, expected);
+    } else {
+      assert.equal(call(), expected.returns);
+      const [, log] = logs.find(([level]) => level === expected.logs);
+      assert.ok(log.callCount() > 0, `${name} logs`);
+    }
+    assert.equal(FakeNative.sessions.flatMap(({ calls }) => calls).length, before, 'no task came of it');
+  });
+}
+
+test('data that has no JSON form is sent without a body', (t) => {
+  const debug = t.mock.method(console, 'debug', () => {});
+  const cyclic = {};
+  cyclic.self = cyclic;
+  for (const data of [cyclic, () => {}, 1n]) {
+    assert.equal(typeof session().dataTask({ url, data }), 'number');
+    assert.equal(FakeNative.last.calls.at(-1)[1].data, undefined);
+  }
+  assert.equal(debug.mock.callCount(), 3);
+});
+
+test('a missing addon says what to do', () => {
+  const { executable } = require('../lib/native.js');
+  assert.doesNotThrow(executable);
+});

@@ -1,0 +1,58 @@
+// The addon's interface in memory: a daemon that does what the test says.
+'use strict';
+
+class FakeNative {
+  static sessions = [];
+  calls = [];
+  acknowledged = [];
+  listing = [];
+  #next = 1;
+  #number = 1;
+
+  constructor(options, onEvent) {
+    this.options = options;
+    this.onEvent = onEvent;
+    FakeNative.sessions.push(this);
+  }
+
+  static get last() {
+    return FakeNative.sessions.at(-1);
+  }
+
+  createTask(task) {
+    if (!/^https?:/.test(task.url)) {
+      const told = { code: -1002, codeName: 'UnsupportedURL', message: 'unsupported URL', detail: 'the scheme' };
+      throw new Error(JSON.stringify(told));
+    }
+    this.calls.push(['createTask', task]);
+    const number = this.#next;
+    this.#next += 1;
+    return number;
+  }
+
+  resume(task) { this.calls.push(['resume', task]); }
+  suspend(task) { this.calls.push(['suspend', task]); }
+  cancel(task) { this.calls.push(['cancel', task]); }
+  finishTasksAndInvalidate() { this.calls.push(['finishTasksAndInvalidate']); }
+  invalidateAndCancel() { this.calls.push(['invalidateAndCancel']); }
+  async cancelByProducingResumeData() { return 'resume data'; }
+  async tasks() { return this.listing; }
+  async synced() {}
+  async reset() {}
+  async flush() {}
+
+  acknowledge(number) {
+    this.acknowledged.push(number);
+  }
+
+  /** Tells an event; kept ones get the next number, which is returned. */
+  tell(name, taskIdentifier, fields = {}) {
+    const isKept = ['didReceiveData', 'didFinishDownloading', 'didComplete'].includes(name);
+    const eventNumber = isKept ? this.#number : undefined;
+    if (isKept) this.#number += 1;
+    this.onEvent({ name, taskIdentifier, eventNumber, ...fields });
+    return eventNumber;
+  }
+}
+
+module.exports = { FakeNative };
