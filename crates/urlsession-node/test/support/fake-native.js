@@ -1,6 +1,8 @@
 // The addon's interface in memory: a daemon that does what the test says.
 'use strict';
 
+const { after } = require('node:test');
+
 class FakeNative {
   static sessions = [];
   calls = [];
@@ -54,5 +56,8 @@ class FakeNative {
     return eventNumber;
   }
 }
+
+// A session that has gone holds no process: without this a test's process would wait for its tasks.
+after(() => FakeNative.sessions.forEach((session) => session.tell('didBecomeInvalid')));
 
 module.exports = { FakeNative };
