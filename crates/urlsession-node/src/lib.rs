@@ -1,6 +1,7 @@
 //! The addon of the npm package: the Rust API of urlsession as one JavaScript class.
 
-#![expect(unsafe_code, reason = "the attribute `napi` writes the glue to Node-API")]
+
+#![expect(missing_debug_implementations, reason = "these types live in JavaScript, which shows them")]
 
 mod error;
 mod event;

@@ -139,6 +139,18 @@ impl NativeSession {
         answer(move || session.synced(SYNC_LIMIT))
     }
 
+    /// Empties what is stored for the session's application, and flushes.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn reset(&self) -> AsyncTask<Answer<()>> {
+        self.synced()
+    }
+
+    /// Writes out what is stored, and lets go of what is cached.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn flush(&self) -> AsyncTask<Answer<()>> {
+        self.synced()
+    }
+
     /// Refuses new tasks; the session is gone once its tasks are.
     #[napi]
     pub fn finish_tasks_and_invalidate(&self) -> napi::Result<()> {
