@@ -180,7 +180,7 @@ class Attachment {
   #hand(event, wanting) {
     if (wanting.length > 0 || this.#isCancelled) {
       this.#acknowledgements.whenDone(event, wanting.map((receiver) => outcome(receiver, event)));
-    } else if (event.numbers.length > 0) {
+    } else if (event.numbers.length > 0 || event.taskIdentifier === undefined) {
       const parked = this.#parked.get(event.taskIdentifier) ?? [];
       this.#parked.set(event.taskIdentifier, [...parked, event]);
       // The session outlives what nobody takes, and this process need not wait for that.

@@ -1,0 +1,133 @@
+// The modern face against a real daemon and a real server.
+'use strict';
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const { after, before, test } = require('node:test');
+const { runApp } = require('./support/app.js');
+const { inHome } = require('./support/home.js');
+const { Server } = require('./support/server.js');
+const { Session, URLSessionError } = require('../index.js');
+
+let server;
+let session;
+
+before(async () => {
+  server = await Server.start();
+  session = new Session({ identifier: 'modern', headers: { 'X-Session': 'yes' } });
+});
+
+after(async () => {
+  await session.invalidateAndCancel();
+  server.stop();
+});
+
+test('a download resolves with its file, its response and its metrics', async () => {
+  const destination = inHome('modern.bin');
+  const progress = [];
+  const result = await session.download(server.url('/bytes/3000000'), {
+    destination,
+    headers: new Headers({ 'X-Task': 'a' }),
+    onProgress: (step) => progress.push(step),
+  });
+  assert.equal(result.path, destination);
+  assert.equal(result.length, 3000000);
+  assert.equal(result.response.statusCode, 200);
+  assert.equal(result.response.headers.get('content-length'), '3000000');
+  assert.equal(result.metrics.bytesReceived, 3000000);
+  assert.ok(result.metrics.ended >= result.metrics.started);
+  assert.equal(fs.statSync(destination).size, 3000000);
+  assert.deepEqual(progress.at(-1), { received: 3000000, total: 3000000 });
+  const { headers } = server.requests.at(-1);
+  assert.equal(headers['x-session'], 'yes');
+  assert.equal(headers['x-task'], 'a');
+});
+
+test('a download without destination is there while the process lives', async () => {
+  const { path } = await session.download(server.url('/status/404'));
+  await session.synced();
+  assert.equal(fs.readFileSync(path, 'utf8'), 'status 404');
+});
+
+test('uploads and data resolve with the answer', async () => {
+  const up = await session.upload(server.url('/up'), Buffer.from('bytes'), { method: 'PUT' });
+  assert.equal(up.json().method, 'PUT');
+  assert.equal(up.json().body, 'bytes');
+  const data = await session.data(server.url('/data'), { body: { a: 1 } });
+  assert.equal(data.json().headers['content-type'], 'application/json');
+  assert.equal(data.json().body, '{"a":1}');
+  const got = await session.data(server.url('/latin1'));
+  assert.deepEqual(got.json(), { name: 'Zoë' });
+  assert.ok(Buffer.isBuffer(got.body));
+});
+
+test('errors are URLSessionErrors', async () => {
+  assert.throws(() => session.downloadTask('foobar://a'), (error) => {
+    assert.ok(error instanceof URLSessionError);
+    assert.ok(error instanceof Error);
+    assert.equal(error.code, -1002);
+    assert.equal(error.codeName, 'UnsupportedURL');
+    assert.equal(error.domain, 'NSURLErrorDomain');
+    assert.equal(error.name, 'URLSessionError');
+    assert.ok(error.cause instanceof Error);
+    return true;
+  });
+  await assert.rejects(session.upload(server.url('/up'), inHome('missing')), { code: -1100 });
+  await assert.rejects(session.download(server.url('/status/500'), { failOnHttpError: true, maximumRetries: 0 }), {
+    code: -1011,
+    statusCode: 500,
+  });
+  assert.throws(() => new Session({}), TypeError);
+});
+
+test('a signal cancels, before and after the start', async () => {
+  const controller = new AbortController();
+  const download = session.download(server.url('/held'), { signal: controller.signal });
+  controller.abort(new Error('enough'));
+  await assert.rejects(download, { message: 'enough' });
+  await assert.rejects(async () => session.download(server.url('/held'), { signal: controller.signal }), { message: 'enough' });
+  assert.deepEqual(await session.tasks(), []);
+});
+
+test('a task is created suspended, resumed and cancelled', async () => {
+  const task = session.downloadTask(server.url('/bytes/10'), { suspended: true, description: 'later' });
+  const [listed] = await session.tasks();
+  assert.equal(listed.state, 'suspended');
+  assert.equal(listed.description, 'later');
+  const again = session.task(task.taskIdentifier);
+  task.resume();
+  assert.equal((await again.finished).length, 10, 'found again by its number');
+  const other = session.downloadTask(server.url('/held'));
+  other.cancel();
+  await assert.rejects(other.finished, { code: -999 });
+});
+
+test('events are iterated over and acknowledged by asking for the next', async () => {
+  const own = new Session({ identifier: 'iterated' });
+  own.downloadTask(server.url('/bytes/100'));
+  const names = [];
+  for await (const event of own.events()) {
+    names.push(event.name);
+    if (event.name !== 'didComplete') continue;
+    assert.equal(event.response.statusCode, 200);
+    own.finishTasksAndInvalidate();
+  }
+  assert.deepEqual(names.filter((name) => name !== 'didWriteData'), ['didFinishDownloading', 'didComplete', 'didBecomeInvalid']);
+});
+
+test('a process with nothing left to wait for ends its loops and itself', async () => {
+  const { code, lines, errors } = await runApp('iterates.mjs', [server.url('/bytes/100')]);
+  assert.equal(code, 0, errors);
+  assert.deepEqual(lines, ['didFinishDownloading', 'didComplete', 'end']);
+});
+
+test('an unreferenced session does not hold the process', async () => {
+  const { code, lines } = await runApp('iterates.mjs', [server.url('/held'), 'unref']);
+  assert.equal(code, 0);
+  assert.deepEqual(lines, ['end']);
+});
+
+test('reset and flush resolve', async () => {
+  await session.reset();
+  await session.flush();
+});

@@ -1,0 +1,100 @@
+// A server on loopback that answers as its paths say, and remembers what it was asked.
+'use strict';
+
+const { createHash } = require('node:crypto');
+const http = require('node:http');
+const { Readable } = require('node:stream');
+
+const CHUNK = Buffer.alloc(1024 * 1024, 'urlsession ');
+
+class Server {
+  requests = [];
+  held = [];
+  #http = http.createServer((request, response) => this.#answer(request, response));
+
+  /** Starts one; the test stops it. */
+  static async start() {
+    const server = new Server();
+    await new Promise((resolve) => { server.#http.listen(0, '127.0.0.1', resolve); });
+    return server;
+  }
+
+  stop() {
+    this.#http.close();
+    this.#http.closeAllConnections();
+  }
+
+  url(path) {
+    return `http://127.0.0.1:${this.#http.address().port}${path}`;
+  }
+
+  /** Answers the requests that were held back. */
+  release() {
+    this.held.splice(0).forEach((answer) => answer());
+  }
+
+  async #answer(request, response) {
+    const hash = createHash('sha256');
+    let length = 0;
+    for await (const chunk of request) {
+      hash.update(chunk);
+      length += chunk.length;
+      if (length <= CHUNK.length) request.body = Buffer.concat([request.body ?? Buffer.alloc(0), chunk]);
+    }
+    Object.assign(request, { length, sha256: hash.digest('hex') });
+    this.requests.push(request);
+    const [, name, argument] = request.url.split('/');
+    const handler = handlers[name] ?? handlers.echo;
+    handler({ request, response, argument, server: this });
+  }
+}
+
+const handlers = {
+  bytes({ response, argument }) {
+    response.setHeader('Content-Length', argument);
+    bytes(Number(argument)).pipe(response);
+  },
+  chunked({ response, argument }) {
+    bytes(Number(argument)).pipe(response);
+  },
+  status({ response, argument }) {
+    response.writeHead(Number(argument), { 'Content-Type': 'text/plain' });
+    response.end(`status ${argument}`);
+  },
+  latin1({ response }) {
+    response.setHeader('Content-Type', 'application/json; charset=ISO-8859-1');
+    response.end(Buffer.from('{"name":"Zoë"}', 'latin1'));
+  },
+  binary({ response }) {
+    response.end(Buffer.from([0xff, 0xfe, 0x00, 0x80]));
+  },
+  // Waits for the test to say so.
+  held({ response, server }) {
+    server.held.push(() => response.end('released'));
+  },
+  echo({ request, response }) {
+    const { method, headers, length, sha256, body } = request;
+    response.setHeader('Content-Type', 'application/json');
+    response.end(JSON.stringify({ method, headers, length, sha256, body: body?.toString('latin1') }));
+  },
+};
+
+/** Returns the SHA-256 of the first `length` bytes that the server sends. */
+function sha256Of(length) {
+  const hash = createHash('sha256');
+  for (let left = length; left > 0; left -= CHUNK.length) hash.update(CHUNK.subarray(0, left));
+  return hash.digest('hex');
+}
+
+function bytes(length) {
+  let left = length;
+  return new Readable({
+    read() {
+      const chunk = CHUNK.subarray(0, Math.min(left, CHUNK.length));
+      left -= chunk.length;
+      this.push(chunk.length > 0 ? chunk : null);
+    },
+  });
+}
+
+module.exports = { Server, sha256Of };

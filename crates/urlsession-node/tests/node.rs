@@ -1,0 +1,67 @@
+//! Builds the addon and the executable and runs the JavaScript tests of the module with them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The oldest Node.js that the module supports.
+const OLDEST_NODE: u32 = 20;
+
+#[test]
+fn javascript_tests_pass() {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    match node_version() {
+        Some(version) if version >= OLDEST_NODE => {}
+        found => {
+            let sentence = format!(
+                "THE JAVASCRIPT MODULE IS NOT TESTED: Node.js {OLDEST_NODE} or later is needed, \
+                 found {found:?}"
+            );
+            assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "{sentence}");
+            eprintln!("{sentence}");
+            return;
+        }
+    }
+    let built = build(package);
+    let status = Command::new("node")
+        .args(["--test", "--test-reporter=spec", "test/"])
+        .current_dir(package)
+        .env("URLSESSION_ADDON", addon(&built))
+        .env("URLSESSION_DAEMON", built.join(format!("urlsession{}", std::env::consts::EXE_SUFFIX)))
+        .env_remove("URLSESSION_HOME")
+        .env_remove("NODE_OPTIONS")
+        .status()
+        .expect("Node.js was there a moment ago");
+    assert!(status.success(), "the JavaScript tests failed: {status}");
+}
+
+fn node_version() -> Option<u32> {
+    let output = Command::new("node").arg("--version").output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    text.trim().strip_prefix('v')?.split('.').next()?.parse().ok()
+}
+
+/// Builds with the profile of this test and returns the folder of what was built.
+fn build(package: &Path) -> PathBuf {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--package=urlsession-node", "--package=urlsession-cli"]);
+    if !cfg!(debug_assertions) {
+        cargo.arg("--release");
+    }
+    let status = cargo.current_dir(package).status().expect("cargo runs this test");
+    assert!(status.success(), "cargo build failed: {status}");
+    // The test itself is in `deps` of that folder.
+    let test = std::env::current_exe().expect("a process knows its executable");
+    test.ancestors().nth(2).expect("cargo puts tests two folders deep").to_owned()
+}
+
+/// Node.js loads an addon by its suffix; the library gets a second name.
+fn addon(built: &Path) -> PathBuf {
+    let library = format!(
+        "{}urlsession_node{}",
+        std::env::consts::DLL_PREFIX,
+        std::env::consts::DLL_SUFFIX
+    );
+    let addon = built.join("urlsession.node");
+    std::fs::copy(built.join(library), &addon).expect("cargo built the addon");
+    addon
+}
