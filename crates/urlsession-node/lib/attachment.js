@@ -235,7 +235,8 @@ function deferred() {
 
 function outcome(receiver, event) {
   try {
-    return receiver.receive(event);
+    const made = receiver.receive(event);
+    return typeof made?.then === 'function' ? Promise.resolve(made) : undefined;
   } catch (error) {
     return Promise.reject(error);
   }
