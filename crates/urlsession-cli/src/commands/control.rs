@@ -1,5 +1,6 @@
 //! `pause`, `resume`, `cancel` and `rm`: one call a task, all of them tried, the worst told.
 
+use super::crowd;
 use crate::args::Selection;
 use crate::exit::{self, Failure};
 use crate::follow::no_such_task;
@@ -32,20 +33,22 @@ fn each(
     selection: &Selection,
     done: &str,
     sensible: impl Fn(TaskState) -> bool,
-    act: impl Fn(&Daemon, &TaskName) -> Result<(), Error>,
+    act: impl Fn(&Daemon, &TaskName) -> Result<(), Error> + Sync,
 ) -> Result<u8, Failure> {
-    let daemon = Daemon::connect(true)?;
-    let (found, mut code) = select(&daemon, selection)?;
+    let (found, mut code) = select(&Daemon::connect(true)?, selection)?;
+    let mut names = Vec::with_capacity(found.len());
     for status in found {
         let name = TaskName::new(status.session, status.task);
-        if !sensible(status.state) {
-            if !selection.all && !selection.quiet {
-                let state = super::list::state_word(status.state);
-                terminal::say(&format!("{name}: is {state} already"))?;
-            }
-            continue;
+        if sensible(status.state) {
+            names.push(name);
+        } else if !selection.all && !selection.quiet {
+            let state = super::list::state_word(status.state);
+            terminal::say(&format!("{name}: is {state} already"))?;
         }
-        match act(&daemon, &name) {
+    }
+    let results = crowd::each(&names, act)?;
+    for (name, result) in names.iter().zip(results) {
+        match result {
             Ok(()) if selection.quiet => {}
             Ok(()) => terminal::say(&format!("{name}: {done}"))?,
             Err(error) if exit::code_of(&error) == exit::NO_DAEMON => return Err(error.into()),

@@ -1,6 +1,7 @@
 //! What each command does: one function a command, which returns the exit code.
 
 mod control;
+mod crowd;
 mod daemon;
 mod events;
 mod list;

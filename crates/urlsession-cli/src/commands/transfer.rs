@@ -1,5 +1,6 @@
 //! `get`, `add` and `put`: create tasks in the shell's session, and follow them unless told not to.
 
+use super::crowd;
 use super::wait::detached;
 use crate::args::{GetArgs, PutArgs, Talk};
 use crate::exit::{self, Failure};
@@ -15,7 +16,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use urlsession::{
-    Daemon, DownloadOptions, Error, Session, SessionConfiguration, Task, TaskIdentifier, TaskKind,
+    DownloadOptions, Error, Session, SessionConfiguration, Task, TaskIdentifier, TaskKind,
     UploadOptions,
 };
 
@@ -75,17 +76,16 @@ fn run(plans: Vec<Plan>, at_once: Option<u32>, talk: Talk) -> Result<u8, Failure
         return Ok(created.code());
     }
     let followed = follow(&names, &mut *progress::of(talk), Until::default())?;
-    let mut failed = None;
-    let daemon = Daemon::connect(true)?;
+    let (mut told, mut failed) = (Vec::new(), None);
     for task in followed.ended() {
         // What could not be handed over stays with the daemon.
         match created.hand_over(task) {
-            Ok(()) => {
-                let _ = daemon.remove(&task.name.session, task.name.task);
-            }
+            Ok(()) => told.push(&task.name),
             Err(failure) => failed = Some(failure),
         }
     }
+    // A task that somebody else removed is forgotten as well.
+    crowd::each(&told, |daemon, name| drop(daemon.remove(&name.session, name.task)))?;
     if let Stop::Signal(signal) = followed.stop {
         return Ok(detached(signal, &followed));
     }
