@@ -339,6 +339,9 @@ impl Core {
                     if done.is_none() {
                         self.remove_part(turn, key);
                     }
+                    if let Some(spool) = task.spool.as_deref() {
+                        turn.act(Action::RemoveFile(spool.into()));
+                    }
                     if *owed == 0 {
                         self.vanish(turn, key);
                     }
