@@ -178,10 +178,9 @@ fn of(event: &Event) -> SessionEvent {
             ..named("didComplete")
         },
         Event::DidFinishEvents => named("didFinishEvents"),
-        Event::DidBecomeInvalid { error } => SessionEvent {
-            error: error.clone().map(TaskError::from),
-            ..named("didBecomeInvalid")
-        },
+        Event::DidBecomeInvalid { error } => {
+            SessionEvent { error: error.clone().map(TaskError::from), ..named("didBecomeInvalid") }
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! The addon of the npm package: the Rust API of urlsession as one JavaScript class.
 
-
-#![expect(missing_debug_implementations, reason = "these types live in JavaScript, which shows them")]
+#![expect(
+    missing_debug_implementations,
+    reason = "these types live in JavaScript, which shows them"
+)]
 
 mod error;
 mod event;

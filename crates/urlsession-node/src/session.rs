@@ -103,10 +103,7 @@ impl NativeSession {
 
     /// Ends a download with -999; resolves with what a new one can go on from.
     #[napi(ts_return_type = "Promise<string | null>")]
-    pub fn cancel_by_producing_resume_data(
-        &self,
-        task: i64,
-    ) -> AsyncTask<Answer<Option<String>>> {
+    pub fn cancel_by_producing_resume_data(&self, task: i64) -> AsyncTask<Answer<Option<String>>> {
         let download = self.task(task).into_download();
         answer(move || {
             let data = download.cancel_by_producing_resume_data()?;

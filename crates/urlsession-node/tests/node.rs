@@ -56,11 +56,8 @@ fn build(package: &Path) -> PathBuf {
 
 /// Node.js loads an addon by its suffix; the library gets a second name.
 fn addon(built: &Path) -> PathBuf {
-    let library = format!(
-        "{}urlsession_node{}",
-        std::env::consts::DLL_PREFIX,
-        std::env::consts::DLL_SUFFIX
-    );
+    let library =
+        format!("{}urlsession_node{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
     let addon = built.join("urlsession.node");
     std::fs::copy(built.join(library), &addon).expect("cargo built the addon");
     addon
