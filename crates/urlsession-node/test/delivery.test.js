@@ -1,0 +1,142 @@
+// When events are delivered and acknowledged, told by a daemon in memory.
+'use strict';
+
+const assert = require('node:assert/strict');
+const { setImmediate: turn } = require('node:timers/promises');
+const { test } = require('node:test');
+require('./support/home.js');
+const { useNative } = require('../lib/native.js');
+const { FakeNative } = require('./support/fake-native.js');
+
+useNative({ NativeSession: FakeNative });
+const urlSession = require('../index.js');
+const { Session } = urlSession;
+
+test('nothing is lost between creation and a listener that comes late', async () => {
+  const { session, daemon } = open('late');
+  daemon.tell('didFinishDownloading', 7, { path: '/tmp/late', length: 3 });
+  daemon.tell('didComplete', 7, { response: { statusCode: 200, headers: [] } });
+  daemon.tell('didFinishEvents');
+  await turn();
+  assert.deepEqual(daemon.acknowledged, [], 'nobody has seen it');
+  const seen = [];
+  for (const name of ['downloadcompleted', 'sessioncompleted', 'sessioneventscompleted']) {
+    session.addEventListener(name, ({ type }) => seen.push(type));
+  }
+  assert.deepEqual(seen, [], 'not before the app had time for all its listeners');
+  await turn();
+  assert.deepEqual(seen, ['downloadcompleted', 'sessioncompleted', 'sessioneventscompleted']);
+  assert.deepEqual(daemon.acknowledged, [1, 2]);
+});
+
+test('an asynchronous listener is waited for, and so are the later events of its task', async () => {
+  const { session, daemon } = open('waits');
+  let finish;
+  session.addEventListener('downloadcompleted', () => new Promise((resolve) => { finish = resolve; }));
+  session.addEventListener('sessioncompleted', () => {});
+  daemon.tell('didFinishDownloading', 1, { path: '/tmp/waits', length: 0 });
+  daemon.tell('didComplete', 1, {});
+  daemon.tell('didComplete', 2, {});
+  await turn();
+  assert.deepEqual(daemon.acknowledged, [3], 'another task does not wait');
+  finish();
+  await turn();
+  assert.deepEqual(daemon.acknowledged, [3, 1, 2]);
+});
+
+test('a listener that throws is reported, does not stop others, and leaves its task unacknowledged', async () => {
+  const { session, daemon } = open('throws');
+  const reported = [];
+  const report = (error) => reported.push(error.message);
+  const runners = process.listeners('uncaughtException');
+  process.removeAllListeners('uncaughtException');
+  process.on('uncaughtException', report);
+  let others = 0;
+  session.addEventListener('downloadcompleted', () => { throw new Error('a listener'); });
+  session.addEventListener('downloadcompleted', () => { others += 1; });
+  daemon.tell('didFinishDownloading', 1, { path: '/tmp/throws', length: 0 });
+  daemon.tell('didComplete', 1, {});
+  daemon.tell('didComplete', 2, {});
+  await turn();
+  process.removeListener('uncaughtException', report);
+  runners.forEach((listener) => process.on('uncaughtException', listener));
+  assert.deepEqual(reported, ['a listener']);
+  assert.equal(others, 1);
+  assert.deepEqual(daemon.acknowledged, [3]);
+});
+
+test('a body comes with the end of its task, and both are acknowledged', async () => {
+  const { session, daemon } = open('body');
+  const path = require('./support/home.js').inHome('body');
+  require('node:fs').writeFileSync(path, '{"a":1}');
+  const end = new Promise((resolve) => { session.addEventListener('sessioncompleted', resolve); });
+  daemon.tell('didReceiveData', 4, { path, length: 7 });
+  daemon.tell('didComplete', 4, { response: { statusCode: 201, headers: [{ name: 'content-type', value: 'application/json' }] } });
+  const { responseText, statusCode, responseData } = await end;
+  assert.deepEqual([responseText, statusCode, responseData.mimeType], ['{"a":1}', 201, 'application/json']);
+  await turn();
+  assert.deepEqual(daemon.acknowledged, [1, 2]);
+});
+
+test('an error has its number, its domain and its URL', async () => {
+  const { session, daemon } = open('error');
+  const end = new Promise((resolve) => { session.addEventListener('sessioncompleted', resolve); });
+  const error = { code: -1003, codeName: 'CannotFindHost', message: 'A server…', detail: 'no such host', failingURL: 'http://a/' };
+  daemon.tell('didComplete', 5, { error });
+  const { source, ...event } = await end;
+  assert.deepEqual(event, {
+    taskIdentifier: 5,
+    success: false,
+    errorCode: -1003,
+    message: 'A server…',
+    errorDomain: 'NSURLErrorDomain',
+    detail: 'no such host',
+    failingURL: 'http://a/',
+    sessionIdentifier: 'error',
+    type: 'sessioncompleted',
+    bubbles: false,
+    cancelBubble: false,
+  });
+  assert.equal(source, session);
+  assert.equal(JSON.stringify({ source }), '{"source":{"identifier":"error"}}');
+});
+
+test('an end that nobody wants does not stand in the way of an invalidation', async () => {
+  const { session, daemon } = open('unwanted');
+  daemon.tell('didComplete', 1, {});
+  await turn();
+  assert.deepEqual(daemon.acknowledged, []);
+  session.invalidateAndCancel();
+  await turn();
+  assert.deepEqual(daemon.acknowledged, [1]);
+});
+
+test('both faces of one session see the same events, acknowledged once', async () => {
+  const { session, daemon } = open('shared');
+  const seen = [];
+  session.addEventListener('sessioncompleted', ({ type }) => seen.push(type));
+  const modern = new Session({ identifier: 'shared' });
+  assert.equal(FakeNative.last, daemon, 'one attachment serves both');
+  const { finished } = modern.task(9);
+  daemon.tell('didComplete', 9, {});
+  await finished;
+  assert.deepEqual(seen, ['sessioncompleted']);
+  await turn();
+  assert.deepEqual(daemon.acknowledged, [1]);
+});
+
+test('a configuration is copied, and another one for a live session is told of', (t) => {
+  const warn = t.mock.method(console, 'warn', () => {});
+  const configuration = urlSession.createSessionConfiguration({ identifier: 'copied', HTTPHeaderFields: { a: '1' } });
+  const session = urlSession.createSession({ configuration });
+  assert.deepEqual(FakeNative.last.options.headers, [{ name: 'a', value: '1' }]);
+  configuration.HTTPHeaderFields = { a: '2' };
+  assert.deepEqual(session.HTTPHeaderFields, { a: '1' });
+  assert.equal(urlSession.createURLSession(configuration), session);
+  assert.equal(warn.mock.callCount(), 1);
+});
+
+function open(identifier) {
+  const configuration = urlSession.createSessionConfiguration({ identifier });
+  return { session: urlSession.createSession({ configuration }), daemon: FakeNative.last };
+}
