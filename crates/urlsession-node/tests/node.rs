@@ -27,6 +27,7 @@ fn javascript_tests_pass() {
         .current_dir(package)
         .env("URLSESSION_ADDON", addon(&built))
         .env("URLSESSION_DAEMON", built.join(format!("urlsession{}", std::env::consts::EXE_SUFFIX)))
+        .env("URLSESSION_TYPE_DEFINITIONS", concat!(env!("OUT_DIR"), "/urlsession-node"))
         .env_remove("URLSESSION_HOME")
         .env_remove("NODE_OPTIONS")
         .status()

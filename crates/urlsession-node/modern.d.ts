@@ -1,0 +1,169 @@
+// The modern face: what `import { Session } from 'urlsession'` gives.
+/// <reference types="node" />
+import type { ResponseHead, SessionEvent, TaskListing } from './native.js';
+
+/** An error of NSURLErrorDomain. */
+export declare class URLSessionError extends Error {
+  /** The number, such as -1003. */
+  readonly code: number;
+  readonly domain: 'NSURLErrorDomain';
+  /** Apple's name without `NSURLError`, such as `CannotFindHost`. */
+  readonly codeName: string;
+  readonly name: 'URLSessionError';
+  readonly failingURL?: string;
+  /** The status, where the task takes statuses as failures. */
+  readonly statusCode?: number;
+  /** Why the system and not the app cancelled the task: Apple's 0, 1 and 2. */
+  readonly cancelledReason?: number;
+  /** From what a new download can go on. */
+  readonly resumeData?: string;
+}
+
+export interface SessionOptions {
+  /** Names the session inside the application: the next process finds it again by this. */
+  identifier: string;
+  /** Header fields added to every request. */
+  headers?: HeadersInit;
+  /** By default URLSESSION_APP_ID, the id of tiapp.xml, the name of package.json, or the script's name. */
+  applicationId?: string;
+  /** Started when all tasks have ended and no process has the session. */
+  launchCommand?: string[];
+  /** Milliseconds without any byte before an attempt is given up: 60,000. */
+  timeoutIntervalForRequest?: number;
+  /** Milliseconds until a task must have ended: 7 days. */
+  timeoutIntervalForResource?: number;
+  /** Most attempts at once against one host: 6. */
+  maximumConnectionsPerHost?: number;
+  /** Most attempts at once. */
+  maximumConcurrentTasks?: number;
+}
+
+export interface TaskOptions {
+  method?: string;
+  headers?: HeadersInit;
+  /** Cancels the task; the promise rejects with the signal's reason. */
+  signal?: AbortSignal;
+  onProgress?: (progress: Progress) => void;
+  /** Creates the task without starting it. */
+  suspended?: boolean;
+  /** Free text, kept with the task. */
+  description?: string;
+  /** 0 to 1, 0.5 by default. */
+  priority?: number;
+  earliestBeginDate?: Date | number;
+  /** Most bytes per second. */
+  limitRate?: number;
+  timeoutIntervalForRequest?: number;
+  timeoutIntervalForResource?: number;
+  /** Most attempts after the first that make no progress. */
+  maximumRetries?: number;
+  /** Takes a status of 400 or above as an error. */
+  failOnHttpError?: boolean;
+  /** Statuses that are tried again like network errors. */
+  retryStatuses?: number[];
+  noUnsafeRetry?: boolean;
+  allowInsecureRedirect?: boolean;
+  /** PEM files of roots that are trusted beside the platform's. */
+  caCertificates?: string[];
+}
+
+export interface DownloadOptions extends TaskOptions {
+  /** Where the file appears once it is whole. Without it, it lives as long as this process. */
+  destination?: string | URL;
+  /** From what an earlier download goes on. */
+  resumeData?: string;
+  /** `sha-256:…`, `sha-512:…` or `md5:…`. */
+  checksum?: string;
+}
+
+export interface DataOptions extends TaskOptions {
+  /** Text and bytes are sent as they are, other values as JSON. */
+  body?: unknown;
+}
+
+export interface Progress {
+  received?: number;
+  sent?: number;
+  /** Absent when unknown. */
+  total?: number;
+}
+
+export interface Metrics {
+  started: Date;
+  ended?: Date;
+  bytesReceived: number;
+  bytesSent: number;
+  /** How often the download went on after an interruption. */
+  resumptions: number;
+  networkProtocol?: string;
+}
+
+export type Response = Omit<ResponseHead, 'headers'> & { headers: Headers };
+
+export interface DownloadResult {
+  path: string;
+  length: number;
+  response?: Response;
+  metrics: Metrics;
+}
+
+export interface DataResult {
+  response?: Response;
+  body: Buffer;
+  /** The body in the character set that the response names. */
+  text(): string;
+  json(): unknown;
+  metrics: Metrics;
+}
+
+/** Something that happened; which fields there are depends on `name`. */
+export type Event = Omit<SessionEvent, 'error' | 'eventNumber' | 'name'> & {
+  name: Exclude<SessionEvent['name'], 'didReceiveData'>;
+  error?: URLSessionError;
+  /** `didComplete`: the body of an upload or data task. */
+  body?: Buffer;
+  /** Acknowledges the event now, where the loop will not ask for the next one. */
+  acknowledge(): void;
+};
+
+export declare class Task<Result = DownloadResult | DataResult> {
+  private constructor();
+  readonly taskIdentifier: number;
+  readonly finished: Promise<Result>;
+  resume(): void;
+  suspend(): void;
+  cancel(): void;
+  /** Resolves with what a new download can go on from, `null` if it must begin anew. */
+  cancelByProducingResumeData(): Promise<string | null>;
+}
+
+export type UploadSource = string | URL | ArrayBuffer | ArrayBufferView;
+
+/** A session whose transfers outlive this process. */
+export declare class Session {
+  /** Attaches the session, starting the daemon if none runs; waits at most 30 s. */
+  constructor(options: SessionOptions);
+  readonly identifier: string;
+  download(url: string | URL, options?: DownloadOptions): Promise<DownloadResult>;
+  upload(url: string | URL, source: UploadSource, options?: TaskOptions): Promise<DataResult>;
+  data(url: string | URL, options?: DataOptions): Promise<DataResult>;
+  downloadTask(url: string | URL, options?: DownloadOptions): Task<DownloadResult>;
+  uploadTask(url: string | URL, source: UploadSource, options?: TaskOptions): Task<DataResult>;
+  dataTask(url: string | URL, options?: DataOptions): Task<DataResult>;
+  /** Returns the task of that number, such as one that an earlier process created. */
+  task(taskIdentifier: number): Task;
+  /** Lists the unfinished tasks. */
+  tasks(): Promise<TaskListing[]>;
+  /** Iterates over everything that happens; asking for the next event acknowledges the one before. */
+  events(options?: { signal?: AbortSignal }): AsyncIterableIterator<Event>;
+  /** Resolves once everything asked for is durable. */
+  synced(): Promise<void>;
+  reset(): Promise<void>;
+  flush(): Promise<void>;
+  finishTasksAndInvalidate(): Promise<void>;
+  invalidateAndCancel(): Promise<void>;
+  ref(): this;
+  unref(): this;
+}
+
+export type { ResponseHead, TaskListing };

@@ -1,0 +1,31 @@
+// Compiled with `tsc --strict`, never run: the modern face as an app would use it.
+import urlSession, { Session, Ti, URLSessionError, type Event } from 'urlsession';
+
+const session = new Session({ identifier: 'a', headers: [['A', 'b']], timeoutIntervalForRequest: 5 });
+const { path, response, metrics } = await session.download('https://example.com/a', {
+  destination: new URL('file:///tmp/a'),
+  signal: AbortSignal.timeout(5),
+  onProgress: ({ received, total }) => received! / (total ?? 1),
+  priority: 1,
+});
+const status: number | undefined = response?.statusCode;
+const type: string | null | undefined = response?.headers.get('content-type');
+const sent: number = (await session.upload('https://example.com', new Uint8Array(5))).metrics.bytesSent;
+const text: string = (await session.data('https://example.com', { body: { a: 1 } })).text();
+for (const task of await session.tasks()) {
+  const state: 'running' | 'suspended' | 'canceling' | 'completed' = task.state;
+  await session.task(task.taskIdentifier).finished;
+}
+for await (const event of session.events()) {
+  const name: Event['name'] = event.name;
+  if (event.error instanceof URLSessionError) console.log(event.error.code, event.error.failingURL);
+  event.acknowledge();
+}
+// @ts-expect-error an identifier is needed
+new Session({});
+// @ts-expect-error a task is made by a session
+new (session.task(1).constructor as typeof import('urlsession').Task)();
+// @ts-expect-error bytes, a path or a file URL
+session.upload('https://example.com', 5);
+urlSession.createSession({ configuration: urlSession.createSessionConfiguration({ identifier: Ti.App.id }) });
+console.log(path, metrics.started, status, type, sent, text);
