@@ -13,6 +13,9 @@ const { Lifeline } = require('./lifeline.js');
 const { Outstanding } = require('./outstanding.js');
 const { native } = require('./native.js');
 
+const DISCONNECTED = -997;
+const IN_USE = -996;
+
 const live = new Map();
 
 class Attachment {
@@ -43,7 +46,11 @@ class Attachment {
     this.#key = key;
     this.options = Object.freeze({ ...options });
     const { NativeSession } = native();
-    this.#native = guarded(() => new NativeSession(options, (event) => this.#take(event)));
+    try {
+      this.#native = new NativeSession(options, (event) => this.#take(event));
+    } catch (error) {
+      throw advised(URLSessionError.from(error));
+    }
     this.#outstanding.list(() => this.#native.tasks());
   }
 
@@ -216,6 +223,16 @@ class Attachment {
       letGo();
     }
   }
+}
+
+// Without a daemon nothing works, and the reason is one that the user can mend.
+function advised(error) {
+  if (error.code === DISCONNECTED) {
+    error.message += `: ${error.cause?.message}. The executable \`urlsession\` must be installed (URLSESSION_DAEMON names it) `
+      + 'and the state folder writable (URLSESSION_HOME moves it).';
+  }
+  if (error.code === IN_USE) error.message += ': another process has this session; it must end or invalidate it first.';
+  return error;
 }
 
 async function readBody(event) {

@@ -1,0 +1,217 @@
+// Made of crates/urlsession-node/src by scripts/declarations.js; not to be edited.
+
+/** A task to be created. */
+export interface NewTask {
+  /** What it moves. */
+  kind: 'download' | 'upload' | 'data'
+  /** An absolute `http` or `https` URL. */
+  url: string
+  /** The HTTP method; `GET` by default. */
+  method?: string
+  /** Header fields. */
+  headers?: Array<HeaderField>
+  /** The path that a download's file gets when it is whole. */
+  destination?: string
+  /** The file that is the request body. */
+  file?: string
+  /** The bytes that are the request body. */
+  data?: Uint8Array
+  /** Starts the task at once; otherwise it is born suspended. */
+  resume?: boolean
+  /** From what a download goes on. */
+  resumeData?: string
+  /** Free text of the app, kept with the task. */
+  description?: string
+  /** Which waiting task runs first: 0 to 1, 0.5 by default. */
+  priority?: number
+  /** The earliest moment to begin, in milliseconds since 1970. */
+  earliestBeginDate?: number
+  /** Most bytes per second. */
+  limitRate?: number
+  /** Milliseconds without any byte before an attempt is given up. */
+  timeoutIntervalForRequest?: number
+  /** Milliseconds from the first resume to completion. */
+  timeoutIntervalForResource?: number
+  /** A digest that the finished file must have: `sha-256:…`, `sha-512:…` or `md5:…`. */
+  checksum?: string
+  /** Most attempts after the first that make no progress. */
+  maximumRetries?: number
+  /** Takes a status of 400 or above as an error. */
+  failOnHttpError?: boolean
+  /** Statuses that are tried again like network errors. */
+  retryStatuses?: Array<number>
+  /** Never sends a non-idempotent request again once body bytes were sent. */
+  noUnsafeRetry?: boolean
+  /** Follows redirects from https to http. */
+  allowInsecureRedirect?: boolean
+  /** PEM files of roots that are trusted beside the platform's. */
+  caCertificates?: Array<string>
+}
+
+/** An error of NSURLErrorDomain. */
+export interface TaskError {
+  /** The number. */
+  code: number
+  /** Apple's name without the prefix `NSURLError`. */
+  codeName: string
+  /** Apple's English sentence. */
+  message: string
+  /** What exactly happened. */
+  detail?: string
+  /** The URL that could not be loaded, without user-info. */
+  failingURL?: string
+  /** The HTTP status, where the task takes statuses as failures. */
+  statusCode?: number
+  /** Why the system and not the app cancelled the task: Apple's 0, 1 and 2. */
+  cancelledReason?: number
+  /** From what a new download can go on. */
+  resumeData?: string
+}
+
+/** How a task is. */
+export interface TaskListing {
+  /** The number in the session. */
+  taskIdentifier: number
+  /** What it moves. */
+  kind: 'download' | 'upload' | 'data'
+  /** The URL asked for, without user-info. */
+  url: string
+  /** The method. */
+  method: string
+  /** The app's own text. */
+  description?: string
+  /** Apple's state. */
+  state: 'running' | 'suspended' | 'canceling' | 'completed'
+  /** Why a running task moves no bytes. */
+  reason?: 'slot' | 'connectivity' | 'retry' | 'begin' | 'disk' | 'answer' | 'conditions'
+  /** Until when it waits, in milliseconds since 1970, where that is known. */
+  waitingUntil?: number
+  /** Attempts so far. */
+  attempts: number
+  /** Body bytes received and kept. */
+  countOfBytesReceived: number
+  /** Body bytes expected; absent when unknown. */
+  countOfBytesExpectedToReceive?: number
+  /** Body bytes sent by the running or last attempt. */
+  countOfBytesSent: number
+  /** Body bytes expected to be sent; absent when unknown. */
+  countOfBytesExpectedToSend?: number
+  /** When it was created, in milliseconds since 1970. */
+  created: number
+  /** When it completed. */
+  completed?: number
+  /** The head of the response. */
+  response?: ResponseHead
+  /** The error it ended with, or that of the last attempt. */
+  error?: TaskError
+  /** Where the finished file or the kept response body is. */
+  file?: string
+}
+
+/** One header field. */
+export interface HeaderField {
+  /** The field's name. */
+  name: string
+  /** The field's value. */
+  value: string
+}
+
+/** The head of a response. */
+export interface ResponseHead {
+  /** The URL that answered, after redirects. */
+  url: string
+  /** The HTTP status; none is an error. */
+  statusCode: number
+  /** `http/1.1` or `h2`. */
+  networkProtocol?: string
+  /** Header fields as received. */
+  headers: Array<HeaderField>
+}
+
+/** This process's hold on a session. */
+export declare class NativeSession {
+  /** Attaches the session, starting the daemon if none runs. Waits at most 30 s. */
+  constructor(options: SessionOptions, onEvent: (arg: SessionEvent) => void)
+  /** Creates a task and returns its number once its line is in the daemon's socket. */
+  createTask(task: NewTask): number
+  /** Lets a task go on. */
+  resume(task: number): void
+  /** Stops a task and keeps its bytes. */
+  suspend(task: number): void
+  /** Ends a task with -999. */
+  cancel(task: number): void
+  /** Ends a download with -999; resolves with what a new one can go on from. */
+  cancelByProducingResumeData(task: number): Promise<string | null>
+  /** Lists the tasks, completed ones whose events are owed included. */
+  tasks(): Promise<Array<TaskListing>>
+  /** Acknowledges a kept event: it and its file are forgotten. */
+  acknowledge(eventNumber: number): void
+  /** Resolves once everything asked for is durable. */
+  synced(): Promise<void>
+  /** Empties what is stored for the session's application, and flushes. */
+  reset(): Promise<void>
+  /** Writes out what is stored, and lets go of what is cached. */
+  flush(): Promise<void>
+  /** Refuses new tasks; the session is gone once its tasks are. */
+  finishTasksAndInvalidate(): void
+  /** Cancels every task, then the session is gone. */
+  invalidateAndCancel(): void
+}
+
+/** What a session is created with. */
+export interface SessionOptions {
+  /** The session's name inside the application. */
+  identifier: string
+  /** The application. */
+  applicationId: string
+  /** Header fields added to every request. */
+  headers?: Array<HeaderField>
+  /** Milliseconds without any byte before an attempt is given up. */
+  timeoutIntervalForRequest?: number
+  /** Milliseconds from the first resume to completion. */
+  timeoutIntervalForResource?: number
+  /** Most attempts at once against one host. */
+  maximumConnectionsPerHost?: number
+  /** Most attempts at once. */
+  maximumConcurrentTasks?: number
+}
+
+/** What happened; which fields there are depends on the name. */
+export interface SessionEvent {
+  /** Apple's name of the callback. */
+  name: 'didWriteData' | 'didSendBodyData' | 'didResumeAtOffset' | 'didChangeState' | 'didReceiveData' | 'didFinishDownloading' | 'didComplete' | 'didFinishEvents' | 'didBecomeInvalid'
+  /** The task; absent for events of the session itself. */
+  taskIdentifier?: number
+  /** Present on events that are kept until acknowledged. */
+  eventNumber?: number
+  /** `didWriteData`: bytes since the last such event. */
+  bytesWritten?: number
+  /** `didWriteData`: bytes so far. */
+  totalBytesWritten?: number
+  /** `didWriteData`: bytes in all; absent when unknown. */
+  totalBytesExpectedToWrite?: number
+  /** `didSendBodyData`: bytes since the last such event. */
+  bytesSent?: number
+  /** `didSendBodyData`: bytes so far. */
+  totalBytesSent?: number
+  /** `didSendBodyData`: bytes in all; absent when unknown. */
+  totalBytesExpectedToSend?: number
+  /** `didResumeAtOffset`: where the download goes on. */
+  fileOffset?: number
+  /** `didResumeAtOffset`: bytes in all; absent when unknown. */
+  expectedTotalBytes?: number
+  /** `didResumeAtOffset`: what proved that the entity is the same. */
+  rung?: 'strongEtag' | 'lastModified' | 'restart'
+  /** `didChangeState`: Apple's state. */
+  state?: 'running' | 'suspended' | 'canceling' | 'completed'
+  /** `didChangeState`: why the task waits. */
+  reason?: string
+  /** `didReceiveData`, `didFinishDownloading`: the file. */
+  path?: string
+  /** `didReceiveData`, `didFinishDownloading`: its size. */
+  length?: number
+  /** `didComplete`, `didBecomeInvalid`, `didChangeState`: what went wrong. */
+  error?: TaskError
+  /** `didComplete`: the head of the final response. */
+  response?: ResponseHead
+}
