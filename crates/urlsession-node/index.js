@@ -1,13 +1,13 @@
 // Both faces for `require`: the Titanium module, with `Ti` where the process has none, and the modern classes.
 'use strict';
 
-const { install, titanium } = require('./lib/titanium/current.js');
+const { install, modern, titanium, urlSession } = require('./lib/faces.js');
 
 install();
 
 module.exports = {
-  ...require('./lib/titanium/module.js'),
-  ...require('./lib/modern/index.js'),
+  ...urlSession,
+  ...modern,
   get Ti() {
     return titanium();
   },

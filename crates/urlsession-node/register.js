@@ -3,7 +3,7 @@
 
 const Module = require('node:module');
 const path = require('node:path');
-const { install } = require('./lib/titanium/current.js');
+const { install } = require('./lib/faces.js');
 
 const MODULE_ID = 'com.appcelerator.urlSession';
 const here = path.join(__dirname, 'index.js');

@@ -3,8 +3,7 @@
 
 /** Returns the process's own `Ti`, else ours. */
 function titanium() {
-  // Ours may stand on globalThis as well, as a getter that leads here again.
-  return Object.getOwnPropertyDescriptor(globalThis, 'Ti')?.value ?? require('./ti.js').Ti;
+  return globalThis.Ti ?? ours();
 }
 
 /** Makes ours `globalThis.Ti` and `Titanium` where there is none; it is loaded when first used. */
@@ -14,10 +13,14 @@ function install() {
     Object.defineProperty(globalThis, name, {
       configurable: true,
       enumerable: false,
-      get: titanium,
+      get: ours,
       set: (value) => Object.defineProperty(globalThis, name, { value, writable: true }),
     });
   }
+}
+
+function ours() {
+  return require('./ti.js').Ti;
 }
 
 module.exports = { install, titanium };

@@ -1,0 +1,44 @@
+// The package as its users get it: by its Titanium name, packed, and installed without a network.
+'use strict';
+
+const assert = require('node:assert/strict');
+const { execFile, spawnSync } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+const { after, before, test } = require('node:test');
+const { promisify } = require('node:util');
+const { runApp } = require('./support/app.js');
+const { inHome } = require('./support/home.js');
+const { Server } = require('./support/server.js');
+const { pack } = require('../scripts/pack.js');
+
+const hasNpm = spawnSync('npm', ['--version']).status === 0;
+
+let server;
+before(async () => { server = await Server.start(); });
+after(() => server.stop());
+
+test('--require urlsession/register makes the Titanium name known', async () => {
+  const register = path.join(__dirname, '../register.js');
+  const { code, lines, errors } = await runApp('registered.js', [], { node: ['--require', register] });
+  assert.equal(code, 0, errors);
+  assert.deepEqual(lines, ['true', 'com.appcelerator.urlSession', 'true']);
+});
+
+test('it installs offline into an empty folder and works', { skip: !hasNpm && 'NPM IS MISSING' }, async () => {
+  const folder = inHome('packed');
+  const app = path.join(folder, 'app');
+  fs.mkdirSync(app, { recursive: true });
+  const [main, platform] = pack(process.env.URLSESSION_ADDON, process.env.URLSESSION_DAEMON, folder);
+  fs.writeFileSync(path.join(app, 'package.json'), '{"name":"com.example.packed"}');
+  fs.copyFileSync(path.join(__dirname, 'apps/packed.js'), path.join(app, 'app.js'));
+  const { URLSESSION_ADDON, URLSESSION_DAEMON, URLSESSION_APP_ID, ...env } = process.env;
+  const options = { cwd: app, env: { ...env, PATH: path.dirname(process.execPath) + path.delimiter + env.PATH } };
+  const run = promisify(execFile);
+  const names = [`com.appcelerator.urlSession@file:${main}`, `urlsession@file:${main}`, platform];
+  await run('npm', ['install', '--offline', '--no-audit', '--no-fund', '--no-package-lock', ...names], options);
+  const { stdout } = await run(process.execPath, ['app.js', server.url('/status/200')], options);
+  assert.deepEqual(stdout.trim().split('\n').sort(), ['com.example.packed', 'true', 'true status 200']);
+  const bin = await run(path.join(app, 'node_modules/.bin/urlsession'), ['--version'], options);
+  assert.match(bin.stdout, /^urlsession \d/);
+});
