@@ -34,7 +34,7 @@ class Attachment {
 
   /** Returns this process's hold on the session, attaching first where there is none. */
   static attach(options) {
-    const key = options.identifier === undefined ? {} : `${options.applicationId}\0${options.identifier}`;
+    const key = `${options.applicationId}\0${options.identifier}`;
     const existing = live.get(key);
     if (existing) return existing;
     const attachment = new Attachment(options, key);

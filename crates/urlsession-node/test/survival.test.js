@@ -54,7 +54,7 @@ test(`${DOWNLOADS} downloads survive ${KILLS} kills of their app`, async (t) => 
 
 test('an app that exits right after downloadTask loses nothing', async () => {
   assert.equal((await runApp('once.js', [server.url('/bytes/5000')])).code, 0);
-  urlsession('wait', '--timeout', '60s', 'com.example.test/once/1');
+  await urlsession('wait', '--timeout', '60s', 'com.example.test/once/1');
   const { code, lines } = await runApp('once.js', []);
   assert.equal(code, 0);
   assert.deepEqual(lines.map((line) => JSON.parse(line)), [
@@ -66,7 +66,7 @@ test('an app that exits right after downloadTask loses nothing', async () => {
 
 test('an app that was launched is told why before it sees any event', async () => {
   assert.equal((await runApp('once.js', [server.url('/bytes/6000')])).code, 0);
-  urlsession('wait', '--timeout', '60s', 'com.example.test/once/2');
+  await urlsession('wait', '--timeout', '60s', 'com.example.test/once/2');
   const env = { URLSESSION_LAUNCH_SESSION: 'once', URLSESSION_LAUNCH_HANDLER: 'Session-7' };
   const { lines } = await runApp('once.js', [], { env });
   assert.deepEqual(lines.map((line) => JSON.parse(line)), [

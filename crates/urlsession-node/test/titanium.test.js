@@ -223,7 +223,7 @@ test('reset and flush call back', async () => {
 test('the daemon keeps nothing that was acknowledged', async () => {
   await new Promise((resolve) => { session.flush(resolve); });
   assert.deepEqual(await tasks(), []);
-  const status = JSON.parse(urlsession('daemon', 'status', '--json'));
+  const status = JSON.parse(await urlsession('daemon', 'status', '--json'));
   assert.equal(status.events_owed, 0);
 });
 

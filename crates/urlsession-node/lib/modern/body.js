@@ -4,22 +4,22 @@
 const path = require('node:path');
 const { fileURLToPath } = require('node:url');
 
-/** Returns `{ file }` or `{ data, contentType }`. A string is a path to upload, or the text of a data task. */
-function bodyOf(source, isData = false) {
-  if (source instanceof URL) return { file: fileURLToPath(source) };
-  if (typeof source === 'string') {
-    return isData
-      ? { data: Buffer.from(source), contentType: 'text/plain;charset=UTF-8' }
-      : { file: path.resolve(source) };
-  }
-  if (ArrayBuffer.isView(source)) {
-    return { data: Buffer.from(source.buffer, source.byteOffset, source.byteLength) };
-  }
-  if (source instanceof ArrayBuffer) return { data: Buffer.from(source) };
-  const text = isData ? JSON.stringify(source) : undefined;
-  if (text !== undefined) return { data: Buffer.from(text), contentType: 'application/json' };
-  const kinds = isData ? 'a string, bytes or a value that has a JSON form' : 'a path, a file URL or bytes';
-  throw new TypeError(`The body must be ${kinds}`);
+/** Returns `{ file }` of a path or file URL, `{ data }` of bytes. */
+function uploadBody(source) {
+  if (typeof source === 'string' || source instanceof URL) return { file: pathOf(source) };
+  const data = bytesOf(source);
+  if (data) return { data };
+  throw new TypeError('The source of an upload must be a path, a file URL or bytes');
+}
+
+/** Returns the bytes and their media type: text and bytes as they are, everything else as JSON. */
+function dataBody(source) {
+  if (typeof source === 'string') return { data: Buffer.from(source), contentType: 'text/plain;charset=UTF-8' };
+  const data = bytesOf(source);
+  if (data) return { data, contentType: 'application/octet-stream' };
+  const text = JSON.stringify(source);
+  if (text === undefined) throw new TypeError('The body must be text, bytes or a value that has a JSON form');
+  return { data: Buffer.from(text), contentType: 'application/json' };
 }
 
 /** Takes what `fetch` takes: an object, a list of pairs or `Headers`. */
@@ -34,4 +34,9 @@ function pathOf(file) {
   return file instanceof URL ? fileURLToPath(file) : path.resolve(file);
 }
 
-module.exports = { bodyOf, headerFields, pathOf };
+function bytesOf(source) {
+  if (ArrayBuffer.isView(source)) return Buffer.from(source.buffer, source.byteOffset, source.byteLength);
+  return source instanceof ArrayBuffer ? Buffer.from(source) : undefined;
+}
+
+module.exports = { dataBody, headerFields, pathOf, uploadBody };

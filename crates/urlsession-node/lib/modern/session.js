@@ -3,7 +3,7 @@
 
 const { Attachment } = require('../attachment.js');
 const { sessionOptions } = require('../options.js');
-const { bodyOf, headerFields, pathOf } = require('./body.js');
+const { dataBody, headerFields, pathOf, uploadBody } = require('./body.js');
 const { events } = require('./events.js');
 const { Task } = require('./task.js');
 
@@ -45,12 +45,11 @@ class Session {
   }
 
   uploadTask(url, source, { method = 'POST', ...options } = {}) {
-    const { contentType, ...body } = bodyOf(source);
-    return this.#start({ kind: 'upload', url, method, ...body }, options);
+    return this.#start({ kind: 'upload', url, method, ...uploadBody(source) }, options);
   }
 
   dataTask(url, { body: source, method = source === undefined ? 'GET' : 'POST', ...options } = {}) {
-    const { contentType, ...body } = source === undefined ? {} : bodyOf(source, true);
+    const { contentType, ...body } = source === undefined ? {} : dataBody(source);
     return this.#start({ kind: 'data', url, method, ...body }, options, contentType);
   }
 

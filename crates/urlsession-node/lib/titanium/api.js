@@ -1,7 +1,6 @@
 // Ti.API: a level and a message for each line, written where Node's console writes it.
 'use strict';
 
-/* eslint no-console: "off" */
 const levels = { trace: 'debug', debug: 'debug', info: 'info', notice: 'info', warn: 'warn', error: 'error' };
 
 const API = {

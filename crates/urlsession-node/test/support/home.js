@@ -1,10 +1,11 @@
 // A home of the test's own for state and daemon; both are gone when the test is.
 'use strict';
 
-const { execFileSync } = require('node:child_process');
+const { execFile, execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
+const { promisify } = require('node:util');
 
 const built = path.join(__dirname, '../../../../target/debug');
 const home = fs.mkdtempSync(path.join(os.tmpdir(), 'urlsession-node-'));
@@ -16,15 +17,16 @@ process.env.URLSESSION_ADDON ??= path.join(built, 'urlsession.node');
 
 process.on('exit', () => {
   try {
-    if (fs.existsSync(path.join(home, 'run'))) urlsession('daemon', 'stop');
+    if (fs.existsSync(path.join(home, 'run'))) execFileSync(process.env.URLSESSION_DAEMON, ['daemon', 'stop'], { stdio: 'ignore' });
   } finally {
     fs.rmSync(home, { recursive: true, force: true });
   }
 });
 
-/** Runs the executable and returns what it printed. */
-function urlsession(...args) {
-  return execFileSync(process.env.URLSESSION_DAEMON, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+/** Runs the executable and resolves with what it printed; the test's server answers meanwhile. */
+async function urlsession(...args) {
+  const { stdout } = await promisify(execFile)(process.env.URLSESSION_DAEMON, args);
+  return stdout;
 }
 
 /** Returns a path in the home. */
