@@ -44,6 +44,9 @@ pub enum UploadSource {
     /// completes: another size then ends the task with -1021. A file that is missing, a folder or
     /// unreadable is no error of the call; it ends the task with -1100, -1101 or -1102.
     File(PathBuf),
+    /// The app's own file as it is at the moment, linked or copied to a private one before the call
+    /// returns. The app may remove its own then, but must not write into it.
+    Snapshot(PathBuf),
     /// These bytes, copied to a private file before the call returns.
     Bytes(Vec<u8>),
 }
@@ -52,6 +55,7 @@ impl std::fmt::Debug for UploadSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Snapshot(path) => f.debug_tuple("Snapshot").field(path).finish(),
             Self::Bytes(bytes) => write!(f, "Bytes({} bytes)", bytes.len()),
         }
     }

@@ -11,14 +11,21 @@ use urlsession_protocol::{Body, Error, ErrorCode};
 /// Makes the body of a request; bytes are synced to a private file first: in that folder, or in the
 /// daemon's.
 pub(crate) fn body(source: UploadSource, folder: Option<&Path>) -> Result<Body, Error> {
-    match (source, folder) {
-        (UploadSource::File(path), _) => file(&path),
-        (UploadSource::Bytes(bytes), Some(folder)) => bytes_in(folder, &bytes),
-        (UploadSource::Bytes(bytes), None) => {
-            let paths =
-                Paths::from_env().map_err(|error| failed(ErrorCode::CANNOT_CREATE_FILE, &error))?;
-            bytes_in(&paths.spool(), &bytes)
-        }
+    let source = match source {
+        UploadSource::File(path) => return file(&path),
+        // What cannot be read ends the task when it runs, as without a snapshot.
+        UploadSource::Snapshot(path) if !path.is_file() => return file(&path),
+        other => other,
+    };
+    let folder = match folder {
+        Some(folder) => folder.to_owned(),
+        None => Paths::from_env()
+            .map_err(|error| failed(ErrorCode::CANNOT_CREATE_FILE, &error))?
+            .spool(),
+    };
+    match source {
+        UploadSource::Bytes(bytes) => written_in(&folder, |file| file.write_all(&bytes)),
+        UploadSource::Snapshot(path) | UploadSource::File(path) => snapshot_in(&folder, &path),
     }
 }
 
@@ -39,30 +46,59 @@ fn modified(metadata: &fs::Metadata) -> u64 {
     since.and_then(|since| u64::try_from(since.as_nanos()).ok()).unwrap_or(0)
 }
 
-fn bytes_in(folder: &Path, bytes: &[u8]) -> Result<Body, Error> {
+/// A link costs nothing, however large the file; across file systems it takes a copy.
+fn snapshot_in(folder: &Path, from: &Path) -> Result<Body, Error> {
+    let failed = |error| failed(ErrorCode::CANNOT_CREATE_FILE, &error);
+    private_folder(folder).map_err(failed)?;
+    let path = unused(folder).map_err(failed)?;
+    if fs::hard_link(from, &path).is_err() {
+        return written_in(folder, |file| io::copy(&mut File::open(from)?, file).map(drop));
+    }
+    let synced = File::open(&path)
+        .and_then(|file| file.sync_all().and_then(|()| file.metadata()))
+        .and_then(|metadata| File::open(folder)?.sync_all().map(|()| metadata.len()));
+    match synced {
+        Ok(length) => Ok(Body::Spool { path, length }),
+        Err(error) => {
+            let _ = fs::remove_file(&path);
+            Err(failed(error))
+        }
+    }
+}
+
+fn written_in(
+    folder: &Path,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> Result<Body, Error> {
     private_folder(folder).map_err(|error| failed(ErrorCode::CANNOT_CREATE_FILE, &error))?;
     let (mut file, path) =
         create(folder).map_err(|error| failed(ErrorCode::CANNOT_CREATE_FILE, &error))?;
-    let written = file
-        .write_all(bytes)
+    let written = write(&mut file)
         .and_then(|()| file.sync_all())
-        .and_then(|()| File::open(folder)?.sync_all());
-    if let Err(error) = written {
-        let _ = fs::remove_file(&path);
-        return Err(failed(ErrorCode::CANNOT_WRITE_TO_FILE, &error));
+        .and_then(|()| File::open(folder)?.sync_all())
+        .and_then(|()| file.metadata());
+    match written {
+        Ok(metadata) => Ok(Body::Spool { path, length: metadata.len() }),
+        Err(error) => {
+            let _ = fs::remove_file(&path);
+            Err(failed(ErrorCode::CANNOT_WRITE_TO_FILE, &error))
+        }
     }
-    Ok(Body::Spool { path, length: bytes.len() as u64 })
 }
 
 fn create(folder: &Path) -> io::Result<(File, PathBuf)> {
-    let mut name = [0; 16];
-    getrandom::fill(&mut name).map_err(io::Error::other)?;
-    let path = folder.join(format!("{:032x}", u128::from_ne_bytes(name)));
+    let path = unused(folder)?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     Ok((options.open(&path)?, path))
+}
+
+fn unused(folder: &Path) -> io::Result<PathBuf> {
+    let mut name = [0; 16];
+    getrandom::fill(&mut name).map_err(io::Error::other)?;
+    Ok(folder.join(format!("{:032x}", u128::from_ne_bytes(name))))
 }
 
 fn private_folder(folder: &Path) -> io::Result<()> {

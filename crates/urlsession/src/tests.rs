@@ -225,6 +225,18 @@ fn a_refused_task_completes_with_the_refusal() {
 }
 
 #[test]
+fn a_snapshot_outlives_its_file_and_one_of_nothing_fails_when_it_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let (own, spool) = (folder.path().join("own"), folder.path().join("spool"));
+    std::fs::write(&own, b"abc").unwrap();
+    let body = |path| crate::spool::body(UploadSource::Snapshot(path), Some(&spool)).unwrap();
+    let Body::Spool { path, length: 3 } = body(own.clone()) else { panic!("no snapshot") };
+    std::fs::remove_file(&own).unwrap();
+    assert_eq!(std::fs::read(path).unwrap(), b"abc");
+    assert!(matches!(body(own), Body::File { length: 0, .. }));
+}
+
+#[test]
 fn bytes_are_on_disk_before_the_task_is_written_and_go_with_a_refusal() {
     let fake = Fake::new();
     let spool = tempfile::tempdir().unwrap();
