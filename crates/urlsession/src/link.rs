@@ -299,6 +299,7 @@ impl Link {
                 Ok(again) => receiver = again,
                 Err(error) => {
                     let event = Event::DidBecomeInvalid { error: Some(error.clone()) };
+                    self.over.store(true, Ordering::Release);
                     self.inbox.arrive(None, None, event);
                     self.end(&error, false);
                     return;
@@ -312,6 +313,10 @@ impl Link {
             DaemonMessage::Reply { id, result } => self.calls.answer(id, result),
             DaemonMessage::Event { session, task, number, event } if session == *self.key() => {
                 let last = matches!(event, Event::DidBecomeInvalid { .. });
+                if last {
+                    // Whoever sees the event may create the session anew.
+                    self.over.store(true, Ordering::Release);
+                }
                 if self.inbox.arrive(task, number, event) == Arrival::Handled
                     && let Some(number) = number
                 {
