@@ -31,6 +31,7 @@ class Attachment {
   #isPumping = false;
   #invalidation;
   #isCancelled = false;
+  #leaving = [];
 
   /** Returns this process's hold on the session, attaching first where there is none. */
   static attach(options) {
@@ -130,6 +131,11 @@ class Attachment {
     });
   }
 
+  /** Calls `action` when the session is gone. */
+  onLeave(action) {
+    this.#leaving.push(action);
+  }
+
   ref() {
     this.#lifeline.ref();
   }
@@ -211,6 +217,7 @@ class Attachment {
     this.#outstanding.clear();
     this.#invalidation?.letGo();
     this.#invalidation?.resolve(event);
+    this.#leaving.splice(0).forEach((action) => action());
   }
 
   async #ask(call) {

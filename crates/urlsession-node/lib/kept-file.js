@@ -6,14 +6,16 @@ const path = require('node:path');
 const { isDaemons } = require('./paths.js');
 const { removeWith, temporaryPath } = require('./temporary.js');
 
+const [DAEMON, HOLDER, APP] = ['daemon', 'holder', 'app'];
+
 class KeptFile {
   #path;
-  #ours;
+  #owner;
 
   constructor(file, length) {
     this.#path = file;
     // A file at a destination that the app chose is the app's already.
-    this.#ours = !isDaemons(file);
+    this.#owner = isDaemons(file) ? DAEMON : APP;
     this.length = length;
   }
 
@@ -21,9 +23,9 @@ class KeptFile {
     return this.#path;
   }
 
-  /** Says whether the file can be given away: nobody but this object needs it where it is. */
-  get isConsumable() {
-    return !this.#ours;
+  /** Says whether the file goes away by itself, so that it can be given away, and must be before it is relied on. */
+  get isHeld() {
+    return this.#owner !== APP;
   }
 
   /**
@@ -36,16 +38,16 @@ class KeptFile {
     linkOrCopy(this.#path, aside);
     fs.renameSync(aside, destination);
     this.#path = path.resolve(destination);
-    this.#ours = true;
+    this.#owner = APP;
   }
 
   /** Keeps the bytes for as long as `holder` lives, whatever the daemon does with its own name of the file. */
   keepFor(holder) {
-    if (this.#ours) return;
+    if (this.#owner !== DAEMON) return;
     const held = temporaryPath();
     linkOrCopy(this.#path, held);
     this.#path = held;
-    this.#ours = true;
+    this.#owner = HOLDER;
     removeWith(holder, held);
   }
 }

@@ -4,12 +4,11 @@
 const { application } = require('./application.js');
 
 /** Completes and checks the options of a session for the addon. */
-function sessionOptions({ identifier, headers = {}, applicationId, launchCommand, ...rest }) {
+function sessionOptions({ identifier, applicationId, launchCommand, ...rest }) {
   return {
     ...rest,
     identifier,
     applicationId: applicationId ?? application().id,
-    headers: Object.entries(headers).map(([name, value]) => ({ name, value })),
     launchCommand: launchCommand ?? ownCommand(),
     launchDirectory: process.cwd(),
   };

@@ -114,8 +114,11 @@ impl NativeSession {
     /// Lists the tasks, completed ones whose events are owed included.
     #[napi(ts_return_type = "Promise<Array<TaskListing>>")]
     pub fn tasks(&self) -> AsyncTask<Answer<Vec<TaskListing>>> {
-        let key: SessionKey = self.session.key().clone();
+        let session = self.session.clone();
         answer(move || {
+            // The list comes by another connection, which could overtake a task's creation.
+            session.synced(SYNC_LIMIT)?;
+            let key: SessionKey = session.key().clone();
             let daemon = Daemon::connect(true)?;
             daemon.tasks(Some(key)).map(|status| status.map(TaskListing::from)).collect()
         })

@@ -27,6 +27,8 @@ pub struct NewTask {
     pub destination: Option<String>,
     /// The file that is the request body.
     pub file: Option<String>,
+    /// Takes the file as it is at the moment, so that it may be removed.
+    pub snapshot: Option<bool>,
     /// The bytes that are the request body.
     pub data: Option<Uint8Array>,
     /// Starts the task at once; otherwise it is born suspended.
@@ -77,6 +79,9 @@ impl NewTask {
             return Ok(session.download_task_with(request, options)?.task_identifier());
         }
         let source = match (self.file, self.data) {
+            (Some(file), _) if self.snapshot == Some(true) => {
+                Some(UploadSource::Snapshot(PathBuf::from(file)))
+            }
             (Some(file), _) => Some(UploadSource::File(PathBuf::from(file))),
             (None, Some(data)) => Some(UploadSource::Bytes(data.to_vec())),
             (None, None) => None,

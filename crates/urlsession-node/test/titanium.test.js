@@ -194,6 +194,20 @@ test('two sessions are never mixed', async () => {
   assert.ok(own.events.every((event) => event.sessionIdentifier === 'other' && event.source === other));
   other.invalidateAndCancel();
   await told.until((event) => event.type === 'sessioninvalidated' && event.sessionIdentifier === 'other');
+  const reborn = open('other');
+  assert.notEqual(reborn, other);
+  assert.equal((await told.ended(reborn.downloadTask({ url: server.url('/bytes/30') }), 'other')).success, true);
+  reborn.invalidateAndCancel();
+});
+
+test('a blob that a download left can be uploaded, though its file goes away', async () => {
+  const task = session.downloadTask({ url: server.url('/status/200') });
+  await told.ended(task);
+  let { data } = told.events.find((event) => event.type === 'downloadcompleted' && event.taskIdentifier === task);
+  const upload = session.uploadTask({ url: server.url('/up'), data });
+  fs.rmSync(data.nativePath);
+  data = undefined;
+  assert.equal(JSON.parse((await told.ended(upload)).responseText).body, 'status 200');
 });
 
 test('a task is paused, listed, resumed and cancelled', async () => {

@@ -18,7 +18,7 @@ class Session {
       throw new TypeError('The option `identifier` must be a string that is not empty');
     }
     this.#identifier = identifier;
-    this.#attachment = Attachment.attach(sessionOptions({ ...options, headers: fieldsToObject(options.headers) }));
+    this.#attachment = Attachment.attach(sessionOptions({ ...options, headers: headerFields(options.headers) }));
   }
 
   get identifier() {
@@ -118,10 +118,6 @@ class Session {
     });
     return new Task(this.#attachment, number, { signal, onProgress });
   }
-}
-
-function fieldsToObject(headers) {
-  return Object.fromEntries(headerFields(headers).map(({ name, value }) => [name, value]));
 }
 
 module.exports = { Session };

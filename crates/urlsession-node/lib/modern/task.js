@@ -107,7 +107,7 @@ class Task {
 
 // Without a destination the daemon removes the file after the acknowledgement; the result's lives as long as the process.
 function keptPath(file) {
-  if (file.isConsumable) file.placeAt(temporaryPath());
+  if (file.isHeld) file.placeAt(temporaryPath());
   return file.path;
 }
 

@@ -11,7 +11,7 @@ class Blob {
 
   /** A blob of a file of the app's own. */
   static ofFile(path) {
-    return new Blob(new FileSource({ path, isConsumable: false }));
+    return new Blob(new FileSource({ path, isHeld: false }));
   }
 
   /** A blob of a file that a transfer left, to be kept or moved. */
@@ -133,7 +133,7 @@ class FileSource {
   }
 
   get isHeld() {
-    return this.#kept.isConsumable;
+    return this.#kept.isHeld;
   }
 
   get length() {
@@ -153,7 +153,7 @@ class FileSource {
   }
 
   writeTo(path) {
-    if (this.#kept.isConsumable) this.#kept.placeAt(path);
+    if (this.isHeld) this.#kept.placeAt(path);
     else if (path !== this.path) fs.copyFileSync(this.path, path, fs.constants.COPYFILE_FICLONE);
   }
 }

@@ -37,9 +37,10 @@ function pathOf(file) {
   return text.startsWith('file:') ? fileURLToPath(text) : path.resolve(application().folder, text);
 }
 
-// The file of a held blob goes with the blob, and the task may outlive both.
 function blobBody(blob) {
-  return blob.nativePath && !blob.isHeld ? { file: blob.nativePath } : { data: blob.bytes() };
+  if (blob.nativePath === null) return { data: blob.bytes() };
+  // The file of a held blob goes with the blob, and the task may outlive both.
+  return { file: blob.nativePath, snapshot: blob.isHeld };
 }
 
 function bytesOf(data) {

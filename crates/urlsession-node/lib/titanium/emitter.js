@@ -43,9 +43,10 @@ class Emitter {
     return names.some((name) => emitter.#of(name).length > 0);
   }
 
-  /** Calls `watcher(name)` whenever a listener was added. */
+  /** Calls `watcher(name)` whenever a listener was added, until the returned function is called. */
   static watch(emitter, watcher) {
     emitter.#watchers.add(watcher);
+    return () => emitter.#watchers.delete(watcher);
   }
 
   /** Calls the listeners of a name in order; returns a promise for each that failed or goes on, else `undefined`. */

@@ -22,7 +22,7 @@ class Session extends Emitter {
     const options = sessionOptions({
       ...SessionConfiguration.others(configuration),
       identifier: configuration.identifier,
-      headers: configuration.HTTPHeaderFields,
+      headers: headerFields(configuration.HTTPHeaderFields),
     });
     const attachment = Attachment.attach(options);
     const existing = sessions.get(attachment);
@@ -43,7 +43,7 @@ class Session extends Emitter {
     attachment.subscribe(new Receiver(this, iOS));
     const offerAgain = (name) => SESSION_EVENTS.includes(name) && attachment.offerAgain();
     Emitter.watch(this, offerAgain);
-    if (iOS instanceof Emitter) Emitter.watch(iOS, offerAgain);
+    if (iOS instanceof Emitter) attachment.onLeave(Emitter.watch(iOS, offerAgain));
   }
 
   get identifier() {
@@ -206,12 +206,16 @@ function isUnusable(url, task) {
 }
 
 function taskOptions(options) {
-  const headers = Object.entries(options.requestHeaders ?? {}).map(([name, value]) => ({ name, value }));
+  const headers = headerFields(options.requestHeaders ?? {});
   const { description, priority, earliestBeginDate, resumeData } = options;
   checkOptional(description, 'String');
   checkOptional(priority, 'Number');
   checkOptional(resumeData, 'String');
   return { headers, description, priority, earliestBeginDate: moment(earliestBeginDate), resumeData };
+}
+
+function headerFields(headers) {
+  return Object.entries(headers).map(([name, value]) => ({ name, value }));
 }
 
 function moment(date) {
