@@ -12,6 +12,7 @@ const { KeptFile } = require('./kept-file.js');
 const { Lifeline } = require('./lifeline.js');
 const { Outstanding } = require('./outstanding.js');
 const { native } = require('./native.js');
+const { Receivers } = require('./receivers.js');
 
 const DISCONNECTED = -997;
 const IN_USE = -996;
@@ -24,7 +25,7 @@ class Attachment {
   #lifeline = new Lifeline();
   #outstanding = new Outstanding(this.#lifeline);
   #acknowledgements = new Acknowledgements((number) => this.#native.acknowledge(number));
-  #receivers = new Set();
+  #receivers = new Receivers();
   #queue = [];
   #parked = new Map();
   #bodies = new Map();
@@ -110,13 +111,13 @@ class Attachment {
   }
 
   /**
-   * Adds a receiver `{ wants(event), receive(event) }`; it is offered what nobody has wanted so far.
+   * Adds a receiver, as `Receivers` does; it is offered what nobody has wanted so far.
    * `receive` may return a promise: the event is acknowledged when that has resolved.
    */
   subscribe(receiver) {
-    this.#receivers.add(receiver);
+    const unsubscribe = this.#receivers.add(receiver);
     this.offerAgain();
-    return () => this.#receivers.delete(receiver);
+    return unsubscribe;
   }
 
   /** Offers the parked events again, in the next turn: a receiver wants more than before. */
@@ -182,7 +183,7 @@ class Attachment {
   #deliver(event) {
     // Behind a parked event of its task an event waits as well, whoever wants it.
     const inOrder = !this.#parked.has(event.taskIdentifier);
-    const wanting = inOrder ? [...this.#receivers].filter((receiver) => receiver.wants(event)) : [];
+    const wanting = inOrder ? this.#receivers.wanting(event) : [];
     if (event.bodyPath !== undefined && event.body === undefined && wanting.length > 0) {
       return readBody(event).then(() => this.#hand(event, wanting));
     }

@@ -47,7 +47,7 @@ class Task {
         settle(value);
       };
       const unsubscribe = this.#attachment.subscribe({
-        wants: (event) => event.taskIdentifier === this.taskIdentifier || event.name === 'didBecomeInvalid',
+        taskIdentifier: this.taskIdentifier,
         receive: (event) => this.#receive(event, {
           onProgress,
           resolve: (result) => end(resolve, result),
