@@ -14,8 +14,13 @@ const { Outstanding } = require('./outstanding.js');
 const { native } = require('./native.js');
 const { Receivers } = require('./receivers.js');
 
-const DISCONNECTED = -997;
-const IN_USE = -996;
+const FOLDER = 'The state folder must be writable and have room; URLSESSION_HOME moves it.';
+const ADVICE = {
+  [-996]: 'Another process has this session: it must end or invalidate it first.',
+  [-997]: `The executable \`urlsession\` must be installed; URLSESSION_DAEMON names it. ${FOLDER}`,
+  [-3000]: FOLDER,
+  [-3003]: FOLDER,
+};
 
 const live = new Map();
 
@@ -48,17 +53,13 @@ class Attachment {
     this.#key = key;
     this.options = Object.freeze({ ...options });
     const { NativeSession } = native();
-    try {
-      this.#native = new NativeSession(options, (event) => this.#take(event));
-    } catch (error) {
-      throw advised(URLSessionError.from(error));
-    }
+    this.#native = guarded(() => new NativeSession(options, (event) => this.#take(event)), advised);
     this.#outstanding.list(() => this.#native.tasks());
   }
 
   /** Creates a task and returns its number; by then its line is in the daemon's socket. */
   createTask(task) {
-    const number = guarded(() => this.#native.createTask(task));
+    const number = guarded(() => this.#native.createTask(task), advised);
     this.#outstanding.add(number);
     return number;
   }
@@ -233,13 +234,10 @@ class Attachment {
   }
 }
 
-// Without a daemon nothing works, and the reason is one that the user can mend.
+// Some reasons are the machine's, and the user can mend them.
 function advised(error) {
-  if (error.code === DISCONNECTED) {
-    error.message += `: ${error.cause?.message}. The executable \`urlsession\` must be installed (URLSESSION_DAEMON names it) `
-      + 'and the state folder writable (URLSESSION_HOME moves it).';
-  }
-  if (error.code === IN_USE) error.message += ': another process has this session; it must end or invalidate it first.';
+  const advice = ADVICE[error.code];
+  if (advice) error.message += `: ${error.cause?.message ?? 'no details'}. ${advice}`;
   return error;
 }
 
@@ -267,11 +265,11 @@ function outcome(receiver, event) {
   }
 }
 
-function guarded(call) {
+function guarded(call, advise = (error) => error) {
   try {
     return call();
   } catch (error) {
-    throw URLSessionError.from(error);
+    throw advise(URLSessionError.from(error));
   }
 }
 

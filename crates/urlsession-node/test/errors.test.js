@@ -22,6 +22,14 @@ for (const [name, env, expected] of cases) {
   });
 }
 
+test('bytes that cannot be stored say what to do', async () => {
+  const env = { URLSESSION_HOME: inHome('no-spool') };
+  fs.mkdirSync(inHome('no-spool/state'), { recursive: true, mode: 0o700 });
+  fs.writeFileSync(inHome('no-spool/state/spool'), '');
+  const { lines } = await runApp('refused.js', ['spool', 'bytes'], { env });
+  assert.match(lines.join(' '), /attached.* -3000 Cannot create file: .*URLSESSION_HOME/);
+});
+
 test('a session that another process has is refused with -996', async () => {
   let other;
   const holding = runApp('refused.js', ['held', 'hold'], {
@@ -29,7 +37,7 @@ test('a session that another process has is refused with -996', async () => {
   });
   await holding;
   const { lines } = await other;
-  assert.match(lines.join(' '), /^-996 .*another process has this session/);
+  assert.match(lines.join(' '), /^-996 .*Another process has this session/);
 });
 
 test('a dead daemon is started again, and nothing is lost', async () => {

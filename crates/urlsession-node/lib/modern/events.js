@@ -13,11 +13,11 @@ function events(attachment, { signal } = {}) {
   const finish = () => {
     unsubscribe();
     signal?.removeEventListener('abort', finish);
-    process.removeListener('beforeExit', finish);
+    running.delete(finish);
     queue.end();
   };
   signal?.addEventListener('abort', finish);
-  process.once('beforeExit', finish);
+  running.add(finish);
   if (signal?.aborted) finish();
 
   return {
@@ -35,6 +35,9 @@ function events(attachment, { signal } = {}) {
     },
   };
 }
+
+const running = new Set();
+process.on('beforeExit', () => running.forEach((finish) => finish()));
 
 /** Events between their arrival and the loop; of progress, one per task. */
 class EventQueue {

@@ -1,13 +1,14 @@
-// Prints the error that creating a session gives; keeps the session for long if it is told to hold it.
+// Prints the error that creating a session, or an upload of bytes, gives; keeps the session if it is told to.
 'use strict';
 
 const { Session } = require('../../index.js');
 
-const [identifier, hold] = process.argv.slice(2);
+const [identifier, then] = process.argv.slice(2);
 try {
-  new Session({ identifier }).unref();
+  const session = new Session({ identifier }).unref();
   console.log('attached');
-  if (hold) setInterval(() => {}, 1000);
+  if (then === 'hold') setInterval(() => {}, 1000);
+  if (then === 'bytes') session.uploadTask('http://127.0.0.1:9/', Buffer.from('bytes'));
 } catch (error) {
   console.log(error.code, error.message);
 }
