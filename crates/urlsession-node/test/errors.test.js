@@ -23,10 +23,8 @@ for (const [name, env, expected] of cases) {
 }
 
 test('bytes that cannot be stored say what to do', async () => {
-  const env = { URLSESSION_HOME: inHome('no-spool') };
-  fs.mkdirSync(inHome('no-spool/state'), { recursive: true, mode: 0o700 });
-  fs.writeFileSync(inHome('no-spool/state/spool'), '');
-  const { lines } = await runApp('refused.js', ['spool', 'bytes'], { env });
+  const { lines } = await runApp('refused.js', ['spool', 'bytes', inHome('state/spool')]);
+  fs.unlinkSync(inHome('state/spool'));
   assert.match(lines.join(' '), /attached.* -3000 Cannot create file: .*URLSESSION_HOME/);
 });
 

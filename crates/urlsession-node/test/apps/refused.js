@@ -1,14 +1,19 @@
 // Prints the error that creating a session, or an upload of bytes, gives; keeps the session if it is told to.
 'use strict';
 
+const fs = require('node:fs');
 const { Session } = require('../../index.js');
 
-const [identifier, then] = process.argv.slice(2);
+const [identifier, then, spool] = process.argv.slice(2);
 try {
   const session = new Session({ identifier }).unref();
   console.log('attached');
   if (then === 'hold') setInterval(() => {}, 1000);
-  if (then === 'bytes') session.uploadTask('http://127.0.0.1:9/', Buffer.from('bytes'));
+  if (then === 'bytes') {
+    fs.rmSync(spool, { recursive: true });
+    fs.writeFileSync(spool, 'in the way');
+    session.uploadTask('http://127.0.0.1:9/', Buffer.from('bytes'));
+  }
 } catch (error) {
   console.log(error.code, error.message);
 }
