@@ -3,20 +3,23 @@
 use super::dial::{self, Line};
 use super::errors::{self, Failure};
 use super::pool::{Channel, Http1, Http2, Key, Pool};
+use super::splice::{Detour, Loan, Pipe};
 use super::tls::{Tls, Trust};
 use super::upload::{Outbound, Sending, Sink};
 use super::wire::{Counted, Wire};
 use bytes::Bytes;
 use http::{HeaderMap, Method, header};
 use http_body::Body as _;
-use hyper::client::conn::http1;
+use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
+use std::future::poll_fn;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 use urlsession_protocol::ErrorCode;
@@ -35,10 +38,11 @@ const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 const DRAIN_LIMIT: usize = 64 * 1024;
 
 /// Makes and keeps connections.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Http {
     pool: Arc<Pool>,
     tls: Arc<Tls>,
+    splice_minimum: u64,
 }
 
 /// A request as it goes out.
@@ -62,6 +66,11 @@ pub(super) struct Answer {
 }
 
 impl Http {
+    /// Plain bodies at least as long as the minimum may be left to the kernel.
+    pub(super) fn new(splice_minimum: u64) -> Self {
+        Self { pool: Arc::default(), tls: Arc::default(), splice_minimum }
+    }
+
     /// Sends the request and waits for the head of the response.
     pub(super) async fn send(&self, out: &Outgoing<'_>) -> Result<Answer, Failure> {
         self.try_send(out).await.map_err(|failure| failure.at(out.url.as_str()))
@@ -113,8 +122,13 @@ impl Http {
         }
         self.pool.learn_http1(key);
         let channel = match line {
-            Line::Plain(stream) => handshake1(stream).await?,
-            Line::Tls(stream) => handshake1(stream).await?,
+            Line::Plain(stream) => plain1(stream).await?,
+            Line::Tls(stream) => {
+                let (sender, connection, wire) = handshake1(stream).await?;
+                // Ends when its sender is dropped; what fails in it is told to the request.
+                tokio::spawn(async move { drop(connection.await) });
+                Http1 { sender, wire, loan: None }
+            }
         };
         Ok(Channel::Http1(channel))
     }
@@ -164,8 +178,10 @@ impl Http {
             }
         })?;
         let (head, body) = response.into_parts();
-        let home = Some(Home { pool: Arc::clone(&self.pool), key: key.clone(), channel });
-        let stream = Stream::Http1 { body, home };
+        let stays = stays_open(&head);
+        let (pool, key) = (Arc::clone(&self.pool), key.clone());
+        let home = Home { pool, key, channel, stays, splice_minimum: self.splice_minimum };
+        let stream = Stream::Http1 { body, home: Some(home) };
         let body = Inbound { stream, pump, sending: out.body.cloned() };
         Ok(Answer { head, body, wire })
     }
@@ -206,6 +222,9 @@ struct Home {
     pool: Arc<Pool>,
     key: Key,
     channel: Http1,
+    /// Whether the connection stays open after this response.
+    stays: bool,
+    splice_minimum: u64,
 }
 
 impl Inbound {
@@ -213,7 +232,7 @@ impl Inbound {
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
         let failed = match &mut self.stream {
             Stream::Http1 { body, .. } => loop {
-                match std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
+                match poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
                     Some(Ok(frame)) => {
                         if let Ok(bytes) = frame.into_data() {
                             return Ok(Some(bytes));
@@ -258,6 +277,41 @@ impl Inbound {
         }
     }
 
+    /// Leaves the rest of a plain body of known length to the kernel, if there is enough of it.
+    /// Also returns the pieces that have been read already.
+    pub(super) async fn detour(&mut self) -> Option<(Vec<Bytes>, Detour)> {
+        let Stream::Http1 { body, home } = &mut self.stream else { return None };
+        let home = home.as_mut().filter(|_| self.pump.is_none())?;
+        let mut left = body.size_hint().exact().filter(|left| *left >= home.splice_minimum)?;
+        let pipe = Pipe::new().ok()?;
+        let (stream, ahead) = home.channel.loan.take()?.call().await?;
+        let mut early = Vec::new();
+        // The body now ends after the piece that had been on its way here.
+        while let Some(Ok(frame)) = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
+            early.extend(frame.into_data());
+        }
+        early.push(ahead);
+        for piece in &mut early {
+            let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(piece.len());
+            // More than was announced is no part of the body.
+            home.stays &= wanted == piece.len();
+            piece.truncate(wanted);
+            left -= wanted as u64;
+        }
+        let wire = Arc::clone(&home.channel.wire);
+        Some((early, Detour { stream, wire, pipe, left }))
+    }
+
+    /// Gives back the connection of a body that has come to its end on a detour.
+    pub(super) async fn rejoin(&mut self, detour: Detour) {
+        if let Stream::Http1 { home, .. } = &mut self.stream
+            && let Some(home) = home.take().filter(|home| home.stays)
+            && let Ok(channel) = plain1(detour.stream).await
+        {
+            home.pool.put_back(&home.key, channel);
+        }
+    }
+
     fn go_home(&mut self) {
         // A connection that still carries our body is not free for another request.
         if self.pump.as_ref().is_some_and(|pump| !pump.is_finished()) {
@@ -282,7 +336,14 @@ fn pump(
     AbortOnDropHandle::new(tokio::spawn(feed))
 }
 
-async fn handshake1<S>(stream: S) -> Result<Http1, Failure>
+async fn plain1(stream: TcpStream) -> Result<Http1, Failure> {
+    let (sender, connection, wire) = handshake1(stream).await?;
+    Ok(Http1 { sender, wire, loan: Some(Loan::run(connection)) })
+}
+
+type Handshake1<S> = (SendRequest<Outbound>, Connection<TokioIo<Counted<S>>, Outbound>, Arc<Wire>);
+
+async fn handshake1<S>(stream: S) -> Result<Handshake1<S>, Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -296,9 +357,7 @@ where
         .handshake(io)
         .await
         .map_err(|error| errors::http1(&error))?;
-    // Ends when its sender is dropped; what fails in it is told to the request.
-    tokio::spawn(async move { drop(connection.await) });
-    Ok(Http1 { sender, wire })
+    Ok((sender, connection, wire))
 }
 
 async fn handshake2<S>(stream: S) -> Result<Http2, Failure>
@@ -370,6 +429,16 @@ fn refusal(error: &h2::Error) -> Broken {
     let untouched = reason == Some(h2::Reason::REFUSED_STREAM)
         || (error.is_go_away() && reason == Some(h2::Reason::NO_ERROR));
     Broken { failure: errors::http2(error, true), untouched }
+}
+
+/// RFC 9112 section 9.3; an HTTP/1.0 server that offers more is not taken at its word.
+fn stays_open(head: &http::response::Parts) -> bool {
+    let mut options = head.headers.get_all(header::CONNECTION).iter();
+    let closes = |value: &http::HeaderValue| {
+        let value = value.as_bytes().to_ascii_lowercase();
+        value.split(|byte| *byte == b',').any(|option| option.trim_ascii() == b"close")
+    };
+    head.version == http::Version::HTTP_11 && !options.any(closes)
 }
 
 fn request1(out: &Outgoing<'_>, body: Outbound) -> Result<http::Request<Outbound>, Failure> {

@@ -14,6 +14,7 @@ mod receive;
 mod redirect;
 mod request;
 mod resume;
+mod splice;
 mod tls;
 mod upload;
 mod wire;
@@ -67,7 +68,7 @@ pub(crate) struct TaskFiles {
 }
 
 /// What all transfers share: connections, TLS, limits. Built once per engine.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Hands {
     http: http::Http,
 }
@@ -76,7 +77,7 @@ impl Hands {
     /// Prepares everything that does not need the network. TLS and certificates are loaded by the
     /// first `https` request, so that an idle daemon never holds them.
     pub(crate) fn new() -> Self {
-        Self::default()
+        Self { http: http::Http::new(splice::SPLICE_MINIMUM) }
     }
 
     /// Runs one attempt to its end. Cancel-safe only through [`Attempt::stop`]: dropping the

@@ -3,6 +3,7 @@
 use super::TaskFiles;
 use super::checksum;
 use super::errors::{self, Failure, Place};
+use super::splice::Pipe;
 use bytes::Bytes;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, IoSlice, Seek as _, SeekFrom, Write as _};
@@ -113,6 +114,21 @@ impl Part {
         };
         result.map_err(|error| named(Place::Write, &self.path, &error))?;
         self.length += batch.iter().map(|bytes| bytes.len() as u64).sum::<u64>();
+        Ok(())
+    }
+
+    /// Appends so many bytes of the pipe.
+    pub(super) fn drain(&mut self, pipe: &Pipe, bytes: usize) -> Result<(), Failure> {
+        let mut left = bytes;
+        while left > 0 {
+            let moved = match pipe.drain(&self.file, left) {
+                Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+                result => result,
+            };
+            let moved = moved.map_err(|error| named(Place::Write, &self.path, &error))?;
+            left -= moved;
+            self.length += moved as u64;
+        }
         Ok(())
     }
 

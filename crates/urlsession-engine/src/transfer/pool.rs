@@ -1,5 +1,6 @@
 //! Connections that wait for their next request, and those that many requests share.
 
+use super::splice::Loan;
 use super::upload::Outbound;
 use super::wire::Wire;
 use bytes::Bytes;
@@ -40,6 +41,8 @@ pub(super) enum Channel {
 pub(super) struct Http1 {
     pub(super) sender: hyper::client::conn::http1::SendRequest<Outbound>,
     pub(super) wire: Arc<Wire>,
+    /// Gives a plain connection back to whom can read it faster.
+    pub(super) loan: Option<Loan>,
 }
 
 /// An HTTP/2 connection: each clone of `users` is a stream under way.

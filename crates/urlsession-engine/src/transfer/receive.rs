@@ -10,6 +10,7 @@ use super::errors::Failure;
 use super::http::Inbound;
 use super::part::Part;
 use super::rate::Rate;
+use super::splice::Detour;
 use super::wire::Wire;
 use super::{Notices, Progress};
 use bytes::Bytes;
@@ -118,6 +119,10 @@ impl Receiver {
     }
 
     async fn receive(&mut self, from: &mut Inflow<'_>) -> Result<Received, Failure> {
+        let unseen = self.digest.is_none() && self.rate.is_none() && self.limit.is_none();
+        if unseen && let Some((early, detour)) = from.body.detour().await {
+            return self.splice(early, detour, from).await;
+        }
         let mut tick = tokio::time::interval(BATCH_TIME);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut piece = Bytes::new();
@@ -147,6 +152,42 @@ impl Receiver {
                     Some(next) => piece = next,
                     None => return Ok(Received::Whole),
                 },
+            }
+        }
+    }
+
+    /// Receives without seeing the bytes.
+    async fn splice(
+        &mut self,
+        early: Vec<Bytes>,
+        mut detour: Detour,
+        from: &mut Inflow<'_>,
+    ) -> Result<Received, Failure> {
+        for piece in early {
+            self.take(piece, from)?;
+        }
+        self.flush(from.body)?;
+        let mut tick = tokio::time::interval(BATCH_TIME);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                () = from.stop.cancelled() => return Ok(Received::Stopped),
+                synced = synced(self.checkpoints.as_mut()) => {
+                    self.synced(synced?);
+                    from.wire.touch();
+                }
+                _ = tick.tick() => self.start_sync(),
+                moved = from.wire.watch(from.idle_timeout, detour.advance(&mut self.part)),
+                    if !self.is_full() =>
+                {
+                    if moved? == 0 {
+                        from.body.rejoin(detour).await;
+                        return Ok(Received::Whole);
+                    }
+                    self.progress.set_received(self.part.length());
+                    self.start_sync();
+                }
             }
         }
     }

@@ -76,6 +76,10 @@ impl<S> Counted<S> {
     pub(super) fn new(inner: S, wire: std::sync::Arc<Wire>) -> Self {
         Self { inner, wire }
     }
+
+    pub(super) fn into_inner(self) -> S {
+        self.inner
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
