@@ -77,7 +77,12 @@ impl Hands {
     /// Prepares everything that does not need the network. TLS and certificates are loaded by the
     /// first `https` request, so that an idle daemon never holds them.
     pub(crate) fn new() -> Self {
-        Self { http: http::Http::new(splice::SPLICE_MINIMUM) }
+        Self::splicing_from(splice::SPLICE_MINIMUM)
+    }
+
+    /// Leaves plain bodies of that length and more to the kernel, where it can move them.
+    fn splicing_from(length: u64) -> Self {
+        Self { http: http::Http::new(length) }
     }
 
     /// Runs one attempt to its end. Cancel-safe only through [`Attempt::stop`]: dropping the

@@ -1,6 +1,6 @@
 //! Downloads: whole, cut, resumed, restarted, stopped, and what is left in the folder.
 
-use super::{Told, Trial, error_of, resume_of, summary};
+use super::{BOTH_WAYS, Told, Trial, error_of, resume_of, summary};
 use std::fs;
 use std::time::Duration;
 use urlsession_core::Ending;
@@ -97,11 +97,12 @@ async fn one_attempt_at_what_is_no_response() {
 
 async fn check_one_attempt(table: Vec<OneAttempt>) {
     let server = Server::start();
-    for (what, answer, expected, left) in table {
+    let both = table.into_iter().flat_map(|case| BOTH_WAYS.map(|way| (case.clone(), way)));
+    for ((what, answer, expected, left), way) in both {
         server.on("/file", answer);
-        let trial = Trial::download(&server.url("/file"));
+        let trial = Trial::download(&server.url("/file")).splicing_from(way);
         let ending = trial.run().await;
-        assert_eq!(summary(&ending), expected, "{what}: {ending:?}");
+        assert_eq!(summary(&ending), expected, "{what} {way}: {ending:?}");
         assert_eq!(trial.left(), left, "{what}");
         if expected == "done 200 300000" {
             assert!(fs::read(&trial.files.finished).unwrap() == bytes(), "{what}");
@@ -159,10 +160,11 @@ async fn second_attempt() {
         ),
     ];
     let server = Server::start();
-    for (what, answer, expected, ranges) in table {
+    let both = table.into_iter().flat_map(|case| BOTH_WAYS.map(|way| (case.clone(), way)));
+    for ((what, answer, expected, ranges), way) in both {
         let before = server.requests().len();
         server.on("/file", answer);
-        let mut trial = Trial::download(&server.url("/file"));
+        let mut trial = Trial::download(&server.url("/file")).splicing_from(way);
         let first = trial.run_and_record().await;
         assert!(resume_of(&first).is_some(), "{what}: {first:?}");
         let second = trial.run().await;
@@ -265,36 +267,40 @@ async fn a_kept_part_elsewhere_is_gone_on_from() {
 async fn bytes_are_durable_before_they_are_told() {
     const LARGE: u64 = 40 * 1024 * 1024;
     let server = Server::start();
-    server.on("/file", Answer::pseudo_random(1, LARGE).etag("\"a\""));
-    let trial = Trial::download(&server.url("/file"));
-    assert_eq!(summary(&trial.run().await), format!("done 200 {LARGE}"));
-    let mut last = 0;
-    for told in trial.told() {
-        let Told::Durable(state) = told else { panic!("not resumed") };
-        assert!(state.durable_bytes > last && state.durable_bytes - last <= 8 * 1024 * 1024);
-        last = state.durable_bytes;
-    }
-    assert!(last >= LARGE - 8 * 1024 * 1024, "{last}");
-    let counts = trial.progress.counts();
-    assert_eq!((counts.received, counts.expected_to_receive), (LARGE, Some(LARGE)));
+    for way in BOTH_WAYS {
+        server.on("/file", Answer::pseudo_random(1, LARGE).etag("\"a\""));
+        let trial = Trial::download(&server.url("/file")).splicing_from(way);
+        assert_eq!(summary(&trial.run().await), format!("done 200 {LARGE}"));
+        let mut last = 0;
+        for told in trial.told() {
+            let Told::Durable(state) = told else { panic!("not resumed") };
+            assert!(state.durable_bytes > last && state.durable_bytes - last <= 8 * 1024 * 1024);
+            last = state.durable_bytes;
+        }
+        assert!(last >= LARGE - 8 * 1024 * 1024, "{last}");
+        let counts = trial.progress.counts();
+        assert_eq!((counts.received, counts.expected_to_receive), (LARGE, Some(LARGE)));
 
-    // Without a validator nothing could be gone on from, so nothing is told.
-    server.on("/file", Answer::pseudo_random(1, LARGE));
-    let trial = Trial::download(&server.url("/file"));
-    assert_eq!(summary(&trial.run().await), format!("done 200 {LARGE}"));
-    assert_eq!(trial.told(), []);
+        // Without a validator nothing could be gone on from, so nothing is told.
+        server.on("/file", Answer::pseudo_random(1, LARGE));
+        let trial = Trial::download(&server.url("/file")).splicing_from(way);
+        assert_eq!(summary(&trial.run().await), format!("done 200 {LARGE}"));
+        assert_eq!(trial.told(), []);
+    }
 }
 
 #[tokio::test]
 async fn stopping_keeps_what_came() {
     let server = Server::start();
-    for (answer, expected) in [
+    let cases = [
         (file().etag("\"a\"").stall_after(9000), "stopped kept 9000"),
         (file().stall_after(9000), "stopped"),
         (file().etag("\"a\"").stall_after(0), "stopped"),
-    ] {
+    ];
+    let both = cases.into_iter().flat_map(|case| BOTH_WAYS.map(|way| (case.clone(), way)));
+    for ((answer, expected), way) in both {
         server.on("/file", answer);
-        let mut trial = Trial::download(&server.url("/file"));
+        let mut trial = Trial::download(&server.url("/file")).splicing_from(way);
         let stop = trial.stop.clone();
         let progress = trial.progress.clone();
         let wanted = if expected == "stopped kept 9000" { 9000 } else { 0 };
@@ -398,12 +404,14 @@ async fn a_full_disk_keeps_what_came() {
 #[tokio::test]
 async fn silence_ends_an_attempt() {
     let server = Server::start();
-    for (answer, expected) in [
+    let cases = [
         (file().etag("\"a\"").stall_after(9000), "-1001 transient progressed kept 9000"),
         (file().stall_after(9000), "-1001 transient"),
-    ] {
+    ];
+    let both = cases.into_iter().flat_map(|case| BOTH_WAYS.map(|way| (case.clone(), way)));
+    for ((answer, expected), way) in both {
         server.on("/file", answer);
-        let mut trial = Trial::download(&server.url("/file"));
+        let mut trial = Trial::download(&server.url("/file")).splicing_from(way);
         trial.order.idle_timeout = Duration::from_millis(150);
         assert_eq!(summary(&trial.run().await), expected);
     }

@@ -4,6 +4,7 @@ mod download;
 mod exchange;
 mod limits;
 mod secure;
+mod splice;
 
 use super::{Attempt, Hands, Notices, Progress, TaskFiles};
 use std::fs;
@@ -36,6 +37,9 @@ impl Notices for Ear {
         self.told.lock().unwrap().push(Told::Resumed(offset, expected, rung));
     }
 }
+
+/// From which length on plain bodies are left to the kernel: never, and always.
+const BOTH_WAYS: [u64; 2] = [u64::MAX, 1];
 
 /// One task in a folder of its own.
 struct Trial {
@@ -75,6 +79,12 @@ impl Trial {
 
     fn download(url: &str) -> Self {
         Self::new(TaskKind::Download { destination: None }, url)
+    }
+
+    /// The same over connections of its own, with the kernel moving long plain bodies.
+    fn splicing_from(mut self, length: u64) -> Self {
+        self.hands = Arc::new(Hands::splicing_from(length));
+        self
     }
 
     fn data(url: &str) -> Self {

@@ -1,0 +1,73 @@
+//! The short way of plain bodies: which take it, and what becomes of their connections.
+
+use super::{Trial, summary};
+use crate::transfer::http::{Http, Outgoing};
+use http::{HeaderMap, Method};
+use std::fs;
+use std::time::Duration;
+use urlsession_testkit::server::{Answer, Server, pseudo_random};
+
+const SIZE: u64 = 300_000;
+
+fn file() -> Answer {
+    Answer::pseudo_random(7, SIZE)
+}
+
+/// the answer => whether its body is left to the kernel, where there is a kernel that can
+#[tokio::test]
+async fn which_bodies_are_left_to_the_kernel() {
+    let server = Server::start();
+    let (plain, secure) = (server, Server::start_tls());
+    for (what, server, answer, minimum, expected) in [
+        ("known length", &plain, file(), SIZE, true),
+        ("too short", &plain, file(), SIZE + 1, false),
+        ("chunked", &plain, file().chunked(), 1, false),
+        ("to the close", &plain, file().without_length(), 1, false),
+        ("empty", &plain, Answer::ok(""), 1, false),
+        ("TLS", &secure, file(), 1, false),
+    ] {
+        server.on("/file", answer);
+        let http = Http::new(minimum);
+        let url = server.url("/file").parse().unwrap();
+        let roots = if what == "TLS" { vec![server.ca_pem()] } else { Vec::new() };
+        let mut headers = HeaderMap::new();
+        headers.insert("host", "localhost".parse().unwrap());
+        let out = Outgoing {
+            method: &Method::GET,
+            url: &url,
+            headers,
+            body: None,
+            roots: &roots,
+            idle_timeout: Duration::from_secs(30),
+        };
+        let mut answer = http.send(&out).await.unwrap();
+        let taken = answer.body.detour().await;
+        assert_eq!(taken.is_some(), expected && cfg!(target_os = "linux"), "{what}");
+        if let Some((early, detour)) = taken {
+            let early: usize = early.iter().map(bytes::Bytes::len).sum();
+            assert_eq!(early as u64 + detour.left, SIZE, "{what}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_connection_is_used_again_unless_it_closes() {
+    let server = Server::start();
+    server.on("/file", file());
+    server.on("/last", file().header("connection", "close"));
+    server.on("/more", {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", 5);
+        Answer::raw(format!("{head}hello, and more than was announced"))
+    });
+    let mut trial = Trial::download(&server.url("/file")).splicing_from(1);
+    let bytes = pseudo_random(7, 0, SIZE as usize);
+    for path in ["/file", "/file", "/last", "/file", "/more", "/file"] {
+        trial.order.request.url = server.url(path);
+        let length = if path == "/more" { 5 } else { SIZE };
+        assert_eq!(summary(&trial.run().await), format!("done 200 {length}"), "{path}");
+        let got = fs::read(&trial.files.finished).unwrap();
+        assert!(if path == "/more" { got == b"hello" } else { got == bytes }, "{path}");
+    }
+    let connections: Vec<_> = server.requests().iter().map(|seen| seen.connection).collect();
+    assert_eq!(connections, [0, 0, 0, 1, 1, 2]);
+}
