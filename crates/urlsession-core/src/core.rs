@@ -3,7 +3,7 @@
 use crate::index::Index;
 use crate::planted::{CoreBug, Planted};
 use crate::retry::Random;
-use crate::session::Session;
+use crate::session::{Claim, Session};
 use crate::task::{Phase, Task, Wait};
 use crate::turn::{Asker, Turn};
 use crate::{
@@ -121,8 +121,9 @@ impl Core {
 
     fn call(&mut self, turn: &mut Turn, from: Asker, call: Call) {
         match call {
-            Call::Attach { session, configuration, wait } => {
-                self.attach(turn, from, session, configuration, wait);
+            Call::Attach { session, configuration, wait, owner } => {
+                let claim = Claim { configuration, owner };
+                self.attach(turn, from, session, claim, wait);
             }
             Call::Detach { session } => self.detach(turn, from, &session),
             Call::CreateTask { session, new } => self.create_task(turn, from, &session, *new),

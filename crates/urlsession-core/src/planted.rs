@@ -39,6 +39,8 @@ pub enum CoreBug {
     NoReplay,
     /// A task that found the disk full is never tried again.
     DiskForever,
+    /// An owner is taken for the last one, whoever it is.
+    SameOwner,
 }
 
 /// Which bug is planted; none, and no cost, without the feature.

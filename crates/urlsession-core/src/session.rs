@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 use urlsession_protocol::request::check_headers;
 use urlsession_protocol::{
-    Event, EventNumber, Reply, SessionConfiguration, SessionKey, TaskIdentifier,
+    Event, EventNumber, OwnerToken, Reply, SessionConfiguration, SessionKey, TaskIdentifier,
 };
 
 /// A client that does not want to wait waits this long: the end of a dead owner may be on its way.
@@ -33,6 +33,7 @@ pub(crate) struct Session {
     pub(crate) tasks: u64,
     pub(crate) outbox: Outbox,
     pub(crate) owner: Option<Owner>,
+    last_owner: Option<OwnerToken>,
     attachers: VecDeque<Attacher>,
 }
 
@@ -43,11 +44,18 @@ pub(crate) struct Owner {
     delivery: Delivery,
 }
 
+/// What an attaching client says about itself.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    pub(crate) configuration: SessionConfiguration,
+    pub(crate) owner: Option<OwnerToken>,
+}
+
 /// A client that waits for a session.
 #[derive(Debug)]
 struct Attacher {
     from: Asker,
-    configuration: SessionConfiguration,
+    claim: Claim,
     /// When it has waited long enough; `None` is never.
     until: Option<Duration>,
 }
@@ -63,6 +71,7 @@ impl Session {
             tasks: 0,
             outbox: Outbox::default(),
             owner: None,
+            last_owner: record.last_owner,
             attachers: VecDeque::new(),
         }
     }
@@ -75,6 +84,7 @@ impl Session {
             next_task: self.next_task,
             next_event: self.next_event,
             invalidating: self.invalidating,
+            last_owner: self.last_owner,
         }
     }
 
@@ -103,10 +113,10 @@ impl Core {
         turn: &mut Turn,
         from: Asker,
         key: SessionKey,
-        configuration: SessionConfiguration,
+        claim: Claim,
         wait: bool,
     ) {
-        if let Err(error) = check_headers(&configuration.http_additional_headers) {
+        if let Err(error) = check_headers(&claim.configuration.http_additional_headers) {
             return turn.reply(from, Err(error));
         }
         let Some(number) = self.numbers.get(&key).copied().or_else(|| self.open(&key)) else {
@@ -115,14 +125,14 @@ impl Core {
         let session = self.sessions.get_mut(&number).expect("every number has its session");
         let is_free = session.owner.as_ref().is_none_or(|owner| owner.peer == from.peer);
         if is_free || self.planted.is(CoreBug::TwoOwners) {
-            return self.grant(turn, number, from, configuration);
+            return self.grant(turn, number, from, claim);
         }
         if session.attachers.len() >= ATTACHERS_LIMIT {
             return turn.reply(from, Err(in_use()));
         }
         let until = (!wait).then(|| turn.now.steady.saturating_add(GRACE));
         let before = session.grace();
-        session.attachers.push_back(Attacher { from, configuration, until });
+        session.attachers.push_back(Attacher { from, claim, until });
         self.renew_grace(number, before);
     }
 
@@ -141,7 +151,7 @@ impl Core {
         if session.is_owned_by(peer) && !self.planted.is(CoreBug::LostLease) {
             session.owner = None;
             if let Some(next) = session.attachers.pop_front() {
-                self.grant(turn, number, next.from, next.configuration);
+                self.grant(turn, number, next.from, next.claim);
                 self.let_in_same_peer(turn, number);
             }
         }
@@ -156,7 +166,7 @@ impl Core {
             session.attachers.drain(..).partition(|attacher| attacher.from.peer == peer);
         session.attachers = others;
         for attacher in same {
-            self.grant(turn, number, attacher.from, attacher.configuration);
+            self.grant(turn, number, attacher.from, attacher.claim);
         }
     }
 
@@ -291,7 +301,7 @@ impl Core {
         turn.act(Action::Publish { session: key.clone(), task: None, number: None, event });
         for attacher in session.attachers {
             let wait = attacher.until.is_none();
-            self.attach(turn, attacher.from, key.clone(), attacher.configuration, wait);
+            self.attach(turn, attacher.from, key.clone(), attacher.claim, wait);
         }
     }
 
@@ -309,23 +319,21 @@ impl Core {
             next_task: TaskIdentifier(1),
             next_event: EventNumber(1),
             invalidating: false,
+            last_owner: None,
         });
         self.sessions.insert(number, session);
         Some(number)
     }
 
-    fn grant(
-        &mut self,
-        turn: &mut Turn,
-        number: SessionNumber,
-        from: Asker,
-        configuration: SessionConfiguration,
-    ) {
-        self.limit(number, &configuration);
+    fn grant(&mut self, turn: &mut Turn, number: SessionNumber, from: Asker, claim: Claim) {
+        self.limit(number, &claim.configuration);
         let Some(session) = self.sessions.get_mut(&number) else { return };
-        session.configuration = configuration;
+        session.configuration = claim.configuration;
+        let continued = (claim.owner.is_some() && session.last_owner == claim.owner)
+            || self.planted.is(CoreBug::SameOwner);
+        session.last_owner = claim.owner;
         turn.sessions.insert(number);
-        turn.reply(from, Ok(Reply::Attached { next_task: session.next_task }));
+        turn.reply(from, Ok(Reply::Attached { next_task: session.next_task, continued }));
         if !session.is_owned_by(from.peer) {
             let mut delivery = session.outbox.begin();
             if self.planted.is(CoreBug::NoReplay) {

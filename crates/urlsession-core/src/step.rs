@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
 use urlsession_protocol::{
-    Call, CallId, Error, Event, EventNumber, Priority, Reply, Request, Response,
+    Call, CallId, Error, Event, EventNumber, OwnerToken, Priority, Reply, Request, Response,
     SessionConfiguration, SessionKey, TaskIdentifier, TaskKind, TaskOptions, Timestamp,
 };
 
@@ -325,6 +325,9 @@ pub struct SessionRecord {
     pub next_event: EventNumber,
     /// Whether new tasks are refused and the session goes with its last task.
     pub invalidating: bool,
+    /// Who owns it or owned it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_owner: Option<OwnerToken>,
 }
 
 /// What never changes of a task, and the core needs to know.

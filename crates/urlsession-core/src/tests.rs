@@ -12,9 +12,9 @@ use crate::{
 use std::collections::BTreeMap;
 use std::time::Duration;
 use urlsession_protocol::{
-    ApplicationId, Call, CallId, Error, ErrorCode, Event, EventNumber, NewTask, Reply, Request,
-    Response, SessionConfiguration, SessionIdentifier, SessionKey, TaskIdentifier, TaskKind,
-    TaskOptions, TaskState, Timestamp,
+    ApplicationId, Call, CallId, Error, ErrorCode, Event, EventNumber, NewTask, OwnerToken, Reply,
+    Request, Response, SessionConfiguration, SessionIdentifier, SessionKey, TaskIdentifier,
+    TaskKind, TaskOptions, TaskState, Timestamp,
 };
 
 const APP: PeerNumber = PeerNumber(1);
@@ -65,7 +65,7 @@ impl Bench {
     }
 
     fn attach(&mut self, peer: PeerNumber, configuration: SessionConfiguration) -> Step {
-        self.call(peer, Call::Attach { session: key(), configuration, wait: false })
+        self.call(peer, Call::Attach { session: key(), configuration, wait: false, owner: None })
     }
 
     fn create(&mut self, new: NewTask) -> Step {
@@ -247,6 +247,11 @@ fn replies(step: &Step) -> Vec<Result<Reply, i32>> {
         _ => None,
     };
     step.actions.iter().filter_map(reply).collect()
+}
+
+/// The answer to an attachment of an owner that does not say who it is.
+fn attached(next_task: u64) -> Reply {
+    Reply::Attached { next_task: TaskIdentifier(next_task), continued: false }
 }
 
 /// Returns what the owner is sent, as short words.

@@ -86,6 +86,7 @@ async fn a_second_owner_gets_996_and_a_patient_one_waits() {
         session: key(),
         configuration: SessionConfiguration::default(),
         wait: true,
+        owner: None,
     });
     let waits = waits.await;
     drop(app);
@@ -326,6 +327,7 @@ async fn a_stop_gives_a_commit_up_that_cannot_succeed() {
         session: key(),
         configuration: SessionConfiguration::default(),
         wait: false,
+        owner: None,
     })
     .await;
     engine.stop();

@@ -22,7 +22,8 @@ pub use error::{CancelledReason, Error, ErrorCode};
 pub use event::{Event, EventNumber, ResumeRung};
 pub use identity::{ApplicationId, InvalidIdentifier, SessionIdentifier, SessionKey};
 pub use message::{
-    Call, CallId, ClientMessage, DaemonMessage, DaemonStatus, Hello, PROTOCOL_VERSION, Reply,
+    Call, CallId, ClientMessage, DaemonMessage, DaemonStatus, Hello, OwnerToken, PROTOCOL_VERSION,
+    Reply,
 };
 pub use request::{Body, Header, Request};
 pub use response::Response;

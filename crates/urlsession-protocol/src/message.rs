@@ -39,6 +39,12 @@ pub struct Hello {
 #[serde(transparent)]
 pub struct CallId(pub u64);
 
+/// Tells an owner that comes back from one that comes instead: a random number that a client keeps
+/// as long as it keeps unanswered calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OwnerToken(pub u64);
+
 /// What a client writes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "message", rename_all = "snake_case")]
@@ -112,6 +118,9 @@ pub enum Call {
         /// Waits for a live owner to leave.
         #[serde(default)]
         wait: bool,
+        /// Who asks; [`Reply::Attached`] says whether the last owner was the same one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<OwnerToken>,
     },
     /// Gives the ownership back. Closing the connection does the same.
     Detach {
@@ -214,6 +223,10 @@ pub enum Reply {
     Attached {
         /// The lowest number that no task of the session has had.
         next_task: TaskIdentifier,
+        /// Whether nobody else has owned it since this owner last did: if somebody has, numbers
+        /// below `next_task` that this owner minted and got no answer for may be another's tasks.
+        #[serde(default)]
+        continued: bool,
     },
     /// What a new download task can go on from; `None` if it must begin anew.
     ResumeData {

@@ -90,6 +90,7 @@ fn what_a_client_may_leave_out() {
         session: key(),
         configuration: SessionConfiguration::default(),
         wait: false,
+        owner: None,
     };
     assert_eq!(decode::<ClientMessage>(line).unwrap(), ClientMessage::Call { id: CallId(4), call });
 }
@@ -158,7 +159,12 @@ fn with_unknown_fields<M: Serialize>(message: &M) -> Vec<u8> {
 fn client_messages() -> Vec<ClientMessage> {
     let (session, task) = (key(), TaskIdentifier(7));
     let calls = [
-        Call::Attach { session: key(), configuration: configuration(), wait: true },
+        Call::Attach {
+            session: key(),
+            configuration: configuration(),
+            wait: true,
+            owner: Some(OwnerToken(u64::MAX)),
+        },
         Call::Detach { session: key() },
         Call::CreateTask { session: key(), new: Box::new(new_task()) },
         Call::Resume { session: key(), task },
@@ -185,7 +191,7 @@ fn client_messages() -> Vec<ClientMessage> {
 fn daemon_messages() -> Vec<DaemonMessage> {
     let replies = [
         Ok(Reply::Done),
-        Ok(Reply::Attached { next_task: TaskIdentifier(8) }),
+        Ok(Reply::Attached { next_task: TaskIdentifier(8), continued: true }),
         Ok(Reply::ResumeData { resume_data: Some(ResumeData(Secret::new("b3BhcXVl"))) }),
         Ok(Reply::Tasks { tasks: vec![waiting_task(), completed_task()], more: true }),
         Ok(Reply::Task { task: Box::new(completed_task()) }),

@@ -1,9 +1,10 @@
 //! Calls that were not answered yet, in the order they were written.
 
 use crate::deadline::Deadline;
-use std::collections::VecDeque;
+use crate::transport::lost;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use urlsession_protocol::{Call, CallId, ClientMessage, Error, Reply, TaskIdentifier};
+use urlsession_protocol::{Call, CallId, ClientMessage, Error, Reply, SessionKey, TaskIdentifier};
 
 /// Most unanswered calls; a further one waits. Replies to that many fit into the daemon's queue,
 /// so that sending them all again after a reconnect cannot block it.
@@ -71,12 +72,30 @@ impl Calls {
         self.lock().open.iter().map(|open| Arc::clone(&open.message)).collect()
     }
 
+    /// Returns the numbers below this one whose creation was not answered.
+    pub(crate) fn minted_below(&self, next: TaskIdentifier) -> Vec<TaskIdentifier> {
+        let list = self.lock();
+        list.open.iter().filter_map(Open::minted).filter(|task| *task < next).collect()
+    }
+
+    /// Fails every call about these tasks.
+    pub(crate) fn disown(&self, session: &SessionKey, tasks: &BTreeSet<TaskIdentifier>) {
+        let mut list = self.lock();
+        let (about, open) = std::mem::take(&mut list.open)
+            .into_iter()
+            .partition(|open| open.task(session).is_some_and(|task| tasks.contains(&task)));
+        list.open = open;
+        drop(list);
+        let about: VecDeque<Open> = about;
+        for call in about {
+            run(call.answer, Err(disowned()));
+        }
+        self.changed.notify_all();
+    }
+
     /// Returns the lowest number of a task whose creation was not answered.
     pub(crate) fn first_unanswered_task(&self) -> Option<TaskIdentifier> {
-        self.lock().open.iter().find_map(|open| match &*open.message {
-            ClientMessage::Call { call: Call::CreateTask { new, .. }, .. } => Some(new.task),
-            _ => None,
-        })
+        self.lock().open.iter().find_map(Open::minted)
     }
 
     /// Waits until every call up to this one is answered; `Ok(false)` when the time is up.
@@ -118,11 +137,50 @@ impl Calls {
     }
 }
 
+impl Open {
+    fn minted(&self) -> Option<TaskIdentifier> {
+        match &*self.message {
+            ClientMessage::Call { call: Call::CreateTask { new, .. }, .. } => Some(new.task),
+            _ => None,
+        }
+    }
+
+    fn task(&self, session: &SessionKey) -> Option<TaskIdentifier> {
+        match &*self.message {
+            ClientMessage::Call { call, .. } => task_of(call, session),
+            _ => None,
+        }
+    }
+}
+
 impl List {
     fn remove(&mut self, id: CallId) -> Option<Open> {
         let at = self.open.binary_search_by_key(&id, |open| open.id).ok()?;
         self.open.remove(at)
     }
+}
+
+/// Returns the task of this session that a call is about.
+pub(crate) fn task_of(call: &Call, of: &SessionKey) -> Option<TaskIdentifier> {
+    match call {
+        Call::CreateTask { session, new } if session == of => Some(new.task),
+        Call::Resume { session, task }
+        | Call::Suspend { session, task }
+        | Call::Cancel { session, task }
+        | Call::CancelByProducingResumeData { session, task }
+        | Call::Remove { session, task }
+        | Call::Task { session, task }
+            if session == of =>
+        {
+            Some(*task)
+        }
+        _ => None,
+    }
+}
+
+/// Makes the error of a task that was asked for, and nobody knows whether it came to be.
+pub(crate) fn disowned() -> Error {
+    lost("another process has owned the session since; whether the task was created is unknown")
 }
 
 /// An app's panic must not end the thread that reads the connection.

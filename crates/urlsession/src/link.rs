@@ -8,16 +8,17 @@
 //! Whoever answers a call on the reader's thread takes none of the writers' locks: a writer may be
 //! waiting for the daemon, and the daemon for the reader.
 
-use crate::calls::{Answer, Calls};
+use crate::calls::{Answer, Calls, disowned, task_of};
 use crate::deadline::Deadline;
 use crate::inbox::{Arrival, Inbox, Kept};
 use crate::transport::{OPENING_CALL, Receiver, Sender, Transport, Unreceived, Unsent, lost};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 use urlsession_protocol::{
     Call, CallId, ClientMessage, DaemonMessage, Error, ErrorCode, Event, EventNumber, NewTask,
-    Reply, SessionConfiguration, SessionKey, TaskIdentifier,
+    OwnerToken, Reply, SessionConfiguration, SessionKey, TaskIdentifier,
 };
 
 /// Longest the first connection, and each later one, may take to come about.
@@ -32,6 +33,15 @@ const LONGEST_DELAY: Duration = Duration::from_secs(5);
 /// Opens a connection and exchanges hellos.
 pub(crate) type Connect = Box<dyn Fn(Deadline) -> Result<Transport, Error> + Send + Sync>;
 
+/// A connection that owns the session.
+struct Attached {
+    sender: Sender,
+    receiver: Receiver,
+    next_task: TaskIdentifier,
+    /// Whether nobody else has owned the session since this link did.
+    continued: bool,
+}
+
 /// What to say to become the session's owner.
 pub(crate) struct Attachment {
     pub(crate) session: SessionKey,
@@ -41,6 +51,7 @@ pub(crate) struct Attachment {
 
 pub(crate) struct Link {
     attachment: Attachment,
+    token: OwnerToken,
     connect: Connect,
     outgoing: Mutex<Outgoing>,
     changed: Condvar,
@@ -56,6 +67,8 @@ struct Outgoing {
     next_task: TaskIdentifier,
     /// Repeated after a reconnect even when answered: it may have been the daemon's last word.
     invalidation: Option<Call>,
+    /// Numbers that may mean another owner's tasks: nothing is asked about them.
+    disowned: BTreeSet<TaskIdentifier>,
     /// Why nothing will be written any more.
     over: Option<Error>,
 }
@@ -65,12 +78,14 @@ impl Link {
     pub(crate) fn open(connect: Connect, attachment: Attachment) -> Result<Arc<Self>, Error> {
         let link = Arc::new(Self {
             attachment,
+            token: token()?,
             connect,
             outgoing: Mutex::new(Outgoing {
                 sender: None,
                 next_call: CallId(OPENING_CALL.0 + 1),
                 next_task: TaskIdentifier(1),
                 invalidation: None,
+                disowned: BTreeSet::new(),
                 over: None,
             }),
             changed: Condvar::new(),
@@ -78,7 +93,7 @@ impl Link {
             inbox: Inbox::default(),
             over: AtomicBool::new(false),
         });
-        let (sender, receiver, next_task) = link.attach_first()?;
+        let Attached { sender, receiver, next_task, .. } = link.attach_first()?;
         let mut outgoing = link.lock();
         outgoing.sender = Some(sender);
         outgoing.next_task = next_task;
@@ -182,6 +197,9 @@ impl Link {
     /// Mints the call's number, remembers it and writes it. A lost connection is no error: the
     /// reader finds out and writes the call again.
     fn write(&self, outgoing: &mut Outgoing, call: Call, answer: Answer) -> Result<(), Error> {
+        if task_of(&call, self.key()).is_some_and(|task| outgoing.disowned.contains(&task)) {
+            return Err(disowned());
+        }
         let id = outgoing.next_call;
         let message = Arc::new(ClientMessage::Call { id, call });
         self.calls.push(id, Arc::clone(&message), answer);
@@ -229,7 +247,7 @@ impl Link {
 
     /// Attaches for the first time. A daemon that takes the connection and then goes, because it
     /// was just about to or dies, is tried again; one that cannot be reached is not.
-    fn attach_first(&self) -> Result<(Sender, Receiver, TaskIdentifier), Error> {
+    fn attach_first(&self) -> Result<Attached, Error> {
         let deadline = Deadline::after(CONNECT_LIMIT);
         let mut delay = FIRST_DELAY;
         for _ in 1..FIRST_ATTEMPTS {
@@ -245,11 +263,7 @@ impl Link {
     }
 
     /// Becomes the owner; events that come meanwhile are taken in.
-    fn attach(
-        &self,
-        mut transport: Transport,
-        deadline: Deadline,
-    ) -> Result<(Sender, Receiver, TaskIdentifier), Error> {
+    fn attach(&self, mut transport: Transport, deadline: Deadline) -> Result<Attached, Error> {
         transport.greet(deadline)?;
         let Transport { mut sender, mut receiver } = transport;
         let wait = self.attachment.wait;
@@ -257,6 +271,7 @@ impl Link {
             session: self.key().clone(),
             configuration: self.attachment.configuration.clone(),
             wait,
+            owner: Some(self.token),
         };
         match sender.send(&ClientMessage::Call { id: OPENING_CALL, call }) {
             Ok(()) => {}
@@ -267,7 +282,9 @@ impl Link {
         loop {
             match receiver.receive(deadline) {
                 Ok(DaemonMessage::Reply { id: OPENING_CALL, result }) => match result? {
-                    Reply::Attached { next_task } => return Ok((sender, receiver, next_task)),
+                    Reply::Attached { next_task, continued } => {
+                        return Ok(Attached { sender, receiver, next_task, continued });
+                    }
                     _ => return Err(lost("the daemon gave an answer to another question")),
                 },
                 Ok(DaemonMessage::Goodbye { reason }) => {
@@ -340,8 +357,8 @@ impl Link {
         loop {
             let attached = (self.connect)(deadline).and_then(|new| self.attach(new, deadline));
             let error = match attached {
-                Ok((sender, receiver, next_task)) => match self.resume(sender, next_task) {
-                    Ok(()) => return Ok(receiver),
+                Ok(attached) => match self.resume(attached) {
+                    Ok(receiver) => return Ok(receiver),
                     Err(error) => error,
                 },
                 Err(error) => error,
@@ -358,7 +375,8 @@ impl Link {
     }
 
     /// Writes again what was not answered, then lets the callers write.
-    fn resume(&self, mut sender: Sender, next_task: TaskIdentifier) -> Result<(), Error> {
+    fn resume(&self, attached: Attached) -> Result<Receiver, Error> {
+        let Attached { mut sender, receiver, next_task, continued } = attached;
         let mut outgoing = self.lock();
         let expected = self.calls.first_unanswered_task().unwrap_or(outgoing.next_task);
         if next_task < expected {
@@ -366,6 +384,14 @@ impl Link {
             self.inbox.count_anew();
         }
         outgoing.next_task = outgoing.next_task.max(next_task);
+        if !continued {
+            outgoing.disowned.extend(self.calls.minted_below(next_task));
+            let about = outgoing.disowned.clone();
+            drop(outgoing);
+            // Whoever is answered takes no lock of the writers; none writes meanwhile.
+            self.calls.disown(self.key(), &about);
+            outgoing = self.lock();
+        }
         for message in self.calls.unanswered() {
             sender.send(&message).map_err(|_| lost("the daemon hung up"))?;
         }
@@ -380,7 +406,7 @@ impl Link {
         }
         drop(outgoing);
         self.changed.notify_all();
-        Ok(())
+        Ok(receiver)
     }
 
     fn lock(&self) -> MutexGuard<'_, Outgoing> {
@@ -394,6 +420,12 @@ impl Outgoing {
             sender.close();
         }
     }
+}
+
+fn token() -> Result<OwnerToken, Error> {
+    let mut token = [0; 8];
+    getrandom::fill(&mut token).map_err(lost)?;
+    Ok(OwnerToken(u64::from_ne_bytes(token)))
 }
 
 fn is_lost(error: &Error) -> bool {

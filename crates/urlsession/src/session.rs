@@ -351,7 +351,9 @@ impl Session {
             |task| {
                 Box::new(move |result| match result {
                     Err(error) if link.upgrade().is_some_and(|link| !link.is_over()) => {
-                        refused.remove();
+                        if !is_unknown(&error) {
+                            refused.remove();
+                        }
                         refuse(&link, task, error, &told);
                     }
                     other => log_refusal(other),
@@ -359,10 +361,8 @@ impl Session {
             },
             |task| NewTask { task, kind, request, options, resume, resume_data },
         );
-        // After a lost connection the daemon may have the task, and needs its body.
-        let unknown = ErrorCode::BACKGROUND_SESSION_WAS_DISCONNECTED;
         let task = created.inspect_err(|error| {
-            if error.code() != unknown {
+            if !is_unknown(error) {
                 copy.remove();
             }
         })?;
@@ -427,6 +427,11 @@ fn refuse(link: &Weak<Link>, task: TaskIdentifier, error: Error, told: &OnceLock
         let event = Event::DidComplete { error: Some(error), response: None };
         link.inbox.arrive(Some(task), None, event);
     }
+}
+
+/// Says whether the daemon may have the task all the same, and need its body.
+fn is_unknown(error: &Error) -> bool {
+    error.code() == ErrorCode::BACKGROUND_SESSION_WAS_DISCONNECTED
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, Error> {

@@ -119,6 +119,35 @@ fn what_was_not_answered_is_written_again_in_order() {
 }
 
 #[test]
+fn a_number_that_may_be_anothers_is_given_up() {
+    let fake = Fake::new();
+    let (session, mut peer) = fake.session(background());
+    let mut events = session.events();
+    let first = session.download_task(URL).unwrap();
+    let second = session.download_task(URL).unwrap();
+    first.cancel().unwrap();
+    second.cancel().unwrap();
+    let calls: Vec<_> = (0..4).map(|_| peer.call()).collect();
+    drop(peer);
+
+    let mut peer = fake.accept();
+    peer.attach_after_another(2);
+    assert_eq!(peer.call(), calls[1], "nobody has had the second number");
+    assert_eq!(peer.call(), calls[3]);
+    for (id, _) in [&calls[1], &calls[3]] {
+        peer.reply(*id, Ok(Reply::Done));
+    }
+    session.synced(LONG).unwrap();
+    let lost = Some(ErrorCode::BACKGROUND_SESSION_WAS_DISCONNECTED);
+    assert_eq!(first.refusal().map(Error::code), lost);
+    assert!(second.refusal().is_none());
+    let told = events.recv().unwrap();
+    assert_eq!(told.task, Some(TaskIdentifier(1)));
+    assert!(matches!(told.event, Event::DidComplete { error: Some(_), .. }), "{told:?}");
+    assert_eq!(first.cancel().unwrap_err().code(), lost.unwrap(), "it may be another's task");
+}
+
+#[test]
 fn a_call_made_while_the_daemon_is_away_waits_for_it() {
     let fake = Fake::new();
     let (session, peer) = fake.session(background());

@@ -8,7 +8,10 @@ fn pages_join_into_the_whole_list() {
     for session in ["b", "a"] {
         let configuration = SessionConfiguration::default();
         let session = named(session);
-        bench.call(APP, Call::Attach { session: session.clone(), configuration, wait: false });
+        bench.call(
+            APP,
+            Call::Attach { session: session.clone(), configuration, wait: false, owner: None },
+        );
         for task in [1, 5] {
             let new = Box::new(download(task));
             bench.call(APP, Call::CreateTask { session: session.clone(), new });

@@ -17,7 +17,7 @@ fn creating_a_task_twice_answers_and_does_nothing() {
     assert_eq!(replies(&step), [Ok(Reply::Done)]);
     assert_eq!(bench.create(download(2)).changes, [], "numbers only go up");
     let step = bench.attach(APP, SessionConfiguration::default());
-    assert_eq!(replies(&step), [Ok(Reply::Attached { next_task: TaskIdentifier(4) })]);
+    assert_eq!(replies(&step), [Ok(attached(4))]);
 }
 
 #[test]
@@ -439,8 +439,10 @@ fn created(step: &Step) -> (TaskFacts, TaskRecord, Order) {
 #[test]
 fn records_keep_sessions_apart_from_their_numbers() {
     let mut bench = Bench::new();
-    let step = bench
-        .call(APP, Call::Attach { session: named("b"), configuration: default(), wait: false });
+    let step = bench.call(
+        APP,
+        Call::Attach { session: named("b"), configuration: default(), wait: false, owner: None },
+    );
     let put = |change: &Change| {
         matches!(change, Change::PutSession(SessionRecord { number: SessionNumber(2), .. }))
     };

@@ -20,16 +20,43 @@ fn a_dead_owners_lease_goes_to_the_next_at_once() {
     bench.download();
     bench.attach(OTHER, default());
     let step = bench.handle(Input::Disconnected { peer: APP });
-    assert_eq!(replies(&step), [Ok(Reply::Attached { next_task: TaskIdentifier(2) })]);
+    assert_eq!(replies(&step), [Ok(attached(2))]);
     assert_eq!(bench.core.owner(SessionNumber(1)), Some(OTHER));
     assert_eq!(bench.wakeup().map(|wakeup| wakeup > GRACE), Some(true), "only the deadline");
     assert_eq!(bench.state(1), TaskState::Running, "a dead client never cancels");
 }
 
 #[test]
+fn an_owner_is_told_whether_somebody_else_owned_the_session_since() {
+    let mut bench = Bench::new();
+    let comes = |bench: &mut Bench, peer, owner: Option<u64>| {
+        let (session, configuration) = (key(), default());
+        let owner = owner.map(OwnerToken);
+        let attach = Call::Attach { session, configuration, wait: false, owner };
+        let step = bench.call(peer, attach);
+        bench.handle(Input::Disconnected { peer });
+        match replies(&step)[..] {
+            [Ok(Reply::Attached { continued, .. })] => continued,
+            ref other => panic!("{other:?}"),
+        }
+    };
+    bench.handle(Input::Disconnected { peer: APP });
+    assert!(!comes(&mut bench, APP, Some(1)), "the first time");
+    assert!(comes(&mut bench, APP, Some(1)));
+    bench.restart();
+    assert!(comes(&mut bench, APP, Some(1)), "a restart changes no owner");
+    assert!(!comes(&mut bench, OTHER, Some(2)));
+    assert!(!comes(&mut bench, APP, Some(1)), "somebody else came in between");
+    assert!(!comes(&mut bench, OTHER, None));
+    assert!(!comes(&mut bench, OTHER, None), "nobody knows who that was");
+    assert!(!comes(&mut bench, APP, Some(1)));
+}
+
+#[test]
 fn an_attacher_that_waits_has_no_grace_and_may_leave() {
     let mut bench = Bench::new();
-    let attach = |wait| Call::Attach { session: key(), configuration: default(), wait };
+    let attach =
+        |wait| Call::Attach { session: key(), configuration: default(), wait, owner: None };
     bench.call(OTHER, attach(true));
     assert_eq!(bench.wakeup(), None);
     bench.handle(Input::Disconnected { peer: OTHER });
@@ -118,18 +145,18 @@ fn an_invalidated_session_ends_with_its_last_acknowledgement() {
     assert_eq!(sent(&step), ["DidBecomeInvalid"]);
     assert_eq!(step.changes.last(), Some(&Change::RemoveSession(SessionNumber(1))));
     let step = bench.attach(APP, default());
-    assert_eq!(replies(&step), [Ok(Reply::Attached { next_task: TaskIdentifier(1) })]);
+    assert_eq!(replies(&step), [Ok(attached(1))]);
     assert_eq!(bench.core.session_number(&key()), Some(SessionNumber(2)), "a new one");
 }
 
 #[test]
 fn an_invalidated_session_without_tasks_ends_at_once() {
     let mut bench = Bench::new();
-    let attach = Call::Attach { session: key(), configuration: default(), wait: true };
+    let attach = Call::Attach { session: key(), configuration: default(), wait: true, owner: None };
     bench.call(OTHER, attach);
     let step = bench.call(APP, Call::InvalidateAndCancel { session: key() });
     assert_eq!(sent(&step), ["DidBecomeInvalid"]);
-    let attached = Ok(Reply::Attached { next_task: TaskIdentifier(1) });
+    let attached = Ok(attached(1));
     assert_eq!(replies(&step), [Ok(Reply::Done), attached], "the next one gets a new session");
     assert_eq!(bench.core.owner(SessionNumber(2)), Some(OTHER));
 }

@@ -9,9 +9,9 @@ use urlsession_core::{
     Stage, TaskFacts, TaskRecord, TaskRef,
 };
 use urlsession_protocol::{
-    ApplicationId, Error, ErrorCode, Event, EventNumber, Header, Priority, Request, Response,
-    SessionConfiguration, SessionIdentifier, SessionKey, TaskIdentifier, TaskKind, TaskOptions,
-    Timestamp,
+    ApplicationId, Error, ErrorCode, Event, EventNumber, Header, OwnerToken, Priority, Request,
+    Response, SessionConfiguration, SessionIdentifier, SessionKey, TaskIdentifier, TaskKind,
+    TaskOptions, Timestamp,
 };
 
 #[test]
@@ -264,6 +264,7 @@ fn session(number: u32) -> SessionRecord {
         next_task: TaskIdentifier(8),
         next_event: EventNumber(9),
         invalidating: false,
+        last_owner: Some(OwnerToken(u64::MAX)),
     }
 }
 

@@ -193,7 +193,7 @@ impl App {
 
     pub(super) async fn attach(&mut self, wait: bool) -> Result<Reply, Error> {
         let configuration = SessionConfiguration::default();
-        self.call(Call::Attach { session: key(), configuration, wait }).await
+        self.call(Call::Attach { session: key(), configuration, wait, owner: None }).await
     }
 
     pub(super) async fn create(&mut self, new: NewTask) {

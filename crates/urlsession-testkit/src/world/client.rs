@@ -6,8 +6,8 @@ use super::judge::{AT_ONCE, PER_HOST};
 use std::collections::{BTreeMap, VecDeque};
 use urlsession_core::{Input, PeerNumber, SessionNumber};
 use urlsession_protocol::{
-    ApplicationId, Call, CallId, Event, EventNumber, Reply, ResumeData, SessionConfiguration,
-    SessionIdentifier, SessionKey, TaskIdentifier,
+    ApplicationId, Call, CallId, Event, EventNumber, OwnerToken, Reply, ResumeData,
+    SessionConfiguration, SessionIdentifier, SessionKey, TaskIdentifier,
 };
 
 /// Sessions of a world; each has two processes that want it.
@@ -64,6 +64,7 @@ pub(super) struct Process {
     /// Asked for the end of the session, and waits for it.
     pub(super) invalidating: bool,
     grant: u64,
+    token: Option<OwnerToken>,
 }
 
 impl Connection {
@@ -113,6 +114,7 @@ impl Process {
             resume_data: None,
             invalidating: false,
             grant: 0,
+            token: None,
         }
     }
 
@@ -153,7 +155,12 @@ impl World {
             ..SessionConfiguration::default()
         };
         let session = process.key.clone();
-        self.write(peer, Up::Call(id, Call::Attach { session, configuration, wait }));
+        let owner = process.token.get_or_insert_with(|| {
+            self.tokens += 1;
+            OwnerToken(self.tokens)
+        });
+        let owner = Some(*owner);
+        self.write(peer, Up::Call(id, Call::Attach { session, configuration, wait, owner }));
     }
 
     /// Makes a call that is kept until it is answered.
@@ -216,7 +223,7 @@ impl World {
         let Some(connection) = self.connections.get_mut(&peer) else { return Ok(()) };
         let at = connection.process;
         match connection.down.pop_front() {
-            Some(Down::Reply(id, answer)) => self.answered(at, peer, id, answer),
+            Some(Down::Reply(id, answer)) => return self.answered(at, peer, id, answer),
             // Between its detach and the answer to its next attach a client is told events that
             // somebody else may have handled by then.
             Some(Down::Event { number: Some(_), .. }) if !self.processes[at].attached => {}
@@ -237,14 +244,14 @@ impl World {
         Ok(())
     }
 
-    fn answered(&mut self, at: usize, peer: PeerNumber, id: CallId, answer: Answer) {
+    fn answered(&mut self, at: usize, peer: PeerNumber, id: CallId, answer: Answer) -> Verdict {
         let process = &mut self.processes[at];
         if process.attaching == Some(id) {
             process.attaching = None;
-            if let Ok(Reply::Attached { next_task }) = answer {
-                self.attached(at, peer, next_task.0);
+            if let Ok(Reply::Attached { next_task, continued }) = answer {
+                return self.attached(at, peer, next_task.0, continued);
             }
-            return;
+            return Ok(());
         }
         match (process.calls.remove(&id), answer) {
             (Some(Call::CreateTask { .. }), Ok(_)) => self.judge.accepted(peer, id),
@@ -253,18 +260,30 @@ impl World {
             }
             _ => {}
         }
+        Ok(())
     }
 
-    fn attached(&mut self, at: usize, peer: PeerNumber, next_task: u64) {
+    fn attached(
+        &mut self,
+        at: usize,
+        peer: PeerNumber,
+        next_task: u64,
+        continued: bool,
+    ) -> Verdict {
         let process = &mut self.processes[at];
         let grant = self.grants.entry(process.key.clone()).or_default();
         process.attached = true;
         process.next_task = process.next_task.max(next_task);
-        if process.grant != *grant {
-            // Another process owned the session in between and minted numbers of its own: those
-            // of this one mean nothing any more.
-            process.calls.retain(|_, call| !matches!(call, Call::CreateTask { .. }));
-            process.next_task = next_task;
+        if continued && process.grant != *grant {
+            return Err(format!("{}: another process owned it in between", process.key));
+        }
+        if !continued {
+            // Another process may have minted the same numbers.
+            let mine = |call: &Call| match call {
+                Call::CreateTask { new, .. } => new.task.0 >= next_task,
+                _ => true,
+            };
+            process.calls.retain(|_, call| mine(call));
         }
         *grant += 1;
         process.grant = *grant;
@@ -288,5 +307,6 @@ impl World {
         for call in calls {
             self.write(peer, call);
         }
+        Ok(())
     }
 }

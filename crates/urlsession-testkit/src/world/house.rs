@@ -42,6 +42,8 @@ pub(super) struct World {
     pub(super) peers: u64,
     /// Counts who owned a session, so that a process knows whether another did in between.
     pub(super) grants: BTreeMap<SessionKey, u64>,
+    /// How many owners have named themselves.
+    pub(super) tokens: u64,
     pub(super) crash: Option<Crash>,
     pub(super) quiescing: bool,
     pub(super) statistics: Statistics,
@@ -67,6 +69,7 @@ impl World {
             connections: BTreeMap::new(),
             peers: 0,
             grants: BTreeMap::new(),
+            tokens: 0,
             crash: None,
             quiescing: false,
             statistics: Statistics::default(),

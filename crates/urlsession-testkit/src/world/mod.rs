@@ -48,7 +48,7 @@ pub enum PlantedBug {
 
 impl PlantedBug {
     /// All bugs.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Core(CoreBug::TwoOwners),
         Self::Core(CoreBug::LostLease),
         Self::Core(CoreBug::DeadClientCancels),
@@ -65,6 +65,7 @@ impl PlantedBug {
         Self::Core(CoreBug::NoDeadline),
         Self::Core(CoreBug::NoReplay),
         Self::Core(CoreBug::DiskForever),
+        Self::Core(CoreBug::SameOwner),
         Self::ActBeforeCommit,
         Self::CommitLost,
         Self::CommitTorn,

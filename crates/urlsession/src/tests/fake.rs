@@ -86,7 +86,16 @@ impl Peer {
     pub(crate) fn attach(&mut self, next_task: u64) {
         let (id, call) = self.call();
         assert!(matches!(call, Call::Attach { .. }), "{call:?}");
-        self.reply(id, Ok(Reply::Attached { next_task: TaskIdentifier(next_task) }));
+        let next_task = TaskIdentifier(next_task);
+        self.reply(id, Ok(Reply::Attached { next_task, continued: true }));
+    }
+
+    /// Answers the attachment of an owner that somebody else came in between.
+    pub(crate) fn attach_after_another(&mut self, next_task: u64) {
+        let (id, call) = self.call();
+        assert!(matches!(call, Call::Attach { owner: Some(_), .. }), "{call:?}");
+        let next_task = TaskIdentifier(next_task);
+        self.reply(id, Ok(Reply::Attached { next_task, continued: false }));
     }
 
     pub(crate) fn call(&mut self) -> (CallId, Call) {
