@@ -6,4 +6,5 @@ mod bad_input;
 mod control;
 mod demo;
 mod home;
+mod torture;
 mod transfers;
