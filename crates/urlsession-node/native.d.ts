@@ -14,6 +14,8 @@ export interface NewTask {
   destination?: string
   /** The file that is the request body. */
   file?: string
+  /** Takes the file as it is at the moment, so that it may be removed. */
+  snapshot?: boolean
   /** The bytes that are the request body. */
   data?: Uint8Array
   /** Starts the task at once; otherwise it is born suspended. */
