@@ -22,6 +22,9 @@ const ADVICE = {
   [-3003]: FOLDER,
 };
 
+// Events that mean nothing once they are late.
+const PASSING = new Set(['didWriteData', 'didSendBodyData', 'didResumeAtOffset', 'didChangeState']);
+
 const live = new Map();
 
 class Attachment {
@@ -195,7 +198,7 @@ class Attachment {
   #hand(event, wanting) {
     if (wanting.length > 0 || this.#isCancelled) {
       this.#acknowledgements.whenDone(event, wanting.map((receiver) => outcome(receiver, event)));
-    } else if (event.numbers.length > 0 || event.taskIdentifier === undefined) {
+    } else if (!PASSING.has(event.name)) {
       const parked = this.#parked.get(event.taskIdentifier) ?? [];
       this.#parked.set(event.taskIdentifier, [...parked, event]);
       // The session outlives what nobody takes, and this process need not wait for that.

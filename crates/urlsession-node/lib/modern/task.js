@@ -73,7 +73,8 @@ class Task {
         return this.#keep(event, reject);
       case 'didComplete':
         this.#metrics.ended = new Date();
-        return event.error ? reject(event.error) : resolve(this.#result(event));
+        // A body that cannot be read is no empty one.
+        return event.error || event.bodyError ? reject(event.error ?? event.bodyError) : resolve(this.#result(event));
       case 'didBecomeInvalid':
         return reject(event.error ?? new Error('the session was invalidated'));
       default:

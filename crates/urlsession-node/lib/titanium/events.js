@@ -58,8 +58,8 @@ function failure(event) {
   return { success: false, ...errorFields(event.error), ...answer(event) };
 }
 
-function answer({ response, body }) {
-  const fields = {};
+function answer({ response, body, bodyError }) {
+  const fields = bodyError ? { detail: bodyError.message } : {};
   if (response) fields.statusCode = response.statusCode;
   if (body?.length > 0) {
     fields.responseText = textOf(body, response);
