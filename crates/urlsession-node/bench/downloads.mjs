@@ -1,6 +1,6 @@
 // 1,000 downloads of 10 KiB into files, beside undici with the same concurrency: medians of one interleaved run.
 //
-//   URLSESSION_ADDON=… URLSESSION_DAEMON=… node bench/downloads.mjs       undici: `npm install --no-save undici`
+//   URLSESSION_ADDON=… URLSESSION_DAEMON=… node bench/downloads.mjs, of a release build; `npm install --no-save undici`
 import { createWriteStream, mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
@@ -10,7 +10,7 @@ import { Worker, isMainThread, parentPort } from 'node:worker_threads';
 
 const COUNT = 1000;
 const LENGTH = 10 * 1024;
-const CONCURRENCY = 50;
+const CONCURRENCY = 20;
 const ROUNDS = 5;
 
 if (isMainThread) {
