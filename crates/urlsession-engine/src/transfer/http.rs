@@ -28,8 +28,8 @@ use urlsession_protocol::ErrorCode;
 const HEAD_LIMIT: usize = 256 * 1024;
 /// Most header fields of a response.
 const FIELD_LIMIT: usize = 200;
-/// Most bytes read from an HTTP/1.1 connection at once.
-const READ_LIMIT: usize = 512 * 1024;
+/// Most bytes read from an HTTP/1.1 connection at once; more measured slower.
+const READ_LIMIT: usize = 256 * 1024;
 /// Bytes that one HTTP/2 stream may have under way to us.
 const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
 /// Bytes that one HTTP/2 connection may have under way to us.

@@ -24,8 +24,9 @@ use tokio::sync::oneshot;
 
 /// Shorter bodies take the long way: the change over would cost more than it saves.
 pub(super) const SPLICE_MINIMUM: u64 = 1024 * 1024;
-/// Most bytes moved at once, and the room of the pipe where the system grants it.
-const PIPE_SIZE: usize = 1024 * 1024;
+/// Most bytes moved at once, and the room of the pipe where the system grants it. Measured: more
+/// falls out of the processor's cache between the two moves, and costs up to a third more.
+const PIPE_SIZE: usize = 256 * 1024;
 
 /// A connection that hyper runs, to be had back.
 #[derive(Debug)]
