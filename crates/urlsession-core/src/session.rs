@@ -34,6 +34,7 @@ pub(crate) struct Session {
     pub(crate) outbox: Outbox,
     pub(crate) owner: Option<Owner>,
     last_owner: Option<OwnerToken>,
+    owned_from: TaskIdentifier,
     attachers: VecDeque<Attacher>,
 }
 
@@ -72,6 +73,7 @@ impl Session {
             outbox: Outbox::default(),
             owner: None,
             last_owner: record.last_owner,
+            owned_from: record.owned_from,
             attachers: VecDeque::new(),
         }
     }
@@ -85,6 +87,7 @@ impl Session {
             next_event: self.next_event,
             invalidating: self.invalidating,
             last_owner: self.last_owner,
+            owned_from: self.owned_from,
         }
     }
 
@@ -320,6 +323,7 @@ impl Core {
             next_event: EventNumber(1),
             invalidating: false,
             last_owner: None,
+            owned_from: TaskIdentifier(1),
         });
         self.sessions.insert(number, session);
         Some(number)
@@ -329,11 +333,14 @@ impl Core {
         self.limit(number, &claim.configuration);
         let Some(session) = self.sessions.get_mut(&number) else { return };
         session.configuration = claim.configuration;
-        let continued = (claim.owner.is_some() && session.last_owner == claim.owner)
-            || self.planted.is(CoreBug::SameOwner);
+        let returns = claim.owner.is_some() && session.last_owner == claim.owner;
+        if !returns && !self.planted.is(CoreBug::SameOwner) {
+            session.owned_from = session.next_task;
+        }
         session.last_owner = claim.owner;
         turn.sessions.insert(number);
-        turn.reply(from, Ok(Reply::Attached { next_task: session.next_task, continued }));
+        let (next_task, owned_from) = (session.next_task, session.owned_from);
+        turn.reply(from, Ok(Reply::Attached { next_task, owned_from }));
         if !session.is_owned_by(from.peer) {
             let mut delivery = session.outbox.begin();
             if self.planted.is(CoreBug::NoReplay) {

@@ -328,6 +328,9 @@ pub struct SessionRecord {
     /// Who owns it or owned it last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_owner: Option<OwnerToken>,
+    /// The lowest number that no task had when that owner came after another.
+    #[serde(default)]
+    pub owned_from: TaskIdentifier,
 }
 
 /// What never changes of a task, and the core needs to know.

@@ -251,7 +251,8 @@ fn replies(step: &Step) -> Vec<Result<Reply, i32>> {
 
 /// The answer to an attachment of an owner that does not say who it is.
 fn attached(next_task: u64) -> Reply {
-    Reply::Attached { next_task: TaskIdentifier(next_task), continued: false }
+    let next_task = TaskIdentifier(next_task);
+    Reply::Attached { next_task, owned_from: next_task }
 }
 
 /// Returns what the owner is sent, as short words.

@@ -118,7 +118,7 @@ pub enum Call {
         /// Waits for a live owner to leave.
         #[serde(default)]
         wait: bool,
-        /// Who asks; [`Reply::Attached`] says whether the last owner was the same one.
+        /// Who asks; so that [`Reply::Attached`] tells which numbers are its own.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         owner: Option<OwnerToken>,
     },
@@ -223,10 +223,10 @@ pub enum Reply {
     Attached {
         /// The lowest number that no task of the session has had.
         next_task: TaskIdentifier,
-        /// Whether nobody else has owned it since this owner last did: if somebody has, numbers
-        /// below `next_task` that this owner minted and got no answer for may be another's tasks.
+        /// No other owner has had this number or a higher one; what this owner minted below, and
+        /// got no answer for, may be another's task.
         #[serde(default)]
-        continued: bool,
+        owned_from: TaskIdentifier,
     },
     /// What a new download task can go on from; `None` if it must begin anew.
     ResumeData {

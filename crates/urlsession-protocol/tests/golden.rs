@@ -191,7 +191,7 @@ fn client_messages() -> Vec<ClientMessage> {
 fn daemon_messages() -> Vec<DaemonMessage> {
     let replies = [
         Ok(Reply::Done),
-        Ok(Reply::Attached { next_task: TaskIdentifier(8), continued: true }),
+        Ok(Reply::Attached { next_task: TaskIdentifier(8), owned_from: TaskIdentifier(3) }),
         Ok(Reply::ResumeData { resume_data: Some(ResumeData(Secret::new("b3BhcXVl"))) }),
         Ok(Reply::Tasks { tasks: vec![waiting_task(), completed_task()], more: true }),
         Ok(Reply::Task { task: Box::new(completed_task()) }),

@@ -73,9 +73,9 @@ impl Calls {
     }
 
     /// Returns the numbers below this one whose creation was not answered.
-    pub(crate) fn minted_below(&self, next: TaskIdentifier) -> Vec<TaskIdentifier> {
+    pub(crate) fn minted_below(&self, limit: TaskIdentifier) -> Vec<TaskIdentifier> {
         let list = self.lock();
-        list.open.iter().filter_map(Open::minted).filter(|task| *task < next).collect()
+        list.open.iter().filter_map(Open::minted).filter(|task| *task < limit).collect()
     }
 
     /// Fails every call about these tasks.

@@ -38,8 +38,8 @@ struct Attached {
     sender: Sender,
     receiver: Receiver,
     next_task: TaskIdentifier,
-    /// Whether nobody else has owned the session since this link did.
-    continued: bool,
+    /// What was minted below and not answered may be another's.
+    owned_from: TaskIdentifier,
 }
 
 /// What to say to become the session's owner.
@@ -282,8 +282,8 @@ impl Link {
         loop {
             match receiver.receive(deadline) {
                 Ok(DaemonMessage::Reply { id: OPENING_CALL, result }) => match result? {
-                    Reply::Attached { next_task, continued } => {
-                        return Ok(Attached { sender, receiver, next_task, continued });
+                    Reply::Attached { next_task, owned_from } => {
+                        return Ok(Attached { sender, receiver, next_task, owned_from });
                     }
                     _ => return Err(lost("the daemon gave an answer to another question")),
                 },
@@ -376,7 +376,7 @@ impl Link {
 
     /// Writes again what was not answered, then lets the callers write.
     fn resume(&self, attached: Attached) -> Result<Receiver, Error> {
-        let Attached { mut sender, receiver, next_task, continued } = attached;
+        let Attached { mut sender, receiver, next_task, owned_from } = attached;
         let mut outgoing = self.lock();
         let expected = self.calls.first_unanswered_task().unwrap_or(outgoing.next_task);
         if next_task < expected {
@@ -384,8 +384,9 @@ impl Link {
             self.inbox.count_anew();
         }
         outgoing.next_task = outgoing.next_task.max(next_task);
-        if !continued {
-            outgoing.disowned.extend(self.calls.minted_below(next_task));
+        let minted = self.calls.minted_below(owned_from);
+        if !minted.is_empty() {
+            outgoing.disowned.extend(minted);
             let about = outgoing.disowned.clone();
             drop(outgoing);
             // Whoever is answered takes no lock of the writers; none writes meanwhile.

@@ -27,29 +27,27 @@ fn a_dead_owners_lease_goes_to_the_next_at_once() {
 }
 
 #[test]
-fn an_owner_is_told_whether_somebody_else_owned_the_session_since() {
-    let mut bench = Bench::new();
-    let comes = |bench: &mut Bench, peer, owner: Option<u64>| {
+fn an_owner_is_told_which_numbers_are_its_own() {
+    let mut bench = Bench::empty();
+    // Attaches, creates a task and leaves; returns from which number on the owner's are.
+    let comes = |bench: &mut Bench, owner: Option<u64>| {
         let (session, configuration) = (key(), default());
         let owner = owner.map(OwnerToken);
-        let attach = Call::Attach { session, configuration, wait: false, owner };
-        let step = bench.call(peer, attach);
-        bench.handle(Input::Disconnected { peer });
+        let step = bench.call(APP, Call::Attach { session, configuration, wait: false, owner });
+        bench.download();
+        bench.handle(Input::Disconnected { peer: APP });
         match replies(&step)[..] {
-            [Ok(Reply::Attached { continued, .. })] => continued,
+            [Ok(Reply::Attached { owned_from, .. })] => owned_from.0,
             ref other => panic!("{other:?}"),
         }
     };
-    bench.handle(Input::Disconnected { peer: APP });
-    assert!(!comes(&mut bench, APP, Some(1)), "the first time");
-    assert!(comes(&mut bench, APP, Some(1)));
-    bench.restart();
-    assert!(comes(&mut bench, APP, Some(1)), "a restart changes no owner");
-    assert!(!comes(&mut bench, OTHER, Some(2)));
-    assert!(!comes(&mut bench, APP, Some(1)), "somebody else came in between");
-    assert!(!comes(&mut bench, OTHER, None));
-    assert!(!comes(&mut bench, OTHER, None), "nobody knows who that was");
-    assert!(!comes(&mut bench, APP, Some(1)));
+    assert_eq!(comes(&mut bench, Some(1)), 1);
+    assert_eq!(comes(&mut bench, Some(1)), 1);
+    assert_eq!(comes(&mut bench, Some(2)), 3);
+    assert_eq!(comes(&mut bench, Some(1)), 4, "another came in between");
+    assert_eq!(comes(&mut bench, Some(1)), 4, "even if the first answer was lost");
+    assert_eq!(comes(&mut bench, None), 6);
+    assert_eq!(comes(&mut bench, None), 7, "nobody knows who that was");
 }
 
 #[test]

@@ -265,6 +265,7 @@ fn session(number: u32) -> SessionRecord {
         next_event: EventNumber(9),
         invalidating: false,
         last_owner: Some(OwnerToken(u64::MAX)),
+        owned_from: TaskIdentifier(7),
     }
 }
 

@@ -18,6 +18,9 @@ use urlsession::{
 /// How long the app listens before it looks whether it may create another task.
 const PATIENCE: Duration = Duration::from_millis(25);
 
+/// Longest time until the daemon has answered, over as many of its lives as that takes.
+const ANSWER_LIMIT: Duration = Duration::from_secs(60);
+
 /// How often in a row nothing must be left to do before the app believes it.
 const QUIET_TURNS: u32 = 8;
 
@@ -96,6 +99,8 @@ impl App {
         let planned = self.plan.tasks.get(place).context("a place in the plan")?.clone();
         self.journal.write(&Line::Creating { plan: place })?;
         let task = self.created(place, &planned)?;
+        // Only the answer outlives the death of both: a line in the socket dies with its reader.
+        self.session.synced(ANSWER_LIMIT)?;
         let line = Line::Accepted { plan: place, task: task.0 };
         self.journal.write(&line)?;
         self.remember(&line);
@@ -155,7 +160,7 @@ impl App {
             Event::DidComplete { error, response } => {
                 let error = error.as_ref().map(|error| format!("{} {error}", error.code.0));
                 let status = response.as_ref().map(|response| response.status_code);
-                Line::Completed { number, task, error, status }
+                Line::Completed { number, task, plan: self.place(task), error, status }
             }
             _ => return Ok(()),
         };

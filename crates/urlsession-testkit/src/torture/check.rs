@@ -25,7 +25,7 @@ pub struct Report {
     pub daemons_killed: u32,
     /// Times the app gave up by itself.
     pub app_failures: u32,
-    /// Tasks whose creating call returned.
+    /// Tasks whose creating call was answered.
     pub accepted: usize,
     /// Tasks that were created, but the app died before it could write that down.
     pub unwritten: usize,
@@ -165,7 +165,10 @@ impl Check<'_> {
                         None => self.violation(format!("task {task} has no description")),
                     }
                 }
-                Line::Completed { number, task, error, status } => {
+                Line::Completed { number, task, plan, error, status } => {
+                    if plan.is_none() {
+                        self.violation(format!("task {task} ended without a description"));
+                    }
                     completed.entry(*task).or_default().insert(*number);
                     if error.is_some() || !matches!(status, Some(200 | 201 | 206)) {
                         self.violation(format!("task {task} ended: {error:?} {status:?}"));
@@ -267,10 +270,12 @@ impl Check<'_> {
     /// The state folder has its store and logs, and no file in a folder below.
     fn state(&mut self, paths: &Paths, lines: &[Line]) -> Result<()> {
         let mut unused = self.unused_bodies(lines);
-        for path in files(&paths.state)? {
+        let mut left = files(&paths.state)?;
+        // The longest first: of a body that was cut short, little tells whose it is.
+        left.sort_by_key(|path| std::cmp::Reverse(path.metadata().map_or(0, |about| about.len())));
+        for path in left {
             let name = path.strip_prefix(&paths.state).unwrap_or(&path).display().to_string();
-            if path.starts_with(paths.spool()) && unused > 0 {
-                unused -= 1;
+            if path.starts_with(paths.spool()) && self.use_up(&mut unused, &fs::read(&path)?) {
                 self.report.orphans += 1;
             } else if path.parent() != Some(&paths.state) || name.contains("part") {
                 self.violation(format!("{name} is left behind in the state folder"));
@@ -283,24 +288,39 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Counts the calls with bytes as a body that may not have been made.
-    fn unused_bodies(&self, lines: &[Line]) -> usize {
-        let spools = |plan: usize| {
-            let planned = &self.plan.tasks[plan];
+    /// Counts, for each place of the plan with bytes as a body, the calls that made no task: a body
+    /// may be left of each. A task that the app could not write down shows when it completes.
+    fn unused_bodies(&self, lines: &[Line]) -> BTreeMap<usize, usize> {
+        let mut calls: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut tasks: BTreeMap<usize, BTreeSet<u64>> = BTreeMap::new();
+        for line in lines {
+            match line {
+                Line::Creating { plan } => *calls.entry(*plan).or_default() += 1,
+                Line::Accepted { plan, task } | Line::Completed { plan: Some(plan), task, .. } => {
+                    tasks.entry(*plan).or_default().insert(*task);
+                }
+                _ => {}
+            }
+        }
+        let spools = |plan: &usize| {
+            let planned = &self.plan.tasks[*plan];
             planned.request.is_some() && planned.file.is_none()
         };
-        let count = |of: fn(&Line) -> Option<usize>| {
-            lines.iter().filter_map(of).filter(|plan| spools(*plan)).count()
-        };
-        let creating = count(|line| match line {
-            Line::Creating { plan } => Some(*plan),
-            _ => None,
+        calls.retain(|plan, calls| {
+            *calls = calls.saturating_sub(tasks.get(plan).map_or(0, BTreeSet::len));
+            spools(plan) && *calls > 0
         });
-        let accepted = count(|line| match line {
-            Line::Accepted { plan, .. } => Some(*plan),
-            _ => None,
+        calls
+    }
+
+    /// Says whether the body, maybe cut short, belongs to one of these calls, and takes it off.
+    fn use_up(&self, unused: &mut BTreeMap<usize, usize>, body: &[u8]) -> bool {
+        let length = body.len() as u64;
+        let call = unused.iter_mut().find(|(plan, calls)| {
+            let made = self.plan.tasks[**plan].request.filter(|made| made.length >= length);
+            **calls > 0 && made.is_some_and(|made| made.body().slice(0, body.len()) == body)
         });
-        creating.saturating_sub(accepted)
+        call.map(|(_, calls)| *calls -= 1).is_some()
     }
 }
 

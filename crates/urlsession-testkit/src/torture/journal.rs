@@ -16,12 +16,18 @@ pub(super) enum Line {
     Started,
     /// The creating call comes next: the task may exist.
     Creating { plan: usize },
-    /// The creating call has returned: the task must end.
+    /// The daemon has answered the creating call: the task must end.
     Accepted { plan: usize, task: u64 },
     /// A kept event with a file, which the app has read.
     Received { number: u64, task: u64, plan: Option<usize>, sha256: String },
     /// The kept event that ends a task.
-    Completed { number: u64, task: u64, error: Option<String>, status: Option<u16> },
+    Completed {
+        number: u64,
+        task: u64,
+        plan: Option<usize>,
+        error: Option<String>,
+        status: Option<u16>,
+    },
     /// All is done.
     Finished,
 }

@@ -63,8 +63,7 @@ pub(super) struct Process {
     pub(super) resume_data: Option<ResumeData>,
     /// Asked for the end of the session, and waits for it.
     pub(super) invalidating: bool,
-    grant: u64,
-    token: Option<OwnerToken>,
+    pub(super) token: Option<OwnerToken>,
 }
 
 impl Connection {
@@ -113,7 +112,6 @@ impl Process {
             acks: VecDeque::new(),
             resume_data: None,
             invalidating: false,
-            grant: 0,
             token: None,
         }
     }
@@ -248,13 +246,13 @@ impl World {
         let process = &mut self.processes[at];
         if process.attaching == Some(id) {
             process.attaching = None;
-            if let Ok(Reply::Attached { next_task, continued }) = answer {
-                return self.attached(at, peer, next_task.0, continued);
+            if let Ok(Reply::Attached { next_task, owned_from }) = answer {
+                self.attached(at, peer, next_task.0, owned_from);
             }
             return Ok(());
         }
         match (process.calls.remove(&id), answer) {
-            (Some(Call::CreateTask { .. }), Ok(_)) => self.judge.accepted(peer, id),
+            (Some(Call::CreateTask { .. }), Ok(_)) => return self.judge.accepted(peer, id),
             (Some(_), Ok(Reply::ResumeData { resume_data: Some(data) })) => {
                 process.resume_data = Some(data);
             }
@@ -268,25 +266,17 @@ impl World {
         at: usize,
         peer: PeerNumber,
         next_task: u64,
-        continued: bool,
-    ) -> Verdict {
+        owned_from: TaskIdentifier,
+    ) {
         let process = &mut self.processes[at];
-        let grant = self.grants.entry(process.key.clone()).or_default();
         process.attached = true;
         process.next_task = process.next_task.max(next_task);
-        if continued && process.grant != *grant {
-            return Err(format!("{}: another process owned it in between", process.key));
-        }
-        if !continued {
-            // Another process may have minted the same numbers.
-            let mine = |call: &Call| match call {
-                Call::CreateTask { new, .. } => new.task.0 >= next_task,
-                _ => true,
-            };
-            process.calls.retain(|_, call| mine(call));
-        }
-        *grant += 1;
-        process.grant = *grant;
+        // Another process may have minted the lower numbers too.
+        let mine = |call: &Call| match call {
+            Call::CreateTask { new, .. } => new.task >= owned_from,
+            _ => true,
+        };
+        process.calls.retain(|_, call| mine(call));
         if process.invalidating {
             // The session's end may have been told to the lost connection.
             let asked = |call: &Call| {
@@ -307,6 +297,5 @@ impl World {
         for call in calls {
             self.write(peer, call);
         }
-        Ok(())
     }
 }

@@ -9,7 +9,7 @@ use super::{CoreBug, PlantedBug, Statistics, Verdict, ensure};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 use urlsession_core::{Action, Change, Core, Input, Moment, PeerNumber, Snapshot, resume};
-use urlsession_protocol::{Error, Reply, SessionKey, Timestamp};
+use urlsession_protocol::{Error, Reply, Timestamp};
 
 /// Lines of a trace that are kept.
 const TRACE_LENGTH: usize = 60;
@@ -41,7 +41,6 @@ pub(super) struct World {
     pub(super) connections: BTreeMap<PeerNumber, Connection>,
     pub(super) peers: u64,
     /// Counts who owned a session, so that a process knows whether another did in between.
-    pub(super) grants: BTreeMap<SessionKey, u64>,
     /// How many owners have named themselves.
     pub(super) tokens: u64,
     pub(super) crash: Option<Crash>,
@@ -68,7 +67,6 @@ impl World {
             processes: Process::cast(),
             connections: BTreeMap::new(),
             peers: 0,
-            grants: BTreeMap::new(),
             tokens: 0,
             crash: None,
             quiescing: false,

@@ -17,6 +17,8 @@ pub(super) const AT_ONCE: u32 = 3;
 pub(super) struct Judge {
     owners: BTreeMap<SessionKey, PeerNumber>,
     calls: BTreeMap<(PeerNumber, CallId), (Option<TaskRef>, Call)>,
+    /// How the tasks are described: by who created them.
+    descriptions: BTreeMap<TaskRef, Option<String>>,
     cancelled: BTreeSet<TaskRef>,
     pub(super) removed: BTreeSet<TaskRef>,
     pub(super) accepted: BTreeSet<TaskRef>,
@@ -93,6 +95,9 @@ impl Judge {
 
     /// Looks at a change as it is committed.
     pub(super) fn change(&mut self, change: &Change, network: &Network) -> Verdict {
+        if let Change::CreateTask { task, order, .. } = change {
+            self.descriptions.insert(*task, order.options.description.clone());
+        }
         match change {
             Change::CreateTask { task, state, .. } | Change::PutTask { task, state } => {
                 let Some(resume) = &state.resume else { return Ok(()) };
@@ -181,11 +186,14 @@ impl Judge {
     }
 
     /// An app was told that its task is accepted.
-    pub(super) fn accepted(&mut self, peer: PeerNumber, id: CallId) {
-        if let Some((Some(task), Call::CreateTask { .. })) = self.calls.get(&(peer, id)) {
-            self.accepted.insert(*task);
-            self.accepted_count += 1;
-        }
+    pub(super) fn accepted(&mut self, peer: PeerNumber, id: CallId) -> Verdict {
+        let Some((Some(task), Call::CreateTask { new, .. })) = self.calls.get(&(peer, id)) else {
+            return Ok(());
+        };
+        self.accepted.insert(*task);
+        self.accepted_count += 1;
+        let own = self.descriptions.get(task) == Some(&new.options.description);
+        ensure(own, || format!("{task:?} is another owner's"))
     }
 
     /// An app handles an event, maybe not for the first time.

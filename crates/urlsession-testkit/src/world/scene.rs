@@ -147,7 +147,9 @@ impl World {
             3 if random.one_in(4) => request.url = "nonsense".to_owned(),
             _ => {}
         }
+        let token = self.processes[at].token;
         let options = TaskOptions {
+            description: token.map(|token| token.0.to_string()),
             priority: Priority(if random.one_in(5) { 200 } else { 128 }),
             earliest_begin_date: random
                 .one_in(10)

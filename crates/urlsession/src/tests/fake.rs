@@ -87,7 +87,7 @@ impl Peer {
         let (id, call) = self.call();
         assert!(matches!(call, Call::Attach { .. }), "{call:?}");
         let next_task = TaskIdentifier(next_task);
-        self.reply(id, Ok(Reply::Attached { next_task, continued: true }));
+        self.reply(id, Ok(Reply::Attached { next_task, owned_from: TaskIdentifier(1) }));
     }
 
     /// Answers the attachment of an owner that somebody else came in between.
@@ -95,7 +95,7 @@ impl Peer {
         let (id, call) = self.call();
         assert!(matches!(call, Call::Attach { owner: Some(_), .. }), "{call:?}");
         let next_task = TaskIdentifier(next_task);
-        self.reply(id, Ok(Reply::Attached { next_task, continued: false }));
+        self.reply(id, Ok(Reply::Attached { next_task, owned_from: next_task }));
     }
 
     pub(crate) fn call(&mut self) -> (CallId, Call) {
