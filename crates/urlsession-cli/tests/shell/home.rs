@@ -36,6 +36,12 @@ impl Home {
         self.folder.path().join("work").join(name)
     }
 
+    /// Returns the places of the daemon.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn paths(&self) -> urlsession::Paths {
+        urlsession::Paths::in_home(&self.folder.path().join("home"))
+    }
+
     pub(crate) fn write(&self, name: &str, content: &[u8]) -> PathBuf {
         let path = self.file(name);
         std::fs::write(&path, content).unwrap();

@@ -5,6 +5,7 @@
 mod bad_input;
 mod control;
 mod demo;
+mod disk;
 mod home;
 mod torture;
 mod transfers;
