@@ -5,6 +5,7 @@
 pub mod error;
 pub mod event;
 pub mod identity;
+pub mod launch;
 pub mod line;
 pub mod message;
 pub mod paths;
@@ -21,6 +22,7 @@ pub mod connection;
 pub use error::{CancelledReason, Error, ErrorCode};
 pub use event::{Event, EventNumber, ResumeRung};
 pub use identity::{ApplicationId, InvalidIdentifier, SessionIdentifier, SessionKey};
+pub use launch::{LaunchCommand, LaunchState, LaunchStatus};
 pub use message::{
     Call, CallId, ClientMessage, DaemonMessage, DaemonStatus, Hello, OwnerToken, PROTOCOL_VERSION,
     Reply,
@@ -28,7 +30,7 @@ pub use message::{
 pub use request::{Body, Header, Request};
 pub use response::Response;
 pub use secret::Secret;
-pub use session::SessionConfiguration;
+pub use session::{SessionConfiguration, SessionStatus};
 pub use task::{
     Checksum, ChecksumAlgorithm, NewTask, Priority, Reason, ResumeData, TaskIdentifier, TaskKind,
     TaskOptions, TaskState, TaskStatus,

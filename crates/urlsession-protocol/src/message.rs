@@ -13,7 +13,7 @@
 
 use crate::{
     Error, Event, EventNumber, NewTask, ResumeData, SessionConfiguration, SessionKey,
-    TaskIdentifier, TaskStatus,
+    SessionStatus, TaskIdentifier, TaskStatus,
 };
 use serde::{Deserialize, Serialize};
 
@@ -180,6 +180,22 @@ pub enum Call {
         /// The session, owned by this connection.
         session: SessionKey,
     },
+    /// Empties what is stored for the session's application beside its tasks and their events,
+    /// then does what `Flush` does. Resume data handed out before is void.
+    Reset {
+        /// The session.
+        session: SessionKey,
+    },
+    /// Writes the store out and drops idle connections: later requests use new ones.
+    Flush {
+        /// The session.
+        session: SessionKey,
+    },
+    /// Shows one session.
+    Session {
+        /// The session.
+        session: SessionKey,
+    },
     /// Lists tasks in the order of session and number.
     Tasks {
         /// Only this session's.
@@ -244,6 +260,11 @@ pub enum Reply {
     Task {
         /// The task.
         task: Box<TaskStatus>,
+    },
+    /// One session.
+    Session {
+        /// The session.
+        session: Box<SessionStatus>,
     },
     /// How the daemon is.
     Status(DaemonStatus),

@@ -1,6 +1,6 @@
 //! How a session behaves: Apple's `URLSessionConfiguration`.
 
-use crate::{Header, Timestamp};
+use crate::{Header, LaunchCommand, LaunchStatus, SessionKey, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -24,6 +24,10 @@ pub struct SessionConfiguration {
     pub http_maximum_connections_per_host: u32,
     /// Most attempts of this session that run at once; `None` leaves only the daemon's limit.
     pub maximum_concurrent_tasks: Option<u32>,
+    /// Starts the app again when all tasks have ended and nobody owns the session: Apple's
+    /// `sessionSendsLaunchEvents` with what it needs where apps are not installed. `None` is off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub launch_command: Option<LaunchCommand>,
 }
 
 impl Default for SessionConfiguration {
@@ -34,6 +38,7 @@ impl Default for SessionConfiguration {
             timeout_interval_for_resource: Duration::from_secs(7 * 24 * 60 * 60),
             http_maximum_connections_per_host: 6,
             maximum_concurrent_tasks: None,
+            launch_command: None,
         }
     }
 }
@@ -44,4 +49,22 @@ impl SessionConfiguration {
     pub fn deadline(&self, now: Timestamp) -> Timestamp {
         now.after(self.timeout_interval_for_resource)
     }
+}
+
+/// A session as a person looks at it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SessionStatus {
+    /// The session.
+    pub session: SessionKey,
+    /// Whether a client owns it.
+    pub owned: bool,
+    /// Whether new tasks are refused and the session goes with its last task.
+    pub invalidating: bool,
+    /// Tasks known, completed ones whose events are owed included.
+    pub tasks: u64,
+    /// Events owed.
+    pub events_owed: u64,
+    /// How launching its app goes; `None` without a launch command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub launch: Option<LaunchStatus>,
 }

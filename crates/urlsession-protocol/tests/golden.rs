@@ -179,6 +179,9 @@ fn client_messages() -> Vec<ClientMessage> {
         Call::Watch { session: Some(key()), replay: true },
         Call::Status,
         Call::Shutdown,
+        Call::Reset { session: key() },
+        Call::Flush { session: key() },
+        Call::Session { session: key() },
     ];
     let mut messages =
         vec![ClientMessage::Hello(hello()), ClientMessage::Ack { session, number: EventNumber(9) }];
@@ -197,6 +200,7 @@ fn daemon_messages() -> Vec<DaemonMessage> {
         Ok(Reply::Task { task: Box::new(completed_task()) }),
         Ok(Reply::Status(status())),
         Err(error()),
+        Ok(Reply::Session { session: Box::new(session_status()) }),
     ];
     let mut messages = vec![
         DaemonMessage::Hello(hello()),
@@ -268,6 +272,12 @@ fn configuration() -> SessionConfiguration {
         timeout_interval_for_resource: Duration::from_secs(604_800),
         http_maximum_connections_per_host: 6,
         maximum_concurrent_tasks: Some(2),
+        launch_command: Some(LaunchCommand {
+            program: "/usr/bin/node".into(),
+            arguments: vec!["app.js".into()],
+            directory: "/home/user".into(),
+            environment: vec![("MODE".into(), "background".into())],
+        }),
     }
 }
 
@@ -360,6 +370,21 @@ fn error() -> Error {
     error.cancelled_reason = Some(CancelledReason::UserForceQuitApplication);
     error.resume_data = Some(ResumeData(Secret::new("b3BhcXVl")));
     error
+}
+
+fn session_status() -> SessionStatus {
+    SessionStatus {
+        session: key(),
+        owned: false,
+        invalidating: false,
+        tasks: 2,
+        events_owed: 3,
+        launch: Some(LaunchStatus {
+            state: LaunchState::Due(Timestamp(1_790_000_000_000)),
+            attempts: 2,
+            error: Some("the command ended with exit status: 1".into()),
+        }),
+    }
 }
 
 fn status() -> DaemonStatus {
