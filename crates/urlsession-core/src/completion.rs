@@ -77,7 +77,11 @@ impl Core {
         number: EventNumber,
     ) {
         let Some(session) = self.numbers.get(key).copied() else { return };
-        if self.sessions.get(&session).is_some_and(|session| session.has_told(peer, number)) {
+        let Some(state) = self.sessions.get_mut(&session) else { return };
+        if state.has_told(peer, number) {
+            if state.launch.reset() {
+                turn.sessions.insert(session);
+            }
             self.acknowledge(turn, session, number);
         }
     }
@@ -88,6 +92,7 @@ impl Core {
         let Some(Owed { task, event }) = state.take_event(number) else { return };
         self.events_owed -= 1;
         turn.telling.insert(session);
+        turn.launching.insert(session);
         if !self.planted.is(CoreBug::AckNotDurable) {
             turn.removals.push(Change::RemoveEvent { session, number });
         }

@@ -1,6 +1,7 @@
 //! The core itself: what comes in is given to its room, what changed becomes a step.
 
 use crate::index::Index;
+use crate::launch::Launches;
 use crate::planted::{CoreBug, Planted};
 use crate::retry::Random;
 use crate::session::{Claim, Session};
@@ -33,6 +34,7 @@ pub struct Core {
     pub(crate) removers: BTreeMap<TaskRef, Vec<Asker>>,
     /// Completed tasks that the next tick forgets.
     pub(crate) forgettable: BTreeSet<TaskRef>,
+    pub(crate) launches: Launches,
     pub(crate) events_owed: u64,
     pub(crate) network: bool,
     pub(crate) quiescing: bool,
@@ -60,6 +62,7 @@ impl Core {
             askers: BTreeMap::new(),
             removers: BTreeMap::new(),
             forgettable: BTreeSet::new(),
+            launches: Launches::default(),
             events_owed: 0,
             network: true,
             quiescing: false,
@@ -96,6 +99,9 @@ impl Core {
             Input::Report { task, attempt, report } => {
                 self.report(&mut turn, task, attempt, report);
             }
+            Input::LaunchEnded { session, result } => {
+                self.launch_ended(&mut turn, session, result);
+            }
             Input::Conditions(conditions) => {
                 let returned = conditions.network && !self.network;
                 self.network = conditions.network;
@@ -116,7 +122,8 @@ impl Core {
             return Some(Duration::ZERO);
         }
         let grace = self.graces.first().map(|(until, _)| until.saturating_sub(now.steady));
-        grace.into_iter().chain(self.index.next(now)).min()
+        let launch = self.launches.next(now.steady);
+        grace.into_iter().chain(self.index.next(now)).chain(launch).min()
     }
 
     fn call(&mut self, turn: &mut Turn, from: Asker, call: Call) {
@@ -157,7 +164,10 @@ impl Core {
             }
             Call::Tasks { .. }
             | Call::Task { .. }
+            | Call::Session { .. }
             | Call::Watch { .. }
+            | Call::Reset { .. }
+            | Call::Flush { .. }
             | Call::Status
             | Call::Shutdown => {
                 turn.reply(from, Err(refusal("the core does not answer this call")));
@@ -170,6 +180,7 @@ impl Core {
             self.forget(turn, task);
         }
         self.end_graces(turn);
+        self.end_launch_limits(turn);
         for task in self.index.due(turn.now) {
             self.due(turn, task);
         }
@@ -179,6 +190,7 @@ impl Core {
     pub(crate) fn change(&mut self, turn: &mut Turn, key: TaskRef, change: impl FnOnce(&mut Task)) {
         let Some(task) = self.tasks.get_mut(&key) else { return };
         turn.touched.entry(key).or_insert_with(|| Some(task.outside()));
+        turn.launching.insert(key.session);
         self.index.remove(key, task);
         change(task);
         self.index.add(key, task);
@@ -195,6 +207,10 @@ impl Core {
             self.settle(&mut turn, session);
         }
         self.start_ready(&mut turn);
+        for session in std::mem::take(&mut turn.launching) {
+            self.consider_launch(&turn, session);
+        }
+        self.launch_due(&mut turn);
         for session in std::mem::take(&mut turn.telling) {
             self.tell(&mut turn, session);
         }
@@ -289,6 +305,9 @@ impl Core {
     }
 
     fn load(&mut self, snapshot: Snapshot) {
+        if let Some(SessionNumber(removed)) = snapshot.last_removed {
+            self.next_session = SessionNumber(removed.saturating_add(1));
+        }
         for record in snapshot.sessions {
             let number = record.number;
             self.next_session = self.next_session.max(SessionNumber(number.0.saturating_add(1)));
@@ -350,6 +369,10 @@ impl Core {
             }
         }
         turn.settling.extend(self.sessions.keys());
+        turn.launching.extend(self.sessions.keys());
+        for session in self.sessions.values_mut() {
+            session.launch.vacate(turn.now.steady);
+        }
     }
 
     fn network_returned(&mut self, turn: &mut Turn) {

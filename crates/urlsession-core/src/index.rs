@@ -2,9 +2,10 @@
 
 use crate::schedule::{Schedule, Ticket};
 use crate::task::{Phase, Task, Wait};
-use crate::{Moment, TaskRef};
+use crate::{Moment, SessionNumber, TaskRef};
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use urlsession_protocol::Timestamp;
 
@@ -17,6 +18,8 @@ pub(crate) struct Index {
     /// Begin dates and deadlines, whichever of a task is first.
     dates: BTreeSet<(Timestamp, TaskRef)>,
     pub(crate) counts: PhaseCounts,
+    /// How many tasks of a session wait or run; no entry is none.
+    busy: BTreeMap<SessionNumber, u64>,
 }
 
 /// How many tasks are in which phase.
@@ -32,6 +35,9 @@ pub(crate) struct PhaseCounts {
 impl Index {
     pub(crate) fn add(&mut self, key: TaskRef, task: &Task) {
         *self.count(task) += 1;
+        if task.is_busy() {
+            *self.busy.entry(key.session).or_default() += 1;
+        }
         if let Some(due) = delay(task) {
             self.delays.insert((due, key));
         }
@@ -47,6 +53,14 @@ impl Index {
 
     pub(crate) fn remove(&mut self, key: TaskRef, task: &Task) {
         *self.count(task) -= 1;
+        if task.is_busy()
+            && let Entry::Occupied(mut busy) = self.busy.entry(key.session)
+        {
+            *busy.get_mut() -= 1;
+            if *busy.get() == 0 {
+                busy.remove();
+            }
+        }
         if let Some(due) = delay(task) {
             self.delays.remove(&(due, key));
         }
@@ -77,6 +91,11 @@ impl Index {
         let delay = self.delays.first().map(|(due, _)| due.saturating_sub(now.steady));
         let date = self.dates.first().map(|(date, _)| now.wall.until(*date));
         delay.into_iter().chain(date).min()
+    }
+
+    /// Says whether a task of the session will move or end by itself.
+    pub(crate) fn is_busy(&self, session: SessionNumber) -> bool {
+        self.busy.contains_key(&session)
     }
 
     fn count(&mut self, task: &Task) -> &mut u64 {

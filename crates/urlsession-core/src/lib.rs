@@ -8,7 +8,7 @@
 //! | [`Core::handle`] | every input |
 //! | [`Core::next_wakeup`] | when to send the next [`Input::Tick`] |
 //! | [`Core::session_number`], [`Core::session_key`], [`Core::owner`] | who is who |
-//! | [`Core::task`], [`Core::tasks_after`], [`Core::owed`] | listings and watchers |
+//! | [`Core::task`], [`Core::tasks_after`], [`Core::session_status`], [`Core::owed`] | listings and watchers |
 //! | [`Core::counts`], [`Core::is_idle`], [`Core::running`] | how it is |
 //! | [`Core::referenced_files`] | the sweep at the start |
 //!
@@ -21,6 +21,7 @@ mod admission;
 mod completion;
 mod core;
 mod index;
+mod launch;
 mod lifecycle;
 mod outbox;
 mod planted;
@@ -37,6 +38,7 @@ mod turn;
 
 pub use self::core::Core;
 pub use admission::MAX_TASKS_PER_SESSION;
+pub use launch::{LAUNCH_LIMIT, MAX_LAUNCHES, MAX_LAUNCHING, VACANCY};
 pub use outbox::WINDOW;
 #[cfg(feature = "planted-bugs")]
 pub use planted::CoreBug;

@@ -133,11 +133,12 @@ impl Core {
         }
     }
 
-    /// Says whether nothing would happen by itself: every task is suspended or completed.
+    /// Says whether nothing would happen by itself: every task is suspended or completed, and no
+    /// app is about to be launched.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         let counts = &self.index.counts;
-        counts.waiting == 0 && counts.running == 0
+        counts.waiting == 0 && counts.running == 0 && self.launches.is_empty()
     }
 
     /// Returns every file that a known task has or hands over: part files, finished files, kept

@@ -1,15 +1,20 @@
 //! One session: who owns it, who waits for it, what it owes, and how it ends.
 
 use crate::core::{in_use, refusal};
+use crate::launch::Launch;
 use crate::outbox::{Delivery, Outbox, Owed};
 use crate::planted::CoreBug;
 use crate::turn::{Asker, Turn};
-use crate::{Action, Change, Core, EventRecord, PeerNumber, SessionNumber, SessionRecord, TaskRef};
+use crate::{
+    Action, Change, Core, EventRecord, LaunchRecord, PeerNumber, SessionNumber, SessionRecord,
+    TaskRef,
+};
 use std::collections::VecDeque;
 use std::time::Duration;
 use urlsession_protocol::request::check_headers;
 use urlsession_protocol::{
-    Event, EventNumber, OwnerToken, Reply, SessionConfiguration, SessionKey, TaskIdentifier,
+    Event, EventNumber, LaunchCommand, OwnerToken, Reply, SessionConfiguration, SessionKey,
+    TaskIdentifier,
 };
 
 /// A client that does not want to wait waits this long: the end of a dead owner may be on its way.
@@ -32,6 +37,7 @@ pub(crate) struct Session {
     /// How many tasks it has, completed ones included.
     pub(crate) tasks: u64,
     pub(crate) outbox: Outbox,
+    pub(crate) launch: Launch,
     pub(crate) owner: Option<Owner>,
     last_owner: Option<OwnerToken>,
     owned_from: TaskIdentifier,
@@ -71,6 +77,7 @@ impl Session {
             invalidating: record.invalidating,
             tasks: 0,
             outbox: Outbox::default(),
+            launch: Launch::new(record.launch),
             owner: None,
             last_owner: record.last_owner,
             owned_from: record.owned_from,
@@ -88,6 +95,7 @@ impl Session {
             invalidating: self.invalidating,
             last_owner: self.last_owner,
             owned_from: self.owned_from,
+            launch: self.launch.record.clone(),
         }
     }
 
@@ -119,7 +127,10 @@ impl Core {
         claim: Claim,
         wait: bool,
     ) {
-        if let Err(error) = check_headers(&claim.configuration.http_additional_headers) {
+        let command = claim.configuration.launch_command.as_ref();
+        if let Err(error) = check_headers(&claim.configuration.http_additional_headers)
+            .and_then(|()| command.map_or(Ok(()), LaunchCommand::check))
+        {
             return turn.reply(from, Err(error));
         }
         let Some(number) = self.numbers.get(&key).copied().or_else(|| self.open(&key)) else {
@@ -153,6 +164,8 @@ impl Core {
         session.attachers.retain(|attacher| attacher.from.peer != peer);
         if session.is_owned_by(peer) && !self.planted.is(CoreBug::LostLease) {
             session.owner = None;
+            session.launch.vacate(turn.now.steady);
+            turn.launching.insert(number);
             if let Some(next) = session.attachers.pop_front() {
                 self.grant(turn, number, next.from, next.claim);
                 self.let_in_same_peer(turn, number);
@@ -239,6 +252,10 @@ impl Core {
         session.next_event = EventNumber(number.0.saturating_add(1));
         turn.sessions.insert(key.session);
         turn.telling.insert(key.session);
+        turn.launching.insert(key.session);
+        if session.owner.is_none() {
+            session.launch.take_heart();
+        }
         turn.act(Action::Publish {
             session: session.key.clone(),
             task: Some(key.task),
@@ -286,6 +303,7 @@ impl Core {
         let Some(session) = self.sessions.remove(&number) else { return };
         self.numbers.remove(&session.key);
         self.index.schedule.remove_session(number);
+        self.forget_launch(number, &session.launch);
         if let Some(until) = session.grace() {
             self.graces.remove(&(until, number));
         }
@@ -324,6 +342,7 @@ impl Core {
             invalidating: false,
             last_owner: None,
             owned_from: TaskIdentifier(1),
+            launch: LaunchRecord::default(),
         });
         self.sessions.insert(number, session);
         Some(number)
@@ -332,6 +351,9 @@ impl Core {
     fn grant(&mut self, turn: &mut Turn, number: SessionNumber, from: Asker, claim: Claim) {
         self.limit(number, &claim.configuration);
         let Some(session) = self.sessions.get_mut(&number) else { return };
+        if session.configuration.launch_command != claim.configuration.launch_command {
+            session.launch.reset();
+        }
         session.configuration = claim.configuration;
         let returns = claim.owner.is_some() && session.last_owner == claim.owner;
         if !returns && !self.planted.is(CoreBug::SameOwner) {
@@ -339,6 +361,7 @@ impl Core {
         }
         session.last_owner = claim.owner;
         turn.sessions.insert(number);
+        turn.launching.insert(number);
         let (next_task, owned_from) = (session.next_task, session.owned_from);
         turn.reply(from, Ok(Reply::Attached { next_task, owned_from }));
         if !session.is_owned_by(from.peer) {

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
 use urlsession_protocol::{
-    Call, CallId, Error, Event, EventNumber, OwnerToken, Priority, Reply, Request, Response,
-    SessionConfiguration, SessionKey, TaskIdentifier, TaskKind, TaskOptions, Timestamp,
+    Call, CallId, Error, Event, EventNumber, LaunchCommand, OwnerToken, Priority, Reply, Request,
+    Response, SessionConfiguration, SessionKey, TaskIdentifier, TaskKind, TaskOptions, Timestamp,
 };
 
 /// Numbers a session in the core and the store; never reused.
@@ -49,8 +49,9 @@ pub struct Moment {
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
-    /// A client asks. Calls that only look (`Tasks`, `Task`, `Watch`, `Status`, `Shutdown`) are
-    /// answered by the engine and never come here.
+    /// A client asks. Calls that only look (`Tasks`, `Task`, `Session`, `Watch`, `Status`), and
+    /// those about the engine itself (`Reset`, `Flush`, `Shutdown`), are answered by the engine and
+    /// never come here.
     Call {
         /// Who asks.
         peer: PeerNumber,
@@ -81,6 +82,13 @@ pub enum Input {
         attempt: AttemptNumber,
         /// What it says.
         report: Report,
+    },
+    /// The program that [`Action::Launch`] started has ended, or could not be started.
+    LaunchEnded {
+        /// The session it was launched for.
+        session: SessionNumber,
+        /// Why it is of no use, if it failed.
+        result: Result<(), String>,
     },
     /// The facts about the machine changed.
     Conditions(Conditions),
@@ -192,7 +200,7 @@ pub struct Step {
 pub enum Change {
     /// Writes a session's record, new or changed.
     PutSession(SessionRecord),
-    /// Forgets a session; its tasks and events are gone already.
+    /// Forgets a session; its tasks and events are gone already. Its number stays taken.
     RemoveSession(SessionNumber),
     /// Writes a new task with its order.
     CreateTask {
@@ -297,6 +305,17 @@ pub enum Action {
         /// What the reply carries.
         id: CallId,
     },
+    /// Starts the app of a session; [`Input::LaunchEnded`] follows when its program has ended.
+    Launch {
+        /// The session.
+        session: SessionNumber,
+        /// Its name.
+        key: SessionKey,
+        /// What the app is told as the number of the launch.
+        handler: String,
+        /// What to start.
+        command: Box<LaunchCommand>,
+    },
 }
 
 /// All that is durable, as the store gives it back.
@@ -308,6 +327,8 @@ pub struct Snapshot {
     pub tasks: Vec<(TaskRef, TaskFacts, TaskRecord)>,
     /// The events that are owed, in order.
     pub events: Vec<EventRecord>,
+    /// The highest number of a session that was removed, if any was.
+    pub last_removed: Option<SessionNumber>,
 }
 
 /// What is durable of a session.
@@ -331,6 +352,27 @@ pub struct SessionRecord {
     /// The lowest number that no task had when that owner came after another.
     #[serde(default)]
     pub owned_from: TaskIdentifier,
+    /// The launches of its app since that last acknowledged an event.
+    #[serde(default, skip_serializing_if = "LaunchRecord::is_empty")]
+    pub launch: LaunchRecord,
+}
+
+/// What is durable of the launching of an app.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LaunchRecord {
+    /// How many there were.
+    pub attempts: u32,
+    /// Why the last of them was of no use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl LaunchRecord {
+    /// Says whether there was none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What never changes of a task, and the core needs to know.

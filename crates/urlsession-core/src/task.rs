@@ -265,6 +265,11 @@ impl Task {
         }
     }
 
+    /// Says whether it will move or end by itself: neither suspended nor completed.
+    pub(crate) fn is_busy(&self) -> bool {
+        !matches!(self.phase, Phase::Suspended | Phase::Completed { .. })
+    }
+
     /// Returns the lane its attempts run in.
     pub(crate) fn lane(&self, session: SessionNumber) -> (SessionNumber, Arc<str>) {
         (session, Arc::clone(&self.host))

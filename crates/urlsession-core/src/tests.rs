@@ -1,5 +1,6 @@
 //! Tries the core: every phase against every input, and every rule by itself.
 
+mod launches;
 mod queries;
 mod rules;
 mod sessions;
@@ -26,6 +27,7 @@ struct Bench {
     now: Moment,
     calls: u64,
     stored: BTreeMap<TaskRef, TaskRecord>,
+    last_removed: Option<SessionNumber>,
 }
 
 impl Bench {
@@ -40,7 +42,7 @@ impl Bench {
         let now = Moment { wall: Timestamp(1_000_000), steady: Duration::ZERO };
         let (core, step) = Core::restore(Snapshot::default(), now, 7);
         assert_eq!(step, Step::default());
-        Self { core, now, calls: 0, stored: BTreeMap::new() }
+        Self { core, now, calls: 0, stored: BTreeMap::new(), last_removed: None }
     }
 
     fn handle(&mut self, input: Input) -> Step {
@@ -53,6 +55,7 @@ impl Bench {
                 Change::RemoveTask(task) => {
                     self.stored.remove(task);
                 }
+                Change::RemoveSession(number) => self.last_removed = Some(*number),
                 _ => {}
             }
         }
@@ -161,7 +164,12 @@ impl Bench {
             // The record that was written last, not the one in memory.
             (*key, task.facts(), self.stored[key].clone())
         });
-        Snapshot { events: events.collect(), tasks: tasks.collect(), sessions: sessions.clone() }
+        Snapshot {
+            events: events.collect(),
+            tasks: tasks.collect(),
+            sessions: sessions.clone(),
+            last_removed: self.last_removed,
+        }
     }
 }
 

@@ -35,6 +35,8 @@ pub(crate) struct Turn {
     pub(crate) telling: BTreeSet<SessionNumber>,
     /// Sessions that may be over.
     pub(crate) settling: BTreeSet<SessionNumber>,
+    /// Sessions whose app may be needed, or no more.
+    pub(crate) launching: BTreeSet<SessionNumber>,
     pub(crate) actions: Vec<Action>,
 }
 
@@ -50,6 +52,7 @@ impl Turn {
             touched: BTreeMap::new(),
             telling: BTreeSet::new(),
             settling: BTreeSet::new(),
+            launching: BTreeSet::new(),
             actions: Vec::new(),
         }
     }

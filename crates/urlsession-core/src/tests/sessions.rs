@@ -171,6 +171,15 @@ fn an_invalidated_session_survives_a_restart() {
     assert_eq!(bench.core.counts(), crate::Counts::default());
 }
 
+#[test]
+fn the_number_of_a_session_is_not_used_again_after_a_restart() {
+    let mut bench = Bench::new();
+    bench.call(APP, Call::InvalidateAndCancel { session: key() });
+    bench.restart();
+    bench.attach(APP, default());
+    assert_eq!(bench.core.session_number(&key()), Some(SessionNumber(2)));
+}
+
 fn default() -> SessionConfiguration {
     SessionConfiguration::default()
 }

@@ -224,5 +224,6 @@ fn action(action: &Action) -> Option<String> {
         Action::RemovePart { task } => format!("RemovePart {}", task.task),
         Action::RemoveFile(path) => format!("RemoveFile {}", path.display()),
         Action::KeepPart { task, .. } => format!("KeepPart {}", task.task),
+        Action::Launch { session, .. } => format!("Launch {}", session.0),
     })
 }
