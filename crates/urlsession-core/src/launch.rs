@@ -17,7 +17,7 @@ use urlsession_protocol::{LaunchState, LaunchStatus, SessionKey, SessionStatus, 
 
 /// How long nobody must have owned a session before its app is launched: an owner that reconnects,
 /// or that a person starts again, is quicker.
-pub const VACANCY: Duration = Duration::from_secs(5);
+pub const VACANCY: Duration = Duration::from_secs(3);
 /// Longest an app may take to attach, from its launch and again from the end of its command.
 pub const LAUNCH_LIMIT: Duration = Duration::from_secs(60);
 /// Most launches without an acknowledged event in between.

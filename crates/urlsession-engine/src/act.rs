@@ -20,7 +20,7 @@ pub(crate) enum Deed {
     /// What the core decided, with the order of its task where the deed needs it: the commit may
     /// remove it from the store.
     Do { action: Action, order: Option<Arc<Order>> },
-    /// A call that only looks.
+    /// A call that only looks, or is about the engine itself.
     Look { peer: PeerNumber, id: CallId, call: Call },
     /// A client watches from here on, having been told what is owed.
     Watch { peer: PeerNumber, id: CallId, watching: Watching, owed: Vec<DaemonMessage> },
@@ -75,6 +75,9 @@ impl<H: Moves> Driver<H> {
                 }
                 self.report(turn, task, attempt, Report::Ended(*ending));
             }
+            Message::LaunchEnded { session, result } => {
+                turn.add(self.core.handle(turn.now, Input::LaunchEnded { session, result }));
+            }
             Message::Stop => self.begin_stop(turn, None),
         }
     }
@@ -91,7 +94,12 @@ impl<H: Moves> Driver<H> {
             ClientMessage::Hello(_) => return self.peers.settle(peer),
         };
         match call {
-            Call::Tasks { .. } | Call::Task { .. } | Call::Status => {
+            Call::Tasks { .. }
+            | Call::Task { .. }
+            | Call::Session { .. }
+            | Call::Reset { .. }
+            | Call::Flush { .. }
+            | Call::Status => {
                 turn.deeds.push(Deed::Look { peer, id, call });
             }
             Call::Watch { session, replay } => {
@@ -162,6 +170,9 @@ impl<H: Moves> Driver<H> {
                 let kept = self.files.keep_part(task, resume);
                 let resume_data = kept.and_then(|kept| urlsession_core::resume::encode(&kept).ok());
                 self.peers.reply(peer, id, Ok(Reply::ResumeData { resume_data }));
+            }
+            Action::Launch { session, key, handler, command } => {
+                self.launcher.launch(session, key, handler, *command);
             }
         }
     }

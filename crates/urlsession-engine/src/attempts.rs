@@ -14,11 +14,18 @@ use urlsession_protocol::{Error, ErrorCode, ResumeRung, TaskKind};
 /// Runs one attempt to its end: [`Hands`], or a script in tests.
 pub(crate) trait Moves: Send + Sync + 'static {
     fn run(self: Arc<Self>, attempt: Attempt) -> impl Future<Output = Ending> + Send + 'static;
+
+    /// Lets later requests use new connections.
+    fn drop_idle_connections(&self) {}
 }
 
 impl Moves for Hands {
     fn run(self: Arc<Self>, attempt: Attempt) -> impl Future<Output = Ending> + Send + 'static {
         Self::run(self, attempt)
+    }
+
+    fn drop_idle_connections(&self) {
+        Self::drop_idle_connections(self);
     }
 }
 
@@ -102,6 +109,11 @@ impl<H: Moves> Attempts<H> {
         if let Some(running) = self.running.get(&(task, attempt)) {
             running.stop.cancel();
         }
+    }
+
+    /// Lets later requests use new connections.
+    pub(crate) fn drop_idle_connections(&self) {
+        self.hands.drop_idle_connections();
     }
 
     /// Forgets an attempt that has ended.

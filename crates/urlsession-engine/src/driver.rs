@@ -13,6 +13,7 @@ use crate::attempts::{Attempts, Moves};
 use crate::clock::Clock;
 use crate::files::Files;
 use crate::inbox::{Message, gather};
+use crate::launch::Launcher;
 use crate::peers::Peers;
 use crate::progress::Meter;
 use crate::stop::Stop;
@@ -39,6 +40,7 @@ pub(crate) struct Driver<H> {
     pub(crate) store: Store,
     pub(crate) files: Files,
     pub(crate) attempts: Attempts<H>,
+    pub(crate) launcher: Launcher,
     pub(crate) peers: Peers,
     pub(crate) meter: Meter,
     pub(crate) stop: Option<Stop>,

@@ -4,7 +4,7 @@ use crate::attempts::Notice;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
-use urlsession_core::{AttemptNumber, Ending, PeerNumber, TaskRef};
+use urlsession_core::{AttemptNumber, Ending, PeerNumber, SessionNumber, TaskRef};
 use urlsession_protocol::connection::Connection;
 use urlsession_protocol::{ClientMessage, ResumeRung};
 
@@ -36,6 +36,8 @@ pub(crate) enum Message {
     },
     /// An attempt is over.
     Ended { task: TaskRef, attempt: AttemptNumber, ending: Box<Ending> },
+    /// The app that was launched for a session has ended, or could not be started.
+    LaunchEnded { session: SessionNumber, result: Result<(), String> },
     /// The engine is to stop.
     Stop,
 }

@@ -37,7 +37,8 @@ pub(crate) fn complete(turn: &mut Turn, store: &Store, core: &Core) {
             | Action::Stop { .. }
             | Action::Reply { .. }
             | Action::RemoveFile(_)
-            | Action::KeepPart { .. } => {}
+            | Action::KeepPart { .. }
+            | Action::Launch { .. } => {}
         }
     }
 }

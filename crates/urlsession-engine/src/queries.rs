@@ -1,4 +1,5 @@
-//! Calls that only look: answered from the core, the orders in the store and the running attempts.
+//! Calls that the core does not decide: answered from what it knows, the orders in the store and
+//! the running attempts.
 
 use crate::attempts::Moves;
 use crate::clock::milliseconds;
@@ -17,15 +18,25 @@ use urlsession_protocol::{
 const PAGE_BYTES_LIMIT: usize = 512 * 1024;
 
 impl<H: Moves> Driver<H> {
-    /// Answers a call that changes nothing.
+    /// Answers a call that changes no task and no session.
     pub(crate) fn look(&mut self, call: &Call) -> Result<Reply, Error> {
         match call {
             Call::Tasks { session, after, limit } => {
                 self.tasks(session.as_ref(), after.as_ref(), *limit)
             }
             Call::Task { session, task } => self.task(session, *task),
+            Call::Session { session } => {
+                let status = self.core.session_status(session);
+                let session = status
+                    .ok_or_else(|| Error::new(ErrorCode::UNKNOWN).because("no such session"))?;
+                Ok(Reply::Session { session: Box::new(session) })
+            }
+            Call::Reset { session } => self.reset(session),
+            Call::Flush { session } => self.flush(session),
             Call::Status => Ok(Reply::Status(self.status())),
-            _ => Err(Error::new(ErrorCode::UNKNOWN).because("the call is not one that looks")),
+            _ => {
+                Err(Error::new(ErrorCode::UNKNOWN).because("the engine does not answer this call"))
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use crate::attempts::{Attempts, Moves};
 use crate::clock::{Clock, seed};
 use crate::driver::Driver;
 use crate::files::Files;
+use crate::launch::Launcher;
 use crate::peers::Peers;
 use crate::progress::Meter;
 use crate::queries::needs;
@@ -46,6 +47,7 @@ impl<H: Moves> Driver<H> {
             store,
             files,
             attempts: Attempts::new(hands, runtime.clone(), sender.clone()),
+            launcher: Launcher::new(runtime.clone(), sender.clone()),
             peers: Peers::new(runtime, sender),
             meter: Meter::default(),
             stop: None,

@@ -1,5 +1,8 @@
 //! The engine on connections in memory, with transfers that do as the test says.
 
+mod flushing;
+#[cfg(unix)]
+mod launching;
 mod over_http;
 mod stage;
 

@@ -1,7 +1,7 @@
 //! How a session behaves and where its transfers live: Apple's `URLSessionConfiguration`.
 
 use std::time::Duration;
-use urlsession_protocol::{Error, ErrorCode, Header, SessionIdentifier};
+use urlsession_protocol::{Error, ErrorCode, Header, LaunchCommand, SessionIdentifier};
 
 /// Configures a session; copied when the session is created, later edits have no effect.
 ///
@@ -21,6 +21,10 @@ pub struct SessionConfiguration {
     pub http_maximum_connections_per_host: u32,
     /// Most attempts of this session that run at once; `None` leaves only the daemon's limit.
     pub maximum_concurrent_tasks: Option<u32>,
+    /// Starts the app again when all tasks have ended, events are owed and no process owns the
+    /// session: Apple's `sessionSendsLaunchEvents`. `None` is off. The launched process finds the
+    /// session's identifier in `URLSESSION_LAUNCH_SESSION` and creates the session again.
+    pub launch_command: Option<LaunchCommand>,
     /// The application the session belongs to. `None` takes the first of: the environment's
     /// `URLSESSION_APP_ID`, the id in the nearest `tiapp.xml`, the name in the nearest
     /// `package.json` (both searched from the working folder upwards), the executable's name.
@@ -93,6 +97,8 @@ impl SessionConfiguration {
             timeout_interval_for_resource: self.timeout_interval_for_resource,
             http_maximum_connections_per_host: self.http_maximum_connections_per_host,
             maximum_concurrent_tasks: self.maximum_concurrent_tasks,
+            // Nobody can come back for a session in this process.
+            launch_command: self.launch_command.clone().filter(|_| self.identifier().is_some()),
         }
     }
 
@@ -104,6 +110,7 @@ impl SessionConfiguration {
             timeout_interval_for_resource: apple.timeout_interval_for_resource,
             http_maximum_connections_per_host: apple.http_maximum_connections_per_host,
             maximum_concurrent_tasks: apple.maximum_concurrent_tasks,
+            launch_command: None,
             application: None,
             wait_for_owner: false,
             acknowledgement: Acknowledgement::default(),

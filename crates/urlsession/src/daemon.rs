@@ -11,7 +11,7 @@ use std::time::Duration;
 use urlsession_protocol::message::TASKS_PAGE_LIMIT;
 use urlsession_protocol::{
     Call, CallId, ClientMessage, DaemonMessage, DaemonStatus, Error, ErrorCode, Event, EventNumber,
-    Reply, SessionKey, TaskIdentifier, TaskStatus,
+    Reply, SessionKey, SessionStatus, TaskIdentifier, TaskStatus,
 };
 
 /// How often a connection is tried before the daemon's refusal is believed.
@@ -47,6 +47,17 @@ impl Daemon {
     pub fn task(&self, session: &SessionKey, task: TaskIdentifier) -> Result<TaskStatus, Error> {
         match self.ask(Call::Task { session: session.clone(), task })? {
             Reply::Task { task } => Ok(*task),
+            _ => Err(misunderstood()),
+        }
+    }
+
+    /// Shows one session.
+    ///
+    /// # Errors
+    /// The daemon's for a session that is unknown, -997 without it.
+    pub fn session(&self, session: &SessionKey) -> Result<SessionStatus, Error> {
+        match self.ask(Call::Session { session: session.clone() })? {
+            Reply::Session { session } => Ok(*session),
             _ => Err(misunderstood()),
         }
     }

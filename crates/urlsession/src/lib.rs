@@ -65,9 +65,10 @@ pub use task::{DataTask, DownloadTask, Task, UploadTask};
 pub use urlsession_protocol::paths::Paths;
 pub use urlsession_protocol::{
     ApplicationId, Body, CancelledReason, Checksum, ChecksumAlgorithm, DaemonStatus, Error,
-    ErrorCode, Event, EventNumber, Header, InvalidIdentifier, Priority, Reason, Request, Response,
-    ResumeData, ResumeRung, Secret, SessionIdentifier, SessionKey, TaskIdentifier, TaskKind,
-    TaskOptions, TaskState, TaskStatus, Timestamp,
+    ErrorCode, Event, EventNumber, Header, InvalidIdentifier, LaunchCommand, LaunchState,
+    LaunchStatus, Priority, Reason, Request, Response, ResumeData, ResumeRung, Secret,
+    SessionIdentifier, SessionKey, SessionStatus, TaskIdentifier, TaskKind, TaskOptions, TaskState,
+    TaskStatus, Timestamp,
 };
 
 #[cfg(test)]

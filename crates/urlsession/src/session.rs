@@ -237,6 +237,53 @@ impl Session {
         Err(Error::new(ErrorCode::TIMED_OUT).because("the daemon did not answer in time"))
     }
 
+    /// Removes what is stored for the session's application, but for its tasks and the events and
+    /// files that are owed: by now, the bytes kept for resume data, which is void then. Then does
+    /// what [`flush`](Self::flush) does. Waits for the daemon, at most 30 s.
+    ///
+    /// # Errors
+    /// -997 without a daemon.
+    pub fn reset(&self) -> Result<(), Error> {
+        self.0.link.ask(Call::Reset { session: self.key().clone() }).map(drop)
+    }
+
+    /// As [`reset`](Self::reset), and calls back instead of waiting.
+    ///
+    /// The completion is called once, on the thread that reads the session's connection: it must
+    /// not wait for anything of this session.
+    ///
+    /// # Errors
+    /// -997 without a daemon; the completion is not called then.
+    pub fn reset_with(
+        &self,
+        completion: impl FnOnce(Result<(), Error>) + Send + 'static,
+    ) -> Result<(), Error> {
+        let call = Call::Reset { session: self.key().clone() };
+        self.0.link.post(call, Box::new(move |result| completion(result.map(drop))))
+    }
+
+    /// Writes out what is stored and drops idle connections: requests that begin later use new
+    /// ones. Waits for the daemon, at most 30 s.
+    ///
+    /// # Errors
+    /// -997 without a daemon.
+    pub fn flush(&self) -> Result<(), Error> {
+        self.0.link.ask(Call::Flush { session: self.key().clone() }).map(drop)
+    }
+
+    /// As [`flush`](Self::flush), and calls back instead of waiting, as
+    /// [`reset_with`](Self::reset_with) does.
+    ///
+    /// # Errors
+    /// -997 without a daemon; the completion is not called then.
+    pub fn flush_with(
+        &self,
+        completion: impl FnOnce(Result<(), Error>) + Send + 'static,
+    ) -> Result<(), Error> {
+        let call = Call::Flush { session: self.key().clone() };
+        self.0.link.post(call, Box::new(move |result| completion(result.map(drop))))
+    }
+
     /// Refuses new tasks; once the last task has ended and its events are acknowledged, the session
     /// is gone and [`Event::DidBecomeInvalid`] is its last event.
     ///

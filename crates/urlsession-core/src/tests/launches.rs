@@ -22,7 +22,7 @@ fn the_app_is_launched_once_when_all_tasks_have_ended() {
     let Some(Action::Launch { key: launched, handler, command, .. }) = step.actions.last() else {
         panic!("{step:?}");
     };
-    assert_eq!((launched, handler.as_str()), (&key(), "Session-1005-1"));
+    assert_eq!((launched, handler.as_str()), (&key(), "Session-1003-1"));
     assert_eq!(Some(&**command), configuration().launch_command.as_ref());
     assert_eq!(state(&bench), LaunchState::Launched);
     assert_eq!(launches(&bench.tick_after(MINUTE / 2)), 0);

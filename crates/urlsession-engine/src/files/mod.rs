@@ -118,6 +118,16 @@ impl Files {
         Some(ResumeState { part: kept, ..resume })
     }
 
+    /// Lists the parts that are kept for resume data, with the sessions whose tasks left them.
+    pub(crate) fn kept_parts(&self) -> Vec<(SessionNumber, PathBuf)> {
+        let Ok(entries) = std::fs::read_dir(self.kept()) else { return Vec::new() };
+        let named = |path: PathBuf| {
+            let (session, _) = path.file_name()?.to_str()?.split_once('-')?;
+            Some((SessionNumber(session.parse().ok()?), path))
+        };
+        entries.filter_map(|entry| named(entry.ok()?.path())).collect()
+    }
+
     /// Removes the state folder and all in it.
     pub(crate) fn remove_all(&self) {
         if let Err(error) = std::fs::remove_dir_all(&self.state) {
@@ -142,8 +152,7 @@ impl Files {
         self.finished().join(session.0.to_string())
     }
 
-    /// Returns a name that no kept part has: the number of a session that is gone may come again
-    /// after a restart, and an app may still hold its resume data.
+    /// Returns a name that no kept part has: a task may go on from its own resume data.
     fn free_kept_name(&self, task: TaskRef) -> PathBuf {
         let name =
             |copy: u32| self.kept().join(format!("{}-{}-{copy}.part", task.session.0, task.task));

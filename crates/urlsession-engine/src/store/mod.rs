@@ -161,7 +161,16 @@ impl Store {
             let event = read(row.get_ref(3)?.as_str().map_err(damaged)?)?;
             snapshot.events.push(EventRecord { session, number, task, event });
         }
+        snapshot.last_removed = self
+            .connection
+            .query_row("SELECT max(session) FROM last_removed", [], |r| r.get(0))
+            .map(|session: Option<u32>| session.map(SessionNumber))?;
         Ok(snapshot)
+    }
+
+    /// Moves what is in the log into the file itself, as far as no other program reads it.
+    pub(crate) fn checkpoint(&mut self) -> Result<(), StoreError> {
+        Ok(self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
     }
 
     /// Makes all changes durable, or none of them.
@@ -229,6 +238,8 @@ fn apply(to: &Transaction<'_>, change: &Change) -> Result<(), StoreError> {
         }
         Change::RemoveSession(SessionNumber(session)) => {
             to.prepare_cached("DELETE FROM sessions WHERE number = ?1")?.execute([session])?;
+            to.prepare_cached("UPDATE last_removed SET session = max(ifnull(session, 0), ?1)")?
+                .execute([session])?;
         }
         Change::CreateTask { task, facts, state, order } => {
             let TaskRef { session, task } = task;

@@ -9,7 +9,8 @@ pub(super) const APPLICATION_ID: i32 = 0x7572_6c73;
 
 /// Each step brings a store from the version of its index to the next. Never edit a step that
 /// was released: add one.
-pub(super) const STEPS: &[&str] = &[r"
+pub(super) const STEPS: &[&str] = &[
+    r"
     CREATE TABLE sessions (
         number INTEGER PRIMARY KEY,
         record TEXT NOT NULL
@@ -38,7 +39,13 @@ pub(super) const STEPS: &[&str] = &[r"
         FOREIGN KEY (session, task) REFERENCES tasks DEFERRABLE INITIALLY DEFERRED
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX events_of_task ON events (session, task);
-"];
+",
+    r"
+    -- The highest number of a session that was removed: no later one may have it.
+    CREATE TABLE last_removed (session INTEGER) STRICT;
+    INSERT INTO last_removed VALUES (NULL);
+",
+];
 
 /// Refuses what is not ours or of a later program; changes nothing.
 pub(super) fn check(connection: &Connection) -> Result<(), StoreError> {

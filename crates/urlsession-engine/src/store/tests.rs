@@ -1,12 +1,13 @@
 //! The store gives back what it was given, after any end of the process.
 
 use super::{Store, StoreError, schema};
+use crate::files::create_private_file;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use urlsession_core::{
-    Change, Done, EventRecord, Kind, Order, ResumeState, SessionNumber, SessionRecord, Snapshot,
-    Stage, TaskFacts, TaskRecord, TaskRef,
+    Change, Done, EventRecord, Kind, LaunchRecord, Order, ResumeState, SessionNumber,
+    SessionRecord, Snapshot, Stage, TaskFacts, TaskRecord, TaskRef,
 };
 use urlsession_protocol::{
     ApplicationId, Error, ErrorCode, Event, EventNumber, Header, OwnerToken, Priority, Request,
@@ -28,6 +29,8 @@ fn every_change_is_read_back() {
     let changes = [
         Change::PutSession(session(1)),
         Change::PutSession(session(2)),
+        Change::PutSession(session(8)),
+        Change::PutSession(session(9)),
         Change::PutSession(session(u32::MAX)),
         create(task(1, 1), active.clone()),
         create(task(1, 2), active.clone()),
@@ -42,6 +45,8 @@ fn every_change_is_read_back() {
         Change::RemoveEvent { session: SessionNumber(1), number: EventNumber(1) },
         Change::RemoveTask(task(1, 1)),
         Change::PutSession(SessionRecord { invalidating: true, ..session(2) }),
+        Change::RemoveSession(SessionNumber(9)),
+        Change::RemoveSession(SessionNumber(8)),
     ];
     let expected = Snapshot {
         sessions: vec![
@@ -55,6 +60,7 @@ fn every_change_is_read_back() {
             (largest, facts(), active),
         ],
         events: vec![event(1, 2, 2), event(2, 7, 1)],
+        last_removed: Some(SessionNumber(9)),
     };
 
     // In one transaction and in one each, in memory and after reopening the file.
@@ -84,7 +90,8 @@ fn a_session_goes_when_it_is_empty() {
     store.commit(&[Change::PutSession(session(1)), create]).unwrap();
     let remove = [Change::RemoveTask(task(1, 1)), Change::RemoveSession(SessionNumber(1))];
     store.commit(&remove).unwrap();
-    assert_eq!(store.load().unwrap(), Snapshot::default());
+    let last_removed = Some(SessionNumber(1));
+    assert_eq!(store.load().unwrap(), Snapshot { last_removed, ..Snapshot::default() });
 }
 
 #[test]
@@ -148,7 +155,8 @@ fn a_later_store_is_refused_and_untouched() {
     drop(connection);
     let error = refused(&file);
     assert!(matches!(error, StoreError::Newer { found, .. } if found == later), "{error}");
-    let expected = format!("the store has version {later}, this program knows versions up to 1");
+    let expected =
+        format!("the store has version {later}, this program knows versions up to {}", later - 1);
     assert_eq!(error.to_string(), expected);
 }
 
@@ -175,9 +183,12 @@ fn a_foreign_file_is_refused_and_untouched() {
 fn an_upgrade_keeps_a_copy_and_a_failed_step_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("store.sqlite");
-    Store::open(&file).unwrap().commit(&[Change::PutSession(session(1))]).unwrap();
-    let mut connection = Connection::open(&file).unwrap();
     let first = schema::STEPS[0];
+    create_private_file(&file).unwrap();
+    let mut connection = Connection::open(&file).unwrap();
+    schema::migrate(&mut connection, Some(&file), &[first]).unwrap();
+    let record = serde_json::to_string(&session(1)).unwrap();
+    connection.execute("INSERT INTO sessions VALUES (1, ?1)", [record]).unwrap();
     let bad = [first, "CREATE TABLE extra (x); SELECT nothing FROM nowhere;"];
     assert!(schema::migrate(&mut connection, Some(&file), &bad).is_err());
     assert_eq!(version(&connection), 1);
@@ -196,7 +207,7 @@ fn an_upgrade_keeps_a_copy_and_a_failed_step_changes_nothing() {
 }
 
 #[test]
-fn the_schema_is_what_version_1_has() {
+fn the_schema_is_what_version_2_has() {
     let store = Store::in_memory().unwrap();
     let mut statement = store
         .connection
@@ -204,8 +215,8 @@ fn the_schema_is_what_version_1_has() {
         .unwrap();
     let names: Vec<String> =
         statement.query_map([], |r| r.get(0)).unwrap().map(Result::unwrap).collect();
-    assert_eq!(names, ["events", "events_of_task", "orders", "sessions", "tasks"]);
-    assert_eq!(version(&store.connection), 1);
+    assert_eq!(names, ["events", "events_of_task", "last_removed", "orders", "sessions", "tasks"]);
+    assert_eq!(version(&store.connection), 2);
 }
 
 #[test]
@@ -266,6 +277,7 @@ fn session(number: u32) -> SessionRecord {
         invalidating: false,
         last_owner: Some(OwnerToken(u64::MAX)),
         owned_from: TaskIdentifier(7),
+        launch: LaunchRecord { attempts: number, error: Some("why".to_owned()) },
     }
 }
 

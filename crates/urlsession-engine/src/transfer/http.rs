@@ -76,6 +76,11 @@ impl Http {
         self.try_send(out).await.map_err(|failure| failure.at(out.url.as_str()))
     }
 
+    /// Lets later requests use new connections; those under way keep theirs.
+    pub(super) fn drop_idle_connections(&self) {
+        self.pool.clear();
+    }
+
     async fn try_send(&self, out: &Outgoing<'_>) -> Result<Answer, Failure> {
         let host = out.url.host_str().unwrap_or_default().to_owned();
         let port = out.url.port_or_known_default().unwrap_or_default();
@@ -111,6 +116,7 @@ impl Http {
         {
             return Ok(Channel::Http2(shared));
         }
+        let age = self.pool.age();
         let line = dial::dial(&key.host, key.port, trust, limit).await?;
         if line.is_http2() {
             let channel = match line {
@@ -122,12 +128,12 @@ impl Http {
         }
         self.pool.learn_http1(key);
         let channel = match line {
-            Line::Plain(stream) => plain1(stream).await?,
+            Line::Plain(stream) => plain1(stream, age).await?,
             Line::Tls(stream) => {
                 let (sender, connection, wire) = handshake1(stream).await?;
                 // Ends when its sender is dropped; what fails in it is told to the request.
                 tokio::spawn(async move { drop(connection.await) });
-                Http1 { sender, wire, loan: None }
+                Http1 { sender, wire, age, loan: None }
             }
         };
         Ok(Channel::Http1(channel))
@@ -306,7 +312,7 @@ impl Inbound {
     pub(super) async fn rejoin(&mut self, detour: Detour) {
         if let Stream::Http1 { home, .. } = &mut self.stream
             && let Some(home) = home.take().filter(|home| home.stays)
-            && let Ok(channel) = plain1(detour.stream).await
+            && let Ok(channel) = plain1(detour.stream, home.channel.age).await
         {
             home.pool.put_back(&home.key, channel);
         }
@@ -336,9 +342,9 @@ fn pump(
     AbortOnDropHandle::new(tokio::spawn(feed))
 }
 
-async fn plain1(stream: TcpStream) -> Result<Http1, Failure> {
+async fn plain1(stream: TcpStream, age: u64) -> Result<Http1, Failure> {
     let (sender, connection, wire) = handshake1(stream).await?;
-    Ok(Http1 { sender, wire, loan: Some(Loan::run(connection)) })
+    Ok(Http1 { sender, wire, age, loan: Some(Loan::run(connection)) })
 }
 
 type Handshake1<S> = (SendRequest<Outbound>, Connection<TokioIo<Counted<S>>, Outbound>, Arc<Wire>);

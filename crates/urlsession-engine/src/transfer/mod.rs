@@ -93,6 +93,11 @@ impl Hands {
             TaskKind::Upload | TaskKind::Data => body::run(&self.http, attempt).await,
         }
     }
+
+    /// Lets later requests use new connections; those under way keep theirs.
+    pub(crate) fn drop_idle_connections(&self) {
+        self.http.drop_idle_connections();
+    }
 }
 
 /// Runs work that blocks on a thread that may.

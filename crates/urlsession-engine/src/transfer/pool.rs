@@ -5,7 +5,7 @@ use super::upload::Outbound;
 use super::wire::Wire;
 use bytes::Bytes;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -43,6 +43,8 @@ pub(super) struct Http1 {
     pub(super) wire: Arc<Wire>,
     /// Gives a plain connection back to whom can read it faster.
     pub(super) loan: Option<Loan>,
+    /// The pool's age when it was dialled.
+    pub(super) age: u64,
 }
 
 /// An HTTP/2 connection: each clone of `users` is a stream under way.
@@ -57,6 +59,8 @@ pub(super) struct Http2 {
 #[derive(Debug, Default)]
 pub(super) struct Pool {
     servers: Mutex<HashMap<Key, Server>>,
+    /// How often it was cleared: an older connection does not come back.
+    age: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -97,13 +101,28 @@ impl Pool {
 
     /// Keeps an HTTP/1.1 connection for the next request.
     pub(super) fn put_back(&self, key: &Key, channel: Http1) {
-        if channel.sender.is_closed() {
+        let mut servers = self.servers.lock().expect("no holder panics");
+        if channel.sender.is_closed() || channel.age != self.age() {
             return;
         }
-        let mut servers = self.servers.lock().expect("no holder panics");
         let server = entry(&mut servers, key);
         if server.idle.len() < IDLE_PER_SERVER {
             server.idle.push((channel, Instant::now()));
+        }
+    }
+
+    /// Returns what a connection that is dialled now must be marked with.
+    pub(super) fn age(&self) -> u64 {
+        self.age.load(Ordering::Relaxed)
+    }
+
+    /// Forgets all connections: those under way end with their requests.
+    pub(super) fn clear(&self) {
+        let mut servers = self.servers.lock().expect("no holder panics");
+        self.age.fetch_add(1, Ordering::Relaxed);
+        for server in servers.values_mut() {
+            server.idle.clear();
+            server.shared.clear();
         }
     }
 

@@ -197,7 +197,8 @@ impl World {
                 let (task, number, event) = (*task, *number, event.clone());
                 self.send(*peer, Down::Event { session: name, task, number, event });
             }
-            Action::Publish { .. } => {}
+            // No session of this world has a launch command.
+            Action::Publish { .. } | Action::Launch { .. } => {}
             Action::RemovePart { task } => self.network.remove_parts(*task),
             Action::RemoveFile(path) => self.network.remove_file(path),
             Action::KeepPart { resume: state, peer, id, .. } => {

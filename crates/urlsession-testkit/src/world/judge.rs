@@ -45,6 +45,7 @@ impl Judge {
             Input::Disconnected { peer } => self.owners.retain(|_, owner| owner != peer),
             Input::Ack { .. }
             | Input::Report { .. }
+            | Input::LaunchEnded { .. }
             | Input::Conditions(_)
             | Input::Tick
             | Input::Quiesce => {}
@@ -161,7 +162,8 @@ impl Judge {
             Action::Reply { result: Err(_), .. }
             | Action::Send { number: None, .. }
             | Action::Publish { number: None, .. }
-            | Action::Stop { .. } => Ok(()),
+            | Action::Stop { .. }
+            | Action::Launch { .. } => Ok(()),
         }
     }
 

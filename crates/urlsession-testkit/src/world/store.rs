@@ -13,6 +13,7 @@ pub(super) struct Store {
     pub(super) sessions: BTreeMap<SessionNumber, SessionRecord>,
     pub(super) tasks: BTreeMap<TaskRef, (TaskFacts, TaskRecord)>,
     pub(super) events: BTreeMap<(SessionNumber, EventNumber), EventRecord>,
+    last_removed: Option<SessionNumber>,
 }
 
 impl Store {
@@ -24,6 +25,7 @@ impl Store {
             sessions: self.sessions.values().cloned().collect(),
             tasks: self.tasks.iter().map(task).collect(),
             events: self.events.values().cloned().collect(),
+            last_removed: self.last_removed,
         }
     }
 
@@ -62,6 +64,7 @@ impl Store {
                 let in_use = has_events || self.tasks_of(number).next().is_some();
                 ensure(!in_use, || format!("session {number:?} was removed before its tasks"))?;
                 self.sessions.remove(&number);
+                self.last_removed = self.last_removed.max(Some(number));
                 Ok(())
             }
             Change::CreateTask { task, facts, state, .. } => {

@@ -1,0 +1,99 @@
+//! Starts the app of a session: without a shell, in a clean environment, and waits for its end.
+
+use crate::inbox::{Message, Sender};
+use std::ffi::OsString;
+use std::process::{ExitStatus, Stdio};
+use tokio::process::Command;
+use tokio::runtime::Handle;
+use urlsession_core::SessionNumber;
+use urlsession_protocol::launch::{LAUNCH_HANDLER_VARIABLE, LAUNCH_SESSION_VARIABLE};
+use urlsession_protocol::{LaunchCommand, SessionKey};
+
+/// What a launched app inherits of the daemon's environment, where it is set.
+const INHERITED: &[&str] =
+    &["HOME", "USER", "LOGNAME", "PATH", "LANG", "TMPDIR", "URLSESSION_HOME"];
+/// All variables with such a beginning, too.
+const INHERITED_PREFIXES: &[&str] = &["LC_", "XDG_"];
+/// Names the application, so that the app finds its session again.
+const APPLICATION_VARIABLE: &str = "URLSESSION_APP_ID";
+
+/// Starts apps on the runtime and tells the driver when they end. It never stops one.
+#[derive(Debug)]
+pub(crate) struct Launcher {
+    runtime: Handle,
+    inbox: Sender,
+}
+
+impl Launcher {
+    pub(crate) fn new(runtime: Handle, inbox: Sender) -> Self {
+        Self { runtime, inbox }
+    }
+
+    /// Starts the app; its end comes back through the inbox.
+    pub(crate) fn launch(
+        &self,
+        session: SessionNumber,
+        key: SessionKey,
+        handler: String,
+        command: LaunchCommand,
+    ) {
+        let inbox = self.inbox.clone();
+        self.runtime.spawn(async move {
+            let result = run(&key, &handler, &command).await;
+            if let Err(error) = &result {
+                tracing::warn!(session = %key, error, "a launch was of no use");
+            }
+            let _ = inbox.send(Message::LaunchEnded { session, result });
+        });
+    }
+}
+
+async fn run(key: &SessionKey, handler: &str, command: &LaunchCommand) -> Result<(), String> {
+    let program = command.program.display();
+    if !command.directory.is_dir() {
+        return Err(format!("the folder {} is not there", command.directory.display()));
+    }
+    let mut child = prepare(key, handler, command)
+        .spawn()
+        .map_err(|error| format!("cannot start {program}: {error}"))?;
+    tracing::info!(session = %key, %program, pid = child.id(), "launched the app");
+    match child.wait().await {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{program} ended with {}", words(status))),
+        Err(error) => Err(format!("cannot wait for {program}: {error}")),
+    }
+}
+
+fn prepare(key: &SessionKey, handler: &str, command: &LaunchCommand) -> Command {
+    let mut process = Command::new(&command.program);
+    process
+        .args(&command.arguments)
+        .current_dir(&command.directory)
+        .env_clear()
+        .envs(std::env::vars_os().filter(|(name, _)| is_inherited(name)))
+        // The daemon's own may be that of the app that happened to start it.
+        .env(APPLICATION_VARIABLE, key.application.as_str())
+        .envs(command.environment.iter().map(|(name, value)| (name, value)))
+        .env(LAUNCH_SESSION_VARIABLE, key.session.as_str())
+        .env(LAUNCH_HANDLER_VARIABLE, handler)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    // What interrupts or ends the daemon does not reach the app.
+    #[cfg(unix)]
+    process.process_group(0);
+    process
+}
+
+fn is_inherited(name: &OsString) -> bool {
+    name.to_str().is_some_and(|name| {
+        INHERITED.contains(&name) || INHERITED_PREFIXES.iter().any(|begin| name.starts_with(begin))
+    })
+}
+
+fn words(status: ExitStatus) -> String {
+    match status.code() {
+        Some(code) => format!("exit code {code}"),
+        None => status.to_string(),
+    }
+}
