@@ -20,6 +20,7 @@ pub(crate) fn connect_to_running() -> Result<Transport, Error> {
 #[cfg(unix)]
 mod socket {
     use super::*;
+    use crate::ownership;
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use rustix::io::{Errno, FdFlags};
     use rustix::pipe::PipeFlags;
@@ -48,8 +49,10 @@ mod socket {
         let mut delay = FIRST_DELAY;
         let mut error = None;
         for _ in 0..=START_LIMIT {
-            if let Ok(transport) = connect_to_running() {
-                return Ok(transport);
+            match reach() {
+                Ok(transport) => return Ok(transport),
+                Err(Unreached::Distrusted(error)) => return Err(error),
+                Err(Unreached::Absent(_)) => {}
             }
             if error.is_some() {
                 // Another daemon may be just about to listen, or to leave.
@@ -65,10 +68,25 @@ mod socket {
     }
 
     pub(super) fn connect_to_running() -> Result<Transport, Error> {
-        let path = Paths::from_env().map_err(lost)?.socket();
-        let stream = UnixStream::connect(path)
-            .map_err(|error| lost(format!("no daemon is running: {error}")))?;
-        Transport::over(stream).map_err(lost)
+        reach().map_err(|(Unreached::Absent(error) | Unreached::Distrusted(error))| error)
+    }
+
+    /// Why there is no connection.
+    enum Unreached {
+        /// No daemon listens.
+        Absent(Error),
+        /// What is there may be another user's, who would be told everything.
+        Distrusted(Error),
+    }
+
+    fn reach() -> Result<Transport, Unreached> {
+        let paths = Paths::from_env().map_err(|error| Unreached::Absent(lost(error)))?;
+        let socket = paths.socket();
+        ownership::check_place(&paths.runtime, &socket).map_err(Unreached::Distrusted)?;
+        let stream = UnixStream::connect(socket)
+            .map_err(|error| Unreached::Absent(lost(format!("no daemon is running: {error}"))))?;
+        ownership::check_daemon(&stream).map_err(Unreached::Distrusted)?;
+        Transport::over(stream).map_err(|error| Unreached::Absent(lost(error)))
     }
 
     /// Starts the daemon and waits until it listens. `Err` if that cannot work, `Ok(Err)` with

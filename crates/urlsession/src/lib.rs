@@ -44,6 +44,8 @@ mod events;
 mod inbox;
 mod launch;
 mod link;
+#[cfg(unix)]
+mod ownership;
 mod registry;
 mod request;
 mod session;

@@ -5,8 +5,8 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use urlsession::{
-    Daemon, DownloadOptions, ErrorCode, Event, Events, Session, SessionConfiguration,
-    TaskIdentifier, TaskState, UploadSource,
+    Daemon, DownloadOptions, ErrorCode, Event, Events, LaunchCommand, Session,
+    SessionConfiguration, TaskIdentifier, TaskState, UploadSource,
 };
 use urlsession_testkit::server::{Answer, Server};
 
@@ -14,7 +14,7 @@ const LONG: Duration = Duration::from_secs(60);
 /// Larger than what may be fetched twice, and than any buffer.
 const LARGE: u64 = 24 * 1024 * 1024;
 
-pub(crate) const SCENARIOS: [(&str, fn()); 10] = [
+pub(crate) const SCENARIOS: [(&str, fn()); 13] = [
     ("a_download_arrives_whole", a_download_arrives_whole),
     ("bytes_are_uploaded_and_answered", bytes_are_uploaded_and_answered),
     ("a_missing_file_completes_with_its_error", a_missing_file_completes_with_its_error),
@@ -25,10 +25,13 @@ pub(crate) const SCENARIOS: [(&str, fn()); 10] = [
     ("an_invalidated_session_ends", an_invalidated_session_ends),
     ("a_tool_sees_and_stops_everything", a_tool_sees_and_stops_everything),
     ("a_session_in_process_leaves_nothing", a_session_in_process_leaves_nothing),
+    ("an_app_that_is_gone_is_launched", an_app_that_is_gone_is_launched),
+    ("a_flush_and_a_reset_are_answered", a_flush_and_a_reset_are_answered),
+    ("a_place_that_others_may_write_is_refused", a_place_that_others_may_write_is_refused),
 ];
 
 /// Apps that scenarios start: they tell a line when they are where the scenario wants them.
-pub(crate) const APPS: [(&str, fn()); 1] = [("start", app_start)];
+pub(crate) const APPS: [(&str, fn()); 2] = [("start", app_start), ("launched", app_launched)];
 
 fn session() -> Session {
     Session::new(SessionConfiguration::background("s")).expect("the daemon is reached")
@@ -255,6 +258,84 @@ fn in_process(server: &Server) {
     task.resume().expect("it is resumed");
     let told = until_complete(&mut events, task.task_identifier());
     assert!(matches!(told[0], Event::DidReceiveData { length: 6, .. }), "{told:?}");
+}
+
+fn an_app_that_is_gone_is_launched() {
+    let server = Server::start();
+    server.on("/file", Answer::pseudo_random(7, LARGE).stall_after(1000));
+    server.on("/done", Answer::ok("thanks"));
+    let configuration = launching("s".to_owned(), server.url("/done"));
+    let session = Session::new(configuration).expect("the daemon is reached");
+    let task = session.download_task(server.url("/file")).expect("it is taken");
+    task.resume().expect("it is resumed");
+    server.wait_for_requests(1);
+    let key = session.key().clone();
+    drop(task);
+    session.detach();
+    let daemon = Daemon::connect(false).expect("it runs");
+    let mut watch = daemon.watch(None, false).expect("it may be watched");
+    server.release("/file");
+    // The launched app says with a request that it was told of the first task, and ends once it
+    // was told of its own.
+    server.wait_until(|seen| seen.iter().any(|request| request.path == "/done"));
+    while watch.recv_timeout(LONG).expect("it lives").expect("in time").task
+        != Some(TaskIdentifier(2))
+    {}
+    let launch = daemon.session(&key).expect("it is known").launch.expect("it has a command");
+    assert_eq!((launch.attempts, launch.error), (0, None), "it has acknowledged something");
+}
+
+fn a_flush_and_a_reset_are_answered() {
+    let session = session();
+    session.flush().expect("the daemon is there");
+    session.reset().expect("the daemon is there");
+    let (done, flushed) = std::sync::mpsc::channel();
+    let reset = done.clone();
+    session.flush_with(move |result| done.send(("flush", result)).unwrap_or(())).expect("it is up");
+    session
+        .reset_with(move |result| reset.send(("reset", result)).unwrap_or(()))
+        .expect("it is up");
+    let told: Vec<_> = flushed.iter().collect();
+    assert_eq!(told, [("flush", Ok(())), ("reset", Ok(()))]);
+}
+
+fn a_place_that_others_may_write_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = std::env::var_os("URLSESSION_HOME").expect("the runner sets it");
+    let run = std::path::Path::new(&home).join("run");
+    std::fs::create_dir(&run).expect("a new home");
+    std::fs::set_permissions(&run, std::fs::Permissions::from_mode(0o777)).expect("it is ours");
+    let refused = Session::new(SessionConfiguration::background("s")).expect_err("it is open");
+    assert_eq!(refused.code(), ErrorCode::BACKGROUND_SESSION_WAS_DISCONNECTED);
+    assert!(refused.to_string().contains("chmod 700"), "{refused}");
+    assert!(!std::path::Path::new(&home).join("state").exists(), "no daemon was started");
+}
+
+/// Takes what is owed, then does a task of its own.
+fn app_launched() {
+    let identifier = std::env::var("URLSESSION_LAUNCH_SESSION").expect("the daemon sets it");
+    let handler = std::env::var("URLSESSION_LAUNCH_HANDLER").expect("the daemon sets it");
+    assert!(handler.starts_with("Session-"));
+    let url = std::env::var("TEST_URL").expect("the command sets it");
+    let session = Session::new(launching(identifier, url.clone())).expect("the daemon is reached");
+    let mut events = session.events();
+    assert_whole(&finished(&mut events));
+    until_complete(&mut events, TaskIdentifier(1));
+    let task = session.download_task(url).expect("it is taken");
+    task.resume().expect("it is resumed");
+    until_complete(&mut events, task.task_identifier());
+}
+
+/// Configures a session whose app is [`app_launched`].
+fn launching(identifier: String, url: String) -> SessionConfiguration {
+    let mut configuration = SessionConfiguration::background(identifier);
+    configuration.launch_command = Some(LaunchCommand {
+        program: std::env::current_exe().expect("this executable has a path"),
+        arguments: vec!["app".to_owned(), "launched".to_owned()],
+        directory: "/".into(),
+        environment: vec![("TEST_URL".to_owned(), url)],
+    });
+    configuration
 }
 
 /// Starts a download of the URL in the environment and waits to be killed.
