@@ -176,6 +176,13 @@ export interface SessionOptions {
   maximumConnectionsPerHost?: number
   /** Most attempts at once. */
   maximumConcurrentTasks?: number
+  /**
+   * The program, as an absolute path, and its arguments: what the daemon starts when all tasks
+   * have ended and no process is there to be told.
+   */
+  launchCommand?: Array<string>
+  /** The folder it starts in, as an absolute path. */
+  launchDirectory?: string
 }
 
 /** What happened; which fields there are depends on the name. */

@@ -4,7 +4,8 @@ use crate::measure;
 use crate::task_name::TaskName;
 use serde_json::{Map, Value, json};
 use urlsession::{
-    DaemonStatus, Event, EventNumber, SessionKey, TaskIdentifier, TaskStatus, Timestamp,
+    DaemonStatus, Event, EventNumber, LaunchStatus, SessionKey, TaskIdentifier, TaskStatus,
+    Timestamp,
 };
 
 /// The version of everything printed here; it grows when a field changes its meaning or goes.
@@ -27,6 +28,19 @@ pub(crate) fn task(status: &TaskStatus) -> Value {
         object.extend(fields);
     }
     for name in OPTIONAL {
+        object.entry(name).or_insert(Value::Null);
+    }
+    polish(&mut object);
+    Value::Object(object)
+}
+
+/// Makes the JSON object of how launching an app goes.
+pub(crate) fn launch(status: &LaunchStatus) -> Value {
+    let mut object = Map::new();
+    if let Ok(Value::Object(fields)) = serde_json::to_value(status) {
+        object.extend(fields);
+    }
+    for name in ["until", "error"] {
         object.entry(name).or_insert(Value::Null);
     }
     polish(&mut object);

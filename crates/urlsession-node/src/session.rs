@@ -11,8 +11,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use urlsession::{
-    Acknowledgement, Daemon, Delivery, Error, Session, SessionConfiguration, SessionKey, Task,
-    TaskIdentifier,
+    Acknowledgement, Daemon, Delivery, Error, LaunchCommand, Session, SessionConfiguration,
+    SessionKey, Task, TaskIdentifier,
 };
 
 /// Most events on their way to JavaScript; while that many wait there, progress is merged here.
@@ -38,6 +38,11 @@ pub struct SessionOptions {
     pub maximum_connections_per_host: Option<u32>,
     /// Most attempts at once.
     pub maximum_concurrent_tasks: Option<u32>,
+    /// The program, as an absolute path, and its arguments: what the daemon starts when all tasks
+    /// have ended and no process is there to be told.
+    pub launch_command: Option<Vec<String>>,
+    /// The folder it starts in, as an absolute path.
+    pub launch_directory: Option<String>,
 }
 
 /// This process's hold on a session.
@@ -142,13 +147,15 @@ impl NativeSession {
     /// Empties what is stored for the session's application, and flushes.
     #[napi(ts_return_type = "Promise<void>")]
     pub fn reset(&self) -> AsyncTask<Answer<()>> {
-        self.synced()
+        let session = self.session.clone();
+        answer(move || session.reset())
     }
 
     /// Writes out what is stored, and lets go of what is cached.
     #[napi(ts_return_type = "Promise<void>")]
     pub fn flush(&self) -> AsyncTask<Answer<()>> {
-        self.synced()
+        let session = self.session.clone();
+        answer(move || session.flush())
     }
 
     /// Refuses new tasks; the session is gone once its tasks are.
@@ -186,6 +193,13 @@ impl From<SessionOptions> for SessionConfiguration {
             configuration.http_maximum_connections_per_host = limit;
         }
         configuration.maximum_concurrent_tasks = options.maximum_concurrent_tasks;
+        let mut command = options.launch_command.unwrap_or_default().into_iter();
+        configuration.launch_command = command.next().map(|program| LaunchCommand {
+            program: program.into(),
+            arguments: command.collect(),
+            directory: options.launch_directory.unwrap_or_else(|| "/".to_owned()).into(),
+            environment: Vec::new(),
+        });
         configuration
     }
 }

@@ -11,26 +11,34 @@ use crate::terminal;
 use crate::tracked::Tracked;
 use crate::{advice, clock, json, measure};
 use std::fmt::Write as _;
-use urlsession::{Daemon, TaskKind, TaskState, TaskStatus, Timestamp};
+use urlsession::{Daemon, LaunchState, LaunchStatus, TaskKind, TaskState, TaskStatus, Timestamp};
 
 pub(crate) fn show(args: &ShowArgs) -> Result<u8, Failure> {
-    let status = find(&args.one.task)?;
+    let daemon = Daemon::connect(true)?;
+    let status = find(&daemon, &args.one.task)?;
+    // No answer is that of a daemon from before there were launches.
+    let launch = daemon.session(&status.session).ok().and_then(|session| session.launch);
     if args.json {
-        terminal::print(&format!("{}\n", json::task(&status)))?;
+        let mut object = json::task(&status);
+        object["launch"] = launch.as_ref().map(json::launch).into();
+        terminal::print(&format!("{object}\n"))?;
     } else {
-        terminal::print(&description(&status, clock::now()))?;
+        let now = clock::now();
+        let mut text = description(&status, now);
+        text.extend(launch.map(|launch| launching(&launch, now)));
+        terminal::print(&text)?;
     }
     Ok(exit::DONE)
 }
 
 pub(crate) fn explain(args: &OneTask) -> Result<u8, Failure> {
-    let status = find(&args.task)?;
+    let status = find(&Daemon::connect(true)?, &args.task)?;
     terminal::print(&format!("{}\n", explanation(&status, clock::now())))?;
     Ok(exit::DONE)
 }
 
-fn find(name: &TaskName) -> Result<TaskStatus, Failure> {
-    Daemon::connect(true)?.task(&name.session, name.task).map_err(|error| {
+fn find(daemon: &Daemon, name: &TaskName) -> Result<TaskStatus, Failure> {
+    daemon.task(&name.session, name.task).map_err(|error| {
         if exit::code_of(&error) == exit::NO_DAEMON { error.into() } else { no_such_task(name) }
     })
 }
@@ -63,6 +71,25 @@ fn explanation(status: &TaskStatus, now: Timestamp) -> String {
             }
         },
     }
+}
+
+/// Says how launching the app of the task's session goes.
+fn launching(launch: &LaunchStatus, now: Timestamp) -> String {
+    let what = match launch.state {
+        LaunchState::Resting => "when all tasks have ended and the app is gone".to_owned(),
+        LaunchState::Due(at) => format!("due in {}", measure::duration(now.until(at))),
+        LaunchState::Launched => "launched, and has acknowledged nothing yet".to_owned(),
+        LaunchState::GivenUp => "given up until another task has ended".to_owned(),
+    };
+    let mut text = format!("{:<12} {what}", "launch");
+    if launch.attempts > 0 {
+        let _ = write!(text, " (attempts so far: {})", launch.attempts);
+    }
+    if let Some(error) = &launch.error {
+        let _ = write!(text, "\n{:<12} {}", "", shown(error));
+    }
+    text.push('\n');
+    text
 }
 
 fn description(status: &TaskStatus, now: Timestamp) -> String {
@@ -117,4 +144,28 @@ fn description(status: &TaskStatus, now: Timestamp) -> String {
         row("file", path.to_string_lossy().into_owned());
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn launching_is_told_in_words_without_the_apps_control_characters() {
+        let launch = |state, attempts, error: Option<&str>| LaunchStatus {
+            state,
+            attempts,
+            error: error.map(ToOwned::to_owned),
+        };
+        let now = Timestamp(1_000_000);
+        let due = LaunchState::Due(Timestamp(1_120_000));
+        let failed = launch(due, 2, Some("exit code 1\u{1b}[2J"));
+        let told = launching(&failed, now);
+        assert!(told.starts_with("launch       due in 2"), "{told}");
+        assert!(told.contains("(attempts so far: 2)\n"), "{told}");
+        assert!(told.contains("exit code 1") && !told.contains('\u{1b}'), "{told}");
+        let none = launching(&launch(LaunchState::Resting, 0, None), now);
+        assert_eq!(none, "launch       when all tasks have ended and the app is gone\n");
+        assert_eq!(json::launch(&failed)["until"], "1970-01-01T00:18:40Z");
+    }
 }
