@@ -28,7 +28,9 @@ fn check_place_of(own: u32, folder: &Path, socket: &Path) -> Result<(), Error> {
     let (shown, shown_socket) = (folder.display(), socket.display());
     let look = |path: &Path| match std::fs::symlink_metadata(path) {
         Ok(found) => Ok(Some(found)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
         Err(error) => Err(lost(format!("cannot look at {}: {error}", path.display()))),
     };
     let Some(found) = look(folder)? else { return Ok(()) };
