@@ -106,7 +106,7 @@ class Task {
   }
 }
 
-// Without a destination the daemon removes the file after the acknowledgement; the result's lives as long as the process.
+// Without a destination the daemon removes its file after the acknowledgement; ours lives as long as the process.
 function keptPath(file) {
   if (file.isHeld) file.placeAt(temporaryPath());
   return file.path;

@@ -46,7 +46,7 @@ class Blob {
 
   /** The file behind it, `null` for bytes in memory. */
   get file() {
-    const { File } = require('./file.js');
+    const { File } = require('./file.js'); // A File makes blobs too, so neither can be loaded first.
     return this.#source.path === undefined ? null : File.ofBlob(this);
   }
 

@@ -1,13 +1,11 @@
 // What can be sent: the kinds of `data` that upload and data tasks take, as a file or as bytes.
 'use strict';
 
-const path = require('node:path');
-const { fileURLToPath } = require('node:url');
-const { application } = require('../application.js');
 const { API } = require('./api.js');
 const { Blob } = require('./blob.js');
 const { TiBuffer } = require('./buffer.js');
 const { File } = require('./file.js');
+const { pathOf } = require('./location.js');
 
 /** Returns `{ file }` or `{ data }`, `undefined` for what cannot be uploaded. */
 function uploadBody(data) {
@@ -27,14 +25,6 @@ function dataBody(data) {
   const bytes = bytesOf(data);
   if (bytes) return { data: bytes, contentType: 'application/octet-stream' };
   return json(data);
-}
-
-/** Returns the absolute path of a path or file URL; a relative one begins at the app's folder, as in Titanium. */
-function pathOf(file) {
-  if (file === undefined || file === null) return undefined;
-  if (file instanceof File) return file.nativePath;
-  const text = String(file);
-  return text.startsWith('file:') ? fileURLToPath(text) : path.resolve(application().folder, text);
 }
 
 function blobBody(blob) {
@@ -60,4 +50,4 @@ function json(data) {
   return {};
 }
 
-module.exports = { dataBody, pathOf, uploadBody };
+module.exports = { dataBody, uploadBody };

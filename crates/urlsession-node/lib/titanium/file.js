@@ -6,6 +6,7 @@ const path = require('node:path');
 const { API } = require('./api.js');
 const { Blob } = require('./blob.js');
 const { TiBuffer } = require('./buffer.js');
+const { pathOf } = require('./location.js');
 
 class File {
   #path;
@@ -105,14 +106,14 @@ class File {
   /** Copies to a path; what is there is replaced. */
   copy(destination) {
     return succeeds(`copy ${this.#path}`, () => {
-      fs.copyFileSync(this.#path, resolve(destination), fs.constants.COPYFILE_FICLONE);
+      fs.copyFileSync(this.#path, pathOf(destination), fs.constants.COPYFILE_FICLONE);
     });
   }
 
   /** Moves to a path; what is there is replaced, across file systems by a copy. */
   move(destination) {
     return succeeds(`move ${this.#path}`, () => {
-      const target = resolve(destination);
+      const target = pathOf(destination);
       if (this.#blob) Blob.writeTo(this.#blob, target);
       else moveFile(this.#path, target);
       this.#path = target;
@@ -181,11 +182,6 @@ function moveFile(from, to) {
     fs.copyFileSync(from, to);
     fs.unlinkSync(from);
   }
-}
-
-function resolve(destination) {
-  const { pathOf } = require('./body.js');
-  return pathOf(destination);
 }
 
 function succeeds(what, action) {

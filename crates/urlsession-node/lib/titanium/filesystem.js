@@ -5,8 +5,8 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { application } = require('../application.js');
 const { applicationFolder } = require('../paths.js');
-const { pathOf } = require('./body.js');
 const { File } = require('./file.js');
+const { pathOf } = require('./location.js');
 
 const Filesystem = {
   File,

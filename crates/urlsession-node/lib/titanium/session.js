@@ -3,12 +3,13 @@
 
 const { Attachment } = require('../attachment.js');
 const { sessionOptions } = require('../options.js');
+const { API } = require('./api.js');
 const { check, checkHeaders, checkOptional } = require('./arguments.js');
-const { dataBody, uploadBody, pathOf } = require('./body.js');
+const { dataBody, uploadBody } = require('./body.js');
 const { SessionConfiguration } = require('./configuration.js');
 const { Emitter } = require('./emitter.js');
 const { SESSION_EVENTS, translate } = require('./events.js');
-const { API } = require('./api.js');
+const { pathOf } = require('./location.js');
 const { titanium } = require('./current.js');
 
 const sessions = new WeakMap();
