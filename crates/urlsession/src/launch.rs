@@ -95,12 +95,14 @@ mod socket {
         reap();
         let executable = executable()?;
         let (ready, told) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(lost)?;
-        let told = inheritable(&told).map_err(lost)?;
+        let inherited = inheritable(&told).map_err(lost)?;
+        // With a writer of our own a daemon that ends without a word would never be noticed.
+        drop(told);
         let mut command = Command::new(&executable);
         command
             .args(["daemon", "run"])
             .current_dir("/")
-            .env("URLSESSION_READY_FD", told.as_raw_fd().to_string())
+            .env("URLSESSION_READY_FD", inherited.as_raw_fd().to_string())
             .env("MALLOC_ARENA_MAX", "2")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -113,7 +115,7 @@ mod socket {
         let child = command
             .spawn()
             .map_err(|error| lost(format!("cannot start {}: {error}", executable.display())))?;
-        drop(told);
+        drop(inherited);
         STARTED.lock().unwrap_or_else(PoisonError::into_inner).push(child);
         let said = listen(&File::from(ready));
         Ok(match said.trim_end() {
