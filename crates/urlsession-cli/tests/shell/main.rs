@@ -7,5 +7,6 @@ mod control;
 mod demo;
 mod disk;
 mod home;
+mod power_loss;
 mod torture;
 mod transfers;
