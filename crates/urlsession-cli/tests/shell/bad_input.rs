@@ -11,6 +11,7 @@ fn every_wrong_has_its_number_its_sentence_and_its_exit_code() {
     server.on("/loop", Answer::redirect(302, &server.url("/loop")));
     server.on("/private", Answer::status_only(401));
     server.on("/file", Answer::ok("content"));
+    server.on("/boasts", Answer::ok("content").header("X", &"a".repeat(10 << 20)));
     server.on("/stalls", Answer::ok("content").stall_after(3));
     // No name server is asked for a label that is too long to be one.
     let unknown_host = format!("http://{}.test/", "x".repeat(64));
@@ -19,6 +20,7 @@ fn every_wrong_has_its_number_its_sentence_and_its_exit_code() {
         format!("http://{}/", listener.local_addr().unwrap())
     };
     let (file, gone) = (server.url("/file"), server.url("/gone"));
+    let boasting = server.url("/boasts");
     let (looping, locked) = (server.url("/loop"), server.url("/private"));
     let (untrusted, outdated) = (private.url("/"), expired.url("/"));
     let authority = expired.ca_pem();
@@ -41,6 +43,7 @@ fn every_wrong_has_its_number_its_sentence_and_its_exit_code() {
         (&["put", "missing", &file], 9, "[-1100]"),
         (&["put", "/", &file], 9, "[-1101]"),
         (&[&looping], 10, "[-1007]"),
+        (&[&boasting, "--retry", "0"], 10, "[-1017]"),
         (&[&locked], 4, "[-1011]"),
         (&[&gone], 8, "[-1011]"),
         (&[&gone, &refused, "--retry", "0"], 1, "[-1004]"),
