@@ -10,19 +10,25 @@ use urlsession::{TaskState, Timestamp};
 
 const BAR_WIDTH: usize = 20;
 const TITLE_WIDTH: usize = 28;
+const SHORT_TITLE_WIDTH: usize = 12;
 
 /// Draws the running task: name, percent, bar, amount, and speed or what it waits for.
 pub(crate) fn running(task: &Tracked, speed: Option<f64>, now: Timestamp, width: usize) -> String {
     let title = format!("{} {}", task.name, shown(&task.title));
     let percent = percent(task);
     let shown_percent = percent.map_or_else(|| "  ?".to_owned(), |p| format!("{p:>3}"));
-    let line = format!(
-        "{:<TITLE_WIDTH$} {shown_percent} % {} {}  {}",
-        shortened(&title, TITLE_WIDTH),
-        bar(percent),
-        amount(task),
-        activity(task, speed, now),
-    );
+    let (amount, activity) = (amount(task), activity(task, speed, now));
+    // Where there is little room the bar goes first, then the end of the name: they say least.
+    let layouts = [(TITLE_WIDTH, true), (TITLE_WIDTH, false), (SHORT_TITLE_WIDTH, false)];
+    let mut line = String::new();
+    for (room, with_bar) in layouts {
+        let bar = if with_bar { format!("{} ", bar(percent)) } else { String::new() };
+        let title = shortened(&title, room);
+        line = format!("{title:<room$} {shown_percent} % {bar}{amount}  {activity}");
+        if line.chars().count() <= width {
+            break;
+        }
+    }
     line.chars().take(width).collect()
 }
 
@@ -113,6 +119,12 @@ mod tests {
             line,
             "12 disk.iso                   25 % [=====               ] 50.0 MiB/200 MiB  25.0 MiB/s  6.0 s left"
         );
+        let narrow = |width| running(&task, Some(25.0 * 1048576.0), Timestamp(0), width);
+        assert_eq!(
+            narrow(80),
+            "12 disk.iso                   25 % 50.0 MiB/200 MiB  25.0 MiB/s  6.0 s left"
+        );
+        assert_eq!(narrow(60), "12 disk.iso   25 % 50.0 MiB/200 MiB  25.0 MiB/s  6.0 s left");
         task.total = None;
         task.reason = Some(Reason::RetryAt(Timestamp(4_000)));
         assert_eq!(
