@@ -48,7 +48,7 @@ impl<H: Moves> Driver<H> {
     pub(crate) fn take(&mut self, turn: &mut Turn, message: Message) {
         match message {
             Message::Connected(connection) => self.peers.connect(connection),
-            Message::Said { peer, message } => self.hear(turn, peer, message),
+            Message::Said { peer, message } => self.hear(turn, peer, *message),
             Message::Disconnected(peer) => {
                 self.peers.disconnect(peer);
                 turn.add(self.core.handle(turn.now, Input::Disconnected { peer }));

@@ -21,7 +21,7 @@ pub(crate) enum Message {
     /// A client is there.
     Connected(Connection),
     /// A client said something.
-    Said { peer: PeerNumber, message: ClientMessage },
+    Said { peer: PeerNumber, message: Box<ClientMessage> },
     /// A client is gone, or was sent away.
     Disconnected(PeerNumber),
     /// An attempt has synced bytes; the notice has the state.

@@ -191,7 +191,7 @@ async fn listen(
             let Some(message) = incoming.recv().await else { break };
             // Given back by `reply` or `settle`.
             permit.forget();
-            if inbox.send(Message::Said { peer, message }).is_err() {
+            if inbox.send(Message::Said { peer, message: Box::new(message) }).is_err() {
                 break;
             }
         }
