@@ -2,6 +2,7 @@
 //!
 //! Nothing here behaves: a type may check its own legality, nothing more.
 
+pub mod cookie;
 pub mod error;
 pub mod event;
 pub mod identity;
@@ -19,13 +20,16 @@ pub mod time;
 #[cfg(feature = "connection")]
 pub mod connection;
 
+pub use cookie::{
+    Cookie, CookieIdentity, CookiePolicy, HttpCookieAcceptPolicy, HttpCookieStorage, SameSite,
+};
 pub use error::{CancelledReason, Error, ErrorCode};
 pub use event::{Event, EventNumber, ResumeRung};
 pub use identity::{ApplicationId, InvalidIdentifier, SessionIdentifier, SessionKey};
 pub use launch::{LaunchCommand, LaunchState, LaunchStatus};
 pub use message::{
-    Call, CallId, ClientMessage, DaemonMessage, DaemonStatus, Hello, OwnerToken, PROTOCOL_VERSION,
-    Reply,
+    Call, CallId, ClientMessage, CookieStorage, DaemonMessage, DaemonStatus, Hello, OwnerToken,
+    PROTOCOL_VERSION, Reply,
 };
 pub use request::{Body, Header, Request};
 pub use response::Response;

@@ -12,8 +12,8 @@
 //! Unknown fields are ignored on both sides; an unknown event is skipped and logged.
 
 use crate::{
-    Error, Event, EventNumber, NewTask, ResumeData, SessionConfiguration, SessionKey,
-    SessionStatus, TaskIdentifier, TaskStatus,
+    ApplicationId, Cookie, CookieIdentity, Error, Event, EventNumber, NewTask, ResumeData,
+    SessionConfiguration, SessionIdentifier, SessionKey, SessionStatus, TaskIdentifier, TaskStatus,
 };
 use serde::{Deserialize, Serialize};
 
@@ -223,6 +223,35 @@ pub enum Call {
         #[serde(default)]
         replay: bool,
     },
+    /// Lists cookies in the order of their identities.
+    Cookies {
+        /// Whose.
+        #[serde(flatten)]
+        storage: CookieStorage,
+        /// Only those of this domain and of the hosts below it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        domain: Option<String>,
+        /// Only those after this one: the last of the page before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<Box<CookieIdentity>>,
+    },
+    /// Keeps cookies as if servers had set them; one that ended already is removed.
+    SetCookies {
+        /// Whose.
+        #[serde(flatten)]
+        storage: CookieStorage,
+        /// The cookies.
+        cookies: Vec<Cookie>,
+    },
+    /// Forgets cookies.
+    ClearCookies {
+        /// Whose.
+        #[serde(flatten)]
+        storage: CookieStorage,
+        /// Only those of this domain and of the hosts below it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        domain: Option<String>,
+    },
     /// Tells how the daemon is.
     Status,
     /// Stops the daemon in order: attempts are stopped, their bytes kept.
@@ -266,8 +295,31 @@ pub enum Reply {
         /// The session.
         session: Box<SessionStatus>,
     },
+    /// One page of cookies.
+    Cookies {
+        /// The cookies.
+        cookies: Vec<Cookie>,
+        /// Whether there are more after the last one.
+        more: bool,
+    },
+    /// Cookies were kept or forgotten, and that is durable.
+    CookiesChanged {
+        /// How many; those that are illegal or of a public suffix are not kept.
+        count: u64,
+    },
     /// How the daemon is.
     Status(DaemonStatus),
+}
+
+/// Names a collection of cookies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CookieStorage {
+    /// The application that shares them.
+    pub application: ApplicationId,
+    /// The session of the application that has them for itself, see
+    /// [`HttpCookieStorage::Private`](crate::HttpCookieStorage::Private).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionIdentifier>,
 }
 
 /// How the daemon is.

@@ -1,6 +1,9 @@
 //! How a session behaves: Apple's `URLSessionConfiguration`.
 
-use crate::{Header, LaunchCommand, LaunchStatus, SessionKey, Timestamp};
+use crate::{
+    CookiePolicy, Header, HttpCookieAcceptPolicy, HttpCookieStorage, LaunchCommand, LaunchStatus,
+    SessionKey, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -28,6 +31,13 @@ pub struct SessionConfiguration {
     /// `sessionSendsLaunchEvents` with what it needs where apps are not installed. `None` is off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub launch_command: Option<LaunchCommand>,
+    /// Which cookies of responses are kept.
+    pub http_cookie_accept_policy: HttpCookieAcceptPolicy,
+    /// Whether requests carry the cookies that are kept; without it, only those of a `Cookie`
+    /// header field.
+    pub http_should_set_cookies: bool,
+    /// Which cookies these are.
+    pub http_cookie_storage: HttpCookieStorage,
 }
 
 impl Default for SessionConfiguration {
@@ -39,6 +49,9 @@ impl Default for SessionConfiguration {
             http_maximum_connections_per_host: 6,
             maximum_concurrent_tasks: None,
             launch_command: None,
+            http_cookie_accept_policy: HttpCookieAcceptPolicy::default(),
+            http_should_set_cookies: true,
+            http_cookie_storage: HttpCookieStorage::default(),
         }
     }
 }
@@ -48,6 +61,16 @@ impl SessionConfiguration {
     #[must_use]
     pub fn deadline(&self, now: Timestamp) -> Timestamp {
         now.after(self.timeout_interval_for_resource)
+    }
+
+    /// Returns what it says about cookies.
+    #[must_use]
+    pub fn cookie_policy(&self) -> CookiePolicy {
+        CookiePolicy {
+            accept: self.http_cookie_accept_policy,
+            send: self.http_should_set_cookies,
+            storage: self.http_cookie_storage,
+        }
     }
 }
 

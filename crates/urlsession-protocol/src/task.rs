@@ -114,6 +114,13 @@ pub struct TaskOptions {
     /// PEM files of roots that are trusted beside the platform's.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ca_certificates: Vec<PathBuf>,
+    /// Neither sends nor keeps cookies: Apple's `httpShouldHandleCookies`, inverted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub no_cookies: bool,
+    /// The document that the request is made for: Apple's `mainDocumentURL`. Tells which cookies
+    /// are of another site.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub main_document_url: Option<String>,
 }
 
 /// From what a new download task can go on: Apple's `resumeData`. Opaque and good for one use.

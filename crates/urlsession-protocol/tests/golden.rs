@@ -182,6 +182,13 @@ fn client_messages() -> Vec<ClientMessage> {
         Call::Reset { session: key() },
         Call::Flush { session: key() },
         Call::Session { session: key() },
+        Call::Cookies {
+            storage: CookieStorage { session: Some(key().session), ..cookies_of() },
+            domain: Some("example.com".into()),
+            after: Some(Box::new(cookie().identity)),
+        },
+        Call::SetCookies { storage: cookies_of(), cookies: vec![cookie()] },
+        Call::ClearCookies { storage: cookies_of(), domain: None },
     ];
     let mut messages =
         vec![ClientMessage::Hello(hello()), ClientMessage::Ack { session, number: EventNumber(9) }];
@@ -201,6 +208,8 @@ fn daemon_messages() -> Vec<DaemonMessage> {
         Ok(Reply::Status(status())),
         Err(error()),
         Ok(Reply::Session { session: Box::new(session_status()) }),
+        Ok(Reply::Cookies { cookies: vec![cookie()], more: true }),
+        Ok(Reply::CookiesChanged { count: 1 }),
     ];
     let mut messages = vec![
         DaemonMessage::Hello(hello()),
@@ -278,6 +287,30 @@ fn configuration() -> SessionConfiguration {
             directory: "/home/user".into(),
             environment: vec![("MODE".into(), "background".into())],
         }),
+        http_cookie_accept_policy: HttpCookieAcceptPolicy::Always,
+        http_should_set_cookies: false,
+        http_cookie_storage: HttpCookieStorage::Private,
+    }
+}
+
+fn cookies_of() -> CookieStorage {
+    CookieStorage { application: key().application, session: None }
+}
+
+fn cookie() -> Cookie {
+    Cookie {
+        identity: CookieIdentity {
+            domain: "example.com".into(),
+            host_only: true,
+            path: "/docs".into(),
+            name: "id".into(),
+        },
+        value: Secret::new("b3BhcXVl"),
+        secure: true,
+        http_only: true,
+        same_site: Some(SameSite::Lax),
+        expires: Some(Timestamp(1_790_000_001_000)),
+        created: Timestamp(1_790_000_000_000),
     }
 }
 
@@ -304,6 +337,8 @@ fn new_task() -> NewTask {
             no_unsafe_retry: true,
             allow_insecure_redirect: true,
             ca_certificates: vec!["/etc/ssl/own.pem".into()],
+            no_cookies: true,
+            main_document_url: Some("https://example.com/".into()),
         },
         resume: true,
         resume_data: Some(ResumeData(Secret::new("b3BhcXVl"))),
