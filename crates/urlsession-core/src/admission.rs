@@ -108,7 +108,8 @@ fn admit(
     };
     let idle_timeout =
         timeout(options.timeout_interval_for_request, configuration.timeout_interval_for_request);
-    (facts, Order { kind: new.kind, request: new.request, options, idle_timeout }, origin)
+    let cookies = configuration.cookie_policy();
+    (facts, Order { kind: new.kind, request: new.request, options, idle_timeout, cookies }, origin)
 }
 
 fn check(new: &mut NewTask) -> Result<Option<ResumeState>, Error> {

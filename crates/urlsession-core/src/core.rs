@@ -168,6 +168,9 @@ impl Core {
             | Call::Watch { .. }
             | Call::Reset { .. }
             | Call::Flush { .. }
+            | Call::Cookies { .. }
+            | Call::SetCookies { .. }
+            | Call::ClearCookies { .. }
             | Call::Status
             | Call::Shutdown => {
                 turn.reply(from, Err(refusal("the core does not answer this call")));

@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
 use urlsession_protocol::{
-    Call, CallId, Error, Event, EventNumber, LaunchCommand, OwnerToken, Priority, Reply, Request,
-    Response, SessionConfiguration, SessionKey, TaskIdentifier, TaskKind, TaskOptions, Timestamp,
+    Call, CallId, CookiePolicy, Error, Event, EventNumber, LaunchCommand, OwnerToken, Priority,
+    Reply, Request, Response, SessionConfiguration, SessionKey, TaskIdentifier, TaskKind,
+    TaskOptions, Timestamp,
 };
 
 /// Numbers a session in the core and the store; never reused.
@@ -49,9 +50,9 @@ pub struct Moment {
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
-    /// A client asks. Calls that only look (`Tasks`, `Task`, `Session`, `Watch`, `Status`), and
-    /// those about the engine itself (`Reset`, `Flush`, `Shutdown`), are answered by the engine and
-    /// never come here.
+    /// A client asks. Calls that only look (`Tasks`, `Task`, `Session`, `Watch`, `Status`), those
+    /// about cookies, and those about the engine itself (`Reset`, `Flush`, `Shutdown`), are
+    /// answered by the engine and never come here.
     Call {
         /// Who asks.
         peer: PeerNumber,
@@ -479,4 +480,7 @@ pub struct Order {
     /// Longest pause without any byte.
     #[serde(with = "urlsession_protocol::time::milliseconds")]
     pub idle_timeout: Duration,
+    /// What the session says about cookies.
+    #[serde(default, skip_serializing_if = "CookiePolicy::is_default")]
+    pub cookies: CookiePolicy,
 }

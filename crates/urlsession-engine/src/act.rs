@@ -78,6 +78,7 @@ impl<H: Moves> Driver<H> {
             Message::LaunchEnded { session, result } => {
                 turn.add(self.core.handle(turn.now, Input::LaunchEnded { session, result }));
             }
+            Message::CookiesChanged => self.cookies.changed(turn.now.steady),
             Message::Stop => self.begin_stop(turn, None),
         }
     }
@@ -97,6 +98,7 @@ impl<H: Moves> Driver<H> {
             Call::Tasks { .. }
             | Call::Task { .. }
             | Call::Session { .. }
+            | Call::Cookies { .. }
             | Call::Reset { .. }
             | Call::Flush { .. }
             | Call::Status => {
@@ -106,6 +108,9 @@ impl<H: Moves> Driver<H> {
                 let owed = if replay { self.owed(session.as_ref()) } else { Vec::new() };
                 let watching = session.map_or(Watching::Everything, Watching::Session);
                 turn.deeds.push(Deed::Watch { peer, id, watching, owed });
+            }
+            call @ (Call::SetCookies { .. } | Call::ClearCookies { .. }) => {
+                self.change_cookies(turn, peer, id, call);
             }
             Call::Shutdown => self.begin_stop(turn, Some((peer, id))),
             call => match unstorable(&call) {
@@ -145,6 +150,7 @@ impl<H: Moves> Driver<H> {
         for change in turn.changes {
             if let Change::RemoveSession(session) = change {
                 self.files.remove_session(session);
+                self.cookies.forget(session);
             }
         }
     }
@@ -200,7 +206,14 @@ impl<H: Moves> Driver<H> {
             let error = Error::new(ErrorCode::CANNOT_CREATE_FILE).because(error);
             return self.attempts.fail(task, attempt, failed(error, Cause::Disk));
         }
-        self.attempts.start(task, attempt, order, files, resume);
+        let cookies = match self.cookies_of(task, &order) {
+            Ok(cookies) => cookies,
+            Err(error) => {
+                let error = Error::new(ErrorCode::UNKNOWN).because(error);
+                return self.attempts.fail(task, attempt, failed(error, Cause::Transient));
+            }
+        };
+        self.attempts.start(task, attempt, order, files, resume, cookies);
     }
 
     fn tell(&self, task: TaskRef, event: Event, weight: Weight) {

@@ -1,5 +1,6 @@
 //! The running attempts: starts them, stops them, and hears from them.
 
+use crate::cookies::SharedJar;
 use crate::inbox::{Message, Sender};
 use crate::transfer::{Attempt, Hands, Notices, Progress, TaskFiles};
 use std::collections::BTreeMap;
@@ -66,6 +67,7 @@ impl<H: Moves> Attempts<H> {
         order: Arc<Order>,
         files: TaskFiles,
         resume: Option<ResumeState>,
+        cookies: Option<Arc<SharedJar>>,
     ) {
         let stop = CancellationToken::new();
         let progress = Arc::new(Progress::default());
@@ -77,6 +79,7 @@ impl<H: Moves> Attempts<H> {
             order,
             resume,
             files,
+            cookies,
             progress: Arc::clone(&progress),
             stop: stop.clone(),
             notices: Arc::new(Speaker(Arc::new(Notice {

@@ -11,6 +11,7 @@
 use crate::act::Deed;
 use crate::attempts::{Attempts, Moves};
 use crate::clock::Clock;
+use crate::cookies::{CookieRow, Cookies};
 use crate::files::Files;
 use crate::inbox::{Message, gather};
 use crate::launch::Launcher;
@@ -39,6 +40,7 @@ pub(crate) struct Driver<H> {
     pub(crate) core: Core,
     pub(crate) store: Store,
     pub(crate) files: Files,
+    pub(crate) cookies: Cookies,
     pub(crate) attempts: Attempts<H>,
     pub(crate) launcher: Launcher,
     pub(crate) peers: Peers,
@@ -59,6 +61,8 @@ pub(crate) struct Turn {
     pub(crate) now: Moment,
     pub(crate) changes: Vec<Change>,
     pub(crate) deeds: Vec<Deed>,
+    /// Whether cookies must be durable before the deeds are done.
+    pub(crate) writes_cookies: bool,
 }
 
 impl<H: Moves> Driver<H> {
@@ -68,7 +72,8 @@ impl<H: Moves> Driver<H> {
         loop {
             let mut turn = self.decide(std::mem::take(&mut messages));
             orders::complete(&mut turn, &self.store, &self.core);
-            self.commit(&turn.changes)?;
+            let cookies = self.unwritten_cookies(&turn);
+            self.commit(&turn.changes, &cookies)?;
             self.act(turn);
             if self.has_stopped() {
                 return Ok(());
@@ -82,7 +87,7 @@ impl<H: Moves> Driver<H> {
 
     fn decide(&mut self, messages: Vec<Message>) -> Turn {
         let now = self.clock.now();
-        let mut turn = Turn { now, changes: Vec::new(), deeds: Vec::new() };
+        let mut turn = Turn { now, changes: Vec::new(), deeds: Vec::new(), writes_cookies: false };
         if let Some(step) = self.restored.take() {
             turn.add(step);
         }
@@ -98,10 +103,10 @@ impl<H: Moves> Driver<H> {
     }
 
     /// Makes the changes durable, however long that takes: nothing is visible before.
-    fn commit(&mut self, changes: &[Change]) -> Result<(), EngineError> {
+    fn commit(&mut self, changes: &[Change], cookies: &[CookieRow]) -> Result<(), EngineError> {
         let (mut pause, longest) = COMMIT_PAUSE;
         loop {
-            let Err(error) = self.store.commit(changes) else { return Ok(()) };
+            let Err(error) = self.store.commit_turn(changes, cookies) else { return Ok(()) };
             tracing::error!(%error, changes = changes.len(), "a commit failed");
             if !error.can_pass() || self.stopping.load(Ordering::Acquire) {
                 return Err(EngineError::Store(Arc::new(error)));
@@ -118,7 +123,8 @@ impl<H: Moves> Driver<H> {
         self.wind_meter(now.steady);
         let stop = self.stop.as_ref().map(|stop| stop.deadline.saturating_sub(now.steady));
         let core = self.core.next_wakeup(now).map(|wait| wait.min(SLEEP_LIMIT));
-        stop.into_iter().chain(core).chain(self.meter.next(now.steady)).min()
+        let cookies = self.cookies.next(now.steady);
+        stop.into_iter().chain(core).chain(cookies).chain(self.meter.next(now.steady)).min()
     }
 }
 

@@ -38,6 +38,8 @@ pub(crate) enum Message {
     Ended { task: TaskRef, attempt: AttemptNumber, ending: Box<Ending> },
     /// The app that was launched for a session has ended, or could not be started.
     LaunchEnded { session: SessionNumber, result: Result<(), String> },
+    /// There are cookies to be written.
+    CookiesChanged,
     /// The engine is to stop.
     Stop,
 }

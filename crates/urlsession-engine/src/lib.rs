@@ -3,6 +3,7 @@
 mod act;
 mod attempts;
 mod clock;
+mod cookies;
 mod driver;
 mod files;
 mod flush;

@@ -33,6 +33,9 @@ impl<H: Moves> Driver<H> {
             }
             Call::Reset { session } => self.reset(session),
             Call::Flush { session } => self.flush(session),
+            Call::Cookies { storage, domain, after } => {
+                self.list_cookies(storage, domain.as_deref(), after.as_deref())
+            }
             Call::Status => Ok(Reply::Status(self.status())),
             _ => {
                 Err(Error::new(ErrorCode::UNKNOWN).because("the engine does not answer this call"))

@@ -2,6 +2,7 @@
 
 use crate::attempts::{Attempts, Moves};
 use crate::clock::{Clock, seed};
+use crate::cookies::Cookies;
 use crate::driver::Driver;
 use crate::files::Files;
 use crate::launch::Launcher;
@@ -46,6 +47,7 @@ impl<H: Moves> Driver<H> {
             core,
             store,
             files,
+            cookies: Cookies::new(clock, sender.clone()),
             attempts: Attempts::new(hands, runtime.clone(), sender.clone()),
             launcher: Launcher::new(runtime.clone(), sender.clone()),
             peers: Peers::new(runtime, sender),

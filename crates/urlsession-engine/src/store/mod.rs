@@ -3,8 +3,10 @@
 //! Everything of one turn becomes durable in one transaction (WAL, `synchronous=FULL`) or not at
 //! all.
 
+mod cookies;
 mod schema;
 
+use crate::cookies::CookieRow;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::BTreeSet;
@@ -174,8 +176,18 @@ impl Store {
     }
 
     /// Makes all changes durable, or none of them.
+    #[cfg(test)]
     pub(crate) fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
-        if changes.is_empty() {
+        self.commit_turn(changes, &[])
+    }
+
+    /// Makes all changes of one turn durable, or none of them.
+    pub(crate) fn commit_turn(
+        &mut self,
+        changes: &[Change],
+        cookies: &[CookieRow],
+    ) -> Result<(), StoreError> {
+        if changes.is_empty() && cookies.is_empty() {
             return Ok(());
         }
         #[cfg(test)]
@@ -186,6 +198,9 @@ impl Store {
         let transaction = self.connection.transaction()?;
         for change in last_of_each(changes) {
             apply(&transaction, change)?;
+        }
+        for row in cookies {
+            cookies::apply(&transaction, row)?;
         }
         Ok(transaction.commit()?)
     }

@@ -45,6 +45,18 @@ pub(super) const STEPS: &[&str] = &[
     CREATE TABLE last_removed (session INTEGER) STRICT;
     INSERT INTO last_removed VALUES (NULL);
 ",
+    r"
+    -- Those with an end; the others live in memory only.
+    CREATE TABLE cookies (
+        application TEXT NOT NULL,
+        domain      TEXT NOT NULL,
+        host_only   INTEGER NOT NULL,
+        path        TEXT NOT NULL,
+        name        TEXT NOT NULL,
+        content     TEXT NOT NULL,
+        PRIMARY KEY (application, domain, host_only, path, name)
+    ) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// Refuses what is not ours or of a later program; changes nothing.

@@ -10,9 +10,9 @@ use urlsession_core::{
     SessionRecord, Snapshot, Stage, TaskFacts, TaskRecord, TaskRef,
 };
 use urlsession_protocol::{
-    ApplicationId, Error, ErrorCode, Event, EventNumber, Header, OwnerToken, Priority, Request,
-    Response, SessionConfiguration, SessionIdentifier, SessionKey, TaskIdentifier, TaskKind,
-    TaskOptions, Timestamp,
+    ApplicationId, CookiePolicy, Error, ErrorCode, Event, EventNumber, Header, OwnerToken,
+    Priority, Request, Response, SessionConfiguration, SessionIdentifier, SessionKey,
+    TaskIdentifier, TaskKind, TaskOptions, Timestamp,
 };
 
 #[test]
@@ -316,6 +316,7 @@ fn order() -> Order {
         request,
         options: TaskOptions { fail_on_http_error: true, ..TaskOptions::default() },
         idle_timeout: Duration::from_secs(60),
+        cookies: CookiePolicy::default(),
     }
 }
 

@@ -25,6 +25,7 @@ mod tests;
 
 pub(crate) use progress::Progress;
 
+use crate::cookies::SharedJar;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -40,6 +41,8 @@ pub(crate) struct Attempt {
     pub resume: Option<ResumeState>,
     /// Where the files of this task go.
     pub files: TaskFiles,
+    /// The cookies of its application, or of its session.
+    pub cookies: Option<Arc<SharedJar>>,
     /// Last value wins; read by the driver at a bounded rate.
     pub progress: Arc<Progress>,
     /// Cancelled when the driver wants the attempt to stop.

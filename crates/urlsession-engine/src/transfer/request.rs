@@ -6,6 +6,7 @@ use super::rate::Rate;
 use super::redirect::{self, CREDENTIALS, REDIRECT_LIMIT};
 use super::upload::Sending;
 use super::{Attempt, Progress};
+use crate::cookies::Exchange;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +39,7 @@ const OF_BODY: [&str; 4] =
 pub(super) struct Chain<'a> {
     http: &'a Http,
     order: &'a Order,
+    cookies: Exchange,
     pub(super) sending: Option<Arc<Sending>>,
     pub(super) rate: Option<Arc<Rate>>,
 }
@@ -61,7 +63,8 @@ impl<'a> Chain<'a> {
             .body
             .clone()
             .map(|body| Arc::new(Sending::new(body, Arc::clone(progress), rate.clone())));
-        Self { http, order, sending, rate }
+        let cookies = Exchange::new(attempt.cookies.clone(), order);
+        Self { http, order, cookies, sending, rate }
     }
 
     /// Returns the request body bytes of the last request.
@@ -85,8 +88,10 @@ impl<'a> Chain<'a> {
         let mut with_credentials = true;
         for _ in 0..=REDIRECT_LIMIT {
             let fields = Fields { url: &url, method: &method, body, with_credentials, extra };
+            let mut headers = fields.compose(&request.headers)?;
+            self.cookies.send(&url, &mut headers);
             let out = Outgoing {
-                headers: fields.compose(&request.headers)?,
+                headers,
                 method: &method,
                 url: &url,
                 body,
@@ -94,6 +99,7 @@ impl<'a> Chain<'a> {
                 idle_timeout: self.order.idle_timeout,
             };
             let answer = self.http.send(&out).await?;
+            self.cookies.receive(&url, &answer.head.headers);
             let location = answer.head.headers.get(header::LOCATION).map(HeaderValue::as_bytes);
             let insecure = self.order.options.allow_insecure_redirect;
             let Some(hop) = redirect::next(answer.head.status, location, &method, &url, insecure)?

@@ -14,7 +14,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use urlsession_core::{Cause, Ending, Order, ResumeState};
-use urlsession_protocol::{Body, Header, Request, ResumeRung, TaskKind, TaskOptions};
+use urlsession_protocol::{Body, CookiePolicy, Header, Request, ResumeRung, TaskKind, TaskOptions};
 
 /// What an attempt told while it ran.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,6 +67,7 @@ impl Trial {
                 request: Request::new(url).unwrap(),
                 options: TaskOptions::default(),
                 idle_timeout: Duration::from_secs(30),
+                cookies: CookiePolicy::default(),
             },
             files,
             resume: None,
@@ -111,6 +112,7 @@ impl Trial {
             order: Arc::new(self.order.clone()),
             resume: self.resume.clone(),
             files: self.files.clone(),
+            cookies: None,
             progress: Arc::clone(&self.progress),
             stop: self.stop.clone(),
             notices: Arc::clone(&self.ear) as Arc<dyn Notices>,

@@ -1,0 +1,118 @@
+//! What clients and attempts ask of cookies, and when they are written: the driver's side.
+
+use super::{CookieRow, Exchange, Owner, SharedJar};
+use crate::StoreError;
+use crate::act::Deed;
+use crate::attempts::Moves;
+use crate::driver::{Driver, Turn};
+use std::sync::Arc;
+use urlsession_core::{Action, Order, PeerNumber, TaskRef};
+use urlsession_protocol::cookie::COOKIES_PAGE_BYTES;
+use urlsession_protocol::message::CookieStorage;
+use urlsession_protocol::{
+    ApplicationId, Call, CallId, CookieIdentity, Error, ErrorCode, HttpCookieStorage, Reply,
+};
+
+impl<H: Moves> Driver<H> {
+    /// Returns the cookies that an attempt of the task uses.
+    pub(crate) fn cookies_of(
+        &mut self,
+        task: TaskRef,
+        order: &Order,
+    ) -> Result<Option<Arc<SharedJar>>, StoreError> {
+        let Some(key) = self.core.session_key(task.session) else { return Ok(None) };
+        let owner = match order.cookies.storage {
+            HttpCookieStorage::Private => Owner::Session(task.session),
+            _ => Owner::Application(key.application.clone()),
+        };
+        if !Exchange::is_wanted(order) {
+            return Ok(None);
+        }
+        self.cookies.jar(owner, &self.store).map(Some)
+    }
+
+    /// Answers a call that keeps or forgets cookies; the reply comes after the commit.
+    pub(crate) fn change_cookies(
+        &mut self,
+        turn: &mut Turn,
+        peer: PeerNumber,
+        id: CallId,
+        call: Call,
+    ) {
+        let count = match call {
+            Call::SetCookies { storage, cookies } => {
+                self.named(&storage).map(|jar| jar.bring(cookies))
+            }
+            Call::ClearCookies { storage, domain } => {
+                self.named(&storage).map(|jar| jar.clear(domain.as_deref()))
+            }
+            _ => Err(Error::new(ErrorCode::UNKNOWN).because("the call changes no cookies")),
+        };
+        turn.writes_cookies = true;
+        let result = count.map(|count| Reply::CookiesChanged { count: count as u64 });
+        turn.deeds.push(Deed::from(Action::Reply { peer, id, result }));
+    }
+
+    /// Forgets all cookies of an application, durably with the turn's commit.
+    #[expect(dead_code, reason = "the call that resets a session needs it")]
+    pub(crate) fn clear_cookies(
+        &mut self,
+        turn: &mut Turn,
+        application: &ApplicationId,
+    ) -> Result<(), StoreError> {
+        let owner = Owner::Application(application.clone());
+        self.cookies.jar(owner, &self.store)?.clear(None);
+        turn.writes_cookies = true;
+        Ok(())
+    }
+
+    /// Lists one page of cookies.
+    pub(crate) fn list_cookies(
+        &mut self,
+        storage: &CookieStorage,
+        domain: Option<&str>,
+        after: Option<&CookieIdentity>,
+    ) -> Result<Reply, Error> {
+        let mut list = self.named(storage)?.list(domain);
+        list.retain(|cookie| after.is_none_or(|after| cookie.identity > *after));
+        let (total, mut bytes) = (list.len(), 0);
+        let fits = list.iter().take_while(|cookie| {
+            let fits = bytes <= COOKIES_PAGE_BYTES;
+            bytes += serde_json::to_vec(cookie).map_or(0, |line| line.len());
+            fits
+        });
+        let page = fits.count();
+        list.truncate(page);
+        Ok(Reply::Cookies { cookies: list, more: page < total })
+    }
+
+    /// Takes the cookies that this turn writes: all, if it commits anyway or the time has come.
+    pub(crate) fn unwritten_cookies(&mut self, turn: &Turn) -> Vec<CookieRow> {
+        let is_due = self.cookies.next(turn.now.steady).is_some_and(|wait| wait.is_zero());
+        if is_due || turn.writes_cookies || !turn.changes.is_empty() || self.stop.is_some() {
+            self.cookies.take_unwritten()
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn named(&mut self, storage: &CookieStorage) -> Result<Arc<SharedJar>, Error> {
+        let CookieStorage { application, session } = storage;
+        let owner = match session {
+            None => Owner::Application(application.clone()),
+            Some(session) => {
+                let key = urlsession_protocol::SessionKey {
+                    application: application.clone(),
+                    session: session.clone(),
+                };
+                let number = self.core.session_number(&key);
+                let unknown = || Error::new(ErrorCode::UNKNOWN).because("no such session");
+                Owner::Session(number.ok_or_else(unknown)?)
+            }
+        };
+        self.cookies.jar(owner, &self.store).map_err(|error| {
+            tracing::error!(%error, "could not read cookies");
+            Error::new(ErrorCode::UNKNOWN).because(error)
+        })
+    }
+}
