@@ -1,5 +1,6 @@
 //! The engine on connections in memory, with transfers that do as the test says.
 
+mod cookies;
 mod flushing;
 #[cfg(unix)]
 mod launching;

@@ -1,7 +1,10 @@
 //! How a session behaves and where its transfers live: Apple's `URLSessionConfiguration`.
 
 use std::time::Duration;
-use urlsession_protocol::{Error, ErrorCode, Header, LaunchCommand, SessionIdentifier};
+use urlsession_protocol::{
+    Error, ErrorCode, Header, HttpCookieAcceptPolicy, HttpCookieStorage, LaunchCommand,
+    SessionIdentifier,
+};
 
 /// Configures a session; copied when the session is created, later edits have no effect.
 ///
@@ -25,6 +28,13 @@ pub struct SessionConfiguration {
     /// session: Apple's `sessionSendsLaunchEvents`. `None` is off. The launched process finds the
     /// session's identifier in `URLSESSION_LAUNCH_SESSION` and creates the session again.
     pub launch_command: Option<LaunchCommand>,
+    /// Which cookies of responses are kept: those of the site of the task's main document.
+    pub http_cookie_accept_policy: HttpCookieAcceptPolicy,
+    /// Whether requests carry the cookies that are kept (they do). A request's own `Cookie` field
+    /// goes with them, save for names that are kept; without them it goes as it is.
+    pub http_should_set_cookies: bool,
+    /// Which cookies these are: those of the application, or of an ephemeral session alone.
+    pub http_cookie_storage: HttpCookieStorage,
     /// The application the session belongs to. `None` takes the first of: the environment's
     /// `URLSESSION_APP_ID`, the id in the nearest `tiapp.xml`, the name in the nearest
     /// `package.json` (both searched from the working folder upwards), the executable's name.
@@ -52,7 +62,7 @@ pub enum Acknowledgement {
 pub(crate) enum Kind {
     /// In the daemon, under this identifier.
     Background(String),
-    /// In this process. Until there are caches and cookies, default and ephemeral are the same.
+    /// In this process.
     InProcess,
 }
 
@@ -71,7 +81,8 @@ impl SessionConfiguration {
     /// nothing to disk but the bodies it receives. Needs the feature `embedded`.
     #[must_use]
     pub fn ephemeral() -> Self {
-        Self::of(Kind::InProcess)
+        let http_cookie_storage = HttpCookieStorage::Private;
+        Self { http_cookie_storage, ..Self::of(Kind::InProcess) }
     }
 
     /// Returns the identifier of a background session, `None` for the other kinds.
@@ -99,6 +110,9 @@ impl SessionConfiguration {
             maximum_concurrent_tasks: self.maximum_concurrent_tasks,
             // Nobody can come back for a session in this process.
             launch_command: self.launch_command.clone().filter(|_| self.identifier().is_some()),
+            http_cookie_accept_policy: self.http_cookie_accept_policy,
+            http_should_set_cookies: self.http_should_set_cookies,
+            http_cookie_storage: self.http_cookie_storage,
         }
     }
 
@@ -111,6 +125,9 @@ impl SessionConfiguration {
             http_maximum_connections_per_host: apple.http_maximum_connections_per_host,
             maximum_concurrent_tasks: apple.maximum_concurrent_tasks,
             launch_command: None,
+            http_cookie_accept_policy: apple.http_cookie_accept_policy,
+            http_should_set_cookies: apple.http_should_set_cookies,
+            http_cookie_storage: apple.http_cookie_storage,
             application: None,
             wait_for_owner: false,
             acknowledgement: Acknowledgement::default(),

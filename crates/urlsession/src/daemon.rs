@@ -144,7 +144,7 @@ impl Daemon {
         Err(Error::new(ErrorCode::TIMED_OUT).because("the daemon did not stop in time"))
     }
 
-    fn ask(&self, call: Call) -> Result<Reply, Error> {
+    pub(crate) fn ask(&self, call: Call) -> Result<Reply, Error> {
         self.lock().ask(call, |_| {})
     }
 
@@ -320,7 +320,7 @@ fn goodbye(reason: &str) -> Error {
     lost(format!("the daemon said: {}", reason.escape_debug()))
 }
 
-fn misunderstood() -> Error {
+pub(crate) fn misunderstood() -> Error {
     lost("the daemon gave an answer to another question")
 }
 

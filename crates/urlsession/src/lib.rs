@@ -37,6 +37,7 @@
 mod application;
 mod calls;
 mod configuration;
+mod cookies;
 mod daemon;
 mod deadline;
 mod delegate;
@@ -57,6 +58,7 @@ mod transport;
 mod embedded;
 
 pub use configuration::{Acknowledgement, SessionConfiguration};
+pub use cookies::Cookies;
 pub use daemon::{Daemon, TaskPages, Watch, Watched};
 pub use delegate::SessionDelegate;
 pub use events::{Blocking, Delivery, Events};
@@ -66,11 +68,12 @@ pub use task::{DataTask, DownloadTask, Task, UploadTask};
 
 pub use urlsession_protocol::paths::Paths;
 pub use urlsession_protocol::{
-    ApplicationId, Body, CancelledReason, Checksum, ChecksumAlgorithm, DaemonStatus, Error,
-    ErrorCode, Event, EventNumber, Header, InvalidIdentifier, LaunchCommand, LaunchState,
-    LaunchStatus, Priority, Reason, Request, Response, ResumeData, ResumeRung, Secret,
-    SessionIdentifier, SessionKey, SessionStatus, TaskIdentifier, TaskKind, TaskOptions, TaskState,
-    TaskStatus, Timestamp,
+    ApplicationId, Body, CancelledReason, Checksum, ChecksumAlgorithm, Cookie, CookieIdentity,
+    DaemonStatus, Error, ErrorCode, Event, EventNumber, Header, HttpCookieAcceptPolicy,
+    HttpCookieStorage, InvalidIdentifier, LaunchCommand, LaunchState, LaunchStatus, Priority,
+    Reason, Request, Response, ResumeData, ResumeRung, SameSite, Secret, SessionIdentifier,
+    SessionKey, SessionStatus, TaskIdentifier, TaskKind, TaskOptions, TaskState, TaskStatus,
+    Timestamp,
 };
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The store gives back what it was given, after any end of the process.
 
 use super::{Store, StoreError, schema};
-use crate::files::create_private_file;
+use crate::cookies::{CookieRow, Kept};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,9 +10,9 @@ use urlsession_core::{
     SessionRecord, Snapshot, Stage, TaskFacts, TaskRecord, TaskRef,
 };
 use urlsession_protocol::{
-    ApplicationId, CookiePolicy, Error, ErrorCode, Event, EventNumber, Header, OwnerToken,
-    Priority, Request, Response, SessionConfiguration, SessionIdentifier, SessionKey,
-    TaskIdentifier, TaskKind, TaskOptions, Timestamp,
+    ApplicationId, Cookie, CookieIdentity, CookiePolicy, Error, ErrorCode, Event, EventNumber,
+    Header, OwnerToken, Priority, Request, Response, SameSite, Secret, SessionConfiguration,
+    SessionIdentifier, SessionKey, TaskIdentifier, TaskKind, TaskOptions, Timestamp,
 };
 
 #[test]
@@ -183,20 +183,18 @@ fn a_foreign_file_is_refused_and_untouched() {
 fn an_upgrade_keeps_a_copy_and_a_failed_step_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("store.sqlite");
-    let first = schema::STEPS[0];
-    create_private_file(&file).unwrap();
+    Store::open(&file).unwrap().commit(&[Change::PutSession(session(1))]).unwrap();
     let mut connection = Connection::open(&file).unwrap();
-    schema::migrate(&mut connection, Some(&file), &[first]).unwrap();
-    let record = serde_json::to_string(&session(1)).unwrap();
-    connection.execute("INSERT INTO sessions VALUES (1, ?1)", [record]).unwrap();
-    let bad = [first, "CREATE TABLE extra (x); SELECT nothing FROM nowhere;"];
+    let known = schema::STEPS.len();
+    let bad = [schema::STEPS, &["CREATE TABLE extra (x); SELECT nothing FROM nowhere;"]].concat();
     assert!(schema::migrate(&mut connection, Some(&file), &bad).is_err());
-    assert_eq!(version(&connection), 1);
-    let good = [first, "CREATE TABLE extra (x);", "CREATE TABLE more (y);"];
+    assert_eq!(version(&connection), known as i64);
+    let more = ["CREATE TABLE extra (x);", "CREATE TABLE more (y);"];
+    let good = [schema::STEPS, &more].concat();
     schema::migrate(&mut connection, Some(&file), &good).unwrap();
-    assert_eq!(version(&connection), 3);
+    assert_eq!(version(&connection), known as i64 + 2);
     drop(connection);
-    let copy = schema::backup(&file, 1);
+    let copy = schema::backup(&file, known);
     assert_eq!(Store::open(&copy).unwrap().load().unwrap().sessions, [session(1)]);
     #[cfg(unix)]
     for file in [file, copy] {
@@ -207,7 +205,68 @@ fn an_upgrade_keeps_a_copy_and_a_failed_step_changes_nothing() {
 }
 
 #[test]
-fn the_schema_is_what_version_2_has() {
+fn a_store_of_version_1_is_upgraded() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("store.sqlite");
+    let mut connection = Connection::open(&file).unwrap();
+    schema::migrate(&mut connection, None, &schema::STEPS[..1]).unwrap();
+    connection.execute_batch(VERSION_1).unwrap();
+    drop(connection);
+    let store = Store::open(&file).unwrap();
+    assert_eq!(version(&store.connection), schema::STEPS.len() as i64);
+    let snapshot = store.load().unwrap();
+    assert_eq!(snapshot.sessions[0].configuration, SessionConfiguration::default());
+    let (task, facts, _) = &snapshot.tasks[0];
+    assert_eq!(facts.host, "example.com:443");
+    let order = store.order(*task).unwrap().unwrap();
+    assert_eq!(order.request, Request::new("https://example.com/file").unwrap());
+    assert_eq!(order.cookies, CookiePolicy::default());
+    let application = ApplicationId::new("com.example").unwrap();
+    assert_eq!(store.cookies(&application).unwrap(), []);
+    assert!(schema::backup(&file, 1).exists());
+}
+
+#[test]
+fn cookies_are_read_back_as_they_were() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("store");
+    let one = ApplicationId::new("com.example").unwrap();
+    let other = ApplicationId::new("com.other").unwrap();
+    let row = |application: &ApplicationId, name: &str, kept: Option<&str>| {
+        let identity = CookieIdentity {
+            domain: "example.com".into(),
+            host_only: true,
+            path: "/".into(),
+            name: name.into(),
+        };
+        let kept = kept.map(|value| Kept {
+            cookie: Cookie {
+                identity: identity.clone(),
+                value: Secret::new(value),
+                secure: true,
+                http_only: true,
+                same_site: Some(SameSite::Strict),
+                expires: Some(Timestamp(5)),
+                created: Timestamp(3),
+            },
+            accessed: Timestamp(4),
+        });
+        CookieRow { application: application.clone(), identity, kept }
+    };
+    let mut store = Store::open(&file).unwrap();
+    store.commit_turn(&[], &[row(&one, "a", Some("1")), row(&one, "b", Some("2"))]).unwrap();
+    store.commit_turn(&[], &[row(&one, "a", None), row(&other, "b", Some("4"))]).unwrap();
+    store.commit_turn(&[], &[row(&one, "b", Some("3")), row(&one, "none", None)]).unwrap();
+    drop(store);
+    let store = Store::open(&file).unwrap();
+    for (application, value) in [(one, "3"), (other, "4")] {
+        let expected = row(&application, "b", Some(value)).kept.unwrap();
+        assert_eq!(store.cookies(&application).unwrap(), [expected]);
+    }
+}
+
+#[test]
+fn the_schema_is_what_its_version_has() {
     let store = Store::in_memory().unwrap();
     let mut statement = store
         .connection
@@ -215,8 +274,10 @@ fn the_schema_is_what_version_2_has() {
         .unwrap();
     let names: Vec<String> =
         statement.query_map([], |r| r.get(0)).unwrap().map(Result::unwrap).collect();
-    assert_eq!(names, ["events", "events_of_task", "last_removed", "orders", "sessions", "tasks"]);
-    assert_eq!(version(&store.connection), 2);
+    let expected =
+        ["cookies", "events", "events_of_task", "last_removed", "orders", "sessions", "tasks"];
+    assert_eq!(names, expected);
+    assert_eq!(version(&store.connection), 3);
 }
 
 #[test]
@@ -241,6 +302,22 @@ fn a_store_holds_ten_thousand_tasks_of_one_commit() {
     store.commit(&changes).unwrap();
     assert_eq!(store.load().unwrap().tasks.len(), 10_000);
 }
+
+/// What the first released version wrote.
+const VERSION_1: &str = r#"
+    INSERT INTO sessions VALUES (1, '{"number":1,"key":{"application":"com.example",
+        "session":"files"},"configuration":{"http_additional_headers":[],
+        "timeout_interval_for_request":60000,"timeout_interval_for_resource":604800000,
+        "http_maximum_connections_per_host":6,"maximum_concurrent_tasks":null},
+        "next_task":2,"next_event":1,"invalidating":false}');
+    INSERT INTO tasks VALUES (1, 1, '{"kind":"download","host":"example.com:443",
+        "priority":128,"created":1,"begin":null,"resource_timeout":604800000,
+        "maximum_retries":null,"no_unsafe_retry":false,"owns_file":true,"spool":null}',
+        '{"stage":"active","attempts":0,"failures":0}');
+    INSERT INTO orders VALUES (1, 1, '{"kind":"download","request":{
+        "url":"https://example.com/file","method":"GET"},"options":{"priority":128},
+        "idle_timeout":60000}');
+"#;
 
 /// Opens a store that must be refused, and checks that its bytes stay the same.
 fn refused(file: &Path) -> StoreError {

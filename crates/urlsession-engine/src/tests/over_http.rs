@@ -106,7 +106,7 @@ async fn an_upload_is_answered_and_its_spool_file_removed() {
     assert!(!spool.exists());
 }
 
-fn engine(folder: &Path) -> Engine {
+pub(super) fn engine(folder: &Path) -> Engine {
     let state = Some(folder.join("state"));
     let configuration = EngineConfiguration { state, ..EngineConfiguration::default() };
     Engine::start(configuration, Handle::current()).unwrap()
@@ -118,7 +118,7 @@ async fn owner(engine: &Engine) -> App {
     app
 }
 
-fn get(server: &Server, number: u64, path: &str) -> NewTask {
+pub(super) fn get(server: &Server, number: u64, path: &str) -> NewTask {
     let mut new = download(number);
     new.request.url = server.url(path);
     new
