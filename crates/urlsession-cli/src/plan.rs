@@ -139,6 +139,10 @@ fn request(url: &str, method: &str, headers: Vec<Header>) -> Result<Request, Fai
 fn headers(args: &RequestArgs) -> Result<Vec<Header>, Failure> {
     let mut headers = header_fields(&args.headers)?;
     headers.extend(args.user_agent.as_ref().map(|name| Header::new("User-Agent", name)));
+    let pairs: Vec<&str> = cookie_pairs(args).collect();
+    if !pairs.is_empty() {
+        headers.push(Header::new("Cookie", pairs.join("; ")));
+    }
     headers.extend(args.referer.as_ref().map(|url| Header::new("Referer", url)));
     if let Some(user) = &args.user {
         let pair = if user.contains(':') {
@@ -150,6 +154,17 @@ fn headers(args: &RequestArgs) -> Result<Vec<Header>, Failure> {
         headers.push(Header::new("Authorization", format!("Basic {encoded}")));
     }
     Ok(headers)
+}
+
+/// Returns what `-b` says itself; where it has no `=`, it is the name of a file, as for curl.
+fn cookie_pairs(args: &RequestArgs) -> impl Iterator<Item = &str> {
+    args.cookies.iter().map(String::as_str).filter(|text| text.contains('='))
+}
+
+/// Returns the files of cookies that `-b` names.
+pub(crate) fn cookie_files(args: &RequestArgs) -> impl Iterator<Item = &Path> {
+    let files = args.cookies.iter().filter(|text| !text.is_empty() && !text.contains('='));
+    files.map(Path::new)
 }
 
 fn ask_password(user: &str) -> Result<String, Failure> {
@@ -178,6 +193,9 @@ fn options(request: &RequestArgs, policy: &PolicyArgs) -> Result<TaskOptions, Fa
         fail_on_http_error: !policy.no_fail,
         retry_statuses: if policy.no_fail { Vec::new() } else { RETRY_STATUSES.to_vec() },
         allow_insecure_redirect: policy.allow_insecure_redirect,
+        // Cookies that are typed are all there are, as for curl.
+        no_cookies: cookie_pairs(request).next().is_some()
+            && cookie_files(request).next().is_none(),
         ca_certificates: request
             .cacert
             .iter()

@@ -122,6 +122,7 @@ impl NewTask {
             no_unsafe_retry: self.no_unsafe_retry.unwrap_or(false),
             allow_insecure_redirect: self.allow_insecure_redirect.unwrap_or(false),
             ca_certificates: self.ca_certificates.iter().flatten().map(PathBuf::from).collect(),
+            ..TaskOptions::default()
         })
     }
 }

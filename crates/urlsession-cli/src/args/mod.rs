@@ -1,9 +1,11 @@
 //! What can be typed: the commands and their options, named as curl, wget and aria2c users know them.
 
+mod cookies;
 mod daemon;
 mod parse;
 mod transfer;
 
+pub(crate) use cookies::{CookiesArgs, CookiesCommand};
 pub(crate) use daemon::{DaemonArgs, DaemonCommand};
 pub(crate) use parse::{checksum, header_fields};
 pub(crate) use transfer::{GetArgs, Level, PolicyArgs, PutArgs, RequestArgs, Talk};
@@ -67,6 +69,8 @@ pub(crate) enum Command {
     Cancel(Selection),
     /// Forget tasks, after cancelling those that are unfinished; finished files stay
     Rm(Selection),
+    /// List, import, export and forget cookies
+    Cookies(CookiesArgs),
     /// Start, stop and look at the background process
     Daemon(DaemonArgs),
     /// Prove in half a minute, without internet, that transfers survive

@@ -55,6 +55,12 @@ fn every_command_is_understood() {
         "daemon status --json",
         "daemon logs -f",
         "completion bash",
+        "cookies ls",
+        "cookies ls --domain ex.com --reveal --json --app com.example",
+        "cookies import cookies.txt",
+        "cookies export - --domain ex.com",
+        "cookies clear --app com.example",
+        "get -b a=b -b cookies.txt --cookie c=d http://h",
         "demo",
     ] {
         let parsed = parse(line);

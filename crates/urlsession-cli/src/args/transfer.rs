@@ -88,6 +88,10 @@ pub(crate) struct RequestArgs {
     /// Referer
     #[arg(short = 'e', long, value_name = "URL")]
     pub(crate) referer: Option<String>,
+    /// Cookies ‘NAME=VALUE; …’, sent instead of the kept ones; or a FILE of cookies as curl and
+    /// wget write it, which are kept first
+    #[arg(short = 'b', long = "cookie", value_name = "DATA|FILE", action = ArgAction::Append)]
+    pub(crate) cookies: Vec<String>,
     /// Credentials; a missing password is asked for
     #[arg(short, long, value_name = "USER[:PASSWORD]")]
     pub(crate) user: Option<String>,

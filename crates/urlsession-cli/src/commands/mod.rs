@@ -1,6 +1,7 @@
 //! What each command does: one function a command, which returns the exit code.
 
 mod control;
+mod cookies;
 mod crowd;
 mod daemon;
 mod events;
@@ -31,6 +32,7 @@ pub(crate) fn run(command: Command) -> Result<u8, Failure> {
         Command::Resume(selection) => control::resume(&selection),
         Command::Cancel(selection) => control::cancel(&selection),
         Command::Rm(selection) => control::rm(&selection),
+        Command::Cookies(args) => cookies::cookies(&args.command),
         Command::Daemon(args) => daemon::daemon(&args.command),
         Command::Demo(args) => demo::demo(&args),
         Command::DemoApp(args) => demo::app(&args),

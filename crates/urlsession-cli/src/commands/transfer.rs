@@ -1,8 +1,8 @@
 //! `get`, `add` and `put`: create tasks in the shell's session, and follow them unless told not to.
 
-use super::crowd;
 use super::wait::detached;
-use crate::args::{GetArgs, PutArgs, Talk};
+use super::{cookies, crowd};
+use crate::args::{GetArgs, PutArgs, RequestArgs, Talk};
 use crate::exit::{self, Failure};
 use crate::follow::{Stop, Until, follow};
 use crate::plan::{self, Destination, Plan, What};
@@ -25,6 +25,7 @@ const ACCEPT_LIMIT: Duration = Duration::from_secs(300);
 
 pub(crate) fn get(args: &GetArgs) -> Result<u8, Failure> {
     let plans = plan::of_get(args)?;
+    keep_cookies(&args.request, args.talk)?;
     if args.resumes || args.continue_at.is_some() {
         note(args.talk, "downloads always go on where they were; -c and -C change nothing");
     }
@@ -37,12 +38,25 @@ pub(crate) fn add(args: &GetArgs) -> Result<u8, Failure> {
         return Err(Failure::usage("add cannot save the answer to --data in a file")
             .next("use get, or find the answer later with: urlsession show ID"));
     }
+    keep_cookies(&args.request, args.talk)?;
     enqueue(plans, args.max_concurrent, args.talk)
 }
 
 pub(crate) fn put(args: &PutArgs) -> Result<u8, Failure> {
     let plans = vec![plan::of_put(args)?];
+    keep_cookies(&args.request, args.talk)?;
     if args.detach { enqueue(plans, None, args.talk) } else { run(plans, None, args.talk) }
+}
+
+/// Keeps the cookies of the files that `-b` names for the shell: its tasks may run for days.
+fn keep_cookies(args: &RequestArgs, talk: Talk) -> Result<(), Failure> {
+    for file in plan::cookie_files(args) {
+        let imported = cookies::import(&task_name::shell().application, file)?;
+        if talk.verbose || !imported.whole {
+            terminal::say(&imported.told)?;
+        }
+    }
+    Ok(())
 }
 
 /// Creates the tasks and says how they are called.

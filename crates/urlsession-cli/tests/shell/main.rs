@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod control;
+mod cookies;
 mod demo;
 mod disk;
 mod home;

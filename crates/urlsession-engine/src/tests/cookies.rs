@@ -237,12 +237,12 @@ impl Asker {
     async fn new(folder: &Path) -> Self {
         let engine = engine(folder);
         let mut app = App::connect(&engine);
-        let Reply::Attached { next_task } = app.attach(false).await.unwrap() else { panic!() };
+        let Reply::Attached { next_task, .. } = app.attach(false).await.unwrap() else { panic!() };
         Self { engine, app, next: next_task.0 }
     }
 
     async fn configure(&mut self, configuration: SessionConfiguration) {
-        let attach = Call::Attach { session: key(), configuration, wait: false };
+        let attach = Call::Attach { session: key(), configuration, wait: false, owner: None };
         self.app.call(attach).await.unwrap();
     }
 

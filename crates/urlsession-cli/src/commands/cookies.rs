@@ -1,0 +1,201 @@
+//! `cookies ls|import|export|clear`: what servers asked to be remembered.
+
+use crate::args::CookiesCommand;
+use crate::clock;
+use crate::escape::shown;
+use crate::exit::{self, Failure};
+use crate::json::SCHEMA;
+use crate::measure;
+use crate::netscape;
+use crate::task_name;
+use crate::terminal;
+use serde_json::json;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Read, Write as _};
+use std::path::Path;
+use urlsession::{ApplicationId, Cookie, Daemon, SameSite, Timestamp};
+
+/// Most bytes of a file of cookies: more than all cookies of an application have.
+const FILE_LIMIT: u64 = 64 * 1024 * 1024;
+/// What stands for a value.
+const HIDDEN: &str = "***";
+
+pub(crate) fn cookies(command: &CookiesCommand) -> Result<u8, Failure> {
+    let of = |named: &Option<ApplicationId>| {
+        named.clone().unwrap_or_else(|| task_name::shell().application)
+    };
+    match command {
+        CookiesCommand::Ls { whose, which, reveal, json } => {
+            let list = list(&of(&whose.application), which.domain.as_deref())?;
+            let out = if *json {
+                let values: Vec<_> = list.iter().map(|cookie| value(cookie, *reveal)).collect();
+                format!("{}\n", serde_json::Value::Array(values))
+            } else {
+                table(&list, *reveal, clock::now())
+            };
+            terminal::print(&out)?;
+            Ok(exit::DONE)
+        }
+        CookiesCommand::Import { file, whose } => {
+            let imported = import(&of(&whose.application), file)?;
+            terminal::say(&imported.told)?;
+            Ok(if imported.whole { exit::DONE } else { exit::SOME_FAILED })
+        }
+        CookiesCommand::Export { file, whose, which } => {
+            let list = list(&of(&whose.application), which.domain.as_deref())?;
+            let (text, left_out) = netscape::write(&list);
+            if left_out > 0 {
+                terminal::say(&format!("{left_out} left out: they have a tab in them"))?;
+            }
+            if file.as_os_str() == "-" {
+                terminal::print(&text)?;
+            } else {
+                publish(file, &text).map_err(|error| Failure::file(file, &error))?;
+            }
+            Ok(exit::DONE)
+        }
+        CookiesCommand::Clear { whose, which } => {
+            let daemon = Daemon::connect(true)?;
+            let gone = daemon.cookies(of(&whose.application)).clear(which.domain.as_deref())?;
+            terminal::say(&format!("{gone} forgotten"))?;
+            Ok(exit::DONE)
+        }
+    }
+}
+
+/// What came of the cookies of a file.
+pub(crate) struct Imported {
+    /// Says it in a line.
+    pub(crate) told: String,
+    /// Whether all of them could be used.
+    pub(crate) whole: bool,
+}
+
+/// Keeps the cookies of a file.
+pub(crate) fn import(application: &ApplicationId, path: &Path) -> Result<Imported, Failure> {
+    let name = path.display();
+    let file = netscape::read(&text(path)?);
+    if file.cookies.is_empty() && !file.illegible.is_empty() {
+        return Err(Failure::new(exit::FILE, format!("{name}: no file of cookies"))
+            .next("it has one cookie a line, its seven fields parted by tabs"));
+    }
+    let now = clock::now();
+    // What ended while it lay in the file must not remove what a server set since.
+    let (lasting, ended): (Vec<Cookie>, Vec<Cookie>) =
+        file.cookies.into_iter().partition(|cookie| cookie.expires.is_none_or(|end| end > now));
+    let passing = lasting.iter().filter(|cookie| cookie.expires.is_none()).count();
+    let given = lasting.len() as u64;
+    let taken = Daemon::connect(true)?.cookies(application.clone()).set(lasting)?;
+    let refused = given - taken;
+    let mut told = format!("{name}: {taken} kept");
+    for (count, why) in [
+        (passing as u64, "of them in memory only, for they have no end"),
+        (ended.len() as u64, "had ended"),
+        (refused, "refused: illegal, or of a public suffix"),
+        (file.illegible.len() as u64, "illegible"),
+    ] {
+        if count > 0 {
+            let _ = write!(told, "; {count} {why}");
+        }
+    }
+    if let Some(first) = file.illegible.first() {
+        let _ = write!(told, ", the first in line {first}");
+    }
+    let whole = refused == 0 && file.illegible.is_empty();
+    Ok(Imported { told: shown(&told).into_owned(), whole })
+}
+
+fn list(application: &ApplicationId, domain: Option<&str>) -> Result<Vec<Cookie>, Failure> {
+    Ok(Daemon::connect(true)?.cookies(application.clone()).list(domain)?)
+}
+
+fn text(path: &Path) -> Result<String, Failure> {
+    let mut bytes = Vec::new();
+    let read = if path.as_os_str() == "-" {
+        io::stdin().lock().take(FILE_LIMIT + 1).read_to_end(&mut bytes)
+    } else {
+        File::open(path).and_then(|file| file.take(FILE_LIMIT + 1).read_to_end(&mut bytes))
+    };
+    read.map_err(|error| Failure::file(path, &error))?;
+    if bytes.len() as u64 > FILE_LIMIT {
+        let why = format!("{}: more than {FILE_LIMIT} bytes", path.display());
+        return Err(Failure::new(exit::FILE, why));
+    }
+    String::from_utf8(bytes)
+        .map_err(|_| Failure::new(exit::FILE, format!("{}: not UTF-8", path.display())))
+}
+
+/// Writes a file that appears whole and that nobody else can read.
+fn publish(path: &Path, text: &str) -> io::Result<()> {
+    let path = std::path::absolute(path)?;
+    let folder = path.parent().unwrap_or(&path);
+    let mut aside = tempfile::NamedTempFile::new_in(folder)?;
+    aside.write_all(text.as_bytes())?;
+    aside.as_file().sync_all()?;
+    aside.persist(&path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+fn table(list: &[Cookie], reveal: bool, now: Timestamp) -> String {
+    let rows: Vec<[String; 5]> = list
+        .iter()
+        .map(|cookie| {
+            let identity = &cookie.identity;
+            let below = if identity.host_only { "" } else { "." };
+            [
+                shown(&format!("{below}{}", identity.domain)).into_owned(),
+                shown(&identity.path).into_owned(),
+                cookie.expires.map_or_else(|| "-".to_owned(), |end| measure::local(end, now)),
+                marks(cookie),
+                shown(&format!("{}={}", identity.name, told(cookie, reveal))).into_owned(),
+            ]
+        })
+        .collect();
+    let heads = ["DOMAIN", "PATH", "ENDS", "MARKS", "COOKIE"];
+    let mut widths = heads.map(str::len);
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut out = String::new();
+    let heads = heads.map(str::to_owned);
+    for row in std::iter::once(&heads).filter(|_| !rows.is_empty()).chain(&rows) {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
+        let _ = writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+    }
+    out
+}
+
+fn marks(cookie: &Cookie) -> String {
+    let same_site = cookie.same_site.map(|same_site| match same_site {
+        SameSite::None => "same-site=none",
+        SameSite::Lax => "same-site=lax",
+        SameSite::Strict => "same-site=strict",
+    });
+    let secure = cookie.secure.then_some("secure");
+    let http_only = cookie.http_only.then_some("http-only");
+    let marks: Vec<&str> = [secure, http_only, same_site].into_iter().flatten().collect();
+    if marks.is_empty() { "-".to_owned() } else { marks.join(",") }
+}
+
+fn value(cookie: &Cookie, reveal: bool) -> serde_json::Value {
+    json!({
+        "schema": SCHEMA,
+        "domain": cookie.identity.domain,
+        "host_only": cookie.identity.host_only,
+        "path": cookie.identity.path,
+        "name": cookie.identity.name,
+        "value": told(cookie, reveal),
+        "secure": cookie.secure,
+        "http_only": cookie.http_only,
+        "same_site": cookie.same_site,
+        "expires": cookie.expires.map(measure::rfc3339),
+        "created": measure::rfc3339(cookie.created),
+    })
+}
+
+fn told(cookie: &Cookie, reveal: bool) -> &str {
+    if reveal { cookie.value.expose() } else { HIDDEN }
+}

@@ -1,0 +1,143 @@
+//! Files of cookies as curl, wget and browser extensions read and write them.
+//!
+//! ```text
+//! domain  all hosts below  path  secure  seconds since 1970, or 0  name  value
+//! ```
+//! The fields are parted by tabs. `#HttpOnly_` before the domain is no comment.
+
+use std::fmt::Write as _;
+use urlsession::{Cookie, CookieIdentity, Secret, Timestamp};
+
+/// What such a file begins with.
+const HEADER: &str = "# Netscape HTTP Cookie File\n";
+const HTTP_ONLY: &str = "#HttpOnly_";
+
+/// What a file says.
+#[derive(Debug, Default)]
+pub(crate) struct CookieFile {
+    pub(crate) cookies: Vec<Cookie>,
+    /// Numbers of the lines that say nothing, from 1.
+    pub(crate) illegible: Vec<usize>,
+}
+
+/// Reads the text of a file, line by line.
+pub(crate) fn read(text: &str) -> CookieFile {
+    let mut file = CookieFile::default();
+    for (number, line) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
+        let (line, http_only) = match line.strip_prefix(HTTP_ONLY) {
+            Some(line) => (line, true),
+            None => (line, false),
+        };
+        if line.trim().is_empty() || (line.starts_with('#') && !http_only) {
+            continue;
+        }
+        match cookie(line, http_only) {
+            Some(cookie) => file.cookies.push(cookie),
+            None => file.illegible.push(number),
+        }
+    }
+    file
+}
+
+/// Writes a file; returns how many cookies have a tab and therefore no place in it, too.
+pub(crate) fn write(cookies: &[Cookie]) -> (String, usize) {
+    let mut text = HEADER.to_owned();
+    let mut left_out = 0;
+    for cookie in cookies {
+        let CookieIdentity { domain, host_only, path, name } = &cookie.identity;
+        let value = cookie.value.expose();
+        if [path, name, value].into_iter().any(|field| field.contains('\t')) {
+            left_out += 1;
+            continue;
+        }
+        let word = |is: bool| if is { "TRUE" } else { "FALSE" };
+        // Rounded up, because 0 is a cookie without an end.
+        let seconds = cookie.expires.map_or(0, |end| end.0.div_ceil(1000));
+        let _ = writeln!(
+            text,
+            "{}{}{domain}\t{}\t{path}\t{}\t{seconds}\t{name}\t{value}",
+            if cookie.http_only { HTTP_ONLY } else { "" },
+            if *host_only { "" } else { "." },
+            word(!host_only),
+            word(cookie.secure),
+        );
+    }
+    (text, left_out)
+}
+
+fn cookie(line: &str, http_only: bool) -> Option<Cookie> {
+    let mut fields = line.splitn(7, '\t');
+    let mut next = || fields.next();
+    let (domain, below, path, secure) = (next()?, next()?, next()?, next()?);
+    let (seconds, name) = (next()?, next()?);
+    // A cookie without a value may end with its name.
+    let value = next().unwrap_or_default();
+    let yes = |word: &str| word.eq_ignore_ascii_case("TRUE");
+    let (whole, _) = seconds.split_once('.').unwrap_or((seconds, ""));
+    let seconds = match whole.parse::<i128>().ok()? {
+        // Some programs write -1 for a cookie without an end.
+        ..=0 => None,
+        seconds => Some(u64::try_from(seconds).unwrap_or(u64::MAX)),
+    };
+    Some(Cookie {
+        identity: CookieIdentity {
+            domain: domain.trim_start_matches('.').to_owned(),
+            host_only: !yes(below),
+            path: if path.is_empty() { "/".to_owned() } else { path.to_owned() },
+            name: name.to_owned(),
+        },
+        value: Secret::new(value),
+        secure: yes(secure),
+        http_only,
+        same_site: None,
+        expires: seconds.map(|seconds| Timestamp(seconds.saturating_mul(1000))),
+        created: Timestamp(0),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_as_it_was_written() {
+        let text = "# Netscape HTTP Cookie File\n\
+            .example.com\tTRUE\t/\tFALSE\t2000000000\ta\tb=c; d\n\
+            #HttpOnly_example.com\tFALSE\t/p\tTRUE\t0\tid\t\n\
+            example.com\tFALSE\t/\tFALSE\t0\t\tonly a value\n";
+        let file = read(text);
+        assert_eq!((file.cookies.len(), file.illegible.len()), (3, 0));
+        assert_eq!(write(&file.cookies), (text.to_owned(), 0));
+        let id = &file.cookies[1];
+        assert!(id.secure && id.http_only && id.identity.host_only && id.expires.is_none());
+    }
+
+    #[test]
+    fn what_others_write_is_understood() {
+        for (line, expected) in [
+            (
+                "ex.com\tfalse\t/\ttrue\t1999999999.5\tn\tv\r\n",
+                Some(("ex.com", Some(1_999_999_999))),
+            ),
+            ("..ex.com\tTRUE\t\tFALSE\t-1\tn\tv", Some(("ex.com", None))),
+            ("ex.com\tTRUE\t/\tFALSE\t0\tn", Some(("ex.com", None))),
+            ("ex.com\tTRUE\t/\tFALSE\tsoon\tn\tv", None),
+            ("ex.com TRUE / FALSE 0 n v", None),
+            ("a=b", None),
+        ] {
+            let file = read(line);
+            let got = file.cookies.first().map(|cookie| {
+                let seconds = cookie.expires.map(|end| end.0 / 1000);
+                (cookie.identity.domain.as_str(), seconds)
+            });
+            assert_eq!(got, expected, "{line}");
+            assert_eq!(file.illegible.len(), usize::from(expected.is_none()));
+        }
+        assert_eq!(read("# a comment\n\n   \n#\n").illegible.len(), 0);
+        let tab = Cookie {
+            value: Secret::new("a\tb"),
+            ..read("h\tTRUE\t/\tFALSE\t0\tn").cookies.remove(0)
+        };
+        assert_eq!(write(&[tab]), (HEADER.to_owned(), 1));
+    }
+}

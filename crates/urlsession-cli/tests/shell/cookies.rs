@@ -1,0 +1,165 @@
+//! `cookies` and `-b`: what the shell keeps, and what curl and it can read of each other.
+
+use crate::home::Home;
+use rustix::process::Signal;
+use std::process::Command;
+use urlsession_testkit::server::{Answer, Server};
+
+const LASTING: &str = "; Max-Age=86400";
+
+#[test]
+fn what_a_server_sets_is_kept_listed_and_forgotten() {
+    let (home, server) = (Home::new(), Server::start());
+    let answer = Answer::ok("x").header("Set-Cookie", &format!("id=hidden; HttpOnly{LASTING}"));
+    server.on("/", answer.header("Set-Cookie", "seen=passing"));
+    let url = server.url("/");
+    home.out(&["get", "-q", "-o", "f", &url]);
+    home.out(&["get", "-q", "-o", "f", &url]);
+    let sent = server.requests()[1].header("cookie").map(str::to_owned);
+    assert_eq!(sent.as_deref(), Some("id=hidden; seen=passing"));
+    let listed = home.out(&["cookies", "ls"]);
+    assert!(listed.contains("127.0.0.1") && listed.contains("http-only"), "{listed}");
+    assert!(listed.contains("id=***") && !listed.contains("hidden"), "{listed}");
+    assert!(home.out(&["cookies", "ls", "--reveal"]).contains("id=hidden"));
+    let json = home.json(&["cookies", "ls", "--json"]);
+    assert_eq!((&json[0]["name"], &json[0]["value"]), (&"id".into(), &"***".into()));
+    assert_eq!((&json[0]["schema"], &json[1]["expires"]), (&1.into(), &serde_json::Value::Null));
+    assert_eq!(home.out(&["cookies", "ls", "--app", "com.other"]), "");
+    assert_eq!(home.run(&["cookies", "clear", "--domain", "other.test"]).err, "0 forgotten\n");
+    assert_eq!(home.run(&["cookies", "clear", "--domain", "127.0.0.1"]).err, "2 forgotten\n");
+    assert_eq!(home.out(&["cookies", "ls"]), "");
+}
+
+#[test]
+fn what_has_an_end_survives_the_death_of_the_daemon() {
+    let (home, server) = (Home::new(), Server::start());
+    let answer = Answer::ok("x").header("Set-Cookie", &format!("lasting=1{LASTING}"));
+    server.on("/", answer.header("Set-Cookie", "passing=2"));
+    home.out(&["get", "-q", "-o", "f", &server.url("/")]);
+    home.kill_daemon();
+    assert!(home.out(&["cookies", "ls"]).contains("lasting"));
+    assert!(!home.out(&["cookies", "ls"]).contains("passing"));
+    home.out(&["daemon", "stop"]);
+    home.out(&["get", "-q", "-o", "f", &server.url("/")]);
+    assert_eq!(server.requests()[1].header("cookie"), Some("lasting=1"));
+    for file in home.state_files() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{}", file.display());
+    }
+}
+
+/// curl's file is ours, and ours is curl's.
+#[test]
+fn files_go_to_curl_and_come_from_it() {
+    let (home, server) = (Home::new(), Server::start());
+    let answer = Answer::ok("x").header("Set-Cookie", &format!("a=1; HttpOnly{LASTING}"));
+    let answer = answer.header("Set-Cookie", &format!("b=2; Path=/deep{LASTING}"));
+    server.on("/", answer.header("Set-Cookie", "c=3"));
+    server.on("/deep/er", Answer::ok("x"));
+    let (root, deep) = (server.url("/"), server.url("/deep/er"));
+    curl(&home, &["-c", "curl.txt", &root]);
+    let imported = home.run(&["cookies", "import", "curl.txt"]);
+    assert_eq!(imported.code, 0, "{imported:?}");
+    assert!(imported.err.contains("3 kept; 1 of them in memory only"), "{imported:?}");
+    home.out(&["get", "-q", "-o", "f", &deep]);
+    home.out(&["cookies", "export", "ours.txt"]);
+    curl(&home, &["-b", "ours.txt", &deep]);
+    let seen = server.requests_for("/deep/er");
+    let sent = |index: usize| {
+        let mut pairs: Vec<&str> = seen[index].header("cookie").unwrap().split("; ").collect();
+        assert_eq!(pairs[0], "b=2", "the longest path comes first");
+        pairs.sort_unstable();
+        pairs.join(" ")
+    };
+    assert_eq!((sent(0).as_str(), sent(1).as_str()), ("a=1 b=2 c=3", "a=1 b=2 c=3"));
+    let lines = |name: &str| {
+        let text = std::fs::read_to_string(home.file(name)).unwrap();
+        let is_one = |line: &&str| line.contains('\t');
+        let mut lines: Vec<String> = text.lines().filter(is_one).map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(lines("ours.txt"), lines("curl.txt"));
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = std::fs::metadata(home.file("ours.txt")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert!(home.out(&["cookies", "export", "-"]).starts_with("# Netscape HTTP Cookie File\n"));
+}
+
+#[test]
+fn typed_cookies_are_all_there_are() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/", Answer::ok("x").header("Set-Cookie", "kept=1"));
+    let url = server.url("/");
+    let line = format!("127.0.0.1\tFALSE\t/\tFALSE\t0\tfile\t1\n");
+    home.write("cookies.txt", line.as_bytes());
+    for (words, expected) in [
+        (&["-b", "a=b; c=d"][..], Some("a=b; c=d")),
+        (&["-b", "a=b", "--cookie", "c=d"], Some("a=b; c=d")),
+        (&["-b", ""], None),
+        (&["-b", "cookies.txt"], Some("kept=1; file=1")),
+        (&["-b", "cookies.txt", "-b", "kept=own; more=1"], Some("kept=1; file=1; more=1")),
+        (&["-b", "kept=own"], Some("kept=own")),
+    ] {
+        home.out(&[&["get", "-q", "-o", "f"][..], words, &[&url]].concat());
+        let sent = server.requests().pop().unwrap();
+        assert_eq!(sent.header("cookie"), expected, "{words:?}");
+    }
+    assert_eq!(home.run(&["get", "-b", "missing.txt", &url]).code, 9);
+}
+
+#[test]
+fn files_that_are_none() {
+    let home = Home::new();
+    home.write("text", b"this is no file of cookies\n");
+    let ran = home.run(&["cookies", "import", "text"]);
+    assert_eq!(ran.code, 9);
+    assert!(ran.err.contains("no file of cookies"), "{ran:?}");
+    let mixed = "a.test\tTRUE\t/\tFALSE\t0\tn\tv\nco.uk\tTRUE\t/\tFALSE\t0\tn\tv\n\
+        a.test\tTRUE\t/\tFALSE\t1\told\tv\nwhat\n";
+    let ran = home.run_with_input(&["cookies", "import", "-"], mixed);
+    let told = "-: 1 kept; 1 of them in memory only, for they have no end; 1 had ended; 1 refused: \
+        illegal, or of a public suffix; 1 illegible, the first in line 4\n";
+    assert_eq!((ran.code, ran.err.as_str()), (1, told));
+    assert_eq!(home.run(&["cookies", "import", "none"]).code, 9);
+    assert_eq!(home.run(&["cookies"]).code, 2);
+    assert_eq!(home.run(&["cookies", "ls", "--app", ""]).code, 2);
+}
+
+fn curl(home: &Home, words: &[&str]) {
+    let mut command = Command::new("curl");
+    let status = command
+        .args(["-q", "-s", "-S", "--noproxy", "*", "-o", "curl.out"])
+        .args(words)
+        .current_dir(home.file(""))
+        .status()
+        .expect("the tests need curl");
+    assert!(status.success());
+}
+
+impl Home {
+    fn kill_daemon(&self) {
+        let pid = self.json(&["daemon", "status", "--json"])["pid"].as_i64().unwrap();
+        let pid = rustix::process::Pid::from_raw(pid.try_into().unwrap()).unwrap();
+        rustix::process::kill_process(pid, Signal::KILL).unwrap();
+    }
+
+    fn state_files(&self) -> Vec<std::path::PathBuf> {
+        let state = self.file("").parent().unwrap().join("home");
+        let mut folders = vec![state];
+        let mut files = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                match entry.file_type().unwrap() {
+                    kind if kind.is_dir() => folders.push(entry.path()),
+                    _ if name.starts_with("store.sqlite") => files.push(entry.path()),
+                    _ => {}
+                }
+            }
+        }
+        assert!(!files.is_empty());
+        files
+    }
+}
