@@ -66,8 +66,9 @@ impl Jar {
     pub(super) fn receive(&mut self, field: &[u8], from: Asker<'_>, now: Timestamp) -> bool {
         let Some(set) = SetCookie::parse(field) else { return false };
         let Some(cookie) = scoped(&set, from.url, now) else { return false };
-        let secure = scope::is_secure(from.url);
-        if (cookie.secure && !secure) || (!secure && self.shadows_a_secure_one(&cookie.identity)) {
+        if !scope::is_secure(from.url)
+            && (cookie.secure || self.shadows_a_secure_one(&cookie.identity))
+        {
             return false;
         }
         let bound = matches!(cookie.same_site, Some(SameSite::Lax | SameSite::Strict));

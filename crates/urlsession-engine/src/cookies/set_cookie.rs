@@ -89,8 +89,7 @@ impl<'a> SetCookie<'a> {
 /// end it.
 pub(super) fn is_legal(name: &str, value: &str) -> bool {
     let harmful = |byte: u8| is_control(byte) || byte == b';';
-    !(name.is_empty() && value.is_empty())
-        && name.len() + value.len() <= COOKIE_LENGTH_LIMIT
+    (1..=COOKIE_LENGTH_LIMIT).contains(&(name.len() + value.len()))
         && !name.contains('=')
         && !name.bytes().chain(value.bytes()).any(harmful)
 }
