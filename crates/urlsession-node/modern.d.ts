@@ -36,6 +36,12 @@ export interface SessionOptions {
   maximumConnectionsPerHost?: number;
   /** Most attempts at once. */
   maximumConcurrentTasks?: number;
+  /** Which cookies of responses are kept: `onlyFromMainDocumentDomain`. */
+  httpCookieAcceptPolicy?: 'always' | 'never' | 'onlyFromMainDocumentDomain';
+  /** Whether requests carry the cookies that are kept: they do. */
+  httpShouldSetCookies?: boolean;
+  /** Which cookies these are: the application's (`shared`), the session's own in memory, or none. */
+  httpCookieStorage?: 'shared' | 'private' | 'none';
 }
 
 export interface TaskOptions {
@@ -65,6 +71,10 @@ export interface TaskOptions {
   allowInsecureRedirect?: boolean;
   /** PEM files of roots that are trusted beside the platform's. */
   caCertificates?: string[];
+  /** `false` neither sends nor keeps cookies. */
+  httpShouldHandleCookies?: boolean;
+  /** The document that the request is made for, which tells the cookies of other sites. */
+  mainDocumentUrl?: string;
 }
 
 export interface DownloadOptions extends TaskOptions {

@@ -48,6 +48,10 @@ export interface NewTask {
   allowInsecureRedirect?: boolean
   /** PEM files of roots that are trusted beside the platform's. */
   caCertificates?: Array<string>
+  /** Sends and keeps cookies, as the session says; `true` by default. */
+  httpShouldHandleCookies?: boolean
+  /** The document that the request is made for, which tells the cookies of other sites. */
+  mainDocumentUrl?: string
 }
 
 /** An error of NSURLErrorDomain. */
@@ -183,6 +187,12 @@ export interface SessionOptions {
   launchCommand?: Array<string>
   /** The folder it starts in, as an absolute path. */
   launchDirectory?: string
+  /** Which cookies of responses are kept. */
+  httpCookieAcceptPolicy?: 'always' | 'never' | 'onlyFromMainDocumentDomain'
+  /** Whether requests carry the cookies that are kept. */
+  httpShouldSetCookies?: boolean
+  /** Which cookies these are: the application's, the session's own in memory, or none. */
+  httpCookieStorage?: 'shared' | 'private' | 'none'
 }
 
 /** What happened; which fields there are depends on the name. */

@@ -11,8 +11,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use urlsession::{
-    Acknowledgement, Daemon, Delivery, Error, LaunchCommand, Session, SessionConfiguration,
-    SessionKey, Task, TaskIdentifier,
+    Acknowledgement, Daemon, Delivery, Error, HttpCookieAcceptPolicy, HttpCookieStorage,
+    LaunchCommand, Session, SessionConfiguration, SessionKey, Task, TaskIdentifier,
 };
 
 /// Most events on their way to JavaScript; while that many wait there, progress is merged here.
@@ -43,6 +43,14 @@ pub struct SessionOptions {
     pub launch_command: Option<Vec<String>>,
     /// The folder it starts in, as an absolute path.
     pub launch_directory: Option<String>,
+    /// Which cookies of responses are kept.
+    #[napi(ts_type = "'always' | 'never' | 'onlyFromMainDocumentDomain'")]
+    pub http_cookie_accept_policy: Option<String>,
+    /// Whether requests carry the cookies that are kept.
+    pub http_should_set_cookies: Option<bool>,
+    /// Which cookies these are: the application's, the session's own in memory, or none.
+    #[napi(ts_type = "'shared' | 'private' | 'none'")]
+    pub http_cookie_storage: Option<String>,
 }
 
 /// This process's hold on a session.
@@ -200,6 +208,18 @@ impl From<SessionOptions> for SessionConfiguration {
             directory: options.launch_directory.unwrap_or_else(|| "/".to_owned()).into(),
             environment: Vec::new(),
         });
+        configuration.http_cookie_accept_policy = match options.http_cookie_accept_policy.as_deref()
+        {
+            Some("always") => HttpCookieAcceptPolicy::Always,
+            Some("never") => HttpCookieAcceptPolicy::Never,
+            _ => HttpCookieAcceptPolicy::OnlyFromMainDocumentDomain,
+        };
+        configuration.http_should_set_cookies = options.http_should_set_cookies.unwrap_or(true);
+        configuration.http_cookie_storage = match options.http_cookie_storage.as_deref() {
+            Some("private") => HttpCookieStorage::Private,
+            Some("none") => HttpCookieStorage::None,
+            _ => HttpCookieStorage::Shared,
+        };
         configuration
     }
 }

@@ -61,6 +61,10 @@ pub struct NewTask {
     pub allow_insecure_redirect: Option<bool>,
     /// PEM files of roots that are trusted beside the platform's.
     pub ca_certificates: Option<Vec<String>>,
+    /// Sends and keeps cookies, as the session says; `true` by default.
+    pub http_should_handle_cookies: Option<bool>,
+    /// The document that the request is made for, which tells the cookies of other sites.
+    pub main_document_url: Option<String>,
 }
 
 impl NewTask {
@@ -122,7 +126,8 @@ impl NewTask {
             no_unsafe_retry: self.no_unsafe_retry.unwrap_or(false),
             allow_insecure_redirect: self.allow_insecure_redirect.unwrap_or(false),
             ca_certificates: self.ca_certificates.iter().flatten().map(PathBuf::from).collect(),
-            ..TaskOptions::default()
+            no_cookies: self.http_should_handle_cookies == Some(false),
+            main_document_url: self.main_document_url.clone(),
         })
     }
 }

@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use urlsession::{
-    Daemon, DownloadOptions, ErrorCode, Event, Events, LaunchCommand, Session,
+    Daemon, DownloadOptions, ErrorCode, Event, Events, LaunchCommand, Session, Cookie, CookieIdentity, Secret,
     SessionConfiguration, TaskIdentifier, TaskState, UploadSource,
 };
 use urlsession_testkit::server::{Answer, Server};
@@ -15,6 +15,7 @@ const LONG: Duration = Duration::from_secs(60);
 const LARGE: u64 = 24 * 1024 * 1024;
 
 pub(crate) const SCENARIOS: [(&str, fn()); 13] = [
+pub(crate) const SCENARIOS: [(&str, fn()); 12] = [
     ("a_download_arrives_whole", a_download_arrives_whole),
     ("bytes_are_uploaded_and_answered", bytes_are_uploaded_and_answered),
     ("a_missing_file_completes_with_its_error", a_missing_file_completes_with_its_error),
@@ -28,6 +29,8 @@ pub(crate) const SCENARIOS: [(&str, fn()); 13] = [
     ("an_app_that_is_gone_is_launched", an_app_that_is_gone_is_launched),
     ("a_flush_and_a_reset_are_answered", a_flush_and_a_reset_are_answered),
     ("a_place_that_others_may_write_is_refused", a_place_that_others_may_write_is_refused),
+    ("cookies_belong_to_the_application", cookies_belong_to_the_application),
+    ("an_ephemeral_session_has_its_own_cookies", an_ephemeral_session_has_its_own_cookies),
 ];
 
 /// Apps that scenarios start: they tell a line when they are where the scenario wants them.
@@ -339,6 +342,67 @@ fn launching(identifier: String, url: String) -> SessionConfiguration {
 }
 
 /// Starts a download of the URL in the environment and waits to be killed.
+fn cookies_belong_to_the_application() {
+    let server = Server::start();
+    server.on("/", Answer::ok("x").header("Set-Cookie", "a=1; Max-Age=60"));
+    let (session, other) = (session(), SessionConfiguration::background("t"));
+    fetch(&session, &server);
+    let other = Session::new(other).expect("the daemon is reached");
+    fetch(&other, &server);
+    assert_eq!(server.requests()[1].header("cookie"), Some("a=1"));
+    let cookies = session.cookies();
+    let listed = cookies.list(None).expect("the daemon is asked");
+    assert_eq!((listed.len(), listed[0].identity.name.as_str()), (1, "a"));
+    let daemon = Daemon::connect(false).expect("it runs");
+    let tools = daemon.cookies(session.key().application.clone());
+    assert_eq!(tools.list(Some("127.0.0.1")).expect("it is asked"), listed);
+    assert_eq!(tools.clear(Some("other.test")).expect("it is asked"), 0);
+    assert_eq!(tools.clear(None).expect("it is asked"), 1);
+    assert_eq!(cookies.list(None).expect("it is asked"), []);
+    assert_eq!(cookies.set(listed).expect("it is asked"), 1);
+    fetch(&other, &server);
+    assert_eq!(server.requests()[2].header("cookie"), Some("a=1"));
+    // More than one line has room for.
+    let mut one = cookies.list(None).expect("it is asked").remove(0);
+    one.value = Secret::new("\"".repeat(4000));
+    let many = (0..1000).map(|number| Cookie {
+        identity: CookieIdentity {
+            domain: format!("h{}.test", number % 20),
+            name: number.to_string(),
+            ..one.identity.clone()
+        },
+        ..one.clone()
+    });
+    assert_eq!(cookies.set(many).expect("it is asked"), 1000);
+    assert_eq!(cookies.list(None).expect("it is asked").len(), 1001);
+}
+
+fn an_ephemeral_session_has_its_own_cookies() {
+    let server = Server::start();
+    server.on("/", Answer::ok("x").header("Set-Cookie", "a=1; Max-Age=60"));
+    let new = |configuration| Session::new(configuration).expect("an engine starts");
+    let (one, two) =
+        (new(SessionConfiguration::ephemeral()), new(SessionConfiguration::ephemeral()));
+    let shared = new(SessionConfiguration::default());
+    fetch(&one, &server);
+    fetch(&one, &server);
+    fetch(&two, &server);
+    fetch(&shared, &server);
+    let sent: Vec<Option<String>> =
+        server.requests().iter().map(|seen| seen.header("cookie").map(str::to_owned)).collect();
+    assert_eq!(sent, [None, Some("a=1".to_owned()), None, None]);
+    assert_eq!(one.cookies().clear(None).expect("it is asked"), 1);
+    assert_eq!(two.cookies().list(None).expect("it is asked").len(), 1);
+    assert_eq!(shared.cookies().list(None).expect("it is asked").len(), 1);
+}
+
+fn fetch(session: &Session, server: &Server) {
+    let task = session.data_task(server.url("/"), None).expect("it is taken");
+    let mut events = session.events();
+    task.resume().expect("it goes on");
+    until_complete(&mut events, task.task_identifier());
+}
+
 fn app_start() {
     let url = std::env::var("TEST_URL").expect("the scenario sets it");
     let session = session();
