@@ -105,6 +105,9 @@ impl Jar {
 
     /// Returns the `Cookie` field of a request.
     pub(super) fn send(&mut self, to: Asker<'_>, now: Timestamp) -> Option<String> {
+        if self.count == 0 {
+            return None;
+        }
         let host = scope::host(to.url);
         let (path, secure) = (to.url.path(), scope::is_secure(to.url));
         let site = self.sites.get_mut(scope::site(&host))?;
