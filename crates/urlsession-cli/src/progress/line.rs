@@ -72,8 +72,9 @@ pub(crate) fn activity(task: &Tracked, speed: Option<f64>, now: Timestamp) -> St
         (_, Some(reason)) => {
             format!("waits: {}", advice::why_waiting(reason, task.error.as_ref(), now))
         }
-        _ => match speed.filter(|speed| *speed >= 1.0) {
+        _ => match speed {
             None => String::new(),
+            Some(speed) if speed < 1.0 => "stalled: nothing moves at the moment".to_owned(),
             Some(speed) => match task.total.map(|total| total.saturating_sub(task.done)) {
                 None => measure::rate(speed),
                 Some(left) => {
@@ -125,6 +126,8 @@ mod tests {
             "12 disk.iso                   25 % 50.0 MiB/200 MiB  25.0 MiB/s  6.0 s left"
         );
         assert_eq!(narrow(60), "12 disk.iso   25 % 50.0 MiB/200 MiB  25.0 MiB/s  6.0 s left");
+        let stalled = running(&task, Some(0.0), Timestamp(0), 100);
+        assert!(stalled.ends_with("50.0 MiB/200 MiB  stalled: nothing moves at the moment"));
         task.total = None;
         task.reason = Some(Reason::RetryAt(Timestamp(4_000)));
         assert_eq!(

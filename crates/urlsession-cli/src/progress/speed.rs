@@ -36,10 +36,14 @@ impl Speed {
         self.samples.clear();
     }
 
-    /// Returns bytes per second; `None` until there are two samples.
+    /// Returns bytes per second; `None` until there are two samples, 0 once the last is
+    /// too old to say anything.
     pub(super) fn bytes_per_second(&self, now: Instant) -> Option<f64> {
         let (began, first) = self.samples.front()?;
-        let (_, last) = self.samples.back().filter(|_| self.samples.len() > 1)?;
+        let (ended, last) = self.samples.back().filter(|_| self.samples.len() > 1)?;
+        if now.duration_since(*ended) > WINDOW {
+            return Some(0.0);
+        }
         let seconds = now.duration_since(*began).as_secs_f64();
         (seconds > 0.0).then(|| (last - first) as f64 / seconds)
     }
@@ -63,6 +67,7 @@ mod tests {
             speed.note(at(second), 1100 + 10 * second);
         }
         assert_eq!(speed.bytes_per_second(at(20)), Some(10.0));
+        assert_eq!(speed.bytes_per_second(at(26)), Some(0.0), "it stalls");
         speed.note(at(21), 0);
         assert_eq!(speed.bytes_per_second(at(21)), None, "it began anew");
     }
