@@ -14,8 +14,7 @@ const LONG: Duration = Duration::from_secs(60);
 /// Larger than what may be fetched twice, and than any buffer.
 const LARGE: u64 = 24 * 1024 * 1024;
 
-pub(crate) const SCENARIOS: [(&str, fn()); 13] = [
-pub(crate) const SCENARIOS: [(&str, fn()); 12] = [
+pub(crate) const SCENARIOS: [(&str, fn()); 15] = [
     ("a_download_arrives_whole", a_download_arrives_whole),
     ("bytes_are_uploaded_and_answered", bytes_are_uploaded_and_answered),
     ("a_missing_file_completes_with_its_error", a_missing_file_completes_with_its_error),
