@@ -5,8 +5,8 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use urlsession::{
-    Daemon, DownloadOptions, ErrorCode, Event, Events, LaunchCommand, Session, Cookie, CookieIdentity, Secret,
-    SessionConfiguration, TaskIdentifier, TaskState, UploadSource,
+    Cookie, CookieIdentity, Daemon, DownloadOptions, ErrorCode, Event, Events, LaunchCommand,
+    Secret, Session, SessionConfiguration, TaskIdentifier, TaskState, UploadSource,
 };
 use urlsession_testkit::server::{Answer, Server};
 
