@@ -17,7 +17,6 @@ pub(crate) type Sender = std::sync::mpsc::Sender<Message>;
 
 /// Something that happened outside the driver.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "most messages are the large ones, and short-lived")]
 pub(crate) enum Message {
     /// A client is there.
     Connected(Connection),
