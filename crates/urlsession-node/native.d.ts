@@ -138,6 +138,8 @@ export interface ResponseHead {
 export declare class NativeSession {
   /** Attaches the session, starting the daemon if none runs. Waits at most 30 s. */
   constructor(options: SessionOptions, onEvent: (arg: SessionEvent) => void)
+  /** Lets go of a session that is gone. */
+  close(): void
   /** Creates a task and returns its number once its line is in the daemon's socket. */
   createTask(task: NewTask): number
   /** Lets a task go on. */

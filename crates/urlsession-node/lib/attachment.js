@@ -219,6 +219,7 @@ class Attachment {
 
   #leave(event) {
     live.delete(this.#key);
+    this.#native.close();
     this.#outstanding.clear();
     this.#invalidation?.letGo();
     this.#invalidation?.resolve(event);

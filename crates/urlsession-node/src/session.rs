@@ -58,6 +58,8 @@ pub struct SessionOptions {
 pub struct NativeSession {
     session: Session,
     unacknowledged: Arc<Unacknowledged>,
+    /// What is given back when the JavaScript environment ends.
+    attached: Arc<Mutex<Option<Session>>>,
 }
 
 #[napi]
@@ -65,6 +67,7 @@ impl NativeSession {
     /// Attaches the session, starting the daemon if none runs. Waits at most 30 s.
     #[napi(constructor)]
     pub fn new(
+        env: Env,
         options: SessionOptions,
         on_event: Function<'_, SessionEvent, ()>,
     ) -> napi::Result<Self> {
@@ -87,7 +90,20 @@ impl NativeSession {
                 }
             }
         })?;
-        Ok(Self { session, unacknowledged })
+        // A worker may end before its process does; another one can then have the session.
+        let attached = Arc::new(Mutex::new(Some(session.clone())));
+        env.add_env_cleanup_hook(Arc::clone(&attached), |attached| {
+            if let Some(session) = take(&attached) {
+                session.detach();
+            }
+        })?;
+        Ok(Self { session, unacknowledged, attached })
+    }
+
+    /// Lets go of a session that is gone.
+    #[napi]
+    pub fn close(&self) {
+        drop(take(&self.attached));
     }
 
     /// Creates a task and returns its number once its line is in the daemon's socket.
@@ -222,6 +238,10 @@ impl From<SessionOptions> for SessionConfiguration {
         };
         configuration
     }
+}
+
+fn take(attached: &Mutex<Option<Session>>) -> Option<Session> {
+    attached.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 /// Longest wait for everything to be durable.

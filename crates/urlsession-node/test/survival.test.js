@@ -88,6 +88,12 @@ test('what a listener failed to handle comes again, the rest does not', async ()
   assert.deepEqual((await runApp('throws.js', ['', 'behaves'])).lines, []);
 });
 
+test('a worker that is terminated gives its session back', async () => {
+  const { code, lines, errors } = await runApp('workers.js', [server.url('/bytes/10')]);
+  assert.equal(code, 0, errors);
+  assert.deepEqual(lines, ['first 200', 'second 200']);
+});
+
 test('a download of 2 GiB costs the app no memory and no copy', async (t) => {
   const path = inHome('large.bin');
   const { code, lines, errors } = await runApp('large.js', [server.url(`/bytes/${LARGE}`), path]);

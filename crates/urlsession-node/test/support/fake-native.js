@@ -35,6 +35,7 @@ class FakeNative {
   resume(task) { this.calls.push(['resume', task]); }
   suspend(task) { this.calls.push(['suspend', task]); }
   cancel(task) { this.calls.push(['cancel', task]); }
+  close() { this.calls.push(['close']); }
   finishTasksAndInvalidate() { this.calls.push(['finishTasksAndInvalidate']); }
   invalidateAndCancel() { this.calls.push(['invalidateAndCancel']); }
   async cancelByProducingResumeData() { return 'resume data'; }
