@@ -13,6 +13,9 @@ function pack(addon, executable, to) {
   const platform = `${process.platform}-${process.arch}${process.platform === 'linux' ? '-gnu' : ''}`;
   const folder = path.join(to, platform);
   fs.cpSync(path.join(root, 'npm', platform), folder, { recursive: true });
+  for (const license of ['LICENSE-MIT', 'LICENSE-APACHE']) {
+    fs.copyFileSync(path.join(root, license), path.join(folder, license));
+  }
   fs.copyFileSync(addon, path.join(folder, 'urlsession.node'));
   fs.copyFileSync(executable, path.join(folder, 'urlsession'));
   fs.chmodSync(path.join(folder, 'urlsession'), 0o755);

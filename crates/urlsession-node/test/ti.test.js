@@ -45,6 +45,8 @@ test('properties are kept, typed and told of', () => {
   }
   const again = new Properties(folder);
   for (const [kind, value] of kept) assert.deepEqual(again[`get${kind}`](kind), value);
+  properties.setInt('Int', 6);
+  assert.equal(again.getInt('Int'), 6, 'another process is noticed');
   assert.deepEqual(again.listProperties(), kept.map(([kind]) => kind));
   again.getObject('Object').a.push(3);
   assert.deepEqual(again.getObject('Object'), { a: [2] }, 'what the app does with a value is its own');
@@ -53,7 +55,7 @@ test('properties are kept, typed and told of', () => {
   assert.equal(again.hasProperty('String'), false);
   again.removeAllProperties();
   assert.deepEqual(new Properties(folder).listProperties(), []);
-  assert.deepEqual(changes, kept.map(([kind]) => kind));
+  assert.deepEqual(changes, [...kept.map(([kind]) => kind), 'Int']);
 });
 
 test('properties in a folder that takes none say what to do', () => {

@@ -9,6 +9,7 @@ const { Emitter } = require('./emitter.js');
 class Properties extends Emitter {
   #folder;
   #values;
+  #version;
 
   /** Reads and writes `properties.json` in the folder, which is made at the first change. */
   constructor(folder) {
@@ -52,13 +53,26 @@ class Properties extends Emitter {
     if (value === null) delete values[name];
     else values[name] = value;
     this.#save(values);
-    this.#values = JSON.parse(JSON.stringify(values));
     this.fireEvent('change', { property: name });
   }
 
+  // Another process of the app may have changed them meanwhile.
   #load() {
-    this.#values ??= JSON.parse(this.#text());
+    const version = this.#stamp();
+    if (this.#values === undefined || version !== this.#version) {
+      this.#version = version;
+      this.#values = JSON.parse(this.#text());
+    }
     return this.#values;
+  }
+
+  #stamp() {
+    try {
+      const { ino, mtimeNs } = fs.statSync(this.#file(), { bigint: true });
+      return `${ino} ${mtimeNs}`;
+    } catch {
+      return 'none'; // Reading it says why.
+    }
   }
 
   #text() {
