@@ -11,8 +11,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use urlsession::{
-    Acknowledgement, Daemon, Delivery, Error, HttpCookieAcceptPolicy, HttpCookieStorage,
-    LaunchCommand, Session, SessionConfiguration, SessionKey, Task, TaskIdentifier,
+    Acknowledgement, Daemon, Delivery, Error, HttpCookieAcceptPolicy, HttpCookieStorage, Session,
+    SessionConfiguration, SessionKey, Task, TaskIdentifier,
 };
 
 /// Most events on their way to JavaScript; while that many wait there, progress is merged here.
@@ -38,11 +38,8 @@ pub struct SessionOptions {
     pub maximum_connections_per_host: Option<u32>,
     /// Most attempts at once.
     pub maximum_concurrent_tasks: Option<u32>,
-    /// The program, as an absolute path, and its arguments: what the daemon starts when all tasks
-    /// have ended and no process is there to be told.
-    pub launch_command: Option<Vec<String>>,
-    /// The folder it starts in, as an absolute path.
-    pub launch_directory: Option<String>,
+    /// Starts the application when it is needed and does not run.
+    pub launch_command: Option<LaunchCommand>,
     /// Which cookies of responses are kept.
     #[napi(ts_type = "'always' | 'never' | 'onlyFromMainDocumentDomain'")]
     pub http_cookie_accept_policy: Option<String>,
@@ -51,6 +48,19 @@ pub struct SessionOptions {
     /// Which cookies these are: the application's, the session's own in memory, or none.
     #[napi(ts_type = "'shared' | 'private' | 'none'")]
     pub http_cookie_storage: Option<String>,
+}
+
+/// A program that the daemon starts without a shell.
+#[napi(object, object_to_js = false)]
+pub struct LaunchCommand {
+    /// The executable's absolute path.
+    pub program: String,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// The absolute path of the folder it starts in.
+    pub directory: String,
+    /// Variables beside those that every launched program has.
+    pub environment: HashMap<String, String>,
 }
 
 /// This process's hold on a session.
@@ -217,13 +227,7 @@ impl From<SessionOptions> for SessionConfiguration {
             configuration.http_maximum_connections_per_host = limit;
         }
         configuration.maximum_concurrent_tasks = options.maximum_concurrent_tasks;
-        let mut command = options.launch_command.unwrap_or_default().into_iter();
-        configuration.launch_command = command.next().map(|program| LaunchCommand {
-            program: program.into(),
-            arguments: command.collect(),
-            directory: options.launch_directory.unwrap_or_else(|| "/".to_owned()).into(),
-            environment: Vec::new(),
-        });
+        configuration.launch_command = options.launch_command.map(Into::into);
         configuration.http_cookie_accept_policy = match options.http_cookie_accept_policy.as_deref()
         {
             Some("always") => HttpCookieAcceptPolicy::Always,
@@ -237,6 +241,19 @@ impl From<SessionOptions> for SessionConfiguration {
             _ => HttpCookieStorage::Shared,
         };
         configuration
+    }
+}
+
+impl From<LaunchCommand> for urlsession::LaunchCommand {
+    fn from(command: LaunchCommand) -> Self {
+        let mut environment: Vec<_> = command.environment.into_iter().collect();
+        environment.sort();
+        Self {
+            program: command.program.into(),
+            arguments: command.arguments,
+            directory: command.directory.into(),
+            environment,
+        }
     }
 }
 

@@ -7,7 +7,7 @@ const readline = require('node:readline');
 
 /** Starts the app; `onLine(line, child)` sees each line, the promise resolves with its end. */
 function runApp(name, args, { onLine = () => {}, env = {}, node = [] } = {}) {
-  const script = path.join(__dirname, '..', 'apps', name);
+  const script = path.resolve(__dirname, '../apps', name);
   const child = spawn(process.execPath, [...node, script, ...args.map(String)], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
