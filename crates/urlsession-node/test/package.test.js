@@ -38,7 +38,7 @@ test('it installs offline into an empty folder and works', { skip: !hasNpm && 'N
   const names = [`com.appcelerator.urlSession@file:${main}`, `urlsession@file:${main}`, platform];
   await run('npm', ['install', '--offline', '--no-audit', '--no-fund', '--no-package-lock', ...names], options);
   const { stdout } = await run(process.execPath, ['app.js', server.url('/status/200')], options);
-  assert.deepEqual(stdout.trim().split('\n').sort(), ['com.example.packed', 'true', 'true status 200']);
+  assert.deepEqual(stdout.trim().split('\n').sort(), ['com.example.packed', 'true', 'true', 'true status 200']);
   const bin = await run(path.join(app, 'node_modules/.bin/urlsession'), ['--version'], options);
   assert.match(bin.stdout, /^urlsession \d/);
 });

@@ -6,6 +6,7 @@ const { Session } = require('urlsession');
 
 const [url] = process.argv.slice(2);
 console.log(Ti.App.id);
+console.log(Session === urlSession.Session);
 Ti.App.iOS.addEventListener('sessioncompleted', ({ success, responseText }) => {
   console.log(success, responseText);
 });
