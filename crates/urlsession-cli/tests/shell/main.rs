@@ -1,6 +1,7 @@
 //! The shell from outside: the real executable, its daemon, a server on loopback.
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 mod bad_input;
 mod control;

@@ -133,13 +133,12 @@ impl Disk {
                 (self.recorded, self.store_synced) = (true, false);
             }
         }
-        if call.contains("<socket:") || call.contains("<UNIX") {
-            if call.contains(EVENT) {
-                if !(self.recorded && self.store_synced) {
-                    return Err("told before it was recorded");
-                }
-                self.seen.sends += 1;
+        let to_client = call.contains("<socket:") || call.contains("<UNIX");
+        if to_client && call.contains(EVENT) {
+            if !(self.recorded && self.store_synced) {
+                return Err("told before it was recorded");
             }
+            self.seen.sends += 1;
         }
         if call.starts_with("rename") && call.contains("-part\"") && self.synced < self.written {
             return Err("renamed before all of it was synced");
