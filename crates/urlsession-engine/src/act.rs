@@ -99,8 +99,6 @@ impl<H: Moves> Driver<H> {
             | Call::Task { .. }
             | Call::Session { .. }
             | Call::Cookies { .. }
-            | Call::Reset { .. }
-            | Call::Flush { .. }
             | Call::Status => {
                 turn.deeds.push(Deed::Look { peer, id, call });
             }
@@ -108,6 +106,14 @@ impl<H: Moves> Driver<H> {
                 let owed = if replay { self.owed(session.as_ref()) } else { Vec::new() };
                 let watching = session.map_or(Watching::Everything, Watching::Session);
                 turn.deeds.push(Deed::Watch { peer, id, watching, owed });
+            }
+            call @ (Call::Reset { .. } | Call::Flush { .. }) => {
+                match self.settle_cookies(turn, &call) {
+                    Ok(()) => turn.deeds.push(Deed::Look { peer, id, call }),
+                    Err(error) => {
+                        turn.deeds.push(Action::Reply { peer, id, result: Err(error) }.into());
+                    }
+                }
             }
             call @ (Call::SetCookies { .. } | Call::ClearCookies { .. }) => {
                 self.change_cookies(turn, peer, id, call);

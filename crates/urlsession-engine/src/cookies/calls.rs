@@ -10,7 +10,7 @@ use urlsession_core::{Action, Order, PeerNumber, TaskRef};
 use urlsession_protocol::cookie::COOKIES_PAGE_BYTES;
 use urlsession_protocol::message::CookieStorage;
 use urlsession_protocol::{
-    ApplicationId, Call, CallId, CookieIdentity, Error, ErrorCode, HttpCookieStorage, Reply,
+    Call, CallId, CookieIdentity, Error, ErrorCode, HttpCookieStorage, Reply,
 };
 
 impl<H: Moves> Driver<H> {
@@ -53,16 +53,20 @@ impl<H: Moves> Driver<H> {
         turn.deeds.push(Deed::from(Action::Reply { peer, id, result }));
     }
 
-    /// Forgets all cookies of an application, durably with the turn's commit.
-    #[expect(dead_code, reason = "the call that resets a session needs it")]
-    pub(crate) fn clear_cookies(
-        &mut self,
-        turn: &mut Turn,
-        application: &ApplicationId,
-    ) -> Result<(), StoreError> {
-        let owner = Owner::Application(application.clone());
-        self.cookies.jar(owner, &self.store)?.clear(None);
+    /// Has all cookies written by this turn's commit, after forgetting those of the session where
+    /// that is to be reset.
+    pub(crate) fn settle_cookies(&mut self, turn: &mut Turn, call: &Call) -> Result<(), Error> {
         turn.writes_cookies = true;
+        let Call::Reset { session } = call else { return Ok(()) };
+        // Who names a session that is none is told so later.
+        let Some(number) = self.core.session_number(session) else { return Ok(()) };
+        let own = Owner::Session(number);
+        let owner = if self.cookies.has(&own) {
+            own
+        } else {
+            Owner::Application(session.application.clone())
+        };
+        self.cookies.jar(owner, &self.store).map_err(unreadable)?.clear(None);
         Ok(())
     }
 
@@ -110,9 +114,11 @@ impl<H: Moves> Driver<H> {
                 Owner::Session(number.ok_or_else(unknown)?)
             }
         };
-        self.cookies.jar(owner, &self.store).map_err(|error| {
-            tracing::error!(%error, "could not read cookies");
-            Error::new(ErrorCode::UNKNOWN).because(error)
-        })
+        self.cookies.jar(owner, &self.store).map_err(unreadable)
     }
+}
+
+fn unreadable(error: StoreError) -> Error {
+    tracing::error!(%error, "could not read cookies");
+    Error::new(ErrorCode::UNKNOWN).because(error)
 }

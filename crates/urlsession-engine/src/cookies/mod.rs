@@ -95,6 +95,11 @@ impl Cookies {
         Ok(jar)
     }
 
+    /// Says whether somebody's cookies are in memory.
+    pub(crate) fn has(&self, owner: &Owner) -> bool {
+        self.jars.contains_key(owner)
+    }
+
     /// Forgets what a session had for itself.
     pub(crate) fn forget(&mut self, session: SessionNumber) {
         self.jars.remove(&Owner::Session(session));

@@ -190,6 +190,35 @@ async fn a_private_storage_is_the_sessions_own() {
 }
 
 #[tokio::test]
+async fn a_reset_forgets_and_a_flush_writes() {
+    let server = Server::start();
+    server.on("/", Answer::ok("x").header("Set-Cookie", &format!("a=1{LASTING}")));
+    let folder = tempfile::tempdir().unwrap();
+    let mut app = Asker::new(folder.path()).await;
+    app.fetch(&server, "/").await;
+    app.app.call(Call::Flush { session: key() }).await.unwrap();
+    assert_eq!((app.names().await, on_disk(folder.path())), (vec!["a".into()], vec!["a".into()]));
+    let mut unknown = key();
+    unknown.session = urlsession_protocol::SessionIdentifier::new("unknown").unwrap();
+    app.app.call(Call::Reset { session: unknown }).await.unwrap_err();
+    assert_eq!(app.names().await, ["a"]);
+    app.app.call(Call::Reset { session: key() }).await.unwrap();
+    assert_eq!((app.names().await, on_disk(folder.path())), (vec![], vec![]));
+    // What one session has for itself leaves the others alone.
+    app.fetch(&server, "/").await;
+    let private = SessionConfiguration {
+        http_cookie_storage: HttpCookieStorage::Private,
+        ..SessionConfiguration::default()
+    };
+    app.configure(private).await;
+    app.fetch(&server, "/").await;
+    app.app.call(Call::Reset { session: key() }).await.unwrap();
+    app.fetch(&server, "/").await;
+    assert_eq!(server.requests().pop().unwrap().header("cookie"), None);
+    assert_eq!(app.names().await, ["a"]);
+}
+
+#[tokio::test]
 async fn long_lists_come_in_pages() {
     let folder = tempfile::tempdir().unwrap();
     let mut app = Asker::new(folder.path()).await;
