@@ -2,7 +2,7 @@
 
 use crate::error::thrown;
 use crate::event::{HeaderField, SessionEvent, number};
-use crate::task::{NewTask, TaskListing};
+use crate::task::{NewTask, TaskListing, illegal};
 use napi::bindgen_prelude::{AsyncTask, Function};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status};
@@ -87,7 +87,7 @@ impl NativeSession {
             .callee_handled::<false>()
             .max_queue_size::<QUEUE_LIMIT>()
             .build()?;
-        let session = Session::new(options.into()).map_err(thrown)?;
+        let session = Session::new(options.try_into().map_err(thrown)?).map_err(thrown)?;
         let unacknowledged = Arc::<Unacknowledged>::default();
         let (events, noted) = (session.events(), Arc::clone(&unacknowledged));
         std::thread::Builder::new().name("urlsession-events".to_owned()).spawn(move || {
@@ -210,8 +210,10 @@ impl NativeSession {
     }
 }
 
-impl From<SessionOptions> for SessionConfiguration {
-    fn from(options: SessionOptions) -> Self {
+impl TryFrom<SessionOptions> for SessionConfiguration {
+    type Error = Error;
+
+    fn try_from(options: SessionOptions) -> Result<Self, Error> {
         let mut configuration = Self::background(options.identifier);
         configuration.application = Some(options.application_id);
         configuration.acknowledgement = Acknowledgement::Explicit;
@@ -232,15 +234,19 @@ impl From<SessionOptions> for SessionConfiguration {
         {
             Some("always") => HttpCookieAcceptPolicy::Always,
             Some("never") => HttpCookieAcceptPolicy::Never,
-            _ => HttpCookieAcceptPolicy::OnlyFromMainDocumentDomain,
+            Some("onlyFromMainDocumentDomain") | None => {
+                HttpCookieAcceptPolicy::OnlyFromMainDocumentDomain
+            }
+            Some(other) => return Err(illegal(format!("no cookie accept policy “{other}”"))),
         };
         configuration.http_should_set_cookies = options.http_should_set_cookies.unwrap_or(true);
         configuration.http_cookie_storage = match options.http_cookie_storage.as_deref() {
             Some("private") => HttpCookieStorage::Private,
             Some("none") => HttpCookieStorage::None,
-            _ => HttpCookieStorage::Shared,
+            Some("shared") | None => HttpCookieStorage::Shared,
+            Some(other) => return Err(illegal(format!("no cookie storage “{other}”"))),
         };
-        configuration
+        Ok(configuration)
     }
 }
 

@@ -226,6 +226,6 @@ fn checksum(given: &str) -> Result<Checksum, Error> {
     Ok(Checksum { algorithm, hex: hex.to_ascii_lowercase() })
 }
 
-fn illegal(why: String) -> Error {
+pub(crate) fn illegal(why: String) -> Error {
     Error::new(ErrorCode::UNKNOWN).because(why)
 }
