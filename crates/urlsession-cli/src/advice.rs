@@ -66,7 +66,10 @@ pub(crate) fn why_waiting(reason: Reason, error: Option<&Error>, now: Timestamp)
         }
         Reason::BeginAt(at) => format!("begins at {}", measure::local(at, now)),
         Reason::Disk => "the disk is full; goes on by itself when there is room".to_owned(),
-        Reason::Answer => "its app was asked something".to_owned(),
+        Reason::Answer => match error.and_then(|error| error.status_code) {
+            Some(status) => format!("the server answered {status}; give a new URL, or try again"),
+            None => "its app was asked something".to_owned(),
+        },
         Reason::Conditions => "its conditions are not met".to_owned(),
     }
 }

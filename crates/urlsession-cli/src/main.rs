@@ -13,6 +13,7 @@ mod interrupt;
 mod json;
 mod list;
 mod measure;
+mod netrc;
 mod netscape;
 mod plan;
 mod progress;

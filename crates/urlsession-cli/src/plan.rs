@@ -1,16 +1,18 @@
 //! From what was typed to what is asked of the session: requests, destinations and options.
 
-use crate::args::{GetArgs, Level, PolicyArgs, PutArgs, RequestArgs, header_fields};
+use crate::args::{EditArgs, GetArgs, Level, PolicyArgs, PutArgs, RequestArgs, header_fields};
 use crate::exit::{self, Failure};
 use crate::list::{self, Entry};
+use crate::netrc::Netrc;
 use crate::{args, file_name};
-use base64::Engine as _;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufReader, IsTerminal as _, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use urlsession::{Error, ErrorCode, Header, Priority, Request, TaskOptions, UploadSource};
+use urlsession::{
+    Credential, Error, ErrorCode, Header, Priority, Request, RequestEdit, TaskOptions, UploadSource,
+};
 
 /// Statuses that are worth another try: the server is busy or broken for a while.
 const RETRY_STATUSES: [u16; 6] = [408, 429, 500, 502, 503, 504];
@@ -70,6 +72,7 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
             .next("give each its own name in a list: -i FILE with out=NAME"));
     }
     let headers = headers(&args.request)?;
+    let keys = Keys::of(&args.request)?;
     let options = options(&args.request, &args.policy)?;
     let mut plans = Vec::with_capacity(entries.len());
     for entry in entries {
@@ -82,9 +85,9 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
         headers.extend(header_fields(&entry.headers)?);
         let method = args.request.method.as_deref();
         let (request, what) = if let Some(file) = &args.upload_file {
-            (request(&entry.url, method.unwrap_or("PUT"), headers)?, upload(file)?)
+            (request(&entry.url, method.unwrap_or("PUT"), headers, &keys)?, upload(file)?)
         } else if let Some(data) = &args.data {
-            let request = request(&entry.url, method.unwrap_or("POST"), headers)?;
+            let request = request(&entry.url, method.unwrap_or("POST"), headers, &keys)?;
             let answer = match &args.output {
                 Some(_) => match destination(args, &entry, &request.url)? {
                     Destination::File(path) => Some(path),
@@ -94,7 +97,7 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
             };
             (request, What::Data(UploadSource::Bytes(data_bytes(data)?), answer))
         } else {
-            let request = request(&entry.url, method.unwrap_or("GET"), headers)?;
+            let request = request(&entry.url, method.unwrap_or("GET"), headers, &keys)?;
             let destination = destination(args, &entry, &request.url)?;
             (request, What::Download(destination))
         };
@@ -107,10 +110,21 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
 pub(crate) fn of_put(args: &PutArgs) -> Result<Plan, Failure> {
     let method = args.request.method.as_deref().unwrap_or("PUT");
     Ok(Plan {
-        request: request(&args.url, method, headers(&args.request)?)?,
+        request: request(&args.url, method, headers(&args.request)?, &Keys::of(&args.request)?)?,
         options: options(&args.request, &args.policy)?,
         what: upload(&args.file)?,
     })
+}
+
+/// Takes what `edit` was asked for.
+pub(crate) fn of_edit(args: &EditArgs) -> Result<RequestEdit, Failure> {
+    let mut edit = RequestEdit {
+        url: args.url.clone(),
+        headers: header_fields(&args.headers)?,
+        credential: args.user.as_deref().map(user).transpose()?.map(Credential::proactive),
+    };
+    edit.normalize().map_err(|error| Failure::refused(&error))?;
+    Ok(edit)
 }
 
 fn entries(args: &GetArgs) -> Result<Vec<Entry>, Failure> {
@@ -129,11 +143,62 @@ fn entries(args: &GetArgs) -> Result<Vec<Entry>, Failure> {
     if entries.is_empty() { Err(Failure::usage("the list has no URL")) } else { Ok(entries) }
 }
 
-fn request(url: &str, method: &str, headers: Vec<Header>) -> Result<Request, Failure> {
-    let mut request =
-        Request { url: url.to_owned(), method: method.to_owned(), headers, body: None };
+fn request(url: &str, method: &str, headers: Vec<Header>, keys: &Keys) -> Result<Request, Failure> {
+    let (url, method) = (url.to_owned(), method.to_owned());
+    let mut request = Request { url, method, headers, body: None, credential: None };
     request.normalize().map_err(|error| Failure::refused(&error))?;
+    request.credential = keys.fit(&request);
     Ok(request)
+}
+
+/// Where credentials come from, but for the URL.
+struct Keys {
+    user: Option<Credential>,
+    netrc: Option<Netrc>,
+    /// Whether a password in the URL wins over the file.
+    url_first: bool,
+    /// Whether the server has to ask first.
+    on_demand: bool,
+}
+
+impl Keys {
+    fn of(args: &RequestArgs) -> Result<Self, Failure> {
+        let netrc = match &args.netrc_file {
+            Some(path) => Some(Netrc::read(path)?),
+            None if args.netrc || args.netrc_optional => Some(Netrc::of_home()?),
+            None => None,
+        };
+        Ok(Self {
+            user: args.user.as_deref().map(user).transpose()?,
+            netrc,
+            url_first: args.netrc_optional,
+            on_demand: args.anyauth,
+        })
+    }
+
+    /// Chooses as curl does: `-u`, then the file, then the URL, whose name the file's must have.
+    fn fit(&self, request: &Request) -> Option<Credential> {
+        let in_url = request.credential.as_ref();
+        let complete = in_url.filter(|c| self.url_first && !c.password.expose().is_empty());
+        let found = || {
+            let host = request.host().ok()?;
+            let host = host.rsplit_once(':').map_or(host.as_str(), |(host, _)| host);
+            let host = host.trim_start_matches('[').trim_end_matches(']');
+            let wanted = in_url.map(|credential| credential.user.expose());
+            let (user, password) = self.netrc.as_ref()?.find(host, wanted)?;
+            Some(Credential::new(user, password))
+        };
+        let chosen =
+            self.user.clone().or_else(|| complete.cloned()).or_else(found).or(in_url.cloned())?;
+        Some(Credential { proactive: !self.on_demand, ..chosen })
+    }
+}
+
+fn user(text: &str) -> Result<Credential, Failure> {
+    Ok(match text.split_once(':') {
+        Some((user, password)) => Credential::new(user, password),
+        None => Credential::new(text, ask_password(text)?),
+    })
 }
 
 fn headers(args: &RequestArgs) -> Result<Vec<Header>, Failure> {
@@ -144,15 +209,6 @@ fn headers(args: &RequestArgs) -> Result<Vec<Header>, Failure> {
         headers.push(Header::new("Cookie", pairs.join("; ")));
     }
     headers.extend(args.referer.as_ref().map(|url| Header::new("Referer", url)));
-    if let Some(user) = &args.user {
-        let pair = if user.contains(':') {
-            user.clone()
-        } else {
-            format!("{user}:{}", ask_password(user)?)
-        };
-        let encoded = base64::engine::general_purpose::STANDARD.encode(pair);
-        headers.push(Header::new("Authorization", format!("Basic {encoded}")));
-    }
     Ok(headers)
 }
 
@@ -192,6 +248,7 @@ fn options(request: &RequestArgs, policy: &PolicyArgs) -> Result<TaskOptions, Fa
         maximum_retries: policy.retry,
         fail_on_http_error: !policy.no_fail,
         retry_statuses: if policy.no_fail { Vec::new() } else { RETRY_STATUSES.to_vec() },
+        recoverable_statuses: policy.recoverable.clone(),
         allow_insecure_redirect: policy.allow_insecure_redirect,
         // Cookies that are typed are all there are, as for curl.
         no_cookies: cookie_pairs(request).next().is_some()

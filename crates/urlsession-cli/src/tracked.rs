@@ -122,6 +122,7 @@ impl Tracked {
             }
             Event::DidWriteData { .. }
             | Event::DidSendBodyData { .. }
+            | Event::WillBeginDelayedRequest { .. }
             | Event::DidFinishEvents
             | Event::DidBecomeInvalid { .. } => Change::Nothing,
         }

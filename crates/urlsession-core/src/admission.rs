@@ -148,12 +148,15 @@ fn check(new: &mut NewTask) -> Result<Option<ResumeState>, Error> {
     }
 }
 
-/// Adds the session's header fields; the request's own of the same name win.
+/// Adds the session's header fields; the request's own of the same name win, and so does its
+/// credential.
 fn merge_headers(request: &mut Request, additional: &[Header]) {
     let own = request.headers.len();
     for header in additional {
         let is_same = |h: &Header| h.name.eq_ignore_ascii_case(&header.name);
-        if !request.headers[..own].iter().any(is_same) {
+        let has_credential =
+            request.credential.is_some() && header.name.eq_ignore_ascii_case("authorization");
+        if !has_credential && !request.headers[..own].iter().any(is_same) {
             request.headers.push(header.clone());
         }
     }

@@ -151,6 +151,11 @@ impl Core {
                     turn.done(from);
                 }
             }
+            Call::Edit { session, task, edit } => {
+                if let Some(task) = self.known_task(turn, from, &session, task) {
+                    self.edit(turn, from, task, edit);
+                }
+            }
             Call::Cancel { session, task } => {
                 if let Some(task) = self.known_task(turn, from, &session, task) {
                     self.cancel(turn, task, false);
@@ -217,6 +222,9 @@ impl Core {
         for session in std::mem::take(&mut turn.telling) {
             self.tell(&mut turn, session);
         }
+        for task in std::mem::take(&mut turn.asking) {
+            self.ask(&mut turn, task);
+        }
         let mut actions = self.state_changes(&turn);
         actions.append(&mut turn.actions);
         Step { changes: self.changes(turn), actions }
@@ -253,7 +261,7 @@ impl Core {
                 continue;
             }
             let failed = match task.phase {
-                Phase::Waiting(wait) => wait.due().is_some(),
+                Phase::Waiting(wait) => wait.due().is_some() || wait == Wait::Answer,
                 Phase::Suspended
                 | Phase::Running { .. }
                 | Phase::Canceling { .. }
@@ -290,6 +298,10 @@ impl Core {
                 changes.push(Change::CreateTask { task: key, facts, state, order });
             }
         }
+        changes.extend(turn.edits.into_iter().filter_map(|(task, edit)| {
+            let facts = self.tasks.get(&task)?.facts();
+            Some(Change::EditTask { task, facts, edit })
+        }));
         changes.extend(tasks.iter().filter_map(|key| {
             Some(Change::PutTask { task: *key, state: self.tasks.get(key)?.record() })
         }));
@@ -348,6 +360,7 @@ impl Core {
             match &task.phase {
                 Phase::Suspended | Phase::Running { .. } => {}
                 Phase::Waiting(_) if task.is_malformed() => self.refuse(turn, key),
+                Phase::Waiting(Wait::Answer) => self.due(turn, key),
                 Phase::Waiting(_) => {
                     let wait = task.wait_for_begin(turn.now.wall);
                     self.change(turn, key, |task| task.phase = Phase::Waiting(wait));

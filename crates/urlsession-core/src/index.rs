@@ -1,5 +1,6 @@
 //! What can be found without looking at every task: who may start, who is due, how many there are.
 
+use crate::edit::is_asking;
 use crate::schedule::{Schedule, Ticket};
 use crate::task::{Phase, Task, Wait};
 use crate::{Moment, SessionNumber, TaskRef};
@@ -17,6 +18,8 @@ pub(crate) struct Index {
     delays: BTreeSet<(Duration, TaskRef)>,
     /// Begin dates and deadlines, whichever of a task is first.
     dates: BTreeSet<(Timestamp, TaskRef)>,
+    /// Those that wait for their app's answer.
+    pub(crate) asking: BTreeSet<TaskRef>,
     pub(crate) counts: PhaseCounts,
     /// How many tasks of a session wait or run; no entry is none.
     busy: BTreeMap<SessionNumber, u64>,
@@ -44,6 +47,9 @@ impl Index {
         if let Some(date) = date(task) {
             self.dates.insert((date, key));
         }
+        if is_asking(task) {
+            self.asking.insert(key);
+        }
         if task.phase == Phase::Waiting(Wait::Slot) {
             self.schedule.add_ready(&task.lane(key.session), ticket(key, task));
         } else if task.attempt().is_some() {
@@ -66,6 +72,9 @@ impl Index {
         }
         if let Some(date) = date(task) {
             self.dates.remove(&(date, key));
+        }
+        if is_asking(task) {
+            self.asking.remove(&key);
         }
         if task.phase == Phase::Waiting(Wait::Slot) {
             self.schedule.remove_ready(&task.lane(key.session), &ticket(key, task));

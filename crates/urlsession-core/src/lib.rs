@@ -20,6 +20,7 @@
 mod admission;
 mod completion;
 mod core;
+mod edit;
 mod index;
 mod launch;
 mod lifecycle;

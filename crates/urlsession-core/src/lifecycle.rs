@@ -46,7 +46,7 @@ impl Core {
             }
             Phase::Running {
                 attempt,
-                stopping: Some(Stopping::SuspendThenResume | Stopping::Quiesce),
+                stopping: Some(Stopping::SuspendThenResume | Stopping::Edit | Stopping::Quiesce),
             } => Phase::Running { attempt, stopping: Some(Stopping::Suspend) },
             Phase::Suspended
             | Phase::Running { stopping: Some(Stopping::Suspend | Stopping::Timeout), .. }
@@ -91,7 +91,7 @@ impl Core {
         }
         let Phase::Waiting(wait) = task.phase else { return };
         let over = match wait {
-            Wait::Slot => false,
+            Wait::Slot | Wait::Answer => false,
             Wait::Begin(at) => at <= turn.now.wall,
             Wait::Retry { due, .. } | Wait::Connectivity { due } | Wait::Disk { due } => {
                 due <= turn.now.steady
@@ -186,7 +186,7 @@ impl Core {
                 Some(Stopping::Suspend) => {
                     self.put(turn, key, |task| task.phase = Phase::Suspended);
                 }
-                Some(Stopping::SuspendThenResume | Stopping::Quiesce) => {
+                Some(Stopping::SuspendThenResume | Stopping::Edit | Stopping::Quiesce) => {
                     self.put(turn, key, |task| task.phase = Phase::Waiting(Wait::Slot));
                 }
                 Some(Stopping::Timeout) => self.fail(turn, key, timed_out()),
@@ -223,7 +223,7 @@ impl Core {
                 });
             }
             Some(
-                Phase::Running { stopping: Some(Stopping::Timeout), .. }
+                Phase::Running { stopping: Some(Stopping::Timeout | Stopping::Edit), .. }
                 | Phase::Canceling { .. }
                 | Phase::Suspended
                 | Phase::Waiting(_)
@@ -242,6 +242,9 @@ impl Core {
         };
         let wait = Wait::after(cause, delay, turn.now);
         self.put(turn, key, |task| task.phase = Phase::Waiting(wait));
+        if wait == Wait::Answer {
+            turn.asking.insert(key);
+        }
         self.due(turn, key);
     }
 

@@ -26,6 +26,10 @@ pub(crate) fn count(
         task.failures = 0;
         task.disk_failures = 0;
     }
+    if cause == Cause::Answer {
+        // Nothing failed that another try would find otherwise.
+        return Some(Duration::ZERO);
+    }
     if cause == Cause::Disk {
         let delay = doubled(FIRST_DISK_DELAY, task.disk_failures.into(), LONGEST_DISK_DELAY);
         task.disk_failures = task.disk_failures.saturating_add(1);
@@ -42,7 +46,7 @@ pub(crate) fn count(
     }
     Some(match cause {
         Cause::After(delay) => delay.min(LONGEST_SERVER_DELAY),
-        Cause::Permanent | Cause::Transient | Cause::Connectivity | Cause::Disk => {
+        Cause::Permanent | Cause::Transient | Cause::Connectivity | Cause::Disk | Cause::Answer => {
             random.below(doubled(FIRST_DELAY, before, LONGEST_DELAY))
         }
     })

@@ -371,6 +371,7 @@ impl Core {
             }
             session.owner = Some(Owner { peer: from.peer, delivery });
             turn.telling.insert(number);
+            turn.asking.extend(self.asking(number));
         }
     }
 

@@ -12,8 +12,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 use urlsession_protocol::{
     Call, CallId, CookiePolicy, Error, Event, EventNumber, LaunchCommand, OwnerToken, Priority,
-    Reply, Request, Response, SessionConfiguration, SessionKey, TaskIdentifier, TaskKind,
-    TaskOptions, Timestamp,
+    Reply, Request, RequestEdit, Response, SessionConfiguration, SessionKey, TaskIdentifier,
+    TaskKind, TaskOptions, Timestamp,
 };
 
 /// Numbers a session in the core and the store; never reused.
@@ -164,6 +164,8 @@ pub enum Cause {
     Connectivity,
     /// The disk is full: bytes are kept, and it is tried again until there is room.
     Disk,
+    /// The server refused as the task foresaw: when its app has given another request.
+    Answer,
 }
 
 /// From what a download goes on: validator, durable bytes and the file that has them.
@@ -213,6 +215,15 @@ pub enum Change {
         state: TaskRecord,
         /// What the transfer needs; the core does not keep it.
         order: Box<Order>,
+    },
+    /// Replaces parts of a task's order, and its facts: it may go to another host.
+    EditTask {
+        /// The task.
+        task: TaskRef,
+        /// What does not change otherwise.
+        facts: TaskFacts,
+        /// What is replaced: [`Order::edit`].
+        edit: Box<RequestEdit>,
     },
     /// Writes what changed of a task.
     PutTask {
@@ -376,7 +387,7 @@ impl LaunchRecord {
     }
 }
 
-/// What never changes of a task, and the core needs to know.
+/// What only an edit changes of a task, and the core needs to know.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TaskFacts {
     /// What it moves.
@@ -442,6 +453,8 @@ pub enum Stage {
     Suspended,
     /// Waits or runs.
     Active,
+    /// Waits for its app's answer; a restart does not end that.
+    Asking,
     /// Cancelled; completes with -999 once its attempt has stopped, at once after a crash.
     Canceling,
     /// Ended.

@@ -51,13 +51,15 @@ pub(crate) enum Wait {
     Connectivity { due: Duration },
     /// Room on the disk, looked for at the end of the delay.
     Disk { due: Duration },
+    /// An answer of its app.
+    Answer,
 }
 
 impl Wait {
     /// Returns the steady moment at which it ends by itself.
     pub(crate) fn due(self) -> Option<Duration> {
         match self {
-            Self::Slot | Self::Begin(_) => None,
+            Self::Slot | Self::Begin(_) | Self::Answer => None,
             Self::Retry { due, .. } | Self::Connectivity { due } | Self::Disk { due } => Some(due),
         }
     }
@@ -74,6 +76,7 @@ impl Wait {
             Self::Retry { shown, .. } => Reason::RetryAt(shown),
             Self::Connectivity { .. } => Reason::Connectivity,
             Self::Disk { .. } => Reason::Disk,
+            Self::Answer => Reason::Answer,
         }
     }
 
@@ -86,6 +89,7 @@ impl Wait {
             }
             Cause::Connectivity => Self::Connectivity { due },
             Cause::Disk => Self::Disk { due },
+            Cause::Answer => Self::Answer,
         }
     }
 }
@@ -99,6 +103,8 @@ pub(crate) enum Stopping {
     SuspendThenResume,
     /// Its deadline passed: it completes with -1001.
     Timeout,
+    /// Its request was replaced: it waits for a slot.
+    Edit,
     /// The engine stops: it waits for the next start.
     Quiesce,
 }
@@ -140,6 +146,7 @@ impl Task {
         let phase = match record.stage {
             Stage::Suspended => Phase::Suspended,
             Stage::Active => Phase::Waiting(Wait::Slot),
+            Stage::Asking => Phase::Waiting(Wait::Answer),
             // No attempt has number 0, so nothing can report for it.
             Stage::Canceling => Phase::Canceling { attempt: AttemptNumber(0), by_user: false },
             Stage::Completed { at, done } => {
@@ -200,6 +207,7 @@ impl Task {
             Phase::Suspended | Phase::Running { stopping: Some(Stopping::Suspend), .. } => {
                 Stage::Suspended
             }
+            Phase::Waiting(Wait::Answer) => Stage::Asking,
             Phase::Waiting(_) | Phase::Running { .. } => Stage::Active,
             Phase::Canceling { .. } => Stage::Canceling,
             Phase::Completed { at, done, .. } => Stage::Completed { at: *at, done: done.clone() },
@@ -247,9 +255,10 @@ impl Task {
     pub(crate) fn armed_deadline(&self) -> Option<Timestamp> {
         match self.phase {
             Phase::Waiting(_)
-            | Phase::Running { stopping: None | Some(Stopping::SuspendThenResume), .. } => {
-                self.deadline
-            }
+            | Phase::Running {
+                stopping: None | Some(Stopping::SuspendThenResume | Stopping::Edit),
+                ..
+            } => self.deadline,
             Phase::Suspended
             | Phase::Running { .. }
             | Phase::Canceling { .. }

@@ -1,5 +1,6 @@
 //! Tries the core: every phase against every input, and every rule by itself.
 
+mod edits;
 mod launches;
 mod queries;
 mod rules;
@@ -14,8 +15,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use urlsession_protocol::{
     ApplicationId, Call, CallId, Error, ErrorCode, Event, EventNumber, NewTask, OwnerToken, Reply,
-    Request, Response, SessionConfiguration, SessionIdentifier, SessionKey, TaskIdentifier,
-    TaskKind, TaskOptions, TaskState, Timestamp,
+    Request, RequestEdit, Response, SessionConfiguration, SessionIdentifier, SessionKey,
+    TaskIdentifier, TaskKind, TaskOptions, TaskState, Timestamp,
 };
 
 const APP: PeerNumber = PeerNumber(1);
@@ -105,6 +106,10 @@ impl Bench {
 
     fn remove(&mut self, task: u64) -> Step {
         self.call(OTHER, Call::Remove { session: key(), task: TaskIdentifier(task) })
+    }
+
+    fn edit(&mut self, task: u64, edit: RequestEdit) -> Step {
+        self.call(OTHER, Call::Edit { session: key(), task: TaskIdentifier(task), edit })
     }
 
     fn ack(&mut self, number: u64) -> Step {
@@ -287,6 +292,7 @@ fn words(event: &Event) -> String {
         },
         Event::DidFinishDownloading { .. } => "DidFinishDownloading".to_owned(),
         Event::DidReceiveData { .. } => "DidReceiveData".to_owned(),
+        Event::WillBeginDelayedRequest { .. } => "WillBeginDelayedRequest".to_owned(),
         Event::DidFinishEvents => "DidFinishEvents".to_owned(),
         Event::DidBecomeInvalid { .. } => "DidBecomeInvalid".to_owned(),
         other => format!("{other:?}"),

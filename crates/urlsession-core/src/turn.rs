@@ -3,7 +3,7 @@
 use crate::task::Outside;
 use crate::{Action, Change, EventRecord, Moment, Order, PeerNumber, SessionNumber, TaskRef};
 use std::collections::{BTreeMap, BTreeSet};
-use urlsession_protocol::{CallId, Error, Reply};
+use urlsession_protocol::{CallId, Error, Reply, RequestEdit};
 
 /// Most calls that wait for the end of one task.
 pub(crate) const ASKERS_LIMIT: usize = 64;
@@ -25,6 +25,10 @@ pub(crate) struct Turn {
     pub(crate) sessions: BTreeSet<SessionNumber>,
     /// Tasks that are new.
     pub(crate) created: Vec<(TaskRef, Box<Order>)>,
+    /// Tasks whose request changed.
+    pub(crate) edits: Vec<(TaskRef, Box<RequestEdit>)>,
+    /// Tasks whose owner is to be asked.
+    pub(crate) asking: BTreeSet<TaskRef>,
     /// Tasks whose record changed.
     pub(crate) tasks: BTreeSet<TaskRef>,
     /// Events that came into being.
@@ -47,6 +51,8 @@ impl Turn {
             removals: Vec::new(),
             sessions: BTreeSet::new(),
             created: Vec::new(),
+            edits: Vec::new(),
+            asking: BTreeSet::new(),
             tasks: BTreeSet::new(),
             events: Vec::new(),
             touched: BTreeMap::new(),

@@ -4,6 +4,7 @@ mod act;
 mod attempts;
 mod clock;
 mod cookies;
+mod credentials;
 mod driver;
 mod files;
 mod flush;

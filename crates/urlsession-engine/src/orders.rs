@@ -10,10 +10,20 @@ use urlsession_protocol::{Error, Event, SessionKey, TaskIdentifier};
 
 /// Gives every deed the order it needs, and every error of the core the URL that failed.
 pub(crate) fn complete(turn: &mut Turn, store: &Store, core: &Core) {
-    let mut orders = Orders { created: BTreeMap::new(), read: BTreeMap::new(), store };
+    let mut orders = Orders { changed: BTreeMap::new(), read: BTreeMap::new(), store };
     for change in &turn.changes {
-        if let Change::CreateTask { task, order, .. } = change {
-            orders.created.insert(*task, order.clone().into());
+        match change {
+            Change::CreateTask { task, order, .. } => {
+                orders.changed.insert(*task, order.clone().into());
+            }
+            Change::EditTask { task, edit, .. } => {
+                if let Some(order) = orders.of(*task) {
+                    let mut order = Order::clone(&order);
+                    order.edit(edit);
+                    orders.changed.insert(*task, Arc::new(order));
+                }
+            }
+            _ => {}
         }
     }
     for change in &mut turn.changes {
@@ -44,14 +54,15 @@ pub(crate) fn complete(turn: &mut Turn, store: &Store, core: &Core) {
 }
 
 struct Orders<'a> {
-    created: BTreeMap<TaskRef, Arc<Order>>,
+    /// Those that the commit will write.
+    changed: BTreeMap<TaskRef, Arc<Order>>,
     read: BTreeMap<TaskRef, Option<Arc<Order>>>,
     store: &'a Store,
 }
 
 impl Orders<'_> {
     fn of(&mut self, task: TaskRef) -> Option<Arc<Order>> {
-        if let Some(order) = self.created.get(&task) {
+        if let Some(order) = self.changed.get(&task) {
             return Some(Arc::clone(order));
         }
         let read = || match self.store.order(task) {
@@ -82,6 +93,7 @@ fn error_of_change(change: &mut Change) -> Option<(TaskRef, &mut Error)> {
         }
         Change::PutSession(_)
         | Change::RemoveSession(_)
+        | Change::EditTask { .. }
         | Change::RemoveTask(_)
         | Change::RemoveEvent { .. } => None,
     }
@@ -89,7 +101,9 @@ fn error_of_change(change: &mut Change) -> Option<(TaskRef, &mut Error)> {
 
 fn error_of_event(event: &mut Event) -> Option<&mut Error> {
     match event {
-        Event::DidComplete { error, .. } | Event::DidChangeState { error, .. } => error.as_mut(),
+        Event::DidComplete { error, .. }
+        | Event::DidChangeState { error, .. }
+        | Event::WillBeginDelayedRequest { error } => error.as_mut(),
         _ => None,
     }
 }

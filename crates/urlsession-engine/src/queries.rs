@@ -108,7 +108,7 @@ impl<H: Moves> Driver<H> {
         };
         let (completed, done) = match record.stage {
             Stage::Completed { at, done } => (Some(at), done),
-            Stage::Suspended | Stage::Active | Stage::Canceling => (None, None),
+            Stage::Suspended | Stage::Active | Stage::Asking | Stage::Canceling => (None, None),
         };
         let (file, answered) = match done {
             Some(done) => (done.file, Some(done.response)),

@@ -162,6 +162,10 @@ fn of(event: &Event) -> SessionEvent {
             rung: Some(rung_name(*rung).to_owned()),
             ..named("didResumeAtOffset")
         },
+        Event::WillBeginDelayedRequest { error } => SessionEvent {
+            error: error.clone().map(TaskError::from),
+            ..named("willBeginDelayedRequest")
+        },
         Event::DidChangeState { state, reason, error } => SessionEvent {
             state: Some(state_name(*state).to_owned()),
             reason: reason.map(|reason| reason_name(reason).0.to_owned()),

@@ -54,6 +54,17 @@ pub enum Event {
         /// What proved that the entity is the same.
         rung: ResumeRung,
     },
+    /// The server answered with one of [`TaskOptions::recoverable_statuses`]: the task waits for
+    /// [`Call::Edit`]. Apple's `willBeginDelayedRequest` in shape. Not kept, but told to every new
+    /// owner as long as the task waits.
+    ///
+    /// [`TaskOptions::recoverable_statuses`]: crate::TaskOptions::recoverable_statuses
+    /// [`Call::Edit`]: crate::Call::Edit
+    WillBeginDelayedRequest {
+        /// What the server said: it has the status and the URL.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<Error>,
+    },
     /// The task's state or waiting reason changed. Not kept, sent to watchers only.
     DidChangeState {
         /// Apple's state.

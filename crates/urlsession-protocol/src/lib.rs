@@ -3,6 +3,7 @@
 //! Nothing here behaves: a type may check its own legality, nothing more.
 
 pub mod cookie;
+pub mod credential;
 pub mod error;
 pub mod event;
 pub mod identity;
@@ -23,6 +24,7 @@ pub mod connection;
 pub use cookie::{
     Cookie, CookieIdentity, CookiePolicy, HttpCookieAcceptPolicy, HttpCookieStorage, SameSite,
 };
+pub use credential::Credential;
 pub use error::{CancelledReason, Error, ErrorCode};
 pub use event::{Event, EventNumber, ResumeRung};
 pub use identity::{ApplicationId, InvalidIdentifier, SessionIdentifier, SessionKey};
@@ -31,7 +33,7 @@ pub use message::{
     Call, CallId, ClientMessage, CookieStorage, DaemonMessage, DaemonStatus, Hello, OwnerToken,
     PROTOCOL_VERSION, Reply,
 };
-pub use request::{Body, Header, Request};
+pub use request::{Body, Header, Request, RequestEdit};
 pub use response::Response;
 pub use secret::Secret;
 pub use session::{SessionConfiguration, SessionStatus};

@@ -12,8 +12,9 @@
 //! Unknown fields are ignored on both sides; an unknown event is skipped and logged.
 
 use crate::{
-    ApplicationId, Cookie, CookieIdentity, Error, Event, EventNumber, NewTask, ResumeData,
-    SessionConfiguration, SessionIdentifier, SessionKey, SessionStatus, TaskIdentifier, TaskStatus,
+    ApplicationId, Cookie, CookieIdentity, Error, Event, EventNumber, NewTask, RequestEdit,
+    ResumeData, SessionConfiguration, SessionIdentifier, SessionKey, SessionStatus, TaskIdentifier,
+    TaskStatus,
 };
 use serde::{Deserialize, Serialize};
 
@@ -148,6 +149,18 @@ pub enum Call {
         session: SessionKey,
         /// The task.
         task: TaskIdentifier,
+    },
+    /// Replaces parts of an unfinished task's request and lets the task try at once, if it waits
+    /// for an answer or another try: also with an edit that replaces nothing. An attempt that runs
+    /// is stopped, and the next one goes on where it was.
+    Edit {
+        /// The session.
+        session: SessionKey,
+        /// The task.
+        task: TaskIdentifier,
+        /// What is replaced.
+        #[serde(flatten)]
+        edit: RequestEdit,
     },
     /// Ends a task with -999.
     Cancel {

@@ -1,6 +1,6 @@
 //! What a task asks of a server: Apple's `URLRequest`.
 
-use crate::{Error, ErrorCode, Secret};
+use crate::{Credential, Error, ErrorCode, Secret};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -12,6 +12,8 @@ pub const HEADER_COUNT_LIMIT: usize = 200;
 pub const HEADER_LENGTH_LIMIT: usize = 64 * 1024;
 /// Longest names and values of all header fields together, in bytes.
 pub const HEADERS_LENGTH_LIMIT: usize = 256 * 1024;
+/// Longest name and password of a credential together, in bytes.
+pub const CREDENTIAL_LENGTH_LIMIT: usize = 8 * 1024;
 
 /// One header field. Every value is treated as a secret: no one can tell which ones are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,17 +66,65 @@ pub struct Request {
     /// The body of an upload or data task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Body>,
+    /// What lets it in. An `Authorization` field in `headers` wins: this is then not used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<Credential>,
+}
+
+/// What replaces parts of a task's request; what is `None` stays as it is.
+///
+/// The bytes that a download has are kept: whether they still fit, the server's validators decide.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RequestEdit {
+    /// The new URL. If it is of another origin, the credentials that the task had do not go there:
+    /// its credential and its `Authorization`, `Cookie` and `Proxy-Authorization` fields are dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Header fields that replace those of the same names; others stay.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<Header>,
+    /// The new credential.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<Credential>,
+}
+
+impl RequestEdit {
+    /// Checks every part and rewrites the URL to its legal form; its user-info becomes the
+    /// credential.
+    ///
+    /// # Errors
+    /// As [`Request::normalize`].
+    pub fn normalize(&mut self) -> Result<(), Error> {
+        check_headers(&self.headers)?;
+        if let Some(url) = &mut self.url {
+            let request = Request::new(url)?;
+            self.credential = self.credential.take().or(request.credential);
+            *url = request.url;
+        }
+        check_credential(self.credential.as_ref())
+    }
+
+    /// Says whether nothing is replaced.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Request {
-    /// Makes a GET request. User-info in the URL becomes an `Authorization: Basic` field, so that
-    /// it is never listed or logged.
+    /// Makes a GET request. User-info in the URL becomes the credential, sent before the server
+    /// asks, so that it is never listed or logged.
     ///
     /// # Errors
     /// -1000 for text that is no URL or has no host, -1002 for a scheme other than http and https.
     pub fn new(url: &str) -> Result<Self, Error> {
-        let mut request =
-            Self { url: url.to_owned(), method: "GET".to_owned(), headers: Vec::new(), body: None };
+        let mut request = Self {
+            url: url.to_owned(),
+            method: "GET".to_owned(),
+            headers: Vec::new(),
+            body: None,
+            credential: None,
+        };
         request.normalize()?;
         Ok(request)
     }
@@ -96,10 +146,8 @@ impl Request {
     /// a body.
     pub fn normalize(&mut self) -> Result<(), Error> {
         let mut url = parse(&self.url)?;
-        if let Some(value) = basic(&url) {
-            if !self.headers.iter().any(|h| h.name.eq_ignore_ascii_case("authorization")) {
-                self.headers.push(Header::new("Authorization", value));
-            }
+        if let Some(credential) = credential_of(&url)? {
+            self.credential.get_or_insert(credential);
             // Neither call can fail for a URL that has a host.
             let _ = url.set_username("");
             let _ = url.set_password(None);
@@ -112,6 +160,7 @@ impl Request {
             self.method = upper;
         }
         check_headers(&self.headers)?;
+        check_credential(self.credential.as_ref())?;
         if self.body.is_some() && self.method == "GET" {
             return Err(Error::new(ErrorCode::DATA_LENGTH_EXCEEDS_MAXIMUM)
                 .because("a GET request cannot have a body")
@@ -154,6 +203,16 @@ pub fn check_headers(headers: &[Header]) -> Result<(), Error> {
     Ok(())
 }
 
+fn check_credential(credential: Option<&Credential>) -> Result<(), Error> {
+    let Some(Credential { user, password, .. }) = credential else { return Ok(()) };
+    if user.expose().len() + password.expose().len() > CREDENTIAL_LENGTH_LIMIT {
+        return Err(Error::new(ErrorCode::UNKNOWN).because(format!(
+            "a name and a password may have at most {CREDENTIAL_LENGTH_LIMIT} bytes"
+        )));
+    }
+    Ok(())
+}
+
 fn check_method(method: &str) -> Result<(), Error> {
     if is_token(method) && method.len() <= 64 {
         return Ok(());
@@ -182,19 +241,20 @@ fn parse(text: &str) -> Result<url::Url, Error> {
     Ok(url)
 }
 
-fn basic(url: &url::Url) -> Option<String> {
-    use base64::Engine as _;
+fn credential_of(url: &url::Url) -> Result<Option<Credential>, Error> {
     if url.username().is_empty() && url.password().is_none() {
-        return None;
+        return Ok(None);
     }
-    let mut pair = percent_decode(url.username());
-    pair.push(b':');
-    pair.extend(percent_decode(url.password().unwrap_or_default()));
-    Some(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)))
-}
-
-fn percent_decode(text: &str) -> Vec<u8> {
-    percent_encoding::percent_decode_str(text).collect()
+    let decode = |text| {
+        let decoded = percent_encoding::percent_decode_str(text).decode_utf8();
+        decoded.map_err(|_| {
+            Error::new(ErrorCode::BAD_URL)
+                .because("the name or password in the URL is not UTF-8")
+                .for_url(url.as_str())
+        })
+    };
+    let (user, password) = (decode(url.username())?, decode(url.password().unwrap_or_default())?);
+    Ok(Some(Credential::new(user, password).proactive()))
 }
 
 /// Says whether the text is a token of RFC 9110 section 5.6.2.

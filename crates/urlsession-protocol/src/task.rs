@@ -105,6 +105,11 @@ pub struct TaskOptions {
     /// Statuses that are tried again like network errors.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub retry_statuses: Vec<u16>,
+    /// Statuses such as 401, 403 and 410 that a new URL or new header fields can mend: instead of
+    /// completing, the task keeps its bytes and waits for [`Call::Edit`](crate::Call::Edit), until
+    /// its resource timer ends it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub recoverable_statuses: Vec<u16>,
     /// Forbids to send a non-idempotent request again once body bytes were sent.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub no_unsafe_retry: bool,
@@ -177,7 +182,7 @@ pub enum Reason {
     BeginAt(Timestamp),
     /// The disk is full.
     Disk,
-    /// The app was asked something.
+    /// The app was asked something, such as for a new URL: [`TaskOptions::recoverable_statuses`].
     Answer,
     /// The conditions that the task asked for are not met.
     Conditions,

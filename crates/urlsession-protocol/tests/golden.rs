@@ -189,6 +189,7 @@ fn client_messages() -> Vec<ClientMessage> {
         },
         Call::SetCookies { storage: cookies_of(), cookies: vec![cookie()] },
         Call::ClearCookies { storage: cookies_of(), domain: None },
+        Call::Edit { session: key(), task, edit: edit() },
     ];
     let mut messages =
         vec![ClientMessage::Hello(hello()), ClientMessage::Ack { session, number: EventNumber(9) }];
@@ -250,6 +251,7 @@ fn events() -> Vec<Event> {
             expected_total_bytes: Some(209_715_200),
             rung: ResumeRung::StrongEtag,
         },
+        Event::WillBeginDelayedRequest { error: Some(error()) },
         Event::DidChangeState {
             state: TaskState::Running,
             reason: Some(Reason::RetryAt(Timestamp(1_790_000_001_000))),
@@ -319,6 +321,7 @@ fn new_task() -> NewTask {
     request.method = "PUT".into();
     request.headers = vec![Header::new("X-Note", "“quoted”")];
     request.body = Some(Body::Spool { path: "/state/spool/1".into(), length: 5 });
+    request.credential = Some(Credential::new("me", "opensesame").proactive());
     NewTask {
         task: TaskIdentifier(7),
         kind: TaskKind::Download { destination: Some("/home/user/file".into()) },
@@ -334,6 +337,7 @@ fn new_task() -> NewTask {
             maximum_retries: Some(0),
             fail_on_http_error: true,
             retry_statuses: vec![429, 503],
+            recoverable_statuses: vec![401, 403],
             no_unsafe_retry: true,
             allow_insecure_redirect: true,
             ca_certificates: vec!["/etc/ssl/own.pem".into()],
@@ -342,6 +346,14 @@ fn new_task() -> NewTask {
         },
         resume: true,
         resume_data: Some(ResumeData(Secret::new("b3BhcXVl"))),
+    }
+}
+
+fn edit() -> RequestEdit {
+    RequestEdit {
+        url: Some("https://example.com/fresh".into()),
+        headers: vec![Header::new("Authorization", "Bearer fresh")],
+        credential: Some(Credential::new("me", "opensesame")),
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use urlsession_protocol::message::TASKS_PAGE_LIMIT;
 use urlsession_protocol::{
     Call, CallId, ClientMessage, DaemonMessage, DaemonStatus, Error, ErrorCode, Event, EventNumber,
-    Reply, SessionKey, SessionStatus, TaskIdentifier, TaskStatus,
+    Reply, RequestEdit, SessionKey, SessionStatus, TaskIdentifier, TaskStatus,
 };
 
 /// How often a connection is tried before the daemon's refusal is believed.
@@ -76,6 +76,20 @@ impl Daemon {
     /// As [`resume`](Self::resume).
     pub fn suspend(&self, session: &SessionKey, task: TaskIdentifier) -> Result<(), Error> {
         self.ask(Call::Suspend { session: session.clone(), task }).map(drop)
+    }
+
+    /// Replaces parts of a task's request and lets it try at once, as
+    /// [`Task::edit`](crate::Task::edit) does. Durable when it returns.
+    ///
+    /// # Errors
+    /// As [`resume`](Self::resume), and for a request that is illegal.
+    pub fn edit(
+        &self,
+        session: &SessionKey,
+        task: TaskIdentifier,
+        edit: RequestEdit,
+    ) -> Result<(), Error> {
+        self.ask(Call::Edit { session: session.clone(), task, edit }).map(drop)
     }
 
     /// Ends a task with -999, which its owner is told. Durable when it returns.

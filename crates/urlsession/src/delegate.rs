@@ -10,7 +10,23 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
-use urlsession_protocol::{Error, Event, Response, ResumeRung, TaskIdentifier};
+use urlsession_protocol::{Error, Event, RequestEdit, Response, ResumeRung, TaskIdentifier};
+
+/// What to do about a task that waits for another request: Apple's
+/// `URLSession.DelayedRequestDisposition`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum DelayedRequestDisposition {
+    /// Nothing yet: the task waits for [`Task::edit`](crate::Task::edit), until its resource timer
+    /// ends it.
+    #[default]
+    Wait,
+    /// Tries again as it was.
+    ContinueLoading,
+    /// Goes on with this.
+    UseNewRequest(RequestEdit),
+    /// Ends with -999.
+    Cancel,
+}
 
 /// Is told what happens; every method does nothing unless written.
 ///
@@ -50,6 +66,17 @@ pub trait SessionDelegate: Send {
         expected_total_bytes: Option<u64>,
         rung: ResumeRung,
     ) {
+    }
+
+    /// The server answered with one of the task's
+    /// [`recoverable_statuses`](crate::TaskOptions::recoverable_statuses), which the error has; the
+    /// task keeps its bytes. Asked again whenever the session is attached while the task waits.
+    fn will_begin_delayed_request(
+        &mut self,
+        task: &Task,
+        error: Option<&Error>,
+    ) -> DelayedRequestDisposition {
+        DelayedRequestDisposition::Wait
     }
 
     /// The response body of a data or upload task is in this file, which is removed when the
@@ -150,6 +177,9 @@ fn call(
         Event::DidResumeAtOffset { file_offset, expected_total_bytes, rung } => {
             delegate.did_resume_at_offset(&task, *file_offset, *expected_total_bytes, *rung);
         }
+        Event::WillBeginDelayedRequest { error } => {
+            go_on(&task, delegate.will_begin_delayed_request(&task, error.as_ref()));
+        }
         Event::DidReceiveData { path, length } => {
             delegate.did_receive_data(&task, path, *length);
         }
@@ -160,5 +190,19 @@ fn call(
             delegate.did_complete(&task, response.as_ref(), error.as_ref());
         }
         Event::DidChangeState { .. } | Event::DidFinishEvents | Event::DidBecomeInvalid { .. } => {}
+    }
+}
+
+/// Does with a waiting task what its delegate wants. What cannot be done is logged: the task waits
+/// on, and the delegate is asked again when the session is attached next.
+fn go_on(task: &Task, disposition: DelayedRequestDisposition) {
+    let done = match disposition {
+        DelayedRequestDisposition::Wait => Ok(()),
+        DelayedRequestDisposition::ContinueLoading => task.edit(RequestEdit::default()),
+        DelayedRequestDisposition::UseNewRequest(edit) => task.edit(edit),
+        DelayedRequestDisposition::Cancel => task.cancel(),
+    };
+    if let Err(error) = done {
+        tracing::warn!(%error, ?task, "a delayed request cannot be begun");
     }
 }

@@ -191,6 +191,11 @@ impl Queue {
                 let task = item.task;
                 self.items.retain(|i| i.task != task || !is_progress(&i.event));
             }
+            // Told again after a reconnect: one question is enough.
+            Event::WillBeginDelayedRequest { .. } => {
+                let (task, kind) = (item.task, discriminant(&item.event));
+                self.items.retain(|i| i.task != task || discriminant(&i.event) != kind);
+            }
             Event::DidFinishEvents => self.items.retain(|i| i.event != Event::DidFinishEvents),
             Event::DidChangeState { .. }
             | Event::DidReceiveData { .. }

@@ -60,7 +60,7 @@ mod embedded;
 pub use configuration::{Acknowledgement, SessionConfiguration};
 pub use cookies::Cookies;
 pub use daemon::{Daemon, TaskPages, Watch, Watched};
-pub use delegate::SessionDelegate;
+pub use delegate::{DelayedRequestDisposition, SessionDelegate};
 pub use events::{Blocking, Delivery, Events};
 pub use request::{DownloadOptions, IntoRequest, UploadOptions, UploadSource};
 pub use session::Session;
@@ -69,11 +69,11 @@ pub use task::{DataTask, DownloadTask, Task, UploadTask};
 pub use urlsession_protocol::paths::Paths;
 pub use urlsession_protocol::{
     ApplicationId, Body, CancelledReason, Checksum, ChecksumAlgorithm, Cookie, CookieIdentity,
-    DaemonStatus, Error, ErrorCode, Event, EventNumber, Header, HttpCookieAcceptPolicy,
+    Credential, DaemonStatus, Error, ErrorCode, Event, EventNumber, Header, HttpCookieAcceptPolicy,
     HttpCookieStorage, InvalidIdentifier, LaunchCommand, LaunchState, LaunchStatus, Priority,
-    Reason, Request, Response, ResumeData, ResumeRung, SameSite, Secret, SessionIdentifier,
-    SessionKey, SessionStatus, TaskIdentifier, TaskKind, TaskOptions, TaskState, TaskStatus,
-    Timestamp,
+    Reason, Request, RequestEdit, Response, ResumeData, ResumeRung, SameSite, Secret,
+    SessionIdentifier, SessionKey, SessionStatus, TaskIdentifier, TaskKind, TaskOptions, TaskState,
+    TaskStatus, Timestamp,
 };
 
 #[cfg(test)]

@@ -5,7 +5,9 @@ use crate::session::Session;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
-use urlsession_protocol::{Call, Error, Reply, ResumeData, SessionKey, TaskIdentifier, TaskStatus};
+use urlsession_protocol::{
+    Call, Error, Reply, RequestEdit, ResumeData, SessionKey, TaskIdentifier, TaskStatus,
+};
 
 /// A task of a session. Cheap to clone; it keeps the session attached.
 ///
@@ -59,6 +61,18 @@ impl Task {
     /// -997 without a daemon.
     pub fn suspend(&self) -> Result<(), Error> {
         self.post(|session, task| Call::Suspend { session, task })
+    }
+
+    /// Replaces parts of the request, keeps the bytes, and lets the task try at once if it waits
+    /// for an answer or for its next try: also with an edit that replaces nothing. Waits for the
+    /// answer, at most 30 s.
+    ///
+    /// # Errors
+    /// -1000 and -1002 for a URL that is none, -1 for illegal header fields and for a task that has
+    /// ended, -997 without a daemon.
+    pub fn edit(&self, edit: RequestEdit) -> Result<(), Error> {
+        let session = self.session.key().clone();
+        self.session.link().ask(Call::Edit { session, task: self.task, edit }).map(drop)
     }
 
     /// Ends the task; [`Event::DidComplete`](crate::Event::DidComplete) with -999 follows, unless

@@ -65,6 +65,10 @@ pub(crate) enum Command {
     Pause(Selection),
     /// Let paused tasks go on
     Resume(Selection),
+    /// Give an unfinished task another URL, header fields or credentials; its bytes stay
+    Edit(EditArgs),
+    /// Let waiting tasks try now
+    Retry(Selection),
     /// End tasks and throw their bytes away
     Cancel(Selection),
     /// Forget tasks, after cancelling those that are unfinished; finished files stay
@@ -173,6 +177,25 @@ pub(crate) struct Selection {
     /// All tasks of the shell for which it makes sense
     #[arg(long)]
     pub(crate) all: bool,
+    /// Say nothing about success
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EditArgs {
+    /// Task id: 12 or APP/SESSION/12
+    #[arg(value_name = "ID")]
+    pub(crate) task: TaskName,
+    /// The new URL; one of another server gets no credentials of the old one
+    #[arg(long, value_name = "URL", required_unless_present_any = ["headers", "user"])]
+    pub(crate) url: Option<String>,
+    /// Header field ‘Name: value’ in place of those of its name, or ‘@FILE’ with one a line
+    #[arg(short = 'H', long = "header", value_name = "FIELD", action = clap::ArgAction::Append)]
+    pub(crate) headers: Vec<String>,
+    /// Credentials; a missing password is asked for
+    #[arg(short, long, value_name = "USER[:PASSWORD]")]
+    pub(crate) user: Option<String>,
     /// Say nothing about success
     #[arg(short, long)]
     pub(crate) quiet: bool,

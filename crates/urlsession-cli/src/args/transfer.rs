@@ -95,6 +95,18 @@ pub(crate) struct RequestArgs {
     /// Credentials; a missing password is asked for
     #[arg(short, long, value_name = "USER[:PASSWORD]")]
     pub(crate) user: Option<String>,
+    /// Show credentials only when the server asks, by the strongest way that it offers
+    #[arg(long)]
+    pub(crate) anyauth: bool,
+    /// Take credentials from ~/.netrc
+    #[arg(short, long)]
+    pub(crate) netrc: bool,
+    /// As --netrc, but credentials in the URL win
+    #[arg(long, conflicts_with = "netrc")]
+    pub(crate) netrc_optional: bool,
+    /// Take credentials from FILE, written as ~/.netrc is
+    #[arg(long, value_name = "FILE")]
+    pub(crate) netrc_file: Option<PathBuf>,
     /// Trust the roots in this PEM file, too
     #[arg(long, value_name = "FILE", action = ArgAction::Append)]
     pub(crate) cacert: Vec<PathBuf>,
@@ -119,6 +131,11 @@ pub(crate) struct PolicyArgs {
     /// Take an error status such as 404 for an answer like any other, and save its body
     #[arg(long, alias = "keep-error-body")]
     pub(crate) no_fail: bool,
+    /// Statuses such as 401,403,410 upon which the task keeps its bytes and waits for ‘edit’ or
+    /// ‘retry’
+    #[arg(long, value_name = "STATUS", value_delimiter = ',',
+        value_parser = clap::value_parser!(u16).range(400..600))]
+    pub(crate) recoverable: Vec<u16>,
     /// Follow redirects from https to http
     #[arg(long)]
     pub(crate) allow_insecure_redirect: bool,

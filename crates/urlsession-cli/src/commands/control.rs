@@ -1,12 +1,13 @@
 //! `pause`, `resume`, `cancel` and `rm`: one call a task, all of them tried, the worst told.
 
 use super::crowd;
-use crate::args::Selection;
+use crate::args::{EditArgs, Selection};
 use crate::exit::{self, Failure};
 use crate::follow::no_such_task;
+use crate::plan;
 use crate::task_name::{self, TaskName};
 use crate::terminal;
-use urlsession::{Daemon, Error, TaskState, TaskStatus};
+use urlsession::{Daemon, Error, RequestEdit, TaskState, TaskStatus};
 
 pub(crate) fn pause(selection: &Selection) -> Result<u8, Failure> {
     let act = |daemon: &Daemon, name: &TaskName| daemon.suspend(&name.session, name.task);
@@ -16,6 +17,28 @@ pub(crate) fn pause(selection: &Selection) -> Result<u8, Failure> {
 pub(crate) fn resume(selection: &Selection) -> Result<u8, Failure> {
     let act = |daemon: &Daemon, name: &TaskName| daemon.resume(&name.session, name.task);
     each(selection, "goes on", |state| state == TaskState::Suspended, act)
+}
+
+pub(crate) fn retry(selection: &Selection) -> Result<u8, Failure> {
+    let act = |daemon: &Daemon, name: &TaskName| {
+        daemon.edit(&name.session, name.task, RequestEdit::default())
+    };
+    each(selection, "tries again", |state| state == TaskState::Running, act)
+}
+
+pub(crate) fn edit(args: &EditArgs) -> Result<u8, Failure> {
+    let name = &args.task;
+    let edit = plan::of_edit(args)?;
+    let daemon = Daemon::connect(true)?;
+    if let Err(error) = daemon.task(&name.session, name.task) {
+        let lost = exit::code_of(&error) == exit::NO_DAEMON;
+        return Err(if lost { error.into() } else { no_such_task(name) });
+    }
+    daemon.edit(&name.session, name.task, edit)?;
+    if !args.quiet {
+        terminal::say(&format!("{name}: edited"))?;
+    }
+    Ok(exit::DONE)
 }
 
 pub(crate) fn cancel(selection: &Selection) -> Result<u8, Failure> {

@@ -30,6 +30,8 @@ pub(crate) fn run(command: Command) -> Result<u8, Failure> {
         Command::Events(args) => events::events(&args),
         Command::Pause(selection) => control::pause(&selection),
         Command::Resume(selection) => control::resume(&selection),
+        Command::Edit(args) => control::edit(&args),
+        Command::Retry(selection) => control::retry(&selection),
         Command::Cancel(selection) => control::cancel(&selection),
         Command::Rm(selection) => control::rm(&selection),
         Command::Cookies(args) => cookies::cookies(&args.command),

@@ -11,7 +11,9 @@ use crate::terminal;
 use crate::tracked::Tracked;
 use crate::{advice, clock, json, measure};
 use std::fmt::Write as _;
-use urlsession::{Daemon, LaunchState, LaunchStatus, TaskKind, TaskState, TaskStatus, Timestamp};
+use urlsession::{
+    Daemon, LaunchState, LaunchStatus, Reason, TaskKind, TaskState, TaskStatus, Timestamp,
+};
 
 pub(crate) fn show(args: &ShowArgs) -> Result<u8, Failure> {
     let daemon = Daemon::connect(true)?;
@@ -49,6 +51,12 @@ fn explanation(status: &TaskStatus, now: Timestamp) -> String {
         (TaskState::Running, Some(reason)) => {
             let why = advice::why_waiting(reason, status.error.as_ref(), now);
             let mut text = format!("{name} waits: {why}");
+            if reason == Reason::Answer {
+                let _ = write!(text, ": urlsession edit {name} --url URL");
+                let _ =
+                    write!(text, "\n  with other header fields: urlsession edit {name} -H FIELD");
+                let _ = write!(text, "\n  as it is: urlsession retry {name}");
+            }
             let _ = write!(text, "\n  attempts so far: {}", status.attempts);
             if let Some(error) = &status.error {
                 let next = advice::after(error, None).filter(|_| error.status_code.is_none());

@@ -45,6 +45,10 @@ const PHASES: Phases = &[
         b.download();
         b.ended(1, failed(Cause::Disk));
     }),
+    ("Waiting for its app's answer", |b| {
+        b.download();
+        b.ended(1, failed(Cause::Answer));
+    }),
     ("Running", |b| {
         b.download();
     }),
@@ -56,6 +60,10 @@ const PHASES: Phases = &[
         b.download();
         b.suspend(1);
         b.resume(1);
+    }),
+    ("Running, edited", |b| {
+        b.download();
+        b.edit(1, other_url());
     }),
     ("Running, timed out", |b| {
         b.download();
@@ -92,6 +100,8 @@ const INPUTS: Inputs = &[
     ("CreateTask", |b| b.create(download(1))),
     ("Resume", |b| b.resume(1)),
     ("Suspend", |b| b.suspend(1)),
+    ("Edit", |b| b.edit(1, other_url())),
+    ("Edit of nothing", |b| b.edit(1, RequestEdit::default())),
     ("Cancel", |b| b.cancel(1)),
     ("CancelByProducingResumeData", |b| b.cancel_for_resume_data(1)),
     ("Remove", |b| b.remove(1)),
@@ -119,6 +129,7 @@ const INPUTS: Inputs = &[
     }),
     ("Report: Failed, Connectivity", |b| current(b, Report::Ended(failed(Cause::Connectivity)))),
     ("Report: Failed, Disk", |b| current(b, Report::Ended(failed(Cause::Disk)))),
+    ("Report: Failed, Answer", |b| current(b, Report::Ended(failed(Cause::Answer)))),
     ("Report of another attempt", |b| {
         let report = Report::Ended(done());
         b.handle(Input::Report { task: name(1), attempt: attempt(99), report })
@@ -163,6 +174,10 @@ fn bless(table: &str) {
     std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/table.txt"), table).unwrap();
 }
 
+fn other_url() -> RequestEdit {
+    RequestEdit { url: Some("http://other/file".to_owned()), ..RequestEdit::default() }
+}
+
 /// Reports for the attempt that runs, or for the first if none does.
 fn current(bench: &mut Bench, report: Report) -> Step {
     let running = bench.core.tasks.get(&name(1)).and_then(|task| task.attempt());
@@ -194,6 +209,7 @@ fn change(change: &Change) -> String {
         Change::PutSession(_) => "put session".to_owned(),
         Change::RemoveSession(_) => "remove session".to_owned(),
         Change::CreateTask { task, .. } => format!("create {}", task.task),
+        Change::EditTask { task, facts, .. } => format!("edit {} for {}", task.task, facts.host),
         Change::PutTask { task, .. } => format!("put {}", task.task),
         Change::RemoveTask(task) => format!("remove {}", task.task),
         Change::AppendEvent(record) => format!("append {}", record.number.0),

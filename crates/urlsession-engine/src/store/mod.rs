@@ -235,6 +235,7 @@ fn last_of_each(changes: &[Change]) -> impl Iterator<Item = &Change> {
         Change::PutTask { task, .. } => written.insert((task.session, Some(task.task))),
         Change::RemoveSession(_)
         | Change::CreateTask { .. }
+        | Change::EditTask { .. }
         | Change::RemoveTask(_)
         | Change::AppendEvent(_)
         | Change::RemoveEvent { .. } => true,
@@ -269,6 +270,20 @@ fn apply(to: &Transaction<'_>, change: &Change) -> Result<(), StoreError> {
             ])?;
             to.prepare_cached("INSERT INTO orders (session, task, content) VALUES (?1, ?2, ?3)")?
                 .execute(params![session.0, number(*task), write(order)?])?;
+        }
+        Change::EditTask { task: TaskRef { session, task }, facts, edit } => {
+            let key = params![session.0, number(*task)];
+            let content: String = to
+                .prepare_cached("SELECT content FROM orders WHERE session = ?1 AND task = ?2")?
+                .query_row(key, |row| row.get(0))?;
+            let mut order: Order = read(&content)?;
+            order.edit(edit);
+            let (facts, order) = (write(facts)?, write(&order)?);
+            let (session, task) = (session.0, number(*task));
+            to.prepare_cached("UPDATE tasks SET facts = ?3 WHERE session = ?1 AND task = ?2")?
+                .execute(params![session, task, facts])?;
+            to.prepare_cached("UPDATE orders SET content = ?3 WHERE session = ?1 AND task = ?2")?
+                .execute(params![session, task, order])?;
         }
         Change::PutTask { task: TaskRef { session, task }, state } => {
             let changed = to

@@ -7,6 +7,7 @@ use super::splice::{Detour, Loan, Pipe};
 use super::tls::{Tls, Trust};
 use super::upload::{Outbound, Sending, Sink};
 use super::wire::{Counted, Wire};
+use crate::credentials::Memory;
 use bytes::Bytes;
 use http::{HeaderMap, Method, header};
 use http_body::Body as _;
@@ -43,6 +44,8 @@ pub(super) struct Http {
     pool: Arc<Pool>,
     tls: Arc<Tls>,
     splice_minimum: u64,
+    /// How servers were answered that asked for credentials.
+    pub(super) credentials: Memory,
 }
 
 /// A request as it goes out.
@@ -68,7 +71,7 @@ pub(super) struct Answer {
 impl Http {
     /// Plain bodies at least as long as the minimum may be left to the kernel.
     pub(super) fn new(splice_minimum: u64) -> Self {
-        Self { pool: Arc::default(), tls: Arc::default(), splice_minimum }
+        Self { splice_minimum, ..Self::default() }
     }
 
     /// Sends the request and waits for the head of the response.

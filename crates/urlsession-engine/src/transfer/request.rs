@@ -7,6 +7,7 @@ use super::redirect::{self, CREDENTIALS, REDIRECT_LIMIT};
 use super::upload::Sending;
 use super::{Attempt, Progress};
 use crate::cookies::Exchange;
+use crate::credentials::{self, ProtectionSpace, Seeker};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use std::sync::Arc;
 use std::time::Duration;
@@ -88,18 +89,15 @@ impl<'a> Chain<'a> {
         let mut with_credentials = true;
         for _ in 0..=REDIRECT_LIMIT {
             let fields = Fields { url: &url, method: &method, body, with_credentials, extra };
-            let mut headers = fields.compose(&request.headers)?;
-            self.cookies.send(&url, &mut headers);
             let out = Outgoing {
-                headers,
+                headers: fields.compose(&request.headers)?,
                 method: &method,
                 url: &url,
                 body,
                 roots: &self.order.options.ca_certificates,
                 idle_timeout: self.order.idle_timeout,
             };
-            let answer = self.http.send(&out).await?;
-            self.cookies.receive(&url, &answer.head.headers);
+            let answer = self.send(out, with_credentials).await?;
             let location = answer.head.headers.get(header::LOCATION).map(HeaderValue::as_bytes);
             let insecure = self.order.options.allow_insecure_redirect;
             let Some(hop) = redirect::next(answer.head.status, location, &method, &url, insecure)?
@@ -115,16 +113,50 @@ impl<'a> Chain<'a> {
         Err(Failure::permanent(ErrorCode::HTTP_TOO_MANY_REDIRECTS, why).at(url.as_str()))
     }
 
+    /// Sends one request as often as it takes to show the server the task's credential.
+    async fn send(&self, mut out: Outgoing<'_>, with_credentials: bool) -> Result<Answer, Failure> {
+        let fields = std::mem::take(&mut out.headers);
+        let credential = self.order.request.credential.as_ref().filter(|_| with_credentials);
+        // What the app says itself is not replaced.
+        let credential = credential.filter(|_| !fields.contains_key(header::AUTHORIZATION));
+        let space = ProtectionSpace::of_origin(out.url);
+        let mut seeker =
+            credential.map(|credential| Seeker::new(&self.http.credentials, space, credential));
+        let target = &out.url[url::Position::BeforePath..url::Position::AfterQuery];
+        loop {
+            out.headers.clone_from(&fields);
+            self.cookies.send(out.url, &mut out.headers);
+            let shown = seeker.as_mut().and_then(|s| s.authorization(out.method.as_str(), target));
+            // A name with a control character cannot be shown.
+            if let Some(mut value) = shown.and_then(|value| HeaderValue::from_str(&value).ok()) {
+                value.set_sensitive(true);
+                out.headers.insert(header::AUTHORIZATION, value);
+            }
+            let answer = self.http.send(&out).await?;
+            self.cookies.receive(out.url, &answer.head.headers);
+            let refused = answer.head.status == StatusCode::UNAUTHORIZED;
+            let Some(seeker) = seeker.as_mut().filter(|_| refused) else { return Ok(answer) };
+            let fields = answer.head.headers.get_all(header::WWW_AUTHENTICATE);
+            let challenges = credentials::parse(fields.iter().map(HeaderValue::as_bytes));
+            if !seeker.is_worth_another(&challenges, &cnonce()?) {
+                return Ok(answer);
+            }
+            answer.body.drain(&answer.wire, self.order.idle_timeout).await;
+        }
+    }
+
     /// Turns a status into an error where the task asks for that; the body is then discarded.
     pub(super) async fn judge_status(&self, got: Final) -> Result<Final, Failure> {
         let status = got.answer.head.status;
         let options = &self.order.options;
         let retried = options.retry_statuses.contains(&status.as_u16());
         let refused = options.fail_on_http_error && status.as_u16() >= 400;
-        if !retried && !refused {
+        let recoverable = options.recoverable_statuses.contains(&status.as_u16());
+        if !retried && !refused && !recoverable {
             return Ok(got);
         }
         let cause = match retry_after(&got.answer.head.headers) {
+            _ if recoverable => Cause::Answer,
             _ if !retried => Cause::Permanent,
             Some(delay) => Cause::After(delay),
             None => Cause::Transient,
@@ -205,6 +237,13 @@ impl Fields<'_> {
         let why = format!("the header field “{}”: {error}", name.escape_debug());
         Failure::permanent(ErrorCode::UNKNOWN, why).at(self.url.as_str())
     }
+}
+
+/// Makes the client's part of a digest, which nobody can foresee.
+fn cnonce() -> Result<String, Failure> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| Failure::transient(ErrorCode::UNKNOWN, error))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// RFC 9110 section 8.6: servers expect to hear of an empty body with these methods.

@@ -129,7 +129,7 @@ impl Judge {
                 ensure(told, || format!("{task:?} was forgotten before anybody heard its end"))
             }
             Change::RemoveSession(session) => self.forget(*session),
-            Change::PutSession(_) | Change::RemoveEvent { .. } => Ok(()),
+            Change::PutSession(_) | Change::EditTask { .. } | Change::RemoveEvent { .. } => Ok(()),
         }
     }
 
@@ -277,6 +277,7 @@ fn target(core: &Core, call: &Call) -> Option<TaskRef> {
         Call::CreateTask { session, new } => (session, new.task),
         Call::Resume { session, task }
         | Call::Suspend { session, task }
+        | Call::Edit { session, task, .. }
         | Call::Cancel { session, task }
         | Call::CancelByProducingResumeData { session, task }
         | Call::Remove { session, task } => (session, *task),

@@ -218,6 +218,7 @@ impl Network {
                 error: Error::new(ErrorCode::NETWORK_CONNECTION_LOST),
                 cause: match number {
                     5 if random.one_in(3) => Cause::Permanent,
+                    6 if random.one_in(4) => Cause::Answer,
                     6 => Cause::After(Duration::from_millis(random.below(5000))),
                     7 => Cause::Connectivity,
                     8 => Cause::Disk,

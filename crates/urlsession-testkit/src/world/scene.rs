@@ -4,7 +4,8 @@ use super::Verdict;
 use super::house::{Crash, World};
 use urlsession_core::{Conditions, Input, PeerNumber};
 use urlsession_protocol::{
-    Body, Call, NewTask, Priority, Request, TaskIdentifier, TaskKind, TaskOptions, Timestamp,
+    Body, Call, NewTask, Priority, Request, RequestEdit, SessionKey, TaskIdentifier, TaskKind,
+    TaskOptions, Timestamp,
 };
 
 /// Most tasks of a session that are not forgotten.
@@ -97,7 +98,11 @@ impl World {
         match self.random.below(100) {
             0..40 => self.acknowledge(at),
             40..70 => self.create(at),
-            70..78 => self.ask(at, Call::Resume { session, task: any }),
+            70..76 => self.ask(at, Call::Resume { session, task: any }),
+            76..78 => {
+                let moves = self.random.one_in(2);
+                self.ask(at, edit(session, any, moves));
+            }
             78..85 => self.ask(at, Call::Suspend { session, task: any }),
             85..89 => self.ask(at, Call::Cancel { session, task: any }),
             89..93 => {
@@ -134,7 +139,13 @@ impl World {
     fn new_task(&mut self, at: usize, task: TaskIdentifier) -> NewTask {
         let random = &mut self.random;
         let url = format!("http://host{}/", random.below(HOSTS));
-        let mut request = Request { url, method: "POST".to_owned(), headers: vec![], body: None };
+        let mut request = Request {
+            url,
+            method: "POST".to_owned(),
+            headers: vec![],
+            body: None,
+            credential: None,
+        };
         let spool = |n: u64| Body::Spool { path: format!("/spool/{at}/{n}").into(), length: 1 };
         let mut kind = TaskKind::Download { destination: None };
         match random.below(10) {
@@ -238,4 +249,10 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// Replaces nothing, or moves a task to another host.
+fn edit(session: SessionKey, task: TaskIdentifier, moves: bool) -> Call {
+    let url = moves.then(|| "http://host1/other".to_owned());
+    Call::Edit { session, task, edit: RequestEdit { url, ..RequestEdit::default() } }
 }

@@ -73,6 +73,13 @@ impl Store {
                 let before = self.tasks.insert(task, (facts, state));
                 ensure(before.is_none(), || format!("{task:?} was created twice"))
             }
+            Change::EditTask { task, facts, .. } => match self.tasks.get_mut(&task) {
+                Some((before, _)) => {
+                    *before = facts;
+                    Ok(())
+                }
+                None => Err(format!("{task:?} was edited but not created")),
+            },
             Change::PutTask { task, state } => match self.tasks.get_mut(&task) {
                 Some((_, record)) => {
                     let completed =

@@ -1,7 +1,9 @@
 //! Attempts against a server on loopback that answers, drops, stalls and lies as told.
 
+mod credentials;
 mod download;
 mod exchange;
+mod guards;
 mod limits;
 mod secure;
 mod splice;
@@ -164,6 +166,7 @@ fn summary(ending: &Ending) -> String {
                 Cause::After(delay) => format!("after {delay:?}"),
                 Cause::Connectivity => "connectivity".to_owned(),
                 Cause::Disk => "disk".to_owned(),
+                Cause::Answer => "answer".to_owned(),
             };
             let progressed = if *progressed { " progressed" } else { "" };
             format!("{} {cause}{progressed}{}", error.code.0, kept(resume.as_ref()))

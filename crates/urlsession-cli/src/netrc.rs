@@ -1,0 +1,169 @@
+//! Credentials from a `.netrc`, as ftp, curl and wget read it.
+
+use crate::exit::{self, Failure};
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
+use std::path::{Path, PathBuf};
+
+/// Largest file that is read: as much as curl takes.
+const FILE_LIMIT: u64 = 128 * 1024;
+
+/// The entries of a file, in its order.
+#[derive(Default)]
+pub(crate) struct Netrc {
+    entries: Vec<Entry>,
+}
+
+#[derive(Default)]
+struct Entry {
+    /// `None` is for all machines.
+    machine: Option<String>,
+    login: Option<String>,
+    password: Option<String>,
+}
+
+impl Netrc {
+    /// Reads a file that must be there.
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
+        let mut text = String::new();
+        let read = File::open(path)
+            .and_then(|file| file.take(FILE_LIMIT + 1).read_to_string(&mut text))
+            .map_err(|error| Failure::file(path, &error))?;
+        if read as u64 > FILE_LIMIT {
+            let why = format!("{}: more than {FILE_LIMIT} bytes", path.display());
+            return Err(Failure::new(exit::USAGE, why));
+        }
+        Ok(parse(&text))
+    }
+
+    /// Reads the user's own file, which need not be there.
+    pub(crate) fn of_home() -> Result<Self, Failure> {
+        let Some(home) = std::env::var_os("HOME").filter(|home| !home.is_empty()) else {
+            return Ok(Self::default());
+        };
+        let path = PathBuf::from(home).join(".netrc");
+        match File::open(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self::default()),
+            _ => Self::read(&path),
+        }
+    }
+
+    /// Returns name and password for a machine; if a name is wanted, those of that name. An entry
+    /// without a name serves every wanted one, an entry of another name none.
+    pub(crate) fn find(&self, machine: &str, wanted: Option<&str>) -> Option<(String, String)> {
+        self.entries.iter().find_map(|entry| {
+            if entry.machine.as_ref().is_some_and(|name| !name.eq_ignore_ascii_case(machine)) {
+                return None;
+            }
+            let login = match (entry.login.as_deref(), wanted) {
+                (Some(login), Some(wanted)) => (login == wanted).then_some(login)?,
+                (login, wanted) => login.or(wanted)?,
+            };
+            Some((login.to_owned(), entry.password.clone()?))
+        })
+    }
+}
+
+fn parse(text: &str) -> Netrc {
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut rest = text;
+    while let Some(word) = next_word(&mut rest) {
+        let mut value = || next_word(&mut rest);
+        match word.as_str() {
+            "machine" => entries.push(Entry { machine: value(), ..Entry::default() }),
+            "default" => entries.push(Entry::default()),
+            "macdef" => {
+                // A macro ends with an empty line.
+                let end = rest.find("\n\n").map_or(rest.len(), |at| at + 2);
+                rest = &rest[end..];
+            }
+            word => {
+                let (value, entry) = (value(), entries.last_mut());
+                match (word, entry) {
+                    ("login", Some(entry)) => entry.login = value,
+                    ("password", Some(entry)) => entry.password = value,
+                    // An account is for FTP only; what is before the first machine is nobody's.
+                    _ => {}
+                }
+            }
+        }
+    }
+    Netrc { entries }
+}
+
+/// Takes a word, quoted or not; a comment goes from a word's `#` to the end of its line.
+fn next_word(rest: &mut &str) -> Option<String> {
+    loop {
+        *rest = rest.trim_start();
+        if !rest.starts_with('#') {
+            break;
+        }
+        *rest = rest.find('\n').map_or("", |end| &rest[end..]);
+    }
+    if let Some(quoted) = rest.strip_prefix('"') {
+        let mut word = String::new();
+        let mut characters = quoted.char_indices();
+        while let Some((at, c)) = characters.next() {
+            match c {
+                '"' => {
+                    *rest = &quoted[at + 1..];
+                    return Some(word);
+                }
+                '\\' => match characters.next()?.1 {
+                    'n' => word.push('\n'),
+                    'r' => word.push('\r'),
+                    't' => word.push('\t'),
+                    c => word.push(c),
+                },
+                c => word.push(c),
+            }
+        }
+        *rest = "";
+        return None;
+    }
+    let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+    let (word, after) = rest.split_at(end);
+    *rest = after;
+    (!word.is_empty()).then(|| word.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "# mine\n\
+        machine a.test login me password one\n\
+        machine A.test\n  login you\n  password \"t w\\\"o\\n\"\n\
+        machine b.test login me account x password three#3 # the last\n\
+        macdef init\nmachine evil.test login e password e\n\n\
+        machine c.test login nobody\n\
+        machine d.test password open\n\
+        default login guest password g\n";
+
+    #[test]
+    fn every_machine_and_name() {
+        let netrc = parse(FILE);
+        for (machine, wanted, expected) in [
+            ("a.test", None, Some(("me", "one"))),
+            ("A.TEST", Some("you"), Some(("you", "t w\"o\n"))),
+            ("a.test", Some("guest"), Some(("guest", "g"))),
+            ("a.test", Some("other"), None),
+            ("b.test", None, Some(("me", "three#3"))),
+            ("evil.test", None, Some(("guest", "g"))),
+            ("c.test", None, Some(("guest", "g"))),
+            ("d.test", Some("me"), Some(("me", "open"))),
+            ("sub.a.test", None, Some(("guest", "g"))),
+        ] {
+            let got = netrc.find(machine, wanted);
+            let got = got.as_ref().map(|(user, password)| (user.as_str(), password.as_str()));
+            assert_eq!(got, expected, "{machine} {wanted:?}");
+        }
+    }
+
+    #[test]
+    fn nonsense_is_nobody() {
+        for text in ["", "login", "machine", "password x", "machine a login \"open", "\"", "#"] {
+            assert_eq!(parse(text).find("a", None), None, "{text}");
+        }
+    }
+}

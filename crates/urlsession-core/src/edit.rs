@@ -1,0 +1,136 @@
+//! How a task's request is replaced while the task lives, and how an owner is asked to.
+
+use crate::core::refusal;
+use crate::task::{Phase, Stopping, Task, Wait};
+use crate::turn::{Asker, Turn};
+use crate::{Action, Core, Order, SessionNumber, TaskRef};
+use std::sync::Arc;
+use urlsession_protocol::{Event, Request, RequestEdit, TaskIdentifier};
+
+/// Header fields that are good for one origin only.
+const CREDENTIALS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
+
+impl Order {
+    /// Replaces parts of the request with those of a checked edit.
+    pub fn edit(&mut self, edit: &RequestEdit) {
+        let request = &mut self.request;
+        if let Some(url) = &edit.url {
+            if !is_same_origin(url, &request.url) {
+                request.credential = None;
+                let is_ours = |name: &str| CREDENTIALS.iter().any(|c| c.eq_ignore_ascii_case(name));
+                request.headers.retain(|header| !is_ours(&header.name));
+            }
+            request.url.clone_from(url);
+        }
+        let is_replaced =
+            |name: &str| edit.headers.iter().any(|new| new.name.eq_ignore_ascii_case(name));
+        request.headers.retain(|header| !is_replaced(&header.name));
+        request.headers.extend(edit.headers.iter().cloned());
+        if let Some(credential) = &edit.credential {
+            request.credential = Some(credential.clone());
+        }
+    }
+}
+
+impl Core {
+    pub(crate) fn edit(
+        &mut self,
+        turn: &mut Turn,
+        from: Asker,
+        key: TaskRef,
+        mut edit: RequestEdit,
+    ) {
+        let Some(task) = self.tasks.get(&key) else { return };
+        if matches!(task.phase, Phase::Canceling { .. } | Phase::Completed { .. }) {
+            return turn.reply(from, Err(refusal("the task has ended")));
+        }
+        if task.is_malformed() {
+            return turn.reply(from, Err(refusal("the task was refused at its creation")));
+        }
+        if let Err(error) = edit.normalize() {
+            return turn.reply(from, Err(error));
+        }
+        let changes = !edit.is_empty();
+        if let Some(host) = edit.url.as_deref().and_then(host_of) {
+            self.move_to_host(turn, key, &host);
+        }
+        if changes {
+            turn.edits.push((key, Box::new(edit)));
+        }
+        turn.done(from);
+        self.try_now(turn, key, changes);
+    }
+
+    /// Ends the wait for another try. An attempt that goes by the old request is stopped.
+    fn try_now(&mut self, turn: &mut Turn, key: TaskRef, changed: bool) {
+        let Some(task) = self.tasks.get(&key) else { return };
+        let phase = match task.phase {
+            Phase::Waiting(
+                Wait::Retry { .. } | Wait::Connectivity { .. } | Wait::Disk { .. } | Wait::Answer,
+            ) => Phase::Waiting(Wait::Slot),
+            Phase::Running { attempt, stopping: None } if changed => {
+                turn.act(Action::Stop { task: key, attempt });
+                Phase::Running { attempt, stopping: Some(Stopping::Edit) }
+            }
+            Phase::Running { attempt, stopping: Some(Stopping::SuspendThenResume) } if changed => {
+                Phase::Running { attempt, stopping: Some(Stopping::Edit) }
+            }
+            Phase::Suspended
+            | Phase::Waiting(Wait::Slot | Wait::Begin(_))
+            | Phase::Running { .. }
+            | Phase::Canceling { .. }
+            | Phase::Completed { .. } => return,
+        };
+        self.put(turn, key, |task| {
+            task.failures = 0;
+            task.phase = phase;
+        });
+    }
+
+    fn move_to_host(&mut self, turn: &mut Turn, key: TaskRef, host: &str) {
+        let host = self.intern(host);
+        let mut before = Arc::clone(&host);
+        self.change(turn, key, |task| before = std::mem::replace(&mut task.host, host));
+        // One is the set's, one is this.
+        if Arc::strong_count(&before) <= 2 {
+            self.hosts.remove(&before);
+        }
+    }
+
+    /// Asks the owner for what the task waits for.
+    pub(crate) fn ask(&self, turn: &mut Turn, key: TaskRef) {
+        let (Some(task), Some(session)) = (self.tasks.get(&key), self.sessions.get(&key.session))
+        else {
+            return;
+        };
+        let Some(owner) = session.owner.as_ref().filter(|_| is_asking(task)) else { return };
+        turn.act(Action::Send {
+            peer: owner.peer,
+            session: session.key.clone(),
+            task: Some(key.task),
+            number: None,
+            event: Event::WillBeginDelayedRequest { error: task.error.as_deref().cloned() },
+        });
+    }
+
+    /// Returns the tasks of a session that wait for their app's answer.
+    pub(crate) fn asking(&self, session: SessionNumber) -> Vec<TaskRef> {
+        let name = |task| TaskRef { session, task: TaskIdentifier(task) };
+        self.index.asking.range(name(0)..=name(u64::MAX)).copied().collect()
+    }
+}
+
+/// Says whether the task waits for its app's answer.
+pub(crate) fn is_asking(task: &Task) -> bool {
+    task.phase == Phase::Waiting(Wait::Answer)
+}
+
+fn host_of(url: &str) -> Option<String> {
+    Request::new(url).ok()?.host().ok()
+}
+
+/// Compares scheme, host and port of two URLs in their legal form.
+fn is_same_origin(one: &str, other: &str) -> bool {
+    let scheme = |url: &str| url.split_once("://").map(|(scheme, _)| scheme.to_owned());
+    host_of(one).is_some() && host_of(one) == host_of(other) && scheme(one) == scheme(other)
+}

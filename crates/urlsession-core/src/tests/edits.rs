@@ -1,0 +1,150 @@
+//! Requests that are replaced, and owners that are asked for it.
+
+use super::*;
+use crate::Order;
+use urlsession_protocol::{Credential, Header, Reason};
+
+fn url(url: &str) -> RequestEdit {
+    RequestEdit { url: Some(url.to_owned()), ..RequestEdit::default() }
+}
+
+fn refused() -> Ending {
+    let error = Error { status_code: Some(403), ..Error::new(ErrorCode::BAD_SERVER_RESPONSE) };
+    let resume = Some(part(50));
+    Ending::Failed { error, cause: Cause::Answer, resume, progressed: false }
+}
+
+#[test]
+fn a_refused_task_asks_waits_and_goes_on_where_it_was() {
+    let mut bench = Bench::new();
+    bench.download();
+    let step = bench.ended(1, refused());
+    assert_eq!(sent(&step), ["WillBeginDelayedRequest"]);
+    assert_eq!(bench.core.task(name(1)).unwrap().reason, Some(Reason::Answer));
+    assert_eq!(starts(&bench.tick_after(Duration::from_secs(3600))), []);
+    assert_eq!(starts(&bench.handle(network(true))), []);
+    let step = bench.edit(1, url("http://other:81/fresh"));
+    assert_eq!(replies(&step), [Ok(Reply::Done)]);
+    let start = Action::Start { task: name(1), attempt: attempt(2), resume: Some(part(50)) };
+    assert!(step.actions.contains(&start), "{step:?}");
+    let edited = step.changes.iter().find_map(|change| match change {
+        Change::EditTask { facts, edit, .. } => Some((facts.host.clone(), edit.url.clone())),
+        _ => None,
+    });
+    let expected = ("other:81".to_owned(), Some("http://other:81/fresh".to_owned()));
+    assert_eq!(edited, Some(expected));
+}
+
+#[test]
+fn every_new_owner_is_asked_and_a_restart_forgets_nothing() {
+    let mut bench = Bench::new();
+    bench.download();
+    bench.ended(1, refused());
+    bench.handle(Input::Disconnected { peer: APP });
+    let step = bench.restart();
+    assert_eq!(starts(&step), []);
+    assert_eq!(bench.core.task(name(1)).unwrap().reason, Some(Reason::Answer));
+    let step = bench.attach(OTHER, default());
+    assert_eq!(sent(&step), ["WillBeginDelayedRequest"]);
+    assert_eq!(starts(&bench.edit(1, RequestEdit::default())), [(1, 2)]);
+    let step = bench.attach(OTHER, default());
+    assert_eq!(sent(&step), [""; 0], "it asks no more");
+}
+
+#[test]
+fn nobody_waits_for_an_answer_for_ever() {
+    let mut bench = Bench::new();
+    bench.download();
+    bench.ended(1, refused());
+    assert!(bench.wakeup().is_some());
+    let step = bench.tick_after(Duration::from_secs(7 * 24 * 60 * 60));
+    assert_eq!(sent(&step), ["1 DidComplete -1001"]);
+}
+
+#[test]
+fn a_running_attempt_makes_room_for_the_new_request() {
+    for (ending, expected) in [
+        (stopped(), vec![(1, 2)]),
+        (failed(Cause::Permanent), vec![(1, 2)]),
+        (failed(Cause::Transient), vec![(1, 2)]),
+        (done(), vec![]),
+    ] {
+        let mut bench = Bench::new();
+        bench.download();
+        let step = bench.edit(1, url("http://host/other"));
+        assert_eq!((stops(&step), starts(&step)), (vec![(1, 1)], vec![]));
+        assert_eq!(stops(&bench.edit(1, url("http://host/third"))), []);
+        assert_eq!(starts(&bench.ended(1, ending.clone())), expected, "{ending:?}");
+    }
+    let mut bench = Bench::new();
+    bench.download();
+    assert_eq!(stops(&bench.edit(1, RequestEdit::default())), [], "nothing is new");
+}
+
+#[test]
+fn illegal_edits_change_nothing() {
+    let mut bench = Bench::new();
+    bench.download();
+    let header = |name: &str, value: &str| RequestEdit {
+        headers: vec![Header::new(name, value)],
+        ..RequestEdit::default()
+    };
+    for (edit, code) in [
+        (url("nonsense"), -1002),
+        (url("ftp://host/"), -1002),
+        (url("http://"), -1000),
+        (header("a b", "c"), -1),
+        (header("a", "b\r\nc"), -1),
+    ] {
+        let step = bench.edit(1, edit);
+        assert_eq!(replies(&step), [Err(code)]);
+        assert!(step.changes.is_empty() && stops(&step).is_empty());
+    }
+    bench.ended(1, done());
+    assert_eq!(replies(&bench.edit(1, url("http://host/"))), [Err(-1)], "it has ended");
+}
+
+/// the edit => URL, header fields, user
+#[test]
+fn credentials_stay_with_the_origin_they_were_given_for() {
+    let mut request = Request::new("http://me:pw@host/file").unwrap();
+    request.headers = vec![Header::new("Authorization", "old"), Header::new("X-A", "1")];
+    let table: [(RequestEdit, &str); 7] = [
+        (url("http://host:80/b"), "http://host/b Authorization=old X-A=1 me"),
+        (url("http://other/b"), "http://other/b X-A=1 nobody"),
+        (url("https://host/b"), "https://host/b X-A=1 nobody"),
+        (url("http://host:81/b"), "http://host:81/b X-A=1 nobody"),
+        (url("http://you:pw@other/b"), "http://other/b X-A=1 you"),
+        (
+            RequestEdit {
+                headers: vec![Header::new("authorization", "new")],
+                ..url("http://other/b")
+            },
+            "http://other/b X-A=1 authorization=new nobody",
+        ),
+        (
+            RequestEdit {
+                headers: vec![Header::new("x-a", "2")],
+                credential: Some(Credential::new("you", "pw")),
+                url: None,
+            },
+            "http://host/file Authorization=old x-a=2 you",
+        ),
+    ];
+    for (mut edit, expected) in table {
+        edit.normalize().unwrap();
+        let kind = TaskKind::Data;
+        let (options, idle_timeout) = (TaskOptions::default(), Duration::ZERO);
+        let mut order = Order { kind, request: request.clone(), options, idle_timeout };
+        order.edit(&edit);
+        let Request { url, headers, credential, .. } = order.request;
+        let fields: String =
+            headers.iter().map(|h| format!("{}={} ", h.name, h.value.expose())).collect();
+        let user = credential.map_or("nobody".to_owned(), |c| c.user.expose().to_owned());
+        assert_eq!(format!("{url} {fields}{user}"), expected);
+    }
+}
+
+fn default() -> SessionConfiguration {
+    SessionConfiguration::default()
+}

@@ -1,0 +1,131 @@
+//! What worked before, for one origin and one credential; and the steps of one request towards it.
+
+use super::{Challenge, ProtectionSpace, Way};
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+use urlsession_protocol::Credential;
+
+/// Most origins with a credential that are remembered; the oldest goes first.
+const ENTRIES_LIMIT: usize = 256;
+/// Most fresh nonces that one request takes from a server that calls every answer stale.
+const STALE_LIMIT: u8 = 3;
+
+/// The ways that worked. An entry never serves another origin or another credential.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    entries: Mutex<VecDeque<Entry>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    space: ProtectionSpace,
+    credential: Credential,
+    way: Way,
+}
+
+impl Memory {
+    /// Makes the value of `Authorization` that worked before, counted once more.
+    fn authorization(&self, seeker: &Seeker<'_>, method: &str, target: &str) -> Option<Shown> {
+        let mut entries = self.lock();
+        let entry = entries.iter_mut().find(|entry| seeker.owns(entry))?;
+        let value = entry.way.authorization(&entry.credential, method, target)?;
+        Some(Shown { value, way: Some(entry.way.clone()) })
+    }
+
+    fn keep(&self, seeker: &Seeker<'_>, way: Way) {
+        let mut entries = self.lock();
+        entries.retain(|entry| !seeker.owns(entry));
+        if entries.len() >= ENTRIES_LIMIT {
+            entries.pop_front();
+        }
+        let (space, credential) = (seeker.space.clone(), seeker.credential.clone());
+        entries.push_back(Entry { space, credential, way });
+    }
+
+    fn forget(&self, seeker: &Seeker<'_>) {
+        self.lock().retain(|entry| !seeker.owns(entry));
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a request showed.
+#[derive(Debug)]
+struct Shown {
+    value: String,
+    /// `None` is Basic without having been asked.
+    way: Option<Way>,
+}
+
+/// One request that seeks to be let in, however many times it is sent.
+#[derive(Debug)]
+pub(crate) struct Seeker<'a> {
+    memory: &'a Memory,
+    space: ProtectionSpace,
+    credential: &'a Credential,
+    shown: Option<Option<Way>>,
+    /// Whether a challenge to this very request was answered.
+    answered: bool,
+    stale: u8,
+}
+
+impl<'a> Seeker<'a> {
+    pub(crate) fn new(
+        memory: &'a Memory,
+        space: ProtectionSpace,
+        credential: &'a Credential,
+    ) -> Self {
+        Self { memory, space, credential, shown: None, answered: false, stale: 0 }
+    }
+
+    /// Returns what to send with the request: what the server's last challenge or an earlier
+    /// request taught, else Basic where the credential is given away without being asked for.
+    pub(crate) fn authorization(&mut self, method: &str, target: &str) -> Option<String> {
+        let shown = self.memory.authorization(self, method, target).or_else(|| {
+            let value = super::basic::authorization(self.credential)?;
+            self.credential.proactive.then_some(Shown { value, way: None })
+        });
+        let shown = shown?;
+        self.shown = Some(shown.way);
+        Some(shown.value)
+    }
+
+    /// Takes a refusal; says whether it is worth sending the request again.
+    ///
+    /// A credential that the server has seen in the very way it asks for is wrong: the refusal is
+    /// the answer. What an earlier request taught may be outdated and gets one fresh try.
+    pub(crate) fn is_worth_another(&mut self, challenges: &[Challenge], cnonce: &str) -> bool {
+        let Some(way) = Way::strongest(challenges, cnonce) else {
+            self.memory.forget(self);
+            return false;
+        };
+        let shown = self.shown.take();
+        let again = match (&way, &shown) {
+            (Way::Basic, Some(None | Some(Way::Basic))) => false,
+            (Way::Digest(fresh), Some(Some(Way::Digest(old)))) if self.answered => {
+                let stale = challenges.iter().any(|challenge| challenge.is("stale"))
+                    && fresh.nonce != old.nonce
+                    && self.stale < STALE_LIMIT;
+                self.stale += 1;
+                stale
+            }
+            _ => !self.answered,
+        };
+        if again {
+            self.answered = true;
+            self.memory.keep(self, way);
+        } else {
+            self.memory.forget(self);
+        }
+        again
+    }
+
+    fn owns(&self, entry: &Entry) -> bool {
+        entry.space == self.space && entry.credential == *self.credential
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+//! What a request does about every refusal, and what the next one knows of it.
+
+use super::*;
+use crate::credentials::parse;
+
+const BASIC: &str = "Basic realm=r";
+const N1: &str = "Digest realm=r, nonce=n1, qop=auth";
+const N2: &str = "Digest realm=r, nonce=n2, qop=auth";
+const N2_STALE: &str = "Digest realm=r, nonce=n2, qop=auth, stale=TRUE";
+
+fn space(url: &str) -> ProtectionSpace {
+    ProtectionSpace::of_origin(&url.parse().unwrap())
+}
+
+/// Sends a request until it is let in or given up; says what it showed each time.
+fn seek(memory: &Memory, url: &str, credential: &Credential, refusals: &[&str]) -> String {
+    let mut seeker = Seeker::new(memory, space(url), credential);
+    let mut shown = Vec::new();
+    for refusal in refusals.iter().map(Some).chain([None]) {
+        shown.push(match seeker.authorization("GET", "/") {
+            None => "nothing".to_owned(),
+            Some(value) if value.starts_with("Basic") => "Basic".to_owned(),
+            Some(value) => {
+                let parsed = parse([value.as_bytes()]);
+                let part = |name| parsed[0].parameter(name).unwrap();
+                format!("{} {}", part("nonce"), part("nc").trim_start_matches('0'))
+            }
+        });
+        let Some(refusal) = refusal else { break };
+        if !seeker.is_worth_another(&parse([refusal.as_bytes()]), "c") {
+            shown.push("refused".to_owned());
+            break;
+        }
+    }
+    shown.join(", ")
+}
+
+/// proactive, refusals => what is shown
+#[test]
+fn every_refusal() {
+    for (proactive, refusals, expected) in [
+        (true, &[][..], "Basic"),
+        (true, &[BASIC], "Basic, refused"),
+        (true, &[N1], "Basic, n1 1"),
+        (true, &[N1, N2], "Basic, n1 1, refused"),
+        (true, &[N1, N2_STALE], "Basic, n1 1, n2 1"),
+        (true, &[N1, BASIC], "Basic, n1 1, refused"),
+        (false, &[], "nothing"),
+        (false, &[BASIC], "nothing, Basic"),
+        (false, &[BASIC, BASIC], "nothing, Basic, refused"),
+        (false, &["Basic realm=r, Digest realm=r, nonce=n1, qop=auth"], "nothing, n1 1"),
+        (false, &["Bearer"], "nothing, refused"),
+        (false, &[""], "nothing, refused"),
+        (false, &[N1, N2_STALE, N1, N2_STALE], "nothing, n1 1, n2 1, refused"),
+        (false, &[N2, N2_STALE], "nothing, n2 1, refused"),
+    ] {
+        let credential = Credential { proactive, ..Credential::new("u", "p") };
+        let got = seek(&Memory::default(), "http://h/", &credential, refusals);
+        assert_eq!(got, expected, "{proactive} {refusals:?}");
+    }
+}
+
+#[test]
+fn a_server_that_calls_everything_stale_is_left() {
+    let fields: Vec<String> =
+        (0..20).map(|n| format!("Digest realm=r, nonce=n{n}, qop=auth, stale=true")).collect();
+    let refusals: Vec<&str> = fields.iter().map(String::as_str).collect();
+    let credential = Credential::new("u", "p");
+    let shown = seek(&Memory::default(), "http://h/", &credential, &refusals);
+    assert!(shown.ends_with("n3 1, refused"), "{shown}");
+}
+
+#[test]
+fn later_requests_know_the_way() {
+    let memory = Memory::default();
+    let credential = Credential::new("u", "p");
+    assert_eq!(seek(&memory, "http://h/a", &credential, &[N1]), "nothing, n1 1");
+    assert_eq!(seek(&memory, "http://h:80/b", &credential, &[]), "n1 2");
+    // A server that forgot its nonce says so or does not.
+    assert_eq!(seek(&memory, "http://h/", &credential, &[N2_STALE]), "n1 3, n2 1");
+    assert_eq!(seek(&memory, "http://h/", &credential, &[N1]), "n2 2, n1 1");
+    assert_eq!(seek(&memory, "http://h/", &credential, &[N2, N1]), "n1 2, n2 1, refused");
+    assert_eq!(seek(&memory, "http://h/", &credential, &[]), "nothing", "forgotten");
+}
+
+/// The state of a digest is good for its own origin and credential only.
+#[test]
+fn nothing_is_shared() {
+    let memory = Memory::default();
+    let credential = Credential::new("u", "p");
+    seek(&memory, "http://h/", &credential, &[N1]);
+    for url in ["https://h/", "http://h:81/", "http://other/", "http://h.other/"] {
+        assert_eq!(seek(&memory, url, &credential, &[]), "nothing", "{url}");
+    }
+    let other = Credential::new("u", "q");
+    assert_eq!(seek(&memory, "http://h/", &other, &[]), "nothing");
+    let proxy = ProtectionSpace { is_proxy: true, ..space("http://h/") };
+    assert_eq!(Seeker::new(&memory, proxy, &credential).authorization("GET", "/"), None);
+    assert_eq!(seek(&memory, "http://h/", &credential, &[]), "n1 2");
+    for n in 0..=ENTRIES_LIMIT {
+        seek(&memory, &format!("http://h{n}/"), &credential, &[N1]);
+    }
+    assert_eq!(memory.lock().len(), ENTRIES_LIMIT);
+}
