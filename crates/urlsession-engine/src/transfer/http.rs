@@ -71,7 +71,8 @@ pub(super) struct Answer {
 impl Http {
     /// Plain bodies at least as long as the minimum may be left to the kernel.
     pub(super) fn new(splice_minimum: u64) -> Self {
-        Self { splice_minimum, ..Self::default() }
+        let (pool, tls, credentials) = (Arc::default(), Arc::default(), Memory::default());
+        Self { pool, tls, credentials, splice_minimum }
     }
 
     /// Sends the request and waits for the head of the response.

@@ -76,10 +76,10 @@ fn user(directive: &str) -> &str {
 async fn tries(url: &str) {
     for (credential, expected) in [
         (None, "done 401"),
-        (Some(Credential::new("me", "open:sesame")), "done 200"),
-        (Some(Credential::new("me", "open:sesame").proactive()), "done 200"),
+        (Some(Credential::new("me", "open sesame")), "done 200"),
+        (Some(Credential::new("me", "open sesame").proactive()), "done 200"),
         (Some(Credential::new("me", "wrong")), "done 401"),
-        (Some(Credential::new("you", "open:sesame").proactive()), "done 401"),
+        (Some(Credential::new("you", "open sesame").proactive()), "done 401"),
     ] {
         let mut trial = Trial::data(url);
         trial.order.request.credential = credential.clone();
@@ -94,7 +94,7 @@ async fn tries(url: &str) {
 async fn nginx_asks_for_basic() {
     let configuration = |folder: &str, port: u16| {
         // {PLAIN} is nginx's own.
-        fs::write(Path::new(folder).join("users"), "me:{PLAIN}open:sesame\n").unwrap();
+        fs::write(Path::new(folder).join("users"), "me:{PLAIN}open sesame\n").unwrap();
         let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|name| format!("{name}_temp_path {folder}/{name};"))
             .concat();
@@ -117,7 +117,7 @@ async fn nginx_asks_for_basic() {
 async fn apache_asks_for_digest() {
     let configuration = |folder: &str, port: u16| {
         use md5::Digest as _;
-        let secret = md5::Md5::digest("me:the vault:open:sesame");
+        let secret = md5::Md5::digest("me:the vault:open sesame");
         let secret: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
         fs::write(Path::new(folder).join("users"), format!("me:the vault:{secret}\n")).unwrap();
         let modules: String =
