@@ -59,19 +59,18 @@ fn every_file_has_its_own_name() {
 }
 
 #[test]
-fn credentials_become_a_field_and_leave_the_url() {
+fn credentials_leave_the_url() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().to_str().unwrap();
-    for words in [&["http://me:pw@h/"][..], &["http://h/", "-u", "me:pw"]] {
+    for words in [&["http://me:pass:word@h/"][..], &["http://h/", "-u", "me:pass:word"]] {
         let plans = get(&[words, &["-d", dir]].concat()).unwrap();
         let request = &plans[0].request;
         assert_eq!(request.url, "http://h/");
-        let [field] = &request.headers[..] else { panic!("{request:?}") };
-        assert_eq!(
-            (field.name.as_str(), field.value.expose()),
-            ("Authorization", "Basic bWU6cHc=")
-        );
-        assert!(!format!("{plans:?}").contains("bWU6cHc="));
+        let credential = request.credential.as_ref().unwrap();
+        assert!(credential.proactive && request.headers.is_empty(), "{request:?}");
+        let (user, password) = (credential.user.expose(), credential.password.expose());
+        assert_eq!((user, password), ("me", "pass:word"));
+        assert!(!format!("{plans:?}").contains("pass:word"));
     }
 }
 

@@ -88,6 +88,89 @@ fn credentials_reach_the_server_and_nobody_else() {
     assert!(!said.contains("opensesame") && !said.contains("bWU6b3BlbnNlc2FtZQ"), "{said}");
 }
 
+/// Every way to bring a secret in, and every way out for text.
+#[test]
+fn no_output_has_a_secret() {
+    const SECRET: &str = "opensesame";
+    let (home, server) = (Home::new(), Server::start());
+    let locked = |field: &str| Answer::status_only(401).header("WWW-Authenticate", field);
+    server.on("/basic", locked("Basic realm=\"r\""));
+    server.on("/digest", locked("Digest realm=\"r\", nonce=\"n\", qop=\"auth\""));
+    server.on("/away", Answer::redirect(302, "http://127.0.0.1:1/"));
+    home.write("rc", format!("machine 127.0.0.1 login me password {SECRET}\n").as_bytes());
+    home.write("fields", format!("Authorization: Bearer {SECRET}\n").as_bytes());
+    let in_url = |path: &str| server.url(path).replace("http://", "http://me:opensesame@");
+    let user = format!("me:{SECRET}");
+    let mut said = String::new();
+    let mut hear = |words: &[&str]| {
+        let ran = home.run(words);
+        said.push_str(&format!("{words:?}\n{}{}\n", ran.out, ran.err).replace(&user, ""));
+    };
+    let bad = format!("http://me:{SECRET}%ff@127.0.0.1/");
+    for words in [
+        &[&in_url("/basic")[..], "--retry", "0"][..],
+        &[&in_url("/away"), "--retry", "0", "-v"],
+        &[&server.url("/digest"), "-u", &user],
+        &[&server.url("/digest"), "--anyauth", "-u", &user, "--json"],
+        &[&server.url("/basic"), "--netrc-file", "rc", "-v"],
+        &[&server.url("/basic"), "-H", "@fields"],
+        &["add", &server.url("/digest"), "--netrc-file", "rc", "--recoverable", "401"],
+        &["edit", "7", "-u", &user],
+        &["retry", "7"],
+        &["edit", "7", "-H", "@fields"],
+        &["edit", "7", "-H", "@fields", "--url", &bad],
+        &["edit", "7", "--url", &in_url("/digest")],
+        &["explain", "7"],
+        &["ls", "--all", "--json"],
+        &["show", "7"],
+        &["show", "7", "--json"],
+        &["cancel", "7"],
+        &["wait", "7"],
+        &["events"],
+        &["daemon", "status", "--json"],
+        &["daemon", "logs"],
+    ] {
+        hear(words);
+    }
+    let said = said.lines().filter(|line| !line.starts_with("[\"")).collect::<Vec<_>>().join("\n");
+    for secret in [SECRET, "bWU6b3BlbnNlc2FtZQ", "b3BlbnNlc2FtZQ"] {
+        assert!(!said.contains(secret), "{secret}: {said}");
+    }
+    assert!(said.contains("[-1011]") && said.contains("7: edited"), "{said}");
+}
+
+#[test]
+fn credentials_come_from_where_curl_takes_them() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("x"));
+    home.write(
+        "rc",
+        b"machine 127.0.0.1 login n password np\nmachine 127.0.0.1 login u password unp",
+    );
+    home.write(".netrc", b"default login d password dp");
+    let at = |user: &str| server.url("/f").replace("http://", &format!("http://{user}"));
+    for (words, expected) in [
+        (&["--netrc-file", "rc", &at("")[..]][..], Some("Basic bjpucA==")), // n:np
+        (&["--netrc-file", "rc", &at("u:p@")], Some("Basic dTp1bnA=")),     // u:unp
+        (&["--netrc-file", "rc", &at("u@")], Some("Basic dTp1bnA=")),
+        (&["--netrc-file", "rc", &at("x:p@")], Some("Basic eDpw")), // x:p
+        (&["--netrc-file", "rc", "--netrc-optional", &at("u:p@")], Some("Basic dTpw")), // u:p
+        (&["--netrc-file", "rc", "-u", "c:cp", &at("u:p@")], Some("Basic YzpjcA==")), // c:cp
+        (&["-n", &at("")], Some("Basic ZDpkcA==")),                 // d:dp
+        (&["-n", "--anyauth", &at("")], None),
+        (&[&at("")], None),
+        (&["-n", "-H", "Authorization: Bearer t", &at("")], Some("Bearer t")),
+    ] {
+        let words = [&["-o", "out"], words].concat();
+        let mut command = home.command(&words);
+        assert!(command.env("HOME", home.file("")).output().unwrap().status.success(), "{words:?}");
+        let seen = server.requests().pop().unwrap();
+        assert_eq!(seen.header("authorization"), expected, "{words:?}");
+    }
+    let ran = home.run(&["--netrc-file", "missing", &at("")]);
+    assert_eq!((ran.code, ran.err.contains("missing")), (9, true), "{ran:?}");
+}
+
 #[test]
 fn names_and_sentences_of_servers_cannot_command_the_terminal() {
     let (home, server) = (Home::new(), Server::start());

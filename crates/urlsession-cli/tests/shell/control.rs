@@ -89,3 +89,44 @@ fn what_is_unknown_has_its_exit_code() {
         lonely.env("URLSESSION_DAEMON", "/nonexistent").env("URLSESSION_HOME", home.file("x"));
     assert_eq!(ran.output().unwrap().status.code(), Some(6));
 }
+
+#[test]
+fn a_task_whose_url_expired_goes_on_with_another() {
+    let (home, server) = (Home::new(), Server::start());
+    let whole = || Answer::pseudo_random(5, 3_000_000).etag("\"1\"");
+    server.on("/old", whole().drop_after(2_900_000).times(1).then(Answer::status_only(403)));
+    server.on("/new", whole());
+    let old = server.url("/old");
+    home.out(&["add", &old, "-o", "f", "--recoverable", "401,403", "-H", "X-Kept: 1"]);
+    let mut watch = home.start(&["watch", "1"]);
+    watch.wait_for("the server answered 403");
+    watch.signal(rustix::process::Signal::INT);
+    watch.end();
+    let why = home.out(&["explain", "1"]);
+    assert!(why.contains("the server answered 403; give a new URL"), "{why}");
+    assert!(why.contains("urlsession edit 1 --url URL"), "{why}");
+    let task = home.json(&["show", "1", "--json"]);
+    assert_eq!((&task["reason"], &task["state"]), (&"answer".into(), &"running".into()));
+    let asked = server.requests().len();
+    assert_eq!(home.run(&["retry", "1"]).err, "1: tries again\n");
+    server.wait_for_requests(asked + 1);
+    home.run(&["daemon", "stop"]);
+    let ran =
+        home.run(&["edit", "1", "--url", &server.url("/new"), "-H", "Authorization: Bearer fresh"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, "1: edited\n"), "{ran:?}");
+    assert_eq!(home.run(&["wait", "1"]).code, 0);
+    assert_eq!(std::fs::metadata(home.file("f")).unwrap().len(), 3_000_000);
+    let last = server.requests().pop().unwrap();
+    assert!(last.header("range").is_some_and(|range| range != "bytes=0-"), "{last:?}");
+    assert_eq!(last.header("authorization"), Some("Bearer fresh"));
+    assert_eq!(last.header("x-kept"), Some("1"));
+    for (words, code, text) in [
+        (&["edit", "1", "--url", "http://h/"][..], 1, "the task has ended"),
+        (&["edit", "9", "--url", "http://h/"], 5, "no such task"),
+        (&["edit", "1", "--url", "nonsense"], 2, "[-1002]"),
+        (&["retry", "1"], 0, "is done already"),
+    ] {
+        let ran = home.run(words);
+        assert!(ran.code == code && ran.err.contains(text), "{words:?}: {ran:?}");
+    }
+}

@@ -271,20 +271,7 @@ fn apply(to: &Transaction<'_>, change: &Change) -> Result<(), StoreError> {
             to.prepare_cached("INSERT INTO orders (session, task, content) VALUES (?1, ?2, ?3)")?
                 .execute(params![session.0, number(*task), write(order)?])?;
         }
-        Change::EditTask { task: TaskRef { session, task }, facts, edit } => {
-            let key = params![session.0, number(*task)];
-            let content: String = to
-                .prepare_cached("SELECT content FROM orders WHERE session = ?1 AND task = ?2")?
-                .query_row(key, |row| row.get(0))?;
-            let mut order: Order = read(&content)?;
-            order.edit(edit);
-            let (facts, order) = (write(facts)?, write(&order)?);
-            let (session, task) = (session.0, number(*task));
-            to.prepare_cached("UPDATE tasks SET facts = ?3 WHERE session = ?1 AND task = ?2")?
-                .execute(params![session, task, facts])?;
-            to.prepare_cached("UPDATE orders SET content = ?3 WHERE session = ?1 AND task = ?2")?
-                .execute(params![session, task, order])?;
-        }
+        Change::EditTask { task, facts, edit } => edit_task(to, *task, facts, edit)?,
         Change::PutTask { task: TaskRef { session, task }, state } => {
             let changed = to
                 .prepare_cached("UPDATE tasks SET state = ?3 WHERE session = ?1 AND task = ?2")?
@@ -319,6 +306,28 @@ fn apply(to: &Transaction<'_>, change: &Change) -> Result<(), StoreError> {
                 .execute(params![session.0, event.cast_signed()])?;
         }
     }
+    Ok(())
+}
+
+/// An order that a damaged store has lost stays lost: the task will say so when it starts.
+fn edit_task(
+    to: &Transaction<'_>,
+    TaskRef { session, task }: TaskRef,
+    facts: &TaskFacts,
+    edit: &RequestEdit,
+) -> Result<(), StoreError> {
+    let (session, task) = (session.0, number(task));
+    to.prepare_cached("UPDATE tasks SET facts = ?3 WHERE session = ?1 AND task = ?2")?
+        .execute(params![session, task, write(facts)?])?;
+    let content: Option<String> = to
+        .prepare_cached("SELECT content FROM orders WHERE session = ?1 AND task = ?2")?
+        .query_row(params![session, task], |row| row.get(0))
+        .optional()?;
+    let Some(content) = content else { return Ok(()) };
+    let mut order: Order = read(&content)?;
+    order.edit(edit);
+    to.prepare_cached("UPDATE orders SET content = ?3 WHERE session = ?1 AND task = ?2")?
+        .execute(params![session, task, write(&order)?])?;
     Ok(())
 }
 
