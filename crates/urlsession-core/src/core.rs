@@ -153,7 +153,7 @@ impl Core {
             }
             Call::Edit { session, task, edit } => {
                 if let Some(task) = self.known_task(turn, from, &session, task) {
-                    self.edit(turn, from, task, edit);
+                    self.edit(turn, from, task, *edit);
                 }
             }
             Call::Cancel { session, task } => {

@@ -109,7 +109,10 @@ impl Bench {
     }
 
     fn edit(&mut self, task: u64, edit: RequestEdit) -> Step {
-        self.call(OTHER, Call::Edit { session: key(), task: TaskIdentifier(task), edit })
+        self.call(
+            OTHER,
+            Call::Edit { session: key(), task: TaskIdentifier(task), edit: Box::new(edit) },
+        )
     }
 
     fn ack(&mut self, number: u64) -> Step {

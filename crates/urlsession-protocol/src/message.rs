@@ -160,7 +160,7 @@ pub enum Call {
         task: TaskIdentifier,
         /// What is replaced.
         #[serde(flatten)]
-        edit: RequestEdit,
+        edit: Box<RequestEdit>,
     },
     /// Ends a task with -999.
     Cancel {

@@ -189,7 +189,7 @@ fn client_messages() -> Vec<ClientMessage> {
         },
         Call::SetCookies { storage: cookies_of(), cookies: vec![cookie()] },
         Call::ClearCookies { storage: cookies_of(), domain: None },
-        Call::Edit { session: key(), task, edit: edit() },
+        Call::Edit { session: key(), task, edit: Box::new(edit()) },
     ];
     let mut messages =
         vec![ClientMessage::Hello(hello()), ClientMessage::Ack { session, number: EventNumber(9) }];

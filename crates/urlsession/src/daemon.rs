@@ -89,7 +89,7 @@ impl Daemon {
         task: TaskIdentifier,
         edit: RequestEdit,
     ) -> Result<(), Error> {
-        self.ask(Call::Edit { session: session.clone(), task, edit }).map(drop)
+        self.ask(Call::Edit { session: session.clone(), task, edit: Box::new(edit) }).map(drop)
     }
 
     /// Ends a task with -999, which its owner is told. Durable when it returns.

@@ -72,7 +72,10 @@ impl Task {
     /// ended, -997 without a daemon.
     pub fn edit(&self, edit: RequestEdit) -> Result<(), Error> {
         let session = self.session.key().clone();
-        self.session.link().ask(Call::Edit { session, task: self.task, edit }).map(drop)
+        self.session
+            .link()
+            .ask(Call::Edit { session, task: self.task, edit: Box::new(edit) })
+            .map(drop)
     }
 
     /// Ends the task; [`Event::DidComplete`](crate::Event::DidComplete) with -999 follows, unless

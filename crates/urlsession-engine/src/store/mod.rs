@@ -16,7 +16,7 @@ use urlsession_core::{
     Change, EventRecord, Order, SessionNumber, SessionRecord, Snapshot, TaskFacts, TaskRecord,
     TaskRef,
 };
-use urlsession_protocol::{EventNumber, TaskIdentifier};
+use urlsession_protocol::{EventNumber, RequestEdit, TaskIdentifier};
 
 /// How long a statement waits for another program that reads the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -11,8 +11,9 @@ use urlsession_core::{
 };
 use urlsession_protocol::{
     ApplicationId, Cookie, CookieIdentity, CookiePolicy, Error, ErrorCode, Event, EventNumber,
-    Header, OwnerToken, Priority, Request, Response, SameSite, Secret, SessionConfiguration,
-    SessionIdentifier, SessionKey, TaskIdentifier, TaskKind, TaskOptions, Timestamp,
+    Header, OwnerToken, Priority, Request, RequestEdit, Response, SameSite, Secret,
+    SessionConfiguration, SessionIdentifier, SessionKey, TaskIdentifier, TaskKind, TaskOptions,
+    Timestamp,
 };
 
 #[test]
@@ -81,6 +82,27 @@ fn every_change_is_read_back() {
         let orders = store.orders(&[task(1, 1), largest]).unwrap();
         assert_eq!(orders, [None, Some(order())]);
     }
+}
+
+#[test]
+fn an_edit_replaces_parts_of_an_order() {
+    let mut store = Store::in_memory().unwrap();
+    let url = Some("http://other/fresh".to_owned());
+    let edit = RequestEdit { url, ..RequestEdit::default() };
+    let moved = TaskFacts { host: "other:80".to_owned(), ..facts() };
+    let (active, name) = (record(Stage::Active), task(1, 1));
+    let put = Change::PutSession(session(1));
+    store.commit(&[put, create(name, active.clone())]).unwrap();
+    let change =
+        Change::EditTask { task: name, facts: moved.clone(), edit: Box::new(edit.clone()) };
+    store.commit(std::slice::from_ref(&change)).unwrap();
+    let mut expected = order();
+    expected.edit(&edit);
+    assert_ne!(expected, order());
+    assert_eq!(store.order(name).unwrap(), Some(expected));
+    assert_eq!(store.load().unwrap().tasks, [(name, moved, active)]);
+    // One that is gone is no reason to stop.
+    store.commit(&[Change::RemoveTask(name), change]).unwrap();
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::{Engine, EngineConfiguration};
 use std::path::Path;
 use tokio::runtime::Handle;
 use urlsession_protocol::{
-    Body, Call, ErrorCode, Event, NewTask, ResumeRung, TaskIdentifier, TaskKind,
+    Body, Call, ErrorCode, Event, NewTask, RequestEdit, ResumeRung, TaskIdentifier, TaskKind,
 };
 use urlsession_testkit::server::{Answer, Server, pseudo_random, sha256};
 
@@ -54,6 +54,32 @@ async fn a_download_goes_on_where_the_engine_before_stopped() {
     assert_eq!(sha256(&content), sha256(&original));
     let names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
     assert_eq!(names.len(), 2, "only the state and the file are left: {names:?}");
+}
+
+#[tokio::test]
+async fn a_request_is_replaced_and_the_bytes_stay() {
+    let server = Server::start();
+    let whole = || Answer::pseudo_random(7, LENGTH).etag("\"v1\"");
+    server.on("/old", whole().drop_after(HALF).times(1).then(Answer::status_only(403)));
+    server.on("/new", whole());
+    let folder = tempfile::tempdir().unwrap();
+    let engine = engine(folder.path());
+    let mut app = owner(&engine).await;
+    let mut new = get(&server, 1, "/old");
+    new.options.recoverable_statuses = vec![403];
+    app.create(new).await;
+    let asked = loop {
+        if let (_, Event::WillBeginDelayedRequest { error }) = app.event().await {
+            break error.unwrap();
+        }
+    };
+    assert_eq!((asked.status_code, asked.failing_url), (Some(403), Some(server.url("/old"))));
+    let edit = Box::new(RequestEdit { url: Some(server.url("/new")), ..RequestEdit::default() });
+    let call = Call::Edit { session: key(), task: TaskIdentifier(1), edit };
+    app.call(call).await.unwrap();
+    while !matches!(app.event().await.1, Event::DidFinishDownloading { length: LENGTH, .. }) {}
+    let range = server.requests_for("/new")[0].header("range").map(str::to_owned);
+    assert_eq!(range, Some(format!("bytes={HALF}-")));
 }
 
 #[tokio::test]

@@ -254,5 +254,5 @@ impl World {
 /// Replaces nothing, or moves a task to another host.
 fn edit(session: SessionKey, task: TaskIdentifier, moves: bool) -> Call {
     let url = moves.then(|| "http://host1/other".to_owned());
-    Call::Edit { session, task, edit: RequestEdit { url, ..RequestEdit::default() } }
+    Call::Edit { session, task, edit: Box::new(RequestEdit { url, ..RequestEdit::default() }) }
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 use urlsession::{
-    Cookie, CookieIdentity, Daemon, DownloadOptions, ErrorCode, Event, Events, LaunchCommand,
-    Secret, Session, SessionConfiguration, TaskIdentifier, TaskState, UploadSource,
+    Cookie, CookieIdentity, Credential, Daemon, DelayedRequestDisposition, DownloadOptions, Error,
+    ErrorCode, Event, Events, LaunchCommand, RequestEdit, Response, Secret, Session,
+    SessionConfiguration, SessionDelegate, Task, TaskIdentifier, TaskState, UploadSource,
 };
 use urlsession_testkit::server::{Answer, Server};
 
@@ -14,7 +16,7 @@ const LONG: Duration = Duration::from_secs(60);
 /// Larger than what may be fetched twice, and than any buffer.
 const LARGE: u64 = 24 * 1024 * 1024;
 
-pub(crate) const SCENARIOS: [(&str, fn()); 15] = [
+pub(crate) const SCENARIOS: [(&str, fn()); 16] = [
     ("a_download_arrives_whole", a_download_arrives_whole),
     ("bytes_are_uploaded_and_answered", bytes_are_uploaded_and_answered),
     ("a_missing_file_completes_with_its_error", a_missing_file_completes_with_its_error),
@@ -23,6 +25,7 @@ pub(crate) const SCENARIOS: [(&str, fn()); 15] = [
     ("a_second_process_is_refused_until_the_first_dies", a_second_process_is_refused),
     ("resume_data_goes_on_in_a_new_task", resume_data_goes_on_in_a_new_task),
     ("an_invalidated_session_ends", an_invalidated_session_ends),
+    ("an_expired_url_is_replaced_by_the_delegate", an_expired_url_is_replaced),
     ("a_tool_sees_and_stops_everything", a_tool_sees_and_stops_everything),
     ("a_session_in_process_leaves_nothing", a_session_in_process_leaves_nothing),
     ("an_app_that_is_gone_is_launched", an_app_that_is_gone_is_launched),
@@ -57,6 +60,49 @@ fn a_download_arrives_whole() {
         "{told:?}"
     );
     assert_whole(&folder.path().join("file"));
+}
+
+/// Gives the task a fresh URL, and tells how it ended.
+struct Renewer {
+    fresh: String,
+    ended: Sender<Option<Error>>,
+}
+
+impl SessionDelegate for Renewer {
+    fn will_begin_delayed_request(
+        &mut self,
+        _: &Task,
+        error: Option<&Error>,
+    ) -> DelayedRequestDisposition {
+        assert_eq!(error.and_then(|error| error.status_code), Some(401));
+        DelayedRequestDisposition::UseNewRequest(RequestEdit {
+            url: Some(self.fresh.clone()),
+            credential: Some(Credential::new("me", "opensesame")),
+            ..RequestEdit::default()
+        })
+    }
+
+    fn did_complete(&mut self, _: &Task, _: Option<&Response>, error: Option<&Error>) {
+        self.ended.send(error.cloned()).expect("the scenario listens");
+    }
+}
+
+fn an_expired_url_is_replaced() {
+    let server = Server::start();
+    server.on("/old", Answer::status_only(401));
+    let challenge = Answer::status_only(401).header("WWW-Authenticate", "Basic realm=\"r\"");
+    server.on("/fresh", challenge.times(1).then(Answer::ok("content")));
+    let (ended, end) = channel();
+    let delegate = Renewer { fresh: server.url("/fresh"), ended };
+    let configuration = SessionConfiguration::background("s");
+    let session = Session::with_delegate(configuration, delegate).expect("the daemon is reached");
+    let mut options = DownloadOptions { resume: true, ..Default::default() };
+    options.task.recoverable_statuses = vec![401];
+    session.download_task_with(server.url("/old"), options).expect("it is taken");
+    assert_eq!(end.recv_timeout(LONG), Ok(None));
+    let shown: Vec<_> =
+        server.requests().iter().map(|seen| seen.header("authorization").is_some()).collect();
+    assert_eq!(shown, [false, false, true]);
 }
 
 fn bytes_are_uploaded_and_answered() {
@@ -291,7 +337,7 @@ fn a_flush_and_a_reset_are_answered() {
     let session = session();
     session.flush().expect("the daemon is there");
     session.reset().expect("the daemon is there");
-    let (done, flushed) = std::sync::mpsc::channel();
+    let (done, flushed) = channel();
     let reset = done.clone();
     session.flush_with(move |result| done.send(("flush", result)).unwrap_or(())).expect("it is up");
     session
