@@ -128,6 +128,7 @@ impl NewTask {
             ca_certificates: self.ca_certificates.iter().flatten().map(PathBuf::from).collect(),
             no_cookies: self.http_should_handle_cookies == Some(false),
             main_document_url: self.main_document_url.clone(),
+            ..TaskOptions::default()
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::Order;
-use urlsession_protocol::{Credential, Header, Reason};
+use urlsession_protocol::{CookiePolicy, Credential, Header, Reason};
 
 fn url(url: &str) -> RequestEdit {
     RequestEdit { url: Some(url.to_owned()), ..RequestEdit::default() }
@@ -134,8 +134,9 @@ fn credentials_stay_with_the_origin_they_were_given_for() {
     for (mut edit, expected) in table {
         edit.normalize().unwrap();
         let kind = TaskKind::Data;
-        let (options, idle_timeout) = (TaskOptions::default(), Duration::ZERO);
-        let mut order = Order { kind, request: request.clone(), options, idle_timeout };
+        let (options, cookies) = (TaskOptions::default(), CookiePolicy::default());
+        let idle_timeout = Duration::ZERO;
+        let mut order = Order { kind, request: request.clone(), options, idle_timeout, cookies };
         order.edit(&edit);
         let Request { url, headers, credential, .. } = order.request;
         let fields: String =
