@@ -1,5 +1,17 @@
 // Made of crates/urlsession-node/src by scripts/declarations.js; not to be edited.
 
+/** A program that the daemon starts without a shell. */
+export interface LaunchCommand {
+  /** The executable's absolute path. */
+  program: string
+  /** Its arguments. */
+  arguments: Array<string>
+  /** The absolute path of the folder it starts in. */
+  directory: string
+  /** Variables beside those that every launched program has. */
+  environment: Record<string, string>
+}
+
 /** A task to be created. */
 export interface NewTask {
   /** What it moves. */
@@ -182,13 +194,8 @@ export interface SessionOptions {
   maximumConnectionsPerHost?: number
   /** Most attempts at once. */
   maximumConcurrentTasks?: number
-  /**
-   * The program, as an absolute path, and its arguments: what the daemon starts when all tasks
-   * have ended and no process is there to be told.
-   */
-  launchCommand?: Array<string>
-  /** The folder it starts in, as an absolute path. */
-  launchDirectory?: string
+  /** Starts the application when it is needed and does not run. */
+  launchCommand?: LaunchCommand
   /** Which cookies of responses are kept. */
   httpCookieAcceptPolicy?: 'always' | 'never' | 'onlyFromMainDocumentDomain'
   /** Whether requests carry the cookies that are kept. */
