@@ -5,6 +5,7 @@
     reason = "these types live in JavaScript, which shows them"
 )]
 
+mod configuration;
 mod error;
 mod event;
 mod session;

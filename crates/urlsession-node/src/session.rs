@@ -1,8 +1,9 @@
 //! A session of JavaScript's: calls go down at once, events come up one at a time.
 
+use crate::configuration::SessionOptions;
 use crate::error::thrown;
-use crate::event::{HeaderField, SessionEvent, number};
-use crate::task::{NewTask, TaskListing, illegal};
+use crate::event::{SessionEvent, number};
+use crate::task::{NewTask, TaskListing};
 use napi::bindgen_prelude::{AsyncTask, Function};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status};
@@ -10,58 +11,13 @@ use napi_derive::napi;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use urlsession::{
-    Acknowledgement, Daemon, Delivery, Error, HttpCookieAcceptPolicy, HttpCookieStorage, Session,
-    SessionConfiguration, SessionKey, Task, TaskIdentifier,
-};
+use urlsession::{Daemon, Delivery, Error, Session, SessionKey, Task, TaskIdentifier};
 
 /// Most events on their way to JavaScript; while that many wait there, progress is merged here.
 const QUEUE_LIMIT: usize = 64;
 
 /// Calls `onEvent` without keeping the process alive; the JavaScript side decides about that.
 type OnEvent = ThreadsafeFunction<SessionEvent, (), SessionEvent, Status, false, true, QUEUE_LIMIT>;
-
-/// What a session is created with.
-#[napi(object, object_to_js = false)]
-pub struct SessionOptions {
-    /// The session's name inside the application.
-    pub identifier: String,
-    /// The application.
-    pub application_id: String,
-    /// Header fields added to every request.
-    pub headers: Option<Vec<HeaderField>>,
-    /// Milliseconds without any byte before an attempt is given up.
-    pub timeout_interval_for_request: Option<f64>,
-    /// Milliseconds from the first resume to completion.
-    pub timeout_interval_for_resource: Option<f64>,
-    /// Most attempts at once against one host.
-    pub maximum_connections_per_host: Option<u32>,
-    /// Most attempts at once.
-    pub maximum_concurrent_tasks: Option<u32>,
-    /// Starts the application when it is needed and does not run.
-    pub launch_command: Option<LaunchCommand>,
-    /// Which cookies of responses are kept.
-    #[napi(ts_type = "'always' | 'never' | 'onlyFromMainDocumentDomain'")]
-    pub http_cookie_accept_policy: Option<String>,
-    /// Whether requests carry the cookies that are kept.
-    pub http_should_set_cookies: Option<bool>,
-    /// Which cookies these are: the application's, the session's own in memory, or none.
-    #[napi(ts_type = "'shared' | 'private' | 'none'")]
-    pub http_cookie_storage: Option<String>,
-}
-
-/// A program that the daemon starts without a shell.
-#[napi(object, object_to_js = false)]
-pub struct LaunchCommand {
-    /// The executable's absolute path.
-    pub program: String,
-    /// Its arguments.
-    pub arguments: Vec<String>,
-    /// The absolute path of the folder it starts in.
-    pub directory: String,
-    /// Variables beside those that every launched program has.
-    pub environment: HashMap<String, String>,
-}
 
 /// This process's hold on a session.
 #[napi]
@@ -207,59 +163,6 @@ impl NativeSession {
     fn task(&self, task: i64) -> Task {
         // Numbers begin at 1, so what is no number of a task finds none.
         self.session.task(TaskIdentifier(u64::try_from(task).unwrap_or(0)))
-    }
-}
-
-impl TryFrom<SessionOptions> for SessionConfiguration {
-    type Error = Error;
-
-    fn try_from(options: SessionOptions) -> Result<Self, Error> {
-        let mut configuration = Self::background(options.identifier);
-        configuration.application = Some(options.application_id);
-        configuration.acknowledgement = Acknowledgement::Explicit;
-        configuration.http_additional_headers =
-            options.headers.into_iter().flatten().map(Into::into).collect();
-        if let Some(time) = options.timeout_interval_for_request {
-            configuration.timeout_interval_for_request = Duration::from_millis(time as u64);
-        }
-        if let Some(time) = options.timeout_interval_for_resource {
-            configuration.timeout_interval_for_resource = Duration::from_millis(time as u64);
-        }
-        if let Some(limit) = options.maximum_connections_per_host {
-            configuration.http_maximum_connections_per_host = limit;
-        }
-        configuration.maximum_concurrent_tasks = options.maximum_concurrent_tasks;
-        configuration.launch_command = options.launch_command.map(Into::into);
-        configuration.http_cookie_accept_policy = match options.http_cookie_accept_policy.as_deref()
-        {
-            Some("always") => HttpCookieAcceptPolicy::Always,
-            Some("never") => HttpCookieAcceptPolicy::Never,
-            Some("onlyFromMainDocumentDomain") | None => {
-                HttpCookieAcceptPolicy::OnlyFromMainDocumentDomain
-            }
-            Some(other) => return Err(illegal(format!("no cookie accept policy “{other}”"))),
-        };
-        configuration.http_should_set_cookies = options.http_should_set_cookies.unwrap_or(true);
-        configuration.http_cookie_storage = match options.http_cookie_storage.as_deref() {
-            Some("private") => HttpCookieStorage::Private,
-            Some("none") => HttpCookieStorage::None,
-            Some("shared") | None => HttpCookieStorage::Shared,
-            Some(other) => return Err(illegal(format!("no cookie storage “{other}”"))),
-        };
-        Ok(configuration)
-    }
-}
-
-impl From<LaunchCommand> for urlsession::LaunchCommand {
-    fn from(command: LaunchCommand) -> Self {
-        let mut environment: Vec<_> = command.environment.into_iter().collect();
-        environment.sort();
-        Self {
-            program: command.program.into(),
-            arguments: command.arguments,
-            directory: command.directory.into(),
-            environment,
-        }
     }
 }
 
