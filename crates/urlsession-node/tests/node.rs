@@ -6,6 +6,9 @@ use std::process::Command;
 /// The oldest Node.js that the module supports.
 const OLDEST_NODE: u32 = 20;
 
+/// Longest a file of tests may take: what hangs must not hang a whole run.
+const TEST_LIMIT: &str = "--test-timeout=600000";
+
 #[test]
 fn javascript_tests_pass() {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -23,7 +26,7 @@ fn javascript_tests_pass() {
     }
     let built = build(package);
     let status = Command::new("node")
-        .args(["--test", "--test-reporter=spec"])
+        .args(["--test", "--test-reporter=spec", TEST_LIMIT])
         .args(test_files(&package.join("test")))
         .current_dir(package)
         .env("URLSESSION_ADDON", addon(&built))
