@@ -10,8 +10,8 @@ use std::time::Duration;
 use urlsession_protocol::error::without_user_info;
 use urlsession_protocol::task::DESCRIPTION_LIMIT;
 use urlsession_protocol::{
-    Body, ChecksumAlgorithm, Error, ErrorCode, Header, NewTask, Request, SessionConfiguration,
-    SessionKey, TaskIdentifier, TaskKind, Timestamp,
+    Body, ChecksumAlgorithm, ConnectionProxy, Error, ErrorCode, Header, NewTask, Request,
+    SessionConfiguration, SessionKey, TaskIdentifier, TaskKind, TaskOptions, Timestamp,
 };
 
 /// Most tasks of one session that are not yet forgotten.
@@ -79,6 +79,7 @@ fn admit(
     } else {
         merge_headers(&mut new.request, &configuration.http_additional_headers);
     }
+    merge_network(&mut new.options, configuration);
     let options = new.options;
     let timeout = |own: Option<u64>, session| own.map_or(session, Duration::from_millis);
     let (kind, owns_file) = match &new.kind {
@@ -137,6 +138,8 @@ fn check(new: &mut NewTask) -> Result<Option<ResumeState>, Error> {
             return Err(refusal("the checksum has the wrong length or is not hexadecimal"));
         }
     }
+    new.options.connection_proxy.as_ref().map_or(Ok(()), ConnectionProxy::check)?;
+    new.options.tls.check()?;
     match &new.kind {
         TaskKind::Download { destination: Some(path) } if !path.is_absolute() => {
             Err(Error::new(ErrorCode::CANNOT_CREATE_FILE)
@@ -160,6 +163,15 @@ fn merge_headers(request: &mut Request, additional: &[Header]) {
             request.headers.push(header.clone());
         }
     }
+}
+
+/// Adds how the session reaches servers; what the task says itself stays.
+fn merge_network(options: &mut TaskOptions, configuration: &SessionConfiguration) {
+    if options.connection_proxy.is_none() {
+        options.connection_proxy = configuration.connection_proxy.as_deref().cloned();
+    }
+    options.tls.merge(&configuration.tls);
+    options.ca_certificates.extend_from_slice(&configuration.ca_certificates);
 }
 
 /// Says whether sending the request twice means the same as once (RFC 9110 section 9.2.2).

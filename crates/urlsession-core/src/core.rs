@@ -129,7 +129,7 @@ impl Core {
     fn call(&mut self, turn: &mut Turn, from: Asker, call: Call) {
         match call {
             Call::Attach { session, configuration, wait, owner } => {
-                let claim = Claim { configuration, owner };
+                let claim = Claim { configuration: *configuration, owner };
                 self.attach(turn, from, session, claim, wait);
             }
             Call::Detach { session } => self.detach(turn, from, &session),

@@ -13,8 +13,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 use urlsession_protocol::request::check_headers;
 use urlsession_protocol::{
-    Event, EventNumber, LaunchCommand, OwnerToken, Reply, SessionConfiguration, SessionKey,
-    TaskIdentifier,
+    ConnectionProxy, Error, Event, EventNumber, LaunchCommand, OwnerToken, Reply,
+    SessionConfiguration, SessionKey, TaskIdentifier,
 };
 
 /// A client that does not want to wait waits this long: the end of a dead owner may be on its way.
@@ -127,10 +127,7 @@ impl Core {
         claim: Claim,
         wait: bool,
     ) {
-        let command = claim.configuration.launch_command.as_ref();
-        if let Err(error) = check_headers(&claim.configuration.http_additional_headers)
-            .and_then(|()| command.map_or(Ok(()), LaunchCommand::check))
-        {
+        if let Err(error) = check(&claim.configuration) {
             return turn.reply(from, Err(error));
         }
         let Some(number) = self.numbers.get(&key).copied().or_else(|| self.open(&key)) else {
@@ -390,4 +387,11 @@ impl Core {
             self.graces.insert((until, number));
         }
     }
+}
+
+fn check(configuration: &SessionConfiguration) -> Result<(), Error> {
+    check_headers(&configuration.http_additional_headers)?;
+    configuration.launch_command.as_ref().map_or(Ok(()), LaunchCommand::check)?;
+    configuration.tls.check()?;
+    configuration.connection_proxy.as_deref().map_or(Ok(()), ConnectionProxy::check)
 }

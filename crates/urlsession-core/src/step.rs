@@ -49,6 +49,7 @@ pub struct Moment {
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "one is handled at a time; none is kept")]
 pub enum Input {
     /// A client asks. Calls that only look (`Tasks`, `Task`, `Session`, `Watch`, `Status`), those
     /// about cookies, and those about the engine itself (`Reset`, `Flush`, `Shutdown`), are

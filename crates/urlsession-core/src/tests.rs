@@ -69,7 +69,15 @@ impl Bench {
     }
 
     fn attach(&mut self, peer: PeerNumber, configuration: SessionConfiguration) -> Step {
-        self.call(peer, Call::Attach { session: key(), configuration, wait: false, owner: None })
+        self.call(
+            peer,
+            Call::Attach {
+                session: key(),
+                configuration: Box::new(configuration),
+                wait: false,
+                owner: None,
+            },
+        )
     }
 
     fn create(&mut self, new: NewTask) -> Step {

@@ -6,17 +6,20 @@ pub mod cookie;
 pub mod credential;
 pub mod error;
 pub mod event;
+pub mod file_name;
 pub mod identity;
 pub mod launch;
 pub mod line;
 pub mod message;
 pub mod paths;
+pub mod proxy;
 pub mod request;
 pub mod response;
 pub mod secret;
 pub mod session;
 pub mod task;
 pub mod time;
+pub mod tls;
 
 #[cfg(feature = "connection")]
 pub mod connection;
@@ -27,18 +30,21 @@ pub use cookie::{
 pub use credential::Credential;
 pub use error::{CancelledReason, Error, ErrorCode};
 pub use event::{Event, EventNumber, ResumeRung};
+pub use file_name::{FileName, is_dangerous};
 pub use identity::{ApplicationId, InvalidIdentifier, SessionIdentifier, SessionKey};
 pub use launch::{LaunchCommand, LaunchState, LaunchStatus};
 pub use message::{
     Call, CallId, ClientMessage, CookieStorage, DaemonMessage, DaemonStatus, Hello, OwnerToken,
     PROTOCOL_VERSION, Reply,
 };
+pub use proxy::{ConnectionProxy, Proxy, ProxyCredential, ProxyScheme};
 pub use request::{Body, Header, Request, RequestEdit};
 pub use response::Response;
 pub use secret::Secret;
 pub use session::{SessionConfiguration, SessionStatus};
 pub use task::{
-    Checksum, ChecksumAlgorithm, NewTask, Priority, Reason, ResumeData, TaskIdentifier, TaskKind,
-    TaskOptions, TaskState, TaskStatus,
+    Checksum, ChecksumAlgorithm, NameClash, NewTask, Priority, Reason, ResumeData, TaskIdentifier,
+    TaskKind, TaskOptions, TaskState, TaskStatus,
 };
 pub use time::Timestamp;
+pub use tls::{ClientCertificate, PublicKeyPin, TlsPolicy, TlsVersion};

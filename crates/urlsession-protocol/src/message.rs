@@ -115,7 +115,7 @@ pub enum Call {
         /// The session.
         session: SessionKey,
         /// Applies to tasks created from then on.
-        configuration: SessionConfiguration,
+        configuration: Box<SessionConfiguration>,
         /// Waits for a live owner to leave.
         #[serde(default)]
         wait: bool,

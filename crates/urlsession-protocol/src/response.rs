@@ -1,5 +1,6 @@
 //! What a server answered: Apple's `HTTPURLResponse`.
 
+use crate::FileName;
 use serde::{Deserialize, Serialize};
 
 /// The head of the final response of a task.
@@ -15,6 +16,10 @@ pub struct Response {
     /// Header fields as received; bytes that are not UTF-8 are replaced.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<(String, String)>,
+    /// What the body may be called as a file: Apple's `suggestedFilename`, by the server, else
+    /// by the URL, and safe in either case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suggested_filename: Option<FileName>,
 }
 
 impl Response {

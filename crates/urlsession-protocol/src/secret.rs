@@ -6,7 +6,7 @@ use std::fmt;
 /// A string that no `Debug`, log line, listing or error can print.
 ///
 /// It travels over the daemon's socket and lives in the store, both private to the user.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
 

@@ -1,10 +1,11 @@
 //! How a session behaves: Apple's `URLSessionConfiguration`.
 
 use crate::{
-    CookiePolicy, Header, HttpCookieAcceptPolicy, HttpCookieStorage, LaunchCommand, LaunchStatus,
-    SessionKey, Timestamp,
+    ConnectionProxy, CookiePolicy, Header, HttpCookieAcceptPolicy, HttpCookieStorage,
+    LaunchCommand, LaunchStatus, SessionKey, Timestamp, TlsPolicy,
 };
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Configures a session; copied when the session is created, later edits have no effect.
@@ -38,6 +39,16 @@ pub struct SessionConfiguration {
     pub http_should_set_cookies: bool,
     /// Which cookies these are.
     pub http_cookie_storage: HttpCookieStorage,
+    /// Through whom requests go: Apple's `connectionProxyDictionary`. `None` leaves it to the
+    /// environment of each task's client.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection_proxy: Option<Box<ConnectionProxy>>,
+    /// What TLS connections must be like.
+    #[serde(skip_serializing_if = "TlsPolicy::is_default")]
+    pub tls: Box<TlsPolicy>,
+    /// PEM files of roots that are trusted beside the platform's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ca_certificates: Vec<PathBuf>,
 }
 
 impl Default for SessionConfiguration {
@@ -52,6 +63,9 @@ impl Default for SessionConfiguration {
             http_cookie_accept_policy: HttpCookieAcceptPolicy::default(),
             http_should_set_cookies: true,
             http_cookie_storage: HttpCookieStorage::default(),
+            connection_proxy: None,
+            tls: Box::default(),
+            ca_certificates: Vec::new(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a task is: its number, its kind, its options, its state and why it waits.
 
-use crate::{Error, Request, Response, Secret, SessionKey, Timestamp};
+use crate::{ConnectionProxy, Error, Request, Response, Secret, SessionKey, Timestamp, TlsPolicy};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
@@ -126,6 +126,28 @@ pub struct TaskOptions {
     /// are of another site.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub main_document_url: Option<String>,
+    /// Through whom requests go; `None` is the session's choice, else what the environment of the
+    /// client says when it creates the task. The daemon's environment never counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection_proxy: Option<ConnectionProxy>,
+    /// What TLS connections must be like, beside what the session asks for.
+    #[serde(skip_serializing_if = "TlsPolicy::is_default")]
+    pub tls: TlsPolicy,
+    /// Lets the server name the finished file of a download with a destination: the
+    /// destination's own name counts only where the server says none. It never leaves the
+    /// destination's folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suggested_filename: Option<NameClash>,
+}
+
+/// What happens if a file has the name that the server suggests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NameClash {
+    /// The first free one of `name.1`, `name.2`, … is taken.
+    TakeFree,
+    /// The file is replaced.
+    Replace,
 }
 
 /// From what a new download task can go on: Apple's `resumeData`. Opaque and good for one use.

@@ -88,7 +88,7 @@ fn what_a_client_may_leave_out() {
         "session":{"application":"com.example","session":"files"},"configuration":{}}"#;
     let call = Call::Attach {
         session: key(),
-        configuration: SessionConfiguration::default(),
+        configuration: Box::new(SessionConfiguration::default()),
         wait: false,
         owner: None,
     };
@@ -161,7 +161,7 @@ fn client_messages() -> Vec<ClientMessage> {
     let calls = [
         Call::Attach {
             session: key(),
-            configuration: configuration(),
+            configuration: Box::new(configuration()),
             wait: true,
             owner: Some(OwnerToken(u64::MAX)),
         },
@@ -282,6 +282,9 @@ fn configuration() -> SessionConfiguration {
         timeout_interval_for_request: Duration::from_secs(60),
         timeout_interval_for_resource: Duration::from_secs(604_800),
         http_maximum_connections_per_host: 6,
+        connection_proxy: Some(Box::default()),
+        tls: Box::default(),
+        ca_certificates: Vec::new(),
         maximum_concurrent_tasks: Some(2),
         launch_command: Some(LaunchCommand {
             program: "/usr/bin/node".into(),
@@ -343,6 +346,9 @@ fn new_task() -> NewTask {
             ca_certificates: vec!["/etc/ssl/own.pem".into()],
             no_cookies: true,
             main_document_url: Some("https://example.com/".into()),
+            connection_proxy: Some(connection_proxy()),
+            tls: tls(),
+            suggested_filename: Some(NameClash::TakeFree),
         },
         resume: true,
         resume_data: Some(ResumeData(Secret::new("b3BhcXVl"))),
@@ -354,6 +360,25 @@ fn edit() -> RequestEdit {
         url: Some("https://example.com/fresh".into()),
         headers: vec![Header::new("Authorization", "Bearer fresh")],
         credential: Some(Credential::new("me", "opensesame")),
+    }
+}
+
+fn connection_proxy() -> ConnectionProxy {
+    let proxy = Proxy::parse("socks5h://user:pass@proxy.example:1080").unwrap();
+    ConnectionProxy { https: Some(proxy), ..ConnectionProxy::default() }.except("10.0.0.0/8,.local")
+}
+
+fn tls() -> TlsPolicy {
+    TlsPolicy {
+        minimum_version: Some(TlsVersion::Tls13),
+        maximum_version: Some(TlsVersion::Tls13),
+        client_certificate: Some(ClientCertificate {
+            certificate: "/home/user/own.pem".into(),
+            key: Some("/home/user/own.key".into()),
+        }),
+        pinned_public_keys: vec![PublicKeyPin::new([1; 32])],
+        allow_any_certificate: true,
+        https_only: true,
     }
 }
 
@@ -402,6 +427,7 @@ fn completed_task() -> TaskStatus {
 
 fn response() -> Response {
     Response {
+        suggested_filename: Some(FileName::sanitized("file.bin")),
         url: "https://example.com/file".into(),
         status_code: 404,
         network_protocol: Some("h2".into()),

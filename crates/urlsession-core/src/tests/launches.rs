@@ -192,7 +192,7 @@ fn few_apps_are_launched_at_once() {
             APP,
             Call::Attach {
                 session: session.clone(),
-                configuration: configuration(),
+                configuration: Box::new(configuration()),
                 wait: false,
                 owner: None,
             },

@@ -10,7 +10,12 @@ fn pages_join_into_the_whole_list() {
         let session = named(session);
         bench.call(
             APP,
-            Call::Attach { session: session.clone(), configuration, wait: false, owner: None },
+            Call::Attach {
+                session: session.clone(),
+                configuration: Box::new(configuration),
+                wait: false,
+                owner: None,
+            },
         );
         for task in [1, 5] {
             let new = Box::new(download(task));

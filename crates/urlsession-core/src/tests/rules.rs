@@ -441,7 +441,12 @@ fn records_keep_sessions_apart_from_their_numbers() {
     let mut bench = Bench::new();
     let step = bench.call(
         APP,
-        Call::Attach { session: named("b"), configuration: default(), wait: false, owner: None },
+        Call::Attach {
+            session: named("b"),
+            configuration: Box::new(default()),
+            wait: false,
+            owner: None,
+        },
     );
     let put = |change: &Change| {
         matches!(change, Change::PutSession(SessionRecord { number: SessionNumber(2), .. }))

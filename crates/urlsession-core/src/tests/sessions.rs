@@ -33,7 +33,10 @@ fn an_owner_is_told_which_numbers_are_its_own() {
     let comes = |bench: &mut Bench, owner: Option<u64>| {
         let (session, configuration) = (key(), default());
         let owner = owner.map(OwnerToken);
-        let step = bench.call(APP, Call::Attach { session, configuration, wait: false, owner });
+        let step = bench.call(
+            APP,
+            Call::Attach { session, configuration: Box::new(configuration), wait: false, owner },
+        );
         bench.download();
         bench.handle(Input::Disconnected { peer: APP });
         match replies(&step)[..] {
@@ -53,8 +56,12 @@ fn an_owner_is_told_which_numbers_are_its_own() {
 #[test]
 fn an_attacher_that_waits_has_no_grace_and_may_leave() {
     let mut bench = Bench::new();
-    let attach =
-        |wait| Call::Attach { session: key(), configuration: default(), wait, owner: None };
+    let attach = |wait| Call::Attach {
+        session: key(),
+        configuration: Box::new(default()),
+        wait,
+        owner: None,
+    };
     bench.call(OTHER, attach(true));
     assert_eq!(bench.wakeup(), None);
     bench.handle(Input::Disconnected { peer: OTHER });
@@ -150,7 +157,12 @@ fn an_invalidated_session_ends_with_its_last_acknowledgement() {
 #[test]
 fn an_invalidated_session_without_tasks_ends_at_once() {
     let mut bench = Bench::new();
-    let attach = Call::Attach { session: key(), configuration: default(), wait: true, owner: None };
+    let attach = Call::Attach {
+        session: key(),
+        configuration: Box::new(default()),
+        wait: true,
+        owner: None,
+    };
     bench.call(OTHER, attach);
     let step = bench.call(APP, Call::InvalidateAndCancel { session: key() });
     assert_eq!(sent(&step), ["DidBecomeInvalid"]);

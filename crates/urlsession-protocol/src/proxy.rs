@@ -1,0 +1,249 @@
+//! Through whom requests go: Apple's `connectionProxyDictionary`.
+
+use crate::{Error, ErrorCode, Secret};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Most exceptions of one [`ConnectionProxy`].
+pub const EXCEPTIONS_LIMIT: usize = 1000;
+/// Longest exception, in bytes: a host name has at most 255.
+pub const EXCEPTION_LENGTH_LIMIT: usize = 300;
+/// Longest user name and longest password, in bytes: what RFC 1929 can carry.
+pub const CREDENTIAL_LENGTH_LIMIT: usize = 255;
+/// The port of a proxy whose URL names none; `https` has 443. As curl has it.
+const DEFAULT_PORT: u16 = 1080;
+
+/// Which proxy a request goes through, by the scheme of its URL. The default is none at all.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ConnectionProxy {
+    /// The proxy of `http` URLs; `None` goes straight.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http: Option<Proxy>,
+    /// The proxy of `https` URLs; `None` goes straight.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub https: Option<Proxy>,
+    /// Hosts that are reached straight: `example.com` with every name below it, an address, a
+    /// network such as `10.0.0.0/8`, each with or without `:PORT`, or `*` for all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exceptions: Vec<String>,
+}
+
+impl ConnectionProxy {
+    /// Sends every request through the proxy.
+    #[must_use]
+    pub fn everywhere(proxy: Proxy) -> Self {
+        Self { http: Some(proxy.clone()), https: Some(proxy), exceptions: Vec::new() }
+    }
+
+    /// Reads exceptions as `no_proxy` has them: between commas or blanks.
+    #[must_use]
+    pub fn except(mut self, list: &str) -> Self {
+        let separator = |c: char| c == ',' || c.is_ascii_whitespace();
+        self.exceptions =
+            list.split(separator).filter(|one| !one.is_empty()).map(str::to_owned).collect();
+        self
+    }
+
+    /// Checks every part.
+    ///
+    /// # Errors
+    /// -1 with a sentence that names the part.
+    pub fn check(&self) -> Result<(), Error> {
+        for proxy in self.http.iter().chain(&self.https) {
+            proxy.check()?;
+        }
+        if self.exceptions.len() > EXCEPTIONS_LIMIT {
+            return Err(refusal(format!("a proxy has at most {EXCEPTIONS_LIMIT} exceptions")));
+        }
+        if self.exceptions.iter().any(|one| one.len() > EXCEPTION_LENGTH_LIMIT) {
+            let why = format!("a proxy’s exception has at most {EXCEPTION_LENGTH_LIMIT} bytes");
+            return Err(refusal(why));
+        }
+        Ok(())
+    }
+}
+
+/// How a proxy is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProxyScheme {
+    /// HTTP: absolute URLs for `http`, `CONNECT` for `https`.
+    Http,
+    /// The same over TLS.
+    Https,
+    /// SOCKS 5 (RFC 1928); names are looked up here.
+    Socks5,
+    /// SOCKS 5; names are looked up by the proxy.
+    Socks5h,
+}
+
+/// A proxy and who we are to it. `Display` prints no credential.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Proxy {
+    /// How it is spoken to.
+    pub scheme: ProxyScheme,
+    /// Its name or address, as in a URL: an IPv6 address has brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Who we are to it, if it asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<ProxyCredential>,
+}
+
+/// The user name and password for a proxy.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ProxyCredential {
+    /// The user name, decoded.
+    pub user: Secret,
+    /// The password, decoded; may be empty.
+    pub password: Secret,
+}
+
+impl Proxy {
+    /// Reads `[SCHEME://][USER[:PASSWORD]@]HOST[:PORT]` as curl does: the scheme is http, https,
+    /// socks5 or socks5h, without one http; the port is 1080, for https 443.
+    ///
+    /// # Errors
+    /// -1 with a sentence that never repeats a credential.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let text = text.trim();
+        let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
+        let (scheme, default_port) = match scheme.to_ascii_lowercase().as_str() {
+            "http" => (ProxyScheme::Http, DEFAULT_PORT),
+            "https" => (ProxyScheme::Https, 443),
+            "socks5" => (ProxyScheme::Socks5, DEFAULT_PORT),
+            "socks5h" => (ProxyScheme::Socks5h, DEFAULT_PORT),
+            _ => return Err(refusal("a proxy’s scheme is http, https, socks5 or socks5h")),
+        };
+        // Every scheme is read by the rules of `http`, which has the port 80 for its own.
+        let bad = |error| refusal(format!("this is no URL of a proxy: {error}"));
+        let url = url::Url::parse(&format!("http://{rest}")).map_err(bad)?;
+        let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+        let after_user = authority.rsplit('@').next().unwrap_or_default();
+        let says_80 = after_user.ends_with(":80");
+        let port = url.port().or(says_80.then_some(80)).unwrap_or(default_port);
+        let is_anonymous = url.username().is_empty() && url.password().is_none();
+        let credential = if is_anonymous {
+            None
+        } else {
+            let password = decoded(url.password().unwrap_or_default())?;
+            Some(ProxyCredential { user: decoded(url.username())?, password })
+        };
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let proxy = Self { scheme, host, port, credential };
+        proxy.check()?;
+        Ok(proxy)
+    }
+
+    /// Says whether it speaks HTTP, plainly or over TLS.
+    #[must_use]
+    pub fn is_http(&self) -> bool {
+        matches!(self.scheme, ProxyScheme::Http | ProxyScheme::Https)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let is_host = url::Url::parse(&format!("http://{}/", self.host))
+            .is_ok_and(|url| url.host_str() == Some(&self.host) && url.path() == "/");
+        if !is_host || self.port == 0 {
+            return Err(refusal("a proxy needs a host and a port"));
+        }
+        let Some(ProxyCredential { user, password }) = &self.credential else { return Ok(()) };
+        let is_long = |text: &Secret| text.expose().len() > CREDENTIAL_LENGTH_LIMIT;
+        if is_long(user) || is_long(password) {
+            let why = format!(
+                "the user name and password of a proxy have at most {CREDENTIAL_LENGTH_LIMIT} bytes each"
+            );
+            return Err(refusal(why));
+        }
+        if self.is_http() && user.expose().contains(':') {
+            return Err(refusal("the user name of an HTTP proxy cannot have a colon"));
+        }
+        let is_control = |text: &Secret| text.expose().chars().any(char::is_control);
+        if is_control(user) || is_control(password) {
+            return Err(refusal("the credentials of a proxy cannot have control characters"));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match self.scheme {
+            ProxyScheme::Http => "http",
+            ProxyScheme::Https => "https",
+            ProxyScheme::Socks5 => "socks5",
+            ProxyScheme::Socks5h => "socks5h",
+        };
+        write!(f, "{scheme}://{}:{}", self.host, self.port)
+    }
+}
+
+fn decoded(text: &str) -> Result<Secret, Error> {
+    let decoded = percent_encoding::percent_decode_str(text).decode_utf8();
+    decoded.map(Secret::new).map_err(|_| refusal("the credentials of a proxy are UTF-8"))
+}
+
+fn refusal(why: impl fmt::Display) -> Error {
+    Error::new(ErrorCode::UNKNOWN).because(why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// what is written => the proxy, its user and its password
+    const TABLE: &[(&str, &str)] = &[
+        ("proxy.test", "http://proxy.test:1080"),
+        ("proxy.test:3128", "http://proxy.test:3128"),
+        ("http://proxy.test:80/", "http://proxy.test:80"),
+        ("HTTPS://Proxy.Test", "https://proxy.test:443"),
+        ("https://proxy.test:80", "https://proxy.test:80"),
+        ("socks5://[::1]:9050", "socks5://[::1]:9050"),
+        ("socks5h://user@localhost", "socks5h://localhost:1080 user/"),
+        ("http://us%65r:p%40ss%3a@proxy.test:1", "http://proxy.test:1 user/p@ss:"),
+        ("http://:pass@proxy.test:1", "http://proxy.test:1 /pass"),
+        ("user:80@proxy.test", "http://proxy.test:1080 user/80"),
+        ("socks4://proxy.test", "a proxy’s scheme is http, https, socks5 or socks5h"),
+        ("ftp://proxy.test", "a proxy’s scheme is http, https, socks5 or socks5h"),
+        ("", "this is no URL of a proxy: empty host"),
+        ("http://proxy.test:0", "a proxy needs a host and a port"),
+        ("http://proxy.test:65536", "this is no URL of a proxy: invalid port number"),
+        ("http://a%00b@proxy.test", "the credentials of a proxy cannot have control characters"),
+        ("http://a%3ab@proxy.test", "the user name of an HTTP proxy cannot have a colon"),
+        ("http://%ff@proxy.test", "the credentials of a proxy are UTF-8"),
+    ];
+
+    #[test]
+    fn proxies_are_read_as_curl_reads_them() {
+        for (text, expected) in TABLE {
+            let got = match Proxy::parse(text) {
+                Ok(proxy) => match &proxy.credential {
+                    Some(ProxyCredential { user, password }) => {
+                        format!("{proxy} {}/{}", user.expose(), password.expose())
+                    }
+                    None => proxy.to_string(),
+                },
+                Err(error) => error.detail.unwrap(),
+            };
+            assert_eq!(got, *expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_that_was_not_parsed_is_checked() {
+        let good = Proxy::parse("http://proxy.test").unwrap();
+        for host in ["", "a/b", "a@b", "a b", "a:1", "a\r\nb", "a?b"] {
+            let bad = Proxy { host: host.into(), ..good.clone() };
+            assert!(ConnectionProxy::everywhere(bad).check().is_err(), "{host}");
+        }
+        assert!(ConnectionProxy::everywhere(good).check().is_ok());
+    }
+
+    #[test]
+    fn exceptions_stand_between_commas_and_blanks() {
+        let proxy = ConnectionProxy::default().except(" a.test, .b.test,,10.0.0.0/8 *");
+        assert_eq!(proxy.exceptions, ["a.test", ".b.test", "10.0.0.0/8", "*"]);
+    }
+}
