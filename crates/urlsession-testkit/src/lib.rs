@@ -1,5 +1,6 @@
-//! Development only: the scriptable server, the torturer, and the simulated world around the core.
+//! Development only: the scriptable server and proxy, the torturer, and the simulated world around the core.
 
+pub mod proxy;
 pub mod server;
 pub mod torture;
 pub mod world;

@@ -23,10 +23,10 @@ mod tests;
 
 pub use answer::Answer;
 pub use body::{Body, pseudo_random, sha256};
-pub use certificate::Certificate;
+pub(crate) use certificate::Identity;
+pub use certificate::{Certificate, Demands};
 pub use seen::Seen;
 
-use certificate::Identity;
 use http1::Ending;
 use seen::{Entry, Memory, WAIT_LIMIT};
 use std::collections::BTreeMap;
@@ -55,6 +55,7 @@ pub struct Server {
     shared: Arc<Shared>,
     address: SocketAddr,
     authority: Option<(TempDir, PathBuf)>,
+    public_key_sha256: [u8; 32],
     /// `None` only while it is dropped.
     runtime: Option<Runtime>,
 }
@@ -87,6 +88,14 @@ impl Server {
         Self::serve(Some(identity.expect("certificates are made")))
     }
 
+    /// Starts a server that speaks HTTP/1.1 over TLS and demands this of clients.
+    #[must_use]
+    pub fn start_tls_demanding(demands: Demands) -> Self {
+        let protocols: &[&[u8]] = &[b"http/1.1"];
+        let identity = Identity::demanding(Certificate::Valid, protocols, demands);
+        Self::serve(Some(identity.expect("certificates are made")))
+    }
+
     fn serve(identity: Option<Identity>) -> Self {
         let runtime = Builder::new_multi_thread()
             .worker_threads(THREADS)
@@ -109,13 +118,22 @@ impl Server {
             TcpListener::from_std(listener).expect("the runtime takes the listener")
         };
         runtime.spawn(accept(listener, acceptor, Arc::clone(&shared)));
+        let public_key_sha256 = identity.as_ref().map(|identity| identity.public_key_sha256);
         let authority = identity.map(|identity| {
             let dir = TempDir::new().expect("a temporary directory");
             let path = dir.path().join("ca.pem");
             std::fs::write(&path, identity.authority).expect("the authority is written");
+            for (name, pem) in [
+                ("client.pem", identity.client),
+                ("stranger.pem", identity.stranger),
+                ("server.pem", identity.server),
+            ] {
+                std::fs::write(dir.path().join(name), pem).expect("the certificate is written");
+            }
             (dir, path)
         });
-        Self { shared, address, authority, runtime: Some(runtime) }
+        let public_key_sha256 = public_key_sha256.unwrap_or_default();
+        Self { shared, address, authority, public_key_sha256, runtime: Some(runtime) }
     }
 
     /// Returns the URL of a path.
@@ -138,6 +156,39 @@ impl Server {
     #[must_use]
     pub fn ca_pem(&self) -> PathBuf {
         self.authority.as_ref().expect("the server speaks TLS").1.clone()
+    }
+
+    /// Returns a file with a certificate and key that the server knows, to be shown by a client.
+    ///
+    /// # Panics
+    /// If the server does not speak TLS.
+    #[must_use]
+    pub fn client_pem(&self) -> PathBuf {
+        self.ca_pem().with_file_name("client.pem")
+    }
+
+    /// Returns a file as [`client_pem`](Self::client_pem) of somebody the server does not know.
+    ///
+    /// # Panics
+    /// If the server does not speak TLS.
+    #[must_use]
+    pub fn stranger_pem(&self) -> PathBuf {
+        self.ca_pem().with_file_name("stranger.pem")
+    }
+
+    /// Returns a file with the server's own certificate and key, for another server.
+    ///
+    /// # Panics
+    /// If the server does not speak TLS.
+    #[must_use]
+    pub fn server_pem(&self) -> PathBuf {
+        self.ca_pem().with_file_name("server.pem")
+    }
+
+    /// Returns the SHA-256 digest of the server's public key; zeros without TLS.
+    #[must_use]
+    pub fn public_key_sha256(&self) -> [u8; 32] {
+        self.public_key_sha256
     }
 
     /// Sets the answer for a path, whatever the query; other paths get 404. Counting for

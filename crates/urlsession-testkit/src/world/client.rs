@@ -158,7 +158,13 @@ impl World {
             OwnerToken(self.tokens)
         });
         let owner = Some(*owner);
-        self.write(peer, Up::Call(id, Call::Attach { session, configuration, wait, owner }));
+        self.write(
+            peer,
+            Up::Call(
+                id,
+                Call::Attach { session, configuration: Box::new(configuration), wait, owner },
+            ),
+        );
     }
 
     /// Makes a call that is kept until it is answered.
