@@ -88,7 +88,7 @@ async fn a_second_owner_gets_996_and_a_patient_one_waits() {
     assert_eq!(refused.code, ErrorCode::BACKGROUND_SESSION_IN_USE_BY_ANOTHER_PROCESS);
     let waits = second.send(Call::Attach {
         session: key(),
-        configuration: SessionConfiguration::default(),
+        configuration: Box::new(SessionConfiguration::default()),
         wait: true,
         owner: None,
     });
@@ -329,7 +329,7 @@ async fn a_stop_gives_a_commit_up_that_cannot_succeed() {
     let mut app = App::connect(&engine);
     app.send(Call::Attach {
         session: key(),
-        configuration: SessionConfiguration::default(),
+        configuration: Box::new(SessionConfiguration::default()),
         wait: false,
         owner: None,
     })

@@ -438,6 +438,7 @@ fn response() -> Response {
         status_code: 200,
         network_protocol: Some("h2".into()),
         headers: vec![("etag".into(), "\"1\"".into())],
+        suggested_filename: None,
     }
 }
 

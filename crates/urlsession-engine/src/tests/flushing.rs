@@ -79,7 +79,12 @@ async fn a_reset_removes_kept_parts_of_its_application_that_no_task_needs() {
 
     let mut other = stage.connect();
     let configuration = SessionConfiguration::default();
-    let attach = Call::Attach { session: other_key(), configuration, wait: false, owner: None };
+    let attach = Call::Attach {
+        session: other_key(),
+        configuration: Box::new(configuration),
+        wait: false,
+        owner: None,
+    };
     other.call(attach).await.unwrap();
     other.call(Call::Reset { session: other_key() }).await.unwrap();
     assert!(parts.iter().all(|(part, _)| part.exists()), "they are another application's");

@@ -105,9 +105,14 @@ async fn own(stage: &Stage, command: LaunchCommand) -> App {
     let mut app = stage.connect();
     let configuration =
         SessionConfiguration { launch_command: Some(command), ..SessionConfiguration::default() };
-    app.call(Call::Attach { session: key(), configuration, wait: true, owner: None })
-        .await
-        .unwrap();
+    app.call(Call::Attach {
+        session: key(),
+        configuration: Box::new(configuration),
+        wait: true,
+        owner: None,
+    })
+    .await
+    .unwrap();
     app
 }
 

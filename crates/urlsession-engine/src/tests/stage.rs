@@ -193,7 +193,13 @@ impl App {
 
     pub(super) async fn attach(&mut self, wait: bool) -> Result<Reply, Error> {
         let configuration = SessionConfiguration::default();
-        self.call(Call::Attach { session: key(), configuration, wait, owner: None }).await
+        self.call(Call::Attach {
+            session: key(),
+            configuration: Box::new(configuration),
+            wait,
+            owner: None,
+        })
+        .await
     }
 
     pub(super) async fn create(&mut self, new: NewTask) {

@@ -2,6 +2,7 @@
 
 use super::errors::Failure;
 use super::http::Http;
+use super::landing::Landing;
 use super::part::Part;
 use super::receive::{self, Inflow, Received, Receiver};
 use super::request::{Chain, Final};
@@ -56,7 +57,9 @@ async fn keep(attempt: &Attempt, chain: &Chain<'_>, got: Final) -> Result<Option
     let (part, files) = (receiver.part, attempt.files.clone());
     let length = part.length();
     let published = blocking(move || match received {
-        Received::Whole if length > 0 => part.publish(&files).map(|()| Some(Some(files.finished))),
+        Received::Whole if length > 0 => {
+            part.publish(&files, &Landing::exact(&files)).map(|path| Some(Some(path)))
+        }
         Received::Whole => {
             part.remove();
             Ok(Some(None))

@@ -1,18 +1,22 @@
-//! Opens connections: look-up, a race over all addresses, TLS.
+//! Opens connections: look-up, a race over all addresses, proxies, TLS.
 
 use super::errors::{self, Failure, Place};
+use super::proxy;
 use super::tls::Trust;
+use super::tunnel::{self, Target};
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use urlsession_protocol::ErrorCode;
+use urlsession_core::Cause;
+use urlsession_protocol::{ErrorCode, Proxy, ProxyScheme};
 
 /// Longest time for look-up and connection together, and again for the TLS handshake.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -22,46 +26,151 @@ const ADDRESS_TIMEOUT: Duration = Duration::from_secs(15);
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 /// Most addresses tried for one name.
 const ADDRESS_LIMIT: usize = 16;
+/// Most of them that a SOCKS proxy is asked for.
+const SOCKS_ADDRESS_LIMIT: usize = 4;
 
 /// An open connection.
 #[derive(Debug)]
 pub(super) enum Line {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+    /// TLS with the server inside TLS with a proxy.
+    Nested(Box<TlsStream<TlsStream<TcpStream>>>),
 }
 
 impl Line {
     /// Says whether both sides agreed on HTTP/2.
     pub(super) fn is_http2(&self) -> bool {
-        match self {
-            Self::Plain(_) => false,
-            Self::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(b"h2"),
-        }
+        let protocol = match self {
+            Self::Plain(_) => None,
+            Self::Tls(stream) => stream.get_ref().1.alpn_protocol(),
+            Self::Nested(stream) => stream.get_ref().1.alpn_protocol(),
+        };
+        protocol == Some(b"h2")
     }
 }
 
-/// Opens a connection to the host within [`CONNECT_TIMEOUT`] or the shorter limit.
-pub(super) async fn dial(
-    host: &str,
-    port: u16,
-    trust: Option<&Trust>,
-    limit: Duration,
-) -> Result<Line, Failure> {
+/// Where a connection goes.
+#[derive(Debug)]
+pub(super) struct Goal<'a> {
+    pub(super) host: &'a str,
+    pub(super) port: u16,
+    /// `None` for plain `http`.
+    pub(super) trust: Option<&'a Trust>,
+    pub(super) via: Option<&'a Via>,
+}
+
+/// The proxy on the way.
+#[derive(Debug)]
+pub(super) struct Via {
+    pub(super) proxy: Proxy,
+    /// `None` for one that is reached without TLS.
+    pub(super) trust: Option<Trust>,
+}
+
+impl Via {
+    /// What keeps apart the connections of different proxies and of different users of one.
+    pub(super) fn key(&self) -> Arc<(Proxy, Option<u64>)> {
+        Arc::new((self.proxy.clone(), self.trust.as_ref().map(|trust| trust.number)))
+    }
+}
+
+/// Opens a connection to the server, or to the proxy that forwards plain `http` to it. Each step
+/// lasts [`CONNECT_TIMEOUT`] or the shorter limit.
+pub(super) async fn dial(goal: &Goal<'_>, limit: Duration) -> Result<Line, Failure> {
     let limit = limit.min(CONNECT_TIMEOUT);
-    let slow = |what: &str| {
-        Failure::transient(ErrorCode::TIMED_OUT, format!("{what} took longer than {limit:?}"))
+    let Some(Via { proxy, trust: proxy_trust }) = goal.via else {
+        let stream = within(limit, "connecting", connect(goal.host, goal.port)).await?;
+        return match goal.trust {
+            Some(trust) => Ok(Line::Tls(Box::new(secure(stream, goal.host, trust, limit).await?))),
+            None => Ok(Line::Plain(stream)),
+        };
     };
-    let stream = timeout(limit, connect(host, port)).await.map_err(|_| slow("connecting"))??;
-    let Some(trust) = trust else { return Ok(Line::Plain(stream)) };
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let name = rustls_pki_types::ServerName::try_from(bare.to_owned())
+    let blame = |failure| proxy::blame(proxy, failure);
+    if !proxy.is_http() {
+        let stream = within(limit, "connecting", socks(proxy, goal)).await.map_err(blame)?;
+        return match goal.trust {
+            Some(trust) => Ok(Line::Tls(Box::new(secure(stream, goal.host, trust, limit).await?))),
+            None => Ok(Line::Plain(stream)),
+        };
+    }
+    let stream = within(limit, "connecting", connect(&proxy.host, proxy.port));
+    let stream = stream.await.map_err(blame)?;
+    let stream = match proxy_trust {
+        None => {
+            let Some(trust) = goal.trust else { return Ok(Line::Plain(stream)) };
+            let asked = tunnel::connect(stream, proxy, goal.host, goal.port);
+            let stream = within(limit, "CONNECT", asked).await.map_err(blame)?;
+            return Ok(Line::Tls(Box::new(secure(stream, goal.host, trust, limit).await?)));
+        }
+        Some(trust) => secure(stream, &proxy.host, trust, limit).await.map_err(blame)?,
+    };
+    let Some(trust) = goal.trust else { return Ok(Line::Tls(Box::new(stream))) };
+    let asked = tunnel::connect(stream, proxy, goal.host, goal.port);
+    let stream = within(limit, "CONNECT", asked).await.map_err(blame)?;
+    Ok(Line::Nested(Box::new(secure(stream, goal.host, trust, limit).await?)))
+}
+
+async fn within<T>(
+    limit: Duration,
+    what: &str,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    timeout(limit, work).await.unwrap_or_else(|_| {
+        let why = format!("{what} took longer than {limit:?}");
+        Err(Failure::transient(ErrorCode::TIMED_OUT, why))
+    })
+}
+
+async fn secure<S>(
+    stream: S,
+    host: &str,
+    trust: &Trust,
+    limit: Duration,
+) -> Result<TlsStream<S>, Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    if trust.is_blind {
+        tracing::warn!(host, "insecure: the certificate of the server is not checked");
+    }
+    let name = rustls_pki_types::ServerName::try_from(bare(host).to_owned())
         .map_err(|error| Failure::permanent(ErrorCode::BAD_URL, error))?;
     let connector = TlsConnector::from(Arc::clone(&trust.configuration));
-    let stream = timeout(limit, connector.connect(name, stream))
-        .await
-        .map_err(|_| slow("the TLS handshake"))?
-        .map_err(|error| errors::io(Place::Wire, &error))?;
-    Ok(Line::Tls(Box::new(stream)))
+    let shaken = async {
+        let stream = connector.connect(name, stream).await;
+        stream.map_err(|error| errors::io(Place::Wire, &error))
+    };
+    within(limit, "the TLS handshake", shaken).await
+}
+
+/// Connects to the server through a SOCKS proxy.
+async fn socks(proxy: &Proxy, goal: &Goal<'_>) -> Result<TcpStream, Failure> {
+    let host = bare(goal.host);
+    let targets: Vec<Target<'_>> = match (host.parse::<IpAddr>(), proxy.scheme) {
+        (Ok(address), _) => vec![Target::Address(address)],
+        (Err(_), ProxyScheme::Socks5) => {
+            let found = look_up(goal.host, goal.port).await?;
+            let found = found.into_iter().take(SOCKS_ADDRESS_LIMIT);
+            found.map(|address| Target::Address(address.ip())).collect()
+        }
+        (Err(_), _) => vec![Target::Name(host)],
+    };
+    let mut result = Err(Failure::transient(ErrorCode::CANNOT_FIND_HOST, "no address"));
+    for target in targets {
+        let mut stream = connect(&proxy.host, proxy.port).await?;
+        let asked = tunnel::socks(&mut stream, proxy.credential.as_ref(), target, goal.port);
+        result = asked.await.map(|()| stream);
+        // Only what is wrong with this address can be right with the next one.
+        if result.as_ref().map_or_else(|failure| failure.cause != Cause::Transient, |_| true) {
+            break;
+        }
+    }
+    result
+}
+
+fn bare(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 async fn connect(host: &str, port: u16) -> Result<TcpStream, Failure> {
@@ -75,8 +184,7 @@ async fn look_up(host: &str, port: u16) -> Result<VecDeque<SocketAddr>, Failure>
         let never = io::Error::new(io::ErrorKind::NotFound, "the name cannot exist");
         return Err(errors::lookup(host, &never));
     }
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let found = tokio::net::lookup_host((bare, port))
+    let found = tokio::net::lookup_host((bare(host), port))
         .await
         .map_err(|error| errors::lookup(host, &error))?;
     let addresses = alternate(found.take(ADDRESS_LIMIT).collect());

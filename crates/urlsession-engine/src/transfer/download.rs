@@ -3,12 +3,14 @@
 use super::checksum::{self, Digest};
 use super::errors::Failure;
 use super::http::Http;
+use super::landing::Landing;
 use super::part::{self, Part};
 use super::receive::{Inflow, Received, Receiver};
 use super::request::{Chain, Final};
 use super::resume::{self, Question, Verdict};
 use super::{Attempt, blocking};
 use http::header;
+use std::path::PathBuf;
 use urlsession_core::{Done, Ending, ResumeState};
 use urlsession_protocol::{ErrorCode, Request, ResumeRung};
 
@@ -18,7 +20,7 @@ pub(super) async fn run(http: &Http, attempt: Attempt) -> Ending {
     let mut part = match prepare(&attempt).await {
         Ok(Prepared::Begin) => None,
         Ok(Prepared::GoOn(part)) => Some(part),
-        Ok(Prepared::Published { state, length }) => return done(state, length, &attempt, 0),
+        Ok(Prepared::Published { state, path, length }) => return done(state, path, length, 0),
         Err(failure) => return failed(failure, attempt.resume.clone(), false),
     };
     if let Some(whole) = take_whole(&mut part, &attempt) {
@@ -58,17 +60,18 @@ enum Prepared {
     /// A part file to go on from.
     GoOn(Part),
     /// The file is in place; the end of its attempt was lost in a crash.
-    Published { state: ResumeState, length: u64 },
+    Published { state: ResumeState, path: PathBuf, length: u64 },
 }
 
 async fn prepare(attempt: &Attempt) -> Result<Prepared, Failure> {
     let (files, resume) = (attempt.files.clone(), attempt.resume.clone());
+    let landing = resume.as_ref().map(|state| Landing::of(attempt, &state.response));
     let is_get = attempt.order.request.method == "GET";
     blocking(move || {
-        if let Some(state) = &resume
-            && let Some(length) = part::published(state, &files)
+        if let (Some(state), Some(landing)) = (&resume, &landing)
+            && let Some((path, length)) = part::published(state, &files, landing)
         {
-            return Ok(Prepared::Published { state: state.clone(), length });
+            return Ok(Prepared::Published { state: state.clone(), path, length });
         }
         part::check_destination(&files)?;
         let usable = resume.filter(|state| is_get && resume::question(state).is_some());
@@ -216,6 +219,7 @@ impl Whole {
         let Self { part, state, digest, provable } = self;
         let wanted = attempt.order.options.checksum.clone();
         let (files, stop) = (attempt.files.clone(), attempt.stop.clone());
+        let landing = Landing::of(attempt, &state.response);
         let length = part.length();
         attempt.progress.set_received(length);
         let published = blocking(move || {
@@ -224,7 +228,7 @@ impl Whole {
                     Some(digest) => digest.finish(),
                     None => match part.digest(wanted.algorithm, &stop)? {
                         Some(got) => got,
-                        None => return Ok(false),
+                        None => return Ok(None),
                     },
                 };
                 if let Err(mismatch) = checksum::check(&wanted, &got) {
@@ -232,13 +236,13 @@ impl Whole {
                     return Err(mismatch);
                 }
             }
-            part.publish(&files).map(|()| true)
+            part.publish(&files, &landing).map(Some)
         });
         let resume = Some(ResumeState { durable_bytes: length, ..state.clone() });
         let resume = resume.filter(|_| provable);
         match published.await {
-            Ok(true) => done(state, length, attempt, sent),
-            Ok(false) => Ending::Stopped { resume },
+            Ok(Some(path)) => done(state, path, length, sent),
+            Ok(None) => Ending::Stopped { resume },
             Err(failure) => {
                 let wrong = failure.error.code == ErrorCode::DOWNLOAD_DECODING_FAILED_TO_COMPLETE;
                 failed(failure.at(&state.response.url), resume.filter(|_| !wrong), false)
@@ -255,9 +259,8 @@ async fn discard(part: Part, resume: Option<&ResumeState>) {
     }
 }
 
-fn done(state: ResumeState, length: u64, attempt: &Attempt, sent: u64) -> Ending {
-    let file = Some(attempt.files.finished.clone());
-    Ending::Done(Done { response: state.response, file, length, sent })
+fn done(state: ResumeState, path: PathBuf, length: u64, sent: u64) -> Ending {
+    Ending::Done(Done { response: state.response, file: Some(path), length, sent })
 }
 
 fn failed(failure: Failure, resume: Option<ResumeState>, progressed: bool) -> Ending {

@@ -179,7 +179,56 @@ pub(super) fn tls(error: &rustls::Error) -> Failure {
         ) => ErrorCode::CLIENT_CERTIFICATE_REJECTED,
         _ => ErrorCode::SECURE_CONNECTION_FAILED,
     };
-    Failure::permanent(code, error)
+    Failure::permanent(code, reason(error))
+}
+
+/// Says in words what rustls says in names.
+fn reason(error: &rustls::Error) -> String {
+    use rustls::{AlertDescription as Alert, CertificateError as Certificate, Error as Tls};
+    use rustls::{PeerIncompatible as Peer, PeerMisbehaved};
+    let date = |time: rustls_pki_types::UnixTime| {
+        let since = std::time::Duration::from_secs(time.as_secs());
+        // The year 9999 is the last that such a date can have.
+        let last = std::time::Duration::from_secs(253_402_300_799);
+        httpdate::fmt_http_date(std::time::UNIX_EPOCH + since.min(last))
+    };
+    match error {
+        Tls::InvalidCertificate(why) => match why {
+            Certificate::ExpiredContext { not_after, .. } => {
+                format!("the certificate expired on {}", date(*not_after))
+            }
+            Certificate::NotValidYetContext { not_before, .. } => {
+                format!("the certificate is not valid before {}", date(*not_before))
+            }
+            Certificate::NotValidForNameContext { expected, presented } => {
+                let names = match presented.as_slice() {
+                    [] => "nobody".to_owned(),
+                    names => names.join(", ").replace("DnsName(\"", "").replace("\")", ""),
+                };
+                format!("the certificate is for {names}, not for {}", expected.to_str())
+            }
+            Certificate::UnknownIssuer => "no trusted authority signed the certificate".to_owned(),
+            Certificate::Revoked => "the certificate was revoked".to_owned(),
+            Certificate::Other(other) => other.0.to_string(),
+            why => format!("the certificate is invalid: {why}"),
+        },
+        Tls::AlertReceived(Alert::ProtocolVersion)
+        | Tls::PeerIncompatible(
+            Peer::ServerDoesNotSupportTls12Or13
+            | Peer::ServerTlsVersionIsDisabledByOurConfig
+            | Peer::Tls12NotOffered
+            | Peer::Tls12NotOfferedOrEnabled,
+        )
+        | Tls::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedCipherSuite) => {
+            "the server and we allow no version of TLS in common".to_owned()
+        }
+        Tls::AlertReceived(Alert::CertificateRequired) => {
+            "the server asks for a client certificate".to_owned()
+        }
+        Tls::AlertReceived(alert) => format!("the server ended the handshake: {alert:?}"),
+        Tls::InvalidMessage(_) => "the server does not speak TLS".to_owned(),
+        error => error.to_string(),
+    }
 }
 
 /// Maps an error of an HTTP/1.1 connection.

@@ -1,10 +1,11 @@
 //! One request and its response over HTTP/1.1 or HTTP/2, whichever the server agreed to.
 
-use super::dial::{self, Line};
+use super::dial::{self, Goal, Line, Via};
 use super::errors::{self, Failure};
 use super::pool::{Channel, Http1, Http2, Key, Pool};
+use super::proxy;
 use super::splice::{Detour, Loan, Pipe};
-use super::tls::{Tls, Trust};
+use super::tls::{Terms, Tls};
 use super::upload::{Outbound, Sending, Sink};
 use super::wire::{Counted, Wire};
 use crate::credentials::Memory;
@@ -23,7 +24,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
-use urlsession_protocol::ErrorCode;
+use urlsession_protocol::{ErrorCode, Proxy, ProxyScheme, TaskOptions, TlsPolicy};
 
 /// Most bytes of a response head.
 const HEAD_LIMIT: usize = 256 * 1024;
@@ -55,8 +56,26 @@ pub(super) struct Outgoing<'a> {
     pub(super) url: &'a Url,
     pub(super) headers: HeaderMap,
     pub(super) body: Option<&'a Arc<Sending>>,
-    pub(super) roots: &'a [PathBuf],
+    /// How to reach the server.
+    pub(super) options: &'a TaskOptions,
     pub(super) idle_timeout: Duration,
+}
+
+impl<'a> Outgoing<'a> {
+    fn proxy(&self) -> Option<&'a Proxy> {
+        proxy::of(self.url, self.options.connection_proxy.as_ref()?)
+    }
+
+    /// The proxy that gets the request itself, and not only bytes to pass on.
+    fn forwarder(&self) -> Option<&'a Proxy> {
+        self.proxy().filter(|proxy| proxy.is_http() && self.url.scheme() == "http")
+    }
+
+    fn terms(&self) -> Terms {
+        // Whether `http` is refused is no matter of the connection.
+        let policy = TlsPolicy { https_only: false, ..self.options.tls.clone() };
+        Terms { roots: self.options.ca_certificates.clone(), policy, http2: true }
+    }
 }
 
 /// A response whose body has yet to come.
@@ -89,26 +108,41 @@ impl Http {
         let host = out.url.host_str().unwrap_or_default().to_owned();
         let port = out.url.port_or_known_default().unwrap_or_default();
         let trust = match out.url.scheme() {
-            "https" => Some(self.tls.trust(out.roots).await?),
+            "https" => Some(self.tls.trust(out.terms()).await?),
             _ => None,
         };
-        let key = Key { host, port, trust: trust.as_ref().map(|trust| trust.number) };
+        let via = match out.proxy() {
+            Some(proxy) => Some(self.via(proxy, &out.options.ca_certificates).await?),
+            None => None,
+        };
+        let key = Key {
+            host,
+            port,
+            trust: trust.as_ref().map(|trust| trust.number),
+            via: via.as_ref().map(Via::key),
+        };
         if let Some(channel) = self.pool.take(&key) {
             match self.over(channel, &key, out).await {
                 Err(Broken { failure: _, untouched: true }) => {}
                 result => return result.map_err(|broken| broken.failure),
             }
         }
-        let channel = self.open(&key, trust.as_ref(), out.idle_timeout).await?;
+        let goal = Goal { host: &key.host, port, trust: trust.as_ref(), via: via.as_ref() };
+        let channel = self.open(&key, &goal, out.idle_timeout).await?;
         self.over(channel, &key, out).await.map_err(|broken| broken.failure)
     }
 
-    async fn open(
-        &self,
-        key: &Key,
-        trust: Option<&Trust>,
-        limit: Duration,
-    ) -> Result<Channel, Failure> {
+    /// The terms for servers are not those for proxies: no certificate of ours and no pin.
+    async fn via(&self, proxy: &Proxy, roots: &[PathBuf]) -> Result<Via, Failure> {
+        let terms = Terms { roots: roots.to_vec(), ..Terms::default() };
+        let trust = match proxy.scheme {
+            ProxyScheme::Https => Some(self.tls.trust(terms).await?),
+            _ => None,
+        };
+        Ok(Via { proxy: proxy.clone(), trust })
+    }
+
+    async fn open(&self, key: &Key, goal: &Goal<'_>, limit: Duration) -> Result<Channel, Failure> {
         let gate = self.pool.gate(key);
         let _turn = match &gate {
             // The gate is never closed, and a turn lasts no longer than one dial.
@@ -121,11 +155,12 @@ impl Http {
             return Ok(Channel::Http2(shared));
         }
         let age = self.pool.age();
-        let line = dial::dial(&key.host, key.port, trust, limit).await?;
+        let line = dial::dial(goal, limit).await?;
         if line.is_http2() {
             let channel = match line {
                 Line::Plain(stream) => handshake2(stream).await?,
                 Line::Tls(stream) => handshake2(stream).await?,
+                Line::Nested(stream) => handshake2(stream).await?,
             };
             self.pool.share(key, &channel);
             return Ok(Channel::Http2(channel));
@@ -133,12 +168,8 @@ impl Http {
         self.pool.learn_http1(key);
         let channel = match line {
             Line::Plain(stream) => plain1(stream, age).await?,
-            Line::Tls(stream) => {
-                let (sender, connection, wire) = handshake1(stream).await?;
-                // Ends when its sender is dropped; what fails in it is told to the request.
-                tokio::spawn(async move { drop(connection.await) });
-                Http1 { sender, wire, age, loan: None }
-            }
+            Line::Tls(stream) => secure1(stream, age).await?,
+            Line::Nested(stream) => secure1(stream, age).await?,
         };
         Ok(Channel::Http1(channel))
     }
@@ -351,6 +382,16 @@ async fn plain1(stream: TcpStream, age: u64) -> Result<Http1, Failure> {
     Ok(Http1 { sender, wire, age, loan: Some(Loan::run(connection)) })
 }
 
+async fn secure1<S>(stream: S, age: u64) -> Result<Http1, Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection, wire) = handshake1(stream).await?;
+    // Ends when its sender is dropped; what fails in it is told to the request.
+    tokio::spawn(async move { drop(connection.await) });
+    Ok(Http1 { sender, wire, age, loan: None })
+}
+
 type Handshake1<S> = (SendRequest<Outbound>, Connection<TokioIo<Counted<S>>, Outbound>, Arc<Wire>);
 
 async fn handshake1<S>(stream: S) -> Result<Handshake1<S>, Failure>
@@ -452,13 +493,21 @@ fn stays_open(head: &http::response::Parts) -> bool {
 }
 
 fn request1(out: &Outgoing<'_>, body: Outbound) -> Result<http::Request<Outbound>, Failure> {
-    let target = &out.url[url::Position::BeforePath..url::Position::AfterQuery];
+    let forwarder = out.forwarder();
+    let begin = match forwarder {
+        Some(_) => url::Position::BeforeScheme,
+        None => url::Position::BeforePath,
+    };
+    let target = &out.url[begin..url::Position::AfterQuery];
     let mut request = http::Request::builder()
         .method(out.method)
         .uri(target)
         .body(body)
         .map_err(|error| Failure::permanent(ErrorCode::BAD_URL, error))?;
     *request.headers_mut() = out.headers.clone();
+    if let Some(value) = forwarder.and_then(proxy::authorization) {
+        request.headers_mut().insert(header::PROXY_AUTHORIZATION, value);
+    }
     Ok(request)
 }
 

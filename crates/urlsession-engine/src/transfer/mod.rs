@@ -3,12 +3,15 @@
 mod body;
 mod checksum;
 mod dial;
+mod disposition;
 mod download;
 mod errors;
 mod http;
+mod landing;
 mod part;
 mod pool;
 mod progress;
+mod proxy;
 mod rate;
 mod receive;
 mod redirect;
@@ -16,7 +19,9 @@ mod request;
 mod resume;
 mod splice;
 mod tls;
+mod tunnel;
 mod upload;
+mod verify;
 mod wire;
 
 #[cfg(test)]

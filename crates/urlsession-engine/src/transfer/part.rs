@@ -3,6 +3,7 @@
 use super::TaskFiles;
 use super::checksum;
 use super::errors::{self, Failure, Place};
+use super::landing::Landing;
 use super::splice::Pipe;
 use bytes::Bytes;
 use std::fs::{File, Metadata, OpenOptions};
@@ -164,20 +165,25 @@ impl Part {
     }
 
     /// Syncs the file, gives it its final name and makes that durable too.
-    pub(super) fn publish(self, files: &TaskFiles) -> Result<(), Failure> {
+    pub(super) fn publish(self, files: &TaskFiles, landing: &Landing) -> Result<PathBuf, Failure> {
         self.syncer()()?;
-        match std::fs::rename(&self.path, &files.finished) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-                return self.carry(files);
+        let is_same = |path: &Path| {
+            let about = std::fs::symlink_metadata(path);
+            about.is_ok_and(|about| is_ours(&about) && inode(&about) == self.inode)
+        };
+        let path = match landing.take(&self.path, is_same) {
+            Ok(path) => path,
+            Err((_, error)) if error.kind() == io::ErrorKind::CrossesDevices => {
+                return self.carry(files, landing);
             }
-            Err(error) => return Err(named(Place::Publish, &files.finished, &error)),
-        }
-        sync_parent(&files.finished).map_err(|error| named(Place::Publish, &files.finished, &error))
+            Err((path, error)) => return Err(named(Place::Publish, &path, &error)),
+        };
+        sync_parent(&path).map_err(|error| named(Place::Publish, &path, &error))?;
+        Ok(path)
     }
 
     /// Publishes a part that lies on another file system.
-    fn carry(self, files: &TaskFiles) -> Result<(), Failure> {
+    fn carry(self, files: &TaskFiles, landing: &Landing) -> Result<PathBuf, Failure> {
         if self.path == files.part {
             let error = io::ErrorKind::CrossesDevices.into();
             return Err(named(Place::Publish, &files.finished, &error));
@@ -190,9 +196,9 @@ impl Part {
             copy.remove();
             return Err(named(Place::Write, &files.part, &error));
         }
-        copy.publish(files)?;
+        let path = copy.publish(files, landing)?;
         self.remove();
-        Ok(())
+        Ok(path)
     }
 
     /// Removes the file. One that cannot be removed is met again as a leftover.
@@ -201,16 +207,22 @@ impl Part {
     }
 }
 
-/// Returns the size of the finished file if it is the part that the state speaks of: it was
+/// Returns the finished file and its size if it is the part that the state speaks of: it was
 /// renamed, and the end of its attempt was lost in a crash.
-pub(super) fn published(state: &ResumeState, files: &TaskFiles) -> Option<u64> {
+pub(super) fn published(
+    state: &ResumeState,
+    files: &TaskFiles,
+    landing: &Landing,
+) -> Option<(PathBuf, u64)> {
     if state.part != files.part || std::fs::symlink_metadata(&files.part).is_ok() {
         return None;
     }
-    let about = std::fs::symlink_metadata(&files.finished).ok()?;
-    let whole = state.total_bytes.is_none_or(|total| total == about.len());
-    (is_ours(&about) && inode(&about) == state.inode && about.len() >= state.durable_bytes && whole)
-        .then_some(about.len())
+    landing.find(|path| {
+        let about = std::fs::symlink_metadata(path).ok()?;
+        let whole = state.total_bytes.is_none_or(|total| total == about.len());
+        let is_part = is_ours(&about) && inode(&about) == state.inode;
+        (is_part && about.len() >= state.durable_bytes && whole).then_some(about.len())
+    })
 }
 
 /// Refuses a destination that no file can be put at, before any byte is fetched.

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
+use urlsession_protocol::Proxy;
 
 /// Most idle HTTP/1.1 connections kept for one server.
 const IDLE_PER_SERVER: usize = 6;
@@ -27,6 +28,8 @@ pub(super) struct Key {
     pub(super) port: u16,
     /// The number of the TLS configuration; `None` for plain `http`.
     pub(super) trust: Option<u64>,
+    /// The proxy on the way, who we are to it, and the number of its TLS configuration.
+    pub(super) via: Option<Arc<(Proxy, Option<u64>)>>,
 }
 
 /// A connection that can take a request.

@@ -1,5 +1,6 @@
 //! The requests of one attempt: which header fields they carry, and the chain of redirects.
 
+use super::disposition;
 use super::errors::Failure;
 use super::http::{Answer, Http, Outgoing};
 use super::rate::Rate;
@@ -18,7 +19,7 @@ use urlsession_protocol::{ErrorCode, Header, Response};
 /// What the server learns of us, unless the app says something else.
 const USER_AGENT: &str = concat!("urlsession/", env!("CARGO_PKG_VERSION"));
 /// Fields that belong to the connection and are ours to set (RFC 9110 section 7.6.1).
-const OURS: [&str; 11] = [
+const OURS: [&str; 12] = [
     "connection",
     "content-length",
     "expect",
@@ -30,6 +31,7 @@ const OURS: [&str; 11] = [
     "upgrade",
     "http2-settings",
     "proxy-authenticate",
+    "proxy-authorization",
 ];
 /// Fields that describe a body and go with it.
 const OF_BODY: [&str; 4] =
@@ -88,13 +90,14 @@ impl<'a> Chain<'a> {
         }
         let mut with_credentials = true;
         for _ in 0..=REDIRECT_LIMIT {
+            self.check_scheme(&url)?;
             let fields = Fields { url: &url, method: &method, body, with_credentials, extra };
             let out = Outgoing {
                 headers: fields.compose(&request.headers)?,
                 method: &method,
                 url: &url,
                 body,
-                roots: &self.order.options.ca_certificates,
+                options: &self.order.options,
                 idle_timeout: self.order.idle_timeout,
             };
             let answer = self.send(out, with_credentials).await?;
@@ -143,6 +146,14 @@ impl<'a> Chain<'a> {
             }
             answer.body.drain(&answer.wire, self.order.idle_timeout).await;
         }
+    }
+
+    fn check_scheme(&self, url: &Url) -> Result<(), Failure> {
+        if !self.order.options.tls.https_only || url.scheme() == "https" {
+            return Ok(());
+        }
+        let code = ErrorCode::APP_TRANSPORT_SECURITY_REQUIRES_SECURE_CONNECTION;
+        Err(Failure::permanent(code, "only https is allowed, and this is http").at(url.as_str()))
     }
 
     /// Turns a status into an error where the task asks for that; the body is then discarded.
@@ -266,6 +277,7 @@ fn finish(answer: Answer, method: &Method, url: &Url) -> Final {
         status_code: head.status.as_u16(),
         network_protocol: Some(protocol.to_owned()),
         headers: headers.collect(),
+        suggested_filename: Some(disposition::suggested(&head.headers, url.as_str())),
     };
     let empty = *method == Method::HEAD
         || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);

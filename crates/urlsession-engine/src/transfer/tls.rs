@@ -2,21 +2,23 @@
 
 use super::blocking;
 use super::errors::{self, Failure};
-use rustls::ClientConfig;
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject as _;
+use super::verify::Judge;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::{ClientConfig, SupportedProtocolVersion, version};
+use rustls_pki_types::pem::{self, PemObject as _};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
-use urlsession_protocol::ErrorCode;
+use urlsession_protocol::{ClientCertificate, ErrorCode, TlsPolicy, TlsVersion};
 
 /// Most configurations kept at once; one more and all are made anew when they are next asked for.
 const CONFIGURATION_LIMIT: usize = 16;
-/// Largest PEM file of extra roots.
+/// Largest PEM file of extra roots, a certificate or a key.
 const PEM_LIMIT: u64 = 16 * 1024 * 1024;
 
-/// The configurations made so far, one per set of extra roots.
+/// The configurations made so far, one per set of terms.
 #[derive(Debug, Default)]
 pub(super) struct Tls {
     made: Mutex<Made>,
@@ -25,90 +27,141 @@ pub(super) struct Tls {
 #[derive(Debug, Default)]
 struct Made {
     last: u64,
-    by_roots: HashMap<Vec<Roots>, Trust>,
+    by_terms: HashMap<(Terms, Vec<Stamp>), Trust>,
+}
+
+/// What a connection must be like.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub(super) struct Terms {
+    /// PEM files of roots beside the platform's.
+    pub(super) roots: Vec<PathBuf>,
+    pub(super) policy: TlsPolicy,
+    /// Whether HTTP/2 may be spoken.
+    pub(super) http2: bool,
 }
 
 /// A PEM file as it was when it was read: one that changes is read again.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Roots {
+struct Stamp {
     path: PathBuf,
     length: u64,
     modified: Option<SystemTime>,
 }
 
-/// A configuration and the number that keeps connections of different trust apart.
+/// A configuration and the number that keeps connections of different terms apart. It has its own
+/// sessions to go on with: one that was begun on other terms is never taken up.
 #[derive(Debug, Clone)]
 pub(super) struct Trust {
     pub(super) number: u64,
     pub(super) configuration: Arc<ClientConfig>,
+    /// Whether nobody judges the server's certificate.
+    pub(super) is_blind: bool,
 }
 
 impl Tls {
-    /// Returns the configuration that trusts the platform's roots and those of the PEM files.
-    pub(super) async fn trust(self: &Arc<Self>, files: &[PathBuf]) -> Result<Trust, Failure> {
-        let (tls, files) = (Arc::clone(self), files.to_vec());
+    /// Returns the configuration for these terms.
+    pub(super) async fn trust(self: &Arc<Self>, terms: Terms) -> Result<Trust, Failure> {
+        let tls = Arc::clone(self);
         // Reading the platform's roots takes tens of milliseconds.
-        blocking(move || tls.make(&files)).await
+        blocking(move || tls.make(terms)).await
     }
 
-    fn make(&self, files: &[PathBuf]) -> Result<Trust, Failure> {
-        let roots = files.iter().map(|path| Roots::look(path)).collect::<Result<Vec<_>, _>>()?;
+    fn make(&self, terms: Terms) -> Result<Trust, Failure> {
+        let own = terms.policy.client_certificate.as_ref();
+        let own = own.iter().flat_map(|own| std::iter::once(&own.certificate).chain(&own.key));
+        let stamps = terms.roots.iter().chain(own).map(|path| Stamp::look(path));
+        let key = (terms.clone(), stamps.collect::<Result<Vec<_>, _>>()?);
         let mut made = self.made.lock().expect("no holder panics");
-        if let Some(trust) = made.by_roots.get(&roots) {
+        if let Some(trust) = made.by_terms.get(&key) {
             return Ok(trust.clone());
         }
-        let configuration = Arc::new(configure(files)?);
-        if made.by_roots.len() >= CONFIGURATION_LIMIT {
-            made.by_roots.clear();
+        let configuration = Arc::new(configure(&terms)?);
+        if made.by_terms.len() >= CONFIGURATION_LIMIT {
+            made.by_terms.clear();
         }
         made.last += 1;
-        let trust = Trust { number: made.last, configuration };
-        made.by_roots.insert(roots, trust.clone());
+        let is_blind = terms.policy.allow_any_certificate;
+        let trust = Trust { number: made.last, configuration, is_blind };
+        made.by_terms.insert(key, trust.clone());
         Ok(trust)
     }
 }
 
-impl Roots {
+impl Stamp {
     fn look(path: &Path) -> Result<Self, Failure> {
         let about = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
         if !about.is_file() || about.len() > PEM_LIMIT {
-            return Err(unreadable(path, &"not a file of certificates"));
+            return Err(unreadable(path, &"not a PEM file"));
         }
         Ok(Self { path: path.into(), length: about.len(), modified: about.modified().ok() })
     }
 }
 
-fn configure(files: &[PathBuf]) -> Result<ClientConfig, Failure> {
-    let mut extra = Vec::new();
-    for path in files {
-        let before = extra.len();
-        let certificates =
-            CertificateDer::pem_file_iter(path).map_err(|error| unreadable(path, &error))?;
-        for certificate in certificates {
-            extra.push(certificate.map_err(|error| unreadable(path, &error))?);
-        }
-        if extra.len() == before {
-            return Err(unreadable(path, &"it has no certificate"));
-        }
+fn configure(terms: &Terms) -> Result<ClientConfig, Failure> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let mut roots = Vec::new();
+    for path in &terms.roots {
+        roots.extend(certificates(path)?);
     }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let verifier =
-        rustls_platform_verifier::Verifier::new_with_extra_roots(extra, Arc::clone(&provider))
-            .map_err(|error| errors::tls(&error))?;
-    let mut configuration = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| errors::tls(&error))?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
-    configuration.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let judge = Judge::new(roots, &terms.policy, &provider)?;
+    let own = terms.policy.client_certificate.as_ref();
+    let own = own.map(|own| Ok((certificates(&own.certificate)?, key(own)?))).transpose()?;
+    let mut configuration =
+        build(provider, &terms.policy, judge, own).map_err(|error| errors::tls(&error))?;
+    let http2 = terms.http2.then(|| b"h2".to_vec());
+    configuration.alpn_protocols = http2.into_iter().chain([b"http/1.1".to_vec()]).collect();
     Ok(configuration)
+}
+
+fn build(
+    provider: Arc<CryptoProvider>,
+    policy: &TlsPolicy,
+    judge: Judge,
+    own: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+) -> Result<ClientConfig, rustls::Error> {
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&versions(policy))?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(judge));
+    match own {
+        Some((chain, key)) => builder.with_client_auth_cert(chain, key),
+        None => Ok(builder.with_no_client_auth()),
+    }
+}
+
+fn versions(policy: &TlsPolicy) -> Vec<&'static SupportedProtocolVersion> {
+    let is_allowed = |version: TlsVersion| {
+        policy.minimum_version.is_none_or(|minimum| version >= minimum)
+            && policy.maximum_version.is_none_or(|maximum| version <= maximum)
+    };
+    [(TlsVersion::Tls13, &version::TLS13), (TlsVersion::Tls12, &version::TLS12)]
+        .into_iter()
+        .filter(|(version, _)| is_allowed(*version))
+        .map(|(_, version)| version)
+        .collect()
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
+    let found = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| unreadable(path, &error))?;
+    if found.is_empty() { Err(unreadable(path, &"it has no certificate")) } else { Ok(found) }
+}
+
+fn key(own: &ClientCertificate) -> Result<PrivateKeyDer<'static>, Failure> {
+    let path = own.key.as_ref().unwrap_or(&own.certificate);
+    PrivateKeyDer::from_pem_file(path).map_err(|error| match error {
+        pem::Error::NoItemsFound => {
+            unreadable(path, &"it has no private key that is readable without a password")
+        }
+        error => unreadable(path, &error),
+    })
 }
 
 fn unreadable(path: &Path, why: &dyn std::fmt::Display) -> Failure {
     let path = path.display();
     Failure::permanent(
         ErrorCode::SECURE_CONNECTION_FAILED,
-        format!("cannot use the certificate file {path}: {why}"),
+        format!("cannot use the file {path}: {why}"),
     )
 }

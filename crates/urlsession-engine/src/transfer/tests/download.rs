@@ -416,3 +416,79 @@ async fn silence_ends_an_attempt() {
         assert_eq!(summary(&trial.run().await), expected);
     }
 }
+
+/// what the server calls it, what lies there, what happens then => the finished file
+#[tokio::test]
+async fn servers_name_files_inside_the_folder() {
+    use urlsession_protocol::{NameClash, TaskKind};
+    let server = Server::start();
+    for (field, there, clash, expected) in [
+        (Some("attachment; filename=a.bin"), &[][..], NameClash::TakeFree, "a.bin"),
+        (Some("attachment; filename=a.bin"), &["a.bin", "a.bin.1"], NameClash::TakeFree, "a.bin.2"),
+        (Some("attachment; filename=a.bin"), &["a.bin"], NameClash::Replace, "a.bin"),
+        (Some("attachment; filename=\"../../a.bin\""), &[], NameClash::TakeFree, "a.bin"),
+        (Some("attachment; filename=\"..\""), &[], NameClash::TakeFree, "file"),
+        (Some("attachment"), &["file"], NameClash::TakeFree, "file.1"),
+        (None, &[], NameClash::TakeFree, "file"),
+    ] {
+        let mut answer = Answer::pseudo_random(1, 1000).etag("\"a\"");
+        if let Some(field) = field {
+            answer = answer.header("content-disposition", field);
+        }
+        server.on("/f", answer);
+        let mut trial = Trial::download(&server.url("/f"));
+        let destination = Some(trial.files.finished.clone());
+        trial.order.kind = TaskKind::Download { destination };
+        trial.order.options.suggested_filename = Some(clash);
+        for name in there {
+            fs::write(trial.folder.path().join(name), "old").unwrap();
+        }
+        let Ending::Done(done) = trial.run().await else { panic!("{field:?}") };
+        let path = trial.folder.path().join(expected);
+        assert_eq!(done.file, Some(path.clone()), "{field:?}");
+        assert_eq!(fs::metadata(&path).unwrap().len(), 1000, "{field:?}");
+        for name in there.iter().filter(|name| **name != expected) {
+            assert_eq!(fs::read(trial.folder.path().join(name)).unwrap(), b"old", "{field:?}");
+        }
+        let left = trial.left();
+        assert!(left.iter().all(|name| there.contains(&name.as_str()) || name == expected));
+    }
+}
+
+#[tokio::test]
+async fn a_file_named_by_its_server_is_found_after_a_crash() {
+    use std::os::unix::fs::MetadataExt as _;
+    use urlsession_core::ResumeState;
+    use urlsession_protocol::{NameClash, TaskKind};
+    let server = Server::start();
+    let answer = Answer::pseudo_random(1, 6_000_000).etag("\"a\"");
+    server.on("/f", answer.header("content-disposition", "attachment; filename=a.bin"));
+    let mut trial = Trial::download(&server.url("/f"));
+    trial.order.kind = TaskKind::Download { destination: Some(trial.files.finished.clone()) };
+    trial.order.options.suggested_filename = Some(NameClash::TakeFree);
+    fs::write(trial.folder.path().join("a.bin"), "old").unwrap();
+    let Ending::Done(done) = trial.run().await else { panic!("not done") };
+    let inode = fs::metadata(done.file.unwrap()).unwrap().ino();
+    trial.resume = Some(ResumeState {
+        part: trial.files.part.clone(),
+        inode,
+        durable_bytes: 1_000_000,
+        total_bytes: Some(6_000_000),
+        etag: Some("\"a\"".into()),
+        last_modified: None,
+        response: done.response,
+    });
+    // A crash after the rename lost the end of the attempt; one before it, the part's removal too.
+    for part_is_left in [false, true] {
+        let path = trial.folder.path().join("a.bin.1");
+        if part_is_left {
+            fs::hard_link(&path, &trial.files.part).unwrap();
+            let state = trial.resume.as_mut().unwrap();
+            state.durable_bytes = 6_000_000;
+        }
+        let Ending::Done(done) = trial.run().await else { panic!("not found") };
+        assert_eq!((done.file, done.length), (Some(path), 6_000_000));
+        assert_eq!(trial.left(), ["a.bin", "a.bin.1"]);
+    }
+    assert_eq!(server.requests().len(), 1);
+}

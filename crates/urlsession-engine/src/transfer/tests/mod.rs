@@ -5,8 +5,11 @@ mod download;
 mod exchange;
 mod guards;
 mod limits;
+mod peers;
+mod proxied;
 mod secure;
 mod splice;
+mod terms;
 
 use super::{Attempt, Hands, Notices, Progress, TaskFiles};
 use std::fs;

@@ -5,6 +5,7 @@ use crate::transfer::http::{Http, Outgoing};
 use http::{HeaderMap, Method};
 use std::fs;
 use std::time::Duration;
+use urlsession_protocol::TaskOptions;
 use urlsession_testkit::server::{Answer, Server, pseudo_random};
 
 const SIZE: u64 = 300_000;
@@ -29,7 +30,10 @@ async fn which_bodies_are_left_to_the_kernel() {
         server.on("/file", answer);
         let http = Http::new(minimum);
         let url = server.url("/file").parse().unwrap();
-        let roots = if what == "TLS" { vec![server.ca_pem()] } else { Vec::new() };
+        let mut options = TaskOptions::default();
+        if what == "TLS" {
+            options.ca_certificates.push(server.ca_pem());
+        }
         let mut headers = HeaderMap::new();
         headers.insert("host", "localhost".parse().unwrap());
         let out = Outgoing {
@@ -37,7 +41,7 @@ async fn which_bodies_are_left_to_the_kernel() {
             url: &url,
             headers,
             body: None,
-            roots: &roots,
+            options: &options,
             idle_timeout: Duration::from_secs(30),
         };
         let mut answer = http.send(&out).await.unwrap();

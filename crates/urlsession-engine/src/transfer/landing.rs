@@ -1,0 +1,98 @@
+//! Where a finished file goes: to its destination, or beside it under the name the server chose.
+
+use super::disposition;
+use super::{Attempt, TaskFiles};
+use std::io;
+use std::path::{Path, PathBuf};
+use urlsession_protocol::{NameClash, Response, TaskKind};
+
+/// Most names `file`, `file.1`, `file.2`, … that are tried.
+const CLASH_LIMIT: u32 = 10_000;
+
+/// The place of a finished file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Landing {
+    path: PathBuf,
+    takes_free: bool,
+}
+
+impl Landing {
+    /// Where the files of the task say.
+    pub(super) fn exact(files: &TaskFiles) -> Self {
+        Self { path: files.finished.clone(), takes_free: false }
+    }
+
+    /// The server's name is safe and has no path: it cannot leave the destination's folder.
+    pub(super) fn of(attempt: &Attempt, response: &Response) -> Self {
+        let finished = &attempt.files.finished;
+        let has_destination =
+            matches!(attempt.order.kind, TaskKind::Download { destination: Some(_) });
+        let Some(clash) = attempt.order.options.suggested_filename.filter(|_| has_destination)
+        else {
+            return Self::exact(&attempt.files);
+        };
+        let path = match disposition::of_response(response) {
+            Some(name) => finished.with_file_name(name.as_str()),
+            None => finished.clone(),
+        };
+        Self { path, takes_free: clash == NameClash::TakeFree }
+    }
+
+    /// Gives the part its name and returns it. `is_same` tells whether a file is the part itself,
+    /// from an attempt that ended in a crash right here.
+    pub(super) fn take(
+        &self,
+        part: &Path,
+        is_same: impl Fn(&Path) -> bool,
+    ) -> Result<PathBuf, (PathBuf, io::Error)> {
+        if !self.takes_free {
+            let renamed = std::fs::rename(part, &self.path);
+            return named(&self.path, renamed);
+        }
+        for path in self.candidates() {
+            match std::fs::hard_link(part, &path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && !is_same(&path) => {}
+                Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                    return Err((path, error));
+                }
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    // No links here: an empty file of ours keeps the place instead.
+                    match std::fs::File::create_new(&path) {
+                        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                        Err(error) => return Err((path, error)),
+                        Ok(_) => return named(&path, std::fs::rename(part, &path)),
+                    }
+                }
+                // A part that stays is met again as a leftover.
+                _ => return named(&path, std::fs::remove_file(part)),
+            }
+        }
+        Err((self.path.clone(), io::ErrorKind::AlreadyExists.into()))
+    }
+
+    /// Finds the file that was put in place before.
+    pub(super) fn find<T>(&self, judge: impl Fn(&Path) -> Option<T>) -> Option<(PathBuf, T)> {
+        for path in self.candidates() {
+            if let Some(found) = judge(&path) {
+                return Some((path, found));
+            }
+            if !self.takes_free || path.symlink_metadata().is_err() {
+                return None;
+            }
+        }
+        None
+    }
+
+    fn candidates(&self) -> impl Iterator<Item = PathBuf> {
+        let others = (1..CLASH_LIMIT).map(|n| {
+            let mut path = self.path.clone().into_os_string();
+            path.push(format!(".{n}"));
+            PathBuf::from(path)
+        });
+        std::iter::once(self.path.clone()).chain(others)
+    }
+}
+
+fn named(path: &Path, result: io::Result<()>) -> Result<PathBuf, (PathBuf, io::Error)> {
+    result.map(|()| path.into()).map_err(|error| (path.into(), error))
+}

@@ -1,0 +1,212 @@
+//! Against programs of others, where this machine has them: tinyproxy, microsocks, nginx.
+//!
+//! A missing one is said loudly and skipped; `URLSESSION_REQUIRE_PEERS` makes that a failure.
+
+use super::{Trial, error_of, summary};
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+use urlsession_protocol::{ClientCertificate, ConnectionProxy, Proxy, PublicKeyPin, TlsVersion};
+use urlsession_testkit::server::{Answer, Demands, Server};
+
+/// Longest wait for a program to listen.
+const START_LIMIT: Duration = Duration::from_secs(20);
+
+/// A program that listens on a port of its own and dies with the test.
+struct Peer {
+    child: Child,
+    port: u16,
+    folder: TempDir,
+}
+
+impl Peer {
+    /// Starts the program with the arguments made for a port and a folder, if it is there.
+    async fn start(program: &str, arguments: impl Fn(u16, &Path) -> Vec<String>) -> Option<Self> {
+        let folder = TempDir::new().unwrap();
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = free.local_addr().unwrap().port();
+        drop(free);
+        let spawned = Command::new(program)
+            .args(arguments(port, folder.path()))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let Ok(child) = spawned else {
+            assert!(std::env::var_os("URLSESSION_REQUIRE_PEERS").is_none(), "no {program} here");
+            eprintln!("SKIPPED: there is no {program} on this machine");
+            return None;
+        };
+        let peer = Self { child, port, folder };
+        let listens = async {
+            while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_err() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(START_LIMIT, listens).await.expect("the program listens in time");
+        Some(peer)
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn through(server: &Server, url: &str) -> Trial {
+    let mut trial = Trial::download(&server.url("/f"));
+    if server.url("/").starts_with("https") {
+        trial.order.options.ca_certificates.push(server.ca_pem());
+    }
+    let proxy = ConnectionProxy::everywhere(Proxy::parse(url).unwrap());
+    trial.order.options.connection_proxy = Some(proxy);
+    trial
+}
+
+fn servers() -> [Server; 3] {
+    let servers = [Server::start(), Server::start_tls(), Server::start_h2()];
+    for server in &servers {
+        server.on("/f", Answer::pseudo_random(5, 2_000_000).etag("\"a\""));
+    }
+    servers
+}
+
+async fn tinyproxy(extra: &str) -> Option<Peer> {
+    Peer::start("tinyproxy", |port, folder| {
+        let path = folder.join("tinyproxy.conf");
+        let text = format!("Port {port}\nListen 127.0.0.1\nTimeout 60\nAllow 127.0.0.1\n{extra}\n");
+        fs::write(&path, text).unwrap();
+        vec!["-d".into(), "-c".into(), path.display().to_string()]
+    })
+    .await
+}
+
+#[tokio::test]
+async fn tinyproxy_forwards_and_tunnels() {
+    let Some(peer) = tinyproxy("").await else { return };
+    for server in servers() {
+        let trial = through(&server, &format!("http://127.0.0.1:{}", peer.port));
+        let ending = trial.run().await;
+        assert_eq!(summary(&ending), "done 200 2000000", "{ending:?}");
+    }
+    let port = peer.port;
+    drop(peer);
+    let server = Server::start();
+    let ending = through(&server, &format!("http://127.0.0.1:{port}")).run().await;
+    assert_eq!(summary(&ending), "-1004 transient", "{ending:?}");
+}
+
+#[tokio::test]
+async fn tinyproxy_asks_who_we_are() {
+    let Some(peer) = tinyproxy("BasicAuth someone secret").await else { return };
+    let port = peer.port;
+    for server in servers() {
+        let is_tls = server.url("/").starts_with("https");
+        let good = through(&server, &format!("http://someone:secret@127.0.0.1:{port}"));
+        assert_eq!(summary(&good.run().await), "done 200 2000000");
+        for wrong in ["", "someone:wrong@"] {
+            let ending = through(&server, &format!("http://{wrong}127.0.0.1:{port}")).run().await;
+            let got = summary(&ending);
+            match is_tls {
+                true => assert_eq!(error_of(&ending).code.name(), "UserAuthenticationRequired"),
+                false => assert!(got.starts_with("done 40"), "{got}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn microsocks_connects() {
+    let started = Peer::start("microsocks", |port, _| {
+        let words = ["-i", "127.0.0.1", "-u", "someone", "-P", "secret", "-p", &port.to_string()];
+        words.map(str::to_owned).to_vec()
+    });
+    let Some(peer) = started.await else { return };
+    let port = peer.port;
+    for server in servers() {
+        for scheme in ["socks5", "socks5h"] {
+            let good = through(&server, &format!("{scheme}://someone:secret@127.0.0.1:{port}"));
+            assert_eq!(summary(&good.run().await), "done 200 2000000");
+            for wrong in ["", "someone:wrong@"] {
+                let bad = through(&server, &format!("{scheme}://{wrong}127.0.0.1:{port}"));
+                assert_eq!(summary(&bad.run().await), "-1013 permanent");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn nginx_judges_us_and_is_judged() {
+    // Only the certificates of this server are used.
+    let kit = Server::start_tls_demanding(Demands::default());
+    let started = Peer::start("nginx", |port, folder| {
+        let path = folder.join("nginx.conf");
+        fs::write(&path, nginx(port, folder, &kit)).unwrap();
+        vec!["-p".into(), folder.display().to_string(), "-c".into(), path.display().to_string()]
+    });
+    let Some(peer) = started.await else { return };
+    fs::create_dir_all(peer.folder.path().join("html")).unwrap();
+    fs::write(peer.folder.path().join("html/f"), vec![7; 1_000_000]).unwrap();
+    let url = format!("https://127.0.0.1:{}/f", peer.port);
+    let show = |trial: &mut Trial, certificate| {
+        trial.order.options.tls.client_certificate =
+            Some(ClientCertificate { certificate, key: None });
+    };
+    for (what, change, expected) in [
+        (
+            "a client it knows",
+            &(|t: &mut Trial| show(t, kit.client_pem())) as Change<'_>,
+            "done 200 1000000",
+        ),
+        ("one it does not know", &|t| show(t, kit.stranger_pem()), "done 400"),
+        ("nobody: nginx says it in HTTP", &|_| {}, "done 400"),
+        (
+            "the right key",
+            &|t| {
+                show(t, kit.client_pem());
+                let right = PublicKeyPin::new(kit.public_key_sha256());
+                t.order.options.tls.pinned_public_keys = vec![right];
+            },
+            "done 200 1000000",
+        ),
+        (
+            "another key",
+            &|t| t.order.options.tls.pinned_public_keys = vec![PublicKeyPin::new([0; 32])],
+            "-1202 permanent",
+        ),
+        (
+            "a version it does not speak",
+            &|t| t.order.options.tls.minimum_version = Some(TlsVersion::Tls13),
+            "-1200 permanent",
+        ),
+        ("no trust", &|t| t.order.options.ca_certificates.clear(), "-1202 permanent"),
+    ] {
+        let mut trial = Trial::download(&url);
+        trial.order.options.ca_certificates.push(kit.ca_pem());
+        change(&mut trial);
+        let ending = trial.run().await;
+        assert!(summary(&ending).starts_with(expected), "{what}: {ending:?}");
+    }
+}
+
+type Change<'a> = &'a dyn Fn(&mut Trial);
+
+fn nginx(port: u16, folder: &Path, kit: &Server) -> String {
+    let (folder, authority) = (folder.display(), kit.ca_pem());
+    let (pem, authority) = (kit.server_pem().display().to_string(), authority.display());
+    format!(
+        "daemon off;\nmaster_process off;\npid {folder}/pid;\nerror_log {folder}/error.log;\n\
+         events {{}}\nhttp {{\n access_log off;\n client_body_temp_path {folder}/body;\n\
+         proxy_temp_path {folder}/proxy;\n fastcgi_temp_path {folder}/fastcgi;\n\
+         uwsgi_temp_path {folder}/uwsgi;\n scgi_temp_path {folder}/scgi;\n server {{\n\
+         listen 127.0.0.1:{port} ssl http2;\n root {folder}/html;\n\
+         ssl_certificate {pem};\n ssl_certificate_key {pem};\n ssl_protocols TLSv1.2;\n\
+         ssl_client_certificate {authority};\n ssl_verify_client on;\n }}\n}}\n"
+    )
+}

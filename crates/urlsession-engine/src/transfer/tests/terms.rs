@@ -1,0 +1,214 @@
+//! What the app demands of TLS, and what servers demand of it.
+
+use super::{Trial, error_of, summary};
+use std::fs;
+use std::sync::Arc;
+use urlsession_protocol::{ClientCertificate, PublicKeyPin, TlsVersion};
+use urlsession_testkit::server::{Answer, Certificate, Demands, Server};
+
+fn trusting(server: &Server) -> Trial {
+    server.on("/", Answer::ok("x"));
+    let mut trial = Trial::data(&server.url("/"));
+    trial.order.options.ca_certificates = vec![server.ca_pem()];
+    trial
+}
+
+/// what the server speaks, our minimum and maximum => how the attempt ends
+#[tokio::test]
+async fn versions() {
+    use TlsVersion::{Tls12, Tls13};
+    let old = Server::start_tls_demanding(Demands { tls12: true, ..Demands::default() });
+    let new = Server::start_tls_demanding(Demands { tls13: true, ..Demands::default() });
+    for (server, minimum, maximum, expected) in [
+        (&old, None, None, "done 200 1"),
+        (&old, Some(Tls12), None, "done 200 1"),
+        (&old, Some(Tls13), None, "-1200 permanent"),
+        (&new, Some(Tls13), Some(Tls13), "done 200 1"),
+        (&new, None, Some(Tls12), "-1200 permanent"),
+    ] {
+        let mut trial = trusting(server);
+        trial.order.options.tls.minimum_version = minimum;
+        trial.order.options.tls.maximum_version = maximum;
+        let ending = trial.run().await;
+        assert_eq!(summary(&ending), expected, "{minimum:?} {maximum:?}: {ending:?}");
+        if expected.starts_with('-') {
+            let detail = error_of(&ending).detail.clone().unwrap();
+            assert_eq!(detail, "the server and we allow no version of TLS in common");
+        }
+    }
+}
+
+/// the certificate shown => how the attempt ends
+#[tokio::test]
+async fn client_certificates() {
+    for version in [TlsVersion::Tls12, TlsVersion::Tls13] {
+        let demands = Demands { certificate: true, ..Demands::default() };
+        let server = Server::start_tls_demanding(demands);
+        for (certificate, expected) in [
+            (Some(server.client_pem()), "done 200 1"),
+            (Some(server.stranger_pem()), "-1205 permanent"),
+            (None, "-1206 permanent"),
+        ] {
+            let mut trial = trusting(&server);
+            trial.order.options.tls.maximum_version = Some(version);
+            trial.order.options.tls.client_certificate =
+                certificate.map(|certificate| ClientCertificate { certificate, key: None });
+            let ending = trial.run().await;
+            assert_eq!(summary(&ending), expected, "{version:?}: {ending:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn files_that_are_no_client_certificate() {
+    let demands = Demands { certificate: true, ..Demands::default() };
+    let server = Server::start_tls_demanding(demands);
+    let mut trial = trusting(&server);
+    let pem = fs::read_to_string(server.client_pem()).unwrap();
+    let (certificate, key) = pem.split_at(pem.find("-----BEGIN PRIVATE").unwrap());
+    let other = fs::read_to_string(server.stranger_pem()).unwrap();
+    let at = |name: &str| trial.folder.path().join(name);
+    fs::write(at("own.pem"), certificate).unwrap();
+    fs::write(at("own.key"), key).unwrap();
+    let locked = key.replace("PRIVATE", "ENCRYPTED PRIVATE");
+    fs::write(at("locked.key"), locked).unwrap();
+    fs::write(at("empty"), "").unwrap();
+    let other = &other[..other.find("-----BEGIN PRIVATE").unwrap()];
+    fs::write(at("other.pem"), other).unwrap();
+    for (certificate, key, expected) in [
+        ("own.pem", Some("own.key"), None),
+        ("own.pem", None, Some("own.pem: it has no private key")),
+        ("own.pem", Some("locked.key"), Some("locked.key: it has no private key")),
+        ("own.pem", Some("empty"), Some("empty: it has no private key")),
+        ("own.pem", Some("missing"), Some("missing: ")),
+        ("empty", Some("own.key"), Some("empty: it has no certificate")),
+    ] {
+        let own = ClientCertificate { certificate: at(certificate), key: key.map(at) };
+        trial.order.options.tls.client_certificate = Some(own);
+        let ending = trial.run().await;
+        match expected {
+            None => assert_eq!(summary(&ending), "done 200 1", "{ending:?}"),
+            Some(why) => {
+                assert_eq!(summary(&ending), "-1200 permanent", "{certificate} {key:?}");
+                let detail = error_of(&ending).detail.clone().unwrap();
+                assert!(detail.contains(why), "{detail}");
+            }
+        }
+    }
+}
+
+/// trusted, pinned, blind => how the attempt ends
+#[tokio::test]
+async fn pins_count_beside_everything_else() {
+    let server = Server::start_tls();
+    let (right, wrong) =
+        (PublicKeyPin::new(server.public_key_sha256()), PublicKeyPin::new([0; 32]));
+    for (trusted, pins, blind, expected) in [
+        (true, vec![wrong, right], false, "done 200 1"),
+        (true, vec![wrong], false, "-1202 permanent"),
+        (false, vec![right], false, "-1202 permanent"),
+        (false, vec![right], true, "done 200 1"),
+        (false, vec![wrong], true, "-1202 permanent"),
+    ] {
+        let mut trial = trusting(&server);
+        if !trusted {
+            trial.order.options.ca_certificates.clear();
+        }
+        trial.order.options.tls.pinned_public_keys.clone_from(&pins);
+        trial.order.options.tls.allow_any_certificate = blind;
+        let ending = trial.run().await;
+        assert_eq!(summary(&ending), expected, "{trusted} {pins:?} {blind}: {ending:?}");
+        if pins == [wrong] {
+            let detail = error_of(&ending).detail.clone().unwrap();
+            let expected = format!("the server’s public key {right} is none of the pinned ones");
+            assert_eq!(detail, expected);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_blind_eye_sees_no_certificate() {
+    for certificate in [Certificate::Expired, Certificate::WrongName, Certificate::SelfSigned] {
+        let server = Server::start_tls_with(certificate);
+        let mut trial = trusting(&server);
+        trial.order.options.ca_certificates.clear();
+        trial.order.options.tls.allow_any_certificate = true;
+        assert_eq!(summary(&trial.run().await), "done 200 1", "{certificate:?}");
+    }
+}
+
+#[tokio::test]
+async fn connections_belong_to_their_terms() {
+    let server = Server::start_tls();
+    let hands = Arc::clone(&trusting(&server).hands);
+    let right = PublicKeyPin::new(server.public_key_sha256());
+    let run = async |change: &dyn Fn(&mut Trial)| {
+        let mut trial = trusting(&server);
+        trial.hands = Arc::clone(&hands);
+        change(&mut trial);
+        let ending = trial.run().await;
+        (summary(&ending), server.requests().last().map(|seen| seen.connection))
+    };
+    let first = run(&|_| {}).await;
+    assert_eq!(run(&|_| {}).await, first, "the connection is used again");
+    assert_eq!(run(&|trial| trial.order.options.tls.https_only = true).await, first);
+    let blind = run(&|trial| trial.order.options.tls.allow_any_certificate = true).await;
+    let pinned = run(&|trial| trial.order.options.tls.pinned_public_keys = vec![right]).await;
+    let newer = run(&|trial| {
+        trial.order.options.tls.minimum_version = Some(TlsVersion::Tls13);
+    })
+    .await;
+    let shown = run(&|trial| {
+        let certificate = server.client_pem();
+        trial.order.options.tls.client_certificate =
+            Some(ClientCertificate { certificate, key: None });
+    })
+    .await;
+    let used: std::collections::BTreeSet<_> = [first, blind, pinned, newer, shown]
+        .into_iter()
+        .map(|(_, connection)| connection)
+        .collect();
+    assert_eq!(used.len(), 5, "each has a connection of its own");
+    // A session that somebody blind began must not carry somebody who sees.
+    let stranger = run(&|trial| trial.order.options.ca_certificates.clear()).await;
+    assert_eq!(stranger.0, "-1202 permanent");
+}
+
+#[tokio::test]
+async fn https_only() {
+    let (secure, plain) = (Server::start_tls(), Server::start());
+    plain.on("/", Answer::ok("x"));
+    secure.on("/away", Answer::redirect(302, &plain.url("/")));
+    plain.on("/away", Answer::redirect(302, &secure.url("/")));
+    for (url, expected) in [
+        (secure.url("/"), "done 200 1"),
+        (secure.url("/away"), "-1022 permanent"),
+        (plain.url("/"), "-1022 permanent"),
+        (plain.url("/away"), "-1022 permanent"),
+    ] {
+        let mut trial = trusting(&secure);
+        trial.order.request.url.clone_from(&url);
+        trial.order.options.tls.https_only = true;
+        trial.order.options.allow_insecure_redirect = true;
+        assert_eq!(summary(&trial.run().await), expected, "{url}");
+    }
+    assert!(plain.requests().is_empty());
+}
+
+/// what is wrong => the sentence
+#[tokio::test]
+async fn sentences_name_the_reason() {
+    for (certificate, expected) in [
+        (Certificate::Expired, "the certificate expired on Mon, 01 Jan 2001 00:00:00 GMT"),
+        (
+            Certificate::NotYetValid,
+            "the certificate is not valid before Wed, 01 Jan 2200 00:00:00 GMT",
+        ),
+        (Certificate::WrongName, "the certificate is for elsewhere.test, not for 127.0.0.1"),
+        (Certificate::SelfSigned, "no trusted authority signed the certificate"),
+    ] {
+        let server = Server::start_tls_with(certificate);
+        let ending = trusting(&server).run().await;
+        assert_eq!(error_of(&ending).detail.as_deref(), Some(expected), "{certificate:?}");
+    }
+}

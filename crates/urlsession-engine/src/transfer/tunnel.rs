@@ -1,0 +1,212 @@
+//! Asks a proxy for a way to the server: `CONNECT` (RFC 9110) and SOCKS 5 (RFC 1928, RFC 1929).
+
+use super::errors::{self, Failure, Place};
+use super::proxy;
+use http::{Method, StatusCode, Uri, header};
+use http_body_util::Empty;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use std::io;
+use std::net::IpAddr;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use urlsession_core::Cause;
+use urlsession_protocol::{ErrorCode, Proxy, ProxyCredential};
+
+/// Most bytes of the head of an answer to `CONNECT`.
+const HEAD_LIMIT: usize = 64 * 1024;
+/// Most header fields of it.
+const FIELD_LIMIT: usize = 100;
+/// What the proxy learns of us; what the app calls itself is for the server.
+const USER_AGENT: &str = concat!("urlsession/", env!("CARGO_PKG_VERSION"));
+
+/// Where a SOCKS proxy shall connect to.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Target<'a> {
+    Name(&'a str),
+    Address(IpAddr),
+}
+
+/// Asks an HTTP proxy to connect to the server. Nothing of the request goes with it.
+pub(super) async fn connect<S>(
+    stream: S,
+    proxy: &Proxy,
+    host: &str,
+    port: u16,
+) -> Result<S, Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let authority = format!("{host}:{port}");
+    let uri: Uri = authority
+        .parse()
+        .map_err(|error: http::uri::InvalidUri| Failure::permanent(ErrorCode::BAD_URL, error))?;
+    let mut request = http::Request::builder()
+        .method(Method::CONNECT)
+        .uri(uri)
+        .header(header::HOST, authority)
+        .header(header::USER_AGENT, USER_AGENT)
+        .body(Empty::<bytes::Bytes>::new())
+        .map_err(|error| Failure::permanent(ErrorCode::BAD_URL, error))?;
+    if let Some(value) = proxy::authorization(proxy) {
+        request.headers_mut().insert(header::PROXY_AUTHORIZATION, value);
+    }
+    let (mut sender, connection) = http1::Builder::new()
+        .title_case_headers(true)
+        .max_headers(FIELD_LIMIT)
+        .max_header_size(HEAD_LIMIT)
+        .max_buf_size(HEAD_LIMIT)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| errors::http1(&error))?;
+    // Ends with the answer: it is upgraded, or its sender is dropped.
+    let talk = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(connection.with_upgrades()));
+    let response = sender.send_request(request).await.map_err(|error| errors::http1(&error))?;
+    if !response.status().is_success() {
+        return Err(refused(response.status()));
+    }
+    let upgraded = hyper::upgrade::on(response).await.map_err(|error| errors::http1(&error))?;
+    // The connection has let go of the stream, and has nothing more to do.
+    drop(talk);
+    let parts = upgraded
+        .downcast::<TokioIo<S>>()
+        .map_err(|_| Failure::lost("the stream of the tunnel is another one"))?;
+    if !parts.read_buf.is_empty() {
+        // In TLS the client speaks first: what comes earlier is no server's.
+        let why = "it sent bytes of its own into the tunnel";
+        return Err(Failure::permanent(ErrorCode::BAD_SERVER_RESPONSE, why));
+    }
+    Ok(parts.io.into_inner())
+}
+
+fn refused(status: StatusCode) -> Failure {
+    let (code, cause) = match status.as_u16() {
+        // Some say 401, which is for servers.
+        401 | 407 => (ErrorCode::USER_AUTHENTICATION_REQUIRED, Cause::Permanent),
+        408 | 429 | 500..=599 => (ErrorCode::CANNOT_CONNECT_TO_HOST, Cause::Transient),
+        _ => (ErrorCode::CANNOT_CONNECT_TO_HOST, Cause::Permanent),
+    };
+    let why = format!(
+        "it answered CONNECT with {} {}",
+        status.as_u16(),
+        status.canonical_reason().unwrap_or_default()
+    );
+    Failure::new(code, cause, why.trim_end()).with_status(status.as_u16())
+}
+
+/// Asks a SOCKS proxy to connect to the server.
+pub(super) async fn socks<S>(
+    stream: &mut S,
+    credential: Option<&ProxyCredential>,
+    target: Target<'_>,
+    port: u16,
+) -> Result<(), Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let lost = |error: io::Error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => Failure::lost("it closed the connection"),
+        _ => errors::io(Place::Wire, &error),
+    };
+    let methods: &[u8] = if credential.is_some() { &[5, 2, 0, 2] } else { &[5, 1, 0] };
+    stream.write_all(methods).await.map_err(lost)?;
+    let mut chosen = [0; 2];
+    stream.read_exact(&mut chosen).await.map_err(lost)?;
+    match (chosen, credential) {
+        ([5, 0], _) => {}
+        ([5, 2], Some(credential)) => log_in(stream, credential).await?,
+        ([5, 0xff], _) => return Err(unauthorized("it asks for credentials of another kind")),
+        ([5, _], _) => return Err(babble("it chose a way to log in that was not offered")),
+        _ => return Err(babble("it does not speak SOCKS 5")),
+    }
+    let mut ask = vec![5, 1, 0];
+    match target {
+        Target::Address(IpAddr::V4(address)) => {
+            ask.push(1);
+            ask.extend(address.octets());
+        }
+        Target::Address(IpAddr::V6(address)) => {
+            ask.push(4);
+            ask.extend(address.octets());
+        }
+        Target::Name(name) => {
+            let length = u8::try_from(name.len()).map_err(|_| {
+                Failure::permanent(ErrorCode::CANNOT_FIND_HOST, "the name is too long for SOCKS")
+            })?;
+            ask.extend([3, length]);
+            ask.extend(name.as_bytes());
+        }
+    }
+    ask.extend(port.to_be_bytes());
+    stream.write_all(&ask).await.map_err(lost)?;
+    let mut answer = [0; 4];
+    stream.read_exact(&mut answer).await.map_err(lost)?;
+    match answer {
+        [5, 0, _, kind] => skip_bound_address(stream, kind).await,
+        [5, reply, ..] => Err(unreachable(reply)),
+        _ => Err(babble("it does not speak SOCKS 5")),
+    }
+}
+
+async fn log_in<S>(stream: &mut S, credential: &ProxyCredential) -> Result<(), Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut message = vec![1];
+    for text in [&credential.user, &credential.password] {
+        let bytes = text.expose().as_bytes();
+        let length = u8::try_from(bytes.len())
+            .map_err(|_| unauthorized("the user name or password is too long"))?;
+        message.push(length);
+        message.extend(bytes);
+    }
+    stream.write_all(&message).await.map_err(|error| errors::io(Place::Wire, &error))?;
+    let mut answer = [0; 2];
+    // Some close the connection instead of an answer.
+    match stream.read_exact(&mut answer).await {
+        Ok(_) if answer[1] == 0 => Ok(()),
+        _ => Err(unauthorized("it refused the user name or password")),
+    }
+}
+
+/// Reads which address the proxy took for itself, and no byte more.
+async fn skip_bound_address<S>(stream: &mut S, kind: u8) -> Result<(), Failure>
+where
+    S: AsyncRead + Unpin,
+{
+    let wire = |error: io::Error| errors::io(Place::Wire, &error);
+    let length = match kind {
+        1 => 4,
+        4 => 16,
+        3 => usize::from(stream.read_u8().await.map_err(wire)?),
+        _ => return Err(babble("it answered with an address of no kind")),
+    };
+    let mut rest = [0; 255 + 2];
+    stream.read_exact(&mut rest[..length + 2]).await.map_err(wire)?;
+    Ok(())
+}
+
+/// RFC 1928 section 6.
+fn unreachable(reply: u8) -> Failure {
+    let (code, cause, why) = match reply {
+        2 => (ErrorCode::CANNOT_CONNECT_TO_HOST, Cause::Permanent, "its rules forbid this server"),
+        3 => (ErrorCode::CANNOT_CONNECT_TO_HOST, Cause::Transient, "it cannot reach the network"),
+        4 => (ErrorCode::CANNOT_CONNECT_TO_HOST, Cause::Transient, "it cannot reach the server"),
+        5 => (ErrorCode::CANNOT_CONNECT_TO_HOST, Cause::Transient, "the server refused it"),
+        6 => (ErrorCode::TIMED_OUT, Cause::Transient, "the server did not answer it"),
+        7 => (ErrorCode::CANNOT_CONNECT_TO_HOST, Cause::Permanent, "it does not connect"),
+        8 => {
+            let why = "it cannot use addresses of this kind";
+            (ErrorCode::CANNOT_CONNECT_TO_HOST, Cause::Permanent, why)
+        }
+        _ => (ErrorCode::CANNOT_CONNECT_TO_HOST, Cause::Transient, "it could not connect"),
+    };
+    Failure::new(code, cause, why)
+}
+
+fn unauthorized(why: &str) -> Failure {
+    Failure::permanent(ErrorCode::USER_AUTHENTICATION_REQUIRED, why)
+}
+
+fn babble(why: &str) -> Failure {
+    Failure::permanent(ErrorCode::CANNOT_CONNECT_TO_HOST, why)
+}
