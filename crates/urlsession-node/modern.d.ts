@@ -75,9 +75,40 @@ export interface TaskOptions {
   httpShouldHandleCookies?: boolean;
   /** The document that the request is made for, which tells the cookies of other sites. */
   mainDocumentUrl?: string;
+  /** Through whom the request goes; absent, the session's choice, else what the environment says. */
+  connectionProxy?: ConnectionProxy;
+  /** What TLS connections must be like, beside what the session asks for. */
+  tls?: TlsPolicy;
+}
+
+/** Which proxy a request goes through; an empty object is none at all. */
+export interface ConnectionProxy {
+  /** The proxy of `http` URLs: `[http|https|socks5|socks5h]://[user:password@]host[:port]`. */
+  http?: string;
+  /** The proxy of `https` URLs. */
+  https?: string;
+  /** Hosts that are reached straight: `example.com` with all below it, `10.0.0.0/8`, `host:port`, `*`. */
+  exceptions?: string[];
+}
+
+export interface TlsPolicy {
+  minimumVersion?: '1.2' | '1.3';
+  maximumVersion?: '1.2' | '1.3';
+  /** The file of our certificate in PEM. */
+  clientCertificate?: string;
+  /** The file of its key in PEM, if it is another. */
+  clientKey?: string;
+  /** Keys that the server may have: `sha256//BASE64`. */
+  pinnedPublicKeys?: string[];
+  /** Takes any certificate: whoever is on the way can read and change what is moved. */
+  allowAnyCertificate?: boolean;
+  /** Refuses `http`, also in redirects. */
+  httpsOnly?: boolean;
 }
 
 export interface DownloadOptions extends TaskOptions {
+  /** Lets the server name the file in the destination's folder; what happens if there is one of that name. */
+  suggestedFilename?: 'take-free' | 'replace';
   /** Where the file appears once it is whole. Without it, it lives as long as this process. */
   destination?: string | URL;
   /** From what an earlier download goes on. */
@@ -106,6 +137,8 @@ export interface Metrics {
   /** How often the download went on after an interruption. */
   resumptions: number;
   networkProtocol?: string;
+  /** What the body may be called as a file; safe, whoever named it. */
+  suggestedFilename?: string;
 }
 
 export type Response = Omit<ResponseHead, 'headers'> & { headers: Headers };

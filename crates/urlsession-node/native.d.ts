@@ -64,6 +64,15 @@ export interface NewTask {
   httpShouldHandleCookies?: boolean
   /** The document that the request is made for, which tells the cookies of other sites. */
   mainDocumentUrl?: string
+  /** Through whom the request goes. */
+  connectionProxy?: ProxyFields
+  /** What TLS connections must be like. */
+  tls?: TlsFields
+  /**
+   * Lets the server name the file in the destination's folder: which one is taken if there is
+   * one of that name.
+   */
+  suggestedFilename?: 'take-free' | 'replace'
 }
 
 /** An error of NSURLErrorDomain. */
@@ -142,6 +151,8 @@ export interface ResponseHead {
   statusCode: number
   /** `http/1.1` or `h2`. */
   networkProtocol?: string
+  /** What the body may be called as a file; safe, whoever named it. */
+  suggestedFilename?: string
   /** Header fields as received. */
   headers: Array<HeaderField>
 }

@@ -24,15 +24,8 @@ pub(crate) fn shown(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// Says whether a terminal may take the character for something else than a visible sign:
-/// controls, bidirectional controls (Unicode TR 9), line separators, invisible marks.
-pub(crate) fn is_dangerous(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}')
-}
+/// Says whether a terminal may take the character for something else than a visible sign.
+pub(crate) use urlsession::is_dangerous;
 
 /// Shortens text to so many characters, an ellipsis in the middle, so that both ends stay readable.
 pub(crate) fn shortened(text: &str, width: usize) -> Cow<'_, str> {

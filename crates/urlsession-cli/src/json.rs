@@ -133,6 +133,7 @@ mod tests {
             created: Timestamp(1000),
             completed: None,
             response: Some(Response {
+                suggested_filename: None,
                 headers: vec![("Set-Cookie".into(), "id=opaque".into())],
                 ..Response::default()
             }),

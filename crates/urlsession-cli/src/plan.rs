@@ -1,5 +1,7 @@
 //! From what was typed to what is asked of the session: requests, destinations and options.
 
+mod network;
+
 use crate::args::{EditArgs, GetArgs, Level, PolicyArgs, PutArgs, RequestArgs, header_fields};
 use crate::exit::{self, Failure};
 use crate::list::{self, Entry};
@@ -11,7 +13,8 @@ use std::io::{self, BufReader, IsTerminal as _, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use urlsession::{
-    Credential, Error, ErrorCode, Header, Priority, Request, RequestEdit, TaskOptions, UploadSource,
+    Credential, Error, ErrorCode, FileName, Header, NameClash, Priority, Request, RequestEdit,
+    TaskOptions, UploadSource,
 };
 
 /// Statuses that are worth another try: the server is busy or broken for a while.
@@ -99,6 +102,11 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
         } else {
             let request = request(&entry.url, method.unwrap_or("GET"), headers, &keys)?;
             let destination = destination(args, &entry, &request.url)?;
+            if args.remote_header_name && entry.out.is_none() {
+                let replaces = args.overwrite;
+                options.suggested_filename =
+                    Some(if replaces { NameClash::Replace } else { NameClash::TakeFree });
+            }
             (request, What::Download(destination))
         };
         plans.push(Plan { request, options, what });
@@ -235,7 +243,7 @@ fn ask_password(user: &str) -> Result<String, Failure> {
 
 fn options(request: &RequestArgs, policy: &PolicyArgs) -> Result<TaskOptions, Failure> {
     let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    Ok(TaskOptions {
+    let mut options = TaskOptions {
         description: policy.description.clone(),
         priority: Priority(match policy.priority {
             Level::Low => 0,
@@ -253,13 +261,10 @@ fn options(request: &RequestArgs, policy: &PolicyArgs) -> Result<TaskOptions, Fa
         // Cookies that are typed are all there are, as for curl.
         no_cookies: cookie_pairs(request).next().is_some()
             && cookie_files(request).next().is_none(),
-        ca_certificates: request
-            .cacert
-            .iter()
-            .map(|path| existing(path))
-            .collect::<Result<_, _>>()?,
         ..TaskOptions::default()
-    })
+    };
+    network::apply(&request.network, &mut options)?;
+    Ok(options)
 }
 
 /// Makes the path of a file absolute, because the daemon lives in another folder.
@@ -329,7 +334,7 @@ fn destination(args: &GetArgs, entry: &Entry, url: &str) -> Result<Destination, 
     let path = match given {
         Some(path) => folder.join(path),
         None => {
-            let name = file_name::of_url(url);
+            let name = FileName::of_url(url).to_string();
             if !args.overwrite {
                 return Ok(Destination::Derived { folder, name });
             }

@@ -128,10 +128,13 @@ impl Tracked {
         }
     }
 
-    /// Returns the file that the user asked for, where there is one.
+    /// Returns the file that the user asked for, where there is one; the server may have named it.
     pub(crate) fn destination(&self) -> Option<&std::path::Path> {
         match &self.kind {
-            TaskKind::Download { destination } => destination.as_deref(),
+            TaskKind::Download { destination } => {
+                let asked = destination.as_deref()?;
+                Some(self.file.as_deref().unwrap_or(asked))
+            }
             TaskKind::Upload | TaskKind::Data => None,
         }
     }
@@ -150,7 +153,7 @@ impl Tracked {
 fn title(status: &TaskStatus) -> String {
     match &status.kind {
         TaskKind::Download { destination: Some(path) } => file_name::title(path),
-        _ => file_name::of_url(&status.url),
+        _ => urlsession::FileName::of_url(&status.url).to_string(),
     }
 }
 

@@ -1,9 +1,11 @@
 //! What a session is created with, on its way from JavaScript.
 
 use crate::event::HeaderField;
+use crate::network::{ProxyFields, TlsFields};
 use crate::task::illegal;
 use napi_derive::napi;
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::Duration;
 use urlsession::{
     Acknowledgement, Error, HttpCookieAcceptPolicy, HttpCookieStorage, SessionConfiguration,
@@ -36,6 +38,12 @@ pub struct SessionOptions {
     /// Which cookies these are: the application's, the session's own in memory, or none.
     #[napi(ts_type = "'shared' | 'private' | 'none'")]
     pub http_cookie_storage: Option<String>,
+    /// Through whom requests go; absent, the environment says.
+    pub connection_proxy: Option<ProxyFields>,
+    /// What TLS connections must be like.
+    pub tls: Option<TlsFields>,
+    /// PEM files of roots that are trusted beside the platform's.
+    pub ca_certificates: Option<Vec<String>>,
 }
 
 /// A program that the daemon starts without a shell.
@@ -87,6 +95,12 @@ impl TryFrom<SessionOptions> for SessionConfiguration {
             Some("shared") | None => HttpCookieStorage::Shared,
             Some(other) => return Err(illegal(format!("no cookie storage “{other}”"))),
         };
+        configuration.connection_proxy =
+            options.connection_proxy.as_ref().map(ProxyFields::read).transpose()?;
+        configuration.tls =
+            options.tls.as_ref().map(TlsFields::read).transpose()?.unwrap_or_default();
+        configuration.ca_certificates =
+            options.ca_certificates.iter().flatten().map(PathBuf::from).collect();
         Ok(configuration)
     }
 }

@@ -29,6 +29,8 @@ pub struct ResponseHead {
     pub status_code: u32,
     /// `http/1.1` or `h2`.
     pub network_protocol: Option<String>,
+    /// What the body may be called as a file; safe, whoever named it.
+    pub suggested_filename: Option<String>,
     /// Header fields as received.
     pub headers: Vec<HeaderField>,
 }
@@ -40,6 +42,7 @@ impl From<Response> for ResponseHead {
             url: response.url,
             status_code: response.status_code.into(),
             network_protocol: response.network_protocol,
+            suggested_filename: response.suggested_filename.map(String::from),
             headers: fields.map(|(name, value)| HeaderField { name, value }).collect(),
         }
     }

@@ -8,5 +8,6 @@
 mod configuration;
 mod error;
 mod event;
+mod network;
 mod session;
 mod task;

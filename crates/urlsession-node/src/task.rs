@@ -2,12 +2,13 @@
 
 use crate::error::TaskError;
 use crate::event::{HeaderField, ResponseHead, number, reason_name, state_name, text};
+use crate::network::{ProxyFields, TlsFields};
 use napi::bindgen_prelude::Uint8Array;
 use napi_derive::napi;
 use std::path::PathBuf;
 use urlsession::{
-    Checksum, ChecksumAlgorithm, DownloadOptions, Error, ErrorCode, Header, Priority, Request,
-    ResumeData, Secret, Session, Task, TaskIdentifier, TaskKind, TaskOptions, TaskStatus,
+    Checksum, ChecksumAlgorithm, DownloadOptions, Error, ErrorCode, Header, NameClash, Priority,
+    Request, ResumeData, Secret, Session, Task, TaskIdentifier, TaskKind, TaskOptions, TaskStatus,
     Timestamp, UploadOptions, UploadSource,
 };
 
@@ -65,6 +66,14 @@ pub struct NewTask {
     pub http_should_handle_cookies: Option<bool>,
     /// The document that the request is made for, which tells the cookies of other sites.
     pub main_document_url: Option<String>,
+    /// Through whom the request goes.
+    pub connection_proxy: Option<ProxyFields>,
+    /// What TLS connections must be like.
+    pub tls: Option<TlsFields>,
+    /// Lets the server name the file in the destination's folder: which one is taken if there is
+    /// one of that name.
+    #[napi(ts_type = "'take-free' | 'replace'")]
+    pub suggested_filename: Option<String>,
 }
 
 impl NewTask {
@@ -128,6 +137,9 @@ impl NewTask {
             ca_certificates: self.ca_certificates.iter().flatten().map(PathBuf::from).collect(),
             no_cookies: self.http_should_handle_cookies == Some(false),
             main_document_url: self.main_document_url.clone(),
+            connection_proxy: self.connection_proxy.as_ref().map(ProxyFields::read).transpose()?,
+            tls: self.tls.as_ref().map(TlsFields::read).transpose()?.unwrap_or_default(),
+            suggested_filename: self.suggested_filename.as_deref().map(name_clash).transpose()?,
             ..TaskOptions::default()
         })
     }
@@ -225,6 +237,14 @@ fn checksum(given: &str) -> Result<Checksum, Error> {
         _ => return Err(illegal("a checksum begins with sha-256:, sha-512: or md5:".to_owned())),
     };
     Ok(Checksum { algorithm, hex: hex.to_ascii_lowercase() })
+}
+
+fn name_clash(given: &str) -> Result<NameClash, Error> {
+    match given {
+        "take-free" => Ok(NameClash::TakeFree),
+        "replace" => Ok(NameClash::Replace),
+        _ => Err(illegal("a suggested name is ‘take-free’ or ‘replace’".to_owned())),
+    }
 }
 
 pub(crate) fn illegal(why: String) -> Error {

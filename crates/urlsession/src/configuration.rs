@@ -1,9 +1,10 @@
 //! How a session behaves and where its transfers live: Apple's `URLSessionConfiguration`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 use urlsession_protocol::{
-    Error, ErrorCode, Header, HttpCookieAcceptPolicy, HttpCookieStorage, LaunchCommand,
-    SessionIdentifier,
+    ConnectionProxy, Error, ErrorCode, Header, HttpCookieAcceptPolicy, HttpCookieStorage,
+    LaunchCommand, SessionIdentifier, TlsPolicy,
 };
 
 /// Configures a session; copied when the session is created, later edits have no effect.
@@ -35,6 +36,14 @@ pub struct SessionConfiguration {
     pub http_should_set_cookies: bool,
     /// Which cookies these are: those of the application, or of an ephemeral session alone.
     pub http_cookie_storage: HttpCookieStorage,
+    /// Through whom requests go: Apple's `connectionProxyDictionary`. `None` takes what this
+    /// process's `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` say when it creates a
+    /// task; `Some(ConnectionProxy::default())` goes straight.
+    pub connection_proxy: Option<ConnectionProxy>,
+    /// What TLS connections must be like.
+    pub tls: TlsPolicy,
+    /// PEM files of roots that are trusted beside the platform's.
+    pub ca_certificates: Vec<PathBuf>,
     /// The application the session belongs to. `None` takes the first of: the environment's
     /// `URLSESSION_APP_ID`, the id in the nearest `tiapp.xml`, the name in the nearest
     /// `package.json` (both searched from the working folder upwards), the executable's name.
@@ -94,6 +103,15 @@ impl SessionConfiguration {
         }
     }
 
+    /// Returns what [`connection_proxy`](Self::connection_proxy) being `None` stands for now: the
+    /// proxies that the environment of this process names, as curl reads it.
+    ///
+    /// # Errors
+    /// -1 with a sentence that names the variable and never a credential.
+    pub fn environment_proxy() -> Result<ConnectionProxy, Error> {
+        crate::environment::proxies()
+    }
+
     pub(crate) fn session_identifier(&self) -> Result<Option<SessionIdentifier>, Error> {
         self.identifier()
             .map(SessionIdentifier::new)
@@ -113,6 +131,9 @@ impl SessionConfiguration {
             http_cookie_accept_policy: self.http_cookie_accept_policy,
             http_should_set_cookies: self.http_should_set_cookies,
             http_cookie_storage: self.http_cookie_storage,
+            connection_proxy: self.connection_proxy.clone().map(Box::new),
+            tls: Box::new(self.tls.clone()),
+            ca_certificates: self.ca_certificates.clone(),
         }
     }
 
@@ -128,6 +149,9 @@ impl SessionConfiguration {
             http_cookie_accept_policy: apple.http_cookie_accept_policy,
             http_should_set_cookies: apple.http_should_set_cookies,
             http_cookie_storage: apple.http_cookie_storage,
+            connection_proxy: None,
+            tls: TlsPolicy::default(),
+            ca_certificates: apple.ca_certificates,
             application: None,
             wait_for_owner: false,
             acknowledgement: Acknowledgement::default(),

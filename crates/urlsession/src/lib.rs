@@ -41,6 +41,7 @@ mod cookies;
 mod daemon;
 mod deadline;
 mod delegate;
+mod environment;
 mod events;
 mod inbox;
 mod launch;
@@ -68,12 +69,13 @@ pub use task::{DataTask, DownloadTask, Task, UploadTask};
 
 pub use urlsession_protocol::paths::Paths;
 pub use urlsession_protocol::{
-    ApplicationId, Body, CancelledReason, Checksum, ChecksumAlgorithm, Cookie, CookieIdentity,
-    Credential, DaemonStatus, Error, ErrorCode, Event, EventNumber, Header, HttpCookieAcceptPolicy,
-    HttpCookieStorage, InvalidIdentifier, LaunchCommand, LaunchState, LaunchStatus, Priority,
-    Reason, Request, RequestEdit, Response, ResumeData, ResumeRung, SameSite, Secret,
-    SessionIdentifier, SessionKey, SessionStatus, TaskIdentifier, TaskKind, TaskOptions, TaskState,
-    TaskStatus, Timestamp,
+    ApplicationId, Body, CancelledReason, Checksum, ChecksumAlgorithm, ClientCertificate,
+    ConnectionProxy, Cookie, CookieIdentity, Credential, DaemonStatus, Error, ErrorCode, Event,
+    EventNumber, FileName, Header, HttpCookieAcceptPolicy, HttpCookieStorage, InvalidIdentifier,
+    LaunchCommand, LaunchState, LaunchStatus, NameClash, Priority, Proxy, ProxyCredential,
+    ProxyScheme, PublicKeyPin, Reason, Request, RequestEdit, Response, ResumeData, ResumeRung,
+    SameSite, Secret, SessionIdentifier, SessionKey, SessionStatus, TaskIdentifier, TaskKind,
+    TaskOptions, TaskState, TaskStatus, Timestamp, TlsPolicy, TlsVersion, is_dangerous,
 };
 
 #[cfg(test)]

@@ -269,7 +269,7 @@ impl Link {
         let wait = self.attachment.wait;
         let call = Call::Attach {
             session: self.key().clone(),
-            configuration: self.attachment.configuration.clone(),
+            configuration: Box::new(self.attachment.configuration.clone()),
             wait,
             owner: Some(self.token),
         };

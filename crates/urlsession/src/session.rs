@@ -10,7 +10,7 @@ use crate::link::{Attachment, Connect, Link, log_refusal};
 use crate::request::{DownloadOptions, IntoRequest, UploadOptions, UploadSource};
 use crate::task::{DataTask, DownloadTask, Task, UploadTask};
 use crate::transport::lost;
-use crate::{application, registry, spool};
+use crate::{application, environment, registry, spool};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +19,7 @@ use std::time::Duration;
 use urlsession_protocol::message::TASKS_PAGE_LIMIT;
 use urlsession_protocol::{
     Body, Call, Error, ErrorCode, Event, NewTask, Reply, Request, SessionKey, TaskIdentifier,
-    TaskKind, TaskOptions, TaskState, TaskStatus,
+    TaskKind, TaskOptions, TaskState, TaskStatus, TlsPolicy,
 };
 
 /// Longest [`Session::detach`] waits for the daemon to let go.
@@ -319,9 +319,10 @@ impl Session {
     pub(crate) fn over(
         connect: Connect,
         session: SessionKey,
-        configuration: SessionConfiguration,
+        mut configuration: SessionConfiguration,
         spool: Option<PathBuf>,
     ) -> Result<Self, Error> {
+        anchor(&mut configuration.ca_certificates, &mut configuration.tls)?;
         let attachment = Attachment {
             session,
             configuration: configuration.to_protocol(),
@@ -387,8 +388,12 @@ impl Session {
     fn create(&self, order: Order) -> Result<Task, Error> {
         let Order { kind, mut request, mut options, resume, resume_data } = order;
         request.normalize()?;
-        for path in &mut options.ca_certificates {
-            *path = absolute(path)?;
+        anchor(&mut options.ca_certificates, &mut options.tls)?;
+        if options.connection_proxy.is_none() && self.0.configuration.connection_proxy.is_none() {
+            // The daemon's environment is that of another program, or of another day.
+            let proxies = environment::proxies()?;
+            let is_needed = proxies.http.is_some() || proxies.https.is_some();
+            options.connection_proxy = Some(if is_needed { proxies } else { Default::default() });
         }
         let copy = BodyCopy::of(&request);
         let refusal = Arc::<OnceLock<Error>>::default();
@@ -484,6 +489,16 @@ fn is_unknown(error: &Error) -> bool {
 fn absolute(path: &Path) -> Result<PathBuf, Error> {
     std::path::absolute(path)
         .map_err(|error| Error::new(ErrorCode::CANNOT_CREATE_FILE).because(error))
+}
+
+/// Makes every path absolute: the daemon lives in another folder.
+fn anchor(roots: &mut [PathBuf], tls: &mut TlsPolicy) -> Result<(), Error> {
+    let own = tls.client_certificate.iter_mut();
+    let own = own.flat_map(|own| std::iter::once(&mut own.certificate).chain(&mut own.key));
+    for path in roots.iter_mut().chain(own) {
+        *path = absolute(path)?;
+    }
+    Ok(())
 }
 
 fn detached() -> Error {

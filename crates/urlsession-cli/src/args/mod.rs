@@ -2,11 +2,13 @@
 
 mod cookies;
 mod daemon;
+mod network;
 mod parse;
 mod transfer;
 
 pub(crate) use cookies::{CookiesArgs, CookiesCommand};
 pub(crate) use daemon::{DaemonArgs, DaemonCommand};
+pub(crate) use network::NetworkArgs;
 pub(crate) use parse::{checksum, header_fields};
 pub(crate) use transfer::{GetArgs, Level, PolicyArgs, PutArgs, RequestArgs, Talk};
 

@@ -36,6 +36,11 @@ fn every_command_is_understood() {
         "get -H X:1 -H @file -X POST -A me -e http://r -u me:pw --cacert a --cacert b http://h",
         "get --checksum sha-256=9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 http://h",
         "get --data a=b http://h",
+        "get -OJ http://h",
+        "get --remote-header-name --overwrite http://h",
+        "get --proxy socks5h://u:p@h:1 --noproxy a,b --cert a --key b --insecure http://h",
+        "put --tlsv1.2 --tls-max 1.3 --https-only --pinnedpubkey \
+         sha256//AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE= f http://h",
         "get -T file http://h",
         "put - http://h --detach --json",
         "ls --all --state waiting --json",

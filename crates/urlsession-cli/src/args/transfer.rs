@@ -1,5 +1,6 @@
 //! Options of the commands that move bytes: `get`, `add` and `put`.
 
+use super::network::NetworkArgs;
 use super::parse;
 use crate::measure;
 use clap::{ArgAction, Args, ValueEnum};
@@ -18,6 +19,9 @@ pub(crate) struct GetArgs {
     /// Take the name from the URL; so it is without -o
     #[arg(short = 'O', long, conflicts_with = "output")]
     pub(crate) remote_name: bool,
+    /// Let the server name the file, in the folder where it would be otherwise
+    #[arg(short = 'J', long, conflicts_with_all = ["output", "data", "upload_file"])]
+    pub(crate) remote_header_name: bool,
     /// Save in DIR, which is made if need be
     #[arg(short, long, value_name = "DIR", visible_short_alias = 'P')]
     pub(crate) dir: Option<PathBuf>,
@@ -107,9 +111,8 @@ pub(crate) struct RequestArgs {
     /// Take credentials from FILE, written as ~/.netrc is
     #[arg(long, value_name = "FILE")]
     pub(crate) netrc_file: Option<PathBuf>,
-    /// Trust the roots in this PEM file, too
-    #[arg(long, value_name = "FILE", action = ArgAction::Append)]
-    pub(crate) cacert: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) network: NetworkArgs,
 }
 
 /// How to go about it.

@@ -231,7 +231,7 @@ fn begin(session: &Session, plan: Plan) -> Result<(Task, Option<Option<PathBuf>>
 fn title(plan: &Plan) -> String {
     match &plan.what {
         What::Download(Destination::File(path)) => crate::file_name::title(path),
-        _ => crate::file_name::of_url(&plan.request.url),
+        _ => urlsession::FileName::of_url(&plan.request.url).to_string(),
     }
 }
 

@@ -9,6 +9,7 @@ mod cookies;
 mod demo;
 mod disk;
 mod home;
+mod network;
 mod power_loss;
 mod torture;
 mod transfers;

@@ -158,3 +158,24 @@ fn json_is_one_event_a_line() {
     assert_eq!(ends.len(), 1, "{out}");
     assert_eq!((&ends[0]["schema"], &ends[0]["id"]), (&1.into(), &"1".into()));
 }
+
+#[test]
+fn a_server_names_the_file() {
+    let (home, server) = (Home::new(), Server::start());
+    let named = |field: &str| Answer::ok("x").header("content-disposition", field);
+    server.on("/f", named("attachment; filename=\"../../named.txt\""));
+    for (words, expected) in [
+        (&["-J"][..], "named.txt"),
+        (&["-OJ"], "named.txt.1"),
+        (&["-J", "--overwrite"], "named.txt"),
+        (&["-J", "-d", "deep"], "deep/named.txt"),
+        (&[], "f"),
+    ] {
+        let ran = home.run(&[&["get", &server.url("/f")], words].concat());
+        assert_eq!(ran.code, 0, "{words:?}: {ran:?}");
+        assert_eq!(std::fs::read(home.file(expected)).unwrap(), b"x", "{words:?}");
+        assert!(ran.err.contains(&format!("/{expected}\n")), "{words:?}: {ran:?}");
+    }
+    let names = std::fs::read_dir(home.file("")).unwrap().count();
+    assert_eq!(names, 4, "deep, f, named.txt and named.txt.1");
+}

@@ -1,0 +1,74 @@
+//! Options that say through whom a request goes, and what its connection must prove.
+
+use clap::{ArgAction, ArgGroup, Args, ValueEnum};
+use std::path::PathBuf;
+use urlsession::{PublicKeyPin, TlsVersion};
+
+/// How to reach the server.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Network")]
+#[command(group = ArgGroup::new("tls_min").args(["tls12", "tls13"]))]
+pub(crate) struct NetworkArgs {
+    /// Go through this proxy: [http|https|socks5|socks5h]://[USER:PASSWORD@]HOST[:PORT]; ‘’ is none
+    /// [default: what http_proxy, https_proxy and all_proxy say]
+    #[arg(long, value_name = "URL")]
+    pub(crate) proxy: Option<String>,
+    /// Hosts that need no proxy, between commas; ‘*’ is all [default: what no_proxy says]
+    #[arg(long, value_name = "LIST")]
+    pub(crate) noproxy: Option<String>,
+    /// Trust the roots in this PEM file, too
+    #[arg(long, value_name = "FILE", action = ArgAction::Append)]
+    pub(crate) cacert: Vec<PathBuf>,
+    /// Certificate in PEM to show to servers that ask for one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cert: Option<PathBuf>,
+    /// Its private key in PEM, if it is in another file
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+    /// Speak TLS 1.2 or newer
+    #[arg(id = "tls12", long = "tlsv1.2")]
+    pub(crate) tls12: bool,
+    /// Speak TLS 1.3 or newer
+    #[arg(id = "tls13", long = "tlsv1.3")]
+    pub(crate) tls13: bool,
+    /// Speak no newer TLS than this
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) tls_max: Option<TlsMaximum>,
+    /// Keys that the server may have: ‘sha256//BASE64’, several between semicolons
+    #[arg(long, value_name = "PINS", value_parser = pins)]
+    pub(crate) pinnedpubkey: Option<Pins>,
+    /// Take any certificate: whoever is on the way can read and change what is moved
+    #[arg(long)]
+    pub(crate) insecure: bool,
+    /// Refuse http, in redirects too
+    #[arg(long)]
+    pub(crate) https_only: bool,
+}
+
+/// A version as curl writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TlsMaximum {
+    #[value(name = "1.2")]
+    Tls12,
+    #[value(name = "1.3", alias = "default")]
+    Tls13,
+}
+
+impl From<TlsMaximum> for TlsVersion {
+    fn from(maximum: TlsMaximum) -> Self {
+        match maximum {
+            TlsMaximum::Tls12 => Self::Tls12,
+            TlsMaximum::Tls13 => Self::Tls13,
+        }
+    }
+}
+
+/// The keys of one option.
+#[derive(Debug, Clone)]
+pub(crate) struct Pins(pub(crate) Vec<PublicKeyPin>);
+
+fn pins(text: &str) -> Result<Pins, String> {
+    let pins = PublicKeyPin::parse_list(text)
+        .map_err(|error| error.detail.unwrap_or_else(|| error.message.clone()))?;
+    if pins.is_empty() { Err("there is no key in it".to_owned()) } else { Ok(Pins(pins)) }
+}

@@ -1,0 +1,108 @@
+//! Proxies and terms of TLS as people type them, and what of it can be seen afterwards.
+
+use crate::home::{Home, Ran, ran};
+use std::path::Path;
+use urlsession_testkit::proxy::{Proxy, Way};
+use urlsession_testkit::server::{Answer, Server};
+
+/// A secret that must appear nowhere but on the network and in private files.
+const SECRET: &str = "Xd1st1nct1veX";
+
+fn get(home: &Home, words: &[&str], environment: &[(&str, &str)]) -> Ran {
+    let mut command = home.command(&[&["get", "--overwrite", "--retry", "0"], words].concat());
+    for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTPS_PROXY", "ALL_PROXY"] {
+        command.env_remove(name);
+    }
+    command.envs(environment.iter().copied());
+    ran(command.output().unwrap())
+}
+
+#[test]
+fn the_environment_of_the_client_decides() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("x"));
+    let (daemons, clients) = (Proxy::start(Way::Http), Proxy::start(Way::Http));
+    clients.demand("user", SECRET);
+    let mut start = home.command(&["daemon", "start"]);
+    start.env("http_proxy", daemons.url("")).env("all_proxy", daemons.url(""));
+    assert!(start.status().unwrap().success());
+    let url = server.url("/f");
+    let through = clients.url(&format!("user:{SECRET}@"));
+    let (host, others) = (server.address().to_string(), "a.test, 10.0.0.0/8");
+    for (words, environment, asked) in [
+        (&[][..], &[][..], 0),
+        (&[], &[("http_proxy", through.as_str())], 1),
+        (&[], &[("HTTP_PROXY", through.as_str())], 0),
+        (&[], &[("https_proxy", through.as_str())], 0),
+        (&[], &[("ALL_PROXY", through.as_str())], 1),
+        (&[], &[("all_proxy", through.as_str()), ("no_proxy", &host)], 0),
+        (&[], &[("all_proxy", through.as_str()), ("no_proxy", others)], 1),
+        (&["--noproxy", "*"], &[("http_proxy", through.as_str())], 0),
+        (&["--noproxy", others], &[("http_proxy", through.as_str()), ("no_proxy", "*")], 1),
+        (&["--proxy", ""], &[("http_proxy", through.as_str())], 0),
+        (&["--proxy", &through], &[("http_proxy", "http://127.0.0.1:9")], 1),
+        (&["--proxy", &through, "--noproxy", &host], &[], 0),
+    ] {
+        let before = clients.seen().len();
+        let did = get(&home, &[&[url.as_str()], words].concat(), environment);
+        assert_eq!(did.code, 0, "{words:?} {environment:?}: {did:?}");
+        assert_eq!(clients.seen().len() - before, asked, "{words:?} {environment:?}");
+    }
+    assert!(daemons.seen().is_empty(), "the daemon's environment is no app's");
+    let refused = get(&home, &[&url], &[("http_proxy", &format!("gopher://u:{SECRET}@h"))]);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.err.contains("http_proxy"), "{refused:?}");
+    let wrong = get(&home, &[&url, "--proxy", &clients.url(&format!("u:{SECRET}@"))], &[]);
+    assert_eq!(wrong.code, 4, "{wrong:?}");
+    for text in [refused.err, wrong.err, home.out(&["ls", "--all", "--json"]), log(&home)] {
+        assert!(!text.contains(SECRET), "{text}");
+    }
+}
+
+#[test]
+fn a_proxy_that_is_not_there_is_named() {
+    let home = Home::new();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let proxy = format!("http://u:{SECRET}@127.0.0.1:{port}");
+    let did = get(&home, &["http://server.test/f", "--proxy", &proxy], &[]);
+    assert_eq!(did.code, 10, "{did:?}");
+    assert!(did.err.contains(&format!("the proxy http://127.0.0.1:{port}: ")), "{did:?}");
+    assert!(!did.err.contains(SECRET), "{did:?}");
+}
+
+#[test]
+fn terms_of_tls() {
+    let (home, server, plain) = (Home::new(), Server::start_tls(), Server::start());
+    server.on("/f", Answer::ok("x"));
+    let url = server.url("/f");
+    let authority = server.ca_pem();
+    let own = server.client_pem();
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    let (authority, own) = (text(&authority), text(&own));
+    let zeros = format!("sha256//{}=", "A".repeat(43));
+    for (words, code, says) in [
+        (&[][..], 10, "[-1202]"),
+        (&["--cacert", &authority], 0, ""),
+        (&["--cacert", &authority, "--tlsv1.3", "--cert", &own], 0, ""),
+        (&["--cacert", &authority, "--tlsv1.2", "--tls-max", "1.2"], 0, ""),
+        (&["--cacert", &authority, "--pinnedpubkey", &zeros], 10, "none of the pinned ones"),
+        (&["--insecure"], 0, ""),
+        (&["--insecure", "--pinnedpubkey", &zeros], 10, "none of the pinned ones"),
+        (&["--tlsv1.3", "--tls-max", "1.2"], 2, "the minimum is above the maximum"),
+        (&["--cert", "/nonexistent"], 9, "/nonexistent"),
+        (&["--pinnedpubkey", "key.pem"], 2, "sha256//"),
+        (&["-k"], 2, ""),
+    ] {
+        let did = get(&home, &[&[url.as_str()], words].concat(), &[]);
+        assert_eq!(did.code, code, "{words:?}: {did:?}");
+        assert!(did.err.contains(says), "{words:?}: {did:?}");
+    }
+    let did = get(&home, &[&plain.url("/f"), "--https-only"], &[]);
+    assert!(did.code == 10 && did.err.contains("[-1022]"), "{did:?}");
+    let log = log(&home);
+    assert!(log.contains("WARN") && log.contains("insecure"), "{log}");
+}
+
+fn log(home: &Home) -> String {
+    home.out(&["daemon", "logs"])
+}

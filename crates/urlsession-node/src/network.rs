@@ -1,0 +1,82 @@
+//! The way to the server as plain fields: proxies and terms of TLS.
+
+use napi_derive::napi;
+use std::path::PathBuf;
+use urlsession::{
+    ClientCertificate, ConnectionProxy, Error, ErrorCode, Proxy, PublicKeyPin, TlsPolicy,
+    TlsVersion,
+};
+
+/// Which proxy a request goes through; an empty object is none at all.
+#[napi(object, object_to_js = false)]
+pub struct ProxyFields {
+    /// The proxy of `http` URLs: `[http|https|socks5|socks5h]://[user:password@]host[:port]`.
+    pub http: Option<String>,
+    /// The proxy of `https` URLs.
+    pub https: Option<String>,
+    /// Hosts that are reached straight.
+    pub exceptions: Option<Vec<String>>,
+}
+
+impl ProxyFields {
+    pub(crate) fn read(&self) -> Result<ConnectionProxy, Error> {
+        let proxy = |text: &Option<String>| text.as_deref().map(Proxy::parse).transpose();
+        let proxies = ConnectionProxy {
+            http: proxy(&self.http)?,
+            https: proxy(&self.https)?,
+            exceptions: self.exceptions.clone().unwrap_or_default(),
+        };
+        proxies.check()?;
+        Ok(proxies)
+    }
+}
+
+/// What TLS connections must be like.
+#[napi(object, object_to_js = false)]
+pub struct TlsFields {
+    /// The oldest version.
+    #[napi(ts_type = "'1.2' | '1.3'")]
+    pub minimum_version: Option<String>,
+    /// The newest version.
+    #[napi(ts_type = "'1.2' | '1.3'")]
+    pub maximum_version: Option<String>,
+    /// The file of our certificate in PEM.
+    pub client_certificate: Option<String>,
+    /// The file of its key in PEM, if it is another.
+    pub client_key: Option<String>,
+    /// Keys that the server may have: `sha256//BASE64`.
+    pub pinned_public_keys: Option<Vec<String>>,
+    /// Takes any certificate: whoever is on the way can read and change what is moved.
+    pub allow_any_certificate: Option<bool>,
+    /// Refuses `http`, also in redirects.
+    pub https_only: Option<bool>,
+}
+
+impl TlsFields {
+    pub(crate) fn read(&self) -> Result<TlsPolicy, Error> {
+        let pins = self.pinned_public_keys.iter().flatten();
+        let key = self.client_key.as_ref().map(PathBuf::from);
+        Ok(TlsPolicy {
+            minimum_version: self.minimum_version.as_deref().map(version).transpose()?,
+            maximum_version: self.maximum_version.as_deref().map(version).transpose()?,
+            client_certificate: self
+                .client_certificate
+                .as_ref()
+                .map(|path| ClientCertificate { certificate: path.into(), key }),
+            pinned_public_keys: pins
+                .map(|pin| PublicKeyPin::parse(pin))
+                .collect::<Result<_, _>>()?,
+            allow_any_certificate: self.allow_any_certificate.unwrap_or(false),
+            https_only: self.https_only.unwrap_or(false),
+        })
+    }
+}
+
+fn version(text: &str) -> Result<TlsVersion, Error> {
+    match text {
+        "1.2" => Ok(TlsVersion::Tls12),
+        "1.3" => Ok(TlsVersion::Tls13),
+        _ => Err(Error::new(ErrorCode::SECURE_CONNECTION_FAILED)
+            .because("the version of TLS is 1.2 or 1.3")),
+    }
+}
