@@ -271,7 +271,12 @@ impl Asker {
     }
 
     async fn configure(&mut self, configuration: SessionConfiguration) {
-        let attach = Call::Attach { session: key(), configuration, wait: false, owner: None };
+        let attach = Call::Attach {
+            session: key(),
+            configuration: Box::new(configuration),
+            wait: false,
+            owner: None,
+        };
         self.app.call(attach).await.unwrap();
     }
 
