@@ -42,6 +42,12 @@ export interface SessionOptions {
   httpShouldSetCookies?: boolean;
   /** Which cookies these are: the application's (`shared`), the session's own in memory, or none. */
   httpCookieStorage?: 'shared' | 'private' | 'none';
+  /** Through whom requests go; absent, the environment says: `http_proxy`, `https_proxy`, `all_proxy`, `no_proxy`. */
+  connectionProxy?: ConnectionProxy;
+  /** What TLS connections must be like. */
+  tls?: TlsPolicy;
+  /** PEM files of roots that are trusted beside the platform's. */
+  caCertificates?: string[];
 }
 
 export interface TaskOptions {

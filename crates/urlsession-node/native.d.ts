@@ -189,6 +189,24 @@ export declare class NativeSession {
   invalidateAndCancel(): void
 }
 
+/** What TLS connections must be like. */
+export interface TlsFields {
+  /** The oldest version. */
+  minimumVersion?: '1.2' | '1.3'
+  /** The newest version. */
+  maximumVersion?: '1.2' | '1.3'
+  /** The file of our certificate in PEM. */
+  clientCertificate?: string
+  /** The file of its key in PEM, if it is another. */
+  clientKey?: string
+  /** Keys that the server may have: `sha256//BASE64`. */
+  pinnedPublicKeys?: Array<string>
+  /** Takes any certificate: whoever is on the way can read and change what is moved. */
+  allowAnyCertificate?: boolean
+  /** Refuses `http`, also in redirects. */
+  httpsOnly?: boolean
+}
+
 /** What a session is created with. */
 export interface SessionOptions {
   /** The session's name inside the application. */
@@ -213,6 +231,12 @@ export interface SessionOptions {
   httpShouldSetCookies?: boolean
   /** Which cookies these are: the application's, the session's own in memory, or none. */
   httpCookieStorage?: 'shared' | 'private' | 'none'
+  /** Through whom requests go; absent, the environment says. */
+  connectionProxy?: ProxyFields
+  /** What TLS connections must be like. */
+  tls?: TlsFields
+  /** PEM files of roots that are trusted beside the platform's. */
+  caCertificates?: Array<string>
 }
 
 /** What happened; which fields there are depends on the name. */
@@ -253,4 +277,14 @@ export interface SessionEvent {
   error?: TaskError
   /** `didComplete`: the head of the final response. */
   response?: ResponseHead
+}
+
+/** Which proxy a request goes through; an empty object is none at all. */
+export interface ProxyFields {
+  /** The proxy of `http` URLs: `[http|https|socks5|socks5h]://[user:password@]host[:port]`. */
+  http?: string
+  /** The proxy of `https` URLs. */
+  https?: string
+  /** Hosts that are reached straight. */
+  exceptions?: Array<string>
 }

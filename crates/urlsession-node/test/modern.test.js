@@ -43,6 +43,24 @@ test('a download resolves with its file, its response and its metrics', async ()
   assert.equal(headers['x-task'], 'a');
 });
 
+test('requests go through the proxy of their task, else of their session', async () => {
+  const proxied = new Session({ identifier: 'proxied', connectionProxy: { http: server.url('') } });
+  await proxied.data('http://origin.invalid/by-session');
+  assert.equal(server.requests.at(-1).url, 'http://origin.invalid/by-session');
+  await proxied.data(server.url('/straight'), { connectionProxy: {} });
+  assert.equal(server.requests.at(-1).url, '/straight');
+  await session.data('http://origin.invalid/by-task', { connectionProxy: { http: server.url('') } });
+  assert.equal(server.requests.at(-1).url, 'http://origin.invalid/by-task');
+  await proxied.invalidateAndCancel();
+});
+
+test('a session that is held to https refuses the rest', async () => {
+  const strict = new Session({ identifier: 'strict', tls: { httpsOnly: true } });
+  await assert.rejects(strict.data(server.url('/')), { code: -1022 });
+  await strict.invalidateAndCancel();
+  assert.throws(() => session.dataTask(server.url('/'), { tls: { minimumVersion: '1.1' } }), URLSessionError);
+});
+
 test('a download without destination is there while the process lives', async () => {
   const { path } = await session.download(server.url('/status/404'));
   await session.synced();

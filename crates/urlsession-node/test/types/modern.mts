@@ -21,6 +21,14 @@ for await (const event of session.events()) {
   if (event.error instanceof URLSessionError) console.log(event.error.code, event.error.failingURL);
   event.acknowledge();
 }
+new Session({
+  identifier: 'b',
+  connectionProxy: { https: 'socks5h://proxy.example', exceptions: ['.local'] },
+  tls: { minimumVersion: '1.3', httpsOnly: true },
+});
+session.download('https://example.com/a', { connectionProxy: {}, suggestedFilename: 'take-free' });
+// @ts-expect-error TLS 1.1 is not spoken
+session.data('https://example.com', { tls: { minimumVersion: '1.1' } });
 // @ts-expect-error an identifier is needed
 new Session({});
 // @ts-expect-error a task is made by a session
