@@ -110,7 +110,10 @@ fn admit(
     let idle_timeout =
         timeout(options.timeout_interval_for_request, configuration.timeout_interval_for_request);
     let cookies = configuration.cookie_policy();
-    (facts, Order { kind: new.kind, request: new.request, options, idle_timeout, cookies }, origin)
+    let cache = configuration.cache_policy();
+    let order =
+        Order { kind: new.kind, request: new.request, options, idle_timeout, cookies, cache };
+    (facts, order, origin)
 }
 
 fn check(new: &mut NewTask) -> Result<Option<ResumeState>, Error> {

@@ -5,7 +5,9 @@ use crate::task::{Phase, Task};
 use crate::{AttemptNumber, Core, PeerNumber, SessionNumber, TaskFacts, TaskRecord, TaskRef};
 use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::path::Path;
-use urlsession_protocol::{Event, EventNumber, Reason, SessionKey, TaskIdentifier, TaskState};
+use urlsession_protocol::{
+    Event, EventNumber, Reason, SessionConfiguration, SessionKey, TaskIdentifier, TaskState,
+};
 
 /// A task as a listing needs it; its order is in the store.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,6 +54,12 @@ impl Core {
     #[must_use]
     pub fn session_key(&self, number: SessionNumber) -> Option<&SessionKey> {
         self.sessions.get(&number).map(|session| &session.key)
+    }
+
+    /// Returns the configuration of a session.
+    #[must_use]
+    pub fn configuration(&self, number: SessionNumber) -> Option<&SessionConfiguration> {
+        self.sessions.get(&number).map(|session| &session.configuration)
     }
 
     /// Returns who owns a session.

@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
 use urlsession_protocol::{
-    Call, CallId, CookiePolicy, Error, Event, EventNumber, LaunchCommand, OwnerToken, Priority,
-    Reply, Request, RequestEdit, Response, SessionConfiguration, SessionKey, TaskIdentifier,
-    TaskKind, TaskOptions, Timestamp,
+    CachePolicy, Call, CallId, CookiePolicy, Error, Event, EventNumber, LaunchCommand, OwnerToken,
+    Priority, Reply, Request, RequestEdit, Response, SessionConfiguration, SessionKey,
+    TaskIdentifier, TaskKind, TaskOptions, Timestamp,
 };
 
 /// Numbers a session in the core and the store; never reused.
@@ -497,4 +497,7 @@ pub struct Order {
     /// What the session says about cookies.
     #[serde(default, skip_serializing_if = "CookiePolicy::is_default")]
     pub cookies: CookiePolicy,
+    /// What the session says about keeping responses.
+    #[serde(default, skip_serializing_if = "CachePolicy::is_default")]
+    pub cache: CachePolicy,
 }

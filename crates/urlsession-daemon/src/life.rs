@@ -91,8 +91,11 @@ impl<'a> House<'a> {
     async fn open(paths: &'a Paths, version: &str) -> anyhow::Result<Self> {
         // From here on a signal means an orderly stop.
         let signals = Signals::new().context("cannot handle signals")?;
-        let configuration =
-            EngineConfiguration { state: Some(paths.state.clone()), version: version.to_owned() };
+        let configuration = EngineConfiguration {
+            state: Some(paths.state.clone()),
+            caches: None,
+            version: version.to_owned(),
+        };
         let engine = Engine::start(configuration, Handle::current())
             .with_context(|| format!("cannot open the store in {}", paths.state.display()))?;
         let hello = Hello {

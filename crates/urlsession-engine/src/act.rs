@@ -1,6 +1,6 @@
 //! What comes in and what goes out: messages into decisions, decisions into deeds.
 
-use crate::attempts::Moves;
+use crate::attempts::{Moves, Storages};
 use crate::driver::{Driver, Turn};
 use crate::inbox::Message;
 use crate::peers::Watching;
@@ -119,7 +119,7 @@ impl<H: Moves> Driver<H> {
                 self.change_cookies(turn, peer, id, call);
             }
             Call::Shutdown => self.begin_stop(turn, Some((peer, id))),
-            call => match unstorable(&call) {
+            call => match unstorable(&call).or_else(|| self.uncacheable(&call)) {
                 Some(error) => {
                     let action = Action::Reply { peer, id, result: Err(error) };
                     turn.deeds.push(action.into());
@@ -157,6 +157,7 @@ impl<H: Moves> Driver<H> {
             if let Change::RemoveSession(session) = change {
                 self.files.remove_session(session);
                 self.cookies.forget(session);
+                self.caches.forget(session);
             }
         }
     }
@@ -219,7 +220,8 @@ impl<H: Moves> Driver<H> {
                 return self.attempts.fail(task, attempt, failed(error, Cause::Transient));
             }
         };
-        self.attempts.start(task, attempt, order, files, resume, cookies);
+        let storages = Storages { cookies, cache: self.cache_of(task, &order) };
+        self.attempts.start(task, attempt, order, files, resume, storages);
     }
 
     fn tell(&self, task: TaskRef, event: Event, weight: Weight) {

@@ -1,5 +1,6 @@
 //! The running attempts: starts them, stops them, and hears from them.
 
+use crate::cache::SharedCache;
 use crate::cookies::SharedJar;
 use crate::inbox::{Message, Sender};
 use crate::transfer::{Attempt, Hands, Notices, Progress, TaskFiles};
@@ -28,6 +29,13 @@ impl Moves for Hands {
     fn drop_idle_connections(&self) {
         Self::drop_idle_connections(self);
     }
+}
+
+/// What outlives the attempts of a task, and other tasks share.
+#[derive(Debug, Default)]
+pub(crate) struct Storages {
+    pub cookies: Option<Arc<SharedJar>>,
+    pub cache: Option<Arc<SharedCache>>,
 }
 
 /// All attempts that have not reported their end.
@@ -67,7 +75,7 @@ impl<H: Moves> Attempts<H> {
         order: Arc<Order>,
         files: TaskFiles,
         resume: Option<ResumeState>,
-        cookies: Option<Arc<SharedJar>>,
+        storages: Storages,
     ) {
         let stop = CancellationToken::new();
         let progress = Arc::new(Progress::default());
@@ -79,7 +87,8 @@ impl<H: Moves> Attempts<H> {
             order,
             resume,
             files,
-            cookies,
+            cookies: storages.cookies,
+            cache: storages.cache,
             progress: Arc::clone(&progress),
             stop: stop.clone(),
             notices: Arc::new(Speaker(Arc::new(Notice {

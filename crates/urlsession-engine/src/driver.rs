@@ -10,6 +10,7 @@
 
 use crate::act::Deed;
 use crate::attempts::{Attempts, Moves};
+use crate::cache::Caches;
 use crate::clock::Clock;
 use crate::cookies::{CookieRow, Cookies};
 use crate::files::Files;
@@ -41,6 +42,7 @@ pub(crate) struct Driver<H> {
     pub(crate) store: Store,
     pub(crate) files: Files,
     pub(crate) cookies: Cookies,
+    pub(crate) caches: Caches,
     pub(crate) attempts: Attempts<H>,
     pub(crate) launcher: Launcher,
     pub(crate) peers: Peers,

@@ -13,6 +13,9 @@ impl<H: Moves> Driver<H> {
             return Err(Error::new(ErrorCode::UNKNOWN).because("no such session"));
         }
         self.attempts.drop_idle_connections();
+        if let Some(cache) = self.cache_of_session(session) {
+            cache.flush();
+        }
         self.store.checkpoint().map_err(|error| {
             tracing::error!(%error, "could not write out the store");
             Error::new(ErrorCode::UNKNOWN).because(error)
@@ -23,6 +26,9 @@ impl<H: Moves> Driver<H> {
     /// Removes the parts that are kept for resume data of the session's application, but for those
     /// that a task goes on from; then flushes.
     pub(crate) fn reset(&mut self, session: &SessionKey) -> Result<Reply, Error> {
+        if let Some(cache) = self.cache_of_session(session) {
+            cache.clear();
+        }
         let parts = self.files.kept_parts();
         let needed: BTreeSet<&Path> = match parts.is_empty() {
             true => BTreeSet::new(),

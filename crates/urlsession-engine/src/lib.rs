@@ -2,6 +2,7 @@
 
 mod act;
 mod attempts;
+mod cache;
 mod clock;
 mod cookies;
 mod credentials;
@@ -35,6 +36,9 @@ pub struct EngineConfiguration {
     /// The folder of store, part files, finished files and spool. `None` is a store in memory and
     /// a private temporary folder that is removed at the end.
     pub state: Option<PathBuf>,
+    /// The private folder of the caches, for sessions in the process of their app. `None` is none:
+    /// a session that asks for one is refused.
+    pub caches: Option<PathBuf>,
     /// The version that [`urlsession_protocol::Call::Status`] tells.
     pub version: String,
 }

@@ -1,6 +1,7 @@
 //! How a driver comes to be: folders, store, core, and what earlier processes left behind.
 
 use crate::attempts::{Attempts, Moves};
+use crate::cache::Caches;
 use crate::clock::{Clock, seed};
 use crate::cookies::Cookies;
 use crate::driver::Driver;
@@ -48,6 +49,7 @@ impl<H: Moves> Driver<H> {
             store,
             files,
             cookies: Cookies::new(clock, sender.clone()),
+            caches: Caches::new(clock, configuration.caches),
             attempts: Attempts::new(hands, runtime.clone(), sender.clone()),
             launcher: Launcher::new(runtime.clone(), sender.clone()),
             peers: Peers::new(runtime, sender),

@@ -72,6 +72,7 @@ codes! {
     SERVER_CERTIFICATE_NOT_YET_VALID = -1204, "ServerCertificateNotYetValid", "The certificate for this server is not yet valid. You might be connecting to a server that is pretending to be “HOST” which could put your confidential information at risk.";
     CLIENT_CERTIFICATE_REJECTED = -1205, "ClientCertificateRejected", "The server “HOST” did not accept the certificate.";
     CLIENT_CERTIFICATE_REQUIRED = -1206, "ClientCertificateRequired", "The server “HOST” requires a client certificate.";
+    CANNOT_LOAD_FROM_NETWORK = -2000, "CannotLoadFromNetwork", "can’t load from network";
     CANNOT_CREATE_FILE = -3000, "CannotCreateFile", "Cannot create file";
     CANNOT_OPEN_FILE = -3001, "CannotOpenFile", "Cannot open file";
     CANNOT_CLOSE_FILE = -3002, "CannotCloseFile", "Failure occurred while closing file";

@@ -2,6 +2,7 @@
 //!
 //! Nothing here behaves: a type may check its own legality, nothing more.
 
+pub mod cache;
 pub mod cookie;
 pub mod credential;
 pub mod error;
@@ -24,6 +25,7 @@ pub mod tls;
 #[cfg(feature = "connection")]
 pub mod connection;
 
+pub use cache::{CachePolicy, RequestCachePolicy, ResourceFetchType, UrlCache};
 pub use cookie::{
     Cookie, CookieIdentity, CookiePolicy, HttpCookieAcceptPolicy, HttpCookieStorage, SameSite,
 };

@@ -15,6 +15,8 @@ pub struct Paths {
     pub state: PathBuf,
     /// Holds `config.toml`.
     pub config: PathBuf,
+    /// Holds what may be lost: the caches of responses; 0700.
+    pub cache: PathBuf,
 }
 
 impl Paths {
@@ -35,13 +37,16 @@ impl Paths {
             .runtime_dir()
             .or_else(login_runtime_dir)
             .map_or_else(|| state.join("run"), |dir| dir.join("urlsession"));
-        Ok(Self { runtime, state, config: base.config_dir().join("urlsession") })
+        let (config, cache) = (base.config_dir(), base.cache_dir());
+        let (config, cache) = (config.join("urlsession"), cache.join("urlsession"));
+        Ok(Self { runtime, state, config, cache })
     }
 
     /// Puts all folders below one, as `URLSESSION_HOME` does.
     #[must_use]
     pub fn in_home(home: &Path) -> Self {
-        Self { runtime: home.join("run"), state: home.join("state"), config: home.join("config") }
+        let at = |name| home.join(name);
+        Self { runtime: at("run"), state: at("state"), config: at("config"), cache: at("cache") }
     }
 
     /// Returns the daemon's socket.
@@ -67,6 +72,12 @@ impl Paths {
     #[must_use]
     pub fn log(&self) -> PathBuf {
         self.state.join("daemon.log")
+    }
+
+    /// Returns the folder of the caches of responses.
+    #[must_use]
+    pub fn url_caches(&self) -> PathBuf {
+        self.cache.join("responses")
     }
 
     /// Returns the folder for request bodies that clients hand over.

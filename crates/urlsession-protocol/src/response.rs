@@ -1,6 +1,6 @@
 //! What a server answered: Apple's `HTTPURLResponse`.
 
-use crate::FileName;
+use crate::{FileName, ResourceFetchType};
 use serde::{Deserialize, Serialize};
 
 /// The head of the final response of a task.
@@ -13,6 +13,9 @@ pub struct Response {
     /// `http/1.1` or `h2`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network_protocol: Option<String>,
+    /// Whether it came from the server or from what was kept.
+    #[serde(default, skip_serializing_if = "ResourceFetchType::is_network_load")]
+    pub resource_fetch_type: ResourceFetchType,
     /// Header fields as received; bytes that are not UTF-8 are replaced.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<(String, String)>,

@@ -1,8 +1,8 @@
 //! How a session behaves: Apple's `URLSessionConfiguration`.
 
 use crate::{
-    ConnectionProxy, CookiePolicy, Header, HttpCookieAcceptPolicy, HttpCookieStorage,
-    LaunchCommand, LaunchStatus, SessionKey, Timestamp, TlsPolicy,
+    CachePolicy, ConnectionProxy, CookiePolicy, Header, HttpCookieAcceptPolicy, HttpCookieStorage,
+    LaunchCommand, LaunchStatus, RequestCachePolicy, SessionKey, Timestamp, TlsPolicy, UrlCache,
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -49,6 +49,11 @@ pub struct SessionConfiguration {
     /// PEM files of roots that are trusted beside the platform's.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ca_certificates: Vec<PathBuf>,
+    /// When requests that do not say it themselves are answered with what is kept.
+    pub request_cache_policy: RequestCachePolicy,
+    /// How much is kept of responses; `None` is nothing, and a background session must have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url_cache: Option<UrlCache>,
 }
 
 impl Default for SessionConfiguration {
@@ -66,6 +71,8 @@ impl Default for SessionConfiguration {
             connection_proxy: None,
             tls: Box::default(),
             ca_certificates: Vec::new(),
+            request_cache_policy: RequestCachePolicy::default(),
+            url_cache: None,
         }
     }
 }
@@ -75,6 +82,12 @@ impl SessionConfiguration {
     #[must_use]
     pub fn deadline(&self, now: Timestamp) -> Timestamp {
         now.after(self.timeout_interval_for_resource)
+    }
+
+    /// Returns what it says about keeping responses.
+    #[must_use]
+    pub fn cache_policy(&self) -> CachePolicy {
+        CachePolicy { policy: self.request_cache_policy, cache: self.url_cache }
     }
 
     /// Returns what it says about cookies.

@@ -1,6 +1,9 @@
 //! What a task is: its number, its kind, its options, its state and why it waits.
 
-use crate::{ConnectionProxy, Error, Request, Response, Secret, SessionKey, Timestamp, TlsPolicy};
+use crate::{
+    ConnectionProxy, Error, Request, RequestCachePolicy, Response, Secret, SessionKey, Timestamp,
+    TlsPolicy,
+};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
@@ -138,6 +141,9 @@ pub struct TaskOptions {
     /// destination's folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub suggested_filename: Option<NameClash>,
+    /// When the request is answered with what is kept; `None` is the session's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_cache_policy: Option<RequestCachePolicy>,
 }
 
 /// What happens if a file has the name that the server suggests.

@@ -295,6 +295,8 @@ fn configuration() -> SessionConfiguration {
         http_cookie_accept_policy: HttpCookieAcceptPolicy::Always,
         http_should_set_cookies: false,
         http_cookie_storage: HttpCookieStorage::Private,
+        request_cache_policy: RequestCachePolicy::ReturnCacheDataElseLoad,
+        url_cache: Some(UrlCache::default()),
     }
 }
 
@@ -349,6 +351,7 @@ fn new_task() -> NewTask {
             connection_proxy: Some(connection_proxy()),
             tls: tls(),
             suggested_filename: Some(NameClash::TakeFree),
+            request_cache_policy: Some(RequestCachePolicy::ReloadRevalidatingCacheData),
         },
         resume: true,
         resume_data: Some(ResumeData(Secret::new("b3BhcXVl"))),
@@ -431,6 +434,7 @@ fn response() -> Response {
         url: "https://example.com/file".into(),
         status_code: 404,
         network_protocol: Some("h2".into()),
+        resource_fetch_type: ResourceFetchType::LocalCache,
         headers: vec![("content-length".into(), "512".into())],
     }
 }

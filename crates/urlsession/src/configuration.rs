@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use urlsession_protocol::{
     ConnectionProxy, Error, ErrorCode, Header, HttpCookieAcceptPolicy, HttpCookieStorage,
-    LaunchCommand, SessionIdentifier, TlsPolicy,
+    LaunchCommand, RequestCachePolicy, SessionIdentifier, TlsPolicy, UrlCache,
 };
 
 /// Configures a session; copied when the session is created, later edits have no effect.
@@ -44,6 +44,12 @@ pub struct SessionConfiguration {
     pub tls: TlsPolicy,
     /// PEM files of roots that are trusted beside the platform's.
     pub ca_certificates: Vec<PathBuf>,
+    /// When requests that do not say it themselves are answered with what is kept: as HTTP says.
+    pub request_cache_policy: RequestCachePolicy,
+    /// How much is kept of responses: 4 MiB in memory and 20 MiB on disk, an ephemeral session
+    /// 4 MiB in memory, a background session nothing. One that asks for more than its kind may
+    /// have is refused with -1.
+    pub url_cache: Option<UrlCache>,
     /// The application the session belongs to. `None` takes the first of: the environment's
     /// `URLSESSION_APP_ID`, the id in the nearest `tiapp.xml`, the name in the nearest
     /// `package.json` (both searched from the working folder upwards), the executable's name.
@@ -73,6 +79,8 @@ pub(crate) enum Kind {
     Background(String),
     /// In this process.
     InProcess,
+    /// In this process, nothing on disk.
+    Ephemeral,
 }
 
 impl SessionConfiguration {
@@ -91,7 +99,8 @@ impl SessionConfiguration {
     #[must_use]
     pub fn ephemeral() -> Self {
         let http_cookie_storage = HttpCookieStorage::Private;
-        Self { http_cookie_storage, ..Self::of(Kind::InProcess) }
+        let url_cache = Some(UrlCache::IN_MEMORY);
+        Self { http_cookie_storage, url_cache, ..Self::of(Kind::Ephemeral) }
     }
 
     /// Returns the identifier of a background session, `None` for the other kinds.
@@ -99,7 +108,7 @@ impl SessionConfiguration {
     pub fn identifier(&self) -> Option<&str> {
         match &self.kind {
             Kind::Background(identifier) => Some(identifier),
-            Kind::InProcess => None,
+            Kind::InProcess | Kind::Ephemeral => None,
         }
     }
 
@@ -119,6 +128,19 @@ impl SessionConfiguration {
             .map_err(|error| Error::new(ErrorCode::UNKNOWN).because(error))
     }
 
+    /// Refuses a cache that the kind of session does not have.
+    pub(crate) fn check_cache(&self) -> Result<(), Error> {
+        let on_disk = self.url_cache.is_some_and(|cache| cache.disk_capacity > 0);
+        let why = match self.kind {
+            Kind::Background(_) if self.url_cache.is_some() => {
+                "a background session has no URL cache"
+            }
+            Kind::Ephemeral if on_disk => "an ephemeral session keeps no responses on disk",
+            _ => return Ok(()),
+        };
+        Err(Error::new(ErrorCode::UNKNOWN).because(why))
+    }
+
     pub(crate) fn to_protocol(&self) -> urlsession_protocol::SessionConfiguration {
         urlsession_protocol::SessionConfiguration {
             http_additional_headers: self.http_additional_headers.clone(),
@@ -134,6 +156,8 @@ impl SessionConfiguration {
             connection_proxy: self.connection_proxy.clone().map(Box::new),
             tls: Box::new(self.tls.clone()),
             ca_certificates: self.ca_certificates.clone(),
+            request_cache_policy: self.request_cache_policy,
+            url_cache: self.url_cache,
         }
     }
 
@@ -152,6 +176,8 @@ impl SessionConfiguration {
             connection_proxy: None,
             tls: TlsPolicy::default(),
             ca_certificates: apple.ca_certificates,
+            request_cache_policy: apple.request_cache_policy,
+            url_cache: apple.url_cache,
             application: None,
             wait_for_owner: false,
             acknowledgement: Acknowledgement::default(),
@@ -164,6 +190,6 @@ impl Default for SessionConfiguration {
     /// Configures a session whose transfers live in this process and end with it. Needs the
     /// feature `embedded`.
     fn default() -> Self {
-        Self::of(Kind::InProcess)
+        Self { url_cache: Some(UrlCache::default()), ..Self::of(Kind::InProcess) }
     }
 }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::runtime::{Builder, Runtime};
 use urlsession_engine::{Engine, EngineConfiguration};
 use urlsession_protocol::connection::Connection;
+use urlsession_protocol::paths::Paths;
 use urlsession_protocol::{Error, SessionIdentifier, SessionKey};
 
 /// Threads that move bytes, the engine's own driver not counted.
@@ -68,8 +69,12 @@ fn host() -> Result<Arc<Host>, Error> {
         .enable_all()
         .build()
         .map_err(|error| failed(&error))?;
-    let configuration =
-        EngineConfiguration { state: None, version: env!("CARGO_PKG_VERSION").to_owned() };
+    let paths = Paths::from_env().map_err(|error| failed(&error))?;
+    let configuration = EngineConfiguration {
+        state: None,
+        caches: Some(paths.url_caches()),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
     let engine =
         Engine::start(configuration, runtime.handle().clone()).map_err(|error| failed(&error))?;
     let running = Arc::new(Host { running: Some((engine, runtime)) });

@@ -73,9 +73,10 @@ pub use urlsession_protocol::{
     ConnectionProxy, Cookie, CookieIdentity, Credential, DaemonStatus, Error, ErrorCode, Event,
     EventNumber, FileName, Header, HttpCookieAcceptPolicy, HttpCookieStorage, InvalidIdentifier,
     LaunchCommand, LaunchState, LaunchStatus, NameClash, Priority, Proxy, ProxyCredential,
-    ProxyScheme, PublicKeyPin, Reason, Request, RequestEdit, Response, ResumeData, ResumeRung,
-    SameSite, Secret, SessionIdentifier, SessionKey, SessionStatus, TaskIdentifier, TaskKind,
-    TaskOptions, TaskState, TaskStatus, Timestamp, TlsPolicy, TlsVersion, is_dangerous,
+    ProxyScheme, PublicKeyPin, Reason, Request, RequestCachePolicy, RequestEdit, ResourceFetchType,
+    Response, ResumeData, ResumeRung, SameSite, Secret, SessionIdentifier, SessionKey,
+    SessionStatus, TaskIdentifier, TaskKind, TaskOptions, TaskState, TaskStatus, Timestamp,
+    TlsPolicy, TlsVersion, UrlCache, is_dangerous,
 };
 
 #[cfg(test)]

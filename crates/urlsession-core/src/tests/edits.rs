@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::Order;
-use urlsession_protocol::{CookiePolicy, Credential, Header, Reason};
+use urlsession_protocol::{CachePolicy, CookiePolicy, Credential, Header, Reason};
 
 fn url(url: &str) -> RequestEdit {
     RequestEdit { url: Some(url.to_owned()), ..RequestEdit::default() }
@@ -135,8 +135,9 @@ fn credentials_stay_with_the_origin_they_were_given_for() {
         edit.normalize().unwrap();
         let kind = TaskKind::Data;
         let (options, cookies) = (TaskOptions::default(), CookiePolicy::default());
-        let idle_timeout = Duration::ZERO;
-        let mut order = Order { kind, request: request.clone(), options, idle_timeout, cookies };
+        let (idle_timeout, cache) = (Duration::ZERO, CachePolicy::default());
+        let mut order =
+            Order { kind, request: request.clone(), options, idle_timeout, cookies, cache };
         order.edit(&edit);
         let Request { url, headers, credential, .. } = order.request;
         let fields: String =

@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use urlsession_core::{Order, ResumeState, SessionNumber, TaskRef};
-use urlsession_protocol::{CookiePolicy, Request, Response, TaskIdentifier, TaskKind, TaskOptions};
+use urlsession_protocol::{
+    CachePolicy, CookiePolicy, Request, Response, TaskIdentifier, TaskKind, TaskOptions,
+};
 
 #[test]
 fn a_task_has_its_files_where_its_kind_puts_them() {
@@ -192,6 +194,7 @@ fn order(kind: TaskKind) -> Order {
         options: TaskOptions::default(),
         idle_timeout: Duration::ZERO,
         cookies: CookiePolicy::default(),
+        cache: CachePolicy::default(),
     }
 }
 

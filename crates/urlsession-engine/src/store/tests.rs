@@ -10,8 +10,8 @@ use urlsession_core::{
     SessionRecord, Snapshot, Stage, TaskFacts, TaskRecord, TaskRef,
 };
 use urlsession_protocol::{
-    ApplicationId, Cookie, CookieIdentity, CookiePolicy, Error, ErrorCode, Event, EventNumber,
-    Header, OwnerToken, Priority, Request, RequestEdit, Response, SameSite, Secret,
+    ApplicationId, CachePolicy, Cookie, CookieIdentity, CookiePolicy, Error, ErrorCode, Event,
+    EventNumber, Header, OwnerToken, Priority, Request, RequestEdit, Response, SameSite, Secret,
     SessionConfiguration, SessionIdentifier, SessionKey, TaskIdentifier, TaskKind, TaskOptions,
     Timestamp,
 };
@@ -416,6 +416,7 @@ fn order() -> Order {
         options: TaskOptions { fail_on_http_error: true, ..TaskOptions::default() },
         idle_timeout: Duration::from_secs(60),
         cookies: CookiePolicy::default(),
+        cache: CachePolicy::default(),
     }
 }
 
@@ -437,6 +438,7 @@ fn response() -> Response {
         url: "https://example.com/".into(),
         status_code: 200,
         network_protocol: Some("h2".into()),
+        resource_fetch_type: urlsession_protocol::ResourceFetchType::NetworkLoad,
         headers: vec![("etag".into(), "\"1\"".into())],
         suggested_filename: None,
     }

@@ -32,6 +32,7 @@ impl Stage {
         let (script, hands) = Script::new();
         let configuration = EngineConfiguration {
             state: Some(folder.path().join("state")),
+            caches: None,
             version: "test".to_owned(),
         };
         let engine =

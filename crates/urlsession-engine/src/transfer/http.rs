@@ -8,6 +8,7 @@ use super::splice::{Detour, Loan, Pipe};
 use super::tls::{Terms, Tls};
 use super::upload::{Outbound, Sending, Sink};
 use super::wire::{Counted, Wire};
+use crate::cache::{Kept, Recording};
 use crate::credentials::Memory;
 use bytes::Bytes;
 use http::{HeaderMap, Method, header};
@@ -85,6 +86,16 @@ pub(super) struct Answer {
     pub(super) body: Inbound,
     /// The pulse of what the body comes over.
     pub(super) wire: Arc<Wire>,
+}
+
+impl Answer {
+    /// Makes an answer that nothing comes over a connection for.
+    pub(super) fn kept(kept: Kept) -> Self {
+        let Kept { head, body } = kept;
+        let stream = Stream::Kept(Some(body).filter(|body| !body.is_empty()));
+        let body = Inbound { stream, pump: None, sending: None, recording: None };
+        Self { head, body, wire: Arc::new(Wire::new()) }
+    }
 }
 
 impl Http {
@@ -223,7 +234,7 @@ impl Http {
         let (pool, key) = (Arc::clone(&self.pool), key.clone());
         let home = Home { pool, key, channel, stays, splice_minimum: self.splice_minimum };
         let stream = Stream::Http1 { body, home: Some(home) };
-        let body = Inbound { stream, pump, sending: out.body.cloned() };
+        let body = Inbound { stream, pump, sending: out.body.cloned(), recording: None };
         Ok(Answer { head, body, wire })
     }
 }
@@ -249,10 +260,13 @@ pub(super) struct Inbound {
     /// Still sends the request body; ends with this.
     pump: Option<AbortOnDropHandle<()>>,
     sending: Option<Arc<Sending>>,
+    /// What is to be kept of it.
+    recording: Option<Recording>,
 }
 
 #[derive(Debug)]
 enum Stream {
+    Kept(Option<Bytes>),
     Http1 { body: hyper::body::Incoming, home: Option<Home> },
     Http2 { body: h2::RecvStream, wire: Arc<Wire>, _user: Arc<()> },
 }
@@ -269,9 +283,32 @@ struct Home {
 }
 
 impl Inbound {
+    /// Keeps the body if it comes whole, and is not kept already.
+    pub(super) fn record(&mut self, recording: Option<Recording>) {
+        self.recording = recording;
+    }
+
     /// Returns the next bytes, `None` at the end. Losing the future loses no bytes.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
+        let next = self.receive().await?;
+        match (&next, &mut self.recording) {
+            (Some(bytes), Some(recording)) => {
+                if !recording.take(bytes) {
+                    self.recording = None;
+                }
+            }
+            (None, Some(recording)) => {
+                recording.finish().await;
+                self.recording = None;
+            }
+            (_, None) => {}
+        }
+        Ok(next)
+    }
+
+    async fn receive(&mut self) -> Result<Option<Bytes>, Failure> {
         let failed = match &mut self.stream {
+            Stream::Kept(body) => return Ok(body.take()),
             Stream::Http1 { body, .. } => loop {
                 match poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
                     Some(Ok(frame)) => {
@@ -322,7 +359,7 @@ impl Inbound {
     /// Also returns the pieces that have been read already.
     pub(super) async fn detour(&mut self) -> Option<(Vec<Bytes>, Detour)> {
         let Stream::Http1 { body, home } = &mut self.stream else { return None };
-        let home = home.as_mut().filter(|_| self.pump.is_none())?;
+        let home = home.as_mut().filter(|_| self.pump.is_none() && self.recording.is_none())?;
         let mut left = body.size_hint().exact().filter(|left| *left >= home.splice_minimum)?;
         let pipe = Pipe::new().ok()?;
         let (stream, ahead) = home.channel.loan.take()?.call().await?;
@@ -469,7 +506,7 @@ async fn over_http2(channel: Http2, out: &Outgoing<'_>) -> Result<Answer, Broken
     }
     wire.touch();
     let stream = Stream::Http2 { body, wire: Arc::clone(&wire), _user: users };
-    let body = Inbound { stream, pump, sending: out.body.cloned() };
+    let body = Inbound { stream, pump, sending: out.body.cloned(), recording: None };
     Ok(Answer { head, body, wire })
 }
 

@@ -30,6 +30,7 @@ mod tests;
 
 pub(crate) use progress::Progress;
 
+use crate::cache::SharedCache;
 use crate::cookies::SharedJar;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -48,6 +49,8 @@ pub(crate) struct Attempt {
     pub files: TaskFiles,
     /// The cookies of its application, or of its session.
     pub cookies: Option<Arc<SharedJar>>,
+    /// What is kept of responses.
+    pub cache: Option<Arc<SharedCache>>,
     /// Last value wins; read by the driver at a bounded rate.
     pub progress: Arc<Progress>,
     /// Cancelled when the driver wants the attempt to stop.

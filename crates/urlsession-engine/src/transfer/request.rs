@@ -7,6 +7,7 @@ use super::rate::Rate;
 use super::redirect::{self, CREDENTIALS, REDIRECT_LIMIT};
 use super::upload::Sending;
 use super::{Attempt, Progress};
+use crate::cache::{self, LookUp, Received};
 use crate::cookies::Exchange;
 use crate::credentials::{self, ProtectionSpace, Seeker};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 use urlsession_core::{Cause, Order};
-use urlsession_protocol::{ErrorCode, Header, Response};
+use urlsession_protocol::{Credential, ErrorCode, Header, Response};
 
 /// What the server learns of us, unless the app says something else.
 const USER_AGENT: &str = concat!("urlsession/", env!("CARGO_PKG_VERSION"));
@@ -43,6 +44,7 @@ pub(super) struct Chain<'a> {
     http: &'a Http,
     order: &'a Order,
     cookies: Exchange,
+    cache: cache::Exchange,
     pub(super) sending: Option<Arc<Sending>>,
     pub(super) rate: Option<Arc<Rate>>,
 }
@@ -67,7 +69,8 @@ impl<'a> Chain<'a> {
             .clone()
             .map(|body| Arc::new(Sending::new(body, Arc::clone(progress), rate.clone())));
         let cookies = Exchange::new(attempt.cookies.clone(), order);
-        Self { http, order, cookies, sending, rate }
+        let cache = cache::Exchange::new(attempt.cache.clone(), order);
+        Self { http, order, cookies, cache, sending, rate }
     }
 
     /// Returns the request body bytes of the last request.
@@ -100,7 +103,7 @@ impl<'a> Chain<'a> {
                 options: &self.order.options,
                 idle_timeout: self.order.idle_timeout,
             };
-            let answer = self.send(out, with_credentials).await?;
+            let answer = self.load(out, with_credentials).await?;
             let location = answer.head.headers.get(header::LOCATION).map(HeaderValue::as_bytes);
             let insecure = self.order.options.allow_insecure_redirect;
             let Some(hop) = redirect::next(answer.head.status, location, &method, &url, insecure)?
@@ -114,6 +117,42 @@ impl<'a> Chain<'a> {
         }
         let why = format!("more than {REDIRECT_LIMIT} redirects");
         Err(Failure::permanent(ErrorCode::HTTP_TOO_MANY_REDIRECTS, why).at(url.as_str()))
+    }
+
+    /// Answers one request with what is kept, or sends it.
+    async fn load(&self, mut out: Outgoing<'_>, with_credentials: bool) -> Result<Answer, Failure> {
+        if self.cache.is_idle() {
+            return self.send(out, with_credentials).await;
+        }
+        let (method, url) = (out.method, out.url);
+        let mut fields = out.headers.clone();
+        self.cookies.send(url, &mut fields);
+        let credential = self.order.request.credential.as_ref().filter(|_| with_credentials);
+        let credential = credential.map(identity).unwrap_or_default();
+        let pending = match self.cache.look_up((method, url), fields, &credential).await {
+            LookUp::Answer(kept) => return Ok(Answer::kept(kept)),
+            LookUp::Nothing => {
+                let why = "nothing is kept for the request";
+                let code = ErrorCode::CANNOT_LOAD_FROM_NETWORK;
+                return Err(Failure::permanent(code, why).at(url.as_str()));
+            }
+            LookUp::Send(pending) => pending,
+        };
+        pending.prepare(&mut out.headers);
+        let mut answer = match self.send(out, with_credentials).await {
+            Ok(answer) => answer,
+            Err(failure) => return pending.stand_in().map(Answer::kept).ok_or(failure),
+        };
+        match pending.receive(&answer.head).await {
+            Received::Kept(kept) => {
+                answer.body.drain(&answer.wire, self.order.idle_timeout).await;
+                Ok(Answer::kept(kept))
+            }
+            Received::New(recording) => {
+                answer.body.record(recording);
+                Ok(answer)
+            }
+        }
     }
 
     /// Sends one request as often as it takes to show the server the task's credential.
@@ -250,6 +289,12 @@ impl Fields<'_> {
     }
 }
 
+/// Returns what tells a credential from others.
+fn identity(credential: &Credential) -> Vec<u8> {
+    let Credential { user, password, .. } = credential;
+    [user.expose().as_bytes(), password.expose().as_bytes()].join(&0)
+}
+
 /// Makes the client's part of a digest, which nobody can foresee.
 fn cnonce() -> Result<String, Failure> {
     let mut bytes = [0; 16];
@@ -276,6 +321,7 @@ fn finish(answer: Answer, method: &Method, url: &Url) -> Final {
         url: url.as_str().to_owned(),
         status_code: head.status.as_u16(),
         network_protocol: Some(protocol.to_owned()),
+        resource_fetch_type: head.extensions.get().copied().unwrap_or_default(),
         headers: headers.collect(),
         suggested_filename: Some(disposition::suggested(&head.headers, url.as_str())),
     };

@@ -12,6 +12,7 @@ mod splice;
 mod terms;
 
 use super::{Attempt, Hands, Notices, Progress, TaskFiles};
+use crate::cache::SharedCache;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -19,7 +20,9 @@ use std::time::{Duration, UNIX_EPOCH};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use urlsession_core::{Cause, Ending, Order, ResumeState};
-use urlsession_protocol::{Body, CookiePolicy, Header, Request, ResumeRung, TaskKind, TaskOptions};
+use urlsession_protocol::{
+    Body, CachePolicy, CookiePolicy, Header, Request, ResumeRung, TaskKind, TaskOptions,
+};
 
 /// What an attempt told while it ran.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +56,7 @@ struct Trial {
     order: Order,
     files: TaskFiles,
     resume: Option<ResumeState>,
+    cache: Option<Arc<SharedCache>>,
     progress: Arc<Progress>,
     stop: CancellationToken,
     ear: Arc<Ear>,
@@ -73,9 +77,11 @@ impl Trial {
                 options: TaskOptions::default(),
                 idle_timeout: Duration::from_secs(30),
                 cookies: CookiePolicy::default(),
+                cache: CachePolicy::default(),
             },
             files,
             resume: None,
+            cache: None,
             progress: Arc::default(),
             stop: CancellationToken::new(),
             ear: Arc::default(),
@@ -118,6 +124,7 @@ impl Trial {
             resume: self.resume.clone(),
             files: self.files.clone(),
             cookies: None,
+            cache: self.cache.clone(),
             progress: Arc::clone(&self.progress),
             stop: self.stop.clone(),
             notices: Arc::clone(&self.ear) as Arc<dyn Notices>,

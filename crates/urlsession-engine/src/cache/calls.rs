@@ -1,0 +1,43 @@
+//! Which cache a task uses, and which sessions may have one: the driver's side.
+
+use super::SharedCache;
+use crate::attempts::Moves;
+use crate::cookies::Owner;
+use crate::driver::Driver;
+use std::sync::Arc;
+use urlsession_core::{Order, TaskRef};
+use urlsession_protocol::{Call, Error, ErrorCode, SessionKey};
+
+impl<H: Moves> Driver<H> {
+    /// Returns the cache that an attempt of the task uses.
+    pub(crate) fn cache_of(&mut self, task: TaskRef, order: &Order) -> Option<Arc<SharedCache>> {
+        let room = order.cache.cache.filter(|_| self.caches.are_possible())?;
+        let owner = match room.disk_capacity {
+            0 => Owner::Session(task.session),
+            _ => Owner::Application(self.core.session_key(task.session)?.application.clone()),
+        };
+        Some(self.caches.cache(owner, room))
+    }
+
+    /// Returns the cache of a session; of one that has not been used since the start there is
+    /// nothing in memory, but there may be something on disk.
+    pub(crate) fn cache_of_session(&mut self, session: &SessionKey) -> Option<Arc<SharedCache>> {
+        let number = self.core.session_number(session)?;
+        let room = self.core.configuration(number)?.url_cache;
+        let room = room.filter(|_| self.caches.are_possible())?;
+        let owner = match room.disk_capacity {
+            0 => Owner::Session(number),
+            _ => Owner::Application(session.application.clone()),
+        };
+        Some(self.caches.cache(owner, room))
+    }
+
+    /// Refuses a session that wants a cache where there are none.
+    pub(crate) fn uncacheable(&self, call: &Call) -> Option<Error> {
+        let Call::Attach { configuration, .. } = call else { return None };
+        let refused = configuration.url_cache.is_some() && !self.caches.are_possible();
+        refused.then(|| {
+            Error::new(ErrorCode::UNKNOWN).because("a background session has no URL cache")
+        })
+    }
+}

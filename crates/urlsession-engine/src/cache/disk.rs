@@ -1,0 +1,339 @@
+//! Kept responses on disk: one SQLite file of an application, which its processes share.
+//!
+//! Nothing here is needed: whatever fails is as if nothing had been kept, and a damaged file is
+//! replaced by an empty one.
+
+use super::stored::Stored;
+use super::variant::Variant;
+use crate::files::create_private_file;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use urlsession_protocol::Timestamp;
+
+/// A response may take this part of the room, as Apple's.
+const ENTRY_PART: u64 = 20;
+/// Longest wait for another process.
+const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
+/// A use that soon after the one before is not written down.
+const USE_INTERVAL: Duration = Duration::from_secs(60);
+/// Most responses that go at once to make room.
+const BATCH: i64 = 16;
+/// The layout of the file; a file of another one is replaced.
+const LAYOUT: i64 = 1;
+const SCHEMA: &str = "
+    CREATE TABLE entries (
+        id INTEGER PRIMARY KEY, url TEXT NOT NULL, variant TEXT NOT NULL, head TEXT NOT NULL,
+        body BLOB NOT NULL, print BLOB NOT NULL, size INTEGER NOT NULL, used INTEGER NOT NULL,
+        UNIQUE (url, variant)
+    );
+    CREATE INDEX by_use ON entries (used);
+    CREATE TABLE room (taken INTEGER NOT NULL);
+    INSERT INTO room VALUES (0);
+    CREATE TRIGGER comes AFTER INSERT ON entries
+        BEGIN UPDATE room SET taken = taken + new.size; END;
+    CREATE TRIGGER goes AFTER DELETE ON entries
+        BEGIN UPDATE room SET taken = taken - old.size; END;";
+
+/// The file.
+#[derive(Debug)]
+pub(super) struct Disk {
+    path: PathBuf,
+    capacity: u64,
+    /// `None` if it cannot be used.
+    connection: Option<Connection>,
+    /// Changes with every commit of another process.
+    version: i64,
+}
+
+/// A response as it is written, but for its body.
+#[derive(Debug, Serialize, Deserialize)]
+struct Head {
+    status: u16,
+    protocol: String,
+    /// Values have a character for each byte.
+    headers: Vec<(String, String)>,
+    requested: Timestamp,
+    received: Timestamp,
+}
+
+impl Disk {
+    /// Opens the file in a folder that is private, or creates it.
+    pub(super) fn open(path: PathBuf, capacity: u64) -> Self {
+        let mut disk = Self { path, capacity: u64::MAX, connection: None, version: 0 };
+        let opened = open(&disk.path).or_else(|error| match is_damaged(&error) {
+            true => replace(&disk.path),
+            false => Err(error),
+        });
+        match opened {
+            Ok(connection) => disk.connection = Some(connection),
+            Err(error) => tracing::warn!(%error, "responses are not kept on disk"),
+        }
+        disk.resize(capacity);
+        disk.has_changed();
+        disk
+    }
+
+    /// Returns the room that one response may take.
+    pub(super) fn entry_limit(&self) -> u64 {
+        if self.connection.is_some() { self.capacity / ENTRY_PART } else { 0 }
+    }
+
+    /// Says whether another process has changed something since this was last asked.
+    pub(super) fn has_changed(&mut self) -> bool {
+        let version = self.attempt(|connection| {
+            connection.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0))
+        });
+        let version = version.unwrap_or(self.version);
+        std::mem::replace(&mut self.version, version) != version
+    }
+
+    /// Reads the responses of a URL; one that is damaged is removed.
+    pub(super) fn load(&mut self, url: &str, now: Timestamp) -> Vec<Stored> {
+        let read = self.attempt(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT id, variant, head, body, print, used FROM entries WHERE url = ?1",
+            )?;
+            let mut rows = statement.query([url])?;
+            let (mut whole, mut damaged, mut last) = (Vec::new(), Vec::new(), 0_i64);
+            while let Some(row) = rows.next()? {
+                match decode(row) {
+                    Some(stored) => whole.push(stored),
+                    None => damaged.push(row.get::<_, i64>(0)?),
+                }
+                last = last.max(row.get(5)?);
+            }
+            Ok((whole, damaged, last))
+        });
+        let Some((whole, damaged, last)) = read else { return Vec::new() };
+        for id in damaged {
+            self.attempt(|connection| {
+                connection.prepare_cached("DELETE FROM entries WHERE id = ?1")?.execute([id])
+            });
+        }
+        if !whole.is_empty() {
+            self.note_use(url, Timestamp(last.cast_unsigned()), now);
+        }
+        whole
+    }
+
+    /// Notes that the responses of a URL were used.
+    fn note_use(&mut self, url: &str, last: Timestamp, now: Timestamp) {
+        if last.until(now) < USE_INTERVAL {
+            return;
+        }
+        self.attempt(|connection| {
+            connection
+                .prepare_cached("UPDATE entries SET used = ?2 WHERE url = ?1")?
+                .execute(params![url, now.0.cast_signed()])
+        });
+    }
+
+    /// Keeps a response, instead of the one of the same variant.
+    pub(super) fn put(&mut self, url: &str, stored: &Stored, now: Timestamp) {
+        let (Ok(variant), Ok(head)) =
+            (serde_json::to_string(&stored.variant), serde_json::to_string(&head(stored)))
+        else {
+            return;
+        };
+        let print = print(&variant, &head, &stored.body);
+        let (size, capacity) = (stored.size() + url.len() as u64, self.capacity);
+        self.attempt(|connection| {
+            let to = connection.transaction()?;
+            to.prepare_cached("DELETE FROM entries WHERE url = ?1 AND variant = ?2")?
+                .execute(params![url, variant])?;
+            to.prepare_cached(
+                "INSERT INTO entries (url, variant, head, body, print, size, used)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )?
+            .execute(params![
+                url,
+                variant,
+                head,
+                &stored.body[..],
+                print,
+                size.cast_signed(),
+                now.0.cast_signed()
+            ])?;
+            shrink(&to, capacity)?;
+            to.commit()
+        });
+    }
+
+    /// Forgets the responses of a URL, but for so many of the newest.
+    pub(super) fn remove(&mut self, url: &str, but: usize) {
+        self.attempt(|connection| {
+            connection
+                .prepare_cached(
+                    "DELETE FROM entries WHERE id IN
+                     (SELECT id FROM entries WHERE url = ?1 ORDER BY id DESC LIMIT -1 OFFSET ?2)",
+                )?
+                .execute(params![url, but.cast_signed()])
+        });
+    }
+
+    /// Forgets everything, and gives the room back to the file system.
+    pub(super) fn clear(&mut self) {
+        self.attempt(|connection| connection.execute_batch("DELETE FROM entries; VACUUM"));
+        self.flush();
+    }
+
+    /// Changes the room; what has no room any more goes at once.
+    pub(super) fn resize(&mut self, capacity: u64) {
+        if capacity < std::mem::replace(&mut self.capacity, capacity) {
+            self.attempt(|connection| {
+                let to = connection.transaction()?;
+                shrink(&to, capacity)?;
+                to.commit()?;
+                connection.execute_batch("VACUUM")
+            });
+        }
+    }
+
+    /// Writes everything to its place.
+    pub(super) fn flush(&mut self) {
+        self.attempt(|connection| {
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        });
+    }
+
+    /// Tries something. A file that turns out to be damaged is replaced for the next time.
+    fn attempt<T>(
+        &mut self,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+    ) -> Option<T> {
+        let error = match work(self.connection.as_mut()?) {
+            Ok(done) => return Some(done),
+            Err(error) => error,
+        };
+        tracing::warn!(%error, "a kept response was not read or written");
+        if is_damaged(&error) {
+            self.connection = None;
+            self.connection = replace(&self.path).ok();
+        }
+        None
+    }
+}
+
+/// A missing table is damage too, and so is another layout.
+fn is_damaged(error: &rusqlite::Error) -> bool {
+    matches!(error, rusqlite::Error::InvalidQuery)
+        || matches!(
+            error.sqlite_error_code(),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown)
+        )
+}
+
+fn open(path: &Path) -> rusqlite::Result<Connection> {
+    // SQLite gives its other files the mode of this one.
+    create_private_file(path)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let mut connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "journal_size_limit", 1024 * 1024)?;
+    let to = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let layout: i64 = to.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let tables = "SELECT count(*) FROM sqlite_schema";
+    match (layout, to.query_row(tables, [], |row| row.get::<_, i64>(0))?) {
+        (LAYOUT, _) => {}
+        (0, 0) => {
+            to.execute_batch(SCHEMA)?;
+            to.pragma_update(None, "user_version", LAYOUT)?;
+        }
+        _ => return Err(rusqlite::Error::InvalidQuery),
+    }
+    to.commit()?;
+    Ok(connection)
+}
+
+/// Begins with an empty file.
+fn replace(path: &Path) -> rusqlite::Result<Connection> {
+    for ending in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        // What is not there need not be removed; what stays is found by the opening.
+        let _ = std::fs::remove_file(name);
+    }
+    open(path)
+}
+
+fn shrink(to: &rusqlite::Transaction<'_>, capacity: u64) -> rusqlite::Result<()> {
+    loop {
+        let taken: Option<i64> = to
+            .prepare_cached("SELECT taken FROM room")?
+            .query_row([], |row| row.get(0))
+            .optional()?;
+        if taken.unwrap_or(0) <= capacity.cast_signed() {
+            return Ok(());
+        }
+        let gone = to
+            .prepare_cached(
+                "DELETE FROM entries WHERE id IN
+                 (SELECT id FROM entries ORDER BY used, id LIMIT ?1)",
+            )?
+            .execute([BATCH])?;
+        if gone == 0 {
+            return Ok(());
+        }
+    }
+}
+
+fn print(variant: &str, head: &str, body: &[u8]) -> Vec<u8> {
+    let mut digest = Sha256::new();
+    for part in [variant.as_bytes(), head.as_bytes(), body] {
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part);
+    }
+    digest.finalize().to_vec()
+}
+
+fn head(stored: &Stored) -> Head {
+    let headers = stored.headers.iter().map(|(name, value)| {
+        (name.as_str().to_owned(), value.as_bytes().iter().copied().map(char::from).collect())
+    });
+    Head {
+        status: stored.status.as_u16(),
+        protocol: format!("{:?}", stored.version),
+        headers: headers.collect(),
+        requested: stored.requested,
+        received: stored.received,
+    }
+}
+
+/// Reads a row; `None` if it is not what was written.
+fn decode(row: &rusqlite::Row<'_>) -> Option<Stored> {
+    let (variant, written): (String, String) = (row.get(1).ok()?, row.get(2).ok()?);
+    let (body, told): (Vec<u8>, Vec<u8>) = (row.get(3).ok()?, row.get(4).ok()?);
+    if print(&variant, &written, &body) != told {
+        return None;
+    }
+    let variant: Variant = serde_json::from_str(&variant).ok()?;
+    let head: Head = serde_json::from_str(&written).ok()?;
+    let mut headers = HeaderMap::new();
+    for (name, value) in head.headers {
+        let value: Option<Vec<u8>> = value.chars().map(|c| u8::try_from(c).ok()).collect();
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        headers.append(name, HeaderValue::from_bytes(&value?).ok()?);
+    }
+    Some(Stored {
+        status: StatusCode::from_u16(head.status).ok()?,
+        version: match head.protocol.as_str() {
+            "HTTP/1.0" => Version::HTTP_10,
+            "HTTP/2.0" => Version::HTTP_2,
+            _ => Version::HTTP_11,
+        },
+        headers,
+        requested: head.requested,
+        received: head.received,
+        variant,
+        body: body.into(),
+    })
+}

@@ -1,0 +1,353 @@
+//! What one attempt does with the cache: asks before each request, tells of each response.
+
+use super::policy::{self, Asked, Policy};
+use super::range::{self, Wanted};
+use super::stored::{Stored, without_connection};
+use super::variant::{Partition, Variant};
+use super::{ENTRY_LIMIT, SharedCache};
+use bytes::Bytes;
+use http::response::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use std::sync::Arc;
+use tokio::task::JoinHandle;
+use url::Url;
+use urlsession_core::Order;
+use urlsession_protocol::{RequestCachePolicy, ResourceFetchType, Timestamp};
+
+/// The cache of one attempt, every hop of which asks and tells.
+#[derive(Debug, Default)]
+pub(crate) struct Exchange {
+    cache: Option<Arc<SharedCache>>,
+    policy: RequestCachePolicy,
+    /// Statuses that the task tries again: the next try must not get them from here.
+    shunned: Vec<u16>,
+    /// On which terms connections are made: what came over others is not for this task.
+    terms: Vec<u8>,
+}
+
+/// What there is for a request.
+#[derive(Debug)]
+pub(crate) enum LookUp<'a> {
+    /// The answer.
+    Answer(Kept),
+    /// Nothing, and the task wants nothing else.
+    Nothing,
+    /// The request is to be sent.
+    Send(Pending<'a>),
+}
+
+/// An answer without the network.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) head: Parts,
+    pub(crate) body: Bytes,
+}
+
+/// A request that is sent, and what its response will mean.
+#[derive(Debug)]
+pub(crate) struct Pending<'a> {
+    exchange: &'a Exchange,
+    url: Url,
+    method: Method,
+    headers: HeaderMap,
+    partition: Partition,
+    candidate: Option<Arc<Stored>>,
+    conditions: Vec<(HeaderName, HeaderValue)>,
+    sent: Timestamp,
+}
+
+/// What a response means.
+#[derive(Debug)]
+pub(crate) enum Received {
+    /// What is kept is the answer, and the body of the response is not wanted.
+    Kept(Kept),
+    /// The response is the answer; its body is to be recorded if it can be kept.
+    New(Option<Recording>),
+}
+
+/// A body that is being kept.
+#[derive(Debug)]
+pub(crate) struct Recording {
+    cache: Arc<SharedCache>,
+    url: String,
+    stored: Stored,
+    body: Vec<u8>,
+    room: u64,
+    /// It has come whole and is being written.
+    writing: Option<JoinHandle<()>>,
+}
+
+impl Exchange {
+    /// Applies what the session and the task say.
+    pub(crate) fn new(cache: Option<Arc<SharedCache>>, order: &Order) -> Self {
+        let options = &order.options;
+        let shunned = [&options.retry_statuses[..], &options.recoverable_statuses[..]].concat();
+        let terms = match options.ca_certificates.is_empty() && options.tls.is_default() {
+            true => Vec::new(),
+            false => serde_json::to_vec(&(&options.ca_certificates, &options.tls))
+                .expect("terms of TLS are text"),
+        };
+        let policy = options.request_cache_policy.unwrap_or(order.cache.policy);
+        Self { cache, policy, shunned, terms }
+    }
+
+    /// Says whether requests go out as they are, and nothing is kept of what comes back.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.cache.is_none() && self.policy == RequestCachePolicy::UseProtocolCachePolicy
+    }
+
+    /// Looks for an answer to a request, whose fields are complete but for `Authorization`.
+    pub(crate) async fn look_up(
+        &self,
+        (method, url): (&Method, &Url),
+        headers: HeaderMap,
+        credential: &[u8],
+    ) -> LookUp<'_> {
+        let mut url = url.clone();
+        url.set_fragment(None);
+        let own = headers.get(header::AUTHORIZATION).map_or(&[][..], HeaderValue::as_bytes);
+        let partition = Partition::of(&[own, credential, &self.terms]);
+        let asked = Asked { method, headers: &headers, policy: self.policy };
+        let is_looked_up =
+            matches!(*method, Method::GET | Method::HEAD) && !policy::passes_by(&asked);
+        let mut found = Vec::new();
+        if is_looked_up && let Some(cache) = &self.cache {
+            let url = url.as_str().to_owned();
+            found = run(cache, move |cache| cache.find(&url)).await;
+        }
+        found.retain(|stored| {
+            stored.variant.partition == partition
+                && !self.shunned.contains(&stored.status.as_u16())
+                && stored.variant.matches(&headers, &stored.headers)
+                && range::wanted(&headers, stored) != Wanted::Unclear
+        });
+        let candidate = found.into_iter().max_by_key(|stored| stored.received);
+        let now = self.now();
+        let verdict = candidate.as_ref().map(|stored| Policy::of(&asked, stored, now));
+        let mut conditions = Vec::new();
+        match (candidate.as_deref(), verdict) {
+            (Some(stored), Some(Policy::Fresh)) => {
+                return LookUp::Answer(Kept::of(stored, method, &headers, Some(now)));
+            }
+            _ if self.policy == RequestCachePolicy::ReturnCacheDataDontLoad => {
+                return LookUp::Nothing;
+            }
+            _ if policy::wants_only_kept(&asked) => return LookUp::Answer(Kept::timeout()),
+            (_, Some(Policy::Revalidate { conditions: asks })) if *method == Method::GET => {
+                conditions = asks;
+            }
+            _ => {}
+        }
+        let method = method.clone();
+        let pending = Pending {
+            exchange: self,
+            url,
+            method,
+            headers,
+            partition,
+            candidate,
+            conditions,
+            sent: now,
+        };
+        LookUp::Send(pending)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.cache.as_ref().map_or(Timestamp(0), |cache| cache.now())
+    }
+}
+
+impl Pending<'_> {
+    /// Adds to the request what the server must know.
+    pub(crate) fn prepare(&self, headers: &mut HeaderMap) {
+        for (name, value) in &self.conditions {
+            headers.insert(name.clone(), value.clone());
+        }
+        let (control, pragma) = match self.exchange.policy {
+            RequestCachePolicy::ReloadIgnoringLocalAndRemoteCacheData => ("no-cache", true),
+            // Caches on the way must ask the server too.
+            RequestCachePolicy::ReloadRevalidatingCacheData => ("max-age=0", false),
+            _ => return,
+        };
+        if !headers.contains_key(header::CACHE_CONTROL) {
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(control));
+        }
+        if pragma && !headers.contains_key(header::PRAGMA) {
+            headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+        }
+    }
+
+    /// Takes the head of the response.
+    pub(crate) async fn receive(self, head: &Parts) -> Received {
+        let Some(cache) = &self.exchange.cache else { return Received::New(None) };
+        let now = cache.now();
+        let asked = self.asked();
+        if let Some(stored) = self.candidate.as_deref() {
+            if head.status == StatusCode::NOT_MODIFIED && !self.conditions.is_empty() {
+                let mut fresh = stored.clone();
+                fresh.freshen(&head.headers, self.sent, now);
+                let kept = Kept::of(&fresh, &self.method, &self.headers, None);
+                self.keep(cache, fresh).await;
+                return Received::Kept(kept);
+            }
+            let is_error = head.status.is_server_error();
+            if is_error && policy::stands_in(&asked, stored, Some(head.status), now) {
+                let kept = Kept::of(stored, &self.method, &self.headers, Some(now));
+                return Received::Kept(kept);
+            }
+            if self.method == Method::HEAD && head.status == StatusCode::OK {
+                if stored.is_described_by(&head.headers) {
+                    let mut fresh = stored.clone();
+                    fresh.freshen(&head.headers, self.sent, now);
+                    self.keep(cache, fresh).await;
+                } else {
+                    self.forget(cache, vec![self.url.clone()]).await;
+                }
+            }
+        }
+        if policy::invalidates(&self.method, head.status) {
+            let mut urls = vec![self.url.clone()];
+            urls.extend(policy::named_by(&self.url, &head.headers));
+            self.forget(cache, urls).await;
+        }
+        Received::New(self.recording(cache, head, now))
+    }
+
+    /// Returns what may stand in for a response that did not come.
+    pub(crate) fn stand_in(&self) -> Option<Kept> {
+        let now = self.exchange.now();
+        let stored = self.candidate.as_deref()?;
+        let asked = self.asked();
+        policy::stands_in(&asked, stored, None, now)
+            .then(|| Kept::of(stored, &self.method, &self.headers, Some(now)))
+    }
+
+    fn asked(&self) -> Asked<'_> {
+        Asked { method: &self.method, headers: &self.headers, policy: self.exchange.policy }
+    }
+
+    fn recording(
+        &self,
+        cache: &Arc<SharedCache>,
+        head: &Parts,
+        now: Timestamp,
+    ) -> Option<Recording> {
+        let variant = Variant::of(&head.headers, &self.headers, &self.partition)?;
+        let stored = Stored {
+            status: head.status,
+            version: head.version,
+            headers: without_connection(&head.headers),
+            requested: self.sent,
+            received: now,
+            variant,
+            body: Bytes::new(),
+        };
+        let limit = cache.entry_limit().min(ENTRY_LIMIT);
+        let room = limit.checked_sub(stored.size() + self.url.as_str().len() as u64)?;
+        let told = head.headers.get(header::CONTENT_LENGTH);
+        let told = told.and_then(|value| value.to_str().ok()?.trim().parse::<u64>().ok());
+        let fits = told.is_none_or(|length| length <= room);
+        (fits && policy::is_storable(&self.asked(), &self.url, &stored)).then(|| Recording {
+            cache: Arc::clone(cache),
+            url: self.url.as_str().to_owned(),
+            stored,
+            body: Vec::new(),
+            room,
+            writing: None,
+        })
+    }
+
+    async fn keep(&self, cache: &Arc<SharedCache>, stored: Stored) {
+        let url = self.url.as_str().to_owned();
+        run(cache, move |cache| cache.keep(&url, stored)).await;
+    }
+
+    async fn forget(&self, cache: &Arc<SharedCache>, urls: Vec<Url>) {
+        run(cache, move |cache| {
+            for mut url in urls {
+                url.set_fragment(None);
+                cache.forget(url.as_str());
+            }
+        })
+        .await;
+    }
+}
+
+impl Kept {
+    /// Makes the answer to a request. The moment is `None` if the server has just said that it
+    /// holds.
+    fn of(
+        stored: &Stored,
+        method: &Method,
+        request: &HeaderMap,
+        unvalidated_at: Option<Timestamp>,
+    ) -> Self {
+        let mut head = parts(stored.status);
+        head.version = stored.version;
+        head.headers = stored.headers.clone();
+        if let Some(now) = unvalidated_at {
+            head.headers.insert(header::AGE, stored.age(now).as_secs().into());
+            for name in stored.control().no_cache_fields {
+                head.headers.remove(name);
+            }
+        }
+        let mut body = stored.body.clone();
+        if *method == Method::HEAD {
+            body = Bytes::new();
+        } else if let Wanted::Part(part) = range::wanted(request, stored) {
+            head.status = StatusCode::PARTIAL_CONTENT;
+            range::describe(&mut head.headers, &part, body.len());
+            body = body.slice(part);
+        }
+        Self { head, body }
+    }
+
+    /// RFC 9111 section 5.2.1.7: what answers a request that wants only what is kept.
+    fn timeout() -> Self {
+        Self { head: parts(StatusCode::GATEWAY_TIMEOUT), body: Bytes::new() }
+    }
+}
+
+impl Recording {
+    /// Takes the next bytes; `false` when there are too many.
+    pub(crate) fn take(&mut self, piece: &[u8]) -> bool {
+        let Some(room) = self.room.checked_sub(piece.len() as u64) else { return false };
+        self.room = room;
+        self.body.extend_from_slice(piece);
+        true
+    }
+
+    /// Keeps the response, whose body has come whole. Losing the future does not lose that.
+    pub(crate) async fn finish(&mut self) {
+        if self.writing.is_none() {
+            let (cache, url) = (Arc::clone(&self.cache), std::mem::take(&mut self.url));
+            let body = std::mem::take(&mut self.body).into();
+            let stored = Stored { body, ..self.stored.clone() };
+            self.writing = Some(tokio::task::spawn_blocking(move || cache.keep(&url, stored)));
+        }
+        if let Some(writing) = &mut self.writing {
+            // What panics there was not kept.
+            let _ = writing.await;
+        }
+    }
+}
+
+fn parts(status: StatusCode) -> Parts {
+    let (mut parts, ()) = http::Response::new(()).into_parts();
+    parts.status = status;
+    parts.extensions.insert(ResourceFetchType::LocalCache);
+    parts
+}
+
+/// Runs what may wait for the disk where waiting harms nobody.
+async fn run<T: Send + Default + 'static>(
+    cache: &Arc<SharedCache>,
+    work: impl FnOnce(&SharedCache) -> T + Send + 'static,
+) -> T {
+    if !cache.has_disk {
+        return work(cache);
+    }
+    let cache = Arc::clone(cache);
+    // What panics there was not kept.
+    tokio::task::spawn_blocking(move || work(&cache)).await.unwrap_or_default()
+}

@@ -1,0 +1,213 @@
+//! What is kept of responses: Apple's `URLCache`, a private cache after RFC 9111.
+//!
+//! ```text
+//!   attempt ── Exchange ──> Policy (pure)          memory <── all of a URL ── disk (one file of
+//!                 └──────── SharedCache ─────────────┘                        an application)
+//! ```
+//! Sessions of the daemon have none, as Apple's background sessions. A response is kept when its
+//! last byte has come; what is on disk survives any crash, and what is damaged there is not there.
+
+mod calls;
+mod control;
+mod date;
+mod disk;
+mod exchange;
+mod memory;
+mod policy;
+mod range;
+mod stored;
+#[cfg(test)]
+mod tests;
+mod variant;
+
+pub(crate) use exchange::{Exchange, Kept, LookUp, Received, Recording};
+
+use crate::clock::Clock;
+use crate::cookies::Owner;
+use crate::files::create_private_folder;
+use disk::Disk;
+use memory::Memory;
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use stored::Stored;
+use urlsession_core::SessionNumber;
+use urlsession_protocol::{Timestamp, UrlCache};
+
+/// Most responses of one URL that differ in what their requests said.
+const VARIANTS_LIMIT: usize = 8;
+/// Largest response that is kept, however much room there is: it is held in memory meanwhile.
+const ENTRY_LIMIT: u64 = 8 * 1024 * 1024;
+
+/// The caches of all applications and sessions.
+#[derive(Debug)]
+pub(crate) struct Caches {
+    all: BTreeMap<Owner, Arc<SharedCache>>,
+    clock: Clock,
+    /// Where those with a disk capacity are.
+    folder: Option<PathBuf>,
+}
+
+impl Caches {
+    pub(crate) fn new(clock: Clock, folder: Option<PathBuf>) -> Self {
+        Self { all: BTreeMap::new(), clock, folder }
+    }
+
+    /// Says whether there are caches here at all.
+    pub(crate) fn are_possible(&self) -> bool {
+        self.folder.is_some()
+    }
+
+    /// Returns somebody's cache, with that much room from now on.
+    pub(crate) fn cache(&mut self, owner: Owner, room: UrlCache) -> Arc<SharedCache> {
+        if let Some(cache) = self.all.get(&owner) {
+            cache.resize(room);
+            return Arc::clone(cache);
+        }
+        let path = match &owner {
+            Owner::Application(application) => {
+                let name = Sha256::digest(application.as_str());
+                let name: String = name.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+                self.folder.as_ref().map(|folder| folder.join(format!("{name}.sqlite")))
+            }
+            Owner::Session(_) => None,
+        };
+        let cache = Arc::new(SharedCache::new(room, path, self.clock));
+        self.all.insert(owner, Arc::clone(&cache));
+        cache
+    }
+
+    /// Forgets what a session had for itself.
+    pub(crate) fn forget(&mut self, session: SessionNumber) {
+        self.all.remove(&Owner::Session(session));
+    }
+}
+
+/// Somebody's cache, which attempts share. What it does may wait for the disk.
+#[derive(Debug)]
+pub(crate) struct SharedCache {
+    tiers: Mutex<Tiers>,
+    clock: Clock,
+    has_disk: bool,
+}
+
+#[derive(Debug)]
+struct Tiers {
+    room: UrlCache,
+    memory: Memory,
+    disk: Option<Disk>,
+}
+
+impl SharedCache {
+    /// Opens the file at the path, if there is one and room in it.
+    fn new(room: UrlCache, path: Option<PathBuf>, clock: Clock) -> Self {
+        let disk = path.filter(|_| room.disk_capacity > 0).and_then(|path| {
+            let folder = path.parent().map_or(Ok(()), create_private_folder);
+            if let Err(error) = folder {
+                tracing::warn!(%error, "responses are not kept on disk");
+                return None;
+            }
+            Some(Disk::open(path, room.disk_capacity))
+        });
+        let has_disk = disk.is_some();
+        let tiers = Tiers { room, memory: Memory::new(room.memory_capacity), disk };
+        Self { tiers: Mutex::new(tiers), clock, has_disk }
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&self) {
+        let mut tiers = self.lock();
+        tiers.memory.clear();
+        if let Some(disk) = &mut tiers.disk {
+            disk.clear();
+        }
+    }
+
+    /// Writes everything to its place on disk.
+    pub(crate) fn flush(&self) {
+        if let Some(disk) = &mut self.lock().disk {
+            disk.flush();
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now().wall
+    }
+
+    fn entry_limit(&self) -> u64 {
+        let tiers = self.lock();
+        let disk = tiers.disk.as_ref().map_or(0, Disk::entry_limit);
+        disk.max(tiers.memory.entry_limit()).min(ENTRY_LIMIT)
+    }
+
+    /// Returns the responses of a URL.
+    fn find(&self, url: &str) -> Vec<Arc<Stored>> {
+        let now = self.now();
+        let mut tiers = self.lock();
+        tiers.notice_others();
+        if let Some(all) = tiers.memory.get(url) {
+            return all;
+        }
+        let Some(disk) = &mut tiers.disk else { return Vec::new() };
+        let all: Vec<_> = disk.load(url, now).into_iter().map(Arc::new).collect();
+        tiers.memory.put(url, all.clone());
+        all
+    }
+
+    /// Keeps a response, instead of the one of the same variant.
+    fn keep(&self, url: &str, stored: Stored) {
+        let (now, stored) = (self.now(), Arc::new(stored));
+        let mut all = self.find(url);
+        all.retain(|other| other.variant != stored.variant);
+        all.push(Arc::clone(&stored));
+        let surplus = all.len().saturating_sub(VARIANTS_LIMIT);
+        all.drain(..surplus);
+        let mut tiers = self.lock();
+        tiers.memory.put(url, all);
+        if let Some(disk) = &mut tiers.disk
+            && stored.size() <= disk.entry_limit()
+        {
+            disk.put(url, &stored, now);
+            if surplus > 0 {
+                disk.remove(url, VARIANTS_LIMIT);
+            }
+        } else if let Some(disk) = &mut tiers.disk {
+            // An older one must not come back when this one has gone from memory.
+            disk.remove(url, 0);
+        }
+    }
+
+    /// Forgets the responses of a URL.
+    fn forget(&self, url: &str) {
+        let mut tiers = self.lock();
+        tiers.memory.remove(url);
+        if let Some(disk) = &mut tiers.disk {
+            disk.remove(url, 0);
+        }
+    }
+
+    fn resize(&self, room: UrlCache) {
+        let mut tiers = self.lock();
+        if tiers.room != room {
+            tiers.room = room;
+            tiers.memory.resize(room.memory_capacity);
+            if let Some(disk) = &mut tiers.disk {
+                disk.resize(room.disk_capacity);
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tiers> {
+        self.tiers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tiers {
+    /// What another process has changed on disk is not in memory.
+    fn notice_others(&mut self) {
+        if self.disk.as_mut().is_some_and(Disk::has_changed) {
+            self.memory.clear();
+        }
+    }
+}

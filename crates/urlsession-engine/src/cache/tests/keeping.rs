@@ -1,0 +1,239 @@
+//! What is kept where: limits, processes that share a file, damage.
+
+use super::{kept, stored};
+use crate::cache::stored::Stored;
+use crate::cache::{Caches, SharedCache};
+use crate::clock::Clock;
+use crate::cookies::Owner;
+use bytes::Bytes;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+use urlsession_core::SessionNumber;
+use urlsession_protocol::{ApplicationId, UrlCache};
+
+const KIB: u64 = 1024;
+
+fn cache(folder: &Path, room: UrlCache) -> SharedCache {
+    SharedCache::new(room, Some(folder.join("responses.sqlite")), Clock::start())
+}
+
+fn of(length: usize) -> Stored {
+    Stored { body: Bytes::from(vec![b'x'; length]), ..stored(200, "Cache-Control: max-age=60") }
+}
+
+fn has(cache: &SharedCache, url: &str) -> bool {
+    !cache.find(url).is_empty()
+}
+
+#[test]
+fn what_was_kept_is_there_for_the_next_process() {
+    let folder = TempDir::new().unwrap();
+    let whole = Stored {
+        version: http::Version::HTTP_2,
+        ..kept(203, "Vary: a | B: 1 | B: 2 | C: \u{e4}", "a: 1")
+    };
+    cache(folder.path(), UrlCache::default()).keep("http://host/", whole.clone());
+    let found = cache(folder.path(), UrlCache::default()).find("http://host/");
+    assert_eq!(found.len(), 1);
+    assert_eq!(*found[0], whole);
+}
+
+#[test]
+fn two_processes_share_one_file() {
+    let folder = TempDir::new().unwrap();
+    let (one, other) =
+        (cache(folder.path(), UrlCache::default()), cache(folder.path(), UrlCache::default()));
+    one.keep("http://host/", of(1));
+    assert!(has(&other, "http://host/"));
+    // Both have it in memory now.
+    other.forget("http://host/");
+    assert!(!has(&one, "http://host/"));
+    other.keep("http://host/", of(2));
+    assert_eq!(one.find("http://host/")[0].body.len(), 2);
+    one.clear();
+    assert!(!has(&other, "http://host/"));
+}
+
+#[test]
+fn a_later_response_takes_the_place_of_its_variant_only() {
+    let folder = TempDir::new().unwrap();
+    for room in [UrlCache::default(), UrlCache::IN_MEMORY] {
+        let cache = cache(folder.path(), room);
+        cache.clear();
+        for (request, count) in [("a: 1", 1), ("a: 2", 2), ("a: 1", 2)] {
+            cache.keep("http://host/", kept(200, "Vary: a", request));
+            assert_eq!(cache.find("http://host/").len(), count);
+        }
+        for number in 0..20 {
+            cache.keep("http://host/", kept(200, "Vary: a", &format!("a: {number}")));
+        }
+        assert_eq!(cache.find("http://host/").len(), super::super::VARIANTS_LIMIT);
+    }
+    let next = cache(folder.path(), UrlCache::default());
+    assert!(next.find("http://host/").len() <= super::super::VARIANTS_LIMIT);
+}
+
+#[test]
+fn the_least_recently_used_goes_first() {
+    let folder = TempDir::new().unwrap();
+    let in_memory = UrlCache { memory_capacity: 40 * KIB, disk_capacity: 0 };
+    let memory = cache(folder.path(), in_memory);
+    for name in ["a", "b", "c", "d"] {
+        memory.keep(name, of(9 * 1024));
+    }
+    assert!(has(&memory, "a"));
+    memory.keep("e", of(9 * 1024));
+    assert!(has(&memory, "a") && has(&memory, "e"));
+    assert!(!has(&memory, "b"));
+
+    let on_disk = UrlCache { memory_capacity: 0, disk_capacity: 400 * KIB };
+    let disk = cache(folder.path(), on_disk);
+    for number in 0..60 {
+        disk.keep(&format!("http://host/{number}"), of(9 * 1024));
+    }
+    assert!(!has(&disk, "http://host/0"));
+    assert!(has(&disk, "http://host/59"));
+    let left = (0..60).filter(|number| has(&disk, &format!("http://host/{number}"))).count();
+    assert!((20..=42).contains(&left), "{left} of 60 are left");
+}
+
+#[test]
+fn what_is_too_large_is_not_kept() {
+    let folder = TempDir::new().unwrap();
+    let cache = cache(folder.path(), UrlCache { memory_capacity: 0, disk_capacity: 200 * KIB });
+    assert_eq!(cache.entry_limit(), 10 * KIB);
+    cache.keep("small", of(8 * 1024));
+    cache.keep("large", of(11 * 1024));
+    assert!(has(&cache, "small"));
+    assert!(!has(&cache, "large"));
+    // One that is too large takes away the one that it would have replaced.
+    cache.keep("small", of(11 * 1024));
+    assert!(!has(&cache, "small"));
+    assert_eq!(
+        SharedCache::new(UrlCache::default(), None, Clock::start()).entry_limit(),
+        1024 * KIB
+    );
+}
+
+#[test]
+fn less_room_takes_effect_at_once() {
+    let folder = TempDir::new().unwrap();
+    let mut caches = Caches::new(Clock::start(), Some(folder.path().to_owned()));
+    let owner = || Owner::Application(ApplicationId::new("test").unwrap());
+    let first = caches.cache(owner(), UrlCache::default());
+    for number in 0..10 {
+        first.keep(&format!("http://host/{number}"), of(9 * 1024));
+    }
+    let small = UrlCache { memory_capacity: 40 * KIB, disk_capacity: 40 * KIB };
+    let same = caches.cache(owner(), small);
+    let left = (0..10).filter(|number| has(&same, &format!("http://host/{number}"))).count();
+    assert!(left <= 4, "{left} of 10 are left");
+    let none = caches.cache(owner(), UrlCache { memory_capacity: 0, disk_capacity: 1 });
+    assert!((0..10).all(|number| !has(&none, &format!("http://host/{number}"))));
+}
+
+#[test]
+fn sessions_without_room_on_disk_have_a_cache_of_their_own() {
+    let folder = TempDir::new().unwrap();
+    let mut caches = Caches::new(Clock::start(), Some(folder.path().to_owned()));
+    let mut of_session =
+        |number| caches.cache(Owner::Session(SessionNumber(number)), UrlCache::IN_MEMORY);
+    let (one, other) = (of_session(1), of_session(2));
+    one.keep("http://host/", of(1));
+    assert!(has(&one, "http://host/"));
+    assert!(!has(&other, "http://host/"));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn nobody_else_may_read_the_files() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("caches");
+    let cache = cache(&path, UrlCache::default());
+    cache.keep("http://host/", of(1));
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&path), 0o700);
+    let files: Vec<_> =
+        std::fs::read_dir(&path).unwrap().map(|file| file.unwrap().path()).collect();
+    assert!(files.len() >= 2, "there is a log beside the file");
+    for file in files {
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+    }
+}
+
+/// Keeps a response, ends the process, damages the file, and looks.
+fn after(damage: impl FnOnce(&Path)) -> (SharedCache, TempDir) {
+    let folder = TempDir::new().unwrap();
+    let before = cache(folder.path(), UrlCache::default());
+    before.keep("http://host/", of(100 * 1024));
+    before.flush();
+    drop(before);
+    damage(&folder.path().join("responses.sqlite"));
+    (cache(folder.path(), UrlCache::default()), folder)
+}
+
+#[test]
+fn a_damaged_file_is_an_empty_one() {
+    let damages: [(&str, fn(&Path)); 6] = [
+        ("no file", |path| std::fs::remove_file(path).unwrap()),
+        ("empty", |path| std::fs::write(path, "").unwrap()),
+        ("no database", |path| std::fs::write(path, "x".repeat(5000)).unwrap()),
+        ("cut", |path| {
+            let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+            file.set_len(file.metadata().unwrap().len() / 2).unwrap();
+        }),
+        ("cut to its head", |path| {
+            let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+            file.set_len(4096).unwrap();
+        }),
+        ("another layout", |path| {
+            let other = rusqlite::Connection::open(path).unwrap();
+            other.pragma_update(None, "user_version", 99).unwrap();
+        }),
+    ];
+    for (name, damage) in damages {
+        let (cache, _folder) = after(damage);
+        assert!(!has(&cache, "http://host/"), "{name}");
+        cache.keep("http://host/", of(1));
+        // The first use may have been what found the damage.
+        cache.keep("http://host/", of(1));
+        assert!(has(&cache, "http://host/"), "{name}");
+    }
+}
+
+#[test]
+fn a_flipped_bit_is_a_miss() {
+    let (cache, _folder) = after(|path| {
+        let mut bytes = std::fs::read(path).unwrap();
+        let at = bytes.windows(64).position(|window| window == [b'x'; 64]).unwrap();
+        bytes[at + 32] ^= 1;
+        std::fs::write(path, bytes).unwrap();
+    });
+    assert!(!has(&cache, "http://host/"));
+    cache.keep("http://host/", of(1));
+    assert!(has(&cache, "http://host/"));
+}
+
+#[test]
+fn a_folder_that_cannot_be_used_leaves_the_memory() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let path: PathBuf = file.join("responses.sqlite");
+    let cache = SharedCache::new(UrlCache::default(), Some(path), Clock::start());
+    cache.keep("http://host/", of(1));
+    assert!(has(&cache, "http://host/"));
+}
+
+#[test]
+fn reset_leaves_no_byte_of_a_body_on_disk() {
+    let (cache, folder) = after(|_| {});
+    assert!(has(&cache, "http://host/"));
+    cache.clear();
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        assert!(!bytes.windows(64).any(|window| window == [b'x'; 64]));
+    }
+}

@@ -1,0 +1,117 @@
+//! Which requests a kept response is for, beyond its URL: what `Vary` names, and who asked.
+
+use super::control::split;
+use http::{HeaderMap, HeaderName, header};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+/// Most fields that a response may vary by.
+const FIELDS_LIMIT: usize = 32;
+
+/// What a request must be like. Values are kept as digests: they can be cookies and passwords.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Variant {
+    /// Whose credentials and which terms of trust it was got with.
+    pub(super) partition: Partition,
+    /// The fields that `Vary` names, with what the request said.
+    fields: Vec<(String, Print)>,
+}
+
+/// Sets requests apart that must never get each other's responses.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) struct Partition(Option<Print>);
+
+/// The digest of something secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Print(String);
+
+impl Partition {
+    /// Makes one of everything that tells requests apart; without anything it is everyone's.
+    pub(super) fn of(parts: &[&[u8]]) -> Self {
+        if parts.iter().all(|part| part.is_empty()) {
+            return Self(None);
+        }
+        Self(Some(Print::of(parts.iter().copied())))
+    }
+}
+
+impl Variant {
+    /// Makes the variant of a response; `None` if no request could ever match it.
+    pub(super) fn of(
+        response: &HeaderMap,
+        request: &HeaderMap,
+        partition: &Partition,
+    ) -> Option<Self> {
+        let mut fields: Vec<(String, Print)> = Vec::new();
+        for line in response.get_all(header::VARY) {
+            for name in split(line.as_bytes()) {
+                // An illegal name, `*` among them, cannot be compared.
+                let name = HeaderName::from_bytes(name).ok().filter(|name| *name != "*")?;
+                if !fields.iter().any(|(known, _)| name == known.as_str()) {
+                    fields.push((name.as_str().to_owned(), print(request, &name)));
+                }
+                if fields.len() > FIELDS_LIMIT {
+                    return None;
+                }
+            }
+        }
+        fields.sort_by(|(left, _), (right, _)| left.cmp(right));
+        Some(Self { partition: partition.clone(), fields })
+    }
+
+    /// Says whether a request gets that response, which may be in the language it likes best.
+    pub(super) fn matches(&self, request: &HeaderMap, response: &HeaderMap) -> bool {
+        self.fields.iter().all(|(name, print_then)| {
+            let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { return false };
+            print(request, &name) == *print_then
+                || (name == header::ACCEPT_LANGUAGE && has_best_language(request, response))
+        })
+    }
+}
+
+impl Print {
+    fn of<'a>(parts: impl Iterator<Item = &'a [u8]>) -> Self {
+        let mut digest = Sha256::new();
+        for part in parts {
+            // The length keeps the parts apart.
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part);
+        }
+        Self(digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+/// Several lines are one list, and space around its commas means nothing.
+fn print(request: &HeaderMap, name: &HeaderName) -> Print {
+    let lines = request.get_all(name);
+    if lines.iter().next().is_none() {
+        return Print("-".to_owned());
+    }
+    let ignores_case = *name == header::ACCEPT_LANGUAGE;
+    let items = lines.iter().flat_map(|line| split(line.as_bytes()));
+    let items: Vec<Vec<u8>> = items
+        .map(|item| if ignores_case { item.to_ascii_lowercase() } else { item.to_vec() })
+        .collect();
+    Print::of(items.iter().map(Vec::as_slice))
+}
+
+/// Says whether the response is in the one language that the request likes better than all others.
+fn has_best_language(request: &HeaderMap, response: &HeaderMap) -> bool {
+    let Some(language) = response.get(header::CONTENT_LANGUAGE) else { return false };
+    let lines = request.get_all(header::ACCEPT_LANGUAGE);
+    let mut best: Option<(f32, &[u8])> = None;
+    let mut is_tie = false;
+    for item in lines.iter().flat_map(|line| split(line.as_bytes())) {
+        let mut parts = item.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+        let tag = parts.next().unwrap_or_default();
+        let weight = parts.find_map(|part| part.strip_prefix(b"q=")).unwrap_or(b"1");
+        let weight: f32 =
+            std::str::from_utf8(weight).ok().and_then(|weight| weight.parse().ok()).unwrap_or(0.0);
+        match best {
+            Some((most, _)) if weight < most => {}
+            Some((most, _)) if weight <= most => is_tie = true,
+            _ => (best, is_tie) = (Some((weight, tag)), false),
+        }
+    }
+    !is_tie && best.is_some_and(|(_, tag)| language.as_bytes().eq_ignore_ascii_case(tag))
+}
