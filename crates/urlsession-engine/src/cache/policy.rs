@@ -145,7 +145,7 @@ pub(super) fn invalidates(method: &Method, status: StatusCode) -> bool {
 }
 
 /// Returns the URLs that an answer names beside its own, of the same origin.
-pub(super) fn named_by<'a>(url: &'a Url, headers: &HeaderMap) -> impl Iterator<Item = Url> {
+pub(super) fn named_by(url: &Url, headers: &HeaderMap) -> impl Iterator<Item = Url> {
     [header::LOCATION, header::CONTENT_LOCATION].into_iter().filter_map(move |name| {
         let named = url.join(headers.get(name)?.to_str().ok()?).ok()?;
         (named.origin() == url.origin()).then_some(named)

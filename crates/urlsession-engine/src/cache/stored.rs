@@ -126,7 +126,7 @@ pub(super) fn is_heuristic(status: StatusCode) -> bool {
 pub(super) fn without_connection(headers: &HeaderMap) -> HeaderMap {
     let mut kept = headers.clone();
     for line in headers.get_all(header::CONNECTION) {
-        for name in split(line.as_bytes()).map(HeaderName::from_bytes).flatten() {
+        for name in split(line.as_bytes()).flat_map(HeaderName::from_bytes) {
             kept.remove(name);
         }
     }

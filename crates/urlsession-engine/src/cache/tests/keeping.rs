@@ -174,9 +174,11 @@ fn after(damage: impl FnOnce(&Path)) -> (SharedCache, TempDir) {
     (cache(folder.path(), UrlCache::default()), folder)
 }
 
+type Damage = (&'static str, fn(&Path));
+
 #[test]
 fn a_damaged_file_is_an_empty_one() {
-    let damages: [(&str, fn(&Path)); 6] = [
+    let damages: [Damage; 6] = [
         ("no file", |path| std::fs::remove_file(path).unwrap()),
         ("empty", |path| std::fs::write(path, "").unwrap()),
         ("no database", |path| std::fs::write(path, "x".repeat(5000)).unwrap()),
