@@ -3,10 +3,10 @@
 use crate::Secret;
 use serde::{Deserialize, Serialize};
 
-/// A name and a password for the origin of a task's request, and for no other.
+/// A name and a password for the origin of a task's request or for a proxy, and for no other.
 ///
 /// They answer Basic and Digest, whichever the server asks for, the stronger if it offers both.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Credential {
     /// The name, which can be as private as the password.
     pub user: Secret,

@@ -39,7 +39,7 @@ pub use message::{
     Call, CallId, ClientMessage, CookieStorage, DaemonMessage, DaemonStatus, Hello, OwnerToken,
     PROTOCOL_VERSION, Reply,
 };
-pub use proxy::{ConnectionProxy, Proxy, ProxyCredential, ProxyScheme};
+pub use proxy::{ConnectionProxy, Proxy, ProxyScheme};
 pub use request::{Body, Header, Request, RequestEdit};
 pub use response::Response;
 pub use secret::Secret;

@@ -1,6 +1,6 @@
 //! Through whom requests go: Apple's `connectionProxyDictionary`.
 
-use crate::{Error, ErrorCode, Secret};
+use crate::{Credential, Error, ErrorCode, Secret};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -87,18 +87,9 @@ pub struct Proxy {
     pub host: String,
     /// Its port.
     pub port: u16,
-    /// Who we are to it, if it asks.
+    /// Who we are to it, if it asks: the user-info of its URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub credential: Option<ProxyCredential>,
-}
-
-/// The user name and password for a proxy.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct ProxyCredential {
-    /// The user name, decoded.
-    pub user: Secret,
-    /// The password, decoded; may be empty.
-    pub password: Secret,
+    pub credential: Option<Credential>,
 }
 
 impl Proxy {
@@ -129,7 +120,8 @@ impl Proxy {
             None
         } else {
             let password = decoded(url.password().unwrap_or_default())?;
-            Some(ProxyCredential { user: decoded(url.username())?, password })
+            let user = decoded(url.username())?;
+            Some(Credential { user, password, proactive: false })
         };
         let host = url.host_str().unwrap_or_default().to_owned();
         let proxy = Self { scheme, host, port, credential };
@@ -149,7 +141,7 @@ impl Proxy {
         if !is_host || self.port == 0 {
             return Err(refusal("a proxy needs a host and a port"));
         }
-        let Some(ProxyCredential { user, password }) = &self.credential else { return Ok(()) };
+        let Some(Credential { user, password, .. }) = &self.credential else { return Ok(()) };
         let is_long = |text: &Secret| text.expose().len() > CREDENTIAL_LENGTH_LIMIT;
         if is_long(user) || is_long(password) {
             let why = format!(
@@ -220,7 +212,7 @@ mod tests {
         for (text, expected) in TABLE {
             let got = match Proxy::parse(text) {
                 Ok(proxy) => match &proxy.credential {
-                    Some(ProxyCredential { user, password }) => {
+                    Some(Credential { user, password, .. }) => {
                         format!("{proxy} {}/{}", user.expose(), password.expose())
                     }
                     None => proxy.to_string(),

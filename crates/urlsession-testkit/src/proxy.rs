@@ -2,6 +2,9 @@
 //!
 //! It takes every name for `127.0.0.1`, so that a test can tell who looked a name up.
 
+mod digest;
+
+use self::digest::Doorman;
 use crate::server::{Certificate, Identity};
 use anyhow::{Context as _, Result, bail};
 use base64::Engine as _;
@@ -43,6 +46,7 @@ pub struct Proxy {
 #[derive(Debug, Default)]
 struct Shared {
     script: Mutex<Script>,
+    doorman: Mutex<Option<Doorman>>,
     seen: Mutex<Vec<String>>,
 }
 
@@ -108,7 +112,14 @@ impl Proxy {
         self.shared.script().reply = Some(bytes.to_vec());
     }
 
-    /// Serves only this user from now on.
+    /// Serves only this user from now on, who proves it with Digest; a nonce is stale after so many
+    /// requests. Basic is offered too, and refused.
+    pub fn demand_digest(&self, user: &str, password: &str, uses: u32) {
+        let mut doorman = self.shared.doorman.lock().unwrap_or_else(PoisonError::into_inner);
+        *doorman = Some(Doorman::new(user, password, uses));
+    }
+
+    /// Serves only this user from now on, who says so with Basic.
     pub fn demand(&self, user: &str, password: &str) {
         self.shared.script().user = Some((user.to_owned(), password.to_owned()));
     }
@@ -132,6 +143,12 @@ impl Drop for Proxy {
 impl Shared {
     fn script(&self) -> std::sync::MutexGuard<'_, Script> {
         self.script.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets Digest judge; returns the challenge to answer with.
+    fn judge(&self, head: &str) -> Option<String> {
+        let mut doorman = self.doorman.lock().unwrap_or_else(PoisonError::into_inner);
+        doorman.as_mut()?.judge(head)
     }
 
     fn note(&self, seen: impl Into<String>) {
@@ -168,10 +185,11 @@ async fn http(mut client: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared) 
         let wanted =
             format!("Proxy-Authorization: Basic {}", STANDARD.encode(format!("{user}:{password}")));
         if !head.lines().any(|line| line.eq_ignore_ascii_case(&wanted)) {
-            let refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\n\
-                Proxy-Authenticate: Basic realm=\"p\"\r\nContent-Length: 2\r\n\r\nno";
-            return end(client, refusal).await;
+            return end(client, refusal("Basic realm=\"p\"").as_bytes()).await;
         }
+    }
+    if let Some(challenge) = shared.judge(&head) {
+        return end(client, refusal(&challenge).as_bytes()).await;
     }
     let (line, fields) = head.split_once("\r\n").context("a head has a line")?;
     let mut words = line.split(' ');
@@ -193,6 +211,13 @@ async fn http(mut client: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared) 
     server.write_all(head.as_bytes()).await?;
     copy_bidirectional(&mut client, &mut server).await?;
     Ok(())
+}
+
+fn refusal(challenge: &str) -> String {
+    format!(
+        "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: {challenge}\r\n\
+         Content-Length: 2\r\n\r\nno"
+    )
 }
 
 async fn read_head(client: &mut (impl AsyncRead + Unpin)) -> Result<String> {

@@ -72,11 +72,11 @@ pub use urlsession_protocol::{
     ApplicationId, Body, CancelledReason, Checksum, ChecksumAlgorithm, ClientCertificate,
     ConnectionProxy, Cookie, CookieIdentity, Credential, DaemonStatus, Error, ErrorCode, Event,
     EventNumber, FileName, Header, HttpCookieAcceptPolicy, HttpCookieStorage, InvalidIdentifier,
-    LaunchCommand, LaunchState, LaunchStatus, NameClash, Priority, Proxy, ProxyCredential,
-    ProxyScheme, PublicKeyPin, Reason, Request, RequestCachePolicy, RequestEdit, ResourceFetchType,
-    Response, ResumeData, ResumeRung, SameSite, Secret, SessionIdentifier, SessionKey,
-    SessionStatus, TaskIdentifier, TaskKind, TaskOptions, TaskState, TaskStatus, Timestamp,
-    TlsPolicy, TlsVersion, UrlCache, is_dangerous,
+    LaunchCommand, LaunchState, LaunchStatus, NameClash, Priority, Proxy, ProxyScheme,
+    PublicKeyPin, Reason, Request, RequestCachePolicy, RequestEdit, ResourceFetchType, Response,
+    ResumeData, ResumeRung, SameSite, Secret, SessionIdentifier, SessionKey, SessionStatus,
+    TaskIdentifier, TaskKind, TaskOptions, TaskState, TaskStatus, Timestamp, TlsPolicy, TlsVersion,
+    UrlCache, is_dangerous,
 };
 
 #[cfg(test)]

@@ -31,7 +31,8 @@ fn the_environment_of_the_client_decides() {
     let (host, others) = (server.address().to_string(), "a.test, 10.0.0.0/8");
     for (words, environment, asked) in [
         (&[][..], &[][..], 0),
-        (&[], &[("http_proxy", through.as_str())], 1),
+        // The proxy asks who we are, once.
+        (&[], &[("http_proxy", through.as_str())], 2),
         (&[], &[("HTTP_PROXY", through.as_str())], 0),
         (&[], &[("https_proxy", through.as_str())], 0),
         (&[], &[("ALL_PROXY", through.as_str())], 1),

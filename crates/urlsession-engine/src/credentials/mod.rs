@@ -12,12 +12,13 @@ mod challenge;
 mod digest;
 mod memory;
 
-pub(crate) use challenge::{Challenge, parse};
+use challenge::Challenge;
+pub(crate) use challenge::parse;
 pub(crate) use memory::{Memory, Seeker};
 
 use digest::{Digest, Hash};
 use url::Url;
-use urlsession_protocol::Credential;
+use urlsession_protocol::{Credential, Proxy, ProxyScheme};
 
 /// A part of a server that credentials belong to: Apple's `URLProtectionSpace`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,6 +51,23 @@ impl ProtectionSpace {
             realm: None,
             method: None,
             is_proxy: false,
+        }
+    }
+
+    /// Makes the space of a proxy.
+    pub(crate) fn of_proxy(proxy: &Proxy) -> Self {
+        let scheme = match proxy.scheme {
+            ProxyScheme::Http => "http",
+            ProxyScheme::Https => "https",
+            ProxyScheme::Socks5 | ProxyScheme::Socks5h => "socks",
+        };
+        Self {
+            scheme: scheme.to_owned(),
+            host: proxy.host.clone(),
+            port: proxy.port,
+            realm: None,
+            method: None,
+            is_proxy: true,
         }
     }
 }

@@ -1,9 +1,12 @@
 //! Opens connections: look-up, a race over all addresses, proxies, TLS.
 
 use super::errors::{self, Failure, Place};
+use super::guard::Guard;
 use super::proxy;
 use super::tls::Trust;
 use super::tunnel::{self, Target};
+use crate::credentials::Memory;
+use http::{HeaderMap, Method};
 use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -57,68 +60,119 @@ pub(super) struct Goal<'a> {
     pub(super) port: u16,
     /// `None` for plain `http`.
     pub(super) trust: Option<&'a Trust>,
-    pub(super) via: Option<&'a Via>,
+    pub(super) via: Option<&'a Via<'a>>,
 }
 
 /// The proxy on the way.
 #[derive(Debug)]
-pub(super) struct Via {
-    pub(super) proxy: Proxy,
+pub(super) struct Via<'a> {
+    pub(super) proxy: &'a Proxy,
     /// `None` for one that is reached without TLS.
     pub(super) trust: Option<Trust>,
+    /// How it was shown who we are before.
+    pub(super) credentials: &'a Memory,
 }
 
-impl Via {
+impl Via<'_> {
     /// What keeps apart the connections of different proxies and of different users of one.
     pub(super) fn key(&self) -> Arc<(Proxy, Option<u64>)> {
         Arc::new((self.proxy.clone(), self.trust.as_ref().map(|trust| trust.number)))
     }
 }
 
+/// A connection as far as a proxy, or as a proxy goes on with it.
+enum Near {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
 /// Opens a connection to the server, or to the proxy that forwards plain `http` to it. Each step
 /// lasts [`CONNECT_TIMEOUT`] or the shorter limit.
 pub(super) async fn dial(goal: &Goal<'_>, limit: Duration) -> Result<Line, Failure> {
     let limit = limit.min(CONNECT_TIMEOUT);
-    let Some(Via { proxy, trust: proxy_trust }) = goal.via else {
-        let stream = within(limit, "connecting", connect(goal.host, goal.port)).await?;
-        return match goal.trust {
-            Some(trust) => Ok(Line::Tls(Box::new(secure(stream, goal.host, trust, limit).await?))),
-            None => Ok(Line::Plain(stream)),
-        };
-    };
-    let blame = |failure| proxy::blame(proxy, failure);
-    if !proxy.is_http() {
-        let stream = within(limit, "connecting", socks(proxy, goal)).await.map_err(blame)?;
-        return match goal.trust {
-            Some(trust) => Ok(Line::Tls(Box::new(secure(stream, goal.host, trust, limit).await?))),
-            None => Ok(Line::Plain(stream)),
-        };
-    }
-    let stream = within(limit, "connecting", connect(&proxy.host, proxy.port));
-    let stream = stream.await.map_err(blame)?;
-    let stream = match proxy_trust {
-        None => {
-            let Some(trust) = goal.trust else { return Ok(Line::Plain(stream)) };
-            let asked = tunnel::connect(stream, proxy, goal.host, goal.port);
-            let stream = within(limit, "CONNECT", asked).await.map_err(blame)?;
-            return Ok(Line::Tls(Box::new(secure(stream, goal.host, trust, limit).await?)));
+    let near = match goal.via {
+        None => Near::Plain(within(limit, "connecting", connect(goal.host, goal.port)).await?),
+        Some(via) => {
+            let way = async {
+                match goal.trust {
+                    _ if !via.proxy.is_http() => {
+                        within(limit, "connecting", socks(via.proxy, goal)).await.map(Near::Plain)
+                    }
+                    // It takes the request itself.
+                    None => reach(via, limit).await,
+                    Some(_) => tunnel(via, goal, limit).await,
+                }
+            };
+            way.await.map_err(|failure| proxy::blame(via.proxy, failure))?
         }
-        Some(trust) => secure(stream, &proxy.host, trust, limit).await.map_err(blame)?,
     };
-    let Some(trust) = goal.trust else { return Ok(Line::Tls(Box::new(stream))) };
-    let asked = tunnel::connect(stream, proxy, goal.host, goal.port);
-    let stream = within(limit, "CONNECT", asked).await.map_err(blame)?;
-    Ok(Line::Nested(Box::new(secure(stream, goal.host, trust, limit).await?)))
+    Ok(match (near, goal.trust) {
+        (Near::Plain(stream), None) => Line::Plain(stream),
+        (Near::Tls(stream), None) => Line::Tls(stream),
+        (Near::Plain(stream), Some(trust)) => {
+            Line::Tls(Box::new(secure(stream, goal.host, trust, limit).await?))
+        }
+        (Near::Tls(stream), Some(trust)) => {
+            Line::Nested(Box::new(secure(*stream, goal.host, trust, limit).await?))
+        }
+    })
 }
 
-async fn within<T>(
+/// Connects to an HTTP proxy.
+async fn reach(via: &Via<'_>, limit: Duration) -> Result<Near, Failure> {
+    let proxy = via.proxy;
+    let stream = within(limit, "connecting", connect(&proxy.host, proxy.port)).await?;
+    match &via.trust {
+        None => Ok(Near::Plain(stream)),
+        Some(trust) => {
+            secure(stream, &proxy.host, trust, limit).await.map(|s| Near::Tls(Box::new(s)))
+        }
+    }
+}
+
+/// Lets an HTTP proxy connect to the server. One that asks who we are is asked again, over a
+/// connection of its own: few keep the old one open.
+async fn tunnel(via: &Via<'_>, goal: &Goal<'_>, limit: Duration) -> Result<Near, Failure> {
+    let authority = format!("{}:{}", goal.host, goal.port);
+    let mut guard = Guard::of_proxy(via.credentials, via.proxy, &authority);
+    loop {
+        let mut shown = HeaderMap::new();
+        if let Some(guard) = &mut guard {
+            guard.show(&Method::CONNECT, &mut shown);
+        }
+        let near = reach(via, limit).await?;
+        let asked = async {
+            match near {
+                Near::Plain(stream) => {
+                    tunnel::connect(stream, &authority, shown).await.map(Near::Plain)
+                }
+                Near::Tls(stream) => {
+                    tunnel::connect(stream, &authority, shown).await.map(Near::Tls)
+                }
+            }
+        };
+        let refusal = match within(limit, "CONNECT", asked).await {
+            Ok(near) => return Ok(near),
+            Err(refusal) => refusal,
+        };
+        let may_relent = match (&mut guard, refusal.answer.as_deref()) {
+            (Some(guard), Some((status, fields))) => guard.may_relent(*status, fields)?,
+            _ => false,
+        };
+        if !may_relent {
+            return Err(refusal.failure);
+        }
+    }
+}
+
+async fn within<T, E: From<Failure>>(
     limit: Duration,
     what: &str,
-    work: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
     timeout(limit, work).await.unwrap_or_else(|_| {
         let why = format!("{what} took longer than {limit:?}");
-        Err(Failure::transient(ErrorCode::TIMED_OUT, why))
+        Err(Failure::transient(ErrorCode::TIMED_OUT, why).into())
     })
 }
 

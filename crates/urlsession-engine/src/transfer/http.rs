@@ -46,7 +46,7 @@ pub(super) struct Http {
     pool: Arc<Pool>,
     tls: Arc<Tls>,
     splice_minimum: u64,
-    /// How servers were answered that asked for credentials.
+    /// How servers and proxies were answered that asked for credentials.
     pub(super) credentials: Memory,
 }
 
@@ -68,7 +68,7 @@ impl<'a> Outgoing<'a> {
     }
 
     /// The proxy that gets the request itself, and not only bytes to pass on.
-    fn forwarder(&self) -> Option<&'a Proxy> {
+    pub(super) fn forwarder(&self) -> Option<&'a Proxy> {
         self.proxy().filter(|proxy| proxy.is_http() && self.url.scheme() == "http")
     }
 
@@ -144,13 +144,13 @@ impl Http {
     }
 
     /// The terms for servers are not those for proxies: no certificate of ours and no pin.
-    async fn via(&self, proxy: &Proxy, roots: &[PathBuf]) -> Result<Via, Failure> {
+    async fn via<'a>(&'a self, proxy: &'a Proxy, roots: &[PathBuf]) -> Result<Via<'a>, Failure> {
         let terms = Terms { roots: roots.to_vec(), ..Terms::default() };
         let trust = match proxy.scheme {
             ProxyScheme::Https => Some(self.tls.trust(terms).await?),
             _ => None,
         };
-        Ok(Via { proxy: proxy.clone(), trust })
+        Ok(Via { proxy, trust, credentials: &self.credentials })
     }
 
     async fn open(&self, key: &Key, goal: &Goal<'_>, limit: Duration) -> Result<Channel, Failure> {
@@ -530,22 +530,22 @@ fn stays_open(head: &http::response::Parts) -> bool {
 }
 
 fn request1(out: &Outgoing<'_>, body: Outbound) -> Result<http::Request<Outbound>, Failure> {
-    let forwarder = out.forwarder();
-    let begin = match forwarder {
-        Some(_) => url::Position::BeforeScheme,
-        None => url::Position::BeforePath,
+    let target = match out.forwarder() {
+        Some(_) => absolute(out.url),
+        None => &out.url[url::Position::BeforePath..url::Position::AfterQuery],
     };
-    let target = &out.url[begin..url::Position::AfterQuery];
     let mut request = http::Request::builder()
         .method(out.method)
         .uri(target)
         .body(body)
         .map_err(|error| Failure::permanent(ErrorCode::BAD_URL, error))?;
     *request.headers_mut() = out.headers.clone();
-    if let Some(value) = forwarder.and_then(proxy::authorization) {
-        request.headers_mut().insert(header::PROXY_AUTHORIZATION, value);
-    }
     Ok(request)
+}
+
+/// The target of a request that a proxy forwards (RFC 9112 section 3.2.2).
+pub(super) fn absolute(url: &Url) -> &str {
+    &url[..url::Position::AfterQuery]
 }
 
 fn request2(out: &Outgoing<'_>) -> Result<http::Request<()>, Failure> {

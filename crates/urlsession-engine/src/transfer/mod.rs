@@ -6,6 +6,7 @@ mod dial;
 mod disposition;
 mod download;
 mod errors;
+mod guard;
 mod http;
 mod landing;
 mod part;

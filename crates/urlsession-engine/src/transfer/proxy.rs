@@ -1,8 +1,6 @@
 //! Which proxy a URL goes through: a pure policy, with the exceptions as curl reads them.
 
 use super::errors::Failure;
-use base64::Engine as _;
-use http::HeaderValue;
 use std::net::IpAddr;
 use url::Url;
 use urlsession_protocol::{ConnectionProxy, Proxy};
@@ -17,16 +15,6 @@ pub(super) fn of<'a>(url: &Url, proxies: &'a ConnectionProxy) -> Option<&'a Prox
     let port = url.port_or_known_default().unwrap_or_default();
     let is_exception = proxies.exceptions.iter().any(|one| covers(one, host, port));
     (!is_exception).then_some(proxy)
-}
-
-/// Returns the `Proxy-Authorization` that the proxy gets without being asked (RFC 7617).
-pub(super) fn authorization(proxy: &Proxy) -> Option<HeaderValue> {
-    let credential = proxy.credential.as_ref()?;
-    let pair = format!("{}:{}", credential.user.expose(), credential.password.expose());
-    let encoded = base64::engine::general_purpose::STANDARD.encode(pair);
-    let mut value = HeaderValue::from_str(&format!("Basic {encoded}")).ok()?;
-    value.set_sensitive(true);
-    Some(value)
 }
 
 /// Says on every failure that it struck on the way to or in the proxy.

@@ -2,14 +2,14 @@
 
 use super::disposition;
 use super::errors::Failure;
-use super::http::{Answer, Http, Outgoing};
+use super::guard::Guard;
+use super::http::{Answer, Http, Outgoing, absolute};
 use super::rate::Rate;
 use super::redirect::{self, CREDENTIALS, REDIRECT_LIMIT};
 use super::upload::Sending;
 use super::{Attempt, Progress};
 use crate::cache::{self, LookUp, Received};
 use crate::cookies::Exchange;
-use crate::credentials::{self, ProtectionSpace, Seeker};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use std::sync::Arc;
 use std::time::Duration;
@@ -155,32 +155,30 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// Sends one request as often as it takes to show the server the task's credential.
+    /// Sends one request as often as it takes to show the server and the proxy who we are.
     async fn send(&self, mut out: Outgoing<'_>, with_credentials: bool) -> Result<Answer, Failure> {
         let fields = std::mem::take(&mut out.headers);
+        let memory = &self.http.credentials;
         let credential = self.order.request.credential.as_ref().filter(|_| with_credentials);
         // What the app says itself is not replaced.
         let credential = credential.filter(|_| !fields.contains_key(header::AUTHORIZATION));
-        let space = ProtectionSpace::of_origin(out.url);
-        let mut seeker =
-            credential.map(|credential| Seeker::new(&self.http.credentials, space, credential));
-        let target = &out.url[url::Position::BeforePath..url::Position::AfterQuery];
+        let origin = credential.map(|credential| Guard::of_origin(memory, out.url, credential));
+        let proxy = out.forwarder();
+        let proxy = proxy.and_then(|proxy| Guard::of_proxy(memory, proxy, absolute(out.url)));
+        let mut guards: Vec<Guard<'_>> = origin.into_iter().chain(proxy).collect();
         loop {
             out.headers.clone_from(&fields);
             self.cookies.send(out.url, &mut out.headers);
-            let shown = seeker.as_mut().and_then(|s| s.authorization(out.method.as_str(), target));
-            // A name with a control character cannot be shown.
-            if let Some(mut value) = shown.and_then(|value| HeaderValue::from_str(&value).ok()) {
-                value.set_sensitive(true);
-                out.headers.insert(header::AUTHORIZATION, value);
+            for guard in &mut guards {
+                guard.show(out.method, &mut out.headers);
             }
             let answer = self.http.send(&out).await?;
             self.cookies.receive(out.url, &answer.head.headers);
-            let refused = answer.head.status == StatusCode::UNAUTHORIZED;
-            let Some(seeker) = seeker.as_mut().filter(|_| refused) else { return Ok(answer) };
-            let fields = answer.head.headers.get_all(header::WWW_AUTHENTICATE);
-            let challenges = credentials::parse(fields.iter().map(HeaderValue::as_bytes));
-            if !seeker.is_worth_another(&challenges, &cnonce()?) {
+            let mut may_relent = false;
+            for guard in &mut guards {
+                may_relent |= guard.may_relent(answer.head.status, &answer.head.headers)?;
+            }
+            if !may_relent {
                 return Ok(answer);
             }
             answer.body.drain(&answer.wire, self.order.idle_timeout).await;
@@ -293,13 +291,6 @@ impl Fields<'_> {
 fn identity(credential: &Credential) -> Vec<u8> {
     let Credential { user, password, .. } = credential;
     [user.expose().as_bytes(), password.expose().as_bytes()].join(&0)
-}
-
-/// Makes the client's part of a digest, which nobody can foresee.
-fn cnonce() -> Result<String, Failure> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| Failure::transient(ErrorCode::UNKNOWN, error))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// RFC 9110 section 8.6: servers expect to hear of an empty body with these methods.

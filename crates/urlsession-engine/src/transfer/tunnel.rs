@@ -1,8 +1,7 @@
 //! Asks a proxy for a way to the server: `CONNECT` (RFC 9110) and SOCKS 5 (RFC 1928, RFC 1929).
 
 use super::errors::{self, Failure, Place};
-use super::proxy;
-use http::{Method, StatusCode, Uri, header};
+use http::{HeaderMap, Method, StatusCode, Uri, header};
 use http_body_util::Empty;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -10,7 +9,7 @@ use std::io;
 use std::net::IpAddr;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use urlsession_core::Cause;
-use urlsession_protocol::{ErrorCode, Proxy, ProxyCredential};
+use urlsession_protocol::{Credential, ErrorCode};
 
 /// Most bytes of the head of an answer to `CONNECT`.
 const HEAD_LIMIT: usize = 64 * 1024;
@@ -26,17 +25,26 @@ pub(super) enum Target<'a> {
     Address(IpAddr),
 }
 
-/// Asks an HTTP proxy to connect to the server. Nothing of the request goes with it.
-pub(super) async fn connect<S>(
-    stream: S,
-    proxy: &Proxy,
-    host: &str,
-    port: u16,
-) -> Result<S, Failure>
+/// There is no tunnel.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) failure: Failure,
+    /// What the proxy answered, if it did.
+    pub(super) answer: Option<Box<(StatusCode, HeaderMap)>>,
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Self { failure, answer: None }
+    }
+}
+
+/// Asks an HTTP proxy to connect to `host:port`. Nothing of the request goes with it, only what is
+/// shown to the proxy.
+pub(super) async fn connect<S>(stream: S, authority: &str, shown: HeaderMap) -> Result<S, Refusal>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let authority = format!("{host}:{port}");
     let uri: Uri = authority
         .parse()
         .map_err(|error: http::uri::InvalidUri| Failure::permanent(ErrorCode::BAD_URL, error))?;
@@ -47,9 +55,7 @@ where
         .header(header::USER_AGENT, USER_AGENT)
         .body(Empty::<bytes::Bytes>::new())
         .map_err(|error| Failure::permanent(ErrorCode::BAD_URL, error))?;
-    if let Some(value) = proxy::authorization(proxy) {
-        request.headers_mut().insert(header::PROXY_AUTHORIZATION, value);
-    }
+    request.headers_mut().extend(shown);
     let (mut sender, connection) = http1::Builder::new()
         .title_case_headers(true)
         .max_headers(FIELD_LIMIT)
@@ -62,7 +68,9 @@ where
     let talk = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(connection.with_upgrades()));
     let response = sender.send_request(request).await.map_err(|error| errors::http1(&error))?;
     if !response.status().is_success() {
-        return Err(refused(response.status()));
+        let (head, _) = response.into_parts();
+        let answer = Some(Box::new((head.status, head.headers)));
+        return Err(Refusal { failure: refused(head.status), answer });
     }
     let upgraded = hyper::upgrade::on(response).await.map_err(|error| errors::http1(&error))?;
     // The connection has let go of the stream, and has nothing more to do.
@@ -73,7 +81,7 @@ where
     if !parts.read_buf.is_empty() {
         // In TLS the client speaks first: what comes earlier is no server's.
         let why = "it sent bytes of its own into the tunnel";
-        return Err(Failure::permanent(ErrorCode::BAD_SERVER_RESPONSE, why));
+        return Err(Failure::permanent(ErrorCode::BAD_SERVER_RESPONSE, why).into());
     }
     Ok(parts.io.into_inner())
 }
@@ -96,7 +104,7 @@ fn refused(status: StatusCode) -> Failure {
 /// Asks a SOCKS proxy to connect to the server.
 pub(super) async fn socks<S>(
     stream: &mut S,
-    credential: Option<&ProxyCredential>,
+    credential: Option<&Credential>,
     target: Target<'_>,
     port: u16,
 ) -> Result<(), Failure>
@@ -147,7 +155,7 @@ where
     }
 }
 
-async fn log_in<S>(stream: &mut S, credential: &ProxyCredential) -> Result<(), Failure>
+async fn log_in<S>(stream: &mut S, credential: &Credential) -> Result<(), Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {

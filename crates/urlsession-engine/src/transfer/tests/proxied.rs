@@ -3,7 +3,7 @@
 use super::{Trial, error_of, summary};
 use std::sync::Arc;
 use urlsession_core::Ending;
-use urlsession_protocol::{ConnectionProxy, Proxy as Through};
+use urlsession_protocol::{ConnectionProxy, Credential, Proxy as Through};
 use urlsession_testkit::proxy::{Proxy, Way};
 use urlsession_testkit::server::{Answer, Server};
 
@@ -91,6 +91,81 @@ async fn credentials() {
             assert_eq!(seen.header("proxy-authorization"), None, "{what}");
         }
     }
+}
+
+/// whether the server speaks TLS, user-info, requests that a nonce lets in => what is shown to the
+/// proxy by three tasks, and how they end
+#[tokio::test]
+async fn digest() {
+    for (tls, user_info, uses, shown, end) in [
+        (false, "us%65r:p%3ass@", 9, "- n1:1 n1:2 n1:3", "done 200 1"),
+        (true, "user:p:ss@", 9, "- n1:1 n1:2 n1:3", "done 200 1"),
+        (false, "user:p:ss@", 1, "- n1:1 n1:2 n2:1 n2:2 n3:1", "done 200 1"),
+        (true, "user:p:ss@", 1, "- n1:1 n1:2 n2:1 n2:2 n3:1", "done 200 1"),
+        // No nonce is good for anything: it ends.
+        (
+            false,
+            "user:p:ss@",
+            0,
+            "- n1:1 n2:1 n3:1 n4:1 - n5:1 n6:1 n7:1 n8:1 - n9:1 n10:1 n11:1 n12:1",
+            "done 407 2",
+        ),
+        (false, "user:wrong@", 9, "- n1:1 - n1:1 - n1:1", "done 407 2"),
+        (true, "user:wrong@", 9, "- n1:1 - n1:1 - n1:1", "-1013 permanent"),
+        (true, "", 9, "- - -", "-1013 permanent"),
+    ] {
+        for way in [Way::Http, Way::Https] {
+            let server = if tls { Server::start_tls() } else { Server::start() };
+            server.on("/", Answer::ok("x"));
+            let proxy = Proxy::start(way);
+            proxy.demand_digest("user", "p:ss", uses);
+            let hands = Trial::data(&server.url("/")).hands;
+            for _ in 0..3 {
+                let mut trial = through(Trial::data(&server.url("/")), &proxy.url(user_info));
+                trial.hands = Arc::clone(&hands);
+                let ending = trusting(trial, &server, &proxy, way).run().await;
+                assert_eq!(summary(&ending), end, "{way:?} {tls} {user_info}");
+                // The next task asks for a connection of its own.
+                hands.drop_idle_connections();
+            }
+            let asked: Vec<_> = proxy.seen().iter().map(|head| digest_of(head)).collect();
+            assert_eq!(asked.join(" "), shown, "{way:?} {tls} {user_info}");
+            assert!(!proxy.seen().concat().contains("Basic"), "{:?}", proxy.seen());
+            assert!(server.requests().iter().all(|s| s.header("proxy-authorization").is_none()));
+        }
+    }
+}
+
+/// Says in short what a request showed to a proxy: the nonce and its count.
+fn digest_of(head: &str) -> String {
+    let shown = head.lines().find_map(|line| line.strip_prefix("Proxy-Authorization: Digest "));
+    let Some(shown) = shown else { return "-".to_owned() };
+    let part = |name: &str| {
+        let value = shown.split(", ").find_map(|part| part.strip_prefix(name)).unwrap();
+        value.trim_matches('"').trim_start_matches('0').to_owned()
+    };
+    format!("{}:{}", part("nonce="), part("nc="))
+}
+
+#[tokio::test]
+async fn a_proxy_and_a_server_that_both_ask() {
+    let server = Server::start();
+    let who = Answer::ok("who?").status(401);
+    let who = who.header("WWW-Authenticate", "Digest realm=r, nonce=s, qop=auth");
+    server.on("/", who.times(1).then(Answer::sink()));
+    let proxy = Proxy::start(Way::Http);
+    // The nonce is stale as soon as the server has asked, too.
+    proxy.demand_digest("user", "to-proxy", 1);
+    let mut trial = Trial::upload(&server.url("/"), &[7; 100_000]);
+    trial.order.request.credential = Some(Credential::new("me", "to-server"));
+    let ending = through(trial, &proxy.url("user:to-proxy@")).run().await;
+    let Ending::Done(done) = &ending else { panic!("{ending:?}") };
+    assert_eq!((done.response.status_code, done.sent), (201, 100_000));
+    let shown: Vec<_> = proxy.seen().iter().map(|head| digest_of(head)).collect();
+    assert_eq!(shown, ["-", "n1:1", "n1:2", "n2:1"]);
+    let seen = server.requests().pop().unwrap();
+    assert!(seen.header("authorization").unwrap().contains("uri=\"/\""));
+    assert_eq!(seen.header("proxy-authorization"), None);
 }
 
 /// what the proxy answers to `CONNECT` => how the attempt ends
@@ -239,7 +314,7 @@ async fn connections_belong_to_their_proxy_and_its_user() {
     };
     assert_eq!(run(Some(one.url("user:right@"))).await, "done 200 1");
     assert_eq!(run(Some(one.url("user:right@"))).await, "done 200 1");
-    assert_eq!(one.seen().len(), 1, "the tunnel is used again");
+    assert_eq!(one.seen().len(), 2, "it asked once, and the tunnel is used again");
     assert_eq!(run(Some(one.url("user:wrong@"))).await, "-1013 permanent");
     assert_eq!(run(Some(one.url(""))).await, "-1013 permanent");
     assert_eq!(run(Some(two.url(""))).await, "done 200 1");
@@ -255,12 +330,13 @@ async fn each_hop_finds_its_own_way() {
     first.on("/", Answer::redirect(302, &second.url("/there")));
     second.on("/there", Answer::ok("x"));
     let proxy = Proxy::start(Way::Http);
+    proxy.demand("user", "distinctive");
     let mut trial = through(Trial::data(&first.url("/")), &proxy.url("user:distinctive@"));
     let proxies = trial.order.options.connection_proxy.as_mut().unwrap();
     proxies.exceptions = vec![second.address().to_string()];
     assert_eq!(summary(&trial.run().await), "done 200 1");
-    assert_eq!(proxy.seen().len(), 1);
-    assert!(proxy.seen()[0].contains("Proxy-Authorization: Basic "));
+    assert_eq!(proxy.seen().len(), 2);
+    assert!(proxy.seen()[1].contains("Proxy-Authorization: Basic "));
     let seen = second.requests().remove(0);
     assert_eq!(seen.header("proxy-authorization"), None);
     assert_eq!(seen.header("via"), None, "it came straight");

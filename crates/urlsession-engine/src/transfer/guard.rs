@@ -1,0 +1,74 @@
+//! Who on the way may ask for a credential, the server or a proxy: what it is shown, and when to
+//! try again.
+
+use super::errors::Failure;
+use crate::credentials::{self, Memory, ProtectionSpace, Seeker};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use url::Url;
+use urlsession_protocol::{Credential, ErrorCode, Proxy};
+
+/// A server or a proxy, for as long as one request takes.
+#[derive(Debug)]
+pub(super) struct Guard<'a> {
+    seeker: Seeker<'a>,
+    shown: HeaderName,
+    asks: HeaderName,
+    refusal: StatusCode,
+    /// What the request line has when the request gets to it.
+    target: &'a str,
+}
+
+impl<'a> Guard<'a> {
+    pub(super) fn of_origin(memory: &'a Memory, url: &'a Url, credential: &'a Credential) -> Self {
+        Self {
+            seeker: Seeker::new(memory, ProtectionSpace::of_origin(url), credential),
+            shown: header::AUTHORIZATION,
+            asks: header::WWW_AUTHENTICATE,
+            refusal: StatusCode::UNAUTHORIZED,
+            target: &url[url::Position::BeforePath..url::Position::AfterQuery],
+        }
+    }
+
+    /// `None` for a proxy that nobody has a credential for.
+    pub(super) fn of_proxy(memory: &'a Memory, proxy: &'a Proxy, target: &'a str) -> Option<Self> {
+        let credential = proxy.credential.as_ref()?;
+        Some(Self {
+            seeker: Seeker::new(memory, ProtectionSpace::of_proxy(proxy), credential),
+            shown: header::PROXY_AUTHORIZATION,
+            asks: header::PROXY_AUTHENTICATE,
+            refusal: StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+            target,
+        })
+    }
+
+    /// Adds what it is shown to the fields of the request.
+    pub(super) fn show(&mut self, method: &Method, fields: &mut HeaderMap) {
+        let value = self.seeker.authorization(method.as_str(), self.target);
+        // A name with a control character cannot be shown.
+        if let Some(mut value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
+            value.set_sensitive(true);
+            fields.insert(self.shown.clone(), value);
+        }
+    }
+
+    /// Looks at an answer; says whether it refused the request, and may let another one in.
+    pub(super) fn may_relent(
+        &mut self,
+        status: StatusCode,
+        fields: &HeaderMap,
+    ) -> Result<bool, Failure> {
+        if status != self.refusal {
+            return Ok(false);
+        }
+        let fields = fields.get_all(&self.asks);
+        let challenges = credentials::parse(fields.iter().map(HeaderValue::as_bytes));
+        Ok(self.seeker.is_worth_another(&challenges, &cnonce()?))
+    }
+}
+
+/// Makes the client's part of a digest, which nobody can foresee.
+fn cnonce() -> Result<String, Failure> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| Failure::transient(ErrorCode::UNKNOWN, error))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
