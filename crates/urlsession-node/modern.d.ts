@@ -48,7 +48,40 @@ export interface SessionOptions {
   tls?: TlsPolicy;
   /** PEM files of roots that are trusted beside the platform's. */
   caCertificates?: string[];
+  /** The credential of tasks that have none, each for the origin of its own request. */
+  credential?: Credential;
+  /** Called for tasks that wait for another request, those of earlier processes included. */
+  onDelayedRequest?: DelayedRequestHandler;
 }
+
+/** A name and a password, in answer to servers that ask with Basic or Digest. */
+export interface Credential {
+  user: string;
+  password: string;
+}
+
+/** A task that waits since the server answered with one of its `recoverableStatuses`. */
+export interface DelayedRequest {
+  taskIdentifier: number;
+  /** What the server said: it has the status and the URL. */
+  error?: URLSessionError;
+}
+
+/** What replaces parts of a task's request; what is absent stays. */
+export interface RequestEdit {
+  /** If it is of another origin, the credentials that the task had do not go there. */
+  url?: string | URL;
+  /** They replace those of the same names. */
+  headers?: HeadersInit;
+  credential?: Credential;
+}
+
+/** The new request, the old one again, -999, or nothing: then the task waits for `edit`. */
+export type DelayedRequestDisposition = RequestEdit | 'continueLoading' | 'cancel' | undefined | void;
+
+export type DelayedRequestHandler = (
+  request: DelayedRequest,
+) => DelayedRequestDisposition | Promise<DelayedRequestDisposition>;
 
 export interface TaskOptions {
   method?: string;
@@ -73,6 +106,12 @@ export interface TaskOptions {
   failOnHttpError?: boolean;
   /** Statuses that are tried again like network errors. */
   retryStatuses?: number[];
+  /** Statuses that another request can mend: the task keeps its bytes and asks for one. */
+  recoverableStatuses?: number[];
+  /** Called when it does, instead of the session's handler. */
+  onDelayedRequest?: DelayedRequestHandler;
+  /** For the origin of the request, and no other. */
+  credential?: Credential;
   noUnsafeRetry?: boolean;
   allowInsecureRedirect?: boolean;
   /** PEM files of roots that are trusted beside the platform's. */
@@ -181,6 +220,8 @@ export declare class Task<Result = DownloadResult | DataResult> {
   readonly finished: Promise<Result>;
   resume(): void;
   suspend(): void;
+  /** Replaces parts of the request; the task keeps its bytes and tries at once, if it waits for that. */
+  edit(edit: RequestEdit): Promise<void>;
   cancel(): void;
   /** Resolves with what a new download can go on from, `null` if it must begin anew. */
   cancelByProducingResumeData(): Promise<string | null>;
@@ -201,6 +242,8 @@ export declare class Session {
   dataTask(url: string | URL, options?: DataOptions): Task<DataResult>;
   /** Returns the task of that number, such as one that an earlier process created. */
   task(taskIdentifier: number): Task;
+  /** Replaces parts of the request of a task, given by its number or itself. */
+  edit(task: number | Task, edit: RequestEdit): Promise<void>;
   /** Lists the unfinished tasks. */
   tasks(): Promise<TaskListing[]>;
   /** Iterates over everything that happens; asking for the next event acknowledges the one before. */

@@ -1,5 +1,13 @@
 // Made of crates/urlsession-node/src by scripts/declarations.js; not to be edited.
 
+/** A name and a password, in answer to servers that ask for them. */
+export interface Credential {
+  /** The name. */
+  user: string
+  /** The password. */
+  password: string
+}
+
 /** A program that the daemon starts without a shell. */
 export interface LaunchCommand {
   /** The executable's absolute path. */
@@ -54,6 +62,10 @@ export interface NewTask {
   failOnHttpError?: boolean
   /** Statuses that are tried again like network errors. */
   retryStatuses?: Array<number>
+  /** Statuses that another request can mend: the task keeps its bytes and waits for `edit`. */
+  recoverableStatuses?: Array<number>
+  /** What the server is shown when it asks who is there. */
+  credential?: Credential
   /** Never sends a non-idempotent request again once body bytes were sent. */
   noUnsafeRetry?: boolean
   /** Follows redirects from https to http. */
@@ -169,6 +181,8 @@ export declare class NativeSession {
   resume(task: number): void
   /** Stops a task and keeps its bytes. */
   suspend(task: number): void
+  /** Replaces parts of a task's request and lets it try at once, if it waits for that. */
+  edit(task: number, edit: TaskEdit): Promise<void>
   /** Ends a task with -999. */
   cancel(task: number): void
   /** Ends a download with -999; resolves with what a new one can go on from. */
@@ -237,12 +251,14 @@ export interface SessionOptions {
   tls?: TlsFields
   /** PEM files of roots that are trusted beside the platform's. */
   caCertificates?: Array<string>
+  /** The credential of tasks that have none, each for the origin of its own request. */
+  credential?: Credential
 }
 
 /** What happened; which fields there are depends on the name. */
 export interface SessionEvent {
   /** Apple's name of the callback. */
-  name: 'didWriteData' | 'didSendBodyData' | 'didResumeAtOffset' | 'didChangeState' | 'didReceiveData' | 'didFinishDownloading' | 'didComplete' | 'didFinishEvents' | 'didBecomeInvalid'
+  name: 'didWriteData' | 'didSendBodyData' | 'didResumeAtOffset' | 'willBeginDelayedRequest' | 'didChangeState' | 'didReceiveData' | 'didFinishDownloading' | 'didComplete' | 'didFinishEvents' | 'didBecomeInvalid'
   /** The task; absent for events of the session itself. */
   taskIdentifier?: number
   /** Present on events that are kept until acknowledged. */
@@ -273,10 +289,23 @@ export interface SessionEvent {
   path?: string
   /** `didReceiveData`, `didFinishDownloading`: its size. */
   length?: number
-  /** `didComplete`, `didBecomeInvalid`, `didChangeState`: what went wrong. */
+  /**
+   * `didComplete`, `didBecomeInvalid`, `didChangeState`, `willBeginDelayedRequest`: what went
+   * wrong.
+   */
   error?: TaskError
   /** `didComplete`: the head of the final response. */
   response?: ResponseHead
+}
+
+/** What replaces parts of a task's request. */
+export interface TaskEdit {
+  /** The new URL; credentials of another origin do not go there. */
+  url?: string
+  /** Header fields that replace those of the same names. */
+  headers?: Array<HeaderField>
+  /** The new credential. */
+  credential?: Credential
 }
 
 /** Which proxy a request goes through; an empty object is none at all. */

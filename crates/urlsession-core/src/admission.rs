@@ -77,7 +77,7 @@ fn admit(
         // It was not rewritten to its legal form, and is listed.
         new.request.url = without_user_info(&new.request.url);
     } else {
-        merge_headers(&mut new.request, &configuration.http_additional_headers);
+        merge(&mut new.request, configuration);
     }
     merge_network(&mut new.options, configuration);
     let options = new.options;
@@ -154,17 +154,20 @@ fn check(new: &mut NewTask) -> Result<Option<ResumeState>, Error> {
     }
 }
 
-/// Adds the session's header fields; the request's own of the same name win, and so does its
-/// credential.
-fn merge_headers(request: &mut Request, additional: &[Header]) {
+/// Adds the session's header fields and its credential; the request's own of the same name win, and
+/// so does its credential.
+fn merge(request: &mut Request, configuration: &SessionConfiguration) {
     let own = request.headers.len();
-    for header in additional {
+    for header in &configuration.http_additional_headers {
         let is_same = |h: &Header| h.name.eq_ignore_ascii_case(&header.name);
         let has_credential =
             request.credential.is_some() && header.name.eq_ignore_ascii_case("authorization");
         if !has_credential && !request.headers[..own].iter().any(is_same) {
             request.headers.push(header.clone());
         }
+    }
+    if request.credential.is_none() {
+        request.credential.clone_from(&configuration.credential);
     }
 }
 

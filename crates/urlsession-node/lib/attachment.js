@@ -25,6 +25,9 @@ const ADVICE = {
 // Events that mean nothing once they are late.
 const PASSING = new Set(['didWriteData', 'didSendBodyData', 'didResumeAtOffset', 'didChangeState']);
 
+// Events that wait for an answer, not for the events before them: until then the last one counts.
+const QUESTIONS = new Set(['willBeginDelayedRequest']);
+
 const live = new Map();
 
 class Attachment {
@@ -77,6 +80,11 @@ class Attachment {
 
   cancel(task) {
     guarded(() => this.#native.cancel(task));
+  }
+
+  /** Replaces parts of a task's request; resolves when that is durable. */
+  edit(task, edit) {
+    return this.#ask(() => this.#native.edit(task, edit));
   }
 
   cancelByProducingResumeData(task) {
@@ -198,13 +206,18 @@ class Attachment {
   #hand(event, wanting) {
     if (wanting.length > 0 || this.#isCancelled) {
       this.#acknowledgements.whenDone(event, wanting.map((receiver) => outcome(receiver, event)));
+    } else if (QUESTIONS.has(event.name)) {
+      this.#parked.set(questionOf(event), [event]);
     } else if (!PASSING.has(event.name)) {
       const parked = this.#parked.get(event.taskIdentifier) ?? [];
       this.#parked.set(event.taskIdentifier, [...parked, event]);
       // The session outlives what nobody takes, and this process need not wait for that.
       this.#invalidation?.letGo();
     }
-    if (event.name === 'didComplete') this.#outstanding.remove(event.taskIdentifier);
+    if (event.name === 'didComplete') {
+      this.#parked.delete(questionOf(event));
+      this.#outstanding.remove(event.taskIdentifier);
+    }
     if (event.name === 'didBecomeInvalid') this.#leave(event);
   }
 
@@ -236,6 +249,10 @@ class Attachment {
       letGo();
     }
   }
+}
+
+function questionOf({ taskIdentifier }) {
+  return `question of ${taskIdentifier}`;
 }
 
 // Some reasons are the machine's, and the user can mend them.

@@ -1,5 +1,6 @@
 //! What a session is created with, on its way from JavaScript.
 
+use crate::credential::Credential;
 use crate::event::HeaderField;
 use crate::network::{ProxyFields, TlsFields};
 use crate::task::illegal;
@@ -44,6 +45,8 @@ pub struct SessionOptions {
     pub tls: Option<TlsFields>,
     /// PEM files of roots that are trusted beside the platform's.
     pub ca_certificates: Option<Vec<String>>,
+    /// The credential of tasks that have none, each for the origin of its own request.
+    pub credential: Option<Credential>,
 }
 
 /// A program that the daemon starts without a shell.
@@ -101,6 +104,7 @@ impl TryFrom<SessionOptions> for SessionConfiguration {
             options.tls.as_ref().map(TlsFields::read).transpose()?.unwrap_or_default();
         configuration.ca_certificates =
             options.ca_certificates.iter().flatten().map(PathBuf::from).collect();
+        configuration.credential = options.credential.map(Into::into);
         Ok(configuration)
     }
 }

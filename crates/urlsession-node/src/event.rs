@@ -54,7 +54,7 @@ impl From<Response> for ResponseHead {
 pub struct SessionEvent {
     /// Apple's name of the callback.
     #[napi(
-        ts_type = "'didWriteData' | 'didSendBodyData' | 'didResumeAtOffset' | 'didChangeState' | 'didReceiveData' | 'didFinishDownloading' | 'didComplete' | 'didFinishEvents' | 'didBecomeInvalid'"
+        ts_type = "'didWriteData' | 'didSendBodyData' | 'didResumeAtOffset' | 'willBeginDelayedRequest' | 'didChangeState' | 'didReceiveData' | 'didFinishDownloading' | 'didComplete' | 'didFinishEvents' | 'didBecomeInvalid'"
     )]
     pub name: String,
     /// The task; absent for events of the session itself.
@@ -89,7 +89,8 @@ pub struct SessionEvent {
     pub path: Option<String>,
     /// `didReceiveData`, `didFinishDownloading`: its size.
     pub length: Option<i64>,
-    /// `didComplete`, `didBecomeInvalid`, `didChangeState`: what went wrong.
+    /// `didComplete`, `didBecomeInvalid`, `didChangeState`, `willBeginDelayedRequest`: what went
+    /// wrong.
     pub error: Option<TaskError>,
     /// `didComplete`: the head of the final response.
     pub response: Option<ResponseHead>,

@@ -6,6 +6,7 @@
 )]
 
 mod configuration;
+mod credential;
 mod error;
 mod event;
 mod network;

@@ -3,7 +3,7 @@
 use crate::configuration::SessionOptions;
 use crate::error::thrown;
 use crate::event::{SessionEvent, number};
-use crate::task::{NewTask, TaskListing};
+use crate::task::{NewTask, TaskEdit, TaskListing};
 use napi::bindgen_prelude::{AsyncTask, Function};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status};
@@ -88,6 +88,13 @@ impl NativeSession {
     #[napi]
     pub fn suspend(&self, task: i64) -> napi::Result<()> {
         self.task(task).suspend().map_err(thrown)
+    }
+
+    /// Replaces parts of a task's request and lets it try at once, if it waits for that.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn edit(&self, task: i64, edit: TaskEdit) -> AsyncTask<Answer<()>> {
+        let task = self.task(task);
+        answer(move || task.edit(edit.into()))
     }
 
     /// Ends a task with -999.

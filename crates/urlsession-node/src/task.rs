@@ -1,5 +1,6 @@
 //! Tasks in both directions: what JavaScript asks for, and how a task is.
 
+use crate::credential::Credential;
 use crate::error::TaskError;
 use crate::event::{HeaderField, ResponseHead, number, reason_name, state_name, text};
 use crate::network::{ProxyFields, TlsFields};
@@ -8,8 +9,8 @@ use napi_derive::napi;
 use std::path::PathBuf;
 use urlsession::{
     Checksum, ChecksumAlgorithm, DownloadOptions, Error, ErrorCode, Header, NameClash, Priority,
-    Request, ResumeData, Secret, Session, Task, TaskIdentifier, TaskKind, TaskOptions, TaskStatus,
-    Timestamp, UploadOptions, UploadSource,
+    Request, RequestEdit, ResumeData, Secret, Session, Task, TaskIdentifier, TaskKind, TaskOptions,
+    TaskStatus, Timestamp, UploadOptions, UploadSource,
 };
 
 /// A task to be created.
@@ -56,6 +57,10 @@ pub struct NewTask {
     pub fail_on_http_error: Option<bool>,
     /// Statuses that are tried again like network errors.
     pub retry_statuses: Option<Vec<u16>>,
+    /// Statuses that another request can mend: the task keeps its bytes and waits for `edit`.
+    pub recoverable_statuses: Option<Vec<u16>>,
+    /// What the server is shown when it asks who is there.
+    pub credential: Option<Credential>,
     /// Never sends a non-idempotent request again once body bytes were sent.
     pub no_unsafe_retry: Option<bool>,
     /// Follows redirects from https to http.
@@ -115,6 +120,9 @@ impl NewTask {
         }
         let fields = self.headers.iter().flatten();
         request.headers.extend(fields.map(|field| Header::new(&field.name, &field.value)));
+        if let Some(credential) = &self.credential {
+            request.credential = Some(credential.clone().into());
+        }
         Ok(request)
     }
 
@@ -132,6 +140,7 @@ impl NewTask {
             maximum_retries: self.maximum_retries,
             fail_on_http_error: self.fail_on_http_error.unwrap_or(false),
             retry_statuses: self.retry_statuses.clone().unwrap_or_default(),
+            recoverable_statuses: self.recoverable_statuses.clone().unwrap_or_default(),
             no_unsafe_retry: self.no_unsafe_retry.unwrap_or(false),
             allow_insecure_redirect: self.allow_insecure_redirect.unwrap_or(false),
             ca_certificates: self.ca_certificates.iter().flatten().map(PathBuf::from).collect(),
@@ -142,6 +151,27 @@ impl NewTask {
             suggested_filename: self.suggested_filename.as_deref().map(name_clash).transpose()?,
             ..TaskOptions::default()
         })
+    }
+}
+
+/// What replaces parts of a task's request.
+#[napi(object, object_to_js = false)]
+pub struct TaskEdit {
+    /// The new URL; credentials of another origin do not go there.
+    pub url: Option<String>,
+    /// Header fields that replace those of the same names.
+    pub headers: Option<Vec<HeaderField>>,
+    /// The new credential.
+    pub credential: Option<Credential>,
+}
+
+impl From<TaskEdit> for RequestEdit {
+    fn from(edit: TaskEdit) -> Self {
+        Self {
+            url: edit.url,
+            headers: edit.headers.into_iter().flatten().map(Into::into).collect(),
+            credential: edit.credential.map(Into::into),
+        }
     }
 }
 

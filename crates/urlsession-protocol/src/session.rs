@@ -1,8 +1,9 @@
 //! How a session behaves: Apple's `URLSessionConfiguration`.
 
 use crate::{
-    CachePolicy, ConnectionProxy, CookiePolicy, Header, HttpCookieAcceptPolicy, HttpCookieStorage,
-    LaunchCommand, LaunchStatus, RequestCachePolicy, SessionKey, Timestamp, TlsPolicy, UrlCache,
+    CachePolicy, ConnectionProxy, CookiePolicy, Credential, Header, HttpCookieAcceptPolicy,
+    HttpCookieStorage, LaunchCommand, LaunchStatus, RequestCachePolicy, SessionKey, Timestamp,
+    TlsPolicy, UrlCache,
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -54,6 +55,10 @@ pub struct SessionConfiguration {
     /// How much is kept of responses; `None` is nothing, and a background session must have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url_cache: Option<UrlCache>,
+    /// The credential of tasks that have none, each for the origin of its own request. Not used by
+    /// tasks that have an `Authorization` field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential: Option<Credential>,
 }
 
 impl Default for SessionConfiguration {
@@ -73,6 +78,7 @@ impl Default for SessionConfiguration {
             ca_certificates: Vec::new(),
             request_cache_policy: RequestCachePolicy::default(),
             url_cache: None,
+            credential: None,
         }
     }
 }

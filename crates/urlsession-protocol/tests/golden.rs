@@ -297,6 +297,7 @@ fn configuration() -> SessionConfiguration {
         http_cookie_storage: HttpCookieStorage::Private,
         request_cache_policy: RequestCachePolicy::ReturnCacheDataElseLoad,
         url_cache: Some(UrlCache::default()),
+        credential: Some(Credential::new("me", "secret")),
     }
 }
 

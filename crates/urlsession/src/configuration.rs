@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 use urlsession_protocol::{
-    ConnectionProxy, Error, ErrorCode, Header, HttpCookieAcceptPolicy, HttpCookieStorage,
-    LaunchCommand, RequestCachePolicy, SessionIdentifier, TlsPolicy, UrlCache,
+    ConnectionProxy, Credential, Error, ErrorCode, Header, HttpCookieAcceptPolicy,
+    HttpCookieStorage, LaunchCommand, RequestCachePolicy, SessionIdentifier, TlsPolicy, UrlCache,
 };
 
 /// Configures a session; copied when the session is created, later edits have no effect.
@@ -50,6 +50,8 @@ pub struct SessionConfiguration {
     /// 4 MiB in memory, a background session nothing. One that asks for more than its kind may
     /// have is refused with -1.
     pub url_cache: Option<UrlCache>,
+    /// The credential of tasks that have none, each for the origin of its own request.
+    pub credential: Option<Credential>,
     /// The application the session belongs to. `None` takes the first of: the environment's
     /// `URLSESSION_APP_ID`, the id in the nearest `tiapp.xml`, the name in the nearest
     /// `package.json` (both searched from the working folder upwards), the executable's name.
@@ -158,6 +160,7 @@ impl SessionConfiguration {
             ca_certificates: self.ca_certificates.clone(),
             request_cache_policy: self.request_cache_policy,
             url_cache: self.url_cache,
+            credential: self.credential.clone(),
         }
     }
 
@@ -178,6 +181,7 @@ impl SessionConfiguration {
             ca_certificates: apple.ca_certificates,
             request_cache_policy: apple.request_cache_policy,
             url_cache: apple.url_cache,
+            credential: apple.credential,
             application: None,
             wait_for_owner: false,
             acknowledgement: Acknowledgement::default(),

@@ -5,11 +5,14 @@ const { Attachment } = require('../attachment.js');
 const { sessionOptions } = require('../options.js');
 const { dataBody, headerFields, pathOf, uploadBody } = require('./body.js');
 const { events } = require('./events.js');
+const { editOptions, Questions } = require('./questions.js');
 const { Task } = require('./task.js');
 
 class Session {
   #attachment;
   #identifier;
+  // The tasks that answer for themselves.
+  #answering = new Set();
 
   /** Attaches the session, starting the daemon if none runs; waits for it, at most 30 s. */
   constructor(options) {
@@ -18,7 +21,13 @@ class Session {
       throw new TypeError('The option `identifier` must be a string that is not empty');
     }
     this.#identifier = identifier;
-    this.#attachment = Attachment.attach(sessionOptions({ ...options, headers: headerFields(options.headers) }));
+    const { onDelayedRequest, ...rest } = options;
+    this.#attachment = Attachment.attach(sessionOptions({ ...rest, headers: headerFields(options.headers) }));
+    const questions = new Questions(this.#attachment, { onDelayedRequest });
+    this.#attachment.subscribe({
+      wants: (event) => questions.wants(event) && !this.#answering.has(event.taskIdentifier),
+      receive: (event) => questions.receive(event),
+    });
   }
 
   get identifier() {
@@ -56,6 +65,11 @@ class Session {
   /** Returns the task of that number, such as one that an earlier process created. */
   task(taskIdentifier) {
     return new Task(this.#attachment, taskIdentifier, {});
+  }
+
+  /** Replaces parts of the request of a task, given by its number or itself. */
+  async edit(task, edit) {
+    await this.#attachment.edit(task?.taskIdentifier ?? task, editOptions(edit));
   }
 
   /** Lists the unfinished tasks. */
@@ -102,22 +116,32 @@ class Session {
     return this;
   }
 
-  #start(task, { signal, onProgress, headers, suspended = false, earliestBeginDate, ...options }, contentType) {
+  #start(task, { signal, onProgress, onDelayedRequest, ...options }, contentType) {
     signal?.throwIfAborted();
-    const fields = headerFields(headers);
-    if (contentType && !fields.some(({ name }) => name.toLowerCase() === 'content-type')) {
-      fields.push({ name: 'Content-Type', value: contentType });
+    const number = this.#attachment.createTask(taskOptions(task, options, contentType));
+    const created = new Task(this.#attachment, number, { signal, onProgress, onDelayedRequest });
+    if (onDelayedRequest) {
+      this.#answering.add(number);
+      const forget = () => this.#answering.delete(number);
+      created.finished.then(forget, forget);
     }
-    const number = this.#attachment.createTask({
-      ...options,
-      ...task,
-      url: String(task.url),
-      headers: fields,
-      earliestBeginDate: earliestBeginDate === undefined ? undefined : Number(earliestBeginDate),
-      resume: !suspended,
-    });
-    return new Task(this.#attachment, number, { signal, onProgress });
+    return created;
   }
+}
+
+function taskOptions(task, { headers, suspended = false, earliestBeginDate, ...options }, contentType) {
+  const fields = headerFields(headers);
+  if (contentType && !fields.some(({ name }) => name.toLowerCase() === 'content-type')) {
+    fields.push({ name: 'Content-Type', value: contentType });
+  }
+  return {
+    ...options,
+    ...task,
+    url: String(task.url),
+    headers: fields,
+    earliestBeginDate: earliestBeginDate === undefined ? undefined : Number(earliestBeginDate),
+    resume: !suspended,
+  };
 }
 
 module.exports = { Session };

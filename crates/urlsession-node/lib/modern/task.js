@@ -1,6 +1,7 @@
 // A task of the modern face: its number, its controls and the promise of its end.
 'use strict';
 
+const { editOptions, Questions } = require('./questions.js');
 const { temporaryPath } = require('../temporary.js');
 const { textOf } = require('../text.js');
 
@@ -8,13 +9,15 @@ class Task {
   #attachment;
   #metrics = { started: new Date(), ended: undefined, bytesReceived: 0, bytesSent: 0, resumptions: 0 };
   #download;
+  #questions;
 
   /** Settles when the task has ended: with its result, or with a URLSessionError. */
   finished;
 
-  constructor(attachment, taskIdentifier, { signal, onProgress }) {
+  constructor(attachment, taskIdentifier, { signal, onProgress, onDelayedRequest }) {
     this.#attachment = attachment;
     this.taskIdentifier = taskIdentifier;
+    this.#questions = new Questions(attachment, { onDelayedRequest });
     this.finished = this.#follow(signal, onProgress);
     // Whoever created it to control it need not wait for it.
     this.finished.catch(() => {});
@@ -26,6 +29,11 @@ class Task {
 
   suspend() {
     this.#attachment.suspend(this.taskIdentifier);
+  }
+
+  /** Replaces parts of the request; the task keeps its bytes and tries at once, if it waits for that. */
+  async edit(edit) {
+    await this.#attachment.edit(this.taskIdentifier, editOptions(edit));
   }
 
   /** Ends the task; `finished` rejects with the code -999. */
@@ -69,6 +77,8 @@ class Task {
       case 'didResumeAtOffset':
         this.#metrics.resumptions += 1;
         return undefined;
+      case 'willBeginDelayedRequest':
+        return this.#questions.receive(event);
       case 'didFinishDownloading':
         return this.#keep(event, reject);
       case 'didComplete':

@@ -61,6 +61,18 @@ const handlers = {
     response.writeHead(Number(argument), { 'Content-Type': 'text/plain' });
     response.end(`status ${argument}`);
   },
+  // Refuses whoever does not say the word: `/bearer/word` or `/basic/user:password`.
+  bearer({ request, response, argument }) {
+    if (request.headers.authorization === `Bearer ${argument}`) return response.end('let in');
+    response.writeHead(403);
+    return response.end();
+  },
+  basic({ request, response, argument }) {
+    const expected = `Basic ${Buffer.from(decodeURIComponent(argument)).toString('base64')}`;
+    if (request.headers.authorization === expected) return response.end('let in');
+    response.writeHead(401, { 'WWW-Authenticate': 'Basic realm="the house"' });
+    return response.end('who is there?');
+  },
   latin1({ response }) {
     response.setHeader('Content-Type', 'application/json; charset=ISO-8859-1');
     response.end(Buffer.from('{"name":"Zoë"}', 'latin1'));

@@ -29,6 +29,16 @@ new Session({
 session.download('https://example.com/a', { connectionProxy: {}, suggestedFilename: 'take-free' });
 // @ts-expect-error TLS 1.1 is not spoken
 session.data('https://example.com', { tls: { minimumVersion: '1.1' } });
+const delayed = session.downloadTask('https://example.com/a', {
+  credential: { user: 'me', password: 'secret' },
+  recoverableStatuses: [403],
+  onDelayedRequest: async ({ error }) => (error?.statusCode === 403 ? { url: 'https://example.com/b' } : 'cancel'),
+});
+await delayed.edit({ headers: { Authorization: 'Bearer b' } });
+await session.edit(delayed, {});
+await session.edit(1, { url: new URL('https://example.com/c') });
+// @ts-expect-error no such disposition
+session.downloadTask('https://example.com/a', { onDelayedRequest: () => 'later' });
 // @ts-expect-error an identifier is needed
 new Session({});
 // @ts-expect-error a task is made by a session
