@@ -3,7 +3,7 @@
 use crate::core::refusal;
 use crate::outbox::Owed;
 use crate::planted::CoreBug;
-use crate::task::{Phase, Task};
+use crate::task::Phase;
 use crate::turn::{ASKERS_LIMIT, Asker, Turn};
 use crate::{Action, Change, Core, Done, Kind, PeerNumber, SessionNumber, TaskRef};
 use std::sync::Arc;
@@ -54,7 +54,7 @@ impl Core {
         if failed && !kept {
             self.remove_part(turn, key);
         }
-        if let Some(spool) = spool {
+        if let Some(spool) = spool.filter(|_| !self.planted.is(CoreBug::SpoolStays)) {
             turn.act(Action::RemoveFile(spool));
         }
         if self.removers.contains_key(&key) {
@@ -117,7 +117,7 @@ impl Core {
     pub(crate) fn vanish(&mut self, turn: &mut Turn, key: TaskRef) {
         let Some(task) = self.tasks.remove(&key) else { return };
         self.index.remove(key, &task);
-        self.release_host(task);
+        self.release_host(&task.host);
         if let Some(session) = self.sessions.get_mut(&key.session) {
             session.tasks -= 1;
         }
@@ -129,11 +129,11 @@ impl Core {
         }
     }
 
-    fn release_host(&mut self, task: Task) {
-        let host = task.host;
+    /// Forgets the name of a host that no other task has.
+    pub(crate) fn release_host(&mut self, host: &Arc<str>) {
         // One is the set's, one is this.
-        if Arc::strong_count(&host) <= 2 {
-            self.hosts.remove(&host);
+        if Arc::strong_count(host) <= 2 {
+            self.hosts.remove(host);
         }
     }
 

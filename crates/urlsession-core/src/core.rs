@@ -201,7 +201,12 @@ impl Core {
         turn.launching.insert(key.session);
         self.index.remove(key, task);
         change(task);
+        let next_host = task.next_host.take_if(|_| task.phase.attempt().is_none());
+        let left = next_host.map(|host| std::mem::replace(&mut task.host, host));
         self.index.add(key, task);
+        if let Some(left) = left {
+            self.release_host(&left);
+        }
     }
 
     /// Like [`Core::change`], and what changed must be durable.
@@ -231,7 +236,7 @@ impl Core {
     }
 
     fn start_ready(&mut self, turn: &mut Turn) {
-        while !self.quiescing {
+        while !self.quiescing || self.planted.is(CoreBug::StartsWhileStopping) {
             let Some(key) = self.index.schedule.next() else { break };
             let Some(task) = self.tasks.get(&key) else { break };
             if task.is_late(turn.now.wall) {
@@ -360,7 +365,9 @@ impl Core {
             match &task.phase {
                 Phase::Suspended | Phase::Running { .. } => {}
                 Phase::Waiting(_) if task.is_malformed() => self.refuse(turn, key),
-                Phase::Waiting(Wait::Answer) => self.due(turn, key),
+                Phase::Waiting(Wait::Answer) if !self.planted.is(CoreBug::AnswerForgotten) => {
+                    self.due(turn, key);
+                }
                 Phase::Waiting(_) => {
                     let wait = task.wait_for_begin(turn.now.wall);
                     self.change(turn, key, |task| task.phase = Phase::Waiting(wait));
@@ -385,7 +392,9 @@ impl Core {
             }
         }
         turn.settling.extend(self.sessions.keys());
-        turn.launching.extend(self.sessions.keys());
+        if !self.planted.is(CoreBug::LaunchLost) {
+            turn.launching.extend(self.sessions.keys());
+        }
         for session in self.sessions.values_mut() {
             session.launch.vacate(turn.now.steady);
         }

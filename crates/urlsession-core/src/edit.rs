@@ -1,10 +1,10 @@
 //! How a task's request is replaced while the task lives, and how an owner is asked to.
 
 use crate::core::refusal;
+use crate::planted::CoreBug;
 use crate::task::{Phase, Stopping, Task, Wait};
 use crate::turn::{Asker, Turn};
 use crate::{Action, Core, Order, SessionNumber, TaskRef};
-use std::sync::Arc;
 use urlsession_protocol::{Event, Request, RequestEdit, TaskIdentifier};
 
 /// Header fields that are good for one origin only.
@@ -51,10 +51,11 @@ impl Core {
             return turn.reply(from, Err(error));
         }
         let changes = !edit.is_empty();
-        if let Some(host) = edit.url.as_deref().and_then(host_of) {
+        let host = edit.url.as_deref().and_then(host_of);
+        if let Some(host) = host.filter(|_| !self.planted.is(CoreBug::EditKeepsHost)) {
             self.move_to_host(turn, key, &host);
         }
-        if changes {
+        if changes && !self.planted.is(CoreBug::EditNotDurable) {
             turn.edits.push((key, Box::new(edit)));
         }
         turn.done(from);
@@ -89,11 +90,10 @@ impl Core {
 
     fn move_to_host(&mut self, turn: &mut Turn, key: TaskRef, host: &str) {
         let host = self.intern(host);
-        let mut before = Arc::clone(&host);
-        self.change(turn, key, |task| before = std::mem::replace(&mut task.host, host));
-        // One is the set's, one is this.
-        if Arc::strong_count(&before) <= 2 {
-            self.hosts.remove(&before);
+        let mut before = None;
+        self.change(turn, key, |task| before = task.next_host.replace(host));
+        if let Some(before) = before {
+            self.release_host(&before);
         }
     }
 

@@ -9,6 +9,7 @@
 //! ```
 //! A program that runs is neither stopped nor joined by a second one, however late it is.
 
+use crate::planted::CoreBug;
 use crate::turn::Turn;
 use crate::{Action, Core, LaunchRecord, SessionNumber};
 use std::collections::BTreeSet;
@@ -35,13 +36,13 @@ const ERROR_CHARS: usize = 400;
 #[derive(Debug)]
 pub(crate) struct Launch {
     pub(crate) record: LaunchRecord,
-    phase: LaunchPhase,
+    pub(crate) phase: LaunchPhase,
     /// Since when nobody owns the session, by steady time.
     vacant_since: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum LaunchPhase {
+pub(crate) enum LaunchPhase {
     /// There is nothing to launch for, or there were launches enough.
     Resting,
     /// It is launched then; `shown` is the same moment by the wall clock.
@@ -83,7 +84,7 @@ impl Launch {
         }
     }
 
-    fn has_given_up(&self) -> bool {
+    pub(crate) fn has_given_up(&self) -> bool {
         self.record.attempts >= MAX_LAUNCHES
     }
 
@@ -159,10 +160,11 @@ impl Core {
         let Some(session) = self.sessions.get(&number) else { return };
         let launch = &session.launch;
         let phase = match (launch.phase, wanted) {
-            (LaunchPhase::Resting, true) if !launch.has_given_up() => {
+            (LaunchPhase::Resting, true)
+                if !launch.has_given_up() || self.planted.is(CoreBug::LaunchesForever) =>
+            {
                 let now = turn.now.steady;
-                let vacant = launch.vacant_since.saturating_add(VACANCY);
-                let at = now.saturating_add(launch.delay()).max(vacant);
+                let at = now.saturating_add(self.launch_delay(launch)).max(self.vacant(launch));
                 LaunchPhase::Due { at, shown: turn.now.wall.after(at.saturating_sub(now)) }
             }
             (LaunchPhase::Due { .. } | LaunchPhase::Ended { .. }, false) => LaunchPhase::Resting,
@@ -190,6 +192,9 @@ impl Core {
         result: Result<(), String>,
     ) {
         let wanted = self.wants_launch(number);
+        if self.planted.is(CoreBug::LaunchRunsForever) {
+            return;
+        }
         let Some(session) = self.sessions.get_mut(&number) else { return };
         let LaunchPhase::Running { until } = session.launch.phase else { return };
         let phase = match result {
@@ -217,7 +222,7 @@ impl Core {
             let session = self.sessions.get_mut(&number).expect("a limit has its session");
             let limit = LAUNCH_LIMIT.as_secs();
             let (phase, why) = match session.launch.phase {
-                LaunchPhase::Running { .. } => (
+                LaunchPhase::Running { .. } if !self.planted.is(CoreBug::TwoLaunches) => (
                     LaunchPhase::Running { until: None },
                     format!("the command runs and has not attached within {limit} s"),
                 ),
@@ -238,12 +243,22 @@ impl Core {
         self.drop_alarms(number, launch.phase);
     }
 
+    fn launch_delay(&self, launch: &Launch) -> Duration {
+        if self.planted.is(CoreBug::NoLaunchDelay) { Duration::ZERO } else { launch.delay() }
+    }
+
+    /// Returns when nobody will have owned the session for long enough.
+    fn vacant(&self, launch: &Launch) -> Duration {
+        let patience = if self.planted.is(CoreBug::NoVacancy) { Duration::ZERO } else { VACANCY };
+        launch.vacant_since.saturating_add(patience)
+    }
+
     fn wants_launch(&self, number: SessionNumber) -> bool {
         self.sessions.get(&number).is_some_and(|session| {
             session.configuration.launch_command.is_some()
-                && session.owner.is_none()
+                && (session.owner.is_none() || self.planted.is(CoreBug::LaunchesOwned))
                 && !session.outbox.owed.is_empty()
-                && !self.index.is_busy(number)
+                && (!self.index.is_busy(number) || self.planted.is(CoreBug::LaunchesBusy))
                 && !self.quiescing
         })
     }
@@ -253,7 +268,9 @@ impl Core {
         self.put_launch(number, LaunchPhase::Running { until });
         let session = self.sessions.get_mut(&number).expect("what is due has its session");
         session.launch.record.attempts += 1;
-        turn.sessions.insert(number);
+        if !self.planted.is(CoreBug::LaunchNotCounted) {
+            turn.sessions.insert(number);
+        }
         let command = session.configuration.launch_command.clone();
         turn.act(Action::Launch {
             session: number,

@@ -24,6 +24,8 @@ mod edit;
 mod index;
 mod launch;
 mod lifecycle;
+#[cfg(feature = "planted-bugs")]
+mod observe;
 mod outbox;
 mod planted;
 mod query;
@@ -40,6 +42,8 @@ mod turn;
 pub use self::core::Core;
 pub use admission::MAX_TASKS_PER_SESSION;
 pub use launch::{LAUNCH_LIMIT, MAX_LAUNCHES, MAX_LAUNCHING, VACANCY};
+#[cfg(feature = "planted-bugs")]
+pub use observe::{LaunchPlace, Place};
 pub use outbox::WINDOW;
 #[cfg(feature = "planted-bugs")]
 pub use planted::CoreBug;

@@ -41,6 +41,36 @@ pub enum CoreBug {
     DiskForever,
     /// An owner is taken for the last one, whoever it is.
     SameOwner,
+    /// An app is launched although somebody owns its session.
+    LaunchesOwned,
+    /// An app is launched while a task of its session is not done.
+    LaunchesBusy,
+    /// A program that is late is joined by a second one.
+    TwoLaunches,
+    /// A launch is not counted durably.
+    LaunchNotCounted,
+    /// An app that fails is launched for ever.
+    LaunchesForever,
+    /// An app that fails is launched again at once.
+    NoLaunchDelay,
+    /// An app is launched in the moment its session loses its owner.
+    NoVacancy,
+    /// A crash takes the launches that were to come with it.
+    LaunchLost,
+    /// A program that ended counts as running.
+    LaunchRunsForever,
+    /// An edit changes what the core knows, and not the store.
+    EditNotDurable,
+    /// A task that was edited stays with the host it had.
+    EditKeepsHost,
+    /// After a restart a task does not wait for its answer any more.
+    AnswerForgotten,
+    /// A new owner is not asked what the one before was asked.
+    NotAsked,
+    /// Attempts begin while the engine stops.
+    StartsWhileStopping,
+    /// The body that was spooled for a task stays when the task is over.
+    SpoolStays,
 }
 
 /// Which bug is planted; none, and no cost, without the feature.

@@ -368,7 +368,9 @@ impl Core {
             }
             session.owner = Some(Owner { peer: from.peer, delivery });
             turn.telling.insert(number);
-            turn.asking.extend(self.asking(number));
+            if !self.planted.is(CoreBug::NotAsked) {
+                turn.asking.extend(self.asking(number));
+            }
         }
     }
 

@@ -38,6 +38,15 @@ pub(crate) enum Phase {
     Completed { at: Timestamp, done: Option<Box<Done>>, last: EventNumber, owed: u8 },
 }
 
+impl Phase {
+    pub(crate) fn attempt(&self) -> Option<AttemptNumber> {
+        match *self {
+            Self::Running { attempt, .. } | Self::Canceling { attempt, .. } => Some(attempt),
+            Self::Suspended | Self::Waiting(_) | Self::Completed { .. } => None,
+        }
+    }
+}
+
 /// What a waiting task waits for. `due` is steady time, which does not jump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wait {
@@ -115,6 +124,8 @@ pub(crate) struct Task {
     pub(crate) phase: Phase,
     /// Interned: all tasks for one host share it.
     pub(crate) host: Arc<str>,
+    /// Where it goes once its attempt, which takes a slot of the host before, has ended.
+    pub(crate) next_host: Option<Arc<str>>,
     pub(crate) created: Timestamp,
     pub(crate) begin: Option<Timestamp>,
     pub(crate) resource_timeout: Duration,
@@ -156,6 +167,7 @@ impl Task {
         Self {
             phase,
             host,
+            next_host: None,
             created: facts.created,
             begin: facts.begin,
             resource_timeout: facts.resource_timeout,
@@ -178,7 +190,7 @@ impl Task {
     pub(crate) fn facts(&self) -> TaskFacts {
         TaskFacts {
             kind: self.kind,
-            host: self.host.to_string(),
+            host: self.next_host.as_ref().unwrap_or(&self.host).to_string(),
             priority: self.priority,
             created: self.created,
             begin: self.begin,
@@ -268,10 +280,7 @@ impl Task {
 
     /// Returns the attempt that runs.
     pub(crate) fn attempt(&self) -> Option<AttemptNumber> {
-        match self.phase {
-            Phase::Running { attempt, .. } | Phase::Canceling { attempt, .. } => Some(attempt),
-            Phase::Suspended | Phase::Waiting(_) | Phase::Completed { .. } => None,
-        }
+        self.phase.attempt()
     }
 
     /// Says whether it will move or end by itself: neither suspended nor completed.

@@ -150,3 +150,21 @@ fn credentials_stay_with_the_origin_they_were_given_for() {
 fn default() -> SessionConfiguration {
     SessionConfiguration::default()
 }
+
+#[test]
+fn an_attempt_keeps_its_slot_until_it_has_ended_wherever_its_task_goes_next() {
+    let mut bench = Bench::new();
+    let one = SessionConfiguration { http_maximum_connections_per_host: 1, ..default() };
+    bench.attach(APP, one);
+    bench.download();
+    bench.download();
+    let step = bench.edit(1, url("http://other/fresh"));
+    assert_eq!(
+        (stops(&step), starts(&step)),
+        (vec![(1, 1)], vec![]),
+        "one connection, one attempt"
+    );
+    let facts = bench.core.task(name(1)).unwrap().facts;
+    assert_eq!(facts.host, "other:80");
+    assert_eq!(starts(&bench.ended(1, stopped())), [(1, 2), (2, 1)]);
+}
