@@ -3,8 +3,8 @@
 use super::Verdict;
 use super::house::{Answer, World};
 use super::judge::{AT_ONCE, PER_HOST};
-use std::collections::{BTreeMap, VecDeque};
-use urlsession_core::{Input, PeerNumber, SessionNumber};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use urlsession_core::{Input, PeerNumber, SessionNumber, TaskRef};
 use urlsession_protocol::{
     ApplicationId, Call, CallId, Event, EventNumber, OwnerToken, Reply, ResumeData,
     SessionConfiguration, SessionIdentifier, SessionKey, TaskIdentifier,
@@ -64,6 +64,10 @@ pub(super) struct Process {
     /// Asked for the end of the session, and waits for it.
     pub(super) invalidating: bool,
     pub(super) token: Option<OwnerToken>,
+    /// Tasks that it created.
+    pub(super) created: BTreeSet<TaskRef>,
+    /// Tasks whose answer it was asked for.
+    pub(super) asked: BTreeSet<TaskIdentifier>,
 }
 
 impl Connection {
@@ -113,6 +117,8 @@ impl Process {
             resume_data: None,
             invalidating: false,
             token: None,
+            created: BTreeSet::new(),
+            asked: BTreeSet::new(),
         }
     }
 
@@ -122,8 +128,15 @@ impl Process {
         self.attached = false;
         self.attaching = None;
         self.acks.clear();
+        self.asked.clear();
         // The end of the connection did what this asks for.
-        self.calls.retain(|_, call| !matches!(call, Call::Detach { .. }));
+        // What was answered before is not asked for again in another session.
+        let again = |call: &Call| match call {
+            Call::Detach { .. } => false,
+            Call::CreateTask { new, .. } => self.created.iter().all(|task| task.task != new.task),
+            _ => true,
+        };
+        self.calls.retain(|_, call| again(call));
     }
 
     /// The app dies and forgets everything.
@@ -135,6 +148,7 @@ impl Process {
 impl World {
     /// Connects a process, or asks for its session if it is connected.
     pub(super) fn approach(&mut self, at: usize, wait: bool) {
+        let launch_command = self.launch_command(at);
         let process = &mut self.processes[at];
         let peer = *process.peer.get_or_insert_with(|| {
             self.peers += 1;
@@ -150,6 +164,7 @@ impl World {
         let configuration = SessionConfiguration {
             http_maximum_connections_per_host: PER_HOST,
             maximum_concurrent_tasks: Some(AT_ONCE),
+            launch_command,
             ..SessionConfiguration::default()
         };
         let session = process.key.clone();
@@ -198,6 +213,8 @@ impl World {
         let peer = self.processes[at].peer;
         self.note(|| format!("--- {peer:?} dies"));
         self.processes[at].die();
+        let well = self.random.one_in(3);
+        self.launches.process_ended(at, well);
         let Some(connection) = peer.and_then(|peer| self.connections.get_mut(&peer)) else {
             return;
         };
@@ -237,11 +254,15 @@ impl World {
                 self.processes[at].acks.push_back(number);
                 self.judge.handled(session, number, task, &event, &self.network)?;
             }
+            Some(Down::Event { task: Some(task), event, .. }) if asks(&event) => {
+                self.processes[at].asked.insert(task);
+            }
             Some(Down::Event { event: Event::DidBecomeInvalid { .. }, .. }) => {
                 let process = &mut self.processes[at];
                 (process.attached, process.invalidating, process.next_task) = (false, false, 1);
                 process.calls.clear();
                 process.acks.clear();
+                process.asked.clear();
             }
             Some(Down::Event { .. }) | None => {}
         }
@@ -258,7 +279,12 @@ impl World {
             return Ok(());
         }
         match (process.calls.remove(&id), answer) {
-            (Some(Call::CreateTask { .. }), Ok(_)) => return self.judge.accepted(peer, id),
+            (Some(Call::CreateTask { session, new }), Ok(_)) => {
+                let session = self.store.number(&session);
+                let created = session.map(|session| TaskRef { session, task: new.task });
+                process.created.extend(created);
+                return self.judge.accepted(peer, id);
+            }
             (Some(_), Ok(Reply::ResumeData { resume_data: Some(data) })) => {
                 process.resume_data = Some(data);
             }
@@ -304,4 +330,8 @@ impl World {
             self.write(peer, call);
         }
     }
+}
+
+fn asks(event: &Event) -> bool {
+    matches!(event, Event::WillBeginDelayedRequest { .. })
 }

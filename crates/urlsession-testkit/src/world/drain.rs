@@ -1,6 +1,8 @@
 //! The end of a world: everybody comes back, everything works, and all must come to its end.
 
 use super::house::World;
+use super::launches::Mood;
+use super::random::Random;
 use super::{Verdict, ensure};
 use urlsession_core::{Conditions, Input, Stage};
 use urlsession_protocol::Call;
@@ -9,20 +11,23 @@ use urlsession_protocol::Call;
 const ROUNDS: u64 = 3000;
 
 impl World {
-    pub(super) fn drain(&mut self) -> Verdict {
+    pub(super) fn drain(&mut self, seed: u64) -> Verdict {
         self.note(|| "--- drain".to_owned());
+        self.random = Random::new(seed);
         self.crash = None;
         self.network.be_kind();
-        if self.quiescing {
-            self.restart()?;
-        }
+        self.launches.mood = if self.random.one_in(2) { Mood::Broken } else { Mood::Kind };
+        let dark = self.random.one_in(2);
         for at in 0..self.processes.len() {
-            let primary = self.processes[at].primary;
-            if self.processes[at].alive && !primary {
+            // In the dark everybody is gone, and who can be launched must be.
+            if self.processes[at].alive && (dark || !self.processes[at].primary) {
                 self.kill(at);
             }
-            self.processes[at].alive = primary;
         }
+        if self.quiescing || (dark && self.random.one_in(2)) {
+            self.restart()?;
+        }
+        self.launches.end_all();
         self.turn(vec![Input::Conditions(Conditions { network: true })])?;
         for _ in 0..ROUNDS {
             if self.is_over() {
@@ -42,6 +47,7 @@ impl World {
         self.store.tasks.is_empty()
             && self.store.events.is_empty()
             && self.network.is_quiet()
+            && !self.launches.has_ends()
             && self.core.is_idle()
             && living.all(|process| process.attached && process.calls.is_empty())
             && self.connections.values().all(|c| c.up.is_empty() && c.down.is_empty())
@@ -57,6 +63,10 @@ impl World {
                 self.listen(peer)?;
             }
         }
+        while let Some(input) = self.launches.take_end() {
+            self.turn(vec![input])?;
+        }
+        self.start_apps()?;
         for at in 0..self.processes.len() {
             if self.processes[at].alive {
                 self.approach(at, true);
@@ -81,6 +91,10 @@ impl World {
             return;
         }
         let session = process.key.clone();
+        while let Some(task) = self.processes[at].asked.pop_first() {
+            let edit = self.edit(session.clone(), task);
+            self.ask(at, edit);
+        }
         let Some(number) = self.store.number(&session) else { return };
         let suspended: Vec<_> = self
             .store
@@ -99,8 +113,6 @@ impl World {
         let wakeup = u64::try_from(wakeup.as_millis()).unwrap_or(u64::MAX);
         let passed = if busy { wakeup.min(100) } else { wakeup + 1 };
         ensure(passed < 40 * 86_400_000, || "it sleeps for ever".to_owned())?;
-        self.time += passed;
-        self.wall += passed;
-        self.tick()
+        self.pass(passed)
     }
 }

@@ -1,7 +1,9 @@
 //! The driver of a world: gathers, decides, commits, acts, and crashes in between.
 
 use super::client::{Connection, Down, Process};
+use super::coverage::Coverage;
 use super::judge::Judge;
+use super::launches::Launches;
 use super::network::Network;
 use super::random::Random;
 use super::store::Store;
@@ -36,13 +38,16 @@ pub(super) struct World {
     /// The store before the last commit, for the bug that loses it.
     before: Option<Store>,
     pub(super) network: Network,
+    pub(super) launches: Launches,
     pub(super) judge: Judge,
+    pub(super) coverage: Coverage,
     pub(super) processes: Vec<Process>,
     pub(super) connections: BTreeMap<PeerNumber, Connection>,
     pub(super) peers: u64,
-    /// Counts who owned a session, so that a process knows whether another did in between.
     /// How many owners have named themselves.
     pub(super) tokens: u64,
+    /// How many edits were made.
+    pub(super) edits: u64,
     pub(super) crash: Option<Crash>,
     pub(super) quiescing: bool,
     pub(super) statistics: Statistics,
@@ -63,11 +68,14 @@ impl World {
             store: Store::default(),
             before: None,
             network: Network::new(bug),
+            launches: Launches::default(),
             judge: Judge::default(),
+            coverage: Coverage::default(),
             processes: Process::cast(),
             connections: BTreeMap::new(),
             peers: 0,
             tokens: 0,
+            edits: 0,
             crash: None,
             quiescing: false,
             statistics: Statistics::default(),
@@ -79,7 +87,8 @@ impl World {
         Statistics {
             accepted: self.judge.accepted_count,
             heard: self.judge.heard_count,
-            ..self.statistics
+            coverage: self.coverage.clone(),
+            ..self.statistics.clone()
         }
     }
 
@@ -106,9 +115,10 @@ impl World {
         let (mut changes, mut actions) = (Vec::new(), Vec::new());
         for input in inputs {
             self.note(|| format!("< {input:?}"));
-            self.judge.input(&self.core, &input);
+            self.coverage.input(&self.core, &input);
+            self.judge.input(&self.core, &input, self.time);
             let step = self.core.handle(self.now(), input);
-            self.judge.decided(&step)?;
+            self.judge.decided(&self.core, &step, self.time)?;
             changes.extend(step.changes);
             actions.extend(step.actions);
         }
@@ -147,14 +157,20 @@ impl World {
                 self.act_until(&actions, count)?;
                 self.restart()
             }
-            None => self.act_until(&actions, actions.len()),
+            None => {
+                self.act_until(&actions, actions.len())?;
+                self.judge.acted(&self.core, self.statistics.turns)
+            }
         }
     }
 
     fn commit(&mut self, changes: Vec<Change>) -> Verdict {
         for change in changes {
             self.note(|| format!("    commit {change:?}"));
-            self.judge.change(&change, &self.network)?;
+            self.judge.change(&change, &self.store, &self.network, self.time)?;
+            if let Change::CreateTask { facts, .. } = &change {
+                self.network.add_spool(facts.spool.as_ref());
+            }
             self.store.apply(change)?;
         }
         Ok(())
@@ -163,7 +179,12 @@ impl World {
     fn act_until(&mut self, actions: &[Action], count: usize) -> Verdict {
         for action in actions.iter().take(count) {
             self.note(|| format!("    act {action:?}"));
-            self.judge.action(action, &self.store, &self.network)?;
+            self.judge.action(action, &self.core, &self.store, &self.network)?;
+            if self.bug == Some(PlantedBug::LaunchesForgotten)
+                && matches!(action, Action::Launch { .. })
+            {
+                continue;
+            }
             self.act(action)?;
         }
         Ok(())
@@ -175,7 +196,8 @@ impl World {
                 ensure(!self.quiescing, || format!("{task:?} starts while all stop"))?;
                 self.statistics.attempts += 1;
                 if let Some((facts, _)) = self.store.tasks.get(task) {
-                    self.network.start(*task, *attempt, facts, resume.as_ref());
+                    let host = self.core.slot_host(*task).unwrap_or(&facts.host);
+                    self.network.start(*task, *attempt, facts, host, resume.as_ref());
                 }
             }
             Action::Stop { task, attempt } => self.network.stop(*task, *attempt),
@@ -197,8 +219,11 @@ impl World {
                 let (task, number, event) = (*task, *number, event.clone());
                 self.send(*peer, Down::Event { session: name, task, number, event });
             }
-            // No session of this world has a launch command.
-            Action::Publish { .. } | Action::Launch { .. } => {}
+            Action::Publish { .. } => {}
+            Action::Launch { session, key, .. } => {
+                self.statistics.launches += 1;
+                self.launch(*session, key);
+            }
             Action::RemovePart { task } => self.network.remove_parts(*task),
             Action::RemoveFile(path) => self.network.remove_file(path),
             Action::KeepPart { resume: state, peer, id, .. } => {
@@ -221,6 +246,7 @@ impl World {
     /// The daemon dies and starts again from its store.
     pub(super) fn restart(&mut self) -> Verdict {
         self.statistics.crashes += 1;
+        self.coverage.restart(&self.core);
         self.note(|| "--- the daemon dies".to_owned());
         if let Some(before) = self.before.take() {
             self.store = before;
@@ -230,15 +256,16 @@ impl World {
             process.disconnected();
         }
         self.network.crash();
-        self.judge.crashed();
+        self.launches.crash();
+        self.judge.crashed(self.time);
         self.quiescing = false;
         self.boot = self.time;
-        let seed = self.random.next();
+        let seed = self.random.below(1 << 32);
         let (core, step) =
             Core::restore_planted(self.store.snapshot(), self.now(), seed, core_bug(self.bug));
         self.core = core;
         self.network.sweep(&self.core.referenced_files().collect());
-        self.judge.decided(&step)?;
+        self.judge.decided(&self.core, &step, self.time)?;
         if self.bug == Some(PlantedBug::RestoreActionsDropped) {
             return self.settle(step.changes, Vec::new());
         }

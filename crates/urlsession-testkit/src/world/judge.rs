@@ -1,17 +1,22 @@
 //! Looks at everything and says which promise was broken.
 
+use super::judge_launches::LaunchJudge;
 use super::network::Network;
 use super::store::Store;
 use super::{Verdict, ensure};
 use std::collections::{BTreeMap, BTreeSet};
 use urlsession_core::{
-    Action, Change, Core, Input, MAX_RUNNING, PeerNumber, SessionNumber, Stage, Step, TaskRef,
+    Action, Change, Core, Input, MAX_RUNNING, PeerNumber, Place, SessionNumber, Stage, Step,
+    TaskRef,
 };
 use urlsession_protocol::{Call, CallId, Event, EventNumber, Reply, SessionKey, TaskIdentifier};
 
 /// What every session of a world is limited to.
 pub(super) const PER_HOST: u32 = 2;
 pub(super) const AT_ONCE: u32 = 3;
+
+/// In every so manieth turn it is looked whether owners were asked.
+const ASKED_EVERY: u64 = 16;
 
 #[derive(Debug, Default)]
 pub(super) struct Judge {
@@ -29,32 +34,42 @@ pub(super) struct Judge {
     handled: BTreeSet<(SessionNumber, EventNumber)>,
     /// Sessions that are over; what is still on its way of them says nothing any more.
     over: BTreeSet<SessionNumber>,
+    launches: LaunchJudge,
+    /// Who was asked last for the answer of a task.
+    asked: BTreeMap<TaskRef, PeerNumber>,
     pub(super) accepted_count: u64,
     pub(super) heard_count: u64,
 }
 
 impl Judge {
     /// Looks at an input before the core sees it.
-    pub(super) fn input(&mut self, core: &Core, input: &Input) {
+    pub(super) fn input(&mut self, core: &Core, input: &Input, time: u64) {
         match input {
             Input::Call { peer, id, call } => {
-                self.call(core, call, *peer);
+                self.call(core, call, *peer, time);
                 let task = target(core, call);
                 self.calls.insert((*peer, *id), (task, call.clone()));
             }
-            Input::Disconnected { peer } => self.owners.retain(|_, owner| owner != peer),
+            Input::Disconnected { peer } => {
+                let left = self.owners.iter().filter(|(_, owner)| *owner == peer);
+                self.launches.vacated(left.map(|(key, _)| key), time);
+                self.owners.retain(|_, owner| owner != peer);
+            }
+            Input::LaunchEnded { session, .. } => self.launches.ended(*session),
             Input::Ack { .. }
             | Input::Report { .. }
-            | Input::LaunchEnded { .. }
             | Input::Conditions(_)
             | Input::Tick
             | Input::Quiesce => {}
         }
     }
 
-    fn call(&mut self, core: &Core, call: &Call, peer: PeerNumber) {
+    fn call(&mut self, core: &Core, call: &Call, peer: PeerNumber, time: u64) {
         match call {
             Call::Detach { session } => {
+                if self.owners.get(session) == Some(&peer) {
+                    self.launches.vacated([session], time);
+                }
                 self.owners.retain(|key, owner| key != session || *owner != peer);
             }
             Call::Cancel { .. } | Call::CancelByProducingResumeData { .. } => {
@@ -73,9 +88,14 @@ impl Judge {
     }
 
     /// Looks at a decision as it is made.
-    pub(super) fn decided(&mut self, step: &Step) -> Verdict {
+    pub(super) fn decided(&mut self, core: &Core, step: &Step, time: u64) -> Verdict {
         for action in &step.actions {
             match action {
+                Action::Launch { session, key, .. } => {
+                    let alone = !self.owners.contains_key(key);
+                    ensure(alone, || format!("the app of {key} is there, and launched"))?;
+                    self.launches.decided(core, *session, key, time)?;
+                }
                 Action::Send { session, event: Event::DidBecomeInvalid { .. }, .. } => {
                     self.owners.remove(session);
                 }
@@ -95,7 +115,13 @@ impl Judge {
     }
 
     /// Looks at a change as it is committed.
-    pub(super) fn change(&mut self, change: &Change, network: &Network) -> Verdict {
+    pub(super) fn change(
+        &mut self,
+        change: &Change,
+        store: &Store,
+        network: &Network,
+        time: u64,
+    ) -> Verdict {
         if let Change::CreateTask { task, order, .. } = change {
             self.descriptions.insert(*task, order.options.description.clone());
         }
@@ -129,14 +155,48 @@ impl Judge {
                 ensure(told, || format!("{task:?} was forgotten before anybody heard its end"))
             }
             Change::RemoveSession(session) => self.forget(*session),
-            Change::PutSession(_) | Change::EditTask { .. } | Change::RemoveEvent { .. } => Ok(()),
+            Change::PutSession(record) => {
+                let before = store.sessions.get(&record.number);
+                self.launches.counted(before.map(|before| &before.launch), record, time)
+            }
+            Change::EditTask { task, facts, edit } => {
+                let host = facts.host.split(':').next().unwrap_or_default();
+                let moved = edit.url.as_ref().is_none_or(|url| url.contains(host));
+                ensure(moved, || format!("{task:?} was sent elsewhere and stays"))
+            }
+            Change::RemoveEvent { .. } => Ok(()),
         }
     }
 
     /// Looks at an action just before it is done: what it shows must be in the store.
-    pub(super) fn action(&self, action: &Action, store: &Store, network: &Network) -> Verdict {
+    pub(super) fn action(
+        &mut self,
+        action: &Action,
+        core: &Core,
+        store: &Store,
+        network: &Network,
+    ) -> Verdict {
         match action {
-            Action::Start { task, .. } => start(*task, store, network),
+            Action::Start { task, .. } => {
+                self.asked.remove(task);
+                start(*task, core, store, network)
+            }
+            Action::Launch { session, key, .. } => {
+                let record = store.sessions.get(session).filter(|_| !self.owners.contains_key(key));
+                self.launches.acted(*session, key, record)
+            }
+            Action::Send {
+                peer,
+                session,
+                task,
+                event: Event::WillBeginDelayedRequest { .. },
+                ..
+            } => {
+                let task = store.number(session).zip(*task);
+                let task = task.map(|(session, task)| TaskRef { session, task });
+                self.asked.extend(task.map(|task| (task, *peer)));
+                Ok(())
+            }
             Action::Reply { peer, id, result: Ok(reply) } => self.reply((*peer, *id), reply, store),
             Action::Send { session, number: Some(number), .. }
             | Action::Publish { session, number: Some(number), .. } => {
@@ -162,8 +222,7 @@ impl Judge {
             Action::Reply { result: Err(_), .. }
             | Action::Send { number: None, .. }
             | Action::Publish { number: None, .. }
-            | Action::Stop { .. }
-            | Action::Launch { .. } => Ok(()),
+            | Action::Stop { .. } => Ok(()),
         }
     }
 
@@ -180,6 +239,9 @@ impl Judge {
                 store.stage(*task),
                 None | Some(Stage::Canceling | Stage::Completed { .. })
             ),
+            (Call::Edit { edit, .. }, Some(task)) => {
+                store.stage(*task).is_none() || store.has_edit(*task, edit)
+            }
             (Call::Remove { .. }, Some(task)) => store.stage(*task).is_none(),
             (Call::Attach { session, .. }, _) => store.number(session).is_some(),
             _ => true,
@@ -226,10 +288,25 @@ impl Judge {
         }
     }
 
+    /// A turn is over: whoever must answer for a task has been asked.
+    pub(super) fn acted(&self, core: &Core, turns: u64) -> Verdict {
+        if !turns.is_multiple_of(ASKED_EVERY) {
+            return Ok(());
+        }
+        let mut asking = core.places(None).filter(|(_, place)| *place == Place::Answer);
+        let unasked = asking.find(|(task, _)| {
+            let owner = core.owner(task.session);
+            owner.is_some_and(|owner| self.asked.get(task) != Some(&owner))
+        });
+        ensure(unasked.is_none(), || format!("{unasked:?} waits, and its owner was not asked"))
+    }
+
     /// The daemon is gone, and with it every ownership.
-    pub(super) fn crashed(&mut self) {
+    pub(super) fn crashed(&mut self, time: u64) {
         self.owners.clear();
         self.over.clear();
+        self.asked.clear();
+        self.launches.crashed(time);
     }
 
     /// The session is over. Its number may come again after a restart, for another session.
@@ -243,6 +320,8 @@ impl Judge {
             set.retain(|task| task.session != session);
         }
         self.over.insert(session);
+        self.asked.retain(|task, _| task.session != session);
+        self.launches.forget(session);
         self.handled.retain(|(other, _)| *other != session);
         for (task, _) in self.calls.values_mut() {
             *task = task.filter(|task| task.session != session);
@@ -258,15 +337,19 @@ impl Judge {
     }
 }
 
-fn start(task: TaskRef, store: &Store, network: &Network) -> Verdict {
+fn start(task: TaskRef, core: &Core, store: &Store, network: &Network) -> Verdict {
     let Some((facts, record)) = store.tasks.get(&task) else {
         return Err(format!("{task:?} starts and is not in the store"));
     };
     // It may have been suspended or cancelled in the same turn: then a stop follows.
     let ended = matches!(record.stage, Stage::Completed { .. });
     ensure(!ended, || format!("{task:?} starts and has completed"))?;
+    let asks = record.stage == Stage::Asking;
+    ensure(!asks, || format!("{task:?} starts without its answer"))?;
     ensure(!network.is_running(task), || format!("{task:?} has two attempts at once"))?;
-    let (all, session, host) = network.slots(task, &facts.host);
+    // An edit of the same turn moves it later: the attempt is asked to stop at once.
+    let host = core.slot_host(task).unwrap_or(&facts.host);
+    let (all, session, host) = network.slots(task, host);
     let free = all < MAX_RUNNING as usize && session < AT_ONCE as usize && host < PER_HOST as usize;
     ensure(free, || format!("{task:?} starts without a slot: {all}, {session}, {host} run"))
 }

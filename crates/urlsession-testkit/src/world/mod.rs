@@ -9,17 +9,25 @@
 //! Everything is drawn from one seed, so a seed is a reproduction. A world ends by letting all
 //! work come to its end; whatever was accepted must then have been told, once.
 
+mod asks;
 mod client;
+mod coverage;
 mod drain;
 mod house;
 mod judge;
+mod judge_launches;
+mod launches;
 mod network;
 mod random;
+mod scenario;
 mod scene;
+mod shrink;
 mod store;
 #[cfg(test)]
 mod tests;
 
+pub use coverage::Coverage;
+pub use scenario::Scenario;
 pub use urlsession_core::CoreBug;
 
 use house::World;
@@ -44,11 +52,13 @@ pub enum PlantedBug {
     RestoreActionsDropped,
     /// Finished files are put in place after the report.
     FileLate,
+    /// The driver does not start the apps that it should.
+    LaunchesForgotten,
 }
 
 impl PlantedBug {
     /// All bugs.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 40] = [
         Self::Core(CoreBug::TwoOwners),
         Self::Core(CoreBug::LostLease),
         Self::Core(CoreBug::DeadClientCancels),
@@ -66,6 +76,21 @@ impl PlantedBug {
         Self::Core(CoreBug::NoReplay),
         Self::Core(CoreBug::DiskForever),
         Self::Core(CoreBug::SameOwner),
+        Self::Core(CoreBug::LaunchesOwned),
+        Self::Core(CoreBug::LaunchesBusy),
+        Self::Core(CoreBug::TwoLaunches),
+        Self::Core(CoreBug::LaunchNotCounted),
+        Self::Core(CoreBug::LaunchesForever),
+        Self::Core(CoreBug::NoLaunchDelay),
+        Self::Core(CoreBug::NoVacancy),
+        Self::Core(CoreBug::LaunchLost),
+        Self::Core(CoreBug::LaunchRunsForever),
+        Self::Core(CoreBug::EditNotDurable),
+        Self::Core(CoreBug::EditKeepsHost),
+        Self::Core(CoreBug::AnswerForgotten),
+        Self::Core(CoreBug::NotAsked),
+        Self::Core(CoreBug::StartsWhileStopping),
+        Self::Core(CoreBug::SpoolStays),
         Self::ActBeforeCommit,
         Self::CommitLost,
         Self::CommitTorn,
@@ -73,11 +98,12 @@ impl PlantedBug {
         Self::ReportsLost,
         Self::RestoreActionsDropped,
         Self::FileLate,
+        Self::LaunchesForgotten,
     ];
 }
 
 /// What happened in a world without violation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Statistics {
     /// Steps of the world.
     pub steps: u64,
@@ -95,6 +121,43 @@ pub struct Statistics {
     pub heard: u64,
     /// Events that apps handled, repetitions included.
     pub events: u64,
+    /// Apps that were launched.
+    pub launches: u64,
+    /// What met what.
+    pub coverage: Coverage,
+}
+
+impl Statistics {
+    /// Adds those of another world.
+    pub fn add(&mut self, other: &Self) {
+        self.steps += other.steps;
+        self.turns += other.turns;
+        self.crashes += other.crashes;
+        self.deaths += other.deaths;
+        self.attempts += other.attempts;
+        self.accepted += other.accepted;
+        self.heard += other.heard;
+        self.events += other.events;
+        self.launches += other.launches;
+        self.coverage.add(&other.coverage);
+    }
+}
+
+impl fmt::Display for Statistics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows = [
+            ("steps", self.steps),
+            ("turns of the driver", self.turns),
+            ("deaths of the daemon", self.crashes),
+            ("deaths of apps", self.deaths),
+            ("attempts", self.attempts),
+            ("apps launched", self.launches),
+            ("tasks accepted", self.accepted),
+            ("ends told", self.heard),
+            ("events told", self.events),
+        ];
+        rows.iter().try_for_each(|(name, count)| writeln!(f, "{name:<22}{count:>12}"))
+    }
 }
 
 /// A broken promise.
@@ -108,6 +171,8 @@ pub struct Violation {
     pub what: String,
     /// What happened just before.
     pub trace: Vec<String>,
+    /// All that happened.
+    pub scenario: Scenario,
 }
 
 impl fmt::Display for Violation {
@@ -125,7 +190,7 @@ impl std::error::Error for Violation {}
 /// The first promise that was broken.
 pub fn run(seed: u64, steps: u64, bug: Option<PlantedBug>) -> Result<Statistics, Box<Violation>> {
     // Only a failing world is worth a trace: it is run again, which costs nothing otherwise.
-    attempt(seed, steps, bug, false).or_else(|_| attempt(seed, steps, bug, true)).map_err(Box::new)
+    attempt(seed, steps, bug, false).or_else(|_| attempt(seed, steps, bug, true))
 }
 
 fn attempt(
@@ -133,19 +198,23 @@ fn attempt(
     steps: u64,
     bug: Option<PlantedBug>,
     traced: bool,
-) -> Result<Statistics, Violation> {
+) -> Result<Statistics, Box<Violation>> {
     let mut world = World::new(seed, bug, traced);
+    let mut scenario = Scenario { seed, bug, ..Scenario::default() };
+    if traced {
+        world.random.start_recording();
+    }
     let mut outcome = Ok(());
     while outcome.is_ok() && world.statistics.steps < steps {
         world.statistics.steps += 1;
-        outcome = world.scene();
+        let scene = world.draw();
+        world.random.take_record();
+        outcome = world.play(scene);
+        if traced {
+            scenario.push(scene, world.random.take_record());
+        }
     }
-    let outcome = outcome.and_then(|()| world.drain());
-    let step = world.statistics.steps;
-    match outcome {
-        Ok(()) => Ok(world.statistics()),
-        Err(what) => Err(Violation { seed, step, what, trace: world.into_trace() }),
-    }
+    world.end(outcome, scenario)
 }
 
 /// Whether a promise was kept.

@@ -13,6 +13,11 @@ use urlsession_protocol::{Error, ErrorCode, Response};
 
 /// The folder of finished files that wait for their acknowledgement.
 const FILES: &str = "/files";
+/// The folder of bodies that are to be sent.
+pub(super) const SPOOL: &str = "/spool";
+
+/// An attempt that no task comes to.
+const NEVER: AttemptNumber = AttemptNumber(u32::MAX);
 
 /// One attempt that moves bytes.
 #[derive(Debug)]
@@ -84,11 +89,17 @@ impl Network {
         self.files.contains(path)
     }
 
+    /// Somebody spooled the body of a task.
+    pub(super) fn add_spool(&mut self, path: Option<&PathBuf>) {
+        self.files.extend(path.cloned());
+    }
+
     /// Returns a part or a file of ours that nobody needs once no task is left.
     pub(super) fn stray(&self) -> Option<String> {
         let part = self.parts.values().find_map(|part| part.task);
         let part = part.map(|task| format!("a part of {task:?}"));
-        let file = self.files.iter().find(|file| file.starts_with(FILES));
+        let ours = |file: &&PathBuf| file.starts_with(FILES) || file.starts_with(SPOOL);
+        let file = self.files.iter().find(ours);
         part.or_else(|| file.map(|file| file.display().to_string()))
     }
 
@@ -102,6 +113,7 @@ impl Network {
         task: TaskRef,
         attempt: AttemptNumber,
         facts: &TaskFacts,
+        host: &str,
         resume: Option<&ResumeState>,
     ) {
         let known = resume.and_then(|resume| Some((resume, self.parts.get_mut(&resume.inode)?)));
@@ -120,7 +132,7 @@ impl Network {
         let transfer = Transfer {
             attempt,
             kind: facts.kind,
-            host: facts.host.as_str().into(),
+            host: host.into(),
             owns_file: facts.owns_file,
             inode,
             bytes,
@@ -180,8 +192,27 @@ impl Network {
                 let report = Report::Durable(state(task, transfer));
                 self.report(random, task, report);
             }
+            // It takes its time to stop.
+            0..7 if !self.kind => {}
             _ => self.end(random, task),
         }
+    }
+
+    /// Makes the report of an attempt that never was.
+    pub(super) fn forged(&self, random: &mut Random, task: TaskRef) -> Input {
+        let ending = match random.below(3) {
+            0 => Ending::Stopped { resume: None },
+            1 => Ending::Failed {
+                error: Error::new(ErrorCode::NETWORK_CONNECTION_LOST),
+                cause: Cause::Permanent,
+                resume: None,
+                progressed: false,
+            },
+            _ => {
+                Ending::Done(Done { response: Response::default(), file: None, length: 0, sent: 0 })
+            }
+        };
+        Input::Report { task, attempt: NEVER, report: Report::Ended(ending) }
     }
 
     /// Takes a report on its way, or a late one.
@@ -211,13 +242,15 @@ impl Network {
         let resume = Some(known).filter(|_| download && synced > 0);
         let stop = transfer.stop;
         let ending = match random.below(10) {
-            0..6 if stop => Ending::Stopped { resume },
+            0..4 if stop => Ending::Stopped { resume },
+            // Nobody asked for it.
+            0 if random.one_in(10) => Ending::Stopped { resume },
             0..5 => self.done(random, task, download),
             _ if self.kind => self.done(random, task, download),
             number => Ending::Failed {
                 error: Error::new(ErrorCode::NETWORK_CONNECTION_LOST),
                 cause: match number {
-                    5 if random.one_in(3) => Cause::Permanent,
+                    5 if stop || random.one_in(3) => Cause::Permanent,
                     6 if random.one_in(4) => Cause::Answer,
                     6 => Cause::After(Duration::from_millis(random.below(5000))),
                     7 => Cause::Connectivity,
@@ -255,7 +288,7 @@ impl Network {
         if loses && matches!(report, Report::Ended(_)) {
             return;
         }
-        if random.one_in(8) {
+        if random.one_in(5) {
             self.late.push((task, attempt, report.clone()));
         }
         self.reports.entry((task, attempt)).or_default().push_back(report);

@@ -1,12 +1,12 @@
 //! A store in memory that applies changes and refuses those that make no sense.
 
 use super::{Verdict, ensure};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use urlsession_core::{
     Change, EventRecord, SessionNumber, SessionRecord, Snapshot, Stage, TaskFacts, TaskRecord,
     TaskRef,
 };
-use urlsession_protocol::{Event, EventNumber, SessionKey, TaskIdentifier};
+use urlsession_protocol::{Event, EventNumber, RequestEdit, SessionKey, TaskIdentifier};
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Store {
@@ -14,6 +14,8 @@ pub(super) struct Store {
     pub(super) tasks: BTreeMap<TaskRef, (TaskFacts, TaskRecord)>,
     pub(super) events: BTreeMap<(SessionNumber, EventNumber), EventRecord>,
     last_removed: Option<SessionNumber>,
+    /// The numbers of the edits that are written, as the names of their header fields.
+    edits: BTreeMap<TaskRef, BTreeSet<String>>,
 }
 
 impl Store {
@@ -42,6 +44,12 @@ impl Store {
             .range((task.session, EventNumber(0))..=(task.session, EventNumber(u64::MAX)))
             .map(|(_, record)| record)
             .filter(move |record| record.task == task.task)
+    }
+
+    /// Says whether the edit is written.
+    pub(super) fn has_edit(&self, task: TaskRef, edit: &RequestEdit) -> bool {
+        let written = self.edits.get(&task);
+        edit.headers.iter().all(|header| written.is_some_and(|all| all.contains(&header.name)))
     }
 
     pub(super) fn tasks_of(&self, session: SessionNumber) -> impl Iterator<Item = &TaskRef> {
@@ -73,8 +81,10 @@ impl Store {
                 let before = self.tasks.insert(task, (facts, state));
                 ensure(before.is_none(), || format!("{task:?} was created twice"))
             }
-            Change::EditTask { task, facts, .. } => match self.tasks.get_mut(&task) {
+            Change::EditTask { task, facts, edit } => match self.tasks.get_mut(&task) {
                 Some((before, _)) => {
+                    let numbers = edit.headers.into_iter().map(|header| header.name);
+                    self.edits.entry(task).or_default().extend(numbers);
                     *before = facts;
                     Ok(())
                 }
@@ -93,6 +103,7 @@ impl Store {
             Change::RemoveTask(task) => {
                 let owes = self.events_of(task).next().is_some();
                 ensure(!owes, || format!("{task:?} was forgotten before its events"))?;
+                self.edits.remove(&task);
                 let known = self.tasks.remove(&task).is_some();
                 ensure(known, || format!("{task:?} was forgotten twice"))
             }
