@@ -119,6 +119,9 @@ pub struct TaskOptions {
     /// Follows redirects from https to http.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub allow_insecure_redirect: bool,
+    /// Takes a redirect for the answer: what Apple's delegate says by handing on no request.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub ignores_redirects: bool,
     /// PEM files of roots that are trusted beside the platform's.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ca_certificates: Vec<PathBuf>,

@@ -346,6 +346,7 @@ fn new_task() -> NewTask {
             recoverable_statuses: vec![401, 403],
             no_unsafe_retry: true,
             allow_insecure_redirect: true,
+            ignores_redirects: true,
             ca_certificates: vec!["/etc/ssl/own.pem".into()],
             no_cookies: true,
             main_document_url: Some("https://example.com/".into()),

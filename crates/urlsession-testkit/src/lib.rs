@@ -3,4 +3,6 @@
 pub mod proxy;
 pub mod server;
 pub mod torture;
+#[cfg(feature = "worker")]
+pub mod worker;
 pub mod world;

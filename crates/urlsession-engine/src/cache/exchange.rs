@@ -85,7 +85,7 @@ impl Exchange {
         let terms = match options.ca_certificates.is_empty() && options.tls.is_default() {
             true => Vec::new(),
             false => serde_json::to_vec(&(&options.ca_certificates, &options.tls))
-                .expect("terms of TLS are text"),
+                .expect("an order that was stored is text"),
         };
         let policy = options.request_cache_policy.unwrap_or(order.cache.policy);
         Self { cache, policy, shunned, terms }

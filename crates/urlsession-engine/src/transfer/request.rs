@@ -104,6 +104,9 @@ impl<'a> Chain<'a> {
                 idle_timeout: self.order.idle_timeout,
             };
             let answer = self.load(out, with_credentials).await?;
+            if self.order.options.ignores_redirects {
+                return Ok(finish(answer, &method, &url));
+            }
             let location = answer.head.headers.get(header::LOCATION).map(HeaderValue::as_bytes);
             let insecure = self.order.options.allow_insecure_redirect;
             let Some(hop) = redirect::next(answer.head.status, location, &method, &url, insecure)?
