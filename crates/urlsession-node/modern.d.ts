@@ -139,10 +139,12 @@ export interface ConnectionProxy {
 export interface TlsPolicy {
   minimumVersion?: '1.2' | '1.3';
   maximumVersion?: '1.2' | '1.3';
-  /** The file of our certificate in PEM. */
+  /** The file of our certificate in PEM, or in PKCS#12 with its key. */
   clientCertificate?: string;
   /** The file of its key in PEM, if it is another. */
   clientKey?: string;
+  /** What opens a file of PKCS#12. */
+  clientCertificatePassword?: string;
   /** Keys that the server may have: `sha256//BASE64`. */
   pinnedPublicKeys?: string[];
   /** Takes any certificate: whoever is on the way can read and change what is moved. */

@@ -3,7 +3,7 @@
 use napi_derive::napi;
 use std::path::PathBuf;
 use urlsession::{
-    ClientCertificate, ConnectionProxy, Error, ErrorCode, Proxy, PublicKeyPin, TlsPolicy,
+    ClientCertificate, ConnectionProxy, Error, ErrorCode, Proxy, PublicKeyPin, Secret, TlsPolicy,
     TlsVersion,
 };
 
@@ -40,10 +40,12 @@ pub struct TlsFields {
     /// The newest version.
     #[napi(ts_type = "'1.2' | '1.3'")]
     pub maximum_version: Option<String>,
-    /// The file of our certificate in PEM.
+    /// The file of our certificate in PEM, or in PKCS#12 with its key.
     pub client_certificate: Option<String>,
     /// The file of its key in PEM, if it is another.
     pub client_key: Option<String>,
+    /// What opens a file of PKCS#12.
+    pub client_certificate_password: Option<String>,
     /// Keys that the server may have: `sha256//BASE64`.
     pub pinned_public_keys: Option<Vec<String>>,
     /// Takes any certificate: whoever is on the way can read and change what is moved.
@@ -56,13 +58,15 @@ impl TlsFields {
     pub(crate) fn read(&self) -> Result<TlsPolicy, Error> {
         let pins = self.pinned_public_keys.iter().flatten();
         let key = self.client_key.as_ref().map(PathBuf::from);
+        let password = self.client_certificate_password.as_ref().map(Secret::new);
         Ok(TlsPolicy {
             minimum_version: self.minimum_version.as_deref().map(version).transpose()?,
             maximum_version: self.maximum_version.as_deref().map(version).transpose()?,
-            client_certificate: self
-                .client_certificate
-                .as_ref()
-                .map(|path| ClientCertificate { certificate: path.into(), key }),
+            client_certificate: self.client_certificate.as_ref().map(|path| ClientCertificate {
+                certificate: path.into(),
+                key,
+                password,
+            }),
             pinned_public_keys: pins
                 .map(|pin| PublicKeyPin::parse(pin))
                 .collect::<Result<_, _>>()?,

@@ -1,6 +1,6 @@
 //! What a connection must prove before it carries a request: Apple's `TLSMinimum…` and its kin.
 
-use crate::{Error, ErrorCode};
+use crate::{Error, ErrorCode, Secret};
 use base64::Engine as _;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 /// Most pinned keys of one task.
 pub const PINS_LIMIT: usize = 100;
+/// Longest password of a client certificate, in bytes.
+pub const PASSWORD_LENGTH_LIMIT: usize = 1024;
 
 /// A version of TLS; older ones are not spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -93,11 +95,17 @@ impl TlsPolicy {
                 return refusal(format!("the path {} is not absolute", path.display()));
             }
         }
+        let password = self.client_certificate.as_ref().and_then(|own| own.password.as_ref());
+        if password.is_some_and(|password| password.expose().len() > PASSWORD_LENGTH_LIMIT) {
+            return refusal(format!(
+                "the password of a certificate has at most {PASSWORD_LENGTH_LIMIT} bytes"
+            ));
+        }
         Ok(())
     }
 }
 
-/// A certificate of ours and its key, both in PEM.
+/// A certificate of ours and its key: in PEM, or both in one file of PKCS#12.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ClientCertificate {
     /// Absolute path of the certificate and those that lead to its authority, ours first.
@@ -105,10 +113,33 @@ pub struct ClientCertificate {
     /// Absolute path of the private key; `None` finds it in the file of the certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<PathBuf>,
+    /// What opens a file of PKCS#12; `None` is the empty password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<Secret>,
 }
 
 impl ClientCertificate {
-    fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+    /// Takes certificate and key from one file.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { certificate: path.into(), key: None, password: None }
+    }
+
+    /// Takes the key from a file of its own.
+    #[must_use]
+    pub fn key(mut self, path: impl Into<PathBuf>) -> Self {
+        self.key = Some(path.into());
+        self
+    }
+
+    /// Opens the file, which is one of PKCS#12.
+    #[must_use]
+    pub fn password(mut self, password: impl Into<String>) -> Self {
+        self.password = Some(Secret::new(password));
+        self
+    }
+
+    /// Returns its files.
+    pub fn paths(&self) -> impl Iterator<Item = &PathBuf> {
         std::iter::once(&self.certificate).chain(&self.key)
     }
 }

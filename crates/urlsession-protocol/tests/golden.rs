@@ -380,6 +380,7 @@ fn tls() -> TlsPolicy {
         client_certificate: Some(ClientCertificate {
             certificate: "/home/user/own.pem".into(),
             key: Some("/home/user/own.key".into()),
+            password: Some(Secret::new("distinctive")),
         }),
         pinned_public_keys: vec![PublicKeyPin::new([1; 32])],
         allow_any_certificate: true,

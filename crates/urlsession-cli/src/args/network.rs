@@ -19,9 +19,10 @@ pub(crate) struct NetworkArgs {
     /// Trust the roots in this PEM file, too
     #[arg(long, value_name = "FILE", action = ArgAction::Append)]
     pub(crate) cacert: Vec<PathBuf>,
-    /// Certificate in PEM to show to servers that ask for one
-    #[arg(long, value_name = "FILE")]
-    pub(crate) cert: Option<PathBuf>,
+    /// Certificate to show to servers that ask for one, in PEM or PKCS#12; ‘\:’ is a colon in the
+    /// name of the file
+    #[arg(long, value_name = "FILE[:PASSWORD]")]
+    pub(crate) cert: Option<String>,
     /// Its private key in PEM, if it is in another file
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,

@@ -3,9 +3,12 @@
 use super::existing;
 use crate::args::NetworkArgs;
 use crate::exit::Failure;
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Read as _};
+use std::path::{Path, PathBuf};
 use urlsession::{
-    ClientCertificate, ConnectionProxy, Proxy, SessionConfiguration, TaskOptions, TlsPolicy,
-    TlsVersion,
+    ClientCertificate, ConnectionProxy, Proxy, Secret, SessionConfiguration, TaskOptions,
+    TlsPolicy, TlsVersion,
 };
 
 /// Adds what was typed about the network.
@@ -14,18 +17,69 @@ pub(super) fn apply(args: &NetworkArgs, options: &mut TaskOptions) -> Result<(),
     options.ca_certificates =
         args.cacert.iter().map(|path| existing(path)).collect::<Result<_, _>>()?;
     let minimum = args.tls13.then_some(TlsVersion::Tls13);
-    let key = args.key.as_deref().map(existing).transpose()?;
-    let certificate = args.cert.as_deref().map(existing).transpose()?;
+    let client_certificate =
+        args.cert.as_deref().map(|text| certificate(text, args.key.as_deref()));
     options.tls = TlsPolicy {
         minimum_version: minimum.or(args.tls12.then_some(TlsVersion::Tls12)),
         maximum_version: args.tls_max.map(TlsVersion::from),
-        client_certificate: certificate
-            .map(|certificate| ClientCertificate { certificate, key: key.clone() }),
+        client_certificate: client_certificate.transpose()?,
         pinned_public_keys: args.pinnedpubkey.iter().flat_map(|pins| pins.0.clone()).collect(),
         allow_any_certificate: args.insecure,
         https_only: args.https_only,
     };
     options.tls.check().map_err(usage)
+}
+
+/// Finds the files of `--cert` and `--key`; the password of a PKCS#12 file is asked for where there
+/// is somebody to ask.
+fn certificate(text: &str, key: Option<&Path>) -> Result<ClientCertificate, Failure> {
+    let (path, password) = split(text);
+    let certificate = existing(&path)?;
+    let key = key.map(existing).transpose()?;
+    let password = match password {
+        None if is_pkcs12(&certificate) => ask(&path)?,
+        password => password,
+    };
+    Ok(ClientCertificate { certificate, key, password: password.map(Secret::new) })
+}
+
+/// Splits `FILE[:PASSWORD]` as curl does; what is the name of a file, is that.
+fn split(text: &str) -> (PathBuf, Option<String>) {
+    if Path::new(text).exists() {
+        return (text.into(), None);
+    }
+    let mut path = String::new();
+    let mut characters = text.char_indices().peekable();
+    while let Some((at, c)) = characters.next() {
+        let is_drive = cfg!(windows) && at == 1;
+        match c {
+            ':' if !is_drive => return (path.into(), Some(text[at + 1..].to_owned())),
+            '\\' => match characters.next_if(|(_, next)| matches!(next, ':' | '\\')) {
+                Some((_, escaped)) => path.push(escaped),
+                None => path.push(c),
+            },
+            c => path.push(c),
+        }
+    }
+    (path.into(), None)
+}
+
+/// A file in PEM is a text; one of PKCS#12 begins as every sequence in DER.
+fn is_pkcs12(path: &Path) -> bool {
+    let mut start = [0; 2];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && start[0] == 0x30 && start[1] >= 0x80
+}
+
+/// Without anybody to ask it is the empty password.
+fn ask(path: &Path) -> Result<Option<String>, Failure> {
+    let terminal = console::Term::stderr();
+    if !(terminal.is_term() && io::stdin().is_terminal()) {
+        return Ok(None);
+    }
+    let name = path.display().to_string();
+    terminal.write_str(&format!("password of {}: ", crate::escape::shown(&name)))?;
+    Ok(Some(terminal.read_secure_line()?))
 }
 
 /// `--proxy` wins over the environment's proxies, `--noproxy` over its exceptions.
@@ -49,4 +103,29 @@ fn proxies(args: &NetworkArgs) -> Result<ConnectionProxy, Failure> {
 
 fn usage(error: urlsession::Error) -> Failure {
     Failure::usage(error.detail.unwrap_or(error.message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// what is typed => the file and its password
+    #[test]
+    fn passwords_of_certificates() {
+        let folder = tempfile::tempdir().unwrap();
+        let odd = folder.path().join("a:b.pem");
+        std::fs::write(&odd, "").unwrap();
+        let odd = odd.to_str().unwrap();
+        for (text, path, password) in [
+            ("own.pem", "own.pem", None),
+            ("own.p12:", "own.p12", Some("")),
+            ("own.p12:pass", "own.p12", Some("pass")),
+            ("own.p12:pa:s\\:s", "own.p12", Some("pa:s\\:s")),
+            ("o\\:w\\\\n\\.p12:pass", "o:w\\n\\.p12", Some("pass")),
+            (odd, odd, None),
+        ] {
+            let expected = (PathBuf::from(path), password.map(str::to_owned));
+            assert_eq!(split(text), expected, "{text}");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use crate::home::{Home, Ran, ran};
 use std::path::Path;
 use urlsession_testkit::proxy::{Proxy, Way};
-use urlsession_testkit::server::{Answer, Server};
+use urlsession_testkit::server::{Answer, Demands, Pkcs12, Server};
 
 /// A secret that must appear nowhere but on the network and in private files.
 const SECRET: &str = "Xd1st1nct1veX";
@@ -102,6 +102,32 @@ fn terms_of_tls() {
     assert!(did.code == 10 && did.err.contains("[-1022]"), "{did:?}");
     let log = log(&home);
     assert!(log.contains("WARN") && log.contains("insecure"), "{log}");
+}
+
+#[test]
+fn certificates_of_ours() {
+    let demands = Demands { certificate: true, ..Demands::default() };
+    let (home, server) = (Home::new(), Server::start_tls_demanding(demands));
+    server.on("/f", Answer::ok("x"));
+    let url = server.url("/f");
+    let authority = server.ca_pem().to_str().unwrap().to_owned();
+    let path = server.client_p12(Pkcs12::Modern, SECRET);
+    let path = path.to_str().unwrap();
+    for (certificate, code, says) in [
+        (format!("{path}:{SECRET}"), 0, ""),
+        (server.client_pem().to_str().unwrap().to_owned(), 0, ""),
+        (path.to_owned(), 10, "the password is wrong"),
+        (format!("{path}:{SECRET}x"), 10, "[-1206]"),
+        (format!("{path}x:{SECRET}"), 9, "[-1100]"),
+    ] {
+        let did = get(&home, &[&url, "--cacert", &authority, "--cert", &certificate], &[]);
+        assert_eq!(did.code, code, "{certificate}: {did:?}");
+        assert!(did.err.contains(says), "{certificate}: {did:?}");
+        assert!(!format!("{did:?}").contains(SECRET), "{did:?}");
+    }
+    for text in [home.out(&["ls", "--all", "--json"]), log(&home)] {
+        assert!(!text.contains(SECRET), "{text}");
+    }
 }
 
 fn log(home: &Home) -> String {

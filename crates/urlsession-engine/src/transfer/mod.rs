@@ -8,6 +8,7 @@ mod download;
 mod errors;
 mod guard;
 mod http;
+mod identity;
 mod landing;
 mod part;
 mod pool;

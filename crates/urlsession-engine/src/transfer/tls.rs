@@ -2,11 +2,11 @@
 
 use super::blocking;
 use super::errors::{self, Failure};
+use super::identity::{self, Identity};
 use super::verify::Judge;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::{ClientConfig, SupportedProtocolVersion, version};
-use rustls_pki_types::pem::{self, PemObject as _};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::CertificateDer;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -15,8 +15,8 @@ use urlsession_protocol::{ClientCertificate, ErrorCode, TlsPolicy, TlsVersion};
 
 /// Most configurations kept at once; one more and all are made anew when they are next asked for.
 const CONFIGURATION_LIMIT: usize = 16;
-/// Largest PEM file of extra roots, a certificate or a key.
-const PEM_LIMIT: u64 = 16 * 1024 * 1024;
+/// Largest file of extra roots, a certificate or a key.
+const FILE_LIMIT: u64 = 16 * 1024 * 1024;
 
 /// The configurations made so far, one per set of terms.
 #[derive(Debug, Default)]
@@ -40,7 +40,7 @@ pub(super) struct Terms {
     pub(super) http2: bool,
 }
 
-/// A PEM file as it was when it was read: one that changes is read again.
+/// A file as it was when it was read: one that changes is read again.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Stamp {
     path: PathBuf,
@@ -67,10 +67,11 @@ impl Tls {
     }
 
     fn make(&self, terms: Terms) -> Result<Trust, Failure> {
-        let own = terms.policy.client_certificate.as_ref();
-        let own = own.iter().flat_map(|own| std::iter::once(&own.certificate).chain(&own.key));
-        let stamps = terms.roots.iter().chain(own).map(|path| Stamp::look(path));
-        let key = (terms.clone(), stamps.collect::<Result<Vec<_>, _>>()?);
+        let own = terms.policy.client_certificate.iter().flat_map(ClientCertificate::paths);
+        let own = own.map(|path| Stamp::look(path).map_err(|why| identity::unusable(path, &why)));
+        let roots = terms.roots.iter();
+        let roots = roots.map(|path| Stamp::look(path).map_err(|why| unreadable(path, &why)));
+        let key = (terms.clone(), roots.chain(own).collect::<Result<Vec<_>, _>>()?);
         let mut made = self.made.lock().expect("no holder panics");
         if let Some(trust) = made.by_terms.get(&key) {
             return Ok(trust.clone());
@@ -88,10 +89,10 @@ impl Tls {
 }
 
 impl Stamp {
-    fn look(path: &Path) -> Result<Self, Failure> {
-        let about = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
-        if !about.is_file() || about.len() > PEM_LIMIT {
-            return Err(unreadable(path, &"not a PEM file"));
+    fn look(path: &Path) -> Result<Self, String> {
+        let about = std::fs::metadata(path).map_err(|error| error.to_string())?;
+        if !about.is_file() || about.len() > FILE_LIMIT {
+            return Err("it is no file of certificates".to_owned());
         }
         Ok(Self { path: path.into(), length: about.len(), modified: about.modified().ok() })
     }
@@ -99,13 +100,13 @@ impl Stamp {
 
 fn configure(terms: &Terms) -> Result<ClientConfig, Failure> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let mut roots = Vec::new();
+    let mut extra = Vec::new();
     for path in &terms.roots {
-        roots.extend(certificates(path)?);
+        extra.extend(roots(path)?);
     }
-    let judge = Judge::new(roots, &terms.policy, &provider)?;
+    let judge = Judge::new(extra, &terms.policy, &provider)?;
     let own = terms.policy.client_certificate.as_ref();
-    let own = own.map(|own| Ok((certificates(&own.certificate)?, key(own)?))).transpose()?;
+    let own = own.map(|own| identity::load(own, &provider)).transpose()?;
     let mut configuration =
         build(provider, &terms.policy, judge, own).map_err(|error| errors::tls(&error))?;
     let http2 = terms.http2.then(|| b"h2".to_vec());
@@ -117,7 +118,7 @@ fn build(
     provider: Arc<CryptoProvider>,
     policy: &TlsPolicy,
     judge: Judge,
-    own: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+    own: Option<Identity>,
 ) -> Result<ClientConfig, rustls::Error> {
     let builder = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&versions(policy))?
@@ -141,21 +142,9 @@ fn versions(policy: &TlsPolicy) -> Vec<&'static SupportedProtocolVersion> {
         .collect()
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
-    let found = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| unreadable(path, &error))?;
-    if found.is_empty() { Err(unreadable(path, &"it has no certificate")) } else { Ok(found) }
-}
-
-fn key(own: &ClientCertificate) -> Result<PrivateKeyDer<'static>, Failure> {
-    let path = own.key.as_ref().unwrap_or(&own.certificate);
-    PrivateKeyDer::from_pem_file(path).map_err(|error| match error {
-        pem::Error::NoItemsFound => {
-            unreadable(path, &"it has no private key that is readable without a password")
-        }
-        error => unreadable(path, &error),
-    })
+fn roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
+    let pem = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
+    identity::certificates(&pem).map_err(|why| unreadable(path, &why))
 }
 
 fn unreadable(path: &Path, why: &dyn std::fmt::Display) -> Failure {

@@ -16,6 +16,7 @@ mod body;
 mod certificate;
 mod http1;
 mod http2;
+mod pkcs12;
 mod reply;
 mod seen;
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub use answer::Answer;
 pub use body::{Body, pseudo_random, sha256};
 pub(crate) use certificate::Identity;
 pub use certificate::{Certificate, Demands};
+pub use pkcs12::Pkcs12;
 pub use seen::Seen;
 
 use http1::Ending;
@@ -165,6 +167,19 @@ impl Server {
     #[must_use]
     pub fn client_pem(&self) -> PathBuf {
         self.ca_pem().with_file_name("client.pem")
+    }
+
+    /// Writes what [`client_pem`](Self::client_pem) has, and its authority, into a PKCS#12 file.
+    ///
+    /// # Panics
+    /// If the server does not speak TLS.
+    #[must_use]
+    pub fn client_p12(&self, kind: Pkcs12, password: &str) -> PathBuf {
+        let (client, authority) = (self.client_pem(), self.ca_pem());
+        let bytes = pkcs12::write(kind, &client, &authority, password);
+        let path = client.with_file_name(format!("client-{kind:?}.p12"));
+        std::fs::write(&path, bytes.expect("the file is made")).expect("the file is written");
+        path
     }
 
     /// Returns a file as [`client_pem`](Self::client_pem) of somebody the server does not know.

@@ -37,8 +37,7 @@ impl Peer {
             .stderr(Stdio::null())
             .spawn();
         let Ok(child) = spawned else {
-            assert!(std::env::var_os("URLSESSION_REQUIRE_PEERS").is_none(), "no {program} here");
-            eprintln!("SKIPPED: there is no {program} on this machine");
+            missing(program);
             return None;
         };
         let peer = Self { child, port, folder };
@@ -50,6 +49,11 @@ impl Peer {
         tokio::time::timeout(START_LIMIT, listens).await.expect("the program listens in time");
         Some(peer)
     }
+}
+
+fn missing(program: &str) {
+    assert!(std::env::var_os("URLSESSION_REQUIRE_PEERS").is_none(), "no {program} here");
+    eprintln!("SKIPPED: there is no {program} on this machine");
 }
 
 impl Drop for Peer {
@@ -141,6 +145,39 @@ async fn microsocks_connects() {
     }
 }
 
+/// how OpenSSL is told to write the file
+#[tokio::test]
+async fn openssl_writes_certificates_for_us() {
+    let demands = Demands { certificate: true, ..Demands::default() };
+    let server = Server::start_tls_demanding(demands);
+    server.on("/f", Answer::ok("x"));
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("own.p12");
+    for words in [
+        &[][..],
+        &["-legacy"],
+        &["-descert"],
+        &["-keypbe", "AES-128-CBC", "-certpbe", "NONE", "-macalg", "sha512"],
+        &["-keypbe", "NONE", "-certpbe", "NONE"],
+        &["-nomac"],
+    ] {
+        let mut openssl = Command::new("openssl");
+        openssl.args(["pkcs12", "-export", "-passout", "pass:s e:c", "-in"]);
+        openssl.arg(server.client_pem()).arg("-certfile").arg(server.ca_pem());
+        let ran = openssl.arg("-out").arg(&path).args(words).output();
+        let Ok(ran) = ran else { return missing("openssl") };
+        assert!(ran.status.success(), "{words:?}: {}", String::from_utf8_lossy(&ran.stderr));
+        for (password, expected) in [("s e:c", "done 200 1"), ("wrong", "-1206 permanent")] {
+            let mut trial = Trial::data(&server.url("/f"));
+            trial.order.options.ca_certificates.push(server.ca_pem());
+            let own = ClientCertificate::new(&path).password(password);
+            trial.order.options.tls.client_certificate = Some(own);
+            let ending = trial.run().await;
+            assert_eq!(summary(&ending), expected, "{words:?} {password}: {ending:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn nginx_judges_us_and_is_judged() {
     // Only the certificates of this server are used.
@@ -155,8 +192,7 @@ async fn nginx_judges_us_and_is_judged() {
     fs::write(peer.folder.path().join("html/f"), vec![7; 1_000_000]).unwrap();
     let url = format!("https://127.0.0.1:{}/f", peer.port);
     let show = |trial: &mut Trial, certificate| {
-        trial.order.options.tls.client_certificate =
-            Some(ClientCertificate { certificate, key: None });
+        trial.order.options.tls.client_certificate = Some(ClientCertificate::new(certificate));
     };
     for (what, change, expected) in [
         (

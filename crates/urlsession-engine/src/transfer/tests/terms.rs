@@ -1,10 +1,11 @@
 //! What the app demands of TLS, and what servers demand of it.
 
+use super::super::identity;
 use super::{Trial, error_of, summary};
 use std::fs;
 use std::sync::Arc;
-use urlsession_protocol::{ClientCertificate, PublicKeyPin, TlsVersion};
-use urlsession_testkit::server::{Answer, Certificate, Demands, Server};
+use urlsession_protocol::{ClientCertificate, PublicKeyPin, Secret, TlsVersion};
+use urlsession_testkit::server::{Answer, Certificate, Demands, Pkcs12, Server};
 
 fn trusting(server: &Server) -> Trial {
     server.on("/", Answer::ok("x"));
@@ -51,8 +52,7 @@ async fn client_certificates() {
         ] {
             let mut trial = trusting(&server);
             trial.order.options.tls.maximum_version = Some(version);
-            trial.order.options.tls.client_certificate =
-                certificate.map(|certificate| ClientCertificate { certificate, key: None });
+            trial.order.options.tls.client_certificate = certificate.map(ClientCertificate::new);
             let ending = trial.run().await;
             assert_eq!(summary(&ending), expected, "{version:?}: {ending:?}");
         }
@@ -83,13 +83,14 @@ async fn files_that_are_no_client_certificate() {
         ("own.pem", Some("missing"), Some("missing: ")),
         ("empty", Some("own.key"), Some("empty: it has no certificate")),
     ] {
-        let own = ClientCertificate { certificate: at(certificate), key: key.map(at) };
+        let mut own = ClientCertificate::new(at(certificate));
+        own.key = key.map(at);
         trial.order.options.tls.client_certificate = Some(own);
         let ending = trial.run().await;
         match expected {
             None => assert_eq!(summary(&ending), "done 200 1", "{ending:?}"),
             Some(why) => {
-                assert_eq!(summary(&ending), "-1200 permanent", "{certificate} {key:?}");
+                assert_eq!(summary(&ending), "-1206 permanent", "{certificate} {key:?}");
                 let detail = error_of(&ending).detail.clone().unwrap();
                 assert!(detail.contains(why), "{detail}");
             }
@@ -160,8 +161,7 @@ async fn connections_belong_to_their_terms() {
     .await;
     let shown = run(&|trial| {
         let certificate = server.client_pem();
-        trial.order.options.tls.client_certificate =
-            Some(ClientCertificate { certificate, key: None });
+        trial.order.options.tls.client_certificate = Some(ClientCertificate::new(certificate));
     })
     .await;
     let used: std::collections::BTreeSet<_> = [first, blind, pinned, newer, shown]
@@ -195,20 +195,122 @@ async fn https_only() {
     assert!(plain.requests().is_empty());
 }
 
-/// what is wrong => the sentence
+/// A server, what we change of the trial, and what comes of it: the error and its sentence.
+type Fault = (Server, fn(&mut Trial, &Server), &'static str, &'static str);
+
 #[tokio::test]
-async fn sentences_name_the_reason() {
-    for (certificate, expected) in [
-        (Certificate::Expired, "the certificate expired on Mon, 01 Jan 2001 00:00:00 GMT"),
-        (
-            Certificate::NotYetValid,
-            "the certificate is not valid before Wed, 01 Jan 2200 00:00:00 GMT",
-        ),
-        (Certificate::WrongName, "the certificate is for elsewhere.test, not for 127.0.0.1"),
-        (Certificate::SelfSigned, "no trusted authority signed the certificate"),
+async fn every_failure_has_its_number_and_its_reason() {
+    for (server, change, number, reason) in faults_of_servers().into_iter().chain(our_faults()) {
+        let mut trial = trusting(&server);
+        change(&mut trial, &server);
+        let ending = trial.run().await;
+        assert_eq!(summary(&ending), format!("{number} permanent"), "{reason}: {ending:?}");
+        let detail = error_of(&ending).detail.clone().unwrap();
+        assert!(detail.starts_with(reason), "{detail}");
+        assert!(server.requests().is_empty(), "{reason}");
+    }
+}
+
+fn faults_of_servers() -> Vec<Fault> {
+    use Certificate::{Expired, NotYetValid, SelfSigned, WrongName};
+    let expired = "the certificate expired on Mon, 01 Jan 2001 00:00:00 GMT";
+    let early = "the certificate is not valid before Wed, 01 Jan 2200 00:00:00 GMT";
+    let another = "the certificate is for elsewhere.test, not for 127.0.0.1";
+    let unsigned = "no trusted authority signed the certificate";
+    let nothing = |_: &mut Trial, _: &Server| {};
+    vec![
+        (Server::start_tls_with(Expired), nothing, "-1201", expired),
+        (Server::start_tls_with(NotYetValid), nothing, "-1204", early),
+        (Server::start_tls_with(WrongName), nothing, "-1202", another),
+        (Server::start_tls_with(SelfSigned), nothing, "-1202", unsigned),
+    ]
+}
+
+fn our_faults() -> Vec<Fault> {
+    let unsigned = "no trusted authority signed the certificate";
+    let untrusting = |trial: &mut Trial, _: &Server| trial.order.options.ca_certificates.clear();
+    let pinning = |trial: &mut Trial, _: &Server| {
+        trial.order.options.tls.pinned_public_keys = vec![PublicKeyPin::new([0; 32])];
+    };
+    let strange = |trial: &mut Trial, server: &Server| {
+        show(trial, ClientCertificate::new(server.stranger_pem()));
+    };
+    let forgetful = |trial: &mut Trial, server: &Server| {
+        let own = ClientCertificate::new(server.client_p12(Pkcs12::Modern, "right"));
+        show(trial, own.password("wrong"));
+    };
+    let modern = |trial: &mut Trial, _: &Server| {
+        trial.order.options.tls.minimum_version = Some(TlsVersion::Tls13);
+    };
+    let nothing = |_: &mut Trial, _: &Server| {};
+    let demanding =
+        || Server::start_tls_demanding(Demands { certificate: true, ..Demands::default() });
+    let old = Server::start_tls_demanding(Demands { tls12: true, ..Demands::default() });
+    vec![
+        (Server::start_tls(), untrusting, "-1202", unsigned),
+        (Server::start_tls(), pinning, "-1202", "the server’s public key sha256//"),
+        (demanding(), nothing, "-1206", "the server asks for a client certificate"),
+        (demanding(), strange, "-1205", "the server ended the handshake: "),
+        (demanding(), forgetful, "-1206", "cannot use the file "),
+        (old, modern, "-1200", "the server and we allow no version of TLS in common"),
+    ]
+}
+
+fn show(trial: &mut Trial, certificate: ClientCertificate) {
+    trial.order.options.tls.client_certificate = Some(certificate);
+}
+
+/// how the file is made, its password, the one that is said => what is wrong
+#[tokio::test]
+async fn pkcs12() {
+    const WRONG: &str = "the password is wrong, or the file is damaged";
+    let demands = Demands { certificate: true, ..Demands::default() };
+    let server = Server::start_tls_demanding(demands);
+    for (kind, password, said, expected) in [
+        (Pkcs12::Modern, "pä ss", Some("pä ss"), None),
+        (Pkcs12::Legacy, "pä ss", Some("pä ss"), None),
+        (Pkcs12::Modern, "", None, None),
+        (Pkcs12::Legacy, "", Some(""), None),
+        (Pkcs12::Modern, "distinctive", None, Some(WRONG)),
+        (Pkcs12::Legacy, "right", Some("distinctive"), Some(WRONG)),
+        (Pkcs12::NoKey, "a", Some("a"), Some("it has no private key")),
+        (Pkcs12::NoCertificate, "a", Some("a"), Some("it has no certificate of its private key")),
     ] {
-        let server = Server::start_tls_with(certificate);
-        let ending = trusting(&server).run().await;
-        assert_eq!(error_of(&ending).detail.as_deref(), Some(expected), "{certificate:?}");
+        let path = server.client_p12(kind, password);
+        let mut trial = trusting(&server);
+        let mut own = ClientCertificate::new(&path);
+        own.password = said.map(Secret::new);
+        show(&mut trial, own);
+        let ending = trial.run().await;
+        assert!(!format!("{ending:?} {:?}", trial.order).contains("distinctive"));
+        let Some(why) = expected else {
+            assert_eq!(summary(&ending), "done 200 1", "{kind:?} {said:?}: {ending:?}");
+            continue;
+        };
+        assert_eq!(summary(&ending), "-1206 permanent", "{kind:?} {said:?}: {ending:?}");
+        let detail = error_of(&ending).detail.clone().unwrap();
+        assert_eq!(detail, format!("cannot use the file {}: {why}", path.display()));
+    }
+}
+
+/// Every byte that is another one, and every end that comes too early.
+#[tokio::test]
+async fn damaged_pkcs12() {
+    let demands = Demands { certificate: true, ..Demands::default() };
+    let server = Server::start_tls_demanding(demands);
+    let whole = fs::read(server.client_p12(Pkcs12::Legacy, "")).unwrap();
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("damaged.p12");
+    let own = ClientCertificate::new(&path);
+    for at in (2..whole.len()).step_by(7) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x55;
+        for bytes in [&bytes[..], &whole[..at]] {
+            fs::write(&path, bytes).unwrap();
+            // What an attribute says may change without harm.
+            let _ = identity::load(&own, &provider);
+        }
+        assert!(identity::load(&own, &provider).is_err(), "cut at {at}");
     }
 }
