@@ -26,14 +26,29 @@ pub(crate) fn executable(profile: Profile) -> Result<PathBuf> {
         .context("cargo build")?;
     ensure!(status.success(), "cargo build failed");
 
+    Ok(target()?.join(folder).join(format!("urlsession{}", std::env::consts::EXE_SUFFIX)))
+}
+
+/// Builds the program that outside suites drive and returns its path.
+pub(crate) fn worker() -> Result<PathBuf> {
+    let status = cargo()
+        .args(["build", "--quiet", "--package", "urlsession-testkit", "--features", "worker"])
+        .status()
+        .context("cargo build")?;
+    ensure!(status.success(), "cargo build failed");
+    let file = format!("urlsession-testkit{}", std::env::consts::EXE_SUFFIX);
+    Ok(target()?.join("debug").join(file))
+}
+
+/// Returns the folder that cargo builds in.
+pub(crate) fn target() -> Result<PathBuf> {
     let output = cargo()
         .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
         .output()
         .context("cargo metadata")?;
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
     let target = metadata["target_directory"].as_str().context("there is a target directory")?;
-    let file = format!("urlsession{}", std::env::consts::EXE_SUFFIX);
-    Ok(PathBuf::from(target).join(folder).join(file))
+    Ok(PathBuf::from(target))
 }
 
 fn cargo() -> Command {

@@ -1,8 +1,9 @@
-//! The toolbox: tidy, simulation, torture, benchmarks.
+//! The toolbox: tidy, simulation, torture, outside suites, benchmarks.
 
 #[cfg(target_os = "linux")]
 mod bench;
 mod build;
+mod conform;
 mod simulate;
 mod tidy;
 mod torture;
@@ -26,6 +27,8 @@ enum Command {
     Sim(simulate::Arguments),
     /// Kill app and daemon at random moments during mixed work, and count what is left.
     Torture(torture::Arguments),
+    /// Run outside suites; print and keep the scores.
+    Conform(conform::Arguments),
     /// Measure speed, start latency and memory, beside others where they are installed.
     #[cfg(target_os = "linux")]
     Bench(bench::Arguments),
@@ -39,6 +42,7 @@ fn main() -> Result<()> {
         Command::Tidy => tidy(),
         Command::Sim(arguments) => simulate::simulate(&arguments),
         Command::Torture(arguments) => torture::torture(arguments),
+        Command::Conform(arguments) => conform::conform(&arguments),
         #[cfg(target_os = "linux")]
         Command::Bench(arguments) => bench::bench(&arguments),
         Command::TortureApp => urlsession_testkit::torture::app(),
