@@ -209,10 +209,12 @@ export interface TlsFields {
   minimumVersion?: '1.2' | '1.3'
   /** The newest version. */
   maximumVersion?: '1.2' | '1.3'
-  /** The file of our certificate in PEM. */
+  /** The file of our certificate in PEM, or in PKCS#12 with its key. */
   clientCertificate?: string
   /** The file of its key in PEM, if it is another. */
   clientKey?: string
+  /** What opens a file of PKCS#12. */
+  clientCertificatePassword?: string
   /** Keys that the server may have: `sha256//BASE64`. */
   pinnedPublicKeys?: Array<string>
   /** Takes any certificate: whoever is on the way can read and change what is moved. */
