@@ -3,10 +3,13 @@
 use crate::build::{Profile, executable};
 use anyhow::{Context as _, Result, bail};
 use std::path::PathBuf;
-use urlsession_testkit::torture::{Options, run};
+use urlsession_testkit::torture::{ANYWHERE, Options, POINTS, run};
 
 /// The hidden command that makes this program the tortured app.
 pub(crate) const APP: &str = "torture-app";
+
+/// The latest point, of all that a life of the daemon reaches, at which it dies.
+const LATEST: u64 = 400;
 
 /// Kill app and daemon at random moments during mixed work, and count what is left.
 #[derive(clap::Args)]
@@ -14,6 +17,9 @@ pub(crate) struct Arguments {
     /// How many processes to kill.
     #[arg(long, default_value_t = 200)]
     kills: u32,
+    /// Let the daemon die at every one of its points, and so many times at any, instead of kills.
+    #[arg(long)]
+    crashes: Option<u32>,
     /// How many tasks to create.
     #[arg(long, default_value_t = 50)]
     tasks: u32,
@@ -30,24 +36,40 @@ pub(crate) struct Arguments {
 
 #[expect(clippy::print_stdout, reason = "the results are for people to read")]
 pub(crate) fn torture(arguments: Arguments) -> Result<()> {
+    let seed = arguments.seed.unwrap_or_else(|| u64::from(std::process::id()));
     let executable = match arguments.executable {
         Some(path) => std::path::absolute(path)?,
+        // The points are in the tested program, not in the shipped one.
+        None if arguments.crashes.is_some() => executable(Profile::Dev)?,
         None => executable(arguments.profile)?,
     };
     let app = std::env::current_exe().context("this program's own file")?;
-    let seed = arguments.seed.unwrap_or_else(|| u64::from(std::process::id()));
     let options = Options {
         executable,
         app: (app, vec![APP.into()]),
         kills: arguments.kills,
         tasks: arguments.tasks,
         seed,
+        crashes: arguments.crashes.map_or_else(Vec::new, |count| deaths(count, seed)),
     };
-    println!("{} kills, {} tasks, seed {seed}", options.kills, options.tasks);
+    match options.crashes.len() {
+        0 => println!("{} kills, {} tasks, seed {seed}", options.kills, options.tasks),
+        deaths => println!("{deaths} deaths, {} tasks, seed {seed}", options.tasks),
+    }
     let report = run(&options)?;
     print!("{report}");
     if !report.violations.is_empty() {
         bail!("{} violations with seed {seed}", report.violations.len());
     }
     Ok(())
+}
+
+/// Plans a death at every point, and so many at whatever is reached then.
+pub(crate) fn deaths(count: u32, seed: u64) -> Vec<(String, u32)> {
+    // Numbers without a common step, so that no two lives end alike.
+    const STEP: u64 = 7919;
+    let every = POINTS.iter().map(|point| ((*point).to_owned(), 1));
+    let random = (1..=u64::from(count)).map(|n| (seed.wrapping_add(n).wrapping_mul(STEP)) % LATEST);
+    let random = random.map(|at| (ANYWHERE.to_owned(), u32::try_from(at).unwrap_or(0) + 1));
+    every.chain(random).collect()
 }

@@ -41,6 +41,7 @@ impl Door {
         // The umask makes it private from the start, the mode says so on systems without one.
         let listener =
             UnixListener::bind(path).with_context(|| format!("cannot listen at {shown}"))?;
+        urlsession_engine::crash::point("daemon.bound");
         std::fs::set_permissions(path, Permissions::from_mode(0o600))
             .with_context(|| format!("cannot make {shown} private"))?;
         let inode = std::fs::symlink_metadata(path)?.ino();

@@ -15,7 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use urlsession_engine::{Engine, EngineConfiguration};
+use urlsession_engine::{Engine, EngineConfiguration, crash};
 use urlsession_protocol::connection::{Accepted, Connection, FAREWELL_LIMIT};
 use urlsession_protocol::paths::Paths;
 use urlsession_protocol::{Hello, PROTOCOL_VERSION};
@@ -47,6 +47,7 @@ pub(crate) fn live(
         ready.tell();
         return Ok(Ended::AlreadyRunning);
     };
+    crash::point("daemon.locked");
     log::begin(&paths.log())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKER_THREADS)
@@ -59,13 +60,17 @@ pub(crate) fn live(
         .context("cannot start threads")?;
     let lived = runtime.block_on(async {
         let mut house = House::open(paths, version).await?;
+        crash::point("daemon.opened");
         instance.open_gate().context("cannot unlock the gate")?;
         ready.tell();
+        crash::point("daemon.ready");
         tracing::info!(version, pid = std::process::id(), "started");
         let why = house.welcome(idle_exit).await;
         instance.close_gate().context("cannot lock the gate")?;
         tracing::info!(why, "stopping");
+        crash::point("daemon.closing");
         house.close().await?;
+        crash::point("daemon.closed");
         tracing::info!("stopped");
         Ok(Ended::Stopped)
     });
@@ -167,6 +172,7 @@ impl<'a> House<'a> {
             door::turn_away(stream, &reason);
             return;
         }
+        crash::point("daemon.accepted");
         let (hello, engine) = (self.hello.clone(), Arc::clone(&self.engine));
         self.clients.spawn(async move {
             let closed = match Connection::accept(stream, &hello).await {

@@ -1,6 +1,7 @@
 //! What comes in and what goes out: messages into decisions, decisions into deeds.
 
 use crate::attempts::{Moves, Storages};
+use crate::crash;
 use crate::driver::{Driver, Turn};
 use crate::inbox::Message;
 use crate::peers::Watching;
@@ -164,7 +165,10 @@ impl<H: Moves> Driver<H> {
 
     fn perform(&mut self, action: Action, order: Option<Arc<Order>>) {
         match action {
-            Action::Start { task, attempt, resume } => self.start(task, attempt, order, resume),
+            Action::Start { task, attempt, resume } => {
+                crash::point("start");
+                self.start(task, attempt, order, resume);
+            }
             Action::Stop { task, attempt } => self.attempts.stop(task, attempt),
             Action::Reply { peer, id, result } => self.peers.reply(peer, id, result),
             Action::Send { peer, session, task, number, event } => {

@@ -1,5 +1,6 @@
 //! Starts the app of a session: without a shell, in a clean environment, and waits for its end.
 
+use crate::crash;
 use crate::inbox::{Message, Sender};
 use std::ffi::OsString;
 use std::process::{ExitStatus, Stdio};
@@ -53,9 +54,11 @@ async fn run(key: &SessionKey, handler: &str, command: &LaunchCommand) -> Result
     if !command.directory.is_dir() {
         return Err(format!("the folder {} is not there", command.directory.display()));
     }
+    crash::point("spawn");
     let mut child = prepare(key, handler, command)
         .spawn()
         .map_err(|error| format!("cannot start {program}: {error}"))?;
+    crash::point("spawned");
     tracing::info!(session = %key, %program, pid = child.id(), "launched the app");
     match child.wait().await {
         Ok(status) if status.success() => Ok(()),

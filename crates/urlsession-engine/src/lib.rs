@@ -5,6 +5,7 @@ mod attempts;
 mod cache;
 mod clock;
 mod cookies;
+pub mod crash;
 mod credentials;
 mod driver;
 mod files;

@@ -6,6 +6,7 @@
 //! ```
 
 use crate::act::Weight;
+use crate::crash;
 use crate::inbox::{Message, Sender};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -100,6 +101,7 @@ impl Peers {
     /// Answers a call, which makes room for another one.
     pub(crate) fn reply(&self, peer: PeerNumber, id: CallId, result: Result<Reply, Error>) {
         self.settle(peer);
+        crash::point("reply");
         self.send(peer, DaemonMessage::Reply { id, result });
     }
 
@@ -113,6 +115,7 @@ impl Peers {
     /// Tells a client something. One that does not read is sent away: kept events stay owed.
     pub(crate) fn send(&self, number: PeerNumber, message: DaemonMessage) {
         let Some(peer) = self.peers.get(&number) else { return };
+        crash::point("send");
         if peer.waiting.fetch_add(1, Ordering::Relaxed) >= BACKLOG_LIMIT {
             tracing::warn!(peer = number.0, "a client does not read: closing its connection");
             peer.gone.cancel();

@@ -38,6 +38,7 @@ impl<H: Moves> Driver<H> {
         let now = clock.now();
         let (core, step) = Core::restore(store.load()?, now, seed());
         files.sweep(&needs(&core), now.wall);
+        crate::crash::point("restored");
         let (sender, inbox) = std::sync::mpsc::channel();
         let (idle, shown) = watch::channel(false);
         let stopping = Arc::new(AtomicBool::new(false));

@@ -22,6 +22,7 @@ impl<H: Moves> Driver<H> {
     pub(crate) fn begin_stop(&mut self, turn: &mut Turn, call: Option<(PeerNumber, CallId)>) {
         if self.stop.is_none() {
             let deadline = turn.now.steady + STOP_LIMIT;
+            crate::crash::point("stop");
             self.stop = Some(Stop { deadline, calls: Vec::new() });
             turn.add(self.core.handle(turn.now, Input::Quiesce));
         }
@@ -35,6 +36,7 @@ impl<H: Moves> Driver<H> {
         let now = self.clock.now().steady;
         let over = |stop: &Stop| self.attempts.is_empty() || stop.deadline <= now;
         let Some(stop) = self.stop.take_if(|stop| over(stop)) else { return false };
+        crate::crash::point("stopped");
         for (peer, id) in stop.calls {
             self.peers.reply(peer, id, Ok(Reply::Done));
         }

@@ -11,6 +11,8 @@ use urlsession_protocol::paths::Paths;
 /// Names the variable that makes the test program a daemon.
 pub(crate) const IS_DAEMON: &str = "URLSESSION_TEST_DAEMON";
 pub(crate) const HELLO: &str = r#"{"message":"hello","protocol":1,"program":"test 1","pid":7}"#;
+/// The file in the home with the deaths to come.
+const DEATHS: &str = "deaths";
 /// After this the test has failed; no test waits for it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -36,6 +38,11 @@ impl Home {
 
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.paths().log()).unwrap()
+    }
+
+    /// Lets the daemons that start from now on die once at that point.
+    pub(crate) fn plan_death_at(&self, point: &str) {
+        std::fs::write(self.path().join(DEATHS), format!("{point} 1\n")).unwrap();
     }
 
     /// Starts a daemon that never exits for idleness, and waits for its word.
@@ -67,6 +74,7 @@ impl Daemon {
             .env(urlsession_daemon::READY_VARIABLE, "3")
             .env(urlsession_daemon::IDLE_EXIT_VARIABLE, idle_exit)
             .env(urlsession_daemon::LOG_VARIABLE, "debug")
+            .env("URLSESSION_CRASH_PLAN", home.join(DEATHS))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod activation;
+mod crashes;
 mod daemon;
 mod ending;
 mod hostile;

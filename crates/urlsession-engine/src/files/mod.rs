@@ -6,6 +6,7 @@ mod sweep;
 pub(crate) use folder::{create_private_file, create_private_folder};
 pub(crate) use sweep::Needs;
 
+use crate::crash;
 use crate::transfer::TaskFiles;
 use std::ffi::OsString;
 use std::io;
@@ -86,6 +87,7 @@ impl Files {
 
     /// Removes the folder of a session that is gone; files in it stay for the next sweep.
     pub(crate) fn remove_session(&self, session: SessionNumber) {
+        crash::point("session.remove");
         let _ = std::fs::remove_dir(self.session(session));
     }
 
@@ -107,11 +109,13 @@ impl Files {
     pub(crate) fn keep_part(&self, task: TaskRef, resume: ResumeState) -> Option<ResumeState> {
         let kept = self.free_kept_name(task);
         // Across file systems a rename fails: copying could take minutes.
+        crash::point("keep.rename");
         if let Err(error) = std::fs::rename(&resume.part, &kept) {
             tracing::warn!(%error, part = ?resume.part, "could not keep a part file");
             remove_file(&resume.part);
             return None;
         }
+        crash::point("keep.renamed");
         if let Err(error) = folder::sync(&self.kept()) {
             tracing::warn!(%error, "could not sync the folder of kept parts");
         }
@@ -181,11 +185,13 @@ impl Files {
 }
 
 fn remove_file(file: &Path) {
+    crash::point("file.remove");
     match std::fs::remove_file(file) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             tracing::warn!(%error, ?file, "could not remove a file");
         }
-        _ => {}
+        Ok(()) => crash::point("file.removed"),
+        Err(_) => {}
     }
 }
 

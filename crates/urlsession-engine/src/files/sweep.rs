@@ -49,6 +49,7 @@ impl Files {
 }
 
 fn sweep_one(file: &Path) {
+    crate::crash::point("sweep");
     tracing::info!(?file, "removing a file that no task needs");
     remove_file(file);
 }

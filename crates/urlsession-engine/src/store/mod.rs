@@ -7,6 +7,7 @@ mod cookies;
 mod schema;
 
 use crate::cookies::CookieRow;
+use crate::crash;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::BTreeSet;
@@ -202,7 +203,10 @@ impl Store {
         for row in cookies {
             cookies::apply(&transaction, row)?;
         }
-        Ok(transaction.commit()?)
+        crash::point("store.commit");
+        transaction.commit()?;
+        crash::point("store.committed");
+        Ok(())
     }
 
     /// Reads what a task asks for; `None` if there is no such task.

@@ -91,6 +91,7 @@ pub(super) fn migrate(
         transaction.execute_batch(step)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", (index + 1).to_string())?;
+        crate::crash::point("store.migrate");
         transaction.commit()?;
     }
     Ok(())

@@ -5,6 +5,7 @@ use super::checksum;
 use super::errors::{self, Failure, Place};
 use super::landing::Landing;
 use super::splice::Pipe;
+use crate::crash;
 use bytes::Bytes;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, IoSlice, Seek as _, SeekFrom, Write as _};
@@ -49,6 +50,7 @@ impl Part {
         options.read(true).write(true).create_new(true);
         private(&mut options);
         let file = options.open(path)?;
+        crash::point("part.created");
         drop(leftover);
         let inode = inode(&file.metadata()?);
         Ok(Self {
@@ -138,7 +140,9 @@ impl Part {
         let (file, path) = (Arc::clone(&self.file), self.path.clone());
         let (synced, length) = (Arc::clone(&self.synced), self.length);
         move || {
+            crash::point("part.sync");
             file.sync_data().map_err(|error| named(Place::Write, &path, &error))?;
+            crash::point("part.synced");
             synced.fetch_max(length, Ordering::Release);
             Ok(())
         }
@@ -171,6 +175,7 @@ impl Part {
             let about = std::fs::symlink_metadata(path);
             about.is_ok_and(|about| is_ours(&about) && inode(&about) == self.inode)
         };
+        crash::point("part.rename");
         let path = match landing.take(&self.path, is_same) {
             Ok(path) => path,
             Err((_, error)) if error.kind() == io::ErrorKind::CrossesDevices => {
@@ -178,7 +183,9 @@ impl Part {
             }
             Err((path, error)) => return Err(named(Place::Publish, &path, &error)),
         };
+        crash::point("part.renamed");
         sync_parent(&path).map_err(|error| named(Place::Publish, &path, &error))?;
+        crash::point("part.published");
         Ok(path)
     }
 
@@ -203,6 +210,7 @@ impl Part {
 
     /// Removes the file. One that cannot be removed is met again as a leftover.
     pub(super) fn remove(self) {
+        crash::point("part.remove");
         let _ = std::fs::remove_file(&self.path);
     }
 }

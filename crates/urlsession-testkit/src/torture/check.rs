@@ -23,6 +23,10 @@ pub struct Report {
     pub apps_killed: u32,
     /// Daemons that were killed.
     pub daemons_killed: u32,
+    /// Times the daemon died at a planned point.
+    pub crashes: u32,
+    /// Deaths that did not come: their points were not reached so often.
+    pub unreached: Vec<String>,
     /// Times the app gave up by itself.
     pub app_failures: u32,
     /// Tasks whose creating call was answered.
@@ -60,6 +64,7 @@ impl fmt::Display for Report {
         let rows = [
             ("apps killed", self.apps_killed.to_string()),
             ("daemons killed", self.daemons_killed.to_string()),
+            ("daemons died at a point", self.crashes.to_string()),
             ("apps that gave up", self.app_failures.to_string()),
             ("tasks accepted", self.accepted.to_string()),
             ("tasks created unwritten", self.unwritten.to_string()),
@@ -76,6 +81,9 @@ impl fmt::Display for Report {
         ];
         for (name, value) in rows {
             writeln!(f, "{name:<26}{value:>12}")?;
+        }
+        if !self.unreached.is_empty() {
+            writeln!(f, "never reached: {}", self.unreached.join(", "))?;
         }
         for violation in &self.violations {
             writeln!(f, "VIOLATION: {violation}")?;
@@ -95,14 +103,17 @@ pub(super) fn report(
     strikes: Strikes,
     status: Result<serde_json::Value>,
 ) -> Report {
+    let finished = strikes.finished;
     let mut report = Report {
         apps_killed: strikes.app,
         daemons_killed: strikes.daemon,
+        crashes: strikes.crashes,
+        unreached: strikes.unreached,
         app_failures: strikes.failures,
         folder: folder.to_owned(),
         ..Report::default()
     };
-    if !strikes.finished {
+    if !finished {
         report.violations.push("the app did not finish after the last kill".to_owned());
     }
     match status {

@@ -12,11 +12,13 @@
 
 mod app;
 mod check;
+mod crashes;
 mod journal;
 mod plan;
 
 pub use app::run as app;
 pub use check::Report;
+pub use crashes::{ANYWHERE, POINTS};
 
 use crate::server::Server;
 use anyhow::{Context as _, Result, ensure};
@@ -57,6 +59,9 @@ pub struct Options {
     pub tasks: u32,
     /// Where the dice begin.
     pub seed: u64,
+    /// Deaths of the daemon at [`POINTS`] instead of kills: at which, and when in a life that has
+    /// been reached so many times.
+    pub crashes: Vec<(String, u32)>,
 }
 
 /// Runs it all, in a temporary folder that is kept if something is wrong.
@@ -71,7 +76,8 @@ pub fn run(options: &Options) -> Result<Report> {
     let plan = Plan::new(options.seed, options.tasks, &server, folder.path())?;
     let house = House { options, folder: folder.path().to_owned() };
     let mut dice = Dice(options.seed);
-    let strikes = house.strike(&mut dice);
+    let strikes =
+        if options.crashes.is_empty() { house.strike(&mut dice) } else { house.crash(&mut dice) };
     // Whatever happened, no daemon stays behind.
     let stopped = house.stop();
     let report = check::report(&house.folder, &plan, &server, strikes?, stopped);
@@ -82,10 +88,14 @@ pub fn run(options: &Options) -> Result<Report> {
 }
 
 /// How often what was killed.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Strikes {
     pub(super) app: u32,
     pub(super) daemon: u32,
+    /// Times the daemon died at a point.
+    pub(super) crashes: u32,
+    /// Points that were never reached so often.
+    pub(super) unreached: Vec<String>,
     /// Times the app gave up by itself.
     pub(super) failures: u32,
     /// Whether the app said in the end that all was done.
@@ -139,6 +149,11 @@ impl House<'_> {
             }
         }
         self.allow(self.options.kills)?;
+        self.drain(app, strikes)
+    }
+
+    /// Lets the app finish.
+    fn drain(&self, mut app: App, mut strikes: Strikes) -> Result<Strikes> {
         // The deadline of the drain holds for all its app processes together.
         for _ in 0..=FAILURES_LIMIT {
             match app.ended.recv_timeout(DRAIN_LIMIT) {
@@ -162,8 +177,12 @@ impl House<'_> {
 
     /// Lets the app create its share of the tasks, so that the work lasts as long as the kills.
     fn allow(&self, kills: u32) -> Result<()> {
-        let (tasks, all) = (u64::from(self.options.tasks), u64::from(self.options.kills));
-        let share = (tasks * u64::from(kills)).checked_div(all).unwrap_or(tasks);
+        self.allow_share(kills, self.options.kills)
+    }
+
+    fn allow_share(&self, done: u32, all: u32) -> Result<()> {
+        let (tasks, all) = (u64::from(self.options.tasks), u64::from(all));
+        let share = (tasks * u64::from(done)).checked_div(all).unwrap_or(tasks);
         let allowed = share.max(1);
         let aside = self.folder.join("allowed.new");
         fs::write(&aside, allowed.to_string())?;
@@ -191,19 +210,25 @@ impl House<'_> {
     }
 
     /// Kills the daemon; `false` if none listens.
-    #[cfg(target_os = "linux")]
     fn kill_daemon(&self) -> Result<bool> {
+        self.signal_daemon(false)
+    }
+
+    /// Kills the daemon, or asks it to end; `false` if none listens.
+    #[cfg(target_os = "linux")]
+    fn signal_daemon(&self, asks: bool) -> Result<bool> {
         use rustix::process::{Signal, kill_process};
         use std::os::unix::net::UnixStream;
         let socket = urlsession::Paths::in_home(&self.home()).socket();
         // Who listens is who is killed: no other daemon of this user can be hit.
         let Ok(stream) = UnixStream::connect(socket) else { return Ok(false) };
         let peer = rustix::net::sockopt::socket_peercred(&stream)?;
-        Ok(kill_process(peer.pid, Signal::KILL).is_ok())
+        let signal = if asks { Signal::TERM } else { Signal::KILL };
+        Ok(kill_process(peer.pid, signal).is_ok())
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn kill_daemon(&self) -> Result<bool> {
+    fn signal_daemon(&self, _asks: bool) -> Result<bool> {
         Ok(false)
     }
 
@@ -229,7 +254,8 @@ impl House<'_> {
             .env("URLSESSION_HOME", self.home())
             .env("URLSESSION_DAEMON", &self.options.executable)
             .env("URLSESSION_APP_ID", "torture")
-            .env(FOLDER, &self.folder);
+            .env(FOLDER, &self.folder)
+            .env(crashes::VARIABLE, self.crash_plan());
         command
     }
 
