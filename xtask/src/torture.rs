@@ -8,8 +8,12 @@ use urlsession_testkit::torture::{ANYWHERE, Options, POINTS, run};
 /// The hidden command that makes this program the tortured app.
 pub(crate) const APP: &str = "torture-app";
 
-/// The latest point, of all that a life of the daemon reaches, at which it dies.
-const LATEST: u64 = 400;
+/// The longest of the short lives: at the latest the daemon dies at the so manieth point it reaches.
+const SHORTEST: u32 = 16;
+/// How many lengths of lives there are, each twice the one before.
+const LENGTHS: u32 = 5;
+/// A prime, so that no two lives end alike.
+const STEP: u64 = 7919;
 
 /// Kill app and daemon at random moments during mixed work, and count what is left.
 #[derive(clap::Args)]
@@ -66,10 +70,12 @@ pub(crate) fn torture(arguments: Arguments) -> Result<()> {
 
 /// Plans a death at every point, and so many at whatever is reached then.
 pub(crate) fn deaths(count: u32, seed: u64) -> Vec<(String, u32)> {
-    // Numbers without a common step, so that no two lives end alike.
-    const STEP: u64 = 7919;
     let every = POINTS.iter().map(|point| ((*point).to_owned(), 1));
-    let random = (1..=u64::from(count)).map(|n| (seed.wrapping_add(n).wrapping_mul(STEP)) % LATEST);
-    let random = random.map(|at| (ANYWHERE.to_owned(), u32::try_from(at).unwrap_or(0) + 1));
+    // Most lives are short, a few are long.
+    let random = (0..count).map(|n| {
+        let life = SHORTEST << (n % LENGTHS);
+        let at = (seed + u64::from(n)).wrapping_mul(STEP) % u64::from(life);
+        (ANYWHERE.to_owned(), u32::try_from(at).unwrap_or(0) + 1)
+    });
     every.chain(random).collect()
 }

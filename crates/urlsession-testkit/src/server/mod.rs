@@ -21,6 +21,7 @@ mod reply;
 mod seen;
 #[cfg(test)]
 mod tests;
+mod trouble;
 
 pub use answer::Answer;
 pub use body::{Body, pseudo_random, sha256};
@@ -28,6 +29,7 @@ pub(crate) use certificate::Identity;
 pub use certificate::{Certificate, Demands};
 pub use pkcs12::Pkcs12;
 pub use seen::Seen;
+pub use trouble::{End, Trouble};
 
 use http1::Ending;
 use seen::{Entry, Memory, WAIT_LIMIT};
@@ -211,6 +213,11 @@ impl Server {
     pub fn on(&self, path: &str, answer: Answer) {
         let route = Route { answer, requests: 0, released: watch::channel(0).0 };
         self.shared.routes().insert(path.to_owned(), route);
+    }
+
+    /// Forgets the answer for a path; what is stalled there goes on.
+    pub fn off(&self, path: &str) {
+        self.shared.routes().remove(path);
     }
 
     /// Lets every response for the path that is stalled go on.

@@ -49,6 +49,9 @@ pub const POINTS: [&str; 31] = [
     "sweep",
 ];
 
+/// Points that only an orderly end comes to.
+const ORDERLY: [&str; 2] = ["stop", "daemon.clos"];
+
 /// Most looks at the app while the daemon dies, per death.
 const LOOKS_LIMIT: u32 = 30;
 /// How often the app must have nothing left to do before the deaths that are left are given up.
@@ -88,7 +91,8 @@ impl House<'_> {
                 }
             }
             let often = if ends == 0 { 6 } else { 2 };
-            if dice.below(often) == 0 && self.signal_daemon(true)? {
+            let orderly = self.deaths_left().iter().any(|death| ORDERLY.iter().any(|p| death.starts_with(p)));
+            if orderly && dice.below(often) == 0 && self.signal_daemon(true)? {
                 strikes.daemon += 1;
             }
         }

@@ -4,6 +4,7 @@ mod credentials;
 mod download;
 mod exchange;
 mod guards;
+mod hostile;
 mod limits;
 mod peers;
 mod proxied;
