@@ -1,17 +1,46 @@
-//! The testkit as a program: what outside suites drive.
+//! The testkit as a program: a server to try apps with, and what outside suites drive.
 
 use clap::Parser;
+use std::io::Write as _;
+use urlsession_testkit::server::{self, Server};
+#[cfg(feature = "worker")]
 use urlsession_testkit::worker;
 
 #[derive(Parser)]
 #[command(name = "urlsession-testkit")]
 enum Command {
     /// Answer requests, one line of JSON each, with a session in this process.
+    #[cfg(feature = "worker")]
     Worker(worker::Options),
+    /// Be a server that answers, drops, stalls and lies as the path of a request says.
+    #[command(after_help = server::GUIDE)]
+    Serve {
+        /// Where to listen on this machine; any free port by default.
+        #[arg(long, default_value_t = 0)]
+        port: u16,
+        /// Speak TLS and HTTP/2, with a certificate whose authority is printed.
+        #[arg(long)]
+        tls: bool,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
     match Command::parse() {
+        #[cfg(feature = "worker")]
         Command::Worker(options) => worker::run(options),
+        Command::Serve { port, tls } => serve(port, tls),
     }
+}
+
+/// Serves until the end of its input, so that whoever started it ends it by going away.
+fn serve(port: u16, tls: bool) -> anyhow::Result<()> {
+    let server = Server::start_made(port, tls)?;
+    let mut out = std::io::stdout();
+    writeln!(out, "{}", server.url(""))?;
+    if tls {
+        writeln!(out, "authority {}", server.ca_pem().display())?;
+    }
+    out.flush()?;
+    std::io::copy(&mut std::io::stdin(), &mut std::io::sink())?;
+    Ok(())
 }

@@ -16,6 +16,7 @@ mod body;
 mod certificate;
 mod http1;
 mod http2;
+mod made;
 mod pkcs12;
 mod reply;
 mod seen;
@@ -32,6 +33,7 @@ pub use seen::Seen;
 pub use trouble::{End, Trouble};
 
 use http1::Ending;
+use made::Made;
 use seen::{Entry, Memory, WAIT_LIMIT};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -50,6 +52,23 @@ const THREADS: usize = 2;
 
 /// Most connections at a time; more wait in the listen queue.
 const CONNECTION_LIMIT: usize = 1024;
+
+/// Most paths whose requests are counted though nobody set their answer.
+const MADE_LIMIT: usize = 10_000;
+
+/// What the paths of a server that makes its answers mean.
+pub const GUIDE: &str = "\
+/bytes/1000       so many bytes, the same every time
+/status/503       that status and a short page
+/redirect/3       so many redirects, then a file; /redirect/loop never ends
+/echo             the request as JSON
+/sink             201, whatever is sent
+/trouble/7        a file that is hard to get, drawn from the seed
+
+/bytes and /status take a query, such as ?etag=a&drop-after=500&times=2: etag, last-modified,
+chunked, without-length, rate, retry-after, ignore-range, lying-range, content-length, drop-after,
+reset, stall-after, and times, after which the faults end.
+";
 
 /// The server.
 ///
@@ -100,18 +119,39 @@ impl Server {
         Self::serve(Some(identity.expect("certificates are made")))
     }
 
+    /// Starts a server at that port of this machine, 0 for any, whose answers the paths spell out:
+    /// see [`GUIDE`]. With `tls` it speaks TLS, and HTTP/2 to who can.
+    ///
+    /// # Errors
+    /// The port is not to be had, or no certificate.
+    pub fn start_made(port: u16, tls: bool) -> anyhow::Result<Self> {
+        let protocols: &[&[u8]] = &[b"h2", b"http/1.1"];
+        let identity = tls.then(|| Identity::new(Certificate::Valid, protocols)).transpose()?;
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+        Ok(Self::serve_at(listener, identity, true))
+    }
+
     fn serve(identity: Option<Identity>) -> Self {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        Self::serve_at(listener, identity, false)
+    }
+
+    fn serve_at(
+        listener: std::net::TcpListener,
+        identity: Option<Identity>,
+        makes_answers: bool,
+    ) -> Self {
         let runtime = Builder::new_multi_thread()
             .worker_threads(THREADS)
             .thread_name("test-server")
             .enable_all()
             .build()
             .expect("a runtime starts");
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         listener.set_nonblocking(true).expect("the listener does not block");
         let address = listener.local_addr().expect("the listener has an address");
         let shared = Arc::new(Shared {
             routes: Mutex::default(),
+            makes_answers,
             memory: Memory::new(),
             active: AtomicUsize::new(0),
             peak: AtomicUsize::new(0),
@@ -211,8 +251,7 @@ impl Server {
     /// Sets the answer for a path, whatever the query; other paths get 404. Counting for
     /// [`Answer::times`] begins anew.
     pub fn on(&self, path: &str, answer: Answer) {
-        let route = Route { answer, requests: 0, released: watch::channel(0).0 };
-        self.shared.routes().insert(path.to_owned(), route);
+        self.shared.routes().insert(path.to_owned(), Route::new(answer));
     }
 
     /// Forgets the answer for a path; what is stalled there goes on.
@@ -294,6 +333,8 @@ impl Drop for Server {
 #[derive(Debug)]
 struct Shared {
     routes: Mutex<BTreeMap<String, Route>>,
+    /// Whether a path without a route stands for an answer.
+    makes_answers: bool,
     memory: Arc<Memory>,
     active: AtomicUsize,
     peak: AtomicUsize,
@@ -306,19 +347,37 @@ struct Route {
     released: watch::Sender<u64>,
 }
 
+impl Route {
+    fn new(answer: Answer) -> Self {
+        Self { answer, requests: 0, released: watch::channel(0).0 }
+    }
+}
+
 /// A request in progress.
 struct Activity<'a>(&'a Shared);
 
 impl Shared {
     /// Remembers a request and finds its answer.
     fn begin(&self, seen: Seen) -> (Answer, Entry) {
-        let answer = match self.routes().get_mut(route_of(&seen.path)) {
-            Some(route) => {
+        let mut routes = self.routes();
+        let made = Made::read(&seen.path).filter(|_| self.makes_answers);
+        let route = match &made {
+            Some(made) if made.counts && routes.len() < MADE_LIMIT => {
+                let route = Route::new(made.answer.clone());
+                Some(routes.entry(seen.path.clone()).or_insert(route))
+            }
+            _ if self.makes_answers => None,
+            _ => routes.get_mut(route_of(&seen.path)),
+        };
+        let answer = match (route, made) {
+            (Some(route), _) => {
                 route.requests += 1;
                 route.answer.for_request(route.requests - 1)
             }
-            None => Answer::ok("not found\n").status(404),
+            (None, Some(made)) => made.answer,
+            (None, None) => Answer::ok("not found\n").status(404),
         };
+        drop(routes);
         (answer, self.memory.add(seen))
     }
 

@@ -251,3 +251,22 @@ fn get(server: &Server, path: &str, headers: &[&str]) -> (String, Vec<u8>) {
     let body = all.split_off(end + 4);
     (String::from_utf8(all).unwrap(), body)
 }
+
+#[test]
+fn a_path_spells_its_answer_out() {
+    let server = Server::start_made(0, false).unwrap();
+    let get = |path: &str| {
+        let (head, body) = get(&server, path, &[]);
+        format!("{head}{}", "x".repeat(body.len()))
+    };
+    assert!(get("/bytes/5").starts_with("HTTP/1.1 200"));
+    assert!(get("/status/503?retry-after=2").contains("Retry-After: 2"));
+    assert!(get("/redirect/1").contains("Location: /redirect/0"));
+    assert!(get("/redirect/loop").contains("Location: /redirect/loop"));
+    assert!(get("/trouble/x").starts_with("HTTP/1.1 404"));
+    assert!(get("/bytes/5?unknown=1").starts_with("HTTP/1.1 404"));
+    // The fault is for one request of this path, query and all.
+    let cut = "/bytes/9000?etag=a&drop-after=10&times=1";
+    assert!(get(cut).len() < 9000);
+    assert!(get(cut).len() > 9000);
+}

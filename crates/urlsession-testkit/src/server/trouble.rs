@@ -212,7 +212,7 @@ fn odd(dice: &mut Dice) -> Fault {
         ("an old version", "HTTP/1.0 200 OK\r\n".to_owned()),
         ("a coding", "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n".to_owned()),
     ][dice.index(6)]
-        .clone();
+    .clone();
     let begin = if head.ends_with("\r\n\r\n") { "HTTP/1.1 200 OK\r\n" } else { "" };
     let answer = format!("{head}{begin}Content-Length: 3\r\nConnection: close\r\n\r\nodd");
     let end = End::File { status: 200, bytes: Bytes::from_static(b"odd") };

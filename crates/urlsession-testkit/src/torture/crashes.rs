@@ -91,7 +91,8 @@ impl House<'_> {
                 }
             }
             let often = if ends == 0 { 6 } else { 2 };
-            let orderly = self.deaths_left().iter().any(|death| ORDERLY.iter().any(|p| death.starts_with(p)));
+            let orderly =
+                self.deaths_left().iter().any(|death| ORDERLY.iter().any(|p| death.starts_with(p)));
             if orderly && dice.below(often) == 0 && self.signal_daemon(true)? {
                 strikes.daemon += 1;
             }

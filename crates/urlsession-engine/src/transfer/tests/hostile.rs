@@ -1,7 +1,7 @@
 //! Hundreds of troubles drawn from seeds: every task ends right, whole or with an error, and leaves
 //! nothing else.
 
-use super::{Trial, resume_of, summary};
+use super::{BOTH_WAYS, Trial, resume_of, summary};
 use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,7 +65,11 @@ async fn run(troubles: impl Iterator<Item = Trouble>) -> Ends {
             let path = format!("/{number}");
             server.on(&path, trouble.answer.clone());
             let url = server.url(&path);
-            let failed = tokio::time::timeout(PATIENCE, try_it(&url, &trouble, &case)).await;
+            let failed = tokio::time::timeout(
+                PATIENCE,
+                try_it(&url, &trouble, &case, BOTH_WAYS[number % 2]),
+            )
+            .await;
             let failed = failed.unwrap_or_else(|_| panic!("{case}: it hangs"));
             server.off(&path);
             failed
@@ -78,8 +82,8 @@ async fn run(troubles: impl Iterator<Item = Trouble>) -> Ends {
 }
 
 /// Tries until the task has ended, and says whether it did with an error.
-async fn try_it(url: &str, trouble: &Trouble, case: &str) -> bool {
-    let mut trial = Trial::download(url);
+async fn try_it(url: &str, trouble: &Trouble, case: &str, way: u64) -> bool {
+    let mut trial = Trial::download(url).splicing_from(way);
     trial.order.idle_timeout = SILENCE;
     for _ in 0..TRIES {
         let ending = trial.run_and_record().await;
