@@ -101,7 +101,7 @@ struct Tiers {
 
 impl SharedCache {
     /// Opens the file at the path, if there is one and room in it.
-    fn new(room: UrlCache, path: Option<PathBuf>, clock: Clock) -> Self {
+    pub(crate) fn new(room: UrlCache, path: Option<PathBuf>, clock: Clock) -> Self {
         let disk = path.filter(|_| room.disk_capacity > 0).and_then(|path| {
             let folder = path.parent().map_or(Ok(()), create_private_folder);
             if let Err(error) = folder {

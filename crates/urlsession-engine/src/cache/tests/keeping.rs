@@ -163,6 +163,8 @@ fn nobody_else_may_read_the_files() {
     }
 }
 
+type Damage = fn(&Path);
+
 /// Keeps a response, ends the process, damages the file, and looks.
 fn after(damage: impl FnOnce(&Path)) -> (SharedCache, TempDir) {
     let folder = TempDir::new().unwrap();
@@ -174,11 +176,9 @@ fn after(damage: impl FnOnce(&Path)) -> (SharedCache, TempDir) {
     (cache(folder.path(), UrlCache::default()), folder)
 }
 
-type Damage = (&'static str, fn(&Path));
-
 #[test]
 fn a_damaged_file_is_an_empty_one() {
-    let damages: [Damage; 6] = [
+    let damages: [(&str, Damage); 6] = [
         ("no file", |path| std::fs::remove_file(path).unwrap()),
         ("empty", |path| std::fs::write(path, "").unwrap()),
         ("no database", |path| std::fs::write(path, "x".repeat(5000)).unwrap()),

@@ -1,5 +1,6 @@
 //! Attempts against a server on loopback that answers, drops, stalls and lies as told.
 
+mod cached;
 mod credentials;
 mod download;
 mod exchange;
