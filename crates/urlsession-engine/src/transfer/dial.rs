@@ -3,6 +3,7 @@
 use super::errors::{self, Failure, Place};
 use super::guard::Guard;
 use super::proxy;
+use super::race::{alternate, race};
 use super::tls::Trust;
 use super::tunnel::{self, Target};
 use crate::credentials::Memory;
@@ -14,8 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use urlsession_core::Cause;
@@ -23,10 +23,6 @@ use urlsession_protocol::{ErrorCode, Proxy, ProxyScheme};
 
 /// Longest time for look-up and connection together, and again for the TLS handshake.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-/// Longest time for one address; the others go on.
-const ADDRESS_TIMEOUT: Duration = Duration::from_secs(15);
-/// Pause before the next address joins the race (RFC 8305 section 5).
-const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 /// Most addresses tried for one name.
 const ADDRESS_LIMIT: usize = 16;
 /// Most of them that a SOCKS proxy is asked for.
@@ -229,7 +225,7 @@ fn bare(host: &str) -> &str {
 
 async fn connect(host: &str, port: u16) -> Result<TcpStream, Failure> {
     let addresses = look_up(host, port).await?;
-    race(addresses).await.map_err(|error| errors::io(Place::Connect, &error))
+    race(addresses, one).await.map_err(|error| errors::io(Place::Connect, &error))
 }
 
 async fn look_up(host: &str, port: u16) -> Result<VecDeque<SocketAddr>, Failure> {
@@ -249,57 +245,8 @@ async fn look_up(host: &str, port: u16) -> Result<VecDeque<SocketAddr>, Failure>
     Ok(addresses)
 }
 
-/// Alternates the families, that of the resolver's first address first (RFC 8305 section 4).
-fn alternate(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
-    let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
-    let (mut a, mut b): (VecDeque<_>, VecDeque<_>) =
-        addresses.into_iter().partition(|address| address.is_ipv6() == first_is_v6);
-    let mut mixed = VecDeque::with_capacity(a.len() + b.len());
-    while !a.is_empty() || !b.is_empty() {
-        mixed.extend(a.pop_front());
-        mixed.extend(b.pop_front());
-    }
-    mixed
-}
-
-/// Connects to the first address that answers; each next one joins after a failure or a pause.
-async fn race(mut waiting: VecDeque<SocketAddr>) -> io::Result<TcpStream> {
-    let mut racing = JoinSet::new();
-    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    loop {
-        match waiting.pop_front() {
-            Some(address) => drop(racing.spawn(one(address))),
-            None if racing.is_empty() => return Err(last),
-            None => {}
-        }
-        tokio::select! {
-            biased;
-            Some(joined) = racing.join_next() => match joined {
-                Ok(Ok(stream)) => return Ok(stream),
-                Ok(Err(error)) => last = error,
-                Err(error) => last = io::Error::other(error),
-            },
-            () = sleep(ATTEMPT_DELAY), if !waiting.is_empty() => {}
-        }
-    }
-}
-
 async fn one(address: SocketAddr) -> io::Result<TcpStream> {
-    let stream = timeout(ADDRESS_TIMEOUT, TcpStream::connect(address)).await??;
+    let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn families_alternate() {
-        let list = |text: &str| -> Vec<SocketAddr> {
-            text.split(' ').map(|address| address.parse().expect("an address")).collect()
-        };
-        let mixed = alternate(list("[::1]:1 [::2]:1 [::3]:1 1.1.1.1:1 2.2.2.2:1"));
-        assert_eq!(Vec::from(mixed), list("[::1]:1 1.1.1.1:1 [::2]:1 2.2.2.2:1 [::3]:1"));
-    }
 }

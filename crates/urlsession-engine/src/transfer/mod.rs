@@ -14,6 +14,7 @@ mod part;
 mod pool;
 mod progress;
 mod proxy;
+mod race;
 mod rate;
 mod receive;
 mod redirect;
