@@ -52,6 +52,10 @@ export interface SessionOptions {
   credential?: Credential;
   /** Called for tasks that wait for another request, those of earlier processes included. */
   onDelayedRequest?: DelayedRequestHandler;
+  /** What requests say to caches on the way, as Apple's policies do; nothing is kept here. */
+  requestCachePolicy?: RequestCachePolicy;
+  /** A session of the daemon keeps no responses, as Apple's background sessions: anything else is refused. */
+  urlCache?: null;
 }
 
 /** A name and a password, in answer to servers that ask with Basic or Digest. */
@@ -82,6 +86,14 @@ export type DelayedRequestDisposition = RequestEdit | 'continueLoading' | 'cance
 export type DelayedRequestHandler = (
   request: DelayedRequest,
 ) => DelayedRequestDisposition | Promise<DelayedRequestDisposition>;
+
+export type RequestCachePolicy =
+  | 'useProtocolCachePolicy'
+  | 'reloadIgnoringLocalCacheData'
+  | 'returnCacheDataElseLoad'
+  | 'returnCacheDataDontLoad'
+  | 'reloadIgnoringLocalAndRemoteCacheData'
+  | 'reloadRevalidatingCacheData';
 
 export interface TaskOptions {
   method?: string;
@@ -120,6 +132,8 @@ export interface TaskOptions {
   httpShouldHandleCookies?: boolean;
   /** The document that the request is made for, which tells the cookies of other sites. */
   mainDocumentUrl?: string;
+  /** As the session's. */
+  requestCachePolicy?: RequestCachePolicy;
   /** Through whom the request goes; absent, the session's choice, else what the environment says. */
   connectionProxy?: ConnectionProxy;
   /** What TLS connections must be like, beside what the session asks for. */

@@ -80,6 +80,8 @@ export interface NewTask {
   connectionProxy?: ProxyFields
   /** What TLS connections must be like. */
   tls?: TlsFields
+  /** When the request is answered with what is kept. */
+  requestCachePolicy?: string
   /**
    * Lets the server name the file in the destination's folder: which one is taken if there is
    * one of that name.
@@ -145,6 +147,14 @@ export interface TaskListing {
   error?: TaskError
   /** Where the finished file or the kept response body is. */
   file?: string
+}
+
+/** How much a session keeps of responses. */
+export interface UrlCacheFields {
+  /** Bytes in memory. */
+  memoryCapacity: number
+  /** Bytes on disk. */
+  diskCapacity: number
 }
 
 /** One header field. */
@@ -247,6 +257,10 @@ export interface SessionOptions {
   httpShouldSetCookies?: boolean
   /** Which cookies these are: the application's, the session's own in memory, or none. */
   httpCookieStorage?: 'shared' | 'private' | 'none'
+  /** When requests that do not say it themselves are answered with what is kept. */
+  requestCachePolicy?: string
+  /** How much is kept of responses: nothing. A background session that asks for more is refused. */
+  urlCache?: UrlCacheFields
   /** Through whom requests go; absent, the environment says. */
   connectionProxy?: ProxyFields
   /** What TLS connections must be like. */

@@ -15,7 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use urlsession_engine::{Engine, EngineConfiguration, crash};
+use urlsession_engine::{CachePlace, Engine, EngineConfiguration, crash};
 use urlsession_protocol::connection::{Accepted, Connection, FAREWELL_LIMIT};
 use urlsession_protocol::paths::Paths;
 use urlsession_protocol::{Hello, PROTOCOL_VERSION};
@@ -98,7 +98,7 @@ impl<'a> House<'a> {
         let signals = Signals::new().context("cannot handle signals")?;
         let configuration = EngineConfiguration {
             state: Some(paths.state.clone()),
-            caches: None,
+            caches: CachePlace::Nowhere,
             version: version.to_owned(),
         };
         let engine = Engine::start(configuration, Handle::current())

@@ -37,11 +37,22 @@ pub struct EngineConfiguration {
     /// The folder of store, part files, finished files and spool. `None` is a store in memory and
     /// a private temporary folder that is removed at the end.
     pub state: Option<PathBuf>,
-    /// The private folder of the caches, for sessions in the process of their app. `None` is none:
-    /// a session that asks for one is refused.
-    pub caches: Option<PathBuf>,
+    /// What is kept of responses.
+    pub caches: CachePlace,
     /// The version that [`urlsession_protocol::Call::Status`] tells.
     pub version: String,
+}
+
+/// Where responses are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum CachePlace {
+    /// Nowhere, as for background sessions: one that asks for a cache is refused.
+    #[default]
+    Nowhere,
+    /// In memory, whatever room there should be on disk.
+    Memory,
+    /// In memory and in this private folder, which is created when it is needed.
+    Folder(PathBuf),
 }
 
 /// Why an engine did not start. Nothing was changed that it did not create.

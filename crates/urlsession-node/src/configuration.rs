@@ -1,5 +1,6 @@
 //! What a session is created with, on its way from JavaScript.
 
+use crate::cache::{self, UrlCacheFields};
 use crate::credential::Credential;
 use crate::event::HeaderField;
 use crate::network::{ProxyFields, TlsFields};
@@ -39,6 +40,10 @@ pub struct SessionOptions {
     /// Which cookies these are: the application's, the session's own in memory, or none.
     #[napi(ts_type = "'shared' | 'private' | 'none'")]
     pub http_cookie_storage: Option<String>,
+    /// When requests that do not say it themselves are answered with what is kept.
+    pub request_cache_policy: Option<String>,
+    /// How much is kept of responses: nothing. A background session that asks for more is refused.
+    pub url_cache: Option<UrlCacheFields>,
     /// Through whom requests go; absent, the environment says.
     pub connection_proxy: Option<ProxyFields>,
     /// What TLS connections must be like.
@@ -105,6 +110,10 @@ impl TryFrom<SessionOptions> for SessionConfiguration {
         configuration.ca_certificates =
             options.ca_certificates.iter().flatten().map(PathBuf::from).collect();
         configuration.credential = options.credential.map(Into::into);
+        if let Some(policy) = options.request_cache_policy.as_deref() {
+            configuration.request_cache_policy = cache::policy(policy)?;
+        }
+        configuration.url_cache = options.url_cache.map(Into::into);
         Ok(configuration)
     }
 }

@@ -5,6 +5,7 @@
     reason = "these types live in JavaScript, which shows them"
 )]
 
+mod cache;
 mod configuration;
 mod credential;
 mod error;

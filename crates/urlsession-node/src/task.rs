@@ -1,5 +1,6 @@
 //! Tasks in both directions: what JavaScript asks for, and how a task is.
 
+use crate::cache;
 use crate::credential::Credential;
 use crate::error::TaskError;
 use crate::event::{HeaderField, ResponseHead, number, reason_name, state_name, text};
@@ -75,6 +76,8 @@ pub struct NewTask {
     pub connection_proxy: Option<ProxyFields>,
     /// What TLS connections must be like.
     pub tls: Option<TlsFields>,
+    /// When the request is answered with what is kept.
+    pub request_cache_policy: Option<String>,
     /// Lets the server name the file in the destination's folder: which one is taken if there is
     /// one of that name.
     #[napi(ts_type = "'take-free' | 'replace'")]
@@ -147,6 +150,11 @@ impl NewTask {
             no_cookies: self.http_should_handle_cookies == Some(false),
             main_document_url: self.main_document_url.clone(),
             connection_proxy: self.connection_proxy.as_ref().map(ProxyFields::read).transpose()?,
+            request_cache_policy: self
+                .request_cache_policy
+                .as_deref()
+                .map(cache::policy)
+                .transpose()?,
             tls: self.tls.as_ref().map(TlsFields::read).transpose()?.unwrap_or_default(),
             suggested_filename: self.suggested_filename.as_deref().map(name_clash).transpose()?,
             ..TaskOptions::default()

@@ -61,6 +61,17 @@ test('a session that is held to https refuses the rest', async () => {
   assert.throws(() => session.dataTask(server.url('/'), { tls: { minimumVersion: '1.1' } }), URLSessionError);
 });
 
+test('caches on the way are told what the policy says, and there is none here', async () => {
+  await session.data(server.url('/policy'), { requestCachePolicy: 'reloadIgnoringLocalAndRemoteCacheData' });
+  assert.equal(server.requests.at(-1).headers['cache-control'], 'no-cache');
+  await assert.rejects(session.data(server.url('/policy'), { requestCachePolicy: 'returnCacheDataDontLoad' }), {
+    code: -2000,
+  });
+  assert.throws(() => session.dataTask(server.url('/'), { requestCachePolicy: 'never' }), URLSessionError);
+  const urlCache = { memoryCapacity: 1, diskCapacity: 1 };
+  assert.throws(() => new Session({ identifier: 'cached', urlCache }), /no URL cache/);
+});
+
 test('a download without destination is there while the process lives', async () => {
   const { path } = await session.download(server.url('/status/404'));
   await session.synced();

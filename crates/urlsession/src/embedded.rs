@@ -7,7 +7,7 @@ use crate::transport::{Transport, lost};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::runtime::{Builder, Runtime};
-use urlsession_engine::{Engine, EngineConfiguration};
+use urlsession_engine::{CachePlace, Engine, EngineConfiguration};
 use urlsession_protocol::connection::Connection;
 use urlsession_protocol::paths::Paths;
 use urlsession_protocol::{Error, SessionIdentifier, SessionKey};
@@ -69,10 +69,11 @@ fn host() -> Result<Arc<Host>, Error> {
         .enable_all()
         .build()
         .map_err(|error| failed(&error))?;
-    let paths = Paths::from_env().map_err(|error| failed(&error))?;
+    let paths = Paths::from_env();
     let configuration = EngineConfiguration {
         state: None,
-        caches: Some(paths.url_caches()),
+        // A user without a home keeps nothing on disk.
+        caches: paths.map_or(CachePlace::Memory, |paths| CachePlace::Folder(paths.url_caches())),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let engine =

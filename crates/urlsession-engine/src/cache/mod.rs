@@ -22,6 +22,7 @@ mod variant;
 
 pub(crate) use exchange::{Exchange, Kept, LookUp, Received, Recording};
 
+use crate::CachePlace;
 use crate::clock::Clock;
 use crate::cookies::Owner;
 use crate::files::create_private_folder;
@@ -45,18 +46,17 @@ const ENTRY_LIMIT: u64 = 8 * 1024 * 1024;
 pub(crate) struct Caches {
     all: BTreeMap<Owner, Arc<SharedCache>>,
     clock: Clock,
-    /// Where those with a disk capacity are.
-    folder: Option<PathBuf>,
+    place: CachePlace,
 }
 
 impl Caches {
-    pub(crate) fn new(clock: Clock, folder: Option<PathBuf>) -> Self {
-        Self { all: BTreeMap::new(), clock, folder }
+    pub(crate) fn new(clock: Clock, place: CachePlace) -> Self {
+        Self { all: BTreeMap::new(), clock, place }
     }
 
     /// Says whether there are caches here at all.
     pub(crate) fn are_possible(&self) -> bool {
-        self.folder.is_some()
+        self.place != CachePlace::Nowhere
     }
 
     /// Returns somebody's cache, with that much room from now on.
@@ -65,13 +65,13 @@ impl Caches {
             cache.resize(room);
             return Arc::clone(cache);
         }
-        let path = match &owner {
-            Owner::Application(application) => {
+        let path = match (&owner, &self.place) {
+            (Owner::Application(application), CachePlace::Folder(folder)) => {
                 let name = Sha256::digest(application.as_str());
                 let name: String = name.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-                self.folder.as_ref().map(|folder| folder.join(format!("{name}.sqlite")))
+                Some(folder.join(format!("{name}.sqlite")))
             }
-            Owner::Session(_) => None,
+            _ => None,
         };
         let cache = Arc::new(SharedCache::new(room, path, self.clock));
         self.all.insert(owner, Arc::clone(&cache));

@@ -2,7 +2,7 @@
 
 use crate::attempts::Moves;
 use crate::transfer::Attempt;
-use crate::{Engine, EngineConfiguration};
+use crate::{CachePlace, Engine, EngineConfiguration};
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ impl Stage {
         let (script, hands) = Script::new();
         let configuration = EngineConfiguration {
             state: Some(folder.path().join("state")),
-            caches: None,
+            caches: CachePlace::Nowhere,
             version: "test".to_owned(),
         };
         let engine =

@@ -7,8 +7,9 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 use urlsession::{
     Cookie, CookieIdentity, Credential, Daemon, DelayedRequestDisposition, DownloadOptions, Error,
-    ErrorCode, Event, Events, LaunchCommand, RequestEdit, Response, Secret, Session,
-    SessionConfiguration, SessionDelegate, Task, TaskIdentifier, TaskState, UploadSource,
+    ErrorCode, Event, Events, LaunchCommand, RequestCachePolicy, RequestEdit, Response, Secret,
+    Session, SessionConfiguration, SessionDelegate, Task, TaskIdentifier, TaskState, UploadSource,
+    UrlCache,
 };
 use urlsession_testkit::server::{Answer, Server};
 
@@ -16,7 +17,7 @@ const LONG: Duration = Duration::from_secs(60);
 /// Larger than what may be fetched twice, and than any buffer.
 const LARGE: u64 = 24 * 1024 * 1024;
 
-pub(crate) const SCENARIOS: [(&str, fn()); 16] = [
+pub(crate) const SCENARIOS: [(&str, fn()); 17] = [
     ("a_download_arrives_whole", a_download_arrives_whole),
     ("bytes_are_uploaded_and_answered", bytes_are_uploaded_and_answered),
     ("a_missing_file_completes_with_its_error", a_missing_file_completes_with_its_error),
@@ -33,6 +34,7 @@ pub(crate) const SCENARIOS: [(&str, fn()); 16] = [
     ("a_place_that_others_may_write_is_refused", a_place_that_others_may_write_is_refused),
     ("cookies_belong_to_the_application", cookies_belong_to_the_application),
     ("an_ephemeral_session_has_its_own_cookies", an_ephemeral_session_has_its_own_cookies),
+    ("responses_are_kept_as_the_session_says", responses_are_kept_as_the_session_says),
 ];
 
 /// Apps that scenarios start: they tell a line when they are where the scenario wants them.
@@ -439,6 +441,53 @@ fn an_ephemeral_session_has_its_own_cookies() {
     assert_eq!(one.cookies().clear(None).expect("it is asked"), 1);
     assert_eq!(two.cookies().list(None).expect("it is asked").len(), 1);
     assert_eq!(shared.cookies().list(None).expect("it is asked").len(), 1);
+}
+
+fn responses_are_kept_as_the_session_says() {
+    let server = Server::start();
+    server.on("/", Answer::ok("x").header("Cache-Control", "max-age=3600"));
+    let new = |configuration| Session::new(configuration).expect("an engine starts");
+    let (one, two) = (new(SessionConfiguration::default()), new(SessionConfiguration::default()));
+    let count = |session: &Session| {
+        fetch(session, &server);
+        server.requests().len()
+    };
+    // All default sessions of the application share a cache, which outlives them.
+    assert_eq!((count(&one), count(&one), count(&two)), (1, 1, 1));
+    let ephemeral = || new(SessionConfiguration::ephemeral());
+    let (private, other) = (ephemeral(), ephemeral());
+    assert_eq!((count(&private), count(&private), count(&other)), (2, 2, 3));
+    let kept = std::env::var_os("URLSESSION_HOME").map(std::path::PathBuf::from);
+    let kept = kept.expect("the runner sets it").join("cache/responses");
+    assert!(std::fs::read_dir(&kept).expect("it is on disk").count() > 0);
+    two.flush().expect("it is up");
+    drop((one, two, private, other));
+    let next = new(SessionConfiguration::default());
+    assert_eq!(count(&next), 3);
+    next.reset().expect("it is up");
+    assert_eq!(count(&next), 4);
+
+    let mut without = SessionConfiguration::default();
+    without.url_cache = None;
+    let without = new(without);
+    assert_eq!((count(&without), count(&without)), (5, 6));
+    let mut offline = SessionConfiguration::default();
+    offline.request_cache_policy = RequestCachePolicy::ReturnCacheDataDontLoad;
+    let offline = new(offline);
+    assert_eq!(count(&offline), 6);
+    let task = offline.data_task(server.url("/other"), None).expect("it is taken");
+    task.resume().expect("it goes on");
+    let told = until_complete(&mut offline.events(), task.task_identifier());
+    let Some(Event::DidComplete { error: Some(error), .. }) = told.last() else {
+        panic!("{told:?}");
+    };
+    assert_eq!(error.code, ErrorCode::CANNOT_LOAD_FROM_NETWORK);
+
+    for mut refused in [SessionConfiguration::background("s"), SessionConfiguration::ephemeral()] {
+        refused.url_cache = Some(UrlCache::default());
+        let error = Session::new(refused).expect_err("it has no such cache");
+        assert_eq!(error.code, ErrorCode::UNKNOWN);
+    }
 }
 
 fn fetch(session: &Session, server: &Server) {

@@ -1,6 +1,7 @@
 //! What is kept where: limits, processes that share a file, damage.
 
 use super::{kept, stored};
+use crate::CachePlace;
 use crate::cache::stored::Stored;
 use crate::cache::{Caches, SharedCache};
 use crate::clock::Clock;
@@ -118,7 +119,7 @@ fn what_is_too_large_is_not_kept() {
 #[test]
 fn less_room_takes_effect_at_once() {
     let folder = TempDir::new().unwrap();
-    let mut caches = Caches::new(Clock::start(), Some(folder.path().to_owned()));
+    let mut caches = Caches::new(Clock::start(), CachePlace::Folder(folder.path().to_owned()));
     let owner = || Owner::Application(ApplicationId::new("test").unwrap());
     let first = caches.cache(owner(), UrlCache::default());
     for number in 0..10 {
@@ -135,7 +136,7 @@ fn less_room_takes_effect_at_once() {
 #[test]
 fn sessions_without_room_on_disk_have_a_cache_of_their_own() {
     let folder = TempDir::new().unwrap();
-    let mut caches = Caches::new(Clock::start(), Some(folder.path().to_owned()));
+    let mut caches = Caches::new(Clock::start(), CachePlace::Folder(folder.path().to_owned()));
     let mut of_session =
         |number| caches.cache(Owner::Session(SessionNumber(number)), UrlCache::IN_MEMORY);
     let (one, other) = (of_session(1), of_session(2));
