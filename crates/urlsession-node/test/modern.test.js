@@ -69,7 +69,7 @@ test('caches on the way are told what the policy says, and there is none here', 
   });
   assert.throws(() => session.dataTask(server.url('/'), { requestCachePolicy: 'never' }), URLSessionError);
   const urlCache = { memoryCapacity: 1, diskCapacity: 1 };
-  assert.throws(() => new Session({ identifier: 'cached', urlCache }), /no URL cache/);
+  assert.throws(() => new Session({ identifier: 'cached', urlCache }), ({ cause }) => /no URL cache/.test(cause.message));
 });
 
 test('a download without destination is there while the process lives', async () => {
