@@ -1,13 +1,15 @@
-//! Credentials before servers that people run: nginx for Basic, Apache for Digest. Where they are
-//! not installed the tests say so and pass.
+//! Credentials before servers and proxies that people run: nginx for Basic, Apache for Digest.
+//! Where they are not installed the tests say so and pass.
 
 use super::{Trial, summary};
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
-use urlsession_protocol::Credential;
+use urlsession_protocol::{ConnectionProxy, Credential, Proxy};
+use urlsession_testkit::server::{Answer, Server};
 
 /// A server in the foreground, which ends with this.
 struct Guard {
@@ -40,6 +42,8 @@ impl Guard {
         fs::write(folder.path().join("conf"), configuration(path, port)).unwrap();
         let place = |argument: &&str| argument.replace("FOLDER", path);
         let mut process = Command::new(program)
+            // Apache ends all of its group, of which this process is none.
+            .process_group(0)
             .args(arguments.iter().map(place))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -113,41 +117,88 @@ async fn nginx_asks_for_basic() {
     tries(&nginx.url("/f")).await;
 }
 
+const APACHE: [&str; 6] = ["-d", "FOLDER", "-f", "FOLDER/conf", "-D", "FOREGROUND"];
+
+/// Makes a configuration of Apache with these modules beside those of Digest, and the user
+/// `me` with the password `open sesame`.
+fn apache(folder: &str, port: u16, modules: &[&str], rest: &str) -> String {
+    use md5::Digest as _;
+    let secret = md5::Md5::digest("me:the vault:open sesame");
+    let secret: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    fs::write(Path::new(folder).join("users"), format!("me:the vault:{secret}\n")).unwrap();
+    let digest =
+        ["mpm_prefork", "authn_core", "authn_file", "authz_core", "authz_user", "auth_digest"];
+    let modules: String = digest
+        .iter()
+        .chain(modules)
+        .map(|name| format!("LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"))
+        .collect();
+    format!(
+        "{modules}
+        {}
+        Listen 127.0.0.1:{port}
+        ServerName localhost
+        ServerRoot {folder}
+        PidFile {folder}/pid
+        DefaultRuntimeDir {folder}
+        ErrorLog {folder}/error.log
+        DocumentRoot {folder}/files
+        {rest}
+            AuthType Digest
+            AuthName \"the vault\"
+            AuthDigestNonceLifetime 0
+            AuthUserFile {folder}/users
+            Require valid-user
+        ",
+        user("User www-data\nGroup www-data")
+    )
+}
+
 #[tokio::test]
 async fn apache_asks_for_digest() {
     let configuration = |folder: &str, port: u16| {
-        use md5::Digest as _;
-        let secret = md5::Md5::digest("me:the vault:open sesame");
-        let secret: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
-        fs::write(Path::new(folder).join("users"), format!("me:the vault:{secret}\n")).unwrap();
-        let modules: String =
-            ["mpm_event", "authn_core", "authn_file", "authz_core", "authz_user", "auth_digest"]
-                .map(|name| {
-                    format!("LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n")
-                })
-                .concat();
-        format!(
-            "{modules}
-            {}
-            Listen 127.0.0.1:{port}
-            ServerName localhost
-            ServerRoot {folder}
-            PidFile {folder}/pid
-            DefaultRuntimeDir {folder}
-            ErrorLog {folder}/error.log
-            DocumentRoot {folder}/files
-            <Location />
-                AuthType Digest
-                AuthName \"the vault\"
-                AuthDigestDomain /
-                AuthDigestNonceLifetime 0
-                AuthUserFile {folder}/users
-                Require valid-user
-            </Location>\n",
-            user("User www-data\nGroup www-data")
-        )
+        let all = "<Location />\nAuthDigestDomain /";
+        format!("{}</Location>\n", apache(folder, port, &[], all))
     };
-    let arguments = ["-d", "FOLDER", "-f", "FOLDER/conf", "-D", "FOREGROUND"];
-    let Some(apache) = Guard::start("apache2", &arguments, configuration) else { return };
+    let Some(apache) = Guard::start("apache2", &APACHE, configuration) else { return };
     tries(&apache.url("/f?q=a%20b,c=\"d\"")).await;
+}
+
+/// Apache compares what a request says that it is for with what it gets: the URL or the server.
+#[tokio::test]
+async fn apache_as_a_proxy_asks_for_digest() {
+    let (plain, secure) = (Server::start(), Server::start_tls());
+    let configuration = |folder: &str, port: u16| {
+        let modules = ["proxy", "proxy_http", "proxy_connect"];
+        let ports = format!("AllowCONNECT {}", secure.address().port());
+        let all = format!("ProxyRequests On\n{ports}\n<Proxy *>\n");
+        format!("{}</Proxy>\n", apache(folder, port, &modules, &all))
+    };
+    let Some(apache) = Guard::start("apache2", &APACHE, configuration) else { return };
+    for (server, refused) in [(&plain, "done 407"), (&secure, "-1013 permanent")] {
+        server.on("/f", Answer::ok("let in"));
+        for (credential, expected) in [
+            ("", refused),
+            ("me:open%20sesame@", "done 200 6"),
+            ("me:wrong@", refused),
+            ("you:open%20sesame@", refused),
+            ("me:open%20sesame@", "done 200 6"),
+        ] {
+            let mut trial = Trial::data(&server.url("/f?q=a%20b,c=\"d\""));
+            if server.url("/").starts_with("https") {
+                trial.order.options.ca_certificates.push(server.ca_pem());
+            }
+            let proxy =
+                Proxy::parse(&apache.url("").replace("http://", &format!("http://{credential}")));
+            trial.order.options.connection_proxy =
+                Some(ConnectionProxy::everywhere(proxy.unwrap()));
+            for time in ["first", "second"] {
+                let got = summary(&trial.run().await);
+                assert!(got.starts_with(expected), "{credential}, the {time} time: {got}");
+            }
+        }
+        let seen = server.requests();
+        assert_eq!(seen.len(), 4);
+        assert!(seen.iter().all(|seen| seen.header("proxy-authorization").is_none()));
+    }
 }

@@ -4,6 +4,7 @@ mod cached;
 mod credentials;
 mod download;
 mod exchange;
+#[cfg(unix)]
 mod guards;
 mod hostile;
 mod limits;
