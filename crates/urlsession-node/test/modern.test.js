@@ -58,6 +58,15 @@ test('a session that is held to https refuses the rest', async () => {
   const strict = new Session({ identifier: 'strict', tls: { httpsOnly: true } });
   await assert.rejects(strict.data(server.url('/')), { code: -1022 });
   await strict.invalidateAndCancel();
+  const clientCertificate = inHome('broken.p12');
+  fs.writeFileSync(clientCertificate, Buffer.from([0x30, 0x82, 1, 2]));
+  const tls = { clientCertificate, clientCertificatePassword: 'distinctive' };
+  await assert.rejects(session.data('https://127.0.0.1:1/', { tls, maximumRetries: 0 }), (error) => {
+    assert.equal(error.code, -1206);
+    assert.match(error.cause.message, /broken\.p12: it is neither PEM nor PKCS#12/);
+    assert.ok(!JSON.stringify([error, error.cause.message]).includes('distinctive'));
+    return true;
+  });
   assert.throws(() => session.dataTask(server.url('/'), { tls: { minimumVersion: '1.1' } }), URLSessionError);
 });
 
