@@ -41,14 +41,18 @@ impl<'a> Guard<'a> {
         })
     }
 
-    /// Adds what it is shown to the fields of the request.
-    pub(super) fn show(&mut self, method: &Method, fields: &mut HeaderMap) {
+    /// Adds what it is shown to the fields of the request; says whether it may want to see
+    /// something else before it lets the request in.
+    pub(super) fn show(&mut self, method: &Method, fields: &mut HeaderMap) -> bool {
         let value = self.seeker.authorization(method.as_str(), self.target);
+        // A nonce gets old; a password does not.
+        let may_refuse = !value.as_ref().is_some_and(|value| value.starts_with("Basic "));
         // A name with a control character cannot be shown.
         if let Some(mut value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
             value.set_sensitive(true);
             fields.insert(self.shown.clone(), value);
         }
+        may_refuse
     }
 
     /// Looks at an answer; says whether it refused the request, and may let another one in.

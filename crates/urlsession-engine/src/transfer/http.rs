@@ -2,6 +2,7 @@
 
 use super::dial::{self, Goal, Line, Via};
 use super::errors::{self, Failure};
+use super::leave::Leave;
 use super::pool::{Channel, Http1, Http2, Key, Pool};
 use super::proxy;
 use super::splice::{Detour, Loan, Pipe};
@@ -57,6 +58,8 @@ pub(super) struct Outgoing<'a> {
     pub(super) url: &'a Url,
     pub(super) headers: HeaderMap,
     pub(super) body: Option<&'a Arc<Sending>>,
+    /// Whether the body waits until it is wanted, where it would be sent for nothing otherwise.
+    pub(super) asks_leave: bool,
     /// How to reach the server.
     pub(super) options: &'a TaskOptions,
     pub(super) idle_timeout: Duration,
@@ -208,15 +211,19 @@ impl Http {
         let unsent = |failure| Broken { failure, untouched: true };
         wire.touch();
         channel.sender.ready().await.map_err(|error| unsent(errors::http1(&error)))?;
+        let leave = out.asks_leave.then(Leave::default);
         let (body, pump) = match out.body {
             Some(sending) => {
                 let source = sending.open().await.map_err(Broken::final_)?;
                 let (body, sink) = Outbound::blocks(sending.length());
-                (body, Some(pump(sending, source, &wire, sink)))
+                (body, Some(pump(sending, source, &wire, sink, leave.clone())))
             }
             None => (Outbound::Empty, None),
         };
-        let request = request1(out, body).map_err(Broken::final_)?;
+        let mut request = request1(out, body).map_err(Broken::final_)?;
+        if let Some(leave) = leave {
+            leave.ask(&mut request);
+        }
         let work = async {
             channel.sender.send_request(request).await.map_err(|error| errors::http1(&error))
         };
@@ -408,9 +415,15 @@ fn pump(
     source: super::upload::Source,
     wire: &Arc<Wire>,
     sink: Sink,
+    leave: Option<Leave>,
 ) -> AbortOnDropHandle<()> {
     let (sending, wire) = (Arc::clone(sending), Arc::clone(wire));
-    let feed = async move { sending.feed(source, &wire, sink).await };
+    let feed = async move {
+        if let Some(leave) = leave {
+            leave.wait().await;
+        }
+        sending.feed(source, &wire, sink).await;
+    };
     AbortOnDropHandle::new(tokio::spawn(feed))
 }
 
@@ -486,7 +499,8 @@ async fn over_http2(channel: Http2, out: &Outgoing<'_>) -> Result<Answer, Broken
     let (response, stream) = sender
         .send_request(request, source.is_none())
         .map_err(|error| Broken { failure: errors::http2(&error, true), untouched: true })?;
-    let pump = source.map(|(sending, source)| pump(sending, source, &wire, Sink::Http2(stream)));
+    let pump =
+        source.map(|(sending, source)| pump(sending, source, &wire, Sink::Http2(stream), None));
     let work = async { response.await.map_err(|error| refusal(&error)) };
     let response = match wire.watch(out.idle_timeout, async { Ok(work.await) }).await {
         Ok(Ok(response)) => response,

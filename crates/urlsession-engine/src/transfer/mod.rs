@@ -10,6 +10,7 @@ mod guard;
 mod http;
 mod identity;
 mod landing;
+mod leave;
 mod part;
 mod pool;
 mod progress;

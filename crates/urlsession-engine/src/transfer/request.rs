@@ -4,6 +4,7 @@ use super::disposition;
 use super::errors::Failure;
 use super::guard::Guard;
 use super::http::{Answer, Http, Outgoing, absolute};
+use super::leave::LEAVE_MINIMUM;
 use super::rate::Rate;
 use super::redirect::{self, CREDENTIALS, REDIRECT_LIMIT};
 use super::upload::Sending;
@@ -101,6 +102,7 @@ impl<'a> Chain<'a> {
                 url: &url,
                 body,
                 options: &self.order.options,
+                asks_leave: false,
                 idle_timeout: self.order.idle_timeout,
             };
             let answer = self.load(out, with_credentials).await?;
@@ -169,17 +171,22 @@ impl<'a> Chain<'a> {
         let proxy = out.forwarder();
         let proxy = proxy.and_then(|proxy| Guard::of_proxy(memory, proxy, absolute(out.url)));
         let mut guards: Vec<Guard<'_>> = origin.into_iter().chain(proxy).collect();
+        let mut can_wait = out.body.is_some_and(|body| body.length() >= LEAVE_MINIMUM);
         loop {
             out.headers.clone_from(&fields);
             self.cookies.send(out.url, &mut out.headers);
+            out.asks_leave = false;
             for guard in &mut guards {
-                guard.show(out.method, &mut out.headers);
+                out.asks_leave |= guard.show(out.method, &mut out.headers) && can_wait;
             }
             let answer = self.http.send(&out).await?;
             self.cookies.receive(out.url, &answer.head.headers);
-            let mut may_relent = false;
+            let status = answer.head.status;
+            // RFC 9110 section 15.5.18: it does not know how to give leave.
+            let mut may_relent = out.asks_leave && status == StatusCode::EXPECTATION_FAILED;
+            can_wait &= !may_relent;
             for guard in &mut guards {
-                may_relent |= guard.may_relent(answer.head.status, &answer.head.headers)?;
+                may_relent |= guard.may_relent(status, &answer.head.headers)?;
             }
             if !may_relent {
                 return Ok(answer);

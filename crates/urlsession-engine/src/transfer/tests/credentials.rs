@@ -1,6 +1,9 @@
 //! Names and passwords: shown to the server that asks, in the way it asks for, and to nobody else.
 
 use super::{Trial, error_of, summary};
+use std::io::{self, Read, Write as _};
+use std::net::TcpListener;
+use std::thread::JoinHandle;
 use urlsession_core::Ending;
 use urlsession_protocol::{Body, Credential, Request};
 use urlsession_testkit::server::{Answer, Seen, Server, sha256};
@@ -112,6 +115,65 @@ async fn a_body_is_sent_again() {
         let seen = server.requests().pop().unwrap();
         assert_eq!(seen.body_sha256.as_deref(), Some(&*sha256(&bytes)));
     }
+}
+
+/// Serves one connection after the other: the head that each gets is answered at once, and bodies
+/// are read only by those that say so. Returns the URL, and the heads with the bodies' lengths.
+fn curt(answers: &'static [(bool, &'static str)]) -> (String, JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let serve = move |&(reads, answer): &(bool, &str)| {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            head.extend(byte);
+        }
+        let head = String::from_utf8(head).unwrap();
+        let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
+        let wanted: u64 = length.unwrap().parse().unwrap();
+        let length = if reads { wanted } else { 0 };
+        let got = io::copy(&mut Read::by_ref(&mut stream).take(length), &mut io::sink()).unwrap();
+        stream.write_all(answer.as_bytes()).unwrap();
+        // With bytes that nobody read, this is a reset.
+        drop(stream);
+        let asks = head.contains("Expect: 100-continue\r\n");
+        format!("{} {got}", if asks { "asks" } else { "goes" })
+    };
+    (url, std::thread::spawn(move || answers.iter().map(serve).collect()))
+}
+
+const ASKS: &str = "HTTP/1.1 401 Who\r\nWWW-Authenticate: Digest realm=r, nonce=n, qop=auth\r\n\
+                    Content-Length: 0\r\nConnection: close\r\n\r\n";
+const NO: &str = "HTTP/1.1 417 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+const IN: &str = "HTTP/1.1 201 In\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+/// bytes, how the server behaves on each connection => what it gets there
+#[tokio::test]
+async fn a_long_body_waits_until_it_is_wanted() {
+    for (length, answers, expected) in [
+        // It gives no leave, but waits for the body, as servers do that know nothing of it.
+        (4_000_000, &[(false, ASKS), (true, IN)][..], &["asks 0", "asks 4000000"][..]),
+        (
+            4_000_000,
+            &[(false, NO), (true, ASKS), (true, IN)],
+            &["asks 0", "goes 4000000", "goes 4000000"],
+        ),
+        (1000, &[(true, ASKS), (true, IN)], &["goes 1000", "goes 1000"]),
+    ] {
+        let (url, server) = curt(answers);
+        let trial = with_credential(Trial::upload(&url, &vec![7; length]));
+        let Ending::Done(done) = trial.run().await else { panic!("{expected:?}") };
+        assert_eq!((done.response.status_code, done.sent), (201, length as u64));
+        assert_eq!(server.join().unwrap(), expected);
+    }
+    // What is known to be enough goes at once.
+    let (url, server) = curt(&[(true, IN)]);
+    let mut trial = with_credential(Trial::upload(&url, &[7; 300_000]));
+    trial.order.request.credential.as_mut().unwrap().proactive = true;
+    assert_eq!(summary(&trial.run().await), "done 201 0 no file");
+    assert_eq!(server.join().unwrap(), ["goes 300000"]);
 }
 
 /// What one origin learns, others and their ports and schemes do not.

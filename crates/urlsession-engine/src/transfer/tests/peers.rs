@@ -10,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
+use urlsession_core::Ending;
 use urlsession_protocol::{ClientCertificate, ConnectionProxy, Proxy, PublicKeyPin, TlsVersion};
 use urlsession_testkit::server::{Answer, Demands, Server};
 
@@ -122,6 +123,24 @@ async fn tinyproxy_asks_who_we_are() {
                 false => assert!(got.starts_with("done 40"), "{got}"),
             }
         }
+    }
+}
+
+/// The first time it refuses before it has read anything, and closes.
+#[tokio::test]
+async fn tinyproxy_asks_while_we_send() {
+    let Some(peer) = tinyproxy("BasicAuth someone secret").await else { return };
+    let server = Server::start();
+    server.on("/up", Answer::sink());
+    for length in [1, 100_000, 20_000_000] {
+        let mut trial = Trial::upload(&server.url("/up"), &vec![7; length]);
+        let proxy = format!("http://someone:secret@127.0.0.1:{}", peer.port);
+        let proxy = ConnectionProxy::everywhere(Proxy::parse(&proxy).unwrap());
+        trial.order.options.connection_proxy = Some(proxy);
+        // Each time it has to be asked anew.
+        let ending = trial.run().await;
+        let Ending::Done(done) = &ending else { panic!("{length}: {ending:?}") };
+        assert_eq!((done.response.status_code, done.sent), (201, length as u64));
     }
 }
 

@@ -37,6 +37,7 @@ async fn which_bodies_are_left_to_the_kernel() {
         let mut headers = HeaderMap::new();
         headers.insert("host", "localhost".parse().unwrap());
         let out = Outgoing {
+            asks_leave: false,
             method: &Method::GET,
             url: &url,
             headers,
