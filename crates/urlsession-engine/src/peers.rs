@@ -23,6 +23,10 @@ use urlsession_protocol::{CallId, DaemonMessage, Error, Reply, SessionKey};
 const CALLS_LIMIT: usize = 1024;
 /// Most messages that wait for one client to read them; one that is slower is sent away.
 const BACKLOG_LIMIT: usize = 64 * 1024;
+/// Most bytes of them: a listing is long.
+const BACKLOG_BYTES_LIMIT: usize = 16 * 1024 * 1024;
+/// Messages longer than this do not queue up in a connection.
+const SHORT_MESSAGE: usize = 4096;
 /// A client this many messages behind gets no progress: the last value wins, later.
 const PROGRESS_BACKLOG: usize = 256;
 /// Most sessions that one connection watches by name.
@@ -39,13 +43,19 @@ pub(crate) struct Peers {
 
 #[derive(Debug)]
 struct Peer {
-    backlog: mpsc::UnboundedSender<DaemonMessage>,
-    /// Messages in the backlog.
-    waiting: Arc<AtomicUsize>,
+    backlog: mpsc::UnboundedSender<(DaemonMessage, usize)>,
+    waiting: Arc<Waiting>,
     permits: Arc<Semaphore>,
     watches: Vec<Watching>,
     /// Cancelled when the driver lets the client go.
     gone: CancellationToken,
+}
+
+/// How much of a backlog has not been handed over.
+#[derive(Debug, Default)]
+struct Waiting {
+    messages: AtomicUsize,
+    bytes: AtomicUsize,
 }
 
 /// What a client watches.
@@ -93,6 +103,11 @@ impl Peers {
         }
     }
 
+    /// Says whether a client was let go, though its end has not been seen.
+    pub(crate) fn has_let_go(&self, peer: PeerNumber) -> bool {
+        self.peers.get(&peer).is_none_or(|peer| peer.gone.is_cancelled())
+    }
+
     /// Returns how many clients there are.
     pub(crate) fn count(&self) -> usize {
         self.peers.len()
@@ -116,12 +131,13 @@ impl Peers {
     pub(crate) fn send(&self, number: PeerNumber, message: DaemonMessage) {
         let Some(peer) = self.peers.get(&number) else { return };
         crash::point("send");
-        if peer.waiting.fetch_add(1, Ordering::Relaxed) >= BACKLOG_LIMIT {
+        let bytes = length(&message);
+        if peer.waiting.add(bytes) {
             tracing::warn!(peer = number.0, "a client does not read: closing its connection");
             peer.gone.cancel();
         } else {
             // Fails only if the client is gone, which `listen` reports.
-            let _ = peer.backlog.send(message);
+            let _ = peer.backlog.send((message, bytes));
         }
     }
 
@@ -177,8 +193,41 @@ impl Peers {
 
 impl Peer {
     fn keeps_up(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) < PROGRESS_BACKLOG
+        self.waiting.messages.load(Ordering::Relaxed) < PROGRESS_BACKLOG
     }
+}
+
+impl Waiting {
+    /// Counts a message and says whether that is too much.
+    fn add(&self, bytes: usize) -> bool {
+        let messages = self.messages.fetch_add(1, Ordering::Relaxed);
+        let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        messages >= BACKLOG_LIMIT || before >= BACKLOG_BYTES_LIMIT
+    }
+
+    fn remove(&self, bytes: usize) {
+        self.messages.fetch_sub(1, Ordering::Relaxed);
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// Returns about how much memory a message takes: the length of its line.
+fn length(message: &DaemonMessage) -> usize {
+    struct Count(usize);
+    impl std::io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    // What cannot be written is dropped by the connection.
+    let _ = serde_json::to_writer(&mut count, message);
+    count.0
 }
 
 /// Forwards what a client says until it is gone or let go.
@@ -209,16 +258,19 @@ async fn listen(
 /// Hands a client what it is told, as fast as it reads.
 async fn tell(
     outgoing: mpsc::Sender<DaemonMessage>,
-    mut told: mpsc::UnboundedReceiver<DaemonMessage>,
-    waiting: Arc<AtomicUsize>,
+    mut told: mpsc::UnboundedReceiver<(DaemonMessage, usize)>,
+    waiting: Arc<Waiting>,
     gone: CancellationToken,
 ) {
     let forward = async {
-        while let Some(message) = told.recv().await {
-            if outgoing.send(message).await.is_err() {
-                break;
+        while let Some((message, bytes)) = told.recv().await {
+            // The queue of a connection counts messages, not bytes: long ones wait until it is empty.
+            let room = if bytes > SHORT_MESSAGE { outgoing.max_capacity() } else { 1 };
+            let Ok(mut room) = outgoing.reserve_many(room).await else { break };
+            if let Some(place) = room.next() {
+                place.send(message);
             }
-            waiting.fetch_sub(1, Ordering::Relaxed);
+            waiting.remove(bytes);
         }
     };
     tokio::select! {

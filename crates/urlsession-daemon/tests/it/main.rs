@@ -7,6 +7,8 @@ mod crashes;
 mod daemon;
 mod ending;
 mod hostile;
+mod hostile_lines;
+mod hostile_paths;
 mod survival;
 
 /// Is the daemon when [`daemon::Daemon`] starts this program again, and nothing otherwise.
