@@ -18,10 +18,6 @@ use urlsession_protocol::Timestamp;
 const ENTRY_PART: u64 = 20;
 /// Longest wait for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
-/// A use that soon after the one before is not written down.
-const USE_INTERVAL: Duration = Duration::from_secs(60);
-/// Most responses that go at once to make room.
-const BATCH: i64 = 16;
 /// The layout of the file; a file of another one is replaced.
 const LAYOUT: i64 = 1;
 const SCHEMA: &str = "
@@ -92,39 +88,32 @@ impl Disk {
     }
 
     /// Reads the responses of a URL; one that is damaged is removed.
-    pub(super) fn load(&mut self, url: &str, now: Timestamp) -> Vec<Stored> {
+    pub(super) fn load(&mut self, url: &str) -> Vec<Stored> {
         let read = self.attempt(|connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT id, variant, head, body, print, used FROM entries WHERE url = ?1",
+                "SELECT id, variant, head, body, print FROM entries WHERE url = ?1 ORDER BY id",
             )?;
             let mut rows = statement.query([url])?;
-            let (mut whole, mut damaged, mut last) = (Vec::new(), Vec::new(), 0_i64);
+            let (mut whole, mut damaged) = (Vec::new(), Vec::new());
             while let Some(row) = rows.next()? {
                 match decode(row) {
                     Some(stored) => whole.push(stored),
                     None => damaged.push(row.get::<_, i64>(0)?),
                 }
-                last = last.max(row.get(5)?);
             }
-            Ok((whole, damaged, last))
+            Ok((whole, damaged))
         });
-        let Some((whole, damaged, last)) = read else { return Vec::new() };
+        let Some((whole, damaged)) = read else { return Vec::new() };
         for id in damaged {
             self.attempt(|connection| {
                 connection.prepare_cached("DELETE FROM entries WHERE id = ?1")?.execute([id])
             });
         }
-        if !whole.is_empty() {
-            self.note_use(url, Timestamp(last.cast_unsigned()), now);
-        }
         whole
     }
 
     /// Notes that the responses of a URL were used.
-    fn note_use(&mut self, url: &str, last: Timestamp, now: Timestamp) {
-        if last.until(now) < USE_INTERVAL {
-            return;
-        }
+    pub(super) fn note_use(&mut self, url: &str, now: Timestamp) {
         self.attempt(|connection| {
             connection
                 .prepare_cached("UPDATE entries SET used = ?2 WHERE url = ?1")?
@@ -276,10 +265,9 @@ fn shrink(to: &rusqlite::Transaction<'_>, capacity: u64) -> rusqlite::Result<()>
         }
         let gone = to
             .prepare_cached(
-                "DELETE FROM entries WHERE id IN
-                 (SELECT id FROM entries ORDER BY used, id LIMIT ?1)",
+                "DELETE FROM entries WHERE id = (SELECT id FROM entries ORDER BY used, id LIMIT 1)",
             )?
-            .execute([BATCH])?;
+            .execute([])?;
         if gone == 0 {
             return Ok(());
         }

@@ -3,6 +3,7 @@
 use super::stored::Stored;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use urlsession_protocol::Timestamp;
 
 /// A response may take this part of the room.
 const ENTRY_PART: u64 = 4;
@@ -23,6 +24,8 @@ struct Shelf {
     all: Vec<Arc<Stored>>,
     size: u64,
     used: u64,
+    /// When its use was last written down.
+    noted: Timestamp,
 }
 
 impl Memory {
@@ -36,19 +39,20 @@ impl Memory {
         self.capacity / ENTRY_PART
     }
 
-    /// Returns the responses of a URL, `None` if they are not here.
-    pub(super) fn get(&mut self, url: &str) -> Option<Vec<Arc<Stored>>> {
+    /// Returns the responses of a URL and when their use was last written down; `None` if they are
+    /// not here.
+    pub(super) fn get(&mut self, url: &str) -> Option<(Vec<Arc<Stored>>, Timestamp)> {
         let shelf = self.shelves.get_mut(url)?;
         self.uses += 1;
         if let Some(url) = self.order.remove(&shelf.used) {
             self.order.insert(self.uses, url);
         }
         shelf.used = self.uses;
-        Some(shelf.all.clone())
+        Some((shelf.all.clone(), shelf.noted))
     }
 
     /// Keeps all responses of a URL, if there is room for them.
-    pub(super) fn put(&mut self, url: &str, all: Vec<Arc<Stored>>) {
+    pub(super) fn put(&mut self, url: &str, all: Vec<Arc<Stored>>, noted: Timestamp) {
         self.remove(url);
         let largest = all.iter().map(|stored| stored.size()).max().unwrap_or(0);
         let size = url.len() as u64 + all.iter().map(|stored| stored.size()).sum::<u64>();
@@ -57,7 +61,8 @@ impl Memory {
         }
         self.uses += 1;
         self.order.insert(self.uses, url.to_owned());
-        self.shelves.insert(url.to_owned(), Shelf { all, size, used: self.uses });
+        let shelf = Shelf { all, size, used: self.uses, noted };
+        self.shelves.insert(url.to_owned(), shelf);
         self.size += size;
         self.shrink();
     }

@@ -32,6 +32,7 @@ use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use stored::Stored;
 use urlsession_core::SessionNumber;
 use urlsession_protocol::{Timestamp, UrlCache};
@@ -41,10 +42,13 @@ const VARIANTS_LIMIT: usize = 8;
 /// Largest response that is kept, however much room there is: it is held in memory meanwhile.
 const ENTRY_LIMIT: u64 = 8 * 1024 * 1024;
 
+/// A use that soon after the one before is not written down.
+const USE_INTERVAL: Duration = Duration::from_secs(60);
+
 /// The caches of all applications and sessions.
 #[derive(Debug)]
 pub(crate) struct Caches {
-    all: BTreeMap<Owner, Arc<SharedCache>>,
+    all: BTreeMap<Owner, (Arc<SharedCache>, UrlCache)>,
     clock: Clock,
     place: CachePlace,
 }
@@ -61,8 +65,10 @@ impl Caches {
 
     /// Returns somebody's cache, with that much room from now on.
     pub(crate) fn cache(&mut self, owner: Owner, room: UrlCache) -> Arc<SharedCache> {
-        if let Some(cache) = self.all.get(&owner) {
-            cache.resize(room);
+        if let Some((cache, known)) = self.all.get_mut(&owner) {
+            if std::mem::replace(known, room) != room {
+                cache.resize(room);
+            }
             return Arc::clone(cache);
         }
         let path = match (&owner, &self.place) {
@@ -74,7 +80,7 @@ impl Caches {
             _ => None,
         };
         let cache = Arc::new(SharedCache::new(room, path, self.clock));
-        self.all.insert(owner, Arc::clone(&cache));
+        self.all.insert(owner, (Arc::clone(&cache), room));
         cache
     }
 
@@ -94,7 +100,6 @@ pub(crate) struct SharedCache {
 
 #[derive(Debug)]
 struct Tiers {
-    room: UrlCache,
     memory: Memory,
     disk: Option<Disk>,
 }
@@ -111,7 +116,7 @@ impl SharedCache {
             Some(Disk::open(path, room.disk_capacity))
         });
         let has_disk = disk.is_some();
-        let tiers = Tiers { room, memory: Memory::new(room.memory_capacity), disk };
+        let tiers = Tiers { memory: Memory::new(room.memory_capacity), disk };
         Self { tiers: Mutex::new(tiers), clock, has_disk }
     }
 
@@ -143,28 +148,19 @@ impl SharedCache {
 
     /// Returns the responses of a URL.
     fn find(&self, url: &str) -> Vec<Arc<Stored>> {
-        let now = self.now();
-        let mut tiers = self.lock();
-        tiers.notice_others();
-        if let Some(all) = tiers.memory.get(url) {
-            return all;
-        }
-        let Some(disk) = &mut tiers.disk else { return Vec::new() };
-        let all: Vec<_> = disk.load(url, now).into_iter().map(Arc::new).collect();
-        tiers.memory.put(url, all.clone());
-        all
+        self.lock().find(url, self.now())
     }
 
     /// Keeps a response, instead of the one of the same variant.
     fn keep(&self, url: &str, stored: Stored) {
         let (now, stored) = (self.now(), Arc::new(stored));
-        let mut all = self.find(url);
+        let mut tiers = self.lock();
+        let mut all = tiers.find(url, now);
         all.retain(|other| other.variant != stored.variant);
         all.push(Arc::clone(&stored));
         let surplus = all.len().saturating_sub(VARIANTS_LIMIT);
         all.drain(..surplus);
-        let mut tiers = self.lock();
-        tiers.memory.put(url, all);
+        tiers.memory.put(url, all, now);
         if let Some(disk) = &mut tiers.disk
             && stored.size() <= disk.entry_limit()
         {
@@ -189,12 +185,9 @@ impl SharedCache {
 
     fn resize(&self, room: UrlCache) {
         let mut tiers = self.lock();
-        if tiers.room != room {
-            tiers.room = room;
-            tiers.memory.resize(room.memory_capacity);
-            if let Some(disk) = &mut tiers.disk {
-                disk.resize(room.disk_capacity);
-            }
+        tiers.memory.resize(room.memory_capacity);
+        if let Some(disk) = &mut tiers.disk {
+            disk.resize(room.disk_capacity);
         }
     }
 
@@ -204,10 +197,25 @@ impl SharedCache {
 }
 
 impl Tiers {
-    /// What another process has changed on disk is not in memory.
-    fn notice_others(&mut self) {
+    fn find(&mut self, url: &str, now: Timestamp) -> Vec<Arc<Stored>> {
+        // What another process has changed on disk is not in memory.
         if self.disk.as_mut().is_some_and(Disk::has_changed) {
             self.memory.clear();
         }
+        if let Some((all, noted)) = self.memory.get(url) {
+            // What is only ever read from memory must not look unused on disk.
+            if let Some(disk) = self.disk.as_mut().filter(|_| noted.until(now) >= USE_INTERVAL) {
+                disk.note_use(url, now);
+                self.memory.put(url, all.clone(), now);
+            }
+            return all;
+        }
+        let Some(disk) = &mut self.disk else { return Vec::new() };
+        let all: Vec<_> = disk.load(url).into_iter().map(Arc::new).collect();
+        if !all.is_empty() {
+            disk.note_use(url, now);
+            self.memory.put(url, all.clone(), now);
+        }
+        all
     }
 }

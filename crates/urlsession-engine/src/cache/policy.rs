@@ -67,6 +67,10 @@ impl Policy {
         let (age, lifetime) = (stored.age(now), stored.lifetime());
         let too_old = request.max_age.is_some_and(|limit| age > Duration::from_secs(limit));
         let margin = Duration::from_secs(request.min_fresh.unwrap_or(0));
+        // A clock that was set back does not make anything younger.
+        if now < stored.received {
+            return revalidate();
+        }
         if !too_old && age + margin < lifetime {
             return Self::Fresh;
         }

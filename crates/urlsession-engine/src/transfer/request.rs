@@ -146,6 +146,8 @@ impl<'a> Chain<'a> {
         pending.prepare(&mut out.headers);
         let mut answer = match self.send(out, with_credentials).await {
             Ok(answer) => answer,
+            // What is wrong with the request or with who answers stays wrong.
+            Err(failure) if failure.cause == Cause::Permanent => return Err(failure),
             Err(failure) => return pending.stand_in().map(Answer::kept).ok_or(failure),
         };
         match pending.receive(&answer.head).await {

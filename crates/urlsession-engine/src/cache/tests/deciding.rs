@@ -147,6 +147,11 @@ fn decisions_as_apps_say() {
         assert_eq!(decide("Cache-Control: max-age=60", "", policy, 0), fresh, "{policy:?}");
         assert_eq!(decide("Cache-Control: max-age=60", "", policy, 99), stale, "{policy:?}");
     }
+    let headers = fields("");
+    let asked = Asked { method: &Method::GET, headers: &headers, policy: P::default() };
+    let before = Timestamp(ARRIVAL.0 - 1);
+    let policy = Policy::of(&asked, &stored(200, "Cache-Control: max-age=60"), before);
+    assert_eq!(policy, Policy::Revalidate { conditions: Vec::new() });
     let immutable = "Cache-Control: max-age=60, immutable";
     assert_eq!(decide(immutable, "", P::ReloadRevalidatingCacheData, 0), "fresh");
     assert_eq!(decide(immutable, "", P::ReloadRevalidatingCacheData, 60), "ask");
