@@ -8,6 +8,7 @@ use super::{ENTRY_LIMIT, SharedCache};
 use bytes::Bytes;
 use http::response::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 use url::Url;
@@ -21,7 +22,7 @@ pub(crate) struct Exchange {
     policy: RequestCachePolicy,
     /// Statuses that the task tries again: the next try must not get them from here.
     shunned: Vec<u16>,
-    /// On which terms connections are made: what came over others is not for this task.
+    /// The digest of the terms on which connections are made: what came over others is not for this task.
     terms: Vec<u8>,
 }
 
@@ -84,8 +85,10 @@ impl Exchange {
         let shunned = [&options.retry_statuses[..], &options.recoverable_statuses[..]].concat();
         let terms = match options.ca_certificates.is_empty() && options.tls.is_default() {
             true => Vec::new(),
-            false => serde_json::to_vec(&(&options.ca_certificates, &options.tls))
-                .expect("an order that was stored is text"),
+            false => {
+                let terms = serde_json::to_vec(&(&options.ca_certificates, &options.tls));
+                Sha256::digest(terms.expect("an order that was stored is text")).to_vec()
+            }
         };
         let policy = options.request_cache_policy.unwrap_or(order.cache.policy);
         Self { cache, policy, shunned, terms }

@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 use urlsession_core::resume;
 use urlsession_protocol::{
     ApplicationId, Call, Reply, ResumeData, SessionConfiguration, SessionKey, TaskIdentifier,
-    TaskState,
+    TaskState, UrlCache,
 };
 use urlsession_testkit::server::{Answer, Server};
 
@@ -37,6 +37,20 @@ async fn requests_after_a_flush_use_new_connections() {
     finish(&mut app).await;
     fetch(&mut app, &server, 5, "/file").await;
     assert_eq!(connections(&server), [0, 0, 1, 1, 2]);
+}
+
+#[tokio::test]
+async fn a_session_of_an_engine_without_caches_is_refused_one() {
+    let stage = stage().await;
+    let mut app = stage.connect();
+    let mut attach = async |url_cache| {
+        let configuration = SessionConfiguration { url_cache, ..SessionConfiguration::default() };
+        let configuration = Box::new(configuration);
+        app.call(Call::Attach { session: key(), configuration, wait: false, owner: None }).await
+    };
+    let error = attach(Some(UrlCache::default())).await.unwrap_err();
+    assert_eq!(error.detail.as_deref(), Some("a background session has no URL cache"));
+    assert!(attach(None).await.is_ok());
 }
 
 #[tokio::test]
