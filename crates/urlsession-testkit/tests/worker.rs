@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use tempfile::TempDir;
-use urlsession_testkit::server::{Answer, Server};
+use urlsession_testkit::server::{Answer, Seen, Server};
 
 /// More than any suite has under way.
 const MANY: u64 = 100;
@@ -102,7 +102,8 @@ fn many_requests_are_answered_in_any_order() {
     }
     let put = server.requests().iter().filter(|seen| seen.method == "PUT").count();
     assert_eq!(put as u64, MANY / 2);
-    server.wait_until(|seen| seen.iter().any(|request| request.path == "/slow"));
+    let is_stalled = |request: &Seen| request.path == "/slow" && request.status.is_some();
+    server.wait_until(|seen| seen.iter().any(is_stalled));
     server.release("/slow");
     assert_eq!(worker.hear()["id"], "slow");
 }
