@@ -1,11 +1,39 @@
 // Made of crates/urlsession-node/src by scripts/declarations.js; not to be edited.
 
+/** A credential that is kept, without its password. */
+export interface StoredCredential {
+  /** Where it is good. */
+  protectionSpace: ProtectionSpace
+  /** The name. */
+  user: string
+  /** For how long it is kept. */
+  persistence: 'forSession' | 'permanent'
+}
+
 /** A name and a password, in answer to servers that ask for them. */
 export interface Credential {
   /** The name. */
   user: string
   /** The password. */
   password: string
+  /** For how long it is kept for other tasks, once a server let it in: `none` by default. */
+  persistence?: 'none' | 'forSession' | 'permanent'
+}
+
+/** A part of a server that credentials belong to. */
+export interface ProtectionSpace {
+  /** `http` or `https`. */
+  protocol: 'http' | 'https'
+  /** The host. */
+  host: string
+  /** The port. */
+  port: number
+  /** The name that the server gives it; absent for all of the server. */
+  realm?: string
+  /** How the server asks; `default` is in any way. */
+  authenticationMethod: 'default' | 'httpBasic' | 'httpDigest'
+  /** Whether it is a proxy that asks. */
+  isProxy: boolean
 }
 
 /** A program that the daemon starts without a shell. */
@@ -193,6 +221,14 @@ export declare class NativeSession {
   suspend(task: number): void
   /** Replaces parts of a task's request and lets it try at once, if it waits for that. */
   edit(task: number, edit: TaskEdit): Promise<void>
+  /** Answers the question that a task waits with. */
+  answer(task: number, challenge: AuthenticationChallenge, answer: ChallengeAnswer): Promise<void>
+  /** Lists the credentials that are kept for the application. */
+  credentials(): Promise<Array<StoredCredential>>
+  /** Keeps a credential for a server, or for a part of it. */
+  setCredential(url: string, realm: string | undefined | null, credential: Credential): Promise<void>
+  /** Forgets the credentials of a server, or of a part of it, or all; resolves with how many. */
+  removeCredentials(url?: string | undefined | null, realm?: string | undefined | null): Promise<number>
   /** Ends a task with -999. */
   cancel(task: number): void
   /** Ends a download with -999; resolves with what a new one can go on from. */
@@ -233,6 +269,20 @@ export interface TlsFields {
   httpsOnly?: boolean
 }
 
+/** What a server asks. */
+export interface AuthenticationChallenge {
+  /** Tells it from the task's other questions. */
+  question: number
+  /** Who asks, and how. */
+  protectionSpace: ProtectionSpace
+  /** How often the task was refused there with a credential. */
+  previousFailureCount: number
+  /** Whose password was refused last. */
+  proposedUser?: string
+  /** Until when an answer is waited for, in milliseconds since 1970. */
+  until: number
+}
+
 /** What a session is created with. */
 export interface SessionOptions {
   /** The session's name inside the application. */
@@ -269,12 +319,14 @@ export interface SessionOptions {
   caCertificates?: Array<string>
   /** The credential of tasks that have none, each for the origin of its own request. */
   credential?: Credential
+  /** Whether the app answers challenges. */
+  answersChallenges?: boolean
 }
 
 /** What happened; which fields there are depends on the name. */
 export interface SessionEvent {
   /** Apple's name of the callback. */
-  name: 'didWriteData' | 'didSendBodyData' | 'didResumeAtOffset' | 'willBeginDelayedRequest' | 'didChangeState' | 'didReceiveData' | 'didFinishDownloading' | 'didComplete' | 'didFinishEvents' | 'didBecomeInvalid'
+  name: 'didWriteData' | 'didSendBodyData' | 'didResumeAtOffset' | 'willBeginDelayedRequest' | 'didReceiveChallenge' | 'didChangeState' | 'didReceiveData' | 'didFinishDownloading' | 'didComplete' | 'didFinishEvents' | 'didBecomeInvalid'
   /** The task; absent for events of the session itself. */
   taskIdentifier?: number
   /** Present on events that are kept until acknowledged. */
@@ -310,6 +362,8 @@ export interface SessionEvent {
    * wrong.
    */
   error?: TaskError
+  /** `didReceiveChallenge`: what is asked. */
+  challenge?: AuthenticationChallenge
   /** `didComplete`: the head of the final response. */
   response?: ResponseHead
 }
@@ -321,6 +375,14 @@ export interface TaskEdit {
   /** Header fields that replace those of the same names. */
   headers?: Array<HeaderField>
   /** The new credential. */
+  credential?: Credential
+}
+
+/** What the app answers. */
+export interface ChallengeAnswer {
+  /** What to do. */
+  disposition: 'useCredential' | 'performDefaultHandling' | 'cancelAuthenticationChallenge' | 'rejectProtectionSpace'
+  /** `useCredential`: which. */
   credential?: Credential
 }
 

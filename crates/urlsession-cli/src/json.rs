@@ -139,6 +139,7 @@ mod tests {
             }),
             error: Some(error.clone()),
             file: None,
+            challenge: None,
         };
         let value = task(&status);
         assert_eq!(value["schema"], 1);

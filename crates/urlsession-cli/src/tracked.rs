@@ -123,6 +123,7 @@ impl Tracked {
             Event::DidWriteData { .. }
             | Event::DidSendBodyData { .. }
             | Event::WillBeginDelayedRequest { .. }
+            | Event::DidReceiveChallenge { .. }
             | Event::DidFinishEvents
             | Event::DidBecomeInvalid { .. } => Change::Nothing,
         }

@@ -62,7 +62,15 @@ fn born(origin: Result<Option<ResumeState>, Error>) -> TaskRecord {
         Ok(resume) => (resume.map(Box::new), None),
         Err(error) => (None, Some(Box::new(error))),
     };
-    TaskRecord { stage: Stage::Suspended, attempts: 0, failures: 0, deadline: None, resume, error }
+    TaskRecord {
+        stage: Stage::Suspended,
+        attempts: 0,
+        failures: 0,
+        deadline: None,
+        resume,
+        error,
+        question: None,
+    }
 }
 
 /// Splits a new task. A request that is wrong makes a task that completes with that error, as
@@ -111,8 +119,15 @@ fn admit(
         timeout(options.timeout_interval_for_request, configuration.timeout_interval_for_request);
     let cookies = configuration.cookie_policy();
     let cache = configuration.cache_policy();
-    let order =
-        Order { kind: new.kind, request: new.request, options, idle_timeout, cookies, cache };
+    let order = Order {
+        kind: new.kind,
+        request: new.request,
+        options,
+        idle_timeout,
+        cookies,
+        cache,
+        answers: Vec::new(),
+    };
     (facts, order, origin)
 }
 

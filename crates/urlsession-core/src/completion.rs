@@ -77,11 +77,9 @@ impl Core {
         number: EventNumber,
     ) {
         let Some(session) = self.numbers.get(key).copied() else { return };
-        let Some(state) = self.sessions.get_mut(&session) else { return };
+        let Some(state) = self.sessions.get(&session) else { return };
         if state.has_told(peer, number) {
-            if state.launch.reset() {
-                turn.sessions.insert(session);
-            }
+            self.app_works(turn, session);
             self.acknowledge(turn, session, number);
         }
     }

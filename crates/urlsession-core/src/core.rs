@@ -156,6 +156,11 @@ impl Core {
                     self.edit(turn, from, task, *edit);
                 }
             }
+            Call::Answer { session, task, question, disposition } => {
+                if let Some(task) = self.known_task(turn, from, &session, task) {
+                    self.answer(turn, from, task, question, *disposition);
+                }
+            }
             Call::Cancel { session, task } => {
                 if let Some(task) = self.known_task(turn, from, &session, task) {
                     self.cancel(turn, task, false);
@@ -176,6 +181,9 @@ impl Core {
             | Call::Cookies { .. }
             | Call::SetCookies { .. }
             | Call::ClearCookies { .. }
+            | Call::Credentials { .. }
+            | Call::SetCredential { .. }
+            | Call::RemoveCredentials { .. }
             | Call::Status
             | Call::Shutdown => {
                 turn.reply(from, Err(refusal("the core does not answer this call")));
@@ -307,6 +315,8 @@ impl Core {
             let facts = self.tasks.get(&task)?.facts();
             Some(Change::EditTask { task, facts, edit })
         }));
+        let answers = turn.answers.into_iter();
+        changes.extend(answers.map(|(task, answered)| Change::AnswerTask { task, answered }));
         changes.extend(tasks.iter().filter_map(|key| {
             Some(Change::PutTask { task: *key, state: self.tasks.get(key)?.record() })
         }));
@@ -365,7 +375,9 @@ impl Core {
             match &task.phase {
                 Phase::Suspended | Phase::Running { .. } => {}
                 Phase::Waiting(_) if task.is_malformed() => self.refuse(turn, key),
-                Phase::Waiting(Wait::Answer) if !self.planted.is(CoreBug::AnswerForgotten) => {
+                Phase::Waiting(Wait::Answer | Wait::Challenge(_))
+                    if !self.planted.is(CoreBug::AnswerForgotten) =>
+                {
                     self.due(turn, key);
                 }
                 Phase::Waiting(_) => {

@@ -17,6 +17,7 @@ impl Order {
         if let Some(url) = &edit.url {
             if !is_same_origin(url, &request.url) {
                 request.credential = None;
+                self.answers.clear();
                 let is_ours = |name: &str| CREDENTIALS.iter().any(|c| c.eq_ignore_ascii_case(name));
                 request.headers.retain(|header| !is_ours(&header.name));
             }
@@ -28,6 +29,7 @@ impl Order {
         request.headers.extend(edit.headers.iter().cloned());
         if let Some(credential) = &edit.credential {
             request.credential = Some(credential.clone());
+            self.answers.clear();
         }
     }
 }
@@ -58,6 +60,9 @@ impl Core {
         if changes && !self.planted.is(CoreBug::EditNotDurable) {
             turn.edits.push((key, Box::new(edit)));
         }
+        if self.owner(key.session) == Some(from.peer) {
+            self.app_works(turn, key.session);
+        }
         turn.done(from);
         self.try_now(turn, key, changes);
     }
@@ -67,7 +72,11 @@ impl Core {
         let Some(task) = self.tasks.get(&key) else { return };
         let phase = match task.phase {
             Phase::Waiting(
-                Wait::Retry { .. } | Wait::Connectivity { .. } | Wait::Disk { .. } | Wait::Answer,
+                Wait::Retry { .. }
+                | Wait::Connectivity { .. }
+                | Wait::Disk { .. }
+                | Wait::Answer
+                | Wait::Challenge(_),
             ) => Phase::Waiting(Wait::Slot),
             Phase::Running { attempt, stopping: None } if changed => {
                 turn.act(Action::Stop { task: key, attempt });
@@ -84,6 +93,7 @@ impl Core {
         };
         self.put(turn, key, |task| {
             task.failures = 0;
+            task.question = None;
             task.phase = phase;
         });
     }
@@ -104,25 +114,48 @@ impl Core {
             return;
         };
         let Some(owner) = session.owner.as_ref().filter(|_| is_asking(task)) else { return };
+        let event = match task.pending_challenge() {
+            Some(challenge) => {
+                Event::DidReceiveChallenge { challenge: Box::new(challenge.clone()) }
+            }
+            None => Event::WillBeginDelayedRequest { error: task.error.as_deref().cloned() },
+        };
         turn.act(Action::Send {
             peer: owner.peer,
             session: session.key.clone(),
             task: Some(key.task),
             number: None,
-            event: Event::WillBeginDelayedRequest { error: task.error.as_deref().cloned() },
+            event,
         });
     }
 
     /// Returns the tasks of a session that wait for their app's answer.
-    pub(crate) fn asking(&self, session: SessionNumber) -> Vec<TaskRef> {
+    pub(crate) fn asking(&self, session: SessionNumber) -> impl Iterator<Item = TaskRef> {
         let name = |task| TaskRef { session, task: TaskIdentifier(task) };
-        self.index.asking.range(name(0)..=name(u64::MAX)).copied().collect()
+        self.index.asking.range(name(0)..=name(u64::MAX)).copied()
+    }
+
+    /// Asks the owner, or has an app launched that can be asked.
+    pub(crate) fn question_came(&mut self, turn: &mut Turn, key: TaskRef) {
+        turn.asking.insert(key);
+        turn.launching.insert(key.session);
+        if let Some(session) = self.sessions.get_mut(&key.session).filter(|s| s.owner.is_none()) {
+            session.launch.take_heart();
+        }
+    }
+
+    /// Notes that the app of a session does what it is launched for.
+    pub(crate) fn app_works(&mut self, turn: &mut Turn, number: SessionNumber) {
+        let Some(session) = self.sessions.get_mut(&number) else { return };
+        if session.launch.reset() {
+            turn.sessions.insert(number);
+        }
     }
 }
 
 /// Says whether the task waits for its app's answer.
 pub(crate) fn is_asking(task: &Task) -> bool {
-    task.phase == Phase::Waiting(Wait::Answer)
+    matches!(task.phase, Phase::Waiting(Wait::Answer | Wait::Challenge(_)))
 }
 
 fn host_of(url: &str) -> Option<String> {

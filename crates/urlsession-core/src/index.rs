@@ -137,7 +137,7 @@ fn delay(task: &Task) -> Option<Duration> {
 
 fn date(task: &Task) -> Option<Timestamp> {
     let begin = match task.phase {
-        Phase::Waiting(Wait::Begin(at)) => Some(at),
+        Phase::Waiting(Wait::Begin(at) | Wait::Challenge(at)) => Some(at),
         Phase::Waiting(_)
         | Phase::Suspended
         | Phase::Running { .. }

@@ -1,4 +1,5 @@
-//! When the app of a session is started again: all tasks have ended, and nobody is there to be told.
+//! When the app of a session is started again: all tasks have ended or one asks something, and nobody
+//! is there to be told.
 //!
 //! ```text
 //!              wanted               its time has come                  ended well
@@ -10,6 +11,7 @@
 //! A program that runs is neither stopped nor joined by a second one, however late it is.
 
 use crate::planted::CoreBug;
+use crate::session::Session;
 use crate::turn::Turn;
 use crate::{Action, Core, LaunchRecord, SessionNumber};
 use std::collections::BTreeSet;
@@ -254,11 +256,14 @@ impl Core {
     }
 
     fn wants_launch(&self, number: SessionNumber) -> bool {
+        let has_ended = |session: &Session| {
+            let busy = self.index.is_busy(number) && !self.planted.is(CoreBug::LaunchesBusy);
+            !session.outbox.owed.is_empty() && !busy
+        };
         self.sessions.get(&number).is_some_and(|session| {
             session.configuration.launch_command.is_some()
                 && (session.owner.is_none() || self.planted.is(CoreBug::LaunchesOwned))
-                && !session.outbox.owed.is_empty()
-                && (!self.index.is_busy(number) || self.planted.is(CoreBug::LaunchesBusy))
+                && (has_ended(session) || self.asking(number).next().is_some())
                 && !self.quiescing
         })
     }

@@ -18,6 +18,7 @@
 //! nothing outside the engine's own folders.
 
 mod admission;
+mod challenge;
 mod completion;
 mod core;
 mod edit;
@@ -41,6 +42,7 @@ mod turn;
 
 pub use self::core::Core;
 pub use admission::MAX_TASKS_PER_SESSION;
+pub use challenge::{ANSWER_LIMIT, Answered, Question, REFUSALS_LIMIT, REJECTED_LIMIT};
 pub use launch::{LAUNCH_LIMIT, MAX_LAUNCHES, MAX_LAUNCHING, VACANCY};
 #[cfg(feature = "planted-bugs")]
 pub use observe::{LaunchPlace, Place};

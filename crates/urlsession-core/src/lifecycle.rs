@@ -93,6 +93,8 @@ impl Core {
         let over = match wait {
             Wait::Slot | Wait::Answer => false,
             Wait::Begin(at) => at <= turn.now.wall,
+            Wait::Challenge(until) if until <= turn.now.wall => return self.decline(turn, key),
+            Wait::Challenge(_) => false,
             Wait::Retry { due, .. } | Wait::Connectivity { due } | Wait::Disk { due } => {
                 due <= turn.now.steady
             }
@@ -175,11 +177,14 @@ impl Core {
                 self.put(turn, key, |task| task.resume = resume.map(Box::new));
                 self.failed(turn, key, error, cause, progressed);
             }
+            Report::Ended(Ending::Challenged { challenge, resume }) => {
+                self.challenged(turn, key, *challenge, resume);
+            }
         }
     }
 
     /// The attempt ended without success or failure.
-    fn stopped(&mut self, turn: &mut Turn, key: TaskRef) {
+    pub(crate) fn stopped(&mut self, turn: &mut Turn, key: TaskRef) {
         match self.tasks.get(&key).map(|task| &task.phase) {
             Some(&Phase::Canceling { by_user, .. }) => self.complete_cancelled(turn, key, by_user),
             Some(&Phase::Running { stopping, .. }) => match stopping {
@@ -243,7 +248,7 @@ impl Core {
         let wait = Wait::after(cause, delay, turn.now);
         self.put(turn, key, |task| task.phase = Phase::Waiting(wait));
         if wait == Wait::Answer {
-            turn.asking.insert(key);
+            self.question_came(turn, key);
         }
         self.due(turn, key);
     }

@@ -121,7 +121,7 @@ fn place(task: &Task) -> Place {
             Wait::Retry { .. } => Place::Retry,
             Wait::Connectivity { .. } => Place::Connectivity,
             Wait::Disk { .. } => Place::Disk,
-            Wait::Answer => Place::Answer,
+            Wait::Answer | Wait::Challenge(_) => Place::Answer,
         },
         Phase::Running { stopping, .. } => match stopping {
             None => Place::Running,

@@ -6,7 +6,8 @@ use crate::{AttemptNumber, Core, PeerNumber, SessionNumber, TaskFacts, TaskRecor
 use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::path::Path;
 use urlsession_protocol::{
-    Event, EventNumber, Reason, SessionConfiguration, SessionKey, TaskIdentifier, TaskState,
+    AuthenticationChallenge, Event, EventNumber, Reason, SessionConfiguration, SessionKey,
+    TaskIdentifier, TaskState,
 };
 
 /// A task as a listing needs it; its order is in the store.
@@ -24,6 +25,8 @@ pub struct TaskView {
     pub reason: Option<Reason>,
     /// Attempts, resume state, error and result: what would be written if it changed.
     pub record: TaskRecord,
+    /// The question of a server that it waits with.
+    pub challenge: Option<AuthenticationChallenge>,
 }
 
 /// How many there are of everything.
@@ -184,6 +187,7 @@ fn view(key: &SessionKey, task: TaskRef, state: &Task) -> TaskView {
         state: outside.state,
         reason: outside.reason,
         record: state.record(),
+        challenge: state.pending_challenge().cloned(),
     }
 }
 

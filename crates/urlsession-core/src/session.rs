@@ -372,6 +372,7 @@ impl Core {
                 turn.asking.extend(self.asking(number));
             }
         }
+        self.silence(turn, number);
     }
 
     /// Applies the limits of a session to its tasks.

@@ -7,13 +7,14 @@
 //!                                      └── committed first, in order, in one transaction
 //! ```
 
+use crate::{Answered, Question};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
 use urlsession_protocol::{
-    CachePolicy, Call, CallId, CookiePolicy, Error, Event, EventNumber, LaunchCommand, OwnerToken,
-    Priority, Reply, Request, RequestEdit, Response, SessionConfiguration, SessionKey,
-    TaskIdentifier, TaskKind, TaskOptions, Timestamp,
+    AuthenticationChallenge, CachePolicy, Call, CallId, CookiePolicy, Error, Event, EventNumber,
+    LaunchCommand, OwnerToken, Priority, Reply, Request, RequestEdit, Response,
+    SessionConfiguration, SessionKey, TaskIdentifier, TaskKind, TaskOptions, Timestamp,
 };
 
 /// Numbers a session in the core and the store; never reused.
@@ -49,7 +50,6 @@ pub struct Moment {
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "one is handled at a time; none is kept")]
 pub enum Input {
     /// A client asks. Calls that only look (`Tasks`, `Task`, `Session`, `Watch`, `Status`), those
     /// about cookies, and those about the engine itself (`Reset`, `Flush`, `Shutdown`), are
@@ -136,6 +136,13 @@ pub enum Ending {
         resume: Option<ResumeState>,
         /// Whether this attempt received or sent body bytes that count: resets the retry delay.
         progressed: bool,
+    },
+    /// A server wants a credential, and [`Core::asks`](crate::Core::asks) let the attempt ask.
+    Challenged {
+        /// What it asks; `previous_failure_count` tells of this attempt alone.
+        challenge: Box<AuthenticationChallenge>,
+        /// From what the next attempt can go on.
+        resume: Option<ResumeState>,
     },
 }
 
@@ -225,6 +232,13 @@ pub enum Change {
         facts: TaskFacts,
         /// What is replaced: [`Order::edit`].
         edit: Box<RequestEdit>,
+    },
+    /// Adds an answer of the app to a task's order: [`Order::answer`].
+    AnswerTask {
+        /// The task.
+        task: TaskRef,
+        /// What it answered.
+        answered: Box<Answered>,
     },
     /// Writes what changed of a task.
     PutTask {
@@ -444,6 +458,9 @@ pub struct TaskRecord {
     /// What ended the last attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Box<Error>>,
+    /// What its app was asked last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<Box<Question>>,
 }
 
 /// The durable part of a task's phase.
@@ -456,6 +473,8 @@ pub enum Stage {
     Active,
     /// Waits for its app's answer; a restart does not end that.
     Asking,
+    /// Waits for its app's answer to a server's question, [`TaskRecord::question`].
+    Challenged,
     /// Cancelled; completes with -999 once its attempt has stopped, at once after a crash.
     Canceling,
     /// Ended.
@@ -500,4 +519,7 @@ pub struct Order {
     /// What the session says about keeping responses.
     #[serde(default, skip_serializing_if = "CachePolicy::is_default")]
     pub cache: CachePolicy,
+    /// Credentials that the app gave in answer to servers' questions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<Answered>,
 }

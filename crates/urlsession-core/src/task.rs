@@ -1,8 +1,8 @@
 //! One task as the core keeps it: compact, and a machine of phases.
 
 use crate::{
-    AttemptNumber, Cause, Done, Kind, Moment, ResumeState, SessionNumber, Stage, TaskFacts,
-    TaskRecord,
+    AttemptNumber, Cause, Done, Kind, Moment, Question, ResumeState, SessionNumber, Stage,
+    TaskFacts, TaskRecord,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -62,13 +62,15 @@ pub(crate) enum Wait {
     Disk { due: Duration },
     /// An answer of its app.
     Answer,
+    /// An answer of its app to a server's question, until then.
+    Challenge(Timestamp),
 }
 
 impl Wait {
     /// Returns the steady moment at which it ends by itself.
     pub(crate) fn due(self) -> Option<Duration> {
         match self {
-            Self::Slot | Self::Begin(_) | Self::Answer => None,
+            Self::Slot | Self::Begin(_) | Self::Answer | Self::Challenge(_) => None,
             Self::Retry { due, .. } | Self::Connectivity { due } | Self::Disk { due } => Some(due),
         }
     }
@@ -85,7 +87,7 @@ impl Wait {
             Self::Retry { shown, .. } => Reason::RetryAt(shown),
             Self::Connectivity { .. } => Reason::Connectivity,
             Self::Disk { .. } => Reason::Disk,
-            Self::Answer => Reason::Answer,
+            Self::Answer | Self::Challenge(_) => Reason::Answer,
         }
     }
 
@@ -132,6 +134,7 @@ pub(crate) struct Task {
     pub(crate) deadline: Option<Timestamp>,
     pub(crate) resume: Option<Box<ResumeState>>,
     pub(crate) error: Option<Box<Error>>,
+    pub(crate) question: Option<Box<Question>>,
     pub(crate) spool: Option<Box<Path>>,
     pub(crate) attempts: u32,
     pub(crate) failures: u32,
@@ -158,6 +161,10 @@ impl Task {
             Stage::Suspended => Phase::Suspended,
             Stage::Active => Phase::Waiting(Wait::Slot),
             Stage::Asking => Phase::Waiting(Wait::Answer),
+            Stage::Challenged => Phase::Waiting(match &record.question {
+                Some(question) => Wait::Challenge(question.challenge.until),
+                None => Wait::Slot,
+            }),
             // No attempt has number 0, so nothing can report for it.
             Stage::Canceling => Phase::Canceling { attempt: AttemptNumber(0), by_user: false },
             Stage::Completed { at, done } => {
@@ -174,6 +181,7 @@ impl Task {
             deadline: record.deadline,
             resume: record.resume,
             error: record.error,
+            question: record.question,
             spool: facts.spool.map(Into::into),
             attempts: record.attempts,
             failures: record.failures,
@@ -211,6 +219,7 @@ impl Task {
             deadline: self.deadline,
             resume: self.resume.clone(),
             error: self.error.clone(),
+            question: self.question.clone(),
         }
     }
 
@@ -220,6 +229,7 @@ impl Task {
                 Stage::Suspended
             }
             Phase::Waiting(Wait::Answer) => Stage::Asking,
+            Phase::Waiting(Wait::Challenge(_)) => Stage::Challenged,
             Phase::Waiting(_) | Phase::Running { .. } => Stage::Active,
             Phase::Canceling { .. } => Stage::Canceling,
             Phase::Completed { at, done, .. } => Stage::Completed { at: *at, done: done.clone() },

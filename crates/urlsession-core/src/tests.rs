@@ -1,5 +1,6 @@
 //! Tries the core: every phase against every input, and every rule by itself.
 
+mod challenges;
 mod edits;
 mod launches;
 mod queries;
@@ -304,6 +305,7 @@ fn words(event: &Event) -> String {
         Event::DidFinishDownloading { .. } => "DidFinishDownloading".to_owned(),
         Event::DidReceiveData { .. } => "DidReceiveData".to_owned(),
         Event::WillBeginDelayedRequest { .. } => "WillBeginDelayedRequest".to_owned(),
+        Event::DidReceiveChallenge { .. } => "DidReceiveChallenge".to_owned(),
         Event::DidFinishEvents => "DidFinishEvents".to_owned(),
         Event::DidBecomeInvalid { .. } => "DidBecomeInvalid".to_owned(),
         other => format!("{other:?}"),

@@ -1,7 +1,9 @@
 //! One call of `handle` in the making: what changed so far; the core makes a step of it at the end.
 
 use crate::task::Outside;
-use crate::{Action, Change, EventRecord, Moment, Order, PeerNumber, SessionNumber, TaskRef};
+use crate::{
+    Action, Answered, Change, EventRecord, Moment, Order, PeerNumber, SessionNumber, TaskRef,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use urlsession_protocol::{CallId, Error, Reply, RequestEdit};
 
@@ -27,6 +29,8 @@ pub(crate) struct Turn {
     pub(crate) created: Vec<(TaskRef, Box<Order>)>,
     /// Tasks whose request changed.
     pub(crate) edits: Vec<(TaskRef, Box<RequestEdit>)>,
+    /// Tasks whose app answered a server's question.
+    pub(crate) answers: Vec<(TaskRef, Box<Answered>)>,
     /// Tasks whose owner is to be asked.
     pub(crate) asking: BTreeSet<TaskRef>,
     /// Tasks whose record changed.
@@ -52,6 +56,7 @@ impl Turn {
             sessions: BTreeSet::new(),
             created: Vec::new(),
             edits: Vec::new(),
+            answers: Vec::new(),
             asking: BTreeSet::new(),
             tasks: BTreeSet::new(),
             events: Vec::new(),

@@ -79,6 +79,8 @@ impl<H: Moves> Driver<H> {
             Message::LaunchEnded { session, result } => {
                 turn.add(self.core.handle(turn.now, Input::LaunchEnded { session, result }));
             }
+            // The turn writes them all.
+            Message::CredentialsChanged => {}
             Message::CookiesChanged => self.cookies.changed(turn.now.steady),
             Message::Stop => self.begin_stop(turn, None),
         }
@@ -100,6 +102,7 @@ impl<H: Moves> Driver<H> {
             | Call::Task { .. }
             | Call::Session { .. }
             | Call::Cookies { .. }
+            | Call::Credentials { .. }
             | Call::Status => {
                 turn.deeds.push(Deed::Look { peer, id, call });
             }
@@ -118,6 +121,10 @@ impl<H: Moves> Driver<H> {
             }
             call @ (Call::SetCookies { .. } | Call::ClearCookies { .. }) => {
                 self.change_cookies(turn, peer, id, call);
+            }
+            call @ (Call::SetCredential { .. } | Call::RemoveCredentials { .. }) => {
+                let result = self.change_credentials(call);
+                turn.deeds.push(Action::Reply { peer, id, result }.into());
             }
             Call::Shutdown => self.begin_stop(turn, Some((peer, id))),
             call => match unstorable(&call).or_else(|| self.uncacheable(&call)) {
@@ -219,14 +226,20 @@ impl<H: Moves> Driver<H> {
             let error = Error::new(ErrorCode::CANNOT_CREATE_FILE).because(error);
             return self.attempts.fail(task, attempt, failed(error, Cause::Disk));
         }
-        let cookies = match self.cookies_of(task, &order) {
-            Ok(cookies) => cookies,
+        let kept = self.cookies_of(task, &order);
+        let (cookies, credentials) = match kept.and_then(|c| Ok((c, self.credentials_of(task)?))) {
+            Ok(kept) => kept,
             Err(error) => {
                 let error = Error::new(ErrorCode::UNKNOWN).because(error);
                 return self.attempts.fail(task, attempt, failed(error, Cause::Transient));
             }
         };
-        let storages = Storages { cookies, cache: self.cache_of(task, &order) };
+        let storages = Storages {
+            cookies,
+            credentials,
+            cache: self.cache_of(task, &order),
+            asks: self.core.asks(task),
+        };
         self.attempts.start(task, attempt, order, files, resume, storages);
     }
 

@@ -2,6 +2,7 @@
 
 use crate::cache::SharedCache;
 use crate::cookies::SharedJar;
+use crate::credentials::Kept;
 use crate::inbox::{Message, Sender};
 use crate::transfer::{Attempt, Hands, Notices, Progress, TaskFiles};
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 use urlsession_core::{AttemptNumber, Cause, Ending, Order, ResumeState, TaskRef};
-use urlsession_protocol::{Error, ErrorCode, ResumeRung, TaskKind};
+use urlsession_protocol::{Error, ErrorCode, ProtectionSpace, ResumeRung, TaskKind};
 
 /// Runs one attempt to its end: [`Hands`], or a script in tests.
 pub(crate) trait Moves: Send + Sync + 'static {
@@ -36,6 +37,10 @@ impl Moves for Hands {
 pub(crate) struct Storages {
     pub cookies: Option<Arc<SharedJar>>,
     pub cache: Option<Arc<SharedCache>>,
+    /// The credentials that are kept for its application.
+    pub credentials: Option<Arc<Kept>>,
+    /// What its app must not be asked about; `None` if nothing may be asked.
+    pub asks: Option<Vec<ProtectionSpace>>,
 }
 
 /// All attempts that have not reported their end.
@@ -89,6 +94,8 @@ impl<H: Moves> Attempts<H> {
             files,
             cookies: storages.cookies,
             cache: storages.cache,
+            credentials: storages.credentials,
+            asks: storages.asks,
             progress: Arc::clone(&progress),
             stop: stop.clone(),
             notices: Arc::new(Speaker(Arc::new(Notice {

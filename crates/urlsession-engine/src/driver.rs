@@ -13,6 +13,7 @@ use crate::attempts::{Attempts, Moves};
 use crate::cache::Caches;
 use crate::clock::Clock;
 use crate::cookies::{CookieRow, Cookies};
+use crate::credentials::{CredentialRow, Keys};
 use crate::files::Files;
 use crate::inbox::{Message, gather};
 use crate::launch::Launcher;
@@ -42,6 +43,7 @@ pub(crate) struct Driver<H> {
     pub(crate) store: Store,
     pub(crate) files: Files,
     pub(crate) cookies: Cookies,
+    pub(crate) credentials: Keys,
     pub(crate) caches: Caches,
     pub(crate) attempts: Attempts<H>,
     pub(crate) launcher: Launcher,
@@ -75,7 +77,8 @@ impl<H: Moves> Driver<H> {
             let mut turn = self.decide(std::mem::take(&mut messages));
             orders::complete(&mut turn, &self.store, &self.core);
             let cookies = self.unwritten_cookies(&turn);
-            self.commit(&turn.changes, &cookies)?;
+            let credentials = self.credentials.take_unwritten();
+            self.commit(&turn.changes, &cookies, &credentials)?;
             self.act(turn);
             if self.has_stopped() {
                 return Ok(());
@@ -105,10 +108,17 @@ impl<H: Moves> Driver<H> {
     }
 
     /// Makes the changes durable, however long that takes: nothing is visible before.
-    fn commit(&mut self, changes: &[Change], cookies: &[CookieRow]) -> Result<(), EngineError> {
+    fn commit(
+        &mut self,
+        changes: &[Change],
+        cookies: &[CookieRow],
+        credentials: &[CredentialRow],
+    ) -> Result<(), EngineError> {
         let (mut pause, longest) = COMMIT_PAUSE;
         loop {
-            let Err(error) = self.store.commit_turn(changes, cookies) else { return Ok(()) };
+            let Err(error) = self.store.commit_turn(changes, cookies, credentials) else {
+                return Ok(());
+            };
             tracing::error!(%error, changes = changes.len(), "a commit failed");
             if !error.can_pass() || self.stopping.load(Ordering::Acquire) {
                 return Err(EngineError::Store(Arc::new(error)));

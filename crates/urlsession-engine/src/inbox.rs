@@ -40,6 +40,8 @@ pub(crate) enum Message {
     LaunchEnded { session: SessionNumber, result: Result<(), String> },
     /// There are cookies to be written.
     CookiesChanged,
+    /// There are credentials to be written.
+    CredentialsChanged,
     /// The engine is to stop.
     Stop,
 }

@@ -23,6 +23,13 @@ pub(crate) fn complete(turn: &mut Turn, store: &Store, core: &Core) {
                     orders.changed.insert(*task, Arc::new(order));
                 }
             }
+            Change::AnswerTask { task, answered } => {
+                if let Some(order) = orders.of(*task) {
+                    let mut order = Order::clone(&order);
+                    order.answer(answered);
+                    orders.changed.insert(*task, Arc::new(order));
+                }
+            }
             _ => {}
         }
     }
@@ -94,6 +101,7 @@ fn error_of_change(change: &mut Change) -> Option<(TaskRef, &mut Error)> {
         Change::PutSession(_)
         | Change::RemoveSession(_)
         | Change::EditTask { .. }
+        | Change::AnswerTask { .. }
         | Change::RemoveTask(_)
         | Change::RemoveEvent { .. } => None,
     }

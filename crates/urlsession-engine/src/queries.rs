@@ -9,8 +9,8 @@ use crate::transfer::Progress;
 use urlsession_core::{Core, Order, Stage, TaskRef, TaskView};
 use urlsession_protocol::message::TASKS_PAGE_LIMIT;
 use urlsession_protocol::{
-    Body, Call, DaemonMessage, DaemonStatus, Error, ErrorCode, PROTOCOL_VERSION, Reply, SessionKey,
-    TaskIdentifier, TaskState, TaskStatus,
+    AuthenticationChallenge, Body, Call, DaemonMessage, DaemonStatus, Error, ErrorCode,
+    PROTOCOL_VERSION, Reply, SessionKey, TaskIdentifier, TaskState, TaskStatus,
 };
 
 /// A page ends with the task that makes it longer than this, in bytes of JSON: a line has room
@@ -35,6 +35,9 @@ impl<H: Moves> Driver<H> {
             Call::Flush { session } => self.flush(session),
             Call::Cookies { storage, domain, after } => {
                 self.list_cookies(storage, domain.as_deref(), after.as_deref())
+            }
+            Call::Credentials { application, after } => {
+                self.list_credentials(application, after.as_ref())
             }
             Call::Status => Ok(Reply::Status(self.status())),
             _ => {
@@ -101,14 +104,18 @@ impl<H: Moves> Driver<H> {
     }
 
     fn describe(&self, view: TaskView, order: Option<Order>) -> TaskStatus {
-        let TaskView { task, key, facts, state, reason, record } = view;
+        let TaskView { task, key, facts, state, reason, record, challenge } = view;
         let counts = match self.attempts.of(task) {
             Some(running) => running.progress.counts(),
             None => recorded(&record, order.as_ref()).counts(),
         };
         let (completed, done) = match record.stage {
             Stage::Completed { at, done } => (Some(at), done),
-            Stage::Suspended | Stage::Active | Stage::Asking | Stage::Canceling => (None, None),
+            Stage::Suspended
+            | Stage::Active
+            | Stage::Asking
+            | Stage::Challenged
+            | Stage::Canceling => (None, None),
         };
         let (file, answered) = match done {
             Some(done) => (done.file, Some(done.response)),
@@ -143,6 +150,9 @@ impl<H: Moves> Driver<H> {
             response: answered,
             error,
             file,
+            challenge: challenge.map(|challenge| {
+                Box::new(AuthenticationChallenge { proposed_user: None, ..challenge })
+            }),
         }
     }
 

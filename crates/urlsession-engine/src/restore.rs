@@ -4,6 +4,7 @@ use crate::attempts::{Attempts, Moves};
 use crate::cache::Caches;
 use crate::clock::{Clock, seed};
 use crate::cookies::Cookies;
+use crate::credentials::Keys;
 use crate::driver::Driver;
 use crate::files::Files;
 use crate::launch::Launcher;
@@ -50,6 +51,7 @@ impl<H: Moves> Driver<H> {
             store,
             files,
             cookies: Cookies::new(clock, sender.clone()),
+            credentials: Keys::new(sender.clone()),
             caches: Caches::new(clock, configuration.caches),
             attempts: Attempts::new(hands, runtime.clone(), sender.clone()),
             launcher: Launcher::new(runtime.clone(), sender.clone()),

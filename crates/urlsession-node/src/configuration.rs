@@ -52,6 +52,8 @@ pub struct SessionOptions {
     pub ca_certificates: Option<Vec<String>>,
     /// The credential of tasks that have none, each for the origin of its own request.
     pub credential: Option<Credential>,
+    /// Whether the app answers challenges.
+    pub answers_challenges: Option<bool>,
 }
 
 /// A program that the daemon starts without a shell.
@@ -109,7 +111,8 @@ impl TryFrom<SessionOptions> for SessionConfiguration {
             options.tls.as_ref().map(TlsFields::read).transpose()?.unwrap_or_default();
         configuration.ca_certificates =
             options.ca_certificates.iter().flatten().map(PathBuf::from).collect();
-        configuration.credential = options.credential.map(Into::into);
+        configuration.answers_challenges = options.answers_challenges.unwrap_or(false);
+        configuration.credential = options.credential.map(TryInto::try_into).transpose()?;
         if let Some(policy) = options.request_cache_policy.as_deref() {
             configuration.request_cache_policy = cache::policy(policy)?;
         }

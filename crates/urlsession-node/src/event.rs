@@ -1,5 +1,6 @@
 //! Events on their way to JavaScript: one flat object each.
 
+use crate::credential::AuthenticationChallenge;
 use crate::error::TaskError;
 use napi_derive::napi;
 use std::path::Path;
@@ -54,7 +55,7 @@ impl From<Response> for ResponseHead {
 pub struct SessionEvent {
     /// Apple's name of the callback.
     #[napi(
-        ts_type = "'didWriteData' | 'didSendBodyData' | 'didResumeAtOffset' | 'willBeginDelayedRequest' | 'didChangeState' | 'didReceiveData' | 'didFinishDownloading' | 'didComplete' | 'didFinishEvents' | 'didBecomeInvalid'"
+        ts_type = "'didWriteData' | 'didSendBodyData' | 'didResumeAtOffset' | 'willBeginDelayedRequest' | 'didReceiveChallenge' | 'didChangeState' | 'didReceiveData' | 'didFinishDownloading' | 'didComplete' | 'didFinishEvents' | 'didBecomeInvalid'"
     )]
     pub name: String,
     /// The task; absent for events of the session itself.
@@ -92,6 +93,8 @@ pub struct SessionEvent {
     /// `didComplete`, `didBecomeInvalid`, `didChangeState`, `willBeginDelayedRequest`: what went
     /// wrong.
     pub error: Option<TaskError>,
+    /// `didReceiveChallenge`: what is asked.
+    pub challenge: Option<AuthenticationChallenge>,
     /// `didComplete`: the head of the final response.
     pub response: Option<ResponseHead>,
 }
@@ -169,6 +172,10 @@ fn of(event: &Event) -> SessionEvent {
         Event::WillBeginDelayedRequest { error } => SessionEvent {
             error: error.clone().map(TaskError::from),
             ..named("willBeginDelayedRequest")
+        },
+        Event::DidReceiveChallenge { challenge } => SessionEvent {
+            challenge: Some(AuthenticationChallenge::from(&**challenge)),
+            ..named("didReceiveChallenge")
         },
         Event::DidChangeState { state, reason, error } => SessionEvent {
             state: Some(state_name(*state).to_owned()),

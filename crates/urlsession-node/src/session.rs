@@ -1,6 +1,9 @@
 //! A session of JavaScript's: calls go down at once, events come up one at a time.
 
 use crate::configuration::SessionOptions;
+use crate::credential::{
+    AuthenticationChallenge, ChallengeAnswer, Credential, StoredCredential, space,
+};
 use crate::error::thrown;
 use crate::event::{SessionEvent, number};
 use crate::task::{NewTask, TaskEdit, TaskListing};
@@ -94,7 +97,55 @@ impl NativeSession {
     #[napi(ts_return_type = "Promise<void>")]
     pub fn edit(&self, task: i64, edit: TaskEdit) -> AsyncTask<Answer<()>> {
         let task = self.task(task);
-        answer(move || task.edit(edit.into()))
+        answer(move || task.edit(edit.try_into()?))
+    }
+
+    /// Answers the question that a task waits with.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn answer(
+        &self,
+        task: i64,
+        challenge: AuthenticationChallenge,
+        answer: ChallengeAnswer,
+    ) -> AsyncTask<Answer<()>> {
+        let task = self.task(task);
+        self::answer(move || task.answer(&challenge.into(), answer.try_into()?))
+    }
+
+    /// Lists the credentials that are kept for the application.
+    #[napi(ts_return_type = "Promise<Array<StoredCredential>>")]
+    pub fn credentials(&self) -> AsyncTask<Answer<Vec<StoredCredential>>> {
+        let session = self.session.clone();
+        answer(move || {
+            let kept = session.credentials().list()?;
+            Ok(kept.into_iter().map(StoredCredential::from).collect())
+        })
+    }
+
+    /// Keeps a credential for a server, or for a part of it.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn set_credential(
+        &self,
+        url: String,
+        realm: Option<String>,
+        credential: Credential,
+    ) -> AsyncTask<Answer<()>> {
+        let session = self.session.clone();
+        answer(move || session.credentials().set(space(&url, realm)?, credential.try_into()?))
+    }
+
+    /// Forgets the credentials of a server, or of a part of it, or all; resolves with how many.
+    #[napi(ts_return_type = "Promise<number>")]
+    pub fn remove_credentials(
+        &self,
+        url: Option<String>,
+        realm: Option<String>,
+    ) -> AsyncTask<Answer<i64>> {
+        let session = self.session.clone();
+        answer(move || {
+            let space = url.map(|url| space(&url, realm)).transpose()?;
+            session.credentials().remove(space.as_ref()).map(number)
+        })
     }
 
     /// Ends a task with -999.

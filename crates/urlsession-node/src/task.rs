@@ -124,7 +124,7 @@ impl NewTask {
         let fields = self.headers.iter().flatten();
         request.headers.extend(fields.map(|field| Header::new(&field.name, &field.value)));
         if let Some(credential) = &self.credential {
-            request.credential = Some(credential.clone().into());
+            request.credential = Some(credential.clone().try_into()?);
         }
         Ok(request)
     }
@@ -173,13 +173,15 @@ pub struct TaskEdit {
     pub credential: Option<Credential>,
 }
 
-impl From<TaskEdit> for RequestEdit {
-    fn from(edit: TaskEdit) -> Self {
-        Self {
+impl TryFrom<TaskEdit> for RequestEdit {
+    type Error = Error;
+
+    fn try_from(edit: TaskEdit) -> Result<Self, Error> {
+        Ok(Self {
             url: edit.url,
             headers: edit.headers.into_iter().flatten().map(Into::into).collect(),
-            credential: edit.credential.map(Into::into),
-        }
+            credential: edit.credential.map(TryInto::try_into).transpose()?,
+        })
     }
 }
 

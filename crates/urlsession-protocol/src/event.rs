@@ -1,6 +1,6 @@
 //! What an app is told: the callbacks of Apple's delegates as values.
 
-use crate::{Error, Reason, Response, TaskState};
+use crate::{AuthenticationChallenge, Error, Reason, Response, TaskState};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -64,6 +64,15 @@ pub enum Event {
         /// What the server said: it has the status and the URL.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<Error>,
+    },
+    /// The server wants a credential and the task has none that it takes: the task waits for
+    /// [`Call::Answer`]. Told only to owners that said that they answer. Not kept, but told to every
+    /// new owner as long as the task waits.
+    ///
+    /// [`Call::Answer`]: crate::Call::Answer
+    DidReceiveChallenge {
+        /// What is asked.
+        challenge: Box<AuthenticationChallenge>,
     },
     /// The task's state or waiting reason changed. Not kept, sent to watchers only.
     DidChangeState {

@@ -3,6 +3,7 @@
 //! Nothing here behaves: a type may check its own legality, nothing more.
 
 pub mod cache;
+pub mod challenge;
 pub mod cookie;
 pub mod credential;
 pub mod error;
@@ -26,10 +27,13 @@ pub mod tls;
 pub mod connection;
 
 pub use cache::{CachePolicy, RequestCachePolicy, ResourceFetchType, UrlCache};
+pub use challenge::{
+    AuthChallengeDisposition, AuthenticationChallenge, AuthenticationMethod, ProtectionSpace,
+};
 pub use cookie::{
     Cookie, CookieIdentity, CookiePolicy, HttpCookieAcceptPolicy, HttpCookieStorage, SameSite,
 };
-pub use credential::Credential;
+pub use credential::{Credential, CredentialPersistence, StoredCredential};
 pub use error::{CancelledReason, Error, ErrorCode};
 pub use event::{Event, EventNumber, ResumeRung};
 pub use file_name::{FileName, is_dangerous};

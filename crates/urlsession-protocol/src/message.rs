@@ -12,9 +12,9 @@
 //! Unknown fields are ignored on both sides; an unknown event is skipped and logged.
 
 use crate::{
-    ApplicationId, Cookie, CookieIdentity, Error, Event, EventNumber, NewTask, RequestEdit,
-    ResumeData, SessionConfiguration, SessionIdentifier, SessionKey, SessionStatus, TaskIdentifier,
-    TaskStatus,
+    ApplicationId, AuthChallengeDisposition, Cookie, CookieIdentity, Credential, Error, Event,
+    EventNumber, NewTask, ProtectionSpace, RequestEdit, ResumeData, SessionConfiguration,
+    SessionIdentifier, SessionKey, SessionStatus, StoredCredential, TaskIdentifier, TaskStatus,
 };
 use serde::{Deserialize, Serialize};
 
@@ -162,6 +162,19 @@ pub enum Call {
         #[serde(flatten)]
         edit: Box<RequestEdit>,
     },
+    /// Answers the question that a task waits with. Any client may: a person at a shell for an app
+    /// that does not run. Repeating an answer changes nothing.
+    Answer {
+        /// The session.
+        session: SessionKey,
+        /// The task.
+        task: TaskIdentifier,
+        /// [`AuthenticationChallenge::question`](crate::AuthenticationChallenge::question).
+        question: u32,
+        /// The answer.
+        #[serde(flatten)]
+        disposition: Box<AuthChallengeDisposition>,
+    },
     /// Ends a task with -999.
     Cancel {
         /// The session.
@@ -265,6 +278,32 @@ pub enum Call {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         domain: Option<String>,
     },
+    /// Lists the credentials that are kept for an application, by protection space, without their
+    /// passwords.
+    Credentials {
+        /// Whose.
+        application: ApplicationId,
+        /// Only those after this one: the last of the page before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<ProtectionSpace>,
+    },
+    /// Keeps a credential for a part of a server, or all of it, instead of the one that was there.
+    SetCredential {
+        /// Whose.
+        application: ApplicationId,
+        /// Where it is good; the way that the server asks in does not matter.
+        protection_space: ProtectionSpace,
+        /// The credential, kept as its persistence says.
+        credential: Credential,
+    },
+    /// Forgets credentials.
+    RemoveCredentials {
+        /// Whose.
+        application: ApplicationId,
+        /// Only those of this part of a server, or of all of it without a realm.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        protection_space: Option<ProtectionSpace>,
+    },
     /// Tells how the daemon is.
     Status,
     /// Stops the daemon in order: attempts are stopped, their bytes kept.
@@ -318,6 +357,18 @@ pub enum Reply {
     /// Cookies were kept or forgotten, and that is durable.
     CookiesChanged {
         /// How many; those that are illegal or of a public suffix are not kept.
+        count: u64,
+    },
+    /// One page of kept credentials.
+    Credentials {
+        /// The credentials.
+        credentials: Vec<StoredCredential>,
+        /// Whether there are more after the last one.
+        more: bool,
+    },
+    /// Credentials were kept or forgotten, and that is durable.
+    CredentialsChanged {
+        /// How many.
         count: u64,
     },
     /// How the daemon is.

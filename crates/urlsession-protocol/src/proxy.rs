@@ -121,7 +121,7 @@ impl Proxy {
         } else {
             let password = decoded(url.password().unwrap_or_default())?;
             let user = decoded(url.username())?;
-            Some(Credential { user, password, proactive: false })
+            Some(Credential::new(user.expose(), password.expose()))
         };
         let host = url.host_str().unwrap_or_default().to_owned();
         let proxy = Self { scheme, host, port, credential };

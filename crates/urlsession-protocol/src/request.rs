@@ -12,8 +12,6 @@ pub const HEADER_COUNT_LIMIT: usize = 200;
 pub const HEADER_LENGTH_LIMIT: usize = 64 * 1024;
 /// Longest names and values of all header fields together, in bytes.
 pub const HEADERS_LENGTH_LIMIT: usize = 256 * 1024;
-/// Longest name and password of a credential together, in bytes.
-pub const CREDENTIAL_LENGTH_LIMIT: usize = 8 * 1024;
 
 /// One header field. Every value is treated as a secret: no one can tell which ones are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,7 +99,7 @@ impl RequestEdit {
             self.credential = self.credential.take().or(request.credential);
             *url = request.url;
         }
-        check_credential(self.credential.as_ref())
+        self.credential.as_ref().map_or(Ok(()), Credential::check)
     }
 
     /// Says whether nothing is replaced.
@@ -160,7 +158,7 @@ impl Request {
             self.method = upper;
         }
         check_headers(&self.headers)?;
-        check_credential(self.credential.as_ref())?;
+        self.credential.as_ref().map_or(Ok(()), Credential::check)?;
         if self.body.is_some() && self.method == "GET" {
             return Err(Error::new(ErrorCode::DATA_LENGTH_EXCEEDS_MAXIMUM)
                 .because("a GET request cannot have a body")
@@ -203,16 +201,6 @@ pub fn check_headers(headers: &[Header]) -> Result<(), Error> {
     Ok(())
 }
 
-fn check_credential(credential: Option<&Credential>) -> Result<(), Error> {
-    let Some(Credential { user, password, .. }) = credential else { return Ok(()) };
-    if user.expose().len() + password.expose().len() > CREDENTIAL_LENGTH_LIMIT {
-        return Err(Error::new(ErrorCode::UNKNOWN).because(format!(
-            "a name and a password may have at most {CREDENTIAL_LENGTH_LIMIT} bytes"
-        )));
-    }
-    Ok(())
-}
-
 fn check_method(method: &str) -> Result<(), Error> {
     if is_token(method) && method.len() <= 64 {
         return Ok(());
@@ -221,7 +209,7 @@ fn check_method(method: &str) -> Result<(), Error> {
         .because(format!("“{}” is no HTTP method", method.escape_debug())))
 }
 
-fn parse(text: &str) -> Result<url::Url, Error> {
+pub(crate) fn parse(text: &str) -> Result<url::Url, Error> {
     let bad = |code, why: String| Error::new(code).because(why).for_url(text);
     if text.len() > URL_LIMIT {
         return Err(Error::new(ErrorCode::BAD_URL)

@@ -59,6 +59,10 @@ pub struct SessionConfiguration {
     /// tasks that have an `Authorization` field.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<Credential>,
+    /// Whether the owner answers [`Event::DidReceiveChallenge`](crate::Event::DidReceiveChallenge);
+    /// otherwise nobody is asked, and a 401 is a result.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub answers_challenges: bool,
 }
 
 impl Default for SessionConfiguration {
@@ -79,6 +83,7 @@ impl Default for SessionConfiguration {
             request_cache_policy: RequestCachePolicy::default(),
             url_cache: None,
             credential: None,
+            answers_challenges: false,
         }
     }
 }

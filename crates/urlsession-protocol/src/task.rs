@@ -1,8 +1,8 @@
 //! What a task is: its number, its kind, its options, its state and why it waits.
 
 use crate::{
-    ConnectionProxy, Error, Request, RequestCachePolicy, Response, Secret, SessionKey, Timestamp,
-    TlsPolicy,
+    AuthenticationChallenge, ConnectionProxy, Error, Request, RequestCachePolicy, Response, Secret,
+    SessionKey, Timestamp, TlsPolicy,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -265,4 +265,7 @@ pub struct TaskStatus {
     /// Where the finished file or the kept response body is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
+    /// The question that it waits with, without whose password was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub challenge: Option<Box<AuthenticationChallenge>>,
 }

@@ -190,6 +190,14 @@ fn client_messages() -> Vec<ClientMessage> {
         Call::SetCookies { storage: cookies_of(), cookies: vec![cookie()] },
         Call::ClearCookies { storage: cookies_of(), domain: None },
         Call::Edit { session: key(), task, edit: Box::new(edit()) },
+        Call::Answer { session: key(), task, question: 3, disposition: Box::new(disposition()) },
+        Call::Credentials { application: key().application, after: Some(space()) },
+        Call::SetCredential {
+            application: key().application,
+            protection_space: space(),
+            credential: credential(),
+        },
+        Call::RemoveCredentials { application: key().application, protection_space: None },
     ];
     let mut messages =
         vec![ClientMessage::Hello(hello()), ClientMessage::Ack { session, number: EventNumber(9) }];
@@ -211,6 +219,8 @@ fn daemon_messages() -> Vec<DaemonMessage> {
         Ok(Reply::Session { session: Box::new(session_status()) }),
         Ok(Reply::Cookies { cookies: vec![cookie()], more: true }),
         Ok(Reply::CookiesChanged { count: 1 }),
+        Ok(Reply::Credentials { credentials: vec![stored()], more: false }),
+        Ok(Reply::CredentialsChanged { count: 1 }),
     ];
     let mut messages = vec![
         DaemonMessage::Hello(hello()),
@@ -252,6 +262,7 @@ fn events() -> Vec<Event> {
             rung: ResumeRung::StrongEtag,
         },
         Event::WillBeginDelayedRequest { error: Some(error()) },
+        Event::DidReceiveChallenge { challenge: Box::new(challenge()) },
         Event::DidChangeState {
             state: TaskState::Running,
             reason: Some(Reason::RetryAt(Timestamp(1_790_000_001_000))),
@@ -297,6 +308,7 @@ fn configuration() -> SessionConfiguration {
         http_cookie_storage: HttpCookieStorage::Private,
         request_cache_policy: RequestCachePolicy::ReturnCacheDataElseLoad,
         url_cache: Some(UrlCache::default()),
+        answers_challenges: true,
         credential: Some(Credential::new("me", "secret")),
     }
 }
@@ -360,6 +372,40 @@ fn new_task() -> NewTask {
     }
 }
 
+fn space() -> ProtectionSpace {
+    ProtectionSpace {
+        realm: Some("the house".into()),
+        authentication_method: AuthenticationMethod::HttpDigest,
+        ..ProtectionSpace::of_url("https://example.com").unwrap()
+    }
+}
+
+fn challenge() -> AuthenticationChallenge {
+    AuthenticationChallenge {
+        question: 3,
+        protection_space: space(),
+        previous_failure_count: 1,
+        proposed_user: Some(Secret::new("me")),
+        until: Timestamp(1_790_000_000_000),
+    }
+}
+
+fn credential() -> Credential {
+    Credential::new("me", "opensesame").kept(CredentialPersistence::Permanent)
+}
+
+fn disposition() -> AuthChallengeDisposition {
+    AuthChallengeDisposition::UseCredential { credential: credential() }
+}
+
+fn stored() -> StoredCredential {
+    StoredCredential {
+        protection_space: space(),
+        user: Secret::new("me"),
+        persistence: CredentialPersistence::ForSession,
+    }
+}
+
 fn edit() -> RequestEdit {
     RequestEdit {
         url: Some("https://example.com/fresh".into()),
@@ -408,6 +454,7 @@ fn waiting_task() -> TaskStatus {
         response: None,
         error: None,
         file: None,
+        challenge: None,
     }
 }
 

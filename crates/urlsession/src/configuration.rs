@@ -52,6 +52,11 @@ pub struct SessionConfiguration {
     pub url_cache: Option<UrlCache>,
     /// The credential of tasks that have none, each for the origin of its own request.
     pub credential: Option<Credential>,
+    /// Whether the app answers challenges: a task that a server lets in with no credential it has
+    /// then waits for [`Task::answer`](crate::Task::answer), where it otherwise ends with the 401
+    /// as its result. With a delegate that is
+    /// [`did_receive_challenge`](crate::SessionDelegate::did_receive_challenge).
+    pub answers_challenges: bool,
     /// The application the session belongs to. `None` takes the first of: the environment's
     /// `URLSESSION_APP_ID`, the id in the nearest `tiapp.xml`, the name in the nearest
     /// `package.json` (both searched from the working folder upwards), the executable's name.
@@ -161,6 +166,7 @@ impl SessionConfiguration {
             request_cache_policy: self.request_cache_policy,
             url_cache: self.url_cache,
             credential: self.credential.clone(),
+            answers_challenges: self.answers_challenges,
         }
     }
 
@@ -182,6 +188,7 @@ impl SessionConfiguration {
             request_cache_policy: apple.request_cache_policy,
             url_cache: apple.url_cache,
             credential: apple.credential,
+            answers_challenges: apple.answers_challenges,
             application: None,
             wait_for_owner: false,
             acknowledgement: Acknowledgement::default(),

@@ -10,7 +10,10 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
-use urlsession_protocol::{Error, Event, RequestEdit, Response, ResumeRung, TaskIdentifier};
+use urlsession_protocol::{
+    AuthChallengeDisposition, AuthenticationChallenge, Error, Event, RequestEdit, Response,
+    ResumeRung, TaskIdentifier,
+};
 
 /// What to do about a task that waits for another request: Apple's
 /// `URLSession.DelayedRequestDisposition`.
@@ -77,6 +80,18 @@ pub trait SessionDelegate: Send {
         error: Option<&Error>,
     ) -> DelayedRequestDisposition {
         DelayedRequestDisposition::Wait
+    }
+
+    /// A server wants a credential, and the task has none that it takes. Called only in sessions
+    /// that [answer challenges](crate::SessionConfiguration::answers_challenges), and again whenever
+    /// the session is attached while the task waits. `None` answers later, by
+    /// [`Task::answer`](crate::Task::answer), within an hour.
+    fn did_receive_challenge(
+        &mut self,
+        task: &Task,
+        challenge: &AuthenticationChallenge,
+    ) -> Option<AuthChallengeDisposition> {
+        Some(AuthChallengeDisposition::PerformDefaultHandling)
     }
 
     /// The response body of a data or upload task is in this file, which is removed when the
@@ -179,6 +194,12 @@ fn call(
         }
         Event::WillBeginDelayedRequest { error } => {
             go_on(&task, delegate.will_begin_delayed_request(&task, error.as_ref()));
+        }
+        Event::DidReceiveChallenge { challenge } => {
+            let answer = delegate.did_receive_challenge(&task, challenge);
+            if let Some(Err(error)) = answer.map(|answer| task.answer(challenge, answer)) {
+                tracing::warn!(%error, ?task, "a challenge cannot be answered");
+            }
         }
         Event::DidReceiveData { path, length } => {
             delegate.did_receive_data(&task, path, *length);

@@ -192,7 +192,7 @@ impl Queue {
                 self.items.retain(|i| i.task != task || !is_progress(&i.event));
             }
             // Told again after a reconnect: one question is enough.
-            Event::WillBeginDelayedRequest { .. } => {
+            Event::WillBeginDelayedRequest { .. } | Event::DidReceiveChallenge { .. } => {
                 let (task, kind) = (item.task, discriminant(&item.event));
                 self.items.retain(|i| i.task != task || discriminant(&i.event) != kind);
             }

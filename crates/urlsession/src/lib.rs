@@ -38,6 +38,7 @@ mod application;
 mod calls;
 mod configuration;
 mod cookies;
+mod credentials;
 mod daemon;
 mod deadline;
 mod delegate;
@@ -60,6 +61,7 @@ mod embedded;
 
 pub use configuration::{Acknowledgement, SessionConfiguration};
 pub use cookies::Cookies;
+pub use credentials::Credentials;
 pub use daemon::{Daemon, TaskPages, Watch, Watched};
 pub use delegate::{DelayedRequestDisposition, SessionDelegate};
 pub use events::{Blocking, Delivery, Events};
@@ -69,14 +71,15 @@ pub use task::{DataTask, DownloadTask, Task, UploadTask};
 
 pub use urlsession_protocol::paths::Paths;
 pub use urlsession_protocol::{
-    ApplicationId, Body, CancelledReason, Checksum, ChecksumAlgorithm, ClientCertificate,
-    ConnectionProxy, Cookie, CookieIdentity, Credential, DaemonStatus, Error, ErrorCode, Event,
+    ApplicationId, AuthChallengeDisposition, AuthenticationChallenge, AuthenticationMethod, Body,
+    CancelledReason, Checksum, ChecksumAlgorithm, ClientCertificate, ConnectionProxy, Cookie,
+    CookieIdentity, Credential, CredentialPersistence, DaemonStatus, Error, ErrorCode, Event,
     EventNumber, FileName, Header, HttpCookieAcceptPolicy, HttpCookieStorage, InvalidIdentifier,
-    LaunchCommand, LaunchState, LaunchStatus, NameClash, Priority, Proxy, ProxyScheme,
-    PublicKeyPin, Reason, Request, RequestCachePolicy, RequestEdit, ResourceFetchType, Response,
-    ResumeData, ResumeRung, SameSite, Secret, SessionIdentifier, SessionKey, SessionStatus,
-    TaskIdentifier, TaskKind, TaskOptions, TaskState, TaskStatus, Timestamp, TlsPolicy, TlsVersion,
-    UrlCache, is_dangerous,
+    LaunchCommand, LaunchState, LaunchStatus, NameClash, Priority, ProtectionSpace, Proxy,
+    ProxyScheme, PublicKeyPin, Reason, Request, RequestCachePolicy, RequestEdit, ResourceFetchType,
+    Response, ResumeData, ResumeRung, SameSite, Secret, SessionIdentifier, SessionKey,
+    SessionStatus, StoredCredential, TaskIdentifier, TaskKind, TaskOptions, TaskState, TaskStatus,
+    Timestamp, TlsPolicy, TlsVersion, UrlCache, is_dangerous,
 };
 
 #[cfg(test)]

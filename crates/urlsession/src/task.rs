@@ -6,7 +6,8 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 use urlsession_protocol::{
-    Call, Error, Reply, RequestEdit, ResumeData, SessionKey, TaskIdentifier, TaskStatus,
+    AuthChallengeDisposition, AuthenticationChallenge, Call, Error, Reply, RequestEdit, ResumeData,
+    SessionKey, TaskIdentifier, TaskStatus,
 };
 
 /// A task of a session. Cheap to clone; it keeps the session attached.
@@ -76,6 +77,22 @@ impl Task {
             .link()
             .ask(Call::Edit { session, task: self.task, edit: Box::new(edit) })
             .map(drop)
+    }
+
+    /// Answers the question that the task waits with, see
+    /// [`Event::DidReceiveChallenge`](crate::Event::DidReceiveChallenge). Answering again what was
+    /// answered changes nothing. Waits for the daemon, at most 30 s.
+    ///
+    /// # Errors
+    /// -1 for a question that the task did not ask, -997 without a daemon.
+    pub fn answer(
+        &self,
+        challenge: &AuthenticationChallenge,
+        disposition: AuthChallengeDisposition,
+    ) -> Result<(), Error> {
+        let (session, task) = (self.session.key().clone(), self.task);
+        let (question, disposition) = (challenge.question, Box::new(disposition));
+        self.session.link().ask(Call::Answer { session, task, question, disposition }).map(drop)
     }
 
     /// Ends the task; [`Event::DidComplete`](crate::Event::DidComplete) with -999 follows, unless

@@ -136,8 +136,15 @@ fn credentials_stay_with_the_origin_they_were_given_for() {
         let kind = TaskKind::Data;
         let (options, cookies) = (TaskOptions::default(), CookiePolicy::default());
         let (idle_timeout, cache) = (Duration::ZERO, CachePolicy::default());
-        let mut order =
-            Order { kind, request: request.clone(), options, idle_timeout, cookies, cache };
+        let mut order = Order {
+            kind,
+            request: request.clone(),
+            options,
+            idle_timeout,
+            cookies,
+            cache,
+            answers: Vec::new(),
+        };
         order.edit(&edit);
         let Request { url, headers, credential, .. } = order.request;
         let fields: String =

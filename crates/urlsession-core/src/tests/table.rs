@@ -1,5 +1,6 @@
 //! Every phase against every input, as a table that people read: `table.txt`.
 
+use super::challenges::{asked, challenged, credential};
 use super::*;
 use crate::task::Phase;
 use std::fmt::Write as _;
@@ -65,6 +66,10 @@ const PHASES: Phases = &[
         b.download();
         b.edit(1, other_url());
     }),
+    ("Waiting for an answer to a challenge", |b| {
+        *b = asked();
+        b.ended(1, challenged("r", 0));
+    }),
     ("Running, timed out", |b| {
         b.download();
         b.tick_after(WEEK);
@@ -102,6 +107,7 @@ const INPUTS: Inputs = &[
     ("Suspend", |b| b.suspend(1)),
     ("Edit", |b| b.edit(1, other_url())),
     ("Edit of nothing", |b| b.edit(1, RequestEdit::default())),
+    ("Answer", |b| b.answer(1, credential())),
     ("Cancel", |b| b.cancel(1)),
     ("CancelByProducingResumeData", |b| b.cancel_for_resume_data(1)),
     ("Remove", |b| b.remove(1)),
@@ -130,6 +136,7 @@ const INPUTS: Inputs = &[
     ("Report: Failed, Connectivity", |b| current(b, Report::Ended(failed(Cause::Connectivity)))),
     ("Report: Failed, Disk", |b| current(b, Report::Ended(failed(Cause::Disk)))),
     ("Report: Failed, Answer", |b| current(b, Report::Ended(failed(Cause::Answer)))),
+    ("Report: Challenged", |b| current(b, Report::Ended(challenged("r", 0)))),
     ("Report of another attempt", |b| {
         let report = Report::Ended(done());
         b.handle(Input::Report { task: name(1), attempt: attempt(99), report })
@@ -210,6 +217,7 @@ fn change(change: &Change) -> String {
         Change::RemoveSession(_) => "remove session".to_owned(),
         Change::CreateTask { task, .. } => format!("create {}", task.task),
         Change::EditTask { task, facts, .. } => format!("edit {} for {}", task.task, facts.host),
+        Change::AnswerTask { task, .. } => format!("answer {}", task.task),
         Change::PutTask { task, .. } => format!("put {}", task.task),
         Change::RemoveTask(task) => format!("remove {}", task.task),
         Change::AppendEvent(record) => format!("append {}", record.number.0),

@@ -60,6 +60,7 @@ impl<H: Moves> Driver<H> {
         let Call::Reset { session } = call else { return Ok(()) };
         // Who names a session that is none is told so later.
         let Some(number) = self.core.session_number(session) else { return Ok(()) };
+        self.forget_credentials(&session.application)?;
         let own = Owner::Session(number);
         let owner = if self.cookies.has(&own) {
             own

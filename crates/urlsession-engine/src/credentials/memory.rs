@@ -1,12 +1,15 @@
 //! What worked before, for one origin and one credential; and the steps of one request towards it.
 
-use super::{Challenge, ProtectionSpace, Way};
+use super::{Challenge, Way, origin_space};
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
-use urlsession_protocol::Credential;
+use url::Url;
+use urlsession_protocol::{AuthenticationMethod, Credential, ProtectionSpace};
 
 /// Most origins with a credential that are remembered; the oldest goes first.
 const ENTRIES_LIMIT: usize = 256;
+/// Most folders of servers that are remembered; the oldest goes first.
+const FOLDERS_LIMIT: usize = 256;
 /// Most fresh nonces that one request takes from a server that calls every answer stale.
 const STALE_LIMIT: u8 = 3;
 
@@ -14,6 +17,8 @@ const STALE_LIMIT: u8 = 3;
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     entries: Mutex<VecDeque<Entry>>,
+    /// Which part of its server a folder belongs to.
+    folders: Mutex<VecDeque<(String, ProtectionSpace)>>,
 }
 
 #[derive(Debug)]
@@ -24,6 +29,29 @@ struct Entry {
 }
 
 impl Memory {
+    /// Notes that a server has asked for this URL; what is beside or below it belongs to the same
+    /// part of the server (RFC 7617 section 2.2).
+    pub(crate) fn learn(&self, url: &Url, space: &ProtectionSpace) {
+        let folder = folder(url).to_owned();
+        let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        folders.retain(|(known, of)| *known != folder || !of.is_of_same_server(space));
+        if folders.len() >= FOLDERS_LIMIT {
+            folders.pop_front();
+        }
+        let authentication_method = AuthenticationMethod::Default;
+        folders.push_back((folder, ProtectionSpace { authentication_method, ..space.clone() }));
+    }
+
+    /// Returns the part of its server that a URL is known to belong to.
+    pub(crate) fn space_of(&self, url: &Url) -> Option<ProtectionSpace> {
+        let server = origin_space(url);
+        let folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        let above = folders.iter().filter(|(folder, space)| {
+            url.path().starts_with(folder.as_str()) && space.is_of_same_server(&server)
+        });
+        above.max_by_key(|(folder, _)| folder.len()).map(|(_, space)| space.clone())
+    }
+
     /// Makes the value of `Authorization` that worked before, counted once more.
     fn authorization(&self, seeker: &Seeker<'_>, method: &str, target: &str) -> Option<Shown> {
         let mut entries = self.lock();
@@ -64,7 +92,7 @@ struct Shown {
 pub(crate) struct Seeker<'a> {
     memory: &'a Memory,
     space: ProtectionSpace,
-    credential: &'a Credential,
+    credential: Credential,
     shown: Option<Option<Way>>,
     /// Whether a challenge to this very request was answered.
     answered: bool,
@@ -72,11 +100,8 @@ pub(crate) struct Seeker<'a> {
 }
 
 impl<'a> Seeker<'a> {
-    pub(crate) fn new(
-        memory: &'a Memory,
-        space: ProtectionSpace,
-        credential: &'a Credential,
-    ) -> Self {
+    pub(crate) fn new(memory: &'a Memory, space: ProtectionSpace, credential: &Credential) -> Self {
+        let credential = credential.clone();
         Self { memory, space, credential, shown: None, answered: false, stale: 0 }
     }
 
@@ -84,7 +109,7 @@ impl<'a> Seeker<'a> {
     /// request taught, else Basic where the credential is given away without being asked for.
     pub(crate) fn authorization(&mut self, method: &str, target: &str) -> Option<String> {
         let shown = self.memory.authorization(self, method, target).or_else(|| {
-            let value = super::basic::authorization(self.credential)?;
+            let value = super::basic::authorization(&self.credential)?;
             self.credential.proactive.then_some(Shown { value, way: None })
         });
         let shown = shown?;
@@ -123,8 +148,14 @@ impl<'a> Seeker<'a> {
     }
 
     fn owns(&self, entry: &Entry) -> bool {
-        entry.space == self.space && entry.credential == *self.credential
+        entry.space == self.space && entry.credential == self.credential
     }
+}
+
+/// Returns the path up to its last slash.
+fn folder(url: &Url) -> &str {
+    let path = url.path();
+    path.rfind('/').map_or(path, |slash| &path[..=slash])
 }
 
 #[cfg(test)]

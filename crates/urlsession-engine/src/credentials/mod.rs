@@ -8,67 +8,47 @@
 //! ```
 
 mod basic;
+mod calls;
 mod challenge;
 mod digest;
+mod kept;
 mod memory;
 
 use challenge::Challenge;
 pub(crate) use challenge::parse;
+pub(crate) use kept::{CredentialRow, Kept, Keys};
 pub(crate) use memory::{Memory, Seeker};
 
 use digest::{Digest, Hash};
 use url::Url;
-use urlsession_protocol::{Credential, Proxy, ProxyScheme};
+use urlsession_protocol::{AuthenticationMethod, Credential, ProtectionSpace, Proxy, ProxyScheme};
 
-/// A part of a server that credentials belong to: Apple's `URLProtectionSpace`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct ProtectionSpace {
-    /// `http` or `https`.
-    pub(crate) scheme: String,
-    pub(crate) host: String,
-    pub(crate) port: u16,
-    /// The name that the server gives it; `None` is all of the server.
-    pub(crate) realm: Option<String>,
-    pub(crate) method: Option<AuthenticationMethod>,
-    /// Whether it is a proxy that asks.
-    pub(crate) is_proxy: bool,
-}
-
-/// How a credential is shown, weakest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum AuthenticationMethod {
-    HttpBasic,
-    HttpDigest,
-}
-
-impl ProtectionSpace {
-    /// Makes the space of all that a server has.
-    pub(crate) fn of_origin(url: &Url) -> Self {
-        Self {
-            scheme: url.scheme().to_owned(),
-            host: url.host_str().unwrap_or_default().to_owned(),
-            port: url.port_or_known_default().unwrap_or_default(),
-            realm: None,
-            method: None,
-            is_proxy: false,
-        }
+/// Returns the space of all that a server has.
+pub(crate) fn origin_space(url: &Url) -> ProtectionSpace {
+    ProtectionSpace {
+        protocol: url.scheme().to_owned(),
+        host: url.host_str().unwrap_or_default().to_owned(),
+        port: url.port_or_known_default().unwrap_or_default(),
+        realm: None,
+        authentication_method: AuthenticationMethod::Default,
+        is_proxy: false,
     }
+}
 
-    /// Makes the space of a proxy.
-    pub(crate) fn of_proxy(proxy: &Proxy) -> Self {
-        let scheme = match proxy.scheme {
-            ProxyScheme::Http => "http",
-            ProxyScheme::Https => "https",
-            ProxyScheme::Socks5 | ProxyScheme::Socks5h => "socks",
-        };
-        Self {
-            scheme: scheme.to_owned(),
-            host: proxy.host.clone(),
-            port: proxy.port,
-            realm: None,
-            method: None,
-            is_proxy: true,
-        }
+/// Returns the space of a proxy.
+pub(crate) fn proxy_space(proxy: &Proxy) -> ProtectionSpace {
+    let protocol = match proxy.scheme {
+        ProxyScheme::Http => "http",
+        ProxyScheme::Https => "https",
+        ProxyScheme::Socks5 | ProxyScheme::Socks5h => "socks",
+    };
+    ProtectionSpace {
+        protocol: protocol.to_owned(),
+        host: proxy.host.clone(),
+        port: proxy.port,
+        realm: None,
+        authentication_method: AuthenticationMethod::Default,
+        is_proxy: true,
     }
 }
 
@@ -102,6 +82,15 @@ impl Way {
         match self {
             Self::Basic => AuthenticationMethod::HttpBasic,
             Self::Digest(_) => AuthenticationMethod::HttpDigest,
+        }
+    }
+
+    /// Returns the part of the server that the challenge speaks for.
+    pub(crate) fn space(&self, url: &Url, challenge: &Challenge) -> ProtectionSpace {
+        ProtectionSpace {
+            realm: challenge.parameter("realm").map(str::to_owned),
+            authentication_method: self.method(),
+            ..origin_space(url)
         }
     }
 

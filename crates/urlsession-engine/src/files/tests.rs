@@ -194,6 +194,7 @@ fn order(kind: TaskKind) -> Order {
         options: TaskOptions::default(),
         idle_timeout: Duration::ZERO,
         cookies: CookiePolicy::default(),
+        answers: Vec::new(),
         cache: CachePolicy::default(),
     }
 }

@@ -4,10 +4,12 @@
 //! all.
 
 mod cookies;
+mod credentials;
 mod schema;
 
 use crate::cookies::CookieRow;
 use crate::crash;
+use crate::credentials::CredentialRow;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::BTreeSet;
@@ -179,7 +181,7 @@ impl Store {
     /// Makes all changes durable, or none of them.
     #[cfg(test)]
     pub(crate) fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
-        self.commit_turn(changes, &[])
+        self.commit_turn(changes, &[], &[])
     }
 
     /// Makes all changes of one turn durable, or none of them.
@@ -187,8 +189,9 @@ impl Store {
         &mut self,
         changes: &[Change],
         cookies: &[CookieRow],
+        credentials: &[CredentialRow],
     ) -> Result<(), StoreError> {
-        if changes.is_empty() && cookies.is_empty() {
+        if changes.is_empty() && cookies.is_empty() && credentials.is_empty() {
             return Ok(());
         }
         #[cfg(test)]
@@ -202,6 +205,9 @@ impl Store {
         }
         for row in cookies {
             cookies::apply(&transaction, row)?;
+        }
+        for row in credentials {
+            credentials::apply(&transaction, row)?;
         }
         crash::point("store.commit");
         transaction.commit()?;
@@ -240,6 +246,7 @@ fn last_of_each(changes: &[Change]) -> impl Iterator<Item = &Change> {
         Change::RemoveSession(_)
         | Change::CreateTask { .. }
         | Change::EditTask { .. }
+        | Change::AnswerTask { .. }
         | Change::RemoveTask(_)
         | Change::AppendEvent(_)
         | Change::RemoveEvent { .. } => true,
@@ -276,6 +283,9 @@ fn apply(to: &Transaction<'_>, change: &Change) -> Result<(), StoreError> {
                 .execute(params![session.0, number(*task), write(order)?])?;
         }
         Change::EditTask { task, facts, edit } => edit_task(to, *task, facts, edit)?,
+        Change::AnswerTask { task, answered } => {
+            change_order(to, *task, |order| order.answer(answered))?;
+        }
         Change::PutTask { task: TaskRef { session, task }, state } => {
             let changed = to
                 .prepare_cached("UPDATE tasks SET state = ?3 WHERE session = ?1 AND task = ?2")?
@@ -313,23 +323,31 @@ fn apply(to: &Transaction<'_>, change: &Change) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// An order that a damaged store has lost stays lost: the task will say so when it starts.
 fn edit_task(
     to: &Transaction<'_>,
-    TaskRef { session, task }: TaskRef,
+    key: TaskRef,
     facts: &TaskFacts,
     edit: &RequestEdit,
 ) -> Result<(), StoreError> {
-    let (session, task) = (session.0, number(task));
     to.prepare_cached("UPDATE tasks SET facts = ?3 WHERE session = ?1 AND task = ?2")?
-        .execute(params![session, task, write(facts)?])?;
+        .execute(params![key.session.0, number(key.task), write(facts)?])?;
+    change_order(to, key, |order| order.edit(edit))
+}
+
+/// An order that a damaged store has lost stays lost: the task will say so when it starts.
+fn change_order(
+    to: &Transaction<'_>,
+    TaskRef { session, task }: TaskRef,
+    change: impl FnOnce(&mut Order),
+) -> Result<(), StoreError> {
+    let (session, task) = (session.0, number(task));
     let content: Option<String> = to
         .prepare_cached("SELECT content FROM orders WHERE session = ?1 AND task = ?2")?
         .query_row(params![session, task], |row| row.get(0))
         .optional()?;
     let Some(content) = content else { return Ok(()) };
     let mut order: Order = read(&content)?;
-    order.edit(edit);
+    change(&mut order);
     to.prepare_cached("UPDATE orders SET content = ?3 WHERE session = ?1 AND task = ?2")?
         .execute(params![session, task, write(&order)?])?;
     Ok(())

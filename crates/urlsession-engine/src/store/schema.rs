@@ -57,6 +57,15 @@ pub(super) const STEPS: &[&str] = &[
         PRIMARY KEY (application, domain, host_only, path, name)
     ) STRICT, WITHOUT ROWID;
 ",
+    r"
+    -- The permanent ones, in plain text: the file is the user's alone.
+    CREATE TABLE credentials (
+        application TEXT NOT NULL,
+        space       TEXT NOT NULL,
+        content     TEXT NOT NULL,
+        PRIMARY KEY (application, space)
+    ) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// Refuses what is not ours or of a later program; changes nothing.

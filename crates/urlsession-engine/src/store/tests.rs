@@ -276,9 +276,9 @@ fn cookies_are_read_back_as_they_were() {
         CookieRow { application: application.clone(), identity, kept }
     };
     let mut store = Store::open(&file).unwrap();
-    store.commit_turn(&[], &[row(&one, "a", Some("1")), row(&one, "b", Some("2"))]).unwrap();
-    store.commit_turn(&[], &[row(&one, "a", None), row(&other, "b", Some("4"))]).unwrap();
-    store.commit_turn(&[], &[row(&one, "b", Some("3")), row(&one, "none", None)]).unwrap();
+    store.commit_turn(&[], &[row(&one, "a", Some("1")), row(&one, "b", Some("2"))], &[]).unwrap();
+    store.commit_turn(&[], &[row(&one, "a", None), row(&other, "b", Some("4"))], &[]).unwrap();
+    store.commit_turn(&[], &[row(&one, "b", Some("3")), row(&one, "none", None)], &[]).unwrap();
     drop(store);
     let store = Store::open(&file).unwrap();
     for (application, value) in [(one, "3"), (other, "4")] {
@@ -296,10 +296,18 @@ fn the_schema_is_what_its_version_has() {
         .unwrap();
     let names: Vec<String> =
         statement.query_map([], |r| r.get(0)).unwrap().map(Result::unwrap).collect();
-    let expected =
-        ["cookies", "events", "events_of_task", "last_removed", "orders", "sessions", "tasks"];
+    let expected = [
+        "cookies",
+        "credentials",
+        "events",
+        "events_of_task",
+        "last_removed",
+        "orders",
+        "sessions",
+        "tasks",
+    ];
     assert_eq!(names, expected);
-    assert_eq!(version(&store.connection), 3);
+    assert_eq!(version(&store.connection), 4);
 }
 
 #[test]
@@ -404,7 +412,15 @@ fn facts() -> TaskFacts {
 }
 
 fn record(stage: Stage) -> TaskRecord {
-    TaskRecord { stage, attempts: 1, failures: 2, deadline: None, resume: None, error: None }
+    TaskRecord {
+        stage,
+        attempts: 1,
+        failures: 2,
+        deadline: None,
+        resume: None,
+        error: None,
+        question: None,
+    }
 }
 
 fn order() -> Order {
@@ -416,6 +432,7 @@ fn order() -> Order {
         options: TaskOptions { fail_on_http_error: true, ..TaskOptions::default() },
         idle_timeout: Duration::from_secs(60),
         cookies: CookiePolicy::default(),
+        answers: Vec::new(),
         cache: CachePolicy::default(),
     }
 }

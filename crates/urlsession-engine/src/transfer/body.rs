@@ -29,9 +29,7 @@ pub(super) async fn run(http: &Http, attempt: Attempt) -> Ending {
     match kept {
         Ok(Some(done)) => Ending::Done(done),
         Ok(None) => Ending::Stopped { resume: None },
-        Err(Failure { error, cause }) => {
-            Ending::Failed { error: *error, cause, resume: None, progressed: chain.sent() > 0 }
-        }
+        Err(failure) => failure.end(None, chain.sent() > 0),
     }
 }
 

@@ -264,6 +264,5 @@ fn done(state: ResumeState, path: PathBuf, length: u64, sent: u64) -> Ending {
 }
 
 fn failed(failure: Failure, resume: Option<ResumeState>, progressed: bool) -> Ending {
-    let Failure { error, cause } = failure;
-    Ending::Failed { error: *error, cause, resume, progressed }
+    failure.end(resume, progressed)
 }

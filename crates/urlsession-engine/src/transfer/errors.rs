@@ -2,19 +2,21 @@
 
 use std::error::Error as StdError;
 use std::io::{self, ErrorKind};
-use urlsession_core::Cause;
-use urlsession_protocol::{Error, ErrorCode};
+use urlsession_core::{Cause, Ending, ResumeState};
+use urlsession_protocol::{AuthenticationChallenge, Error, ErrorCode};
 
 /// An attempt that cannot go on: the error of the task and whether trying again can help.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Failure {
     pub(super) error: Box<Error>,
     pub(super) cause: Cause,
+    /// What the app is asked before the task can go on.
+    pub(super) challenge: Option<Box<AuthenticationChallenge>>,
 }
 
 impl Failure {
     pub(super) fn new(code: ErrorCode, cause: Cause, why: impl std::fmt::Display) -> Self {
-        Self { error: Box::new(Error::new(code).because(why)), cause }
+        Self { error: Box::new(Error::new(code).because(why)), cause, challenge: None }
     }
 
     pub(super) fn permanent(code: ErrorCode, why: impl std::fmt::Display) -> Self {
@@ -31,6 +33,15 @@ impl Failure {
             self.error = Box::new(self.error.for_url(url));
         }
         self
+    }
+
+    /// Ends the attempt.
+    pub(super) fn end(self, resume: Option<ResumeState>, progressed: bool) -> Ending {
+        let Self { error, cause, challenge } = self;
+        match challenge {
+            Some(challenge) => Ending::Challenged { challenge, resume },
+            None => Ending::Failed { error: *error, cause, resume, progressed },
+        }
     }
 
     pub(super) fn with_status(mut self, status: u16) -> Self {

@@ -2,7 +2,7 @@
 //! try again.
 
 use super::errors::Failure;
-use crate::credentials::{self, Memory, ProtectionSpace, Seeker};
+use crate::credentials::{self, Memory, Seeker, origin_space, proxy_space};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use url::Url;
 use urlsession_protocol::{Credential, ErrorCode, Proxy};
@@ -19,9 +19,9 @@ pub(super) struct Guard<'a> {
 }
 
 impl<'a> Guard<'a> {
-    pub(super) fn of_origin(memory: &'a Memory, url: &'a Url, credential: &'a Credential) -> Self {
+    pub(super) fn of_origin(memory: &'a Memory, url: &'a Url, credential: &Credential) -> Self {
         Self {
-            seeker: Seeker::new(memory, ProtectionSpace::of_origin(url), credential),
+            seeker: Seeker::new(memory, origin_space(url), credential),
             shown: header::AUTHORIZATION,
             asks: header::WWW_AUTHENTICATE,
             refusal: StatusCode::UNAUTHORIZED,
@@ -33,7 +33,7 @@ impl<'a> Guard<'a> {
     pub(super) fn of_proxy(memory: &'a Memory, proxy: &'a Proxy, target: &'a str) -> Option<Self> {
         let credential = proxy.credential.as_ref()?;
         Some(Self {
-            seeker: Seeker::new(memory, ProtectionSpace::of_proxy(proxy), credential),
+            seeker: Seeker::new(memory, proxy_space(proxy), credential),
             shown: header::PROXY_AUTHORIZATION,
             asks: header::PROXY_AUTHENTICATE,
             refusal: StatusCode::PROXY_AUTHENTICATION_REQUIRED,
@@ -71,7 +71,7 @@ impl<'a> Guard<'a> {
 }
 
 /// Makes the client's part of a digest, which nobody can foresee.
-fn cnonce() -> Result<String, Failure> {
+pub(super) fn cnonce() -> Result<String, Failure> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| Failure::transient(ErrorCode::UNKNOWN, error))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())

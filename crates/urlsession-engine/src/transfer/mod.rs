@@ -6,6 +6,7 @@ mod dial;
 mod disposition;
 mod download;
 mod errors;
+mod gate;
 mod guard;
 mod http;
 mod identity;
@@ -36,11 +37,12 @@ pub(crate) use progress::Progress;
 
 use crate::cache::SharedCache;
 use crate::cookies::SharedJar;
+use crate::credentials::Kept;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use urlsession_core::{Ending, Order, ResumeState};
-use urlsession_protocol::{ErrorCode, ResumeRung, TaskKind};
+use urlsession_protocol::{ErrorCode, ProtectionSpace, ResumeRung, TaskKind};
 
 /// One attempt: what to do, and where to say how it goes.
 #[derive(Debug)]
@@ -55,6 +57,10 @@ pub(crate) struct Attempt {
     pub cookies: Option<Arc<SharedJar>>,
     /// What is kept of responses.
     pub cache: Option<Arc<SharedCache>>,
+    /// The credentials that are kept for its application.
+    pub credentials: Option<Arc<Kept>>,
+    /// What its app must not be asked about; `None` if nothing may be asked.
+    pub asks: Option<Vec<ProtectionSpace>>,
     /// Last value wins; read by the driver at a bounded rate.
     pub progress: Arc<Progress>,
     /// Cancelled when the driver wants the attempt to stop.

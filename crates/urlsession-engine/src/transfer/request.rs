@@ -2,6 +2,7 @@
 
 use super::disposition;
 use super::errors::Failure;
+use super::gate::{self, Gate, Means, Verdict};
 use super::guard::Guard;
 use super::http::{Answer, Http, Outgoing, absolute};
 use super::leave::LEAVE_MINIMUM;
@@ -43,6 +44,7 @@ const OF_BODY: [&str; 4] =
 #[derive(Debug)]
 pub(super) struct Chain<'a> {
     http: &'a Http,
+    attempt: &'a Attempt,
     order: &'a Order,
     cookies: Exchange,
     cache: cache::Exchange,
@@ -71,7 +73,7 @@ impl<'a> Chain<'a> {
             .map(|body| Arc::new(Sending::new(body, Arc::clone(progress), rate.clone())));
         let cookies = Exchange::new(attempt.cookies.clone(), order);
         let cache = cache::Exchange::new(attempt.cache.clone(), order);
-        Self { http, order, cookies, cache, sending, rate }
+        Self { http, attempt, order, cookies, cache, sending, rate }
     }
 
     /// Returns the request body bytes of the last request.
@@ -132,8 +134,8 @@ impl<'a> Chain<'a> {
         let (method, url) = (out.method, out.url);
         let mut fields = out.headers.clone();
         self.cookies.send(url, &mut fields);
-        let credential = self.order.request.credential.as_ref().filter(|_| with_credentials);
-        let credential = credential.map(identity).unwrap_or_default();
+        let credential = self.means(with_credentials).of_server(url);
+        let credential = credential.iter().map(identity).collect::<Vec<_>>().concat();
         let pending = match self.cache.look_up((method, url), fields, &credential).await {
             LookUp::Answer(kept) => return Ok(Answer::kept(kept)),
             LookUp::Nothing => {
@@ -147,7 +149,9 @@ impl<'a> Chain<'a> {
         let mut answer = match self.send(out, with_credentials).await {
             Ok(answer) => answer,
             // What is wrong with the request or with who answers stays wrong.
-            Err(failure) if failure.cause == Cause::Permanent => return Err(failure),
+            Err(failure) if failure.challenge.is_some() || failure.cause == Cause::Permanent => {
+                return Err(failure);
+            }
             Err(failure) => return pending.stand_in().map(Answer::kept).ok_or(failure),
         };
         match pending.receive(&answer.head).await {
@@ -165,35 +169,55 @@ impl<'a> Chain<'a> {
     /// Sends one request as often as it takes to show the server and the proxy who we are.
     async fn send(&self, mut out: Outgoing<'_>, with_credentials: bool) -> Result<Answer, Failure> {
         let fields = std::mem::take(&mut out.headers);
-        let memory = &self.http.credentials;
-        let credential = self.order.request.credential.as_ref().filter(|_| with_credentials);
-        // What the app says itself is not replaced.
-        let credential = credential.filter(|_| !fields.contains_key(header::AUTHORIZATION));
-        let origin = credential.map(|credential| Guard::of_origin(memory, out.url, credential));
+        // What the app says itself is neither replaced nor asked for.
+        let says = fields.contains_key(header::AUTHORIZATION);
+        let mut gate = (!says).then(|| Gate::new(self.means(with_credentials), out.url));
         let proxy = out.forwarder();
-        let proxy = proxy.and_then(|proxy| Guard::of_proxy(memory, proxy, absolute(out.url)));
-        let mut guards: Vec<Guard<'_>> = origin.into_iter().chain(proxy).collect();
+        let memory = &self.http.credentials;
+        let mut proxy = proxy.and_then(|proxy| Guard::of_proxy(memory, proxy, absolute(out.url)));
         let mut can_wait = out.body.is_some_and(|body| body.length() >= LEAVE_MINIMUM);
         loop {
             out.headers.clone_from(&fields);
             self.cookies.send(out.url, &mut out.headers);
             out.asks_leave = false;
-            for guard in &mut guards {
-                out.asks_leave |= guard.show(out.method, &mut out.headers) && can_wait;
+            if let Some(gate) = &mut gate {
+                out.asks_leave |= gate.show(out.method, &mut out.headers) && can_wait;
+            }
+            if let Some(proxy) = &mut proxy {
+                out.asks_leave |= proxy.show(out.method, &mut out.headers) && can_wait;
             }
             let answer = self.http.send(&out).await?;
             self.cookies.receive(out.url, &answer.head.headers);
-            let status = answer.head.status;
+            let (status, fields) = (answer.head.status, &answer.head.headers);
             // RFC 9110 section 15.5.18: it does not know how to give leave.
-            let mut may_relent = out.asks_leave && status == StatusCode::EXPECTATION_FAILED;
-            can_wait &= !may_relent;
-            for guard in &mut guards {
-                may_relent |= guard.may_relent(status, &answer.head.headers)?;
-            }
-            if !may_relent {
+            let needs_no_leave = out.asks_leave && status == StatusCode::EXPECTATION_FAILED;
+            can_wait &= !needs_no_leave;
+            let lets_in = match &mut proxy {
+                Some(proxy) => !proxy.may_relent(status, fields)?,
+                None => true,
+            };
+            let verdict = match &mut gate {
+                _ if needs_no_leave || !lets_in => Verdict::Again,
+                Some(gate) => gate.judge(status, fields)?,
+                None => Verdict::Response,
+            };
+            if matches!(verdict, Verdict::Response) {
                 return Ok(answer);
             }
             answer.body.drain(&answer.wire, self.order.idle_timeout).await;
+            if let Verdict::Ask(challenge) = verdict {
+                return Err(gate::ask(challenge, out.url));
+            }
+        }
+    }
+
+    fn means(&self, with_credentials: bool) -> Means<'_> {
+        Means {
+            own: self.order.request.credential.as_ref().filter(|_| with_credentials),
+            answers: &self.order.answers,
+            kept: self.attempt.credentials.as_deref(),
+            asks: self.attempt.asks.as_deref(),
+            memory: &self.http.credentials,
         }
     }
 

@@ -6,8 +6,9 @@ use super::judge::{AT_ONCE, PER_HOST};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use urlsession_core::{Input, PeerNumber, SessionNumber, TaskRef};
 use urlsession_protocol::{
-    ApplicationId, Call, CallId, Event, EventNumber, OwnerToken, Reply, ResumeData,
-    SessionConfiguration, SessionIdentifier, SessionKey, TaskIdentifier,
+    ApplicationId, AuthChallengeDisposition, Call, CallId, Credential, Event, EventNumber,
+    OwnerToken, Reply, ResumeData, SessionConfiguration, SessionIdentifier, SessionKey,
+    TaskIdentifier,
 };
 
 /// Sessions of a world; each has two processes that want it.
@@ -165,6 +166,7 @@ impl World {
             http_maximum_connections_per_host: PER_HOST,
             maximum_concurrent_tasks: Some(AT_ONCE),
             launch_command,
+            answers_challenges: process.primary,
             ..SessionConfiguration::default()
         };
         let session = process.key.clone();
@@ -264,9 +266,25 @@ impl World {
                 process.acks.clear();
                 process.asked.clear();
             }
+            Some(Down::Event { task, event: Event::DidReceiveChallenge { challenge }, .. }) => {
+                let session = self.processes[at].key.clone();
+                let task = task.unwrap_or_default();
+                let question = challenge.question;
+                let disposition = Box::new(self.disposition());
+                self.ask(at, Call::Answer { session, task, question, disposition });
+            }
             Some(Down::Event { .. }) | None => {}
         }
         Ok(())
+    }
+
+    fn disposition(&mut self) -> AuthChallengeDisposition {
+        match self.random.below(8) {
+            0 => AuthChallengeDisposition::CancelAuthenticationChallenge,
+            1 => AuthChallengeDisposition::RejectProtectionSpace,
+            2 => AuthChallengeDisposition::PerformDefaultHandling,
+            _ => AuthChallengeDisposition::UseCredential { credential: Credential::new("a", "b") },
+        }
     }
 
     fn answered(&mut self, at: usize, peer: PeerNumber, id: CallId, answer: Answer) -> Verdict {

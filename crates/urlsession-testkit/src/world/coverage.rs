@@ -154,6 +154,8 @@ impl Coverage {
             Call::Resume { session, task } => ("resume", session, *task),
             Call::Suspend { session, task } => ("suspend", session, *task),
             Call::Edit { session, task, .. } => ("edit", session, *task),
+            // For a task that waits it is as good as an edit.
+            Call::Answer { session, task, .. } => ("edit", session, *task),
             Call::Cancel { session, task } => ("cancel", session, *task),
             Call::CancelByProducingResumeData { session, task } => {
                 ("cancel for data", session, *task)
@@ -283,7 +285,7 @@ fn can_meet(input: usize, place: usize) -> bool {
     }
 }
 
-/// What takes an owner, or a task that runs, cannot meet a launch that is waited for.
+/// What takes an owner cannot meet a launch that is waited for. A task can end there: another asks.
 fn can_launch(input: usize, place: usize) -> bool {
     let awaited = [LaunchPlace::Due, LaunchPlace::Running, LaunchPlace::Ended]
         .iter()
@@ -291,7 +293,7 @@ fn can_launch(input: usize, place: usize) -> bool {
     let runs =
         [LaunchPlace::Running, LaunchPlace::Released].iter().any(|runs| *runs as usize == place);
     match LAUNCH_INPUTS[input] {
-        "detach" | "connection ends" | "ack" | "task ends" | "invalidate" => !awaited,
+        "detach" | "connection ends" | "ack" | "invalidate" => !awaited,
         "launch ends" | "launch fails" => runs,
         _ => true,
     }
@@ -302,6 +304,7 @@ fn report_name(report: &Report) -> &'static str {
         Report::Durable(_) => "durable",
         Report::Ended(Ending::Done(_)) => "done",
         Report::Ended(Ending::Stopped { .. }) => "stopped",
+        Report::Ended(Ending::Challenged { .. }) => "asks",
         Report::Ended(Ending::Failed { cause, .. }) => match cause {
             Cause::Permanent => "failed for good",
             Cause::Transient => "failed",

@@ -9,7 +9,9 @@ use urlsession_core::{
     Action, Change, Core, Input, MAX_RUNNING, PeerNumber, Place, SessionNumber, Stage, Step,
     TaskRef,
 };
-use urlsession_protocol::{Call, CallId, Event, EventNumber, Reply, SessionKey, TaskIdentifier};
+use urlsession_protocol::{
+    AuthChallengeDisposition, Call, CallId, Event, EventNumber, Reply, SessionKey, TaskIdentifier,
+};
 
 /// What every session of a world is limited to.
 pub(super) const PER_HOST: u32 = 2;
@@ -73,6 +75,11 @@ impl Judge {
                 self.owners.retain(|key, owner| key != session || *owner != peer);
             }
             Call::Cancel { .. } | Call::CancelByProducingResumeData { .. } => {
+                self.cancelled.extend(target(core, call));
+            }
+            Call::Answer { disposition, .. }
+                if **disposition == AuthChallengeDisposition::CancelAuthenticationChallenge =>
+            {
                 self.cancelled.extend(target(core, call));
             }
             Call::Remove { .. } => {
@@ -164,7 +171,7 @@ impl Judge {
                 let moved = edit.url.as_ref().is_none_or(|url| url.contains(host));
                 ensure(moved, || format!("{task:?} was sent elsewhere and stays"))
             }
-            Change::RemoveEvent { .. } => Ok(()),
+            Change::AnswerTask { .. } | Change::RemoveEvent { .. } => Ok(()),
         }
     }
 
@@ -189,7 +196,7 @@ impl Judge {
                 peer,
                 session,
                 task,
-                event: Event::WillBeginDelayedRequest { .. },
+                event: Event::WillBeginDelayedRequest { .. } | Event::DidReceiveChallenge { .. },
                 ..
             } => {
                 let task = store.number(session).zip(*task);
@@ -344,7 +351,7 @@ fn start(task: TaskRef, core: &Core, store: &Store, network: &Network) -> Verdic
     // It may have been suspended or cancelled in the same turn: then a stop follows.
     let ended = matches!(record.stage, Stage::Completed { .. });
     ensure(!ended, || format!("{task:?} starts and has completed"))?;
-    let asks = record.stage == Stage::Asking;
+    let asks = matches!(record.stage, Stage::Asking | Stage::Challenged);
     ensure(!asks, || format!("{task:?} starts without its answer"))?;
     ensure(!network.is_running(task), || format!("{task:?} has two attempts at once"))?;
     // An edit of the same turn moves it later: the attempt is asked to stop at once.
@@ -361,6 +368,7 @@ fn target(core: &Core, call: &Call) -> Option<TaskRef> {
         Call::Resume { session, task }
         | Call::Suspend { session, task }
         | Call::Edit { session, task, .. }
+        | Call::Answer { session, task, .. }
         | Call::Cancel { session, task }
         | Call::CancelByProducingResumeData { session, task }
         | Call::Remove { session, task } => (session, *task),

@@ -4,7 +4,9 @@ use super::launches::is_busy;
 use super::{Verdict, ensure};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-use urlsession_core::{Core, LaunchRecord, MAX_LAUNCHES, SessionNumber, SessionRecord, VACANCY};
+use urlsession_core::{
+    Core, LaunchRecord, MAX_LAUNCHES, Place, SessionNumber, SessionRecord, VACANCY,
+};
 use urlsession_protocol::SessionKey;
 
 /// The shortest time from the first launch of an app that fails to the second,
@@ -52,7 +54,10 @@ impl LaunchJudge {
         time: u64,
     ) -> Verdict {
         let busy = core.places(Some(session)).find(|(_, place)| is_busy(*place));
-        ensure(busy.is_none(), || format!("the app of {key} is launched before {busy:?} ended"))?;
+        let asks = core.places(Some(session)).any(|(_, place)| place == Place::Answer);
+        ensure(busy.is_none() || asks, || {
+            format!("the app of {key} is launched before {busy:?} ended")
+        })?;
         let since = self.vacant.get(key).copied().unwrap_or(self.began);
         let patient = time - since >= milliseconds(VACANCY);
         ensure(patient, || format!("the app of {key} is launched at once"))

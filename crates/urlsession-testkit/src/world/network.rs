@@ -9,7 +9,10 @@ use std::time::Duration;
 use urlsession_core::{
     AttemptNumber, Cause, Done, Ending, Input, Kind, Report, ResumeState, TaskFacts, TaskRef,
 };
-use urlsession_protocol::{Error, ErrorCode, Response};
+use urlsession_protocol::{
+    AuthenticationChallenge, AuthenticationMethod, Error, ErrorCode, ProtectionSpace, Response,
+    Timestamp,
+};
 
 /// The folder of finished files that wait for their acknowledgement.
 const FILES: &str = "/files";
@@ -247,6 +250,9 @@ impl Network {
             0 if random.one_in(10) => Ending::Stopped { resume },
             0..5 => self.done(random, task, download),
             _ if self.kind => self.done(random, task, download),
+            9 if random.one_in(6) => {
+                Ending::Challenged { challenge: Box::new(challenge()), resume }
+            }
             number => Ending::Failed {
                 error: Error::new(ErrorCode::NETWORK_CONNECTION_LOST),
                 cause: match number {
@@ -292,6 +298,24 @@ impl Network {
             self.late.push((task, attempt, report.clone()));
         }
         self.reports.entry((task, attempt)).or_default().push_back(report);
+    }
+}
+
+fn challenge() -> AuthenticationChallenge {
+    let protection_space = ProtectionSpace {
+        protocol: "http".to_owned(),
+        host: "host".to_owned(),
+        port: 80,
+        realm: None,
+        authentication_method: AuthenticationMethod::HttpBasic,
+        is_proxy: false,
+    };
+    AuthenticationChallenge {
+        question: 0,
+        protection_space,
+        previous_failure_count: 1,
+        proposed_user: None,
+        until: Timestamp(0),
     }
 }
 

@@ -90,6 +90,10 @@ impl Store {
                 }
                 None => Err(format!("{task:?} was edited but not created")),
             },
+            Change::AnswerTask { task, .. } => {
+                let known = self.tasks.contains_key(&task);
+                ensure(known, || format!("{task:?} was answered but not created"))
+            }
             Change::PutTask { task, state } => match self.tasks.get_mut(&task) {
                 Some((_, record)) => {
                     let completed =

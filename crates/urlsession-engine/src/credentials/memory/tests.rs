@@ -9,7 +9,7 @@ const N2: &str = "Digest realm=r, nonce=n2, qop=auth";
 const N2_STALE: &str = "Digest realm=r, nonce=n2, qop=auth, stale=TRUE";
 
 fn space(url: &str) -> ProtectionSpace {
-    ProtectionSpace::of_origin(&url.parse().unwrap())
+    origin_space(&url.parse().unwrap())
 }
 
 /// Sends a request until it is let in or given up; says what it showed each time.

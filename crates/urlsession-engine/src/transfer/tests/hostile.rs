@@ -99,6 +99,7 @@ async fn try_it(url: &str, trouble: &Trouble, case: &str, way: u64) -> bool {
                 assert_eq!((done.length, trial.left().len()), (found.len() as u64, 1), "{case}");
                 return false;
             }
+            Ending::Challenged { .. } => panic!("{case}: nobody may be asked"),
             Ending::Failed { cause: Cause::Permanent, .. } => {
                 assert!(trouble.ends.contains(&End::Error), "{case}: {}", summary(&ending));
                 // What it had is removed by who recorded it, or nothing is left.

@@ -1,6 +1,7 @@
 //! Attempts against a server on loopback that answers, drops, stalls and lies as told.
 
 mod cached;
+mod challenges;
 mod credentials;
 mod download;
 mod exchange;
@@ -16,6 +17,7 @@ mod terms;
 
 use super::{Attempt, Hands, Notices, Progress, TaskFiles};
 use crate::cache::SharedCache;
+use crate::credentials::Kept;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -24,7 +26,8 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use urlsession_core::{Cause, Ending, Order, ResumeState};
 use urlsession_protocol::{
-    Body, CachePolicy, CookiePolicy, Header, Request, ResumeRung, TaskKind, TaskOptions,
+    Body, CachePolicy, CookiePolicy, Header, ProtectionSpace, Request, ResumeRung, TaskKind,
+    TaskOptions,
 };
 
 /// What an attempt told while it ran.
@@ -58,6 +61,8 @@ struct Trial {
     hands: Arc<Hands>,
     order: Order,
     files: TaskFiles,
+    asks: Option<Vec<ProtectionSpace>>,
+    credentials: Option<Arc<Kept>>,
     resume: Option<ResumeState>,
     cache: Option<Arc<SharedCache>>,
     progress: Arc<Progress>,
@@ -80,9 +85,12 @@ impl Trial {
                 options: TaskOptions::default(),
                 idle_timeout: Duration::from_secs(30),
                 cookies: CookiePolicy::default(),
+                answers: Vec::new(),
                 cache: CachePolicy::default(),
             },
             files,
+            asks: None,
+            credentials: None,
             resume: None,
             cache: None,
             progress: Arc::default(),
@@ -128,6 +136,8 @@ impl Trial {
             files: self.files.clone(),
             cookies: None,
             cache: self.cache.clone(),
+            credentials: self.credentials.clone(),
+            asks: self.asks.clone(),
             progress: Arc::clone(&self.progress),
             stop: self.stop.clone(),
             notices: Arc::clone(&self.ear) as Arc<dyn Notices>,
@@ -172,6 +182,7 @@ fn summary(ending: &Ending) -> String {
             format!("done {} {}{file}", done.response.status_code, done.length)
         }
         Ending::Stopped { resume } => format!("stopped{}", kept(resume.as_ref())),
+        Ending::Challenged { resume, .. } => format!("challenged{}", kept(resume.as_ref())),
         Ending::Failed { error, cause, resume, progressed } => {
             let cause = match cause {
                 Cause::Permanent => "permanent".to_owned(),
@@ -194,7 +205,9 @@ fn kept(resume: Option<&ResumeState>) -> String {
 fn resume_of(ending: &Ending) -> Option<&ResumeState> {
     match ending {
         Ending::Done(_) => None,
-        Ending::Stopped { resume } | Ending::Failed { resume, .. } => resume.as_ref(),
+        Ending::Stopped { resume }
+        | Ending::Failed { resume, .. }
+        | Ending::Challenged { resume, .. } => resume.as_ref(),
     }
 }
 

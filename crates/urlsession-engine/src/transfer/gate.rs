@@ -1,0 +1,186 @@
+//! The way into a server: which credentials are shown to it, in which order, and when nothing is left
+//! but to ask the app.
+//!
+//! ```text
+//!   the app's answer for this part of the server
+//!     or else  the task's own credential, then the kept one      each until it is refused
+//!     then     a question, if somebody answers; else the refusal is the response
+//! ```
+
+use super::errors::Failure;
+use super::guard::{Guard, cnonce};
+use crate::credentials::{self, Kept, Memory, Way, origin_space};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use url::Url;
+use urlsession_core::Answered;
+use urlsession_protocol::challenge::REALM_LIMIT;
+use urlsession_protocol::{
+    AuthenticationChallenge, Credential, CredentialPersistence, ErrorCode, ProtectionSpace, Secret,
+    Timestamp,
+};
+
+/// What there is to be shown to servers, and whether the app can be asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Means<'a> {
+    /// The task's own credential, where it may go.
+    pub(super) own: Option<&'a Credential>,
+    /// What the app answered before.
+    pub(super) answers: &'a [Answered],
+    /// What is kept for the application.
+    pub(super) kept: Option<&'a Kept>,
+    /// What must not be asked about; `None` if nothing may be asked.
+    pub(super) asks: Option<&'a [ProtectionSpace]>,
+    pub(super) memory: &'a Memory,
+}
+
+/// One request's way into its server, however many times it is sent.
+#[derive(Debug)]
+pub(super) struct Gate<'a> {
+    means: Means<'a>,
+    url: &'a Url,
+    shows: Option<(Guard<'a>, Credential)>,
+    /// The part of the server that refused the request last.
+    space: Option<ProtectionSpace>,
+    refused: Vec<Credential>,
+}
+
+/// What became of a request that was sent.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// This is its response.
+    Response,
+    /// It is worth sending again.
+    Again,
+    /// Only the app can know.
+    Ask(Box<AuthenticationChallenge>),
+}
+
+impl Means<'_> {
+    /// Returns everything that a server may be shown: who is let in with one of them may get other
+    /// responses than others.
+    pub(super) fn of_server(&self, url: &Url) -> Vec<Credential> {
+        let server = origin_space(url);
+        let own = self.own.cloned();
+        let is_its = |answer: &&Answered| answer.space.is_of_same_server(&server);
+        let answers = self.answers.iter().filter(is_its).map(|answer| answer.credential.clone());
+        let kept = self.kept.map(|kept| kept.of_server(&server)).unwrap_or_default();
+        own.into_iter().chain(answers).chain(kept).collect()
+    }
+}
+
+impl<'a> Gate<'a> {
+    pub(super) fn new(means: Means<'a>, url: &'a Url) -> Self {
+        let mut gate = Self { means, url, shows: None, space: None, refused: Vec::new() };
+        let server = origin_space(url);
+        let answer = means.answers.iter().rev().find(|a| a.space.is_of_same_server(&server));
+        let first = answer.map(|answer| answer.credential.clone());
+        let first = first.or_else(|| means.own.cloned()).or_else(|| {
+            let space = means.memory.space_of(url)?;
+            means.kept?.find(&space)
+        });
+        gate.shows = first.map(|first| gate.showing(first));
+        gate
+    }
+
+    /// Adds what it shows to the fields of the request; says whether it may want to see something
+    /// else before it lets the request in.
+    pub(super) fn show(&mut self, method: &Method, fields: &mut HeaderMap) -> bool {
+        match &mut self.shows {
+            Some((guard, _)) => guard.show(method, fields),
+            None => self.means.asks.is_some(),
+        }
+    }
+
+    /// Looks at the head of an answer.
+    pub(super) fn judge(
+        &mut self,
+        status: StatusCode,
+        fields: &HeaderMap,
+    ) -> Result<Verdict, Failure> {
+        if status != StatusCode::UNAUTHORIZED {
+            self.keep();
+            return Ok(Verdict::Response);
+        }
+        if let Some((guard, _)) = &mut self.shows
+            && guard.may_relent(status, fields)?
+        {
+            self.learn(fields)?;
+            return Ok(Verdict::Again);
+        }
+        self.refused.extend(self.shows.take().map(|(_, credential)| credential));
+        let Some(space) = self.learn(fields)? else { return Ok(Verdict::Response) };
+        let next = self.candidates(&space).find(|c| !self.refused.contains(c));
+        if let Some(next) = next {
+            let (mut guard, next) = self.showing(next);
+            // It takes from the challenge how it is to be shown.
+            if guard.may_relent(status, fields)? {
+                self.shows = Some((guard, next));
+                return Ok(Verdict::Again);
+            }
+        }
+        Ok(self.question(space).map_or(Verdict::Response, Verdict::Ask))
+    }
+
+    /// Returns which part of the server refused, in the strongest way that the app has not rejected.
+    fn learn(&mut self, fields: &HeaderMap) -> Result<Option<ProtectionSpace>, Failure> {
+        let fields = fields.get_all(header::WWW_AUTHENTICATE);
+        let challenges = credentials::parse(fields.iter().map(HeaderValue::as_bytes));
+        let rejected = self.means.asks.unwrap_or_default();
+        let offered = challenges.into_iter().filter_map(|challenge| {
+            let space =
+                Way::strongest(std::slice::from_ref(&challenge), "")?.space(self.url, &challenge);
+            (!rejected.contains(&space)).then_some((challenge, space))
+        });
+        let (challenges, spaces): (Vec<_>, Vec<_>) = offered.unzip();
+        let best = Way::strongest(&challenges, &cnonce()?).map(|way| way.method());
+        self.space = spaces.into_iter().find(|s| Some(s.authentication_method) == best);
+        if let Some(space) = &self.space {
+            self.means.memory.learn(self.url, space);
+        }
+        Ok(self.space.clone())
+    }
+
+    fn candidates(&self, space: &ProtectionSpace) -> impl Iterator<Item = Credential> {
+        let is_its = |answer: &&Answered| {
+            answer.space.is_of_same_server(space) && answer.space.realm == space.realm
+        };
+        let answer = self.means.answers.iter().rev().find(is_its).map(|a| a.credential.clone());
+        let own = self.means.own.filter(|_| answer.is_none()).cloned();
+        let kept = self.means.kept.filter(|_| answer.is_none()).and_then(|kept| kept.find(space));
+        answer.into_iter().chain(own).chain(kept)
+    }
+
+    fn question(&self, space: ProtectionSpace) -> Option<Box<AuthenticationChallenge>> {
+        let is_known = |realm: &String| realm.len() <= REALM_LIMIT;
+        self.means.asks.filter(|_| space.realm.as_ref().is_none_or(is_known))?;
+        let user = self.refused.last().map(|refused| Secret::new(refused.user.expose()));
+        Some(Box::new(AuthenticationChallenge {
+            question: 0,
+            protection_space: space,
+            previous_failure_count: u32::try_from(self.refused.len()).unwrap_or(u32::MAX),
+            proposed_user: user,
+            until: Timestamp(0),
+        }))
+    }
+
+    /// The server took what it was shown: others may have it, if its giver wants that.
+    fn keep(&self) {
+        if let (Some((_, credential)), Some(space), Some(kept)) =
+            (&self.shows, &self.space, self.means.kept)
+            && credential.persistence != CredentialPersistence::None
+        {
+            kept.keep(space, credential);
+        }
+    }
+
+    fn showing(&self, credential: Credential) -> (Guard<'a>, Credential) {
+        (Guard::of_origin(self.means.memory, self.url, &credential), credential)
+    }
+}
+
+/// Ends an attempt with a question.
+pub(super) fn ask(challenge: Box<AuthenticationChallenge>, url: &Url) -> Failure {
+    let code = ErrorCode::USER_AUTHENTICATION_REQUIRED;
+    let why = format!("{} wants a credential", challenge.protection_space);
+    Failure { challenge: Some(challenge), ..Failure::permanent(code, why).at(url.as_str()) }
+}

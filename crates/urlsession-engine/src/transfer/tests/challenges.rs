@@ -1,0 +1,169 @@
+//! Servers that no credential of the task satisfies: the app is asked, and its answer shown.
+
+use super::{Trial, summary};
+use crate::credentials::Keys;
+use crate::store::Store;
+use urlsession_core::{Answered, Ending};
+use urlsession_protocol::{
+    ApplicationId, AuthenticationChallenge, AuthenticationMethod, Credential,
+    CredentialPersistence, ProtectionSpace,
+};
+use urlsession_testkit::server::{Answer, Server};
+
+const DIGEST: &str = "Digest realm=\"d\", qop=\"auth\", nonce=\"n\"";
+/// `me:pw`
+const BASIC: &str = "Basic bWU6cHc=";
+
+fn challenge(field: &str) -> Answer {
+    Answer::ok("who?").status(401).header("WWW-Authenticate", field)
+}
+
+fn guarded(realm: &str) -> Answer {
+    challenge(&format!("Basic realm={realm}"))
+}
+
+fn asking(mut trial: Trial) -> Trial {
+    trial.asks = Some(Vec::new());
+    trial
+}
+
+async fn question(trial: &Trial) -> AuthenticationChallenge {
+    match trial.run().await {
+        Ending::Challenged { challenge, .. } => *challenge,
+        other => panic!("no question: {other:?}"),
+    }
+}
+
+fn answered(space: &ProtectionSpace, user: &str) -> Answered {
+    Answered { space: space.clone(), credential: Credential::new(user, "pw") }
+}
+
+fn shown(server: &Server) -> Vec<String> {
+    let shown = |seen: &urlsession_testkit::server::Seen| {
+        seen.header("authorization").unwrap_or("-").to_owned()
+    };
+    server.requests().iter().map(shown).collect()
+}
+
+#[tokio::test]
+async fn who_has_no_credential_asks_and_shows_the_answer() {
+    let server = Server::start();
+    server.on("/", guarded("r").times(2).then(Answer::ok("in")));
+    let mut trial = asking(Trial::data(&server.url("/")));
+    let asked = question(&trial).await;
+    let space = &asked.protection_space;
+    assert_eq!(space.realm.as_deref(), Some("r"));
+    assert_eq!(space.authentication_method, AuthenticationMethod::HttpBasic);
+    assert!(space.is_of_same_server(&ProtectionSpace::of_url(&server.url("/")).unwrap()));
+    assert_eq!((asked.previous_failure_count, asked.proposed_user), (0, None));
+    trial.order.answers.push(answered(space, "me"));
+    assert_eq!(summary(&trial.run().await), "done 200 2");
+    // What the first request taught is remembered with the credential.
+    assert_eq!(shown(&server), ["-", "-", BASIC]);
+}
+
+#[tokio::test]
+async fn refused_credentials_are_counted_and_not_shown_again() {
+    let server = Server::start();
+    server.on("/", guarded("r"));
+    let mut trial = asking(Trial::data(&server.url("/")));
+    trial.order.request.credential = Some(Credential::new("own", "pw"));
+    let asked = question(&trial).await;
+    assert_eq!(asked.previous_failure_count, 1);
+    assert_eq!(asked.proposed_user.unwrap().expose(), "own");
+    trial.order.answers.push(answered(&asked.protection_space, "me"));
+    let asked = question(&trial).await;
+    assert_eq!(asked.previous_failure_count, 1, "the answer alone was tried");
+    assert_eq!(asked.proposed_user.unwrap().expose(), "me");
+    assert!(shown(&server).ends_with(&["-".to_owned(), BASIC.to_owned()]));
+}
+
+#[tokio::test]
+async fn what_is_rejected_is_not_asked_about() {
+    let server = Server::start();
+    server.on("/", challenge(&format!("Basic realm=b, {DIGEST}")));
+    let mut trial = asking(Trial::data(&server.url("/")));
+    let mut seen = Vec::new();
+    for _ in 0..2 {
+        let space = question(&trial).await.protection_space;
+        seen.push(space.authentication_method);
+        trial.asks.as_mut().unwrap().push(space);
+    }
+    assert_eq!(seen, [AuthenticationMethod::HttpDigest, AuthenticationMethod::HttpBasic]);
+    assert_eq!(summary(&trial.run().await), "done 401 4");
+}
+
+#[tokio::test]
+async fn nobody_is_asked_in_vain() {
+    let server = Server::start();
+    let long = "r".repeat(2000);
+    for (field, header) in [
+        ("Negotiate", None),
+        ("Bearer realm=r", None),
+        (&*format!("Basic realm={long}"), None),
+        ("Basic realm=r", Some("Bearer t")),
+    ] {
+        server.on("/", challenge(field));
+        let mut trial = asking(Trial::data(&server.url("/")));
+        if let Some(value) = header {
+            trial = trial.header("Authorization", value);
+        }
+        assert_eq!(summary(&trial.run().await), "done 401 4", "{field}");
+    }
+    server.on("/", guarded("r"));
+    assert_eq!(summary(&Trial::data(&server.url("/")).run().await), "done 401 4");
+}
+
+#[tokio::test]
+async fn an_answer_is_for_the_server_that_asked() {
+    let (first, second) = (Server::start(), Server::start());
+    first.on("/", Answer::redirect(302, &second.url("/x")));
+    second.on("/x", guarded("r").times(2).then(Answer::ok("in")));
+    let mut trial = asking(Trial::data(&first.url("/")));
+    trial.order.request.credential = Some(Credential::new("own", "pw"));
+    let asked = question(&trial).await;
+    assert_eq!(asked.previous_failure_count, 0, "the task's own credential is not for it");
+    trial.order.answers.push(answered(&asked.protection_space, "me"));
+    assert_eq!(summary(&trial.run().await), "done 200 2");
+    assert_eq!(shown(&second), ["-", "-", BASIC]);
+    assert_eq!(shown(&first), ["-", "-"]);
+}
+
+#[tokio::test]
+async fn a_question_keeps_the_bytes() {
+    let server = Server::start();
+    let whole = || Answer::pseudo_random(3, 30_000).etag("\"1\"");
+    server.on("/f", whole().drop_after(9000).times(1).then(guarded("r").times(1).then(whole())));
+    let mut trial = asking(Trial::download(&server.url("/f")));
+    assert_eq!(summary(&trial.run_and_record().await), "-1005 transient progressed kept 9000");
+    let ending = trial.run_and_record().await;
+    assert_eq!(summary(&ending), "challenged kept 9000");
+    assert_eq!(summary(&trial.run().await), "done 200 30000");
+    assert_eq!(server.requests().last().unwrap().header("range"), Some("bytes=9000-"));
+}
+
+#[tokio::test]
+async fn a_credential_that_was_let_in_is_kept_for_others() {
+    let server = Server::start();
+    server.on("/a/b", guarded("r").times(1).then(Answer::ok("in")));
+    server.on("/a/c/d", Answer::ok("in"));
+    server.on("/e", guarded("r").times(1).then(Answer::ok("in")));
+    let (inbox, _messages) = std::sync::mpsc::channel();
+    let store = Store::in_memory().unwrap();
+    let kept = Keys::new(inbox).of(&ApplicationId::new("app").unwrap(), &store).unwrap();
+    let mut trial = Trial::data(&server.url("/a/b"));
+    trial.credentials = Some(kept.clone());
+    let credential = Credential::new("me", "pw").kept(CredentialPersistence::ForSession);
+    trial.order.request.credential = Some(credential);
+    assert_eq!(summary(&trial.run().await), "done 200 2");
+    trial.order.request.credential = None;
+    for path in ["/a/c/d", "/e"] {
+        trial.order.request.url = server.url(path);
+        assert_eq!(summary(&trial.run().await), "done 200 2");
+    }
+    // Below the folder of the first request it is not waited for the question.
+    assert_eq!(shown(&server), ["-", BASIC, BASIC, "-", BASIC]);
+    assert_eq!(kept.remove(None), 1);
+    server.on("/e", guarded("r"));
+    assert_eq!(summary(&trial.run().await), "done 401 4");
+}
