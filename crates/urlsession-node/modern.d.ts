@@ -1,6 +1,6 @@
 // The modern face: what `import { Session } from 'urlsession'` gives.
 /// <reference types="node" />
-import type { ResponseHead, SessionEvent, TaskListing } from './native.js';
+import type { AuthenticationChallenge, ResponseHead, SessionEvent, StoredCredential, TaskListing } from './native.js';
 
 /** An error of NSURLErrorDomain. */
 export declare class URLSessionError extends Error {
@@ -52,6 +52,10 @@ export interface SessionOptions {
   credential?: Credential;
   /** Called for tasks that wait for another request, those of earlier processes included. */
   onDelayedRequest?: DelayedRequestHandler;
+  /** Called when a server wants a credential and a task has none that it takes. Without it a 401 is a result. */
+  onChallenge?: (challenge: Challenge) => ChallengeDisposition | Promise<ChallengeDisposition>;
+  /** Has tasks wait for `session.answer` also without a handler. */
+  answersChallenges?: boolean;
   /** What requests say to caches on the way, as Apple's policies do; nothing is kept here. */
   requestCachePolicy?: RequestCachePolicy;
   /** A session of the daemon keeps no responses, as Apple's background sessions: anything else is refused. */
@@ -62,6 +66,35 @@ export interface SessionOptions {
 export interface Credential {
   user: string;
   password: string;
+  /** For how long it is kept for the application's other tasks, once a server let it in: `none`. */
+  persistence?: 'none' | 'forSession' | 'permanent';
+}
+
+/** What a server asks: Apple's `URLAuthenticationChallenge`. */
+export interface Challenge extends AuthenticationChallenge {
+  taskIdentifier: number;
+}
+
+/** A credential, Apple's other dispositions, or nothing: then the task waits for `session.answer`. */
+export type ChallengeDisposition =
+  | Credential
+  | 'performDefaultHandling'
+  | 'cancelAuthenticationChallenge'
+  | 'rejectProtectionSpace'
+  | undefined
+  | void;
+
+/** The credentials that are kept for an application, one for each part of a server. */
+export interface Credentials {
+  /** Lists what is kept, without the passwords. */
+  list(): Promise<StoredCredential[]>;
+  /** Keeps one for the server of a URL, or for the part of it that is called `realm`; `permanent` is in plain text. */
+  set(
+    url: string | URL,
+    credential: { user: string; password: string; realm?: string; persistence?: 'forSession' | 'permanent' },
+  ): Promise<void>;
+  /** Forgets those of a server, of a part of it, or all; resolves with how many. */
+  remove(url?: string | URL, options?: { realm?: string }): Promise<number>;
 }
 
 /** A task that waits since the server answered with one of its `recoverableStatuses`. */
@@ -250,6 +283,7 @@ export declare class Session {
   /** Attaches the session, starting the daemon if none runs; waits at most 30 s. */
   constructor(options: SessionOptions);
   readonly identifier: string;
+  readonly credentials: Credentials;
   download(url: string | URL, options?: DownloadOptions): Promise<DownloadResult>;
   upload(url: string | URL, source: UploadSource, options?: TaskOptions): Promise<DataResult>;
   data(url: string | URL, options?: DataOptions): Promise<DataResult>;
@@ -260,6 +294,8 @@ export declare class Session {
   task(taskIdentifier: number): Task;
   /** Replaces parts of the request of a task, given by its number or itself. */
   edit(task: number | Task, edit: RequestEdit): Promise<void>;
+  /** Answers the question that a task waits with. */
+  answer(task: number | Task, challenge: AuthenticationChallenge, answer: ChallengeDisposition & {}): Promise<void>;
   /** Lists the unfinished tasks. */
   tasks(): Promise<TaskListing[]>;
   /** Iterates over everything that happens; asking for the next event acknowledges the one before. */
@@ -274,4 +310,4 @@ export declare class Session {
   unref(): this;
 }
 
-export type { ResponseHead, TaskListing };
+export type { AuthenticationChallenge, ResponseHead, StoredCredential, TaskListing };

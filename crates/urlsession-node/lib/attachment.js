@@ -26,7 +26,7 @@ const ADVICE = {
 const PASSING = new Set(['didWriteData', 'didSendBodyData', 'didResumeAtOffset', 'didChangeState']);
 
 // Events that wait for an answer, not for the events before them: until then the last one counts.
-const QUESTIONS = new Set(['willBeginDelayedRequest']);
+const QUESTIONS = new Set(['willBeginDelayedRequest', 'didReceiveChallenge']);
 
 const live = new Map();
 
@@ -85,6 +85,23 @@ class Attachment {
   /** Replaces parts of a task's request; resolves when that is durable. */
   edit(task, edit) {
     return this.#ask(() => this.#native.edit(task, edit));
+  }
+
+  /** Answers the question that a task waits with; resolves when that is durable. */
+  answer(task, challenge, answer) {
+    return this.#ask(() => this.#native.answer(task, challenge, answer));
+  }
+
+  credentials() {
+    return this.#ask(() => this.#native.credentials());
+  }
+
+  setCredential(url, realm, credential) {
+    return this.#ask(() => this.#native.setCredential(url, realm, credential));
+  }
+
+  removeCredentials(url, realm) {
+    return this.#ask(() => this.#native.removeCredentials(url, realm));
   }
 
   cancelByProducingResumeData(task) {

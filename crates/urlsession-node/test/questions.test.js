@@ -4,7 +4,8 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const { after, before, test } = require('node:test');
-require('./support/home.js');
+const { runApp } = require('./support/app.js');
+const { urlsession } = require('./support/home.js');
 const { Server } = require('./support/server.js');
 const { Session } = require('../index.js');
 
@@ -101,4 +102,66 @@ test('a credential answers for its task, and the session\'s for those without on
   assert.equal(await status(own), 200);
   assert.equal(await status(own, { credential: { user: 'me', password: 'other' } }), 401);
   await own.invalidateAndCancel();
+});
+
+test('a challenge is put to the handler until it is answered well', async () => {
+  const asked = [];
+  const own = new Session({
+    identifier: 'challenged',
+    onChallenge: async ({ taskIdentifier, protectionSpace, previousFailureCount, proposedUser }) => {
+      asked.push([taskIdentifier, protectionSpace.realm, protectionSpace.authenticationMethod, previousFailureCount, proposedUser]);
+      return { user: 'me', password: previousFailureCount === 0 ? 'wrong' : 'pw', persistence: 'forSession' };
+    },
+  });
+  const { response, body } = await own.data(server.url('/basic/me:pw'));
+  assert.equal(response.statusCode, 200);
+  assert.equal(body.toString(), 'let in');
+  assert.deepEqual(asked, [[1, 'the house', 'httpBasic', 0, undefined], [1, 'the house', 'httpBasic', 1, 'me']]);
+  // What let it in is kept for the next one.
+  assert.equal((await own.data(server.url('/basic/me:pw'))).response.statusCode, 200);
+  assert.equal(asked.length, 2);
+  const [{ user, persistence, protectionSpace }, ...others] = await own.credentials.list();
+  assert.deepEqual([user, persistence, protectionSpace.realm, others.length], ['me', 'forSession', 'the house', 0]);
+  assert.equal(await own.credentials.remove(server.url('/')), 1);
+  await own.invalidateAndCancel();
+});
+
+test('a handler can decline a challenge, or leave it for later', async () => {
+  let answer = 'performDefaultHandling';
+  let came = () => {};
+  const own = new Session({ identifier: 'declines', onChallenge: (challenge) => (came(challenge), answer) });
+  const url = server.url('/basic/me:pw');
+  assert.equal((await own.data(url)).response.statusCode, 401);
+  answer = 'rejectProtectionSpace';
+  assert.equal((await own.data(url)).response.statusCode, 401);
+  answer = 'cancelAuthenticationChallenge';
+  await assert.rejects(own.data(url), { code: -999 });
+  answer = undefined;
+  const challenge = new Promise((resolve) => { came = resolve; });
+  const task = own.dataTask(url);
+  await own.answer(task, await challenge, { user: 'me', password: 'pw' });
+  assert.equal((await task.finished).response.statusCode, 200);
+  await assert.rejects(own.answer(task, await challenge, 'whatever'), TypeError);
+  await own.invalidateAndCancel();
+});
+
+test('a question survives app and daemon, and is put to who comes next', async () => {
+  const { lines } = await runApp('asked.mjs', [server.url('/basic/me:pw')], { onLine: (line, child) => child.kill('SIGKILL') });
+  assert.deepEqual(lines, ['the house']);
+  const [, pid] = /^pid +(\d+)$/m.exec(await urlsession('daemon', 'status'));
+  process.kill(Number(pid), 'SIGKILL');
+  const own = new Session({ identifier: 'asked', onChallenge: () => ({ user: 'me', password: 'pw' }) });
+  const { response } = await own.task(1).finished;
+  assert.equal(response.statusCode, 200);
+  await own.invalidateAndCancel();
+});
+
+test('permanent credentials are set, shown to their server, and forgotten by a reset', async () => {
+  const url = server.url('/basic/you:there');
+  await session.credentials.set(url, { user: 'you', password: 'there' });
+  assert.equal((await session.data(url)).response.statusCode, 200);
+  assert.equal((await session.credentials.list()).length, 1);
+  await assert.rejects(session.credentials.set('nonsense', { user: 'a', password: 'b' }), { code: -1002 });
+  await session.reset();
+  assert.deepEqual(await session.credentials.list(), []);
 });

@@ -104,6 +104,10 @@ impl Kept {
 
     /// Keeps a credential instead of the one that was there, if there is room.
     pub(crate) fn keep(&self, space: &ProtectionSpace, credential: &Credential) {
+        // What is good for the whole server need not be kept for its parts too.
+        if self.find(space).as_ref() == Some(credential) {
+            return;
+        }
         if let Err(error) = self.set(space, credential) {
             tracing::warn!(%error, "a credential was not kept");
         }

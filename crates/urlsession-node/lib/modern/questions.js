@@ -3,31 +3,39 @@
 
 const { headerFields } = require('./body.js');
 
+const DISPOSITIONS = ['performDefaultHandling', 'cancelAuthenticationChallenge', 'rejectProtectionSpace'];
+
 class Questions {
   #attachment;
-  #onDelayedRequest;
+  #handlers;
   #open = new Set();
 
-  constructor(attachment, { onDelayedRequest }) {
+  constructor(attachment, { onDelayedRequest, onChallenge }) {
     this.#attachment = attachment;
-    this.#onDelayedRequest = onDelayedRequest;
+    this.#handlers = { willBeginDelayedRequest: onDelayedRequest, didReceiveChallenge: onChallenge };
   }
 
   /** Says whether there is a handler for it. */
   wants(event) {
-    return event.name === 'willBeginDelayedRequest' && this.#onDelayedRequest !== undefined;
+    return this.#handlers[event.name] !== undefined;
   }
 
   receive(event) {
     // A daemon that was started again asks again; whoever has the question need not hear that.
-    const key = event.taskIdentifier;
+    const key = `${event.taskIdentifier} ${event.challenge?.question}`;
     if (!this.wants(event) || this.#open.has(key)) return undefined;
     this.#open.add(key);
     return this.#answer(event).finally(() => this.#open.delete(key));
   }
 
-  async #answer({ taskIdentifier, error }) {
-    const disposition = await this.#onDelayedRequest({ taskIdentifier, error });
+  async #answer({ name, taskIdentifier, error, challenge }) {
+    const handler = this.#handlers[name];
+    if (challenge) {
+      const answer = await handler({ ...challenge, taskIdentifier });
+      if (answer !== undefined) await this.#attachment.answer(taskIdentifier, challenge, answerOptions(answer));
+      return;
+    }
+    const disposition = await handler({ taskIdentifier, error });
     if (disposition === undefined) return;
     if (disposition === 'cancel') {
       this.#attachment.cancel(taskIdentifier);
@@ -45,4 +53,13 @@ function editOptions(edit) {
   return { url: url === undefined ? undefined : String(url), headers: headerFields(headers), credential };
 }
 
-module.exports = { editOptions, Questions };
+/** Makes what the addon takes of a credential or the name of another disposition. */
+function answerOptions(answer) {
+  if (DISPOSITIONS.includes(answer)) return { disposition: answer };
+  if (typeof answer !== 'object' || answer === null) {
+    throw new TypeError(`An answer must be a credential or one of ${DISPOSITIONS.join(', ')}`);
+  }
+  return { disposition: 'useCredential', credential: answer };
+}
+
+module.exports = { answerOptions, editOptions, Questions };

@@ -4,13 +4,18 @@
 const { Attachment } = require('../attachment.js');
 const { sessionOptions } = require('../options.js');
 const { dataBody, headerFields, pathOf, uploadBody } = require('./body.js');
+const { Credentials } = require('./credentials.js');
 const { events } = require('./events.js');
-const { editOptions, Questions } = require('./questions.js');
+const { answerOptions, editOptions, Questions } = require('./questions.js');
 const { Task } = require('./task.js');
 
 class Session {
   #attachment;
   #identifier;
+
+  /** The credentials that are kept for the application. */
+  credentials;
+
   // The tasks that answer for themselves.
   #answering = new Set();
 
@@ -21,11 +26,13 @@ class Session {
       throw new TypeError('The option `identifier` must be a string that is not empty');
     }
     this.#identifier = identifier;
-    const { onDelayedRequest, ...rest } = options;
-    this.#attachment = Attachment.attach(sessionOptions({ ...rest, headers: headerFields(options.headers) }));
-    const questions = new Questions(this.#attachment, { onDelayedRequest });
+    const { onDelayedRequest, onChallenge, answersChallenges = onChallenge !== undefined, ...rest } = options;
+    const headers = headerFields(options.headers);
+    this.#attachment = Attachment.attach(sessionOptions({ ...rest, answersChallenges, headers }));
+    this.credentials = new Credentials(this.#attachment);
+    const questions = new Questions(this.#attachment, { onDelayedRequest, onChallenge });
     this.#attachment.subscribe({
-      wants: (event) => questions.wants(event) && !this.#answering.has(event.taskIdentifier),
+      wants: (event) => questions.wants(event) && !this.#answersItself(event),
       receive: (event) => questions.receive(event),
     });
   }
@@ -72,6 +79,11 @@ class Session {
     await this.#attachment.edit(task?.taskIdentifier ?? task, editOptions(edit));
   }
 
+  /** Answers the question that a task waits with, with a credential or a disposition. */
+  async answer(task, challenge, answer) {
+    await this.#attachment.answer(task?.taskIdentifier ?? task, challenge, answerOptions(answer));
+  }
+
   /** Lists the unfinished tasks. */
   async tasks() {
     const tasks = await this.#attachment.tasks();
@@ -114,6 +126,10 @@ class Session {
   unref() {
     this.#attachment.unref();
     return this;
+  }
+
+  #answersItself({ name, taskIdentifier }) {
+    return name === 'willBeginDelayedRequest' && this.#answering.has(taskIdentifier);
   }
 
   #start(task, { signal, onProgress, onDelayedRequest, ...options }, contentType) {

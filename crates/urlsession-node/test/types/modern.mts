@@ -37,6 +37,13 @@ const delayed = session.downloadTask('https://example.com/a', {
 await delayed.edit({ headers: { Authorization: 'Bearer b' } });
 await session.edit(delayed, {});
 await session.edit(1, { url: new URL('https://example.com/c') });
+new Session({
+  identifier: 'c',
+  onChallenge: async ({ protectionSpace, previousFailureCount }) =>
+    previousFailureCount > 2 ? 'performDefaultHandling' : { user: protectionSpace.host, password: 'a', persistence: 'permanent' },
+});
+await session.credentials.set('https://example.com', { user: 'me', password: 'secret', realm: 'the house' });
+const kept: string[] = (await session.credentials.list()).map(({ user }) => user);
 // @ts-expect-error no such disposition
 session.downloadTask('https://example.com/a', { onDelayedRequest: () => 'later' });
 // @ts-expect-error an identifier is needed

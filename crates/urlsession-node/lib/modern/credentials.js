@@ -1,0 +1,27 @@
+// The credentials that are kept for the application of a session.
+'use strict';
+
+class Credentials {
+  #attachment;
+
+  constructor(attachment) {
+    this.#attachment = attachment;
+  }
+
+  /** Lists what is kept, without the passwords. */
+  async list() {
+    return this.#attachment.credentials();
+  }
+
+  /** Keeps a credential for the server of a URL, or for the part of it that is called `realm`. */
+  async set(url, { user, password, persistence = 'permanent', realm }) {
+    await this.#attachment.setCredential(String(url), realm, { user, password, persistence });
+  }
+
+  /** Forgets the credentials of a server, of a part of it, or all; resolves with how many. */
+  async remove(url, { realm } = {}) {
+    return this.#attachment.removeCredentials(url === undefined ? undefined : String(url), realm);
+  }
+}
+
+module.exports = { Credentials };
