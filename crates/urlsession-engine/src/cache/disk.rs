@@ -16,8 +16,10 @@ use urlsession_protocol::Timestamp;
 
 /// A response may take this part of the room, as Apple's.
 const ENTRY_PART: u64 = 20;
-/// Longest wait for another process.
+/// Longest wait for another process: a response is not worth more.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
+/// Longest wait for another process where all responses are at stake.
+const LONG_TIMEOUT: Duration = Duration::from_secs(5);
 /// The layout of the file; a file of another one is replaced.
 const LAYOUT: i64 = 1;
 const SCHEMA: &str = "
@@ -166,8 +168,14 @@ impl Disk {
 
     /// Forgets everything, and gives the room back to the file system.
     pub(super) fn clear(&mut self) {
-        self.attempt(|connection| connection.execute_batch("DELETE FROM entries; VACUUM"));
+        self.attempt(|connection| {
+            connection.busy_timeout(LONG_TIMEOUT)?;
+            connection.execute("DELETE FROM entries", [])
+        });
+        // Without this the bytes are still in the file, but of no entry.
+        self.attempt(|connection| connection.execute_batch("VACUUM"));
         self.flush();
+        self.attempt(|connection| connection.busy_timeout(BUSY_TIMEOUT));
     }
 
     /// Changes the room; what has no room any more goes at once.
@@ -224,7 +232,7 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let mut connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.busy_timeout(LONG_TIMEOUT)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "journal_size_limit", 1024 * 1024)?;
@@ -240,6 +248,7 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
         _ => return Err(rusqlite::Error::InvalidQuery),
     }
     to.commit()?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     Ok(connection)
 }
 

@@ -1,5 +1,6 @@
 //! What one attempt does with the cache: asks before each request, tells of each response.
 
+use super::control::Control;
 use super::policy::{self, Asked, Policy};
 use super::range::{self, Wanted};
 use super::stored::{Stored, without_connection};
@@ -213,7 +214,12 @@ impl Pending<'_> {
             urls.extend(policy::named_by(&self.url, &head.headers));
             self.forget(cache, urls).await;
         }
-        Received::New(self.recording(cache, head, now))
+        let recording = self.recording(cache, head, now);
+        // What the server has replaced with something that is not kept must not come back later.
+        if recording.is_none() && self.candidate.is_some() && self.replaces(head.status) {
+            self.forget(cache, vec![self.url.clone()]).await;
+        }
+        Received::New(recording)
     }
 
     /// Returns what may stand in for a response that did not come.
@@ -223,6 +229,13 @@ impl Pending<'_> {
         let asked = self.asked();
         policy::stands_in(&asked, stored, None, now)
             .then(|| Kept::of(stored, &self.method, &self.headers, Some(now)))
+    }
+
+    fn replaces(&self, status: StatusCode) -> bool {
+        self.method == Method::GET
+            && status.is_success()
+            && status != StatusCode::PARTIAL_CONTENT
+            && !Control::of_request(&self.headers).no_store
     }
 
     fn asked(&self) -> Asked<'_> {

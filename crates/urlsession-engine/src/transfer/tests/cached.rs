@@ -162,6 +162,28 @@ async fn a_changed_response_takes_the_place_of_the_old_one() {
 }
 
 #[tokio::test]
+async fn a_response_that_is_not_kept_takes_the_old_one_away() {
+    let large: Answer = Answer::pseudo_random(1, 2 << 20);
+    for next in [answer("new", ("Cache-Control", "no-store")), large.header(FRESH.0, FRESH.1)] {
+        let scene = Scene::new();
+        scene.on(answer("old", STALE).times(1).then(next));
+        assert_eq!(tell(&scene.data()).await, "loaded 200 old");
+        let mut offline = scene.data();
+        offline.order.options.request_cache_policy =
+            Some(RequestCachePolicy::ReturnCacheDataDontLoad);
+        assert_eq!(tell(&offline).await, "kept 200 old");
+        // A request that wants nothing to do with the cache changes nothing in it.
+        assert!(matches!(
+            scene.data().header("Cache-Control", "no-store").run().await,
+            Ending::Done(_)
+        ));
+        assert_eq!(tell(&offline).await, "kept 200 old");
+        assert!(matches!(scene.data().run().await, Ending::Done(_)));
+        assert_eq!(tell(&offline).await, "-2000 permanent");
+    }
+}
+
+#[tokio::test]
 async fn a_part_is_never_taken_for_the_whole() {
     for cut in [
         answer("hello", FRESH).drop_after(2),
