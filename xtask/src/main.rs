@@ -4,6 +4,7 @@
 mod bench;
 mod build;
 mod conform;
+mod prove;
 mod simulate;
 mod tidy;
 mod torture;
@@ -27,6 +28,8 @@ enum Command {
     Sim(simulate::Arguments),
     /// Kill app and daemon at random moments during mixed work, and count what is left.
     Torture(torture::Arguments),
+    /// Run every proof of the promise sheet, and write its figures down.
+    Prove(prove::Arguments),
     /// Run outside suites; print and keep the scores.
     Conform(conform::Arguments),
     /// Measure speed, start latency and memory, beside others where they are installed.
@@ -42,6 +45,7 @@ fn main() -> Result<()> {
         Command::Tidy => tidy(),
         Command::Sim(arguments) => simulate::simulate(&arguments),
         Command::Torture(arguments) => torture::torture(arguments),
+        Command::Prove(arguments) => prove::prove(&arguments),
         Command::Conform(arguments) => conform::conform(&arguments),
         #[cfg(target_os = "linux")]
         Command::Bench(arguments) => bench::bench(&arguments),
