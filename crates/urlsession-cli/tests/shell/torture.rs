@@ -22,8 +22,16 @@ fn nothing_is_lost_when_app_and_daemon_are_killed() {
 }
 
 /// Points that the app's work does not come to; the daemon's own tests do.
-const ELSEWHERE: [&str; 7] =
-    ["keep.rename", "keep.renamed", "part.remove", "session.remove", "spawn", "spawned", "sweep"];
+const ELSEWHERE: [&str; 8] = [
+    "keep.rename",
+    "keep.renamed",
+    "part.linked",
+    "part.remove",
+    "session.remove",
+    "spawn",
+    "spawned",
+    "sweep",
+];
 
 #[test]
 fn nothing_is_lost_when_the_daemon_dies_at_any_of_its_points() {

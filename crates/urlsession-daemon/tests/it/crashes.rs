@@ -67,6 +67,40 @@ fn a_launch_that_a_crash_swallows_is_counted_and_comes_again() {
 }
 
 #[test]
+fn a_name_that_was_taken_before_a_crash_is_not_taken_twice() {
+    let home = Home::new();
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start();
+    let named = Answer::pseudo_random(1, 1000).etag("\"a\"");
+    server.on("/file", named.header("Content-Disposition", "attachment; filename=report"));
+    home.plan_death_at("part.linked");
+    let daemon = home.start();
+    let mut app = attach(&home, "{}");
+    let (url, path) = (server.url("/file"), folder.path().join("own").display().to_string());
+    let details = format!(
+        r#""kind":"download","destination":"{path}","options":{{"suggested_filename":"take_free"}}"#
+    );
+    let call = format!(
+        r#""call":"create_task",{SESSION},"task":1,"resume":true,{details},"request":{{"url":"{url}","method":"GET"}}"#
+    );
+    let _ = app.call(2, &call);
+    assert_eq!(daemon.exit_code(), None);
+
+    let _daemon = home.start();
+    let mut app = attach(&home, "{}");
+    loop {
+        match next_event(&mut app) {
+            Event::DidComplete { error, .. } => break assert_eq!(error, None),
+            Event::DidFinishDownloading { path, .. } => {
+                assert_eq!(path, folder.path().join("report"));
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(files_in(folder.path()), [folder.path().join("report")]);
+}
+
+#[test]
 fn a_session_that_ended_in_a_crash_has_ended() {
     let home = Home::new();
     let server = Server::start();

@@ -115,7 +115,9 @@ async fn restart(attempt: &Attempt, chain: &Chain<'_>, got: Final) -> Ending {
     let path = attempt.files.part.clone();
     let old = attempt.resume.as_ref().map(|state| state.part.clone());
     let kept_parts = attempt.files.kept_parts.clone();
+    let landing = Landing::of(attempt, &got.response);
     let created = blocking(move || {
+        landing.take_back(|taken| part::is_same(taken, &path));
         let part = Part::create(&path)?;
         if let Some(old) = old.filter(|old| old.parent() == Some(kept_parts.as_path())) {
             // One that cannot be removed lies in a folder that is swept.

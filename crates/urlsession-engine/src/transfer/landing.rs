@@ -2,6 +2,7 @@
 
 use super::disposition;
 use super::{Attempt, TaskFiles};
+use crate::crash;
 use std::io;
 use std::path::{Path, PathBuf};
 use urlsession_protocol::{NameClash, Response, TaskKind};
@@ -64,10 +65,24 @@ impl Landing {
                     }
                 }
                 // A part that stays is met again as a leftover.
-                _ => return named(&path, std::fs::remove_file(part)),
+                _ => {
+                    crash::point("part.linked");
+                    return named(&path, std::fs::remove_file(part));
+                }
             }
         }
         Err((self.path.clone(), io::ErrorKind::AlreadyExists.into()))
+    }
+
+    /// Takes back the name that an attempt gave the part just before it ended in a crash: the file
+    /// is fetched anew, and would be there twice.
+    pub(super) fn take_back(&self, is_same: impl Fn(&Path) -> bool) {
+        if !self.takes_free {
+            return;
+        }
+        if let Some((path, ())) = self.find(|path| is_same(path).then_some(())) {
+            let _ = std::fs::remove_file(path);
+        }
     }
 
     /// Finds the file that was put in place before.

@@ -233,6 +233,14 @@ pub(super) fn published(
     })
 }
 
+/// Says whether both names are names of one file of ours.
+pub(super) fn is_same(one: &Path, other: &Path) -> bool {
+    let about = |path: &Path| std::fs::symlink_metadata(path).ok().filter(is_ours);
+    // Only Unix tells files apart by their inode.
+    cfg!(unix)
+        && about(one).zip(about(other)).is_some_and(|(one, other)| inode(&one) == inode(&other))
+}
+
 /// Refuses a destination that no file can be put at, before any byte is fetched.
 pub(super) fn check_destination(files: &TaskFiles) -> Result<(), Failure> {
     if files.finished.is_dir() {

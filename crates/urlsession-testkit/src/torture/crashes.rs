@@ -15,7 +15,7 @@ pub(super) const VARIABLE: &str = "URLSESSION_CRASH_PLAN";
 pub const ANYWHERE: &str = "*";
 
 /// Where engine and daemon can die; they call them by these names.
-pub const POINTS: [&str; 31] = [
+pub const POINTS: [&str; 32] = [
     "daemon.accepted",
     "daemon.bound",
     "daemon.closed",
@@ -28,6 +28,7 @@ pub const POINTS: [&str; 31] = [
     "keep.rename",
     "keep.renamed",
     "part.created",
+    "part.linked",
     "part.published",
     "part.remove",
     "part.rename",
