@@ -12,8 +12,17 @@ use urlsession::{
 pub(crate) const SCHEMA: u32 = 1;
 
 /// Fields of a task that the protocol leaves out where they are unknown.
-const OPTIONAL: [&str; 8] =
-    ["destination", "description", "reason", "until", "completed", "response", "error", "file"];
+const OPTIONAL: [&str; 9] = [
+    "destination",
+    "description",
+    "reason",
+    "until",
+    "completed",
+    "response",
+    "error",
+    "file",
+    "challenge",
+];
 /// Response header fields whose values are credentials.
 const SECRET_FIELDS: [&str; 2] = ["set-cookie", "set-cookie2"];
 

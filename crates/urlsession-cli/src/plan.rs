@@ -202,7 +202,8 @@ impl Keys {
     }
 }
 
-fn user(text: &str) -> Result<Credential, Failure> {
+/// Reads `USER[:PASSWORD]`, and asks for what is missing.
+pub(crate) fn user(text: &str) -> Result<Credential, Failure> {
     Ok(match text.split_once(':') {
         Some((user, password)) => Credential::new(user, password),
         None => Credential::new(text, ask_password(text)?),
@@ -231,7 +232,7 @@ pub(crate) fn cookie_files(args: &RequestArgs) -> impl Iterator<Item = &Path> {
     files.map(Path::new)
 }
 
-fn ask_password(user: &str) -> Result<String, Failure> {
+pub(crate) fn ask_password(user: &str) -> Result<String, Failure> {
     let terminal = console::Term::stderr();
     if !(terminal.is_term() && io::stdin().is_terminal()) {
         return Err(Failure::usage("-u has no password, and there is no terminal to ask on")

@@ -10,8 +10,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use urlsession_protocol::message::TASKS_PAGE_LIMIT;
 use urlsession_protocol::{
-    Call, CallId, ClientMessage, DaemonMessage, DaemonStatus, Error, ErrorCode, Event, EventNumber,
-    Reply, RequestEdit, SessionKey, SessionStatus, TaskIdentifier, TaskStatus,
+    AuthChallengeDisposition, AuthenticationChallenge, Call, CallId, ClientMessage, DaemonMessage,
+    DaemonStatus, Error, ErrorCode, Event, EventNumber, Reply, RequestEdit, SessionKey,
+    SessionStatus, TaskIdentifier, TaskStatus,
 };
 
 /// How often a connection is tried before the daemon's refusal is believed.
@@ -90,6 +91,23 @@ impl Daemon {
         edit: RequestEdit,
     ) -> Result<(), Error> {
         self.ask(Call::Edit { session: session.clone(), task, edit: Box::new(edit) }).map(drop)
+    }
+
+    /// Answers the question that a task waits with, as [`Task::answer`](crate::Task::answer) does.
+    /// Durable when it returns.
+    ///
+    /// # Errors
+    /// As [`resume`](Self::resume), and for a question that the task did not ask.
+    pub fn answer(
+        &self,
+        session: &SessionKey,
+        task: TaskIdentifier,
+        challenge: &AuthenticationChallenge,
+        disposition: AuthChallengeDisposition,
+    ) -> Result<(), Error> {
+        let (session, question) = (session.clone(), challenge.question);
+        let disposition = Box::new(disposition);
+        self.ask(Call::Answer { session, task, question, disposition }).map(drop)
     }
 
     /// Ends a task with -999, which its owner is told. Durable when it returns.

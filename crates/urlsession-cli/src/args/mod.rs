@@ -1,12 +1,14 @@
 //! What can be typed: the commands and their options, named as curl, wget and aria2c users know them.
 
 mod cookies;
+mod credentials;
 mod daemon;
 mod network;
 mod parse;
 mod transfer;
 
 pub(crate) use cookies::{CookiesArgs, CookiesCommand};
+pub(crate) use credentials::{AnswerArgs, CredentialsArgs, CredentialsCommand};
 pub(crate) use daemon::{DaemonArgs, DaemonCommand};
 pub(crate) use network::NetworkArgs;
 pub(crate) use parse::{checksum, header_fields};
@@ -69,6 +71,8 @@ pub(crate) enum Command {
     Resume(Selection),
     /// Give an unfinished task another URL, header fields or credentials; its bytes stay
     Edit(EditArgs),
+    /// Answer a server that wants to know who a waiting task is
+    Answer(AnswerArgs),
     /// Let waiting tasks try now
     Retry(Selection),
     /// End tasks and throw their bytes away
@@ -77,6 +81,8 @@ pub(crate) enum Command {
     Rm(Selection),
     /// List, import, export and forget cookies
     Cookies(CookiesArgs),
+    /// List, keep and forget names and passwords
+    Credentials(CredentialsArgs),
     /// Start, stop and look at the background process
     Daemon(DaemonArgs),
     /// Prove in half a minute, without internet, that transfers survive

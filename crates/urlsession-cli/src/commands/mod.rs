@@ -2,6 +2,7 @@
 
 mod control;
 mod cookies;
+mod credentials;
 mod crowd;
 mod daemon;
 mod events;
@@ -31,10 +32,12 @@ pub(crate) fn run(command: Command) -> Result<u8, Failure> {
         Command::Pause(selection) => control::pause(&selection),
         Command::Resume(selection) => control::resume(&selection),
         Command::Edit(args) => control::edit(&args),
+        Command::Answer(args) => credentials::answer(&args),
         Command::Retry(selection) => control::retry(&selection),
         Command::Cancel(selection) => control::cancel(&selection),
         Command::Rm(selection) => control::rm(&selection),
         Command::Cookies(args) => cookies::cookies(&args.command),
+        Command::Credentials(args) => credentials::credentials(&args.command),
         Command::Daemon(args) => daemon::daemon(&args.command),
         Command::Demo(args) => demo::demo(&args),
         Command::DemoApp(args) => demo::app(&args),

@@ -51,7 +51,14 @@ fn explanation(status: &TaskStatus, now: Timestamp) -> String {
         (TaskState::Running, Some(reason)) => {
             let why = advice::why_waiting(reason, status.error.as_ref(), now);
             let mut text = format!("{name} waits: {why}");
-            if reason == Reason::Answer {
+            if let Some(challenge) = &status.challenge {
+                let space = &challenge.protection_space;
+                let _ = write!(
+                    text,
+                    "\n  {space} wants a credential: urlsession answer {name} -u USER"
+                );
+                let _ = write!(text, "\n  take its refusal: urlsession answer {name} --default");
+            } else if reason == Reason::Answer {
                 let _ = write!(text, ": urlsession edit {name} --url URL");
                 let _ =
                     write!(text, "\n  with other header fields: urlsession edit {name} -H FIELD");
@@ -124,6 +131,13 @@ fn description(status: &TaskStatus, now: Timestamp) -> String {
     row("state", super::list::state_word(status.state).to_owned());
     if status.reason.is_some() {
         row("why", line::activity(&task, None, now));
+    }
+    if let Some(challenge) = &status.challenge {
+        let refused = match challenge.previous_failure_count {
+            0 => String::new(),
+            count => format!("; refused so far: {count}"),
+        };
+        row("asks", format!("who it is, for {}{refused}", challenge.protection_space));
     }
     row("attempts", status.attempts.to_string());
     let (received, sent) = (status.count_of_bytes_received, status.count_of_bytes_sent);

@@ -141,7 +141,7 @@ fn curl(home: &Home, words: &[&str]) {
 }
 
 impl Home {
-    fn kill_daemon(&self) {
+    pub(crate) fn kill_daemon(&self) {
         let pid = self.json(&["daemon", "status", "--json"])["pid"].as_i64().unwrap();
         let pid = rustix::process::Pid::from_raw(pid.try_into().unwrap()).unwrap();
         rustix::process::kill_process(pid, Signal::KILL).unwrap();

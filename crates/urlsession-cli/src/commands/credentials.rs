@@ -1,0 +1,115 @@
+//! `credentials ls|set|rm` and `answer`: who is let in where, and what tasks ask for.
+
+use crate::args::{AnswerArgs, CredentialsCommand};
+use crate::escape::shown;
+use crate::exit::{self, Failure};
+use crate::follow::no_such_task;
+use crate::json::SCHEMA;
+use crate::{plan, task_name, terminal};
+use serde_json::json;
+use std::fmt::Write as _;
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _};
+use urlsession::{
+    ApplicationId, AuthChallengeDisposition, Credential, CredentialPersistence, Daemon, Paths,
+    ProtectionSpace, StoredCredential,
+};
+
+/// Longest password that is read, in bytes: more than a credential may have.
+const PASSWORD_LIMIT: u64 = 16 * 1024;
+
+pub(crate) fn credentials(command: &CredentialsCommand) -> Result<u8, Failure> {
+    let of = |named: &Option<ApplicationId>| {
+        named.clone().unwrap_or_else(|| task_name::shell().application)
+    };
+    match command {
+        CredentialsCommand::Ls { whose, json } => {
+            let list = Daemon::connect(true)?.credentials(of(&whose.application)).list()?;
+            terminal::print(&if *json { objects(&list) } else { table(&list) })?;
+        }
+        CredentialsCommand::Set { url, user, realm, session, whose } => {
+            let space = space(url, realm.clone())?;
+            let persistence = match session {
+                true => CredentialPersistence::ForSession,
+                false => CredentialPersistence::Permanent,
+            };
+            let credential = Credential::new(user.as_str(), password(user)?).kept(persistence);
+            let daemon = Daemon::connect(true)?;
+            daemon.credentials(of(&whose.application)).set(space, credential)?;
+            if !session {
+                let state = Paths::from_env()?.state;
+                let place = state.to_string_lossy();
+                let place = shown(&place);
+                terminal::say(&format!("kept in plain text in {place}, which only you can read"))?;
+            }
+        }
+        CredentialsCommand::Rm { url, realm, all: _, whose } => {
+            let space = url.as_deref().map(|url| space(url, realm.clone())).transpose()?;
+            let daemon = Daemon::connect(true)?;
+            let gone = daemon.credentials(of(&whose.application)).remove(space.as_ref())?;
+            terminal::say(&format!("{gone} forgotten"))?;
+        }
+    }
+    Ok(exit::DONE)
+}
+
+pub(crate) fn answer(args: &AnswerArgs) -> Result<u8, Failure> {
+    let name = &args.task;
+    let daemon = Daemon::connect(true)?;
+    let status = daemon.task(&name.session, name.task).map_err(|error| {
+        if exit::code_of(&error) == exit::NO_DAEMON { error.into() } else { no_such_task(name) }
+    })?;
+    let Some(challenge) = status.challenge else {
+        return Err(Failure::usage(format!("{name} asks for no credential")));
+    };
+    let disposition = match &args.how.user {
+        Some(user) => AuthChallengeDisposition::UseCredential { credential: plan::user(user)? },
+        None if args.how.reject => AuthChallengeDisposition::RejectProtectionSpace,
+        None if args.how.cancel => AuthChallengeDisposition::CancelAuthenticationChallenge,
+        None => AuthChallengeDisposition::PerformDefaultHandling,
+    };
+    daemon.answer(&name.session, name.task, &challenge, disposition)?;
+    if !args.quiet {
+        terminal::say(&format!("{name}: answered"))?;
+    }
+    Ok(exit::DONE)
+}
+
+fn space(url: &str, realm: Option<String>) -> Result<ProtectionSpace, Failure> {
+    let space = ProtectionSpace::of_url(url).map_err(|error| Failure::refused(&error))?;
+    Ok(ProtectionSpace { realm, ..space })
+}
+
+/// Reads a line without its end, unseen where there is a terminal.
+fn password(user: &str) -> Result<String, Failure> {
+    if io::stdin().is_terminal() {
+        return plan::ask_password(user);
+    }
+    let mut line = String::new();
+    io::stdin().lock().take(PASSWORD_LIMIT).read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+fn table(list: &[StoredCredential]) -> String {
+    let mut out = String::new();
+    for StoredCredential { protection_space, user, persistence } in list {
+        let until = match persistence {
+            CredentialPersistence::Permanent => "permanent",
+            CredentialPersistence::ForSession | CredentialPersistence::None => "in memory",
+        };
+        let user = shown(user.expose());
+        let _ = writeln!(out, "{user} for {protection_space} ({until})");
+    }
+    out
+}
+
+fn objects(list: &[StoredCredential]) -> String {
+    let object = |stored: &StoredCredential| {
+        json!({
+            "schema": SCHEMA,
+            "protection_space": stored.protection_space,
+            "user": stored.user.expose(),
+            "persistence": stored.persistence,
+        })
+    };
+    format!("{}\n", serde_json::Value::Array(list.iter().map(object).collect()))
+}
