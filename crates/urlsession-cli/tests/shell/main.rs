@@ -6,6 +6,7 @@
 mod bad_input;
 mod control;
 mod cookies;
+mod credentials;
 mod demo;
 mod disk;
 mod home;
