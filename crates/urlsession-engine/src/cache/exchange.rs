@@ -112,20 +112,7 @@ impl Exchange {
         let own = headers.get(header::AUTHORIZATION).map_or(&[][..], HeaderValue::as_bytes);
         let partition = Partition::of(&[own, credential, &self.terms]);
         let asked = Asked { method, headers: &headers, policy: self.policy };
-        let is_looked_up =
-            matches!(*method, Method::GET | Method::HEAD) && !policy::passes_by(&asked);
-        let mut found = Vec::new();
-        if is_looked_up && let Some(cache) = &self.cache {
-            let url = url.as_str().to_owned();
-            found = run(cache, move |cache| cache.find(&url)).await;
-        }
-        found.retain(|stored| {
-            stored.variant.partition == partition
-                && !self.shunned.contains(&stored.status.as_u16())
-                && stored.variant.matches(&headers, &stored.headers)
-                && range::wanted(&headers, stored) != Wanted::Unclear
-        });
-        let candidate = found.into_iter().max_by_key(|stored| stored.received);
+        let candidate = self.candidate(&asked, &url, &partition).await;
         let now = self.now();
         let verdict = candidate.as_ref().map(|stored| Policy::of(&asked, stored, now));
         let mut conditions = Vec::new();
@@ -154,6 +141,27 @@ impl Exchange {
             sent: now,
         };
         LookUp::Send(pending)
+    }
+
+    /// Returns the latest of the kept responses that are for the request.
+    async fn candidate(
+        &self,
+        asked: &Asked<'_>,
+        url: &Url,
+        partition: &Partition,
+    ) -> Option<Arc<Stored>> {
+        if !matches!(*asked.method, Method::GET | Method::HEAD) || policy::passes_by(asked) {
+            return None;
+        }
+        let url = url.as_str().to_owned();
+        let mut found = run(self.cache.as_ref()?, move |cache| cache.find(&url)).await;
+        found.retain(|stored| {
+            stored.variant.partition == *partition
+                && !self.shunned.contains(&stored.status.as_u16())
+                && stored.variant.matches(asked.headers, &stored.headers)
+                && range::wanted(asked.headers, stored) != Wanted::Unclear
+        });
+        found.into_iter().max_by_key(|stored| stored.received)
     }
 
     fn now(&self) -> Timestamp {
@@ -188,11 +196,8 @@ impl Pending<'_> {
         let asked = self.asked();
         if let Some(stored) = self.candidate.as_deref() {
             if head.status == StatusCode::NOT_MODIFIED && !self.conditions.is_empty() {
-                let mut fresh = stored.clone();
-                fresh.freshen(&head.headers, self.sent, now);
-                let kept = Kept::of(&fresh, &self.method, &self.headers, None);
-                self.keep(cache, fresh).await;
-                return Received::Kept(kept);
+                let fresh = self.renew(cache, stored, head, now).await;
+                return Received::Kept(Kept::of(&fresh, &self.method, &self.headers, None));
             }
             let is_error = head.status.is_server_error();
             if is_error && policy::stands_in(&asked, stored, Some(head.status), now) {
@@ -201,9 +206,7 @@ impl Pending<'_> {
             }
             if self.method == Method::HEAD && head.status == StatusCode::OK {
                 if stored.is_described_by(&head.headers) {
-                    let mut fresh = stored.clone();
-                    fresh.freshen(&head.headers, self.sent, now);
-                    self.keep(cache, fresh).await;
+                    self.renew(cache, stored, head, now).await;
                 } else {
                     self.forget(cache, vec![self.url.clone()]).await;
                 }
@@ -273,9 +276,24 @@ impl Pending<'_> {
         })
     }
 
-    async fn keep(&self, cache: &Arc<SharedCache>, stored: Stored) {
-        let url = self.url.as_str().to_owned();
-        run(cache, move |cache| cache.keep(&url, stored)).await;
+    /// Has a kept response take over the fields of a head, which may also end its being kept.
+    async fn renew(
+        &self,
+        cache: &Arc<SharedCache>,
+        stored: &Stored,
+        head: &Parts,
+        now: Timestamp,
+    ) -> Stored {
+        let mut fresh = stored.clone();
+        fresh.freshen(&head.headers, self.sent, now);
+        let asked = Asked { method: &Method::GET, ..self.asked() };
+        if policy::is_storable(&asked, &self.url, &fresh) {
+            let (url, fresh) = (self.url.as_str().to_owned(), fresh.clone());
+            run(cache, move |cache| cache.keep(&url, fresh)).await;
+        } else {
+            self.forget(cache, vec![self.url.clone()]).await;
+        }
+        fresh
     }
 
     async fn forget(&self, cache: &Arc<SharedCache>, urls: Vec<Url>) {

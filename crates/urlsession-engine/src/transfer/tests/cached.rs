@@ -152,6 +152,18 @@ async fn a_stale_response_is_validated() {
 }
 
 #[tokio::test]
+async fn a_304_may_end_the_keeping() {
+    let scene = Scene::new();
+    let last = Answer::status_only(304).header("Cache-Control", "no-store");
+    scene.on(answer("hello", STALE).etag("\"a\"").times(1).then(last));
+    assert_eq!(tell(&scene.data()).await, "loaded 200 hello");
+    assert_eq!(tell(&scene.data()).await, "kept 200 hello");
+    let mut offline = scene.data();
+    offline.order.options.request_cache_policy = Some(RequestCachePolicy::ReturnCacheDataDontLoad);
+    assert_eq!(tell(&offline).await, "-2000 permanent");
+}
+
+#[tokio::test]
 async fn a_changed_response_takes_the_place_of_the_old_one() {
     let scene = Scene::new();
     let changed = answer("new", FRESH).etag("\"b\"");
