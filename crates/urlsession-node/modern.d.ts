@@ -1,6 +1,8 @@
 // The modern face: what `import { Session } from 'urlsession'` gives.
 /// <reference types="node" />
-import type { AuthenticationChallenge, ResponseHead, SessionEvent, StoredCredential, TaskListing } from './native.js';
+import type {
+  AuthenticationChallenge, ResponseHead, SessionEvent, StoredCredential, TaskListing, TaskMetrics, TransactionMetrics,
+} from './native.js';
 
 /** An error of NSURLErrorDomain. */
 export declare class URLSessionError extends Error {
@@ -159,6 +161,10 @@ export interface TaskOptions {
   credential?: Credential;
   noUnsafeRetry?: boolean;
   allowInsecureRedirect?: boolean;
+  /** Whether redirects are followed, are the result, or end the task with -1007: they are followed. */
+  redirect?: 'follow' | 'manual' | 'error';
+  /** Most redirects: 20. */
+  maximumRedirects?: number;
   /** PEM files of roots that are trusted beside the platform's. */
   caCertificates?: string[];
   /** `false` neither sends nor keeps cookies. */
@@ -207,6 +213,8 @@ export interface DownloadOptions extends TaskOptions {
   destination?: string | URL;
   /** From what an earlier download goes on. */
   resumeData?: string;
+  /** Asks for a packed body and unpacks it, as data tasks do; the download then cannot go on where it was. */
+  decodesContent?: boolean;
   /** `sha-256:…`, `sha-512:…` or `md5:…`. */
   checksum?: string;
 }
@@ -223,7 +231,8 @@ export interface Progress {
   total?: number;
 }
 
-export interface Metrics {
+/** What a task took; `transactionMetrics` and what follows it is Apple's `URLSessionTaskMetrics`. */
+export interface Metrics extends TaskMetrics {
   started: Date;
   ended?: Date;
   bytesReceived: number;
@@ -310,4 +319,6 @@ export declare class Session {
   unref(): this;
 }
 
-export type { AuthenticationChallenge, ResponseHead, StoredCredential, TaskListing };
+export type {
+  AuthenticationChallenge, ResponseHead, StoredCredential, TaskListing, TaskMetrics, TransactionMetrics,
+};

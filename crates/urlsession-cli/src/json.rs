@@ -12,7 +12,7 @@ use urlsession::{
 pub(crate) const SCHEMA: u32 = 1;
 
 /// Fields of a task that the protocol leaves out where they are unknown.
-const OPTIONAL: [&str; 9] = [
+const OPTIONAL: [&str; 10] = [
     "destination",
     "description",
     "reason",
@@ -22,6 +22,7 @@ const OPTIONAL: [&str; 9] = [
     "error",
     "file",
     "challenge",
+    "metrics",
 ];
 /// Response header fields whose values are credentials.
 const SECRET_FIELDS: [&str; 2] = ["set-cookie", "set-cookie2"];
@@ -148,6 +149,7 @@ mod tests {
             }),
             error: Some(error.clone()),
             file: None,
+            metrics: None,
             challenge: None,
         };
         let value = task(&status);
@@ -157,7 +159,8 @@ mod tests {
         assert!(value.get("completed").is_some_and(Value::is_null));
         assert!(value.get("reason").is_some_and(Value::is_null));
         assert!(!value.to_string().contains("opaque"));
-        let complete = Event::DidComplete { error: Some(error), response: status.response };
+        let complete =
+            Event::DidComplete { error: Some(error), response: status.response, metrics: None };
         let value = event(&status.session, Some(status.task), None, &complete, Timestamp(0));
         assert_eq!(value["event"], "did_complete");
         assert_eq!(value["error"]["code"], -999);

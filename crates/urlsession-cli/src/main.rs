@@ -20,6 +20,7 @@ mod progress;
 mod task_name;
 mod terminal;
 mod tracked;
+mod waterfall;
 
 use clap::Parser as _;
 use std::process::ExitCode;

@@ -259,6 +259,8 @@ fn options(request: &RequestArgs, policy: &PolicyArgs) -> Result<TaskOptions, Fa
         retry_statuses: if policy.no_fail { Vec::new() } else { RETRY_STATUSES.to_vec() },
         recoverable_statuses: policy.recoverable.clone(),
         allow_insecure_redirect: policy.allow_insecure_redirect,
+        maximum_redirects: policy.max_redirs,
+        decodes_content: policy.compressed,
         // Cookies that are typed are all there are, as for curl.
         no_cookies: cookie_pairs(request).next().is_some()
             && cookie_files(request).next().is_none(),

@@ -4,7 +4,8 @@ use crate::file_name;
 use crate::task_name::TaskName;
 use std::path::PathBuf;
 use urlsession::{
-    Error, Event, Reason, Response, ResumeRung, TaskKind, TaskState, TaskStatus, Timestamp,
+    Error, Event, Reason, Response, ResumeRung, TaskKind, TaskMetrics, TaskState, TaskStatus,
+    Timestamp,
 };
 
 /// A followed task.
@@ -27,6 +28,7 @@ pub(crate) struct Tracked {
     pub(crate) response: Option<Response>,
     /// Where the finished file or the answer is.
     pub(crate) file: Option<PathBuf>,
+    pub(crate) metrics: Option<Box<TaskMetrics>>,
     /// The task completed or is forgotten.
     pub(crate) ended: bool,
 }
@@ -67,6 +69,7 @@ impl Tracked {
             total,
             response: status.response,
             file: status.file,
+            metrics: status.metrics,
             ended: status.state == TaskState::Completed,
         }
     }
@@ -112,11 +115,12 @@ impl Tracked {
                 self.file = Some(path.clone());
                 Change::Nothing
             }
-            Event::DidComplete { error, response } => {
+            Event::DidComplete { error, response, metrics } => {
                 self.state = TaskState::Completed;
                 self.reason = None;
                 self.error = error.clone();
                 self.response = response.clone().or(self.response.take());
+                self.metrics.clone_from(metrics);
                 self.ended = true;
                 Change::Ended
             }
@@ -178,6 +182,7 @@ pub(crate) mod tests {
             total: Some(200 << 20),
             response: None,
             file: None,
+            metrics: None,
             ended: false,
         }
     }
@@ -207,7 +212,7 @@ pub(crate) mod tests {
             rung: ResumeRung::StrongEtag,
         };
         assert!(matches!(task.apply(&resumed), Change::Resumed { offset: 5, .. }));
-        let complete = Event::DidComplete { error: None, response: None };
+        let complete = Event::DidComplete { error: None, response: None, metrics: None };
         assert_eq!(task.apply(&complete), Change::Ended);
         assert_eq!((task.ended, task.error.clone()), (true, None));
         assert_eq!(task.apply(&complete), Change::Nothing, "told twice, shown once");

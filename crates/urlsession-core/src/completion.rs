@@ -36,7 +36,7 @@ impl Core {
         let cancelled = error.as_ref().is_some_and(Error::is_cancelled);
         let mut events = done.as_ref().and_then(|done| delivery(kind, done)).into_iter();
         let (mut last, mut owed) = (EventNumber(0), 0);
-        let terminal = Event::DidComplete { error: error.clone(), response };
+        let terminal = Event::DidComplete { error: error.clone(), response, metrics: None };
         let silent = cancelled && self.planted.is(CoreBug::SilentCancel);
         let again = self.planted.is(CoreBug::CompletesTwice).then(|| terminal.clone());
         for event in events.by_ref().chain([terminal]).chain(again).filter(|_| !silent) {

@@ -1,9 +1,11 @@
 //! What comes in and what goes out: messages into decisions, decisions into deeds.
 
 use crate::attempts::{Moves, Storages};
+use crate::clock::Clock;
 use crate::crash;
 use crate::driver::{Driver, Turn};
 use crate::inbox::Message;
+use crate::metrics;
 use crate::peers::Watching;
 use std::sync::Arc;
 use urlsession_core::{
@@ -56,6 +58,7 @@ impl<H: Moves> Driver<H> {
             }
             Message::Durable(notice) => {
                 if let Some(state) = notice.take() {
+                    self.note_metrics(turn, notice.task, notice.attempt);
                     self.report(turn, notice.task, notice.attempt, Report::Durable(state));
                 }
             }
@@ -70,6 +73,7 @@ impl<H: Moves> Driver<H> {
                 }
             }
             Message::Ended { task, attempt, ending } => {
+                self.note_metrics(turn, task, attempt);
                 if let Some(mut running) = self.attempts.remove(task, attempt) {
                     // Before the kept events, so that the totals of the last one are exact.
                     turn.deeds.extend(running.progress(task, Weight::Last));
@@ -235,6 +239,8 @@ impl<H: Moves> Driver<H> {
             }
         };
         let storages = Storages {
+            now: Clock::date(),
+            earlier: metrics::earlier(&self.store, task, attempt),
             cookies,
             credentials,
             cache: self.cache_of(task, &order),

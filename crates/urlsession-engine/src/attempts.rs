@@ -4,7 +4,7 @@ use crate::cache::SharedCache;
 use crate::cookies::SharedJar;
 use crate::credentials::Kept;
 use crate::inbox::{Message, Sender};
-use crate::transfer::{Attempt, Hands, Notices, Progress, TaskFiles};
+use crate::transfer::{Attempt, Collector, Hands, Notices, Progress, TaskFiles};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +12,9 @@ use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 use urlsession_core::{AttemptNumber, Cause, Ending, Order, ResumeState, TaskRef};
-use urlsession_protocol::{Error, ErrorCode, ProtectionSpace, ResumeRung, TaskKind};
+use urlsession_protocol::{
+    Date, Error, ErrorCode, ProtectionSpace, ResumeRung, TaskKind, TaskMetrics,
+};
 
 /// Runs one attempt to its end: [`Hands`], or a script in tests.
 pub(crate) trait Moves: Send + Sync + 'static {
@@ -32,9 +34,13 @@ impl Moves for Hands {
     }
 }
 
-/// What outlives the attempts of a task, and other tasks share.
+/// What an attempt finds: what other tasks share, and what is known of the attempts before it.
 #[derive(Debug, Default)]
 pub(crate) struct Storages {
+    /// When it begins, which is now.
+    pub now: Date,
+    /// What the attempts before it took.
+    pub earlier: TaskMetrics,
     pub cookies: Option<Arc<SharedJar>>,
     pub cache: Option<Arc<SharedCache>>,
     /// The credentials that are kept for its application.
@@ -63,6 +69,10 @@ pub(crate) struct Running {
     pub told_sent: u64,
     /// Whether what it receives is a download's file.
     pub downloads: bool,
+    /// What the attempts before it took.
+    pub earlier: TaskMetrics,
+    /// What it takes itself.
+    pub collector: Arc<Collector>,
     stop: CancellationToken,
     abort: AbortHandle,
 }
@@ -88,6 +98,7 @@ impl<H: Moves> Attempts<H> {
         progress.set_received(told_received);
         progress.expect_to_receive(resume.as_ref().and_then(|resume| resume.total_bytes));
         let downloads = matches!(order.kind, TaskKind::Download { .. });
+        let collector = Arc::new(Collector::new(storages.now));
         let attempt = Attempt {
             order,
             resume,
@@ -97,6 +108,7 @@ impl<H: Moves> Attempts<H> {
             credentials: storages.credentials,
             asks: storages.asks,
             progress: Arc::clone(&progress),
+            metrics: Arc::clone(&collector),
             stop: stop.clone(),
             notices: Arc::new(Speaker(Arc::new(Notice {
                 task,
@@ -114,7 +126,16 @@ impl<H: Moves> Attempts<H> {
                 let _ = inbox.send(Message::Ended { task, attempt: number, ending });
             }
         });
-        let running = Running { progress, told_received, told_sent: 0, downloads, stop, abort };
+        let running = Running {
+            progress,
+            told_received,
+            told_sent: 0,
+            downloads,
+            earlier: storages.earlier,
+            collector,
+            stop,
+            abort,
+        };
         self.running.insert((task, number), running);
     }
 
@@ -143,6 +164,11 @@ impl<H: Moves> Attempts<H> {
     /// Says whether that attempt runs.
     pub(crate) fn is_running(&self, task: TaskRef, attempt: AttemptNumber) -> bool {
         self.running.contains_key(&(task, attempt))
+    }
+
+    /// Returns that attempt, if it runs.
+    pub(crate) fn running(&self, task: TaskRef, attempt: AttemptNumber) -> Option<&Running> {
+        self.running.get(&(task, attempt))
     }
 
     /// Returns the attempt of a task.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use urlsession_core::Moment;
-use urlsession_protocol::Timestamp;
+use urlsession_protocol::{Date, Timestamp};
 
 /// Counts from its own creation, and reads the wall clock.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +22,13 @@ impl Clock {
     pub(crate) fn now(&self) -> Moment {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Moment { wall: Timestamp(milliseconds(wall)), steady: self.started.elapsed() }
+    }
+
+    /// Tells the wall clock's time as metrics have it.
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    pub(crate) fn date() -> Date {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Date::default().after(wall)
     }
 }
 

@@ -21,13 +21,15 @@ use crate::peers::Peers;
 use crate::progress::Meter;
 use crate::stop::Stop;
 use crate::store::Store;
-use crate::{EngineError, orders};
+use crate::{EngineError, metrics, orders};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 use tokio::sync::watch;
-use urlsession_core::{Change, Core, Input, Moment, Step};
+use urlsession_core::{Change, Core, Input, Moment, Step, TaskRef};
+use urlsession_protocol::TaskMetrics;
 
 /// The first and the longest pause before a failed commit is tried again.
 const COMMIT_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
@@ -65,6 +67,8 @@ pub(crate) struct Turn {
     pub(crate) now: Moment,
     pub(crate) changes: Vec<Change>,
     pub(crate) deeds: Vec<Deed>,
+    /// What attempts have taken by now, which the core need not know.
+    pub(crate) metrics: BTreeMap<TaskRef, TaskMetrics>,
     /// Whether cookies must be durable before the deeds are done.
     pub(crate) writes_cookies: bool,
 }
@@ -76,9 +80,10 @@ impl<H: Moves> Driver<H> {
         loop {
             let mut turn = self.decide(std::mem::take(&mut messages));
             orders::complete(&mut turn, &self.store, &self.core);
+            metrics::complete(&mut turn, &self.store, &self.core);
             let cookies = self.unwritten_cookies(&turn);
             let credentials = self.credentials.take_unwritten();
-            self.commit(&turn.changes, &cookies, &credentials)?;
+            self.commit(&turn, &cookies, &credentials)?;
             self.act(turn);
             if self.has_stopped() {
                 return Ok(());
@@ -92,7 +97,13 @@ impl<H: Moves> Driver<H> {
 
     fn decide(&mut self, messages: Vec<Message>) -> Turn {
         let now = self.clock.now();
-        let mut turn = Turn { now, changes: Vec::new(), deeds: Vec::new(), writes_cookies: false };
+        let mut turn = Turn {
+            now,
+            changes: Vec::new(),
+            deeds: Vec::new(),
+            metrics: BTreeMap::new(),
+            writes_cookies: false,
+        };
         if let Some(step) = self.restored.take() {
             turn.add(step);
         }
@@ -110,16 +121,15 @@ impl<H: Moves> Driver<H> {
     /// Makes the changes durable, however long that takes: nothing is visible before.
     fn commit(
         &mut self,
-        changes: &[Change],
+        turn: &Turn,
         cookies: &[CookieRow],
         credentials: &[CredentialRow],
     ) -> Result<(), EngineError> {
         let (mut pause, longest) = COMMIT_PAUSE;
         loop {
-            let Err(error) = self.store.commit_turn(changes, cookies, credentials) else {
-                return Ok(());
-            };
-            tracing::error!(%error, changes = changes.len(), "a commit failed");
+            let done = self.store.commit_turn(&turn.changes, cookies, credentials, &turn.metrics);
+            let Err(error) = done else { return Ok(()) };
+            tracing::error!(%error, changes = turn.changes.len(), "a commit failed");
             if !error.can_pass() || self.stopping.load(Ordering::Acquire) {
                 return Err(EngineError::Store(Arc::new(error)));
             }

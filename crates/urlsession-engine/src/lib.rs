@@ -12,6 +12,7 @@ mod files;
 mod flush;
 mod inbox;
 mod launch;
+mod metrics;
 mod orders;
 mod peers;
 mod progress;

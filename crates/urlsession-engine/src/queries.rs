@@ -56,11 +56,13 @@ impl<H: Moves> Driver<H> {
         for key in keys {
             let Some(session) = self.core.session_number(&key) else { continue };
             messages.extend(self.core.owed(session).map(|(number, task, event)| {
+                let mut event = event.clone();
+                self.attach_metrics(TaskRef { session, task }, &mut event);
                 DaemonMessage::Event {
                     session: key.clone(),
                     task: Some(task),
                     number: Some(number),
-                    event: event.clone(),
+                    event,
                 }
             }));
         }
@@ -100,7 +102,9 @@ impl<H: Moves> Driver<H> {
             .and_then(|session| self.core.task(TaskRef { session, task }))
             .ok_or_else(|| Error::new(ErrorCode::UNKNOWN).because("no such task"))?;
         let order = self.store.order(view.task).map_err(unreadable)?;
-        Ok(Reply::Task { task: Box::new(self.describe(view, order)) })
+        let metrics = self.metrics_of(&view, self.clock.now().wall).map(Box::new);
+        let task = Box::new(TaskStatus { metrics, ..self.describe(view, order) });
+        Ok(Reply::Task { task })
     }
 
     fn describe(&self, view: TaskView, order: Option<Order>) -> TaskStatus {
@@ -150,6 +154,7 @@ impl<H: Moves> Driver<H> {
             response: answered,
             error,
             file,
+            metrics: None,
             challenge: challenge.map(|challenge| {
                 Box::new(AuthenticationChallenge { proposed_user: None, ..challenge })
             }),

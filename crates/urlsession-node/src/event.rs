@@ -2,6 +2,7 @@
 
 use crate::credential::AuthenticationChallenge;
 use crate::error::TaskError;
+use crate::metrics::TaskMetrics;
 use napi_derive::napi;
 use std::path::Path;
 use urlsession::{Delivery, Event, Header, Reason, Response, ResumeRung, TaskState};
@@ -97,6 +98,8 @@ pub struct SessionEvent {
     pub challenge: Option<AuthenticationChallenge>,
     /// `didComplete`: the head of the final response.
     pub response: Option<ResponseHead>,
+    /// `didComplete`: what the task's requests took.
+    pub metrics: Option<TaskMetrics>,
 }
 
 impl From<&Delivery> for SessionEvent {
@@ -187,7 +190,8 @@ fn of(event: &Event) -> SessionEvent {
         Event::DidFinishDownloading { path, length } => {
             with_file(named("didFinishDownloading"), path, *length)
         }
-        Event::DidComplete { error, response } => SessionEvent {
+        Event::DidComplete { error, response, metrics } => SessionEvent {
+            metrics: metrics.as_deref().map(TaskMetrics::from),
             error: error.clone().map(TaskError::from),
             response: response.clone().map(ResponseHead::from),
             ..named("didComplete")

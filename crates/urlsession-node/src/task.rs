@@ -66,6 +66,13 @@ pub struct NewTask {
     pub no_unsafe_retry: Option<bool>,
     /// Follows redirects from https to http.
     pub allow_insecure_redirect: Option<bool>,
+    /// Whether redirects are followed, are the result, or are an error: they are followed.
+    #[napi(ts_type = "'follow' | 'manual' | 'error'")]
+    pub redirect: Option<String>,
+    /// Asks for a packed body and unpacks it, as other tasks do: a download that cannot resume.
+    pub decodes_content: Option<bool>,
+    /// Most redirects: 20.
+    pub maximum_redirects: Option<u32>,
     /// PEM files of roots that are trusted beside the platform's.
     pub ca_certificates: Option<Vec<String>>,
     /// Sends and keeps cookies, as the session says; `true` by default.
@@ -130,6 +137,12 @@ impl NewTask {
     }
 
     fn options(&self) -> Result<TaskOptions, Error> {
+        let (ignores_redirects, maximum_redirects) = match self.redirect.as_deref() {
+            None | Some("follow") => (false, self.maximum_redirects),
+            Some("manual") => (true, None),
+            Some("error") => (false, Some(0)),
+            Some(other) => return Err(illegal(format!("no way to take redirects “{other}”"))),
+        };
         Ok(TaskOptions {
             description: self.description.clone(),
             priority: self.priority.map_or_else(Priority::default, priority),
@@ -146,6 +159,9 @@ impl NewTask {
             recoverable_statuses: self.recoverable_statuses.clone().unwrap_or_default(),
             no_unsafe_retry: self.no_unsafe_retry.unwrap_or(false),
             allow_insecure_redirect: self.allow_insecure_redirect.unwrap_or(false),
+            ignores_redirects,
+            maximum_redirects,
+            decodes_content: self.decodes_content.unwrap_or(false),
             ca_certificates: self.ca_certificates.iter().flatten().map(PathBuf::from).collect(),
             no_cookies: self.http_should_handle_cookies == Some(false),
             main_document_url: self.main_document_url.clone(),

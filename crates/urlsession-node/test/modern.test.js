@@ -36,11 +36,34 @@ test('a download resolves with its file, its response and its metrics', async ()
   assert.equal(result.response.headers.get('content-length'), '3000000');
   assert.equal(result.metrics.bytesReceived, 3000000);
   assert.ok(result.metrics.ended >= result.metrics.started);
+  const { transactionMetrics, taskInterval, redirectCount } = result.metrics;
+  assert.equal(redirectCount, 0);
+  assert.ok(taskInterval.start <= taskInterval.end);
+  const [transaction] = transactionMetrics;
+  assert.deepEqual(transaction.request, { url: server.url('/bytes/3000000'), method: 'GET' });
+  assert.deepEqual(transaction.response, { statusCode: 200 });
+  assert.equal(transaction.resourceFetchType, 'networkLoad');
+  assert.equal(transaction.countOfResponseBodyBytesReceived, 3000000);
+  assert.equal(transaction.remoteAddress, '127.0.0.1');
+  assert.equal(transaction.negotiatedTLSProtocolVersion, undefined);
+  assert.ok(transaction.fetchStartDate <= transaction.responseEndDate);
+  assert.ok(Math.abs(transaction.responseEndDate - Date.now()) < 3600_000);
   assert.equal(fs.statSync(destination).size, 3000000);
   assert.deepEqual(progress.at(-1), { received: 3000000, total: 3000000 });
   const { headers } = server.requests.at(-1);
   assert.equal(headers['x-session'], 'yes');
   assert.equal(headers['x-task'], 'a');
+});
+
+test('redirects are followed, are the result, or are an error', async () => {
+  const url = server.url('/redirect');
+  assert.equal((await session.data(url)).response.statusCode, 200);
+  const manual = await session.data(url, { redirect: 'manual' });
+  assert.equal(manual.response.statusCode, 302);
+  assert.equal(manual.metrics.redirectCount, 0);
+  await assert.rejects(session.data(url, { redirect: 'error' }), { code: -1007 });
+  await assert.rejects(session.data(url, { redirect: 'sometimes' }), { code: -1 });
+  await assert.rejects(async () => session.data(url, { onRedirect: () => {} }), /onRedirect/);
 });
 
 test('requests go through the proxy of their task, else of their session', async () => {

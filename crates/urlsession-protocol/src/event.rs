@@ -1,6 +1,6 @@
 //! What an app is told: the callbacks of Apple's delegates as values.
 
-use crate::{AuthenticationChallenge, Error, Reason, Response, TaskState};
+use crate::{AuthenticationChallenge, Error, Reason, Response, TaskMetrics, TaskState};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -107,6 +107,9 @@ pub enum Event {
         /// The head of the final response, if there was one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         response: Option<Response>,
+        /// What its requests took: Apple's `didFinishCollectingMetrics`, which comes right before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        metrics: Option<Box<TaskMetrics>>,
     },
     /// All events that waited when the session was attached have been sent. Not kept.
     DidFinishEvents,

@@ -13,6 +13,7 @@ pub mod identity;
 pub mod launch;
 pub mod line;
 pub mod message;
+pub mod metrics;
 pub mod paths;
 pub mod proxy;
 pub mod request;
@@ -42,6 +43,9 @@ pub use launch::{LaunchCommand, LaunchState, LaunchStatus};
 pub use message::{
     Call, CallId, ClientMessage, CookieStorage, DaemonMessage, DaemonStatus, Hello, OwnerToken,
     PROTOCOL_VERSION, Reply,
+};
+pub use metrics::{
+    Date, DateInterval, TaskMetrics, TransactionMetrics, TransactionRequest, TransactionResponse,
 };
 pub use proxy::{ConnectionProxy, Proxy, ProxyScheme};
 pub use request::{Body, Header, Request, RequestEdit};

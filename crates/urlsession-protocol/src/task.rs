@@ -2,7 +2,7 @@
 
 use crate::{
     AuthenticationChallenge, ConnectionProxy, Error, Request, RequestCachePolicy, Response, Secret,
-    SessionKey, Timestamp, TlsPolicy,
+    SessionKey, TaskMetrics, Timestamp, TlsPolicy,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -122,6 +122,14 @@ pub struct TaskOptions {
     /// Takes a redirect for the answer: what Apple's delegate says by handing on no request.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub ignores_redirects: bool,
+    /// Most redirects of one attempt: 20, never more than 100; 0 ends the task with -1007 at the
+    /// first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maximum_redirects: Option<u32>,
+    /// Asks for a packed body and unpacks it, as every data and upload task does. A download then
+    /// cannot go on where it was, unless the server packed nothing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub decodes_content: bool,
     /// PEM files of roots that are trusted beside the platform's.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ca_certificates: Vec<PathBuf>,
@@ -265,6 +273,9 @@ pub struct TaskStatus {
     /// Where the finished file or the kept response body is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
+    /// What its requests took so far; absent in listings of many tasks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<Box<TaskMetrics>>,
     /// The question that it waits with, without whose password was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub challenge: Option<Box<AuthenticationChallenge>>,

@@ -270,7 +270,11 @@ fn events() -> Vec<Event> {
         },
         Event::DidReceiveData { path: "/state/bodies/1-7".into(), length: 512 },
         Event::DidFinishDownloading { path: "/state/files/1-7".into(), length: 209_715_200 },
-        Event::DidComplete { error: None, response: Some(response()) },
+        Event::DidComplete {
+            error: None,
+            response: Some(response()),
+            metrics: Some(Box::new(metrics())),
+        },
         Event::DidFinishEvents,
         Event::DidBecomeInvalid { error: None },
     ]
@@ -359,6 +363,8 @@ fn new_task() -> NewTask {
             no_unsafe_retry: true,
             allow_insecure_redirect: true,
             ignores_redirects: true,
+            maximum_redirects: Some(3),
+            decodes_content: true,
             ca_certificates: vec!["/etc/ssl/own.pem".into()],
             no_cookies: true,
             main_document_url: Some("https://example.com/".into()),
@@ -454,6 +460,7 @@ fn waiting_task() -> TaskStatus {
         response: None,
         error: None,
         file: None,
+        metrics: None,
         challenge: None,
     }
 }
@@ -474,6 +481,7 @@ fn completed_task() -> TaskStatus {
         response: Some(response()),
         error: Some(error()),
         file: Some("/state/bodies/1-7".into()),
+        metrics: Some(Box::new(metrics())),
         ..waiting_task()
     }
 }
@@ -486,6 +494,54 @@ fn response() -> Response {
         network_protocol: Some("h2".into()),
         resource_fetch_type: ResourceFetchType::LocalCache,
         headers: vec![("content-length".into(), "512".into())],
+    }
+}
+
+fn metrics() -> TaskMetrics {
+    let at = |offset: u64| Some(Date(1_790_000_000_000_000 + offset));
+    let refused = TransactionMetrics {
+        request: TransactionRequest::new("http://example.com/old", "GET"),
+        fetch_start_date: at(0),
+        connect_start_date: at(20),
+        ..TransactionMetrics::default()
+    };
+    let loaded = TransactionMetrics {
+        request: TransactionRequest::new("https://example.com/file", "PUT"),
+        response: Some(TransactionResponse { status_code: 404 }),
+        fetch_start_date: at(1000),
+        domain_lookup_start_date: at(1010),
+        domain_lookup_end_date: at(1020),
+        connect_start_date: at(1030),
+        secure_connection_start_date: at(1040),
+        secure_connection_end_date: at(1050),
+        connect_end_date: at(1060),
+        request_start_date: at(1070),
+        request_end_date: at(1080),
+        response_start_date: at(1090),
+        response_end_date: at(1100),
+        network_protocol_name: Some("h2".into()),
+        is_proxy_connection: true,
+        is_reused_connection: true,
+        resource_fetch_type: ResourceFetchType::LocalCache,
+        count_of_request_header_bytes_sent: 1,
+        count_of_request_body_bytes_sent: 2,
+        count_of_request_body_bytes_before_encoding: 3,
+        count_of_response_header_bytes_received: 4,
+        count_of_response_body_bytes_received: 5,
+        count_of_response_body_bytes_after_decoding: 6,
+        local: Some("192.0.2.1:50000".parse().unwrap()),
+        remote: Some("[2001:db8::1]:443".parse().unwrap()),
+        negotiated_tls_protocol_version: Some(TlsVersion::Tls13),
+        negotiated_tls_cipher_suite: Some("TLS_AES_256_GCM_SHA384".into()),
+    };
+    TaskMetrics {
+        transaction_metrics: vec![refused, loaded],
+        task_interval: DateInterval {
+            start: Timestamp(1_790_000_000_000).into(),
+            end: Timestamp(1_790_000_002_000).into(),
+        },
+        redirect_count: 1,
+        omitted_transactions: 3,
     }
 }
 

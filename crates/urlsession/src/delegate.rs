@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use urlsession_protocol::{
     AuthChallengeDisposition, AuthenticationChallenge, Error, Event, RequestEdit, Response,
-    ResumeRung, TaskIdentifier,
+    ResumeRung, TaskIdentifier, TaskMetrics,
 };
 
 /// What to do about a task that waits for another request: Apple's
@@ -34,7 +34,8 @@ pub enum DelayedRequestDisposition {
 /// Is told what happens; every method does nothing unless written.
 ///
 /// Methods are called one at a time, on one thread of the session's own, in this order per task:
-/// progress, then the body or the finished file, then [`did_complete`](Self::did_complete). They
+/// progress, then the body or the finished file, then the metrics, then
+/// [`did_complete`](Self::did_complete). They
 /// may call any method of the session but must not wait for later events. A kept event is
 /// acknowledged when its method returned. A method that panics does not end the thread: the panic
 /// is logged, and this and the task's later events are not acknowledged, so they come again when the
@@ -101,6 +102,10 @@ pub trait SessionDelegate: Send {
     /// A download's file is whole, synced and in place. Without a destination of the app's own it
     /// is removed when the method returns: move it, or open it. Kept.
     fn did_finish_downloading_to(&mut self, task: &Task, location: &Path, length: u64) {}
+
+    /// What the task's requests took is known; [`did_complete`](Self::did_complete) follows. Kept
+    /// with it.
+    fn did_finish_collecting_metrics(&mut self, task: &Task, metrics: &TaskMetrics) {}
 
     /// The task ended, without an error whatever the HTTP status. Kept.
     fn did_complete(&mut self, task: &Task, response: Option<&Response>, error: Option<&Error>) {}
@@ -207,7 +212,10 @@ fn call(
         Event::DidFinishDownloading { path, length } => {
             delegate.did_finish_downloading_to(&task, path, *length);
         }
-        Event::DidComplete { error, response } => {
+        Event::DidComplete { error, response, metrics } => {
+            if let Some(metrics) = metrics {
+                delegate.did_finish_collecting_metrics(&task, metrics);
+            }
             delegate.did_complete(&task, response.as_ref(), error.as_ref());
         }
         Event::DidChangeState { .. } | Event::DidFinishEvents | Event::DidBecomeInvalid { .. } => {}

@@ -478,7 +478,7 @@ fn in_process(_: SessionConfiguration) -> Result<Session, Error> {
 fn refuse(link: &Weak<Link>, task: TaskIdentifier, error: Error, told: &OnceLock<Error>) {
     let _ = told.set(error.clone());
     if let Some(link) = link.upgrade() {
-        let event = Event::DidComplete { error: Some(error), response: None };
+        let event = Event::DidComplete { error: Some(error), response: None, metrics: None };
         link.inbox.arrive(Some(task), None, event);
     }
 }

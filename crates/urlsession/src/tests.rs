@@ -26,7 +26,7 @@ fn background() -> SessionConfiguration {
 }
 
 fn complete() -> Event {
-    Event::DidComplete { error: None, response: None }
+    Event::DidComplete { error: None, response: None, metrics: None }
 }
 
 fn finished(path: &str) -> Event {
@@ -250,7 +250,10 @@ fn a_refused_task_completes_with_the_refusal() {
     assert_eq!(task.refusal(), Some(&refusal));
     let delivery = session.events().recv().unwrap();
     assert_eq!(delivery.task, Some(TaskIdentifier(1)));
-    assert_eq!(delivery.event, Event::DidComplete { error: Some(refusal), response: None });
+    assert_eq!(
+        delivery.event,
+        Event::DidComplete { error: Some(refusal), response: None, metrics: None }
+    );
 }
 
 #[test]

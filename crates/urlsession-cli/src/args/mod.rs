@@ -111,6 +111,9 @@ pub(crate) struct ShowArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// Show what each of its requests took
+    #[arg(long)]
+    pub(crate) metrics: bool,
 }
 
 #[derive(Debug, Args)]

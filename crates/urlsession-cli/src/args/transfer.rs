@@ -142,6 +142,12 @@ pub(crate) struct PolicyArgs {
     /// Follow redirects from https to http
     #[arg(long)]
     pub(crate) allow_insecure_redirect: bool,
+    /// Ask for a packed body and unpack it; what was interrupted begins anew
+    #[arg(long)]
+    pub(crate) compressed: bool,
+    /// Most redirects that are followed, 20 by default
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(..=100))]
+    pub(crate) max_redirs: Option<u32>,
     /// Which waiting tasks run first
     #[arg(long, value_name = "LEVEL", default_value = "normal")]
     pub(crate) priority: Level,

@@ -9,10 +9,12 @@ use crate::progress::line;
 use crate::task_name::TaskName;
 use crate::terminal;
 use crate::tracked::Tracked;
+use crate::waterfall::waterfall;
 use crate::{advice, clock, json, measure};
 use std::fmt::Write as _;
 use urlsession::{
-    Daemon, LaunchState, LaunchStatus, Reason, TaskKind, TaskState, TaskStatus, Timestamp,
+    Daemon, LaunchState, LaunchStatus, Reason, TaskKind, TaskMetrics, TaskState, TaskStatus,
+    Timestamp,
 };
 
 pub(crate) fn show(args: &ShowArgs) -> Result<u8, Failure> {
@@ -28,6 +30,11 @@ pub(crate) fn show(args: &ShowArgs) -> Result<u8, Failure> {
         let now = clock::now();
         let mut text = description(&status, now);
         text.extend(launch.map(|launch| launching(&launch, now)));
+        if args.metrics {
+            text.push('\n');
+            // A daemon from before there were metrics has none.
+            text += &waterfall(status.metrics.as_deref().unwrap_or(&TaskMetrics::default()));
+        }
         terminal::print(&text)?;
     }
     Ok(exit::DONE)

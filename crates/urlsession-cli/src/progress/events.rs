@@ -21,8 +21,11 @@ impl Progress for JsonLines {
             return Ok(());
         }
         // Its events were told before it was followed; a reader waits for this one.
-        let event =
-            Event::DidComplete { error: task.error.clone(), response: task.response.clone() };
+        let event = Event::DidComplete {
+            error: task.error.clone(),
+            response: task.response.clone(),
+            metrics: task.metrics.clone(),
+        };
         self.event(&task.name, None, &event)
     }
 

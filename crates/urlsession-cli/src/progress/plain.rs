@@ -167,7 +167,7 @@ mod tests {
             },
             wrote(36),
             wrote(100),
-            Event::DidComplete { error: None, response: None },
+            Event::DidComplete { error: None, response: None, metrics: None },
         ];
         for event in &events {
             let change = task.apply(event);

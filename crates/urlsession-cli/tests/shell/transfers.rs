@@ -53,6 +53,27 @@ fn a_script_adds_and_waits() {
 }
 
 #[test]
+fn metrics_are_a_picture_or_numbers() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/old", Answer::redirect(301, "/f"));
+    server.on("/f", Answer::ok("content"));
+    home.out(&["add", "-q", &server.url("/old")]);
+    assert_eq!(home.run(&["wait", "1", "--timeout", "30s"]).code, 0);
+    let picture = home.out(&["show", "1", "--metrics"]);
+    for part in
+        ["1  GET http://127.0.0.1", "   301, http/1.1, 127.0.0.1:", "receive  |", "1 redirect, "]
+    {
+        assert!(picture.contains(part), "{part}: {picture}");
+    }
+    let metrics = &home.json(&["show", "1", "--metrics", "--json"])["metrics"];
+    let transactions = metrics["transaction_metrics"].as_array().unwrap();
+    assert_eq!(transactions.len(), 2);
+    assert_eq!(transactions[1]["reused_connection"], true);
+    assert_eq!(transactions[1]["count_of_response_body_bytes_received"], 7);
+    assert!(!home.out(&["show", "1"]).contains("receive  |"));
+}
+
+#[test]
 fn a_list_is_added_at_once() {
     let (home, server) = (Home::new(), Server::start());
     let mut list = String::from("# a list\n");

@@ -51,7 +51,7 @@ fn a_download_outlives_everybody() {
     assert_eq!(length, BODY_BYTES as u64);
     assert!(std::fs::read(&path).unwrap() == body(), "the file is not whole");
     let (last, event) = next_event(&mut app);
-    let Event::DidComplete { error: None, response } = event else { panic!("{event:?}") };
+    let Event::DidComplete { error: None, response, .. } = event else { panic!("{event:?}") };
     assert!(matches!(response.unwrap().status_code, 200 | 206));
     assert_eq!(next_event(&mut app), (None, Event::DidFinishEvents));
 

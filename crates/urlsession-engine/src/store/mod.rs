@@ -5,6 +5,7 @@
 
 mod cookies;
 mod credentials;
+mod metrics;
 mod schema;
 
 use crate::cookies::CookieRow;
@@ -12,14 +13,14 @@ use crate::crash;
 use crate::credentials::CredentialRow;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use serde::{Serialize, de::DeserializeOwned};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 use urlsession_core::{
     Change, EventRecord, Order, SessionNumber, SessionRecord, Snapshot, TaskFacts, TaskRecord,
     TaskRef,
 };
-use urlsession_protocol::{EventNumber, RequestEdit, TaskIdentifier};
+use urlsession_protocol::{EventNumber, RequestEdit, TaskIdentifier, TaskMetrics};
 
 /// How long a statement waits for another program that reads the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -28,7 +29,7 @@ const PAGE_CACHE_KIB: i64 = 1024;
 /// The write-ahead log is cut to this many bytes after a checkpoint.
 const LOG_LIMIT: i64 = 4 * 1024 * 1024;
 /// Statements that stay prepared; more than there are.
-const STATEMENT_CACHE: usize = 16;
+const STATEMENT_CACHE: usize = 24;
 
 /// Says why the store cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -181,7 +182,7 @@ impl Store {
     /// Makes all changes durable, or none of them.
     #[cfg(test)]
     pub(crate) fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
-        self.commit_turn(changes, &[], &[])
+        self.commit_turn(changes, &[], &[], &BTreeMap::new())
     }
 
     /// Makes all changes of one turn durable, or none of them.
@@ -190,8 +191,10 @@ impl Store {
         changes: &[Change],
         cookies: &[CookieRow],
         credentials: &[CredentialRow],
+        metrics: &BTreeMap<TaskRef, TaskMetrics>,
     ) -> Result<(), StoreError> {
-        if changes.is_empty() && cookies.is_empty() && credentials.is_empty() {
+        let is_empty = cookies.is_empty() && credentials.is_empty() && metrics.is_empty();
+        if changes.is_empty() && is_empty {
             return Ok(());
         }
         #[cfg(test)]
@@ -205,6 +208,9 @@ impl Store {
         }
         for row in cookies {
             cookies::apply(&transaction, row)?;
+        }
+        for (task, metrics) in metrics {
+            metrics::apply(&transaction, *task, metrics)?;
         }
         for row in credentials {
             credentials::apply(&transaction, row)?;

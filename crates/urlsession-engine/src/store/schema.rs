@@ -66,6 +66,15 @@ pub(super) const STEPS: &[&str] = &[
         PRIMARY KEY (application, space)
     ) STRICT, WITHOUT ROWID;
 ",
+    r"
+    CREATE TABLE metrics (
+        session INTEGER NOT NULL,
+        task    INTEGER NOT NULL,
+        content TEXT NOT NULL,
+        PRIMARY KEY (session, task),
+        FOREIGN KEY (session, task) REFERENCES tasks ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// Refuses what is not ours or of a later program; changes nothing.

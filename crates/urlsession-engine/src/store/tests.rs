@@ -3,6 +3,7 @@
 use super::{Store, StoreError, schema};
 use crate::cookies::{CookieRow, Kept};
 use rusqlite::Connection;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use urlsession_core::{
@@ -12,8 +13,8 @@ use urlsession_core::{
 use urlsession_protocol::{
     ApplicationId, CachePolicy, Cookie, CookieIdentity, CookiePolicy, Error, ErrorCode, Event,
     EventNumber, Header, OwnerToken, Priority, Request, RequestEdit, Response, SameSite, Secret,
-    SessionConfiguration, SessionIdentifier, SessionKey, TaskIdentifier, TaskKind, TaskOptions,
-    Timestamp,
+    SessionConfiguration, SessionIdentifier, SessionKey, TaskIdentifier, TaskKind, TaskMetrics,
+    TaskOptions, Timestamp,
 };
 
 #[test]
@@ -103,6 +104,22 @@ fn an_edit_replaces_parts_of_an_order() {
     assert_eq!(store.load().unwrap().tasks, [(name, moved, active)]);
     // One that is gone is no reason to stop.
     store.commit(&[Change::RemoveTask(name), change]).unwrap();
+}
+
+#[test]
+fn metrics_go_with_their_task() {
+    let mut store = Store::in_memory().unwrap();
+    let metrics = |redirect_count| TaskMetrics { redirect_count, ..TaskMetrics::default() };
+    let (kept, gone) = (task(1, 1), task(1, 2));
+    let put = Change::PutSession(session(1));
+    store.commit(&[put, create(kept, record(Stage::Active))]).unwrap();
+    let written = BTreeMap::from([(kept, metrics(1)), (gone, metrics(2))]);
+    store.commit_turn(&[], &[], &[], &written).unwrap();
+    store.commit_turn(&[], &[], &[], &BTreeMap::from([(kept, metrics(3))])).unwrap();
+    assert_eq!(store.metrics(kept).unwrap(), Some(metrics(3)));
+    assert_eq!(store.metrics(gone).unwrap(), None);
+    store.commit_turn(&[Change::RemoveTask(kept)], &[], &[], &written).unwrap();
+    assert_eq!(store.metrics(kept).unwrap(), None);
 }
 
 #[test]
@@ -276,9 +293,11 @@ fn cookies_are_read_back_as_they_were() {
         CookieRow { application: application.clone(), identity, kept }
     };
     let mut store = Store::open(&file).unwrap();
-    store.commit_turn(&[], &[row(&one, "a", Some("1")), row(&one, "b", Some("2"))], &[]).unwrap();
-    store.commit_turn(&[], &[row(&one, "a", None), row(&other, "b", Some("4"))], &[]).unwrap();
-    store.commit_turn(&[], &[row(&one, "b", Some("3")), row(&one, "none", None)], &[]).unwrap();
+    let none = BTreeMap::new();
+    let mut write = |rows: &[CookieRow]| store.commit_turn(&[], rows, &[], &none).unwrap();
+    write(&[row(&one, "a", Some("1")), row(&one, "b", Some("2"))]);
+    write(&[row(&one, "a", None), row(&other, "b", Some("4"))]);
+    write(&[row(&one, "b", Some("3")), row(&one, "none", None)]);
     drop(store);
     let store = Store::open(&file).unwrap();
     for (application, value) in [(one, "3"), (other, "4")] {
@@ -296,18 +315,10 @@ fn the_schema_is_what_its_version_has() {
         .unwrap();
     let names: Vec<String> =
         statement.query_map([], |r| r.get(0)).unwrap().map(Result::unwrap).collect();
-    let expected = [
-        "cookies",
-        "credentials",
-        "events",
-        "events_of_task",
-        "last_removed",
-        "orders",
-        "sessions",
-        "tasks",
-    ];
-    assert_eq!(names, expected);
-    assert_eq!(version(&store.connection), 4);
+    let expected =
+        "cookies credentials events events_of_task last_removed metrics orders sessions tasks";
+    assert_eq!(names.join(" "), expected);
+    assert_eq!(version(&store.connection), 5);
 }
 
 #[test]
@@ -442,7 +453,11 @@ fn event(session: u32, number: u64, task: u64) -> EventRecord {
         session: SessionNumber(session),
         number: EventNumber(number),
         task: TaskIdentifier(task),
-        event: Event::DidComplete { error: Some(error()), response: Some(response()) },
+        event: Event::DidComplete {
+            error: Some(error()),
+            response: Some(response()),
+            metrics: None,
+        },
     }
 }
 

@@ -314,11 +314,6 @@ pub(super) fn bytes(hand: &Hand, durable_bytes: u64) -> ResumeState {
     }
 }
 
-/// The terminal event of a task that failed without a response.
-pub(super) fn event(error: Error) -> Event {
-    Event::DidComplete { error: Some(error), response: None }
-}
-
 fn response() -> Response {
     Response { status_code: 200, ..Response::default() }
 }

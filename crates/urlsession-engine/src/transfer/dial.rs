@@ -2,6 +2,7 @@
 
 use super::errors::{self, Failure, Place};
 use super::guard::Guard;
+use super::metrics::{Facts, Transaction};
 use super::proxy;
 use super::race::{alternate, race};
 use super::tls::Trust;
@@ -47,6 +48,22 @@ impl Line {
         };
         protocol == Some(b"h2")
     }
+
+    /// Returns what is known of the connection.
+    pub(super) fn facts(&self, is_proxied: bool) -> Facts {
+        let (stream, tls) = match self {
+            Self::Plain(stream) => (stream, None),
+            Self::Tls(stream) => {
+                let (stream, tls) = stream.get_ref();
+                (stream, Some(tls))
+            }
+            Self::Nested(stream) => {
+                let (stream, tls) = stream.get_ref();
+                (stream.get_ref().0, Some(tls))
+            }
+        };
+        Facts::new(stream, tls.map(|tls| &**tls), is_proxied, self.is_http2())
+    }
 }
 
 /// Where a connection goes.
@@ -57,6 +74,8 @@ pub(super) struct Goal<'a> {
     /// `None` for plain `http`.
     pub(super) trust: Option<&'a Trust>,
     pub(super) via: Option<&'a Via<'a>>,
+    /// Where it is told how long each step takes.
+    pub(super) transaction: &'a Transaction,
 }
 
 /// The proxy on the way.
@@ -87,7 +106,9 @@ enum Near {
 pub(super) async fn dial(goal: &Goal<'_>, limit: Duration) -> Result<Line, Failure> {
     let limit = limit.min(CONNECT_TIMEOUT);
     let near = match goal.via {
-        None => Near::Plain(within(limit, "connecting", connect(goal.host, goal.port)).await?),
+        None => Near::Plain(
+            within(limit, "connecting", connect(goal.host, goal.port, goal.transaction)).await?,
+        ),
         Some(via) => {
             let way = async {
                 match goal.trust {
@@ -95,7 +116,7 @@ pub(super) async fn dial(goal: &Goal<'_>, limit: Duration) -> Result<Line, Failu
                         within(limit, "connecting", socks(via.proxy, goal)).await.map(Near::Plain)
                     }
                     // It takes the request itself.
-                    None => reach(via, limit).await,
+                    None => reach(via, limit, goal.transaction).await,
                     Some(_) => tunnel(via, goal, limit).await,
                 }
             };
@@ -106,23 +127,23 @@ pub(super) async fn dial(goal: &Goal<'_>, limit: Duration) -> Result<Line, Failu
         (Near::Plain(stream), None) => Line::Plain(stream),
         (Near::Tls(stream), None) => Line::Tls(stream),
         (Near::Plain(stream), Some(trust)) => {
-            Line::Tls(Box::new(secure(stream, goal.host, trust, limit).await?))
+            Line::Tls(Box::new(secure(stream, goal.host, trust, limit, goal.transaction).await?))
         }
-        (Near::Tls(stream), Some(trust)) => {
-            Line::Nested(Box::new(secure(*stream, goal.host, trust, limit).await?))
-        }
+        (Near::Tls(stream), Some(trust)) => Line::Nested(Box::new(
+            secure(*stream, goal.host, trust, limit, goal.transaction).await?,
+        )),
     })
 }
 
 /// Connects to an HTTP proxy.
-async fn reach(via: &Via<'_>, limit: Duration) -> Result<Near, Failure> {
+async fn reach(via: &Via<'_>, limit: Duration, transaction: &Transaction) -> Result<Near, Failure> {
     let proxy = via.proxy;
-    let stream = within(limit, "connecting", connect(&proxy.host, proxy.port)).await?;
+    let stream = within(limit, "connecting", connect(&proxy.host, proxy.port, transaction)).await?;
     match &via.trust {
         None => Ok(Near::Plain(stream)),
-        Some(trust) => {
-            secure(stream, &proxy.host, trust, limit).await.map(|s| Near::Tls(Box::new(s)))
-        }
+        Some(trust) => secure(stream, &proxy.host, trust, limit, transaction)
+            .await
+            .map(|s| Near::Tls(Box::new(s))),
     }
 }
 
@@ -136,7 +157,7 @@ async fn tunnel(via: &Via<'_>, goal: &Goal<'_>, limit: Duration) -> Result<Near,
         if let Some(guard) = &mut guard {
             guard.show(&Method::CONNECT, &mut shown);
         }
-        let near = reach(via, limit).await?;
+        let near = reach(via, limit, goal.transaction).await?;
         let asked = async {
             match near {
                 Near::Plain(stream) => {
@@ -177,6 +198,7 @@ async fn secure<S>(
     host: &str,
     trust: &Trust,
     limit: Duration,
+    transaction: &Transaction,
 ) -> Result<TlsStream<S>, Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -191,7 +213,14 @@ where
         let stream = connector.connect(name, stream).await;
         stream.map_err(|error| errors::io(Place::Wire, &error))
     };
-    within(limit, "the TLS handshake", shaken).await
+    // Of two handshakes the second is that with the server.
+    transaction.note(|metrics, now| {
+        metrics.secure_connection_start_date = Some(now);
+        metrics.secure_connection_end_date = None;
+    });
+    let stream = within(limit, "the TLS handshake", shaken).await?;
+    transaction.note(|metrics, now| metrics.secure_connection_end_date = Some(now));
+    Ok(stream)
 }
 
 /// Connects to the server through a SOCKS proxy.
@@ -200,7 +229,7 @@ async fn socks(proxy: &Proxy, goal: &Goal<'_>) -> Result<TcpStream, Failure> {
     let targets: Vec<Target<'_>> = match (host.parse::<IpAddr>(), proxy.scheme) {
         (Ok(address), _) => vec![Target::Address(address)],
         (Err(_), ProxyScheme::Socks5) => {
-            let found = look_up(goal.host, goal.port).await?;
+            let found = look_up(goal.host, goal.port, goal.transaction).await?;
             let found = found.into_iter().take(SOCKS_ADDRESS_LIMIT);
             found.map(|address| Target::Address(address.ip())).collect()
         }
@@ -208,7 +237,7 @@ async fn socks(proxy: &Proxy, goal: &Goal<'_>) -> Result<TcpStream, Failure> {
     };
     let mut result = Err(Failure::transient(ErrorCode::CANNOT_FIND_HOST, "no address"));
     for target in targets {
-        let mut stream = connect(&proxy.host, proxy.port).await?;
+        let mut stream = connect(&proxy.host, proxy.port, goal.transaction).await?;
         let asked = tunnel::socks(&mut stream, proxy.credential.as_ref(), target, goal.port);
         result = asked.await.map(|()| stream);
         // Only what is wrong with this address can be right with the next one.
@@ -223,12 +252,25 @@ fn bare(host: &str) -> &str {
     host.trim_start_matches('[').trim_end_matches(']')
 }
 
-async fn connect(host: &str, port: u16) -> Result<TcpStream, Failure> {
-    let addresses = look_up(host, port).await?;
+async fn connect(host: &str, port: u16, transaction: &Transaction) -> Result<TcpStream, Failure> {
+    let addresses = look_up(host, port, transaction).await?;
+    transaction.note(|metrics, now| {
+        metrics.connect_start_date = metrics.connect_start_date.or(Some(now));
+    });
     race(addresses, one).await.map_err(|error| errors::io(Place::Connect, &error))
 }
 
-async fn look_up(host: &str, port: u16) -> Result<VecDeque<SocketAddr>, Failure> {
+async fn look_up(
+    host: &str,
+    port: u16,
+    transaction: &Transaction,
+) -> Result<VecDeque<SocketAddr>, Failure> {
+    let is_name = bare(host).parse::<IpAddr>().is_err();
+    if is_name {
+        transaction.note(|metrics, now| {
+            metrics.domain_lookup_start_date = metrics.domain_lookup_start_date.or(Some(now));
+        });
+    }
     // RFC 6761 section 6.4: these names never exist, and resolvers need not be asked.
     if host.trim_end_matches('.').to_ascii_lowercase().ends_with(".invalid") {
         let never = io::Error::new(io::ErrorKind::NotFound, "the name cannot exist");
@@ -241,6 +283,11 @@ async fn look_up(host: &str, port: u16) -> Result<VecDeque<SocketAddr>, Failure>
     if addresses.is_empty() {
         let none = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         return Err(errors::lookup(host, &none));
+    }
+    if is_name {
+        transaction.note(|metrics, now| {
+            metrics.domain_lookup_end_date = metrics.domain_lookup_end_date.or(Some(now));
+        });
     }
     Ok(addresses)
 }

@@ -11,8 +11,8 @@ use super::resume::{self, Question, Verdict};
 use super::{Attempt, blocking};
 use http::header;
 use std::path::PathBuf;
-use urlsession_core::{Done, Ending, ResumeState};
-use urlsession_protocol::{ErrorCode, Request, ResumeRung};
+use urlsession_core::{Done, Ending, Order, ResumeState};
+use urlsession_protocol::{ErrorCode, ResumeRung};
 
 /// Runs one attempt of a download.
 pub(super) async fn run(http: &Http, attempt: Attempt) -> Ending {
@@ -157,7 +157,7 @@ async fn receive(
     let before = part.length();
     let expected = state.total_bytes.or_else(|| got.length.map(|length| before + length));
     attempt.progress.expect_to_receive(expected);
-    let provable = is_provable(&state, &attempt.order.request);
+    let provable = is_provable(&state, &attempt.order);
     let mut receiver = Receiver::new(part, &attempt.progress, chain.rate.clone());
     if before == 0 {
         let wanted = attempt.order.options.checksum.as_ref();
@@ -198,8 +198,12 @@ async fn receive(
 }
 
 /// Says whether a later attempt could prove that its bytes belong to the same entity.
-fn is_provable(state: &ResumeState, request: &Request) -> bool {
-    request.method == "GET"
+fn is_provable(state: &ResumeState, order: &Order) -> bool {
+    let request = &order.request;
+    // A server's ranges are those of what it packed, and these bytes are unpacked.
+    let is_decoded =
+        order.options.decodes_content && state.response.header("content-encoding").is_some();
+    !is_decoded &&     request.method == "GET"
         // A range that the app asks for itself would be taken for the whole entity.
         && !request.headers.iter().any(|field| field.name.eq_ignore_ascii_case("range"))
         && state.response.status_code == 200

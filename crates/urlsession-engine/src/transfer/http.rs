@@ -1,43 +1,32 @@
 //! One request and its response over HTTP/1.1 or HTTP/2, whichever the server agreed to.
 
+use super::coding::Decoder;
 use super::dial::{self, Goal, Line, Via};
 use super::errors::{self, Failure};
+use super::handshake::{FIELD_LIMIT, handshake2, plain1, secure1};
 use super::leave::Leave;
+use super::metrics::{Collector, Transaction};
 use super::pool::{Channel, Http1, Http2, Key, Pool};
 use super::proxy;
-use super::splice::{Detour, Loan, Pipe};
+use super::splice::{Detour, Pipe};
 use super::tls::{Terms, Tls};
 use super::upload::{Outbound, Sending, Sink};
-use super::wire::{Counted, Wire};
+use super::wire::Wire;
 use crate::cache::{Kept, Recording};
 use crate::credentials::Memory;
 use bytes::Bytes;
 use http::{HeaderMap, Method, header};
 use http_body::Body as _;
-use hyper::client::conn::http1::{self, Connection, SendRequest};
-use hyper_util::rt::TokioIo;
 use std::future::poll_fn;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 use urlsession_protocol::{ErrorCode, Proxy, ProxyScheme, TaskOptions, TlsPolicy};
 
-/// Most bytes of a response head.
-const HEAD_LIMIT: usize = 256 * 1024;
-/// Most header fields of a response.
-const FIELD_LIMIT: usize = 200;
-/// Most bytes read from an HTTP/1.1 connection at once; more measured slower.
-const READ_LIMIT: usize = 256 * 1024;
-/// Bytes that one HTTP/2 stream may have under way to us.
-const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
-/// Bytes that one HTTP/2 connection may have under way to us.
-const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 /// Most bytes that are read to save a connection whose body nobody wants.
 const DRAIN_LIMIT: usize = 64 * 1024;
 
@@ -63,6 +52,8 @@ pub(super) struct Outgoing<'a> {
     /// How to reach the server.
     pub(super) options: &'a TaskOptions,
     pub(super) idle_timeout: Duration,
+    /// Where it is told what it takes.
+    pub(super) metrics: &'a Collector,
 }
 
 impl<'a> Outgoing<'a> {
@@ -93,10 +84,18 @@ pub(super) struct Answer {
 
 impl Answer {
     /// Makes an answer that nothing comes over a connection for.
-    pub(super) fn kept(kept: Kept) -> Self {
+    pub(super) fn kept(kept: Kept, transaction: Transaction) -> Self {
         let Kept { head, body } = kept;
+        transaction.answered_from_cache(&head);
         let stream = Stream::Kept(Some(body).filter(|body| !body.is_empty()));
-        let body = Inbound { stream, pump: None, sending: None, recording: None };
+        let body = Inbound {
+            stream,
+            pump: None,
+            sending: None,
+            recording: None,
+            transaction,
+            decoder: None,
+        };
         Self { head, body, wire: Arc::new(Wire::new()) }
     }
 }
@@ -135,15 +134,19 @@ impl Http {
             trust: trust.as_ref().map(|trust| trust.number),
             via: via.as_ref().map(Via::key),
         };
+        let mut transaction = out.metrics.begin(out.url.as_str(), out.method.as_str());
         if let Some(channel) = self.pool.take(&key) {
-            match self.over(channel, &key, out).await {
+            transaction.reused();
+            match self.over(channel, &key, out, &transaction).await {
                 Err(Broken { failure: _, untouched: true }) => {}
                 result => return result.map_err(|broken| broken.failure),
             }
+            transaction = out.metrics.begin(out.url.as_str(), out.method.as_str());
         }
-        let goal = Goal { host: &key.host, port, trust: trust.as_ref(), via: via.as_ref() };
+        let (trust, via) = (trust.as_ref(), via.as_ref());
+        let goal = Goal { host: &key.host, port, trust, via, transaction: &transaction };
         let channel = self.open(&key, &goal, out.idle_timeout).await?;
-        self.over(channel, &key, out).await.map_err(|broken| broken.failure)
+        self.over(channel, &key, out, &transaction).await.map_err(|broken| broken.failure)
     }
 
     /// The terms for servers are not those for proxies: no certificate of ours and no pin.
@@ -166,24 +169,27 @@ impl Http {
         if gate.is_some()
             && let Some(Channel::Http2(shared)) = self.pool.take(key)
         {
+            goal.transaction.reused();
             return Ok(Channel::Http2(shared));
         }
         let age = self.pool.age();
         let line = dial::dial(goal, limit).await?;
+        goal.transaction.note(|metrics, now| metrics.connect_end_date = Some(now));
+        let facts = Arc::new(line.facts(goal.via.is_some()));
         if line.is_http2() {
             let channel = match line {
-                Line::Plain(stream) => handshake2(stream).await?,
-                Line::Tls(stream) => handshake2(stream).await?,
-                Line::Nested(stream) => handshake2(stream).await?,
+                Line::Plain(stream) => handshake2(stream, facts).await?,
+                Line::Tls(stream) => handshake2(stream, facts).await?,
+                Line::Nested(stream) => handshake2(stream, facts).await?,
             };
             self.pool.share(key, &channel);
             return Ok(Channel::Http2(channel));
         }
         self.pool.learn_http1(key);
         let channel = match line {
-            Line::Plain(stream) => plain1(stream, age).await?,
-            Line::Tls(stream) => secure1(stream, age).await?,
-            Line::Nested(stream) => secure1(stream, age).await?,
+            Line::Plain(stream) => plain1(stream, age, facts).await?,
+            Line::Tls(stream) => secure1(stream, age, facts).await?,
+            Line::Nested(stream) => secure1(stream, age, facts).await?,
         };
         Ok(Channel::Http1(channel))
     }
@@ -193,10 +199,11 @@ impl Http {
         channel: Channel,
         key: &Key,
         out: &Outgoing<'_>,
+        transaction: &Transaction,
     ) -> Result<Answer, Broken> {
         match channel {
-            Channel::Http1(channel) => self.over_http1(channel, key, out).await,
-            Channel::Http2(channel) => over_http2(channel, out).await,
+            Channel::Http1(channel) => self.over_http1(channel, key, out, transaction).await,
+            Channel::Http2(channel) => over_http2(channel, out, transaction).await,
         }
     }
 
@@ -205,18 +212,20 @@ impl Http {
         mut channel: Http1,
         key: &Key,
         out: &Outgoing<'_>,
+        transaction: &Transaction,
     ) -> Result<Answer, Broken> {
         let wire = Arc::clone(&channel.wire);
         let before = wire.received();
         let unsent = |failure| Broken { failure, untouched: true };
         wire.touch();
+        transaction.connected(&channel.facts);
         channel.sender.ready().await.map_err(|error| unsent(errors::http1(&error)))?;
         let leave = out.asks_leave.then(Leave::default);
         let (body, pump) = match out.body {
             Some(sending) => {
                 let source = sending.open().await.map_err(Broken::final_)?;
                 let (body, sink) = Outbound::blocks(sending.length());
-                (body, Some(pump(sending, source, &wire, sink, leave.clone())))
+                (body, Some(pump(sending, source, &wire, sink, (leave.clone(), transaction))))
             }
             None => (Outbound::Empty, None),
         };
@@ -224,6 +233,7 @@ impl Http {
         if let Some(leave) = leave {
             leave.ask(&mut request);
         }
+        transaction.requested(&request, out.body.is_some());
         let work = async {
             channel.sender.send_request(request).await.map_err(|error| errors::http1(&error))
         };
@@ -237,11 +247,14 @@ impl Http {
             }
         })?;
         let (head, body) = response.into_parts();
+        transaction.answered(&head);
+        let transaction = transaction.clone();
         let stays = stays_open(&head);
         let (pool, key) = (Arc::clone(&self.pool), key.clone());
         let home = Home { pool, key, channel, stays, splice_minimum: self.splice_minimum };
         let stream = Stream::Http1 { body, home: Some(home) };
-        let body = Inbound { stream, pump, sending: out.body.cloned(), recording: None };
+        let sending = out.body.cloned();
+        let body = Inbound { stream, pump, sending, recording: None, transaction, decoder: None };
         Ok(Answer { head, body, wire })
     }
 }
@@ -269,6 +282,8 @@ pub(super) struct Inbound {
     sending: Option<Arc<Sending>>,
     /// What is to be kept of it.
     recording: Option<Recording>,
+    transaction: Transaction,
+    decoder: Option<Box<Decoder>>,
 }
 
 #[derive(Debug)]
@@ -295,9 +310,34 @@ impl Inbound {
         self.recording = recording;
     }
 
+    /// Unpacks what comes from now on. What is kept of it stays as it came.
+    pub(super) fn decode(&mut self, decoder: Option<Decoder>) {
+        self.decoder = decoder.map(Box::new);
+    }
+
     /// Returns the next bytes, `None` at the end. Losing the future loses no bytes.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
+        loop {
+            let Some(decoder) = &mut self.decoder else { return self.next_received().await };
+            if let Some(bytes) = decoder.next()? {
+                self.transaction.decoded(bytes.len());
+                return Ok(Some(bytes));
+            }
+            let next = self.next_received().await?;
+            let Some(decoder) = &mut self.decoder else { return Ok(next) };
+            let Some(bytes) = next else { return decoder.finish().map(|()| None) };
+            let length = bytes.len();
+            decoder.feed(bytes);
+            self.let_more_come(length);
+        }
+    }
+
+    async fn next_received(&mut self) -> Result<Option<Bytes>, Failure> {
         let next = self.receive().await?;
+        match &next {
+            Some(bytes) => self.transaction.received(bytes.len(), self.decoder.is_some()),
+            None => self.transaction.ended(),
+        }
         match (&next, &mut self.recording) {
             (Some(bytes), Some(recording)) => {
                 if !recording.take(bytes) {
@@ -344,6 +384,13 @@ impl Inbound {
 
     /// Lets the server send as many bytes more; only after the bytes are where they belong.
     pub(super) fn release(&mut self, bytes: usize) {
+        // What is unpacked was let come as it was received.
+        if self.decoder.is_none() {
+            self.let_more_come(bytes);
+        }
+    }
+
+    fn let_more_come(&mut self, bytes: usize) {
         if let Stream::Http2 { body, .. } = &mut self.stream {
             // A stream that ended needs no window.
             let _ = body.flow_control().release_capacity(bytes);
@@ -366,7 +413,8 @@ impl Inbound {
     /// Also returns the pieces that have been read already.
     pub(super) async fn detour(&mut self) -> Option<(Vec<Bytes>, Detour)> {
         let Stream::Http1 { body, home } = &mut self.stream else { return None };
-        let home = home.as_mut().filter(|_| self.pump.is_none() && self.recording.is_none())?;
+        let is_seen = self.recording.is_some() || self.decoder.is_some();
+        let home = home.as_mut().filter(|_| self.pump.is_none() && !is_seen)?;
         let mut left = body.size_hint().exact().filter(|left| *left >= home.splice_minimum)?;
         let pipe = Pipe::new().ok()?;
         let (stream, ahead) = home.channel.loan.take()?.call().await?;
@@ -383,15 +431,17 @@ impl Inbound {
             piece.truncate(wanted);
             left -= wanted as u64;
         }
-        let wire = Arc::clone(&home.channel.wire);
-        Some((early, Detour { stream, wire, pipe, left }))
+        self.transaction.received(early.iter().map(Bytes::len).sum(), false);
+        let (wire, transaction) = (Arc::clone(&home.channel.wire), self.transaction.clone());
+        Some((early, Detour { stream, wire, pipe, left, transaction }))
     }
 
     /// Gives back the connection of a body that has come to its end on a detour.
     pub(super) async fn rejoin(&mut self, detour: Detour) {
+        self.transaction.ended();
         if let Stream::Http1 { home, .. } = &mut self.stream
             && let Some(home) = home.take().filter(|home| home.stays)
-            && let Ok(channel) = plain1(detour.stream, home.channel.age).await
+            && let Ok(channel) = plain1(detour.stream, home.channel.age, home.channel.facts).await
         {
             home.pool.put_back(&home.key, channel);
         }
@@ -415,76 +465,26 @@ fn pump(
     source: super::upload::Source,
     wire: &Arc<Wire>,
     sink: Sink,
-    leave: Option<Leave>,
+    (leave, transaction): (Option<Leave>, &Transaction),
 ) -> AbortOnDropHandle<()> {
     let (sending, wire) = (Arc::clone(sending), Arc::clone(wire));
+    let transaction = transaction.clone();
     let feed = async move {
         if let Some(leave) = leave {
             leave.wait().await;
         }
-        sending.feed(source, &wire, sink).await;
+        sending.feed(source, &wire, sink, &transaction).await;
     };
     AbortOnDropHandle::new(tokio::spawn(feed))
 }
 
-async fn plain1(stream: TcpStream, age: u64) -> Result<Http1, Failure> {
-    let (sender, connection, wire) = handshake1(stream).await?;
-    Ok(Http1 { sender, wire, age, loan: Some(Loan::run(connection)) })
-}
-
-async fn secure1<S>(stream: S, age: u64) -> Result<Http1, Failure>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let (sender, connection, wire) = handshake1(stream).await?;
-    // Ends when its sender is dropped; what fails in it is told to the request.
-    tokio::spawn(async move { drop(connection.await) });
-    Ok(Http1 { sender, wire, age, loan: None })
-}
-
-type Handshake1<S> = (SendRequest<Outbound>, Connection<TokioIo<Counted<S>>, Outbound>, Arc<Wire>);
-
-async fn handshake1<S>(stream: S) -> Result<Handshake1<S>, Failure>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let wire = Arc::new(Wire::new());
-    let io = TokioIo::new(Counted::new(stream, Arc::clone(&wire)));
-    let (sender, connection) = http1::Builder::new()
-        .title_case_headers(true)
-        .max_headers(FIELD_LIMIT)
-        .max_header_size(HEAD_LIMIT)
-        .max_buf_size(READ_LIMIT)
-        .handshake(io)
-        .await
-        .map_err(|error| errors::http1(&error))?;
-    Ok((sender, connection, wire))
-}
-
-async fn handshake2<S>(stream: S) -> Result<Http2, Failure>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let (sender, connection) = h2::client::Builder::new()
-        .enable_push(false)
-        .initial_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_header_list_size(HEAD_LIMIT as u32)
-        .handshake(stream)
-        .await
-        .map_err(|error| errors::http2(&error, true))?;
-    let closed = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&closed);
-    // Ends when its last sender is dropped; what fails in it is told to its streams.
-    tokio::spawn(async move {
-        drop(connection.await);
-        flag.store(true, Ordering::Release);
-    });
-    Ok(Http2 { sender, closed, users: Arc::new(()) })
-}
-
-async fn over_http2(channel: Http2, out: &Outgoing<'_>) -> Result<Answer, Broken> {
-    let Http2 { sender, users, closed } = channel;
+async fn over_http2(
+    channel: Http2,
+    out: &Outgoing<'_>,
+    transaction: &Transaction,
+) -> Result<Answer, Broken> {
+    let Http2 { sender, users, closed, facts } = channel;
+    transaction.connected(&facts);
     let wire = Arc::new(Wire::new());
     let source = match out.body {
         Some(sending) => Some((sending, sending.open().await.map_err(Broken::final_)?)),
@@ -496,11 +496,13 @@ async fn over_http2(channel: Http2, out: &Outgoing<'_>) -> Result<Answer, Broken
         Broken { failure, untouched: true }
     })?;
     let request = request2(out).map_err(Broken::final_)?;
+    transaction.requested(&request, source.is_some());
     let (response, stream) = sender
         .send_request(request, source.is_none())
         .map_err(|error| Broken { failure: errors::http2(&error, true), untouched: true })?;
-    let pump =
-        source.map(|(sending, source)| pump(sending, source, &wire, Sink::Http2(stream), None));
+    let pump = source.map(|(sending, source)| {
+        pump(sending, source, &wire, Sink::Http2(stream), (None, transaction))
+    });
     let work = async { response.await.map_err(|error| refusal(&error)) };
     let response = match wire.watch(out.idle_timeout, async { Ok(work.await) }).await {
         Ok(Ok(response)) => response,
@@ -519,8 +521,10 @@ async fn over_http2(channel: Http2, out: &Outgoing<'_>) -> Result<Answer, Broken
         return Err(Broken::final_(failure));
     }
     wire.touch();
+    transaction.answered(&head);
+    let (sending, transaction) = (out.body.cloned(), transaction.clone());
     let stream = Stream::Http2 { body, wire: Arc::clone(&wire), _user: users };
-    let body = Inbound { stream, pump, sending: out.body.cloned(), recording: None };
+    let body = Inbound { stream, pump, sending, recording: None, transaction, decoder: None };
     Ok(Answer { head, body, wire })
 }
 

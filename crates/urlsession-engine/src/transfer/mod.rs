@@ -2,16 +2,19 @@
 
 mod body;
 mod checksum;
+mod coding;
 mod dial;
 mod disposition;
 mod download;
 mod errors;
 mod gate;
 mod guard;
+mod handshake;
 mod http;
 mod identity;
 mod landing;
 mod leave;
+mod metrics;
 mod part;
 mod pool;
 mod progress;
@@ -33,6 +36,7 @@ mod wire;
 #[cfg(unix)]
 mod tests;
 
+pub(crate) use metrics::Collector;
 pub(crate) use progress::Progress;
 
 use crate::cache::SharedCache;
@@ -63,6 +67,8 @@ pub(crate) struct Attempt {
     pub asks: Option<Vec<ProtectionSpace>>,
     /// Last value wins; read by the driver at a bounded rate.
     pub progress: Arc<Progress>,
+    /// What its requests take.
+    pub metrics: Arc<Collector>,
     /// Cancelled when the driver wants the attempt to stop.
     pub stop: CancellationToken,
     /// Where durable bytes and resumptions are told while the attempt runs.

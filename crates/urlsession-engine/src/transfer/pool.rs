@@ -1,5 +1,6 @@
 //! Connections that wait for their next request, and those that many requests share.
 
+use super::metrics::Facts;
 use super::splice::Loan;
 use super::upload::Outbound;
 use super::wire::Wire;
@@ -48,6 +49,8 @@ pub(super) struct Http1 {
     pub(super) loan: Option<Loan>,
     /// The pool's age when it was dialled.
     pub(super) age: u64,
+    /// What is known of it.
+    pub(super) facts: Arc<Facts>,
 }
 
 /// An HTTP/2 connection: each clone of `users` is a stream under way.
@@ -56,6 +59,8 @@ pub(super) struct Http2 {
     pub(super) sender: h2::client::SendRequest<Bytes>,
     pub(super) closed: Arc<AtomicBool>,
     pub(super) users: Arc<()>,
+    /// What is known of it.
+    pub(super) facts: Arc<Facts>,
 }
 
 /// All connections of the engine that are idle or shared.

@@ -1,15 +1,63 @@
 //! Which redirects are followed, and what the next request keeps: a pure policy.
 
 use super::errors::Failure;
-use http::{Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
+use percent_encoding::NON_ALPHANUMERIC;
 use url::Url;
 use urlsession_protocol::ErrorCode;
 
-/// Most redirects of one attempt.
-pub(super) const REDIRECT_LIMIT: usize = 20;
+/// Most redirects of one attempt, where its task does not say it.
+const REDIRECT_LIMIT: u32 = 20;
+/// Most redirects of one attempt, whatever its task says.
+const REDIRECT_MAXIMUM: u32 = 100;
+/// How often one and the same request is made: servers that set a cookie by a script, or that are
+/// not ready yet, redirect to where they are.
+const ROUND_LIMIT: usize = 3;
 
-/// Header fields that never cross to another origin.
-pub(super) const CREDENTIALS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
+/// Header fields that never cross to another origin, beside those of proxies.
+const CREDENTIALS: [&str; 4] = ["authorization", "cookie", "cookie2", "www-authenticate"];
+
+/// Says whether a header field never crosses to another origin. The name is in lower case.
+pub(super) fn is_credential(name: &str) -> bool {
+    CREDENTIALS.contains(&name) || name.starts_with("proxy-")
+}
+
+/// The redirects of one attempt so far.
+#[derive(Debug)]
+pub(super) struct Trail {
+    limit: u32,
+    left: u32,
+    made: Vec<(Method, Url, Option<HeaderValue>)>,
+}
+
+impl Trail {
+    /// Begins with at most that many redirects.
+    pub(super) fn new(limit: Option<u32>) -> Self {
+        let limit = limit.unwrap_or(REDIRECT_LIMIT).min(REDIRECT_MAXIMUM);
+        Self { limit, left: limit, made: Vec::new() }
+    }
+
+    /// Takes the next step, unless there were too many or they go in a circle.
+    pub(super) fn step(&mut self, hop: &Hop, cookies: Option<&HeaderValue>) -> Result<(), Failure> {
+        let refuse = |why: String| {
+            let code = ErrorCode::HTTP_TOO_MANY_REDIRECTS;
+            Err(Failure::permanent(code, why).at(hop.url.as_str()))
+        };
+        let Some(left) = self.left.checked_sub(1) else {
+            return match self.limit {
+                0 => refuse("the task follows no redirect".into()),
+                limit => refuse(format!("more than {limit} redirects")),
+            };
+        };
+        self.left = left;
+        let made = (hop.method.clone(), hop.url.clone(), cookies.cloned());
+        if self.made.iter().filter(|before| **before == made).count() >= ROUND_LIMIT {
+            return refuse("the redirects go in a circle".into());
+        }
+        self.made.push(made);
+        Ok(())
+    }
+}
 
 /// The next request of a chain.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,7 +109,7 @@ fn target(location: &[u8], from: &Url) -> Result<Url, Failure> {
     let nowhere = |why: String| {
         Failure::permanent(ErrorCode::REDIRECT_TO_NON_EXISTENT_LOCATION, why).at(from.as_str())
     };
-    let text = String::from_utf8_lossy(location);
+    let text = spelled(location);
     let mut url = from.join(text.trim()).map_err(|error| nowhere(error.to_string()))?;
     if matches!(url.scheme(), "http" | "https") {
         if url.host_str().is_none_or(str::is_empty) {
@@ -73,6 +121,16 @@ fn target(location: &[u8], from: &Url) -> Result<Url, Failure> {
     }
     url.set_fragment(None);
     Ok(url)
+}
+
+/// Spells a location as text: bytes that are not UTF-8 are meant as they are.
+fn spelled(location: &[u8]) -> String {
+    let mut text = String::with_capacity(location.len());
+    for chunk in location.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(percent_encoding::percent_encode(chunk.invalid(), NON_ALPHANUMERIC));
+    }
+    text
 }
 
 #[cfg(test)]
@@ -98,6 +156,21 @@ mod tests {
         (302, "GET", "http://a/x", "mailto:x", "-1002 mailto:x"),
         (302, "GET", "http://a/x", "http://", "-1010 http://a/x"),
         (302, "GET", "http://a/x", "http://a:99999/", "-1010 http://a/x"),
+        (302, "GET", "http://a:80/x", "http://a/y", "GET http://a/y body credentials"),
+        (302, "GET", "https://a/x", "https://a:443/y", "GET https://a/y body credentials"),
+        (302, "GET", "https://a/x", "https://b.a/y", "GET https://b.a/y body"),
+        (302, "GET", "http://A/x", "http://a/y", "GET http://a/y body credentials"),
+        (302, "GET", "http://a/b/c?d", "?e=f", "GET http://a/b/c?e=f body credentials"),
+        (302, "GET", "http://a/b/c", "../../..//d/./e", "GET http://a//d/e body credentials"),
+        (302, "GET", "http://a/x", "  /y z\u{e4}  ", "GET http://a/y%20z%C3%A4 body credentials"),
+        (302, "GET", "http://a/x", "/%2Fy%20?q=%26", "GET http://a/%2Fy%20?q=%26 body credentials"),
+        (302, "GET", "http://a/x", "#f", "GET http://a/x body credentials"),
+        (302, "GET", "http://a/x", "", "GET http://a/x body credentials"),
+        (302, "GET", "http://a/x", "http:\\\\b\\y", "GET http://b/y body"),
+        (302, "GET", "http://a/x", "file:///etc/passwd", "-1002 file:///etc/passwd"),
+        (302, "GET", "http://a/x", "javascript:alert(1)", "-1002 javascript:alert(1)"),
+        (307, "DELETE", "http://a/x", "http://[::1]:8/y", "DELETE http://[::1]:8/y body"),
+        (308, "PATCH", "https://a/x", "http://a/y", "-1022 http://a/y"),
         (300, "GET", "http://a/x", "/y", "final"),
         (304, "GET", "http://a/x", "/y", "final"),
         (200, "GET", "http://a/x", "/y", "final"),
@@ -130,5 +203,62 @@ mod tests {
         let get = Method::GET;
         assert_eq!(next(StatusCode::FOUND, None, &get, &from, false), Ok(None));
         assert!(next(StatusCode::FOUND, Some(b"http://a/"), &get, &from, true).is_ok());
+        let hop = next(StatusCode::FOUND, Some(b"/a\xe4\xff b"), &get, &from, true);
+        let url = hop.ok().flatten().map(|hop| hop.url.to_string());
+        assert_eq!(url.as_deref(), Some("https://a/a%E4%FF%20b"));
+    }
+
+    /// limit of the task, URLs redirected to => how many are followed, and why no more
+    #[test]
+    fn trails_end() {
+        let numbered: Vec<String> = (0..200).map(|number| format!("http://a/{number}")).collect();
+        let numbered: Vec<&str> = numbered.iter().map(String::as_str).collect();
+        let table: &[(Option<u32>, &[&str], usize, &str)] = &[
+            (None, &numbered, 20, "more than 20 redirects"),
+            (Some(0), &numbered, 0, "the task follows no redirect"),
+            (Some(1), &numbered, 1, "more than 1 redirects"),
+            (Some(50), &numbered, 50, "more than 50 redirects"),
+            (Some(u32::MAX), &numbered, 100, "more than 100 redirects"),
+            (None, &["http://a/"; 9], 3, "the redirects go in a circle"),
+            (None, &["http://a/", "http://b/"].repeat(9), 6, "the redirects go in a circle"),
+        ];
+        for (limit, urls, followed, expected) in table {
+            let mut trail = Trail::new(*limit);
+            let hop = |url: &&str| Hop {
+                url: url.parse().expect("a URL"),
+                method: Method::GET,
+                keeps_body: true,
+                keeps_credentials: true,
+            };
+            let mut steps = urls.iter().map(hop).map(|hop| (trail.step(&hop, None), hop.url));
+            let took = steps.by_ref().take_while(|(step, _)| step.is_ok()).count();
+            assert_eq!(took, *followed, "{limit:?}");
+            let mut trail = Trail::new(*limit);
+            let failure = urls.iter().map(hop).find_map(|hop| trail.step(&hop, None).err());
+            let failure = failure.expect("every one of them ends");
+            assert_eq!(failure.error.code, ErrorCode::HTTP_TOO_MANY_REDIRECTS);
+            assert_eq!(failure.error.detail.as_deref(), Some(*expected));
+            let next: Url = urls[*followed].parse().expect("a URL");
+            assert_eq!(failure.error.failing_url.as_deref(), Some(next.as_str()));
+        }
+        // Whoever is told something new each time may lead somewhere.
+        let mut trail = Trail::new(None);
+        let url: Url = "http://a/".parse().expect("a URL");
+        let (method, keeps_body, keeps_credentials) = (Method::GET, true, true);
+        let hop = Hop { url, method, keeps_body, keeps_credentials };
+        for number in 0..20 {
+            assert_eq!(
+                trail.step(&hop, HeaderValue::from_str(&number.to_string()).ok().as_ref()),
+                Ok(())
+            );
+        }
+    }
+
+    #[test]
+    fn what_stays_with_its_origin() {
+        let stay = ["authorization", "cookie", "cookie2", "proxy-authorization", "proxy-x"];
+        assert!(stay.into_iter().all(is_credential));
+        // Apple's sessions hand on what an app invented.
+        assert!(!["x-api-key", "accept", "proxied"].into_iter().any(is_credential));
     }
 }

@@ -1,23 +1,25 @@
 //! The requests of one attempt: which header fields they carry, and the chain of redirects.
 
+use super::coding::{self, Decoder};
 use super::disposition;
 use super::errors::Failure;
 use super::gate::{self, Gate, Means, Verdict};
 use super::guard::Guard;
 use super::http::{Answer, Http, Outgoing, absolute};
 use super::leave::LEAVE_MINIMUM;
+use super::metrics::{Collector, protocol_name};
 use super::rate::Rate;
-use super::redirect::{self, CREDENTIALS, REDIRECT_LIMIT};
+use super::redirect::{self, Trail, is_credential};
 use super::upload::Sending;
 use super::{Attempt, Progress};
-use crate::cache::{self, LookUp, Received};
+use crate::cache::{self, Kept, LookUp, Received};
 use crate::cookies::Exchange;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 use urlsession_core::{Cause, Order};
-use urlsession_protocol::{Credential, ErrorCode, Header, Response};
+use urlsession_protocol::{Credential, ErrorCode, Header, Response, TaskKind};
 
 /// What the server learns of us, unless the app says something else.
 const USER_AGENT: &str = concat!("urlsession/", env!("CARGO_PKG_VERSION"));
@@ -48,6 +50,7 @@ pub(super) struct Chain<'a> {
     order: &'a Order,
     cookies: Exchange,
     cache: cache::Exchange,
+    metrics: &'a Collector,
     pub(super) sending: Option<Arc<Sending>>,
     pub(super) rate: Option<Arc<Rate>>,
 }
@@ -73,7 +76,8 @@ impl<'a> Chain<'a> {
             .map(|body| Arc::new(Sending::new(body, Arc::clone(progress), rate.clone())));
         let cookies = Exchange::new(attempt.cookies.clone(), order);
         let cache = cache::Exchange::new(attempt.cache.clone(), order);
-        Self { http, attempt, order, cookies, cache, sending, rate }
+        let metrics = &attempt.metrics;
+        Self { http, attempt, order, cookies, cache, metrics, sending, rate }
     }
 
     /// Returns the request body bytes of the last request.
@@ -95,9 +99,12 @@ impl<'a> Chain<'a> {
             drop(sending.open().await?);
         }
         let mut with_credentials = true;
-        for _ in 0..=REDIRECT_LIMIT {
+        let mut trail = Trail::new(self.order.options.maximum_redirects);
+        loop {
             self.check_scheme(&url)?;
-            let fields = Fields { url: &url, method: &method, body, with_credentials, extra };
+            let decodes = self.decodes();
+            let fields =
+                Fields { url: &url, method: &method, body, with_credentials, extra, decodes };
             let out = Outgoing {
                 headers: fields.compose(&request.headers)?,
                 method: &method,
@@ -106,24 +113,47 @@ impl<'a> Chain<'a> {
                 options: &self.order.options,
                 asks_leave: false,
                 idle_timeout: self.order.idle_timeout,
+                metrics: self.metrics,
             };
             let answer = self.load(out, with_credentials).await?;
             if self.order.options.ignores_redirects {
-                return Ok(finish(answer, &method, &url));
+                return self.finish(answer, &method, &url);
             }
             let location = answer.head.headers.get(header::LOCATION).map(HeaderValue::as_bytes);
             let insecure = self.order.options.allow_insecure_redirect;
             let Some(hop) = redirect::next(answer.head.status, location, &method, &url, insecure)?
             else {
-                return Ok(finish(answer, &method, &url));
+                return self.finish(answer, &method, &url);
             };
             answer.body.drain(&answer.wire, self.order.idle_timeout).await;
+            let mut cookies = HeaderMap::new();
+            self.cookies.send(&hop.url, &mut cookies);
+            trail.step(&hop, cookies.get(header::COOKIE))?;
+            self.metrics.redirect();
             body = body.filter(|_| hop.keeps_body);
             with_credentials &= hop.keeps_credentials;
             (url, method) = (hop.url, hop.method);
         }
-        let why = format!("more than {REDIRECT_LIMIT} redirects");
-        Err(Failure::permanent(ErrorCode::HTTP_TOO_MANY_REDIRECTS, why).at(url.as_str()))
+    }
+
+    /// Says whether what the server packs is unpacked.
+    fn decodes(&self) -> bool {
+        !matches!(self.order.kind, TaskKind::Download { .. }) || self.order.options.decodes_content
+    }
+
+    fn finish(&self, answer: Answer, method: &Method, url: &Url) -> Result<Final, Failure> {
+        let mut last = finished(answer, method, url);
+        // Part of what is packed cannot be unpacked.
+        let is_part = last.answer.head.status == StatusCode::PARTIAL_CONTENT;
+        if self.decodes() && !is_part && last.length != Some(0) {
+            let decoder = Decoder::of(&last.answer.head.headers)
+                .map_err(|failure| failure.at(url.as_str()))?;
+            if decoder.is_some() {
+                last.length = None;
+            }
+            last.answer.body.decode(decoder);
+        }
+        Ok(last)
     }
 
     /// Answers one request with what is kept, or sends it.
@@ -137,7 +167,7 @@ impl<'a> Chain<'a> {
         let credential = self.means(with_credentials).of_server(url);
         let credential = credential.iter().map(identity).collect::<Vec<_>>().concat();
         let pending = match self.cache.look_up((method, url), fields, &credential).await {
-            LookUp::Answer(kept) => return Ok(Answer::kept(kept)),
+            LookUp::Answer(kept) => return Ok(self.kept(kept, method, url)),
             LookUp::Nothing => {
                 let why = "nothing is kept for the request";
                 let code = ErrorCode::CANNOT_LOAD_FROM_NETWORK;
@@ -152,18 +182,25 @@ impl<'a> Chain<'a> {
             Err(failure) if failure.challenge.is_some() || failure.cause == Cause::Permanent => {
                 return Err(failure);
             }
-            Err(failure) => return pending.stand_in().map(Answer::kept).ok_or(failure),
+            Err(failure) => {
+                let kept = pending.stand_in().ok_or(failure)?;
+                return Ok(self.kept(kept, method, url));
+            }
         };
         match pending.receive(&answer.head).await {
             Received::Kept(kept) => {
                 answer.body.drain(&answer.wire, self.order.idle_timeout).await;
-                Ok(Answer::kept(kept))
+                Ok(self.kept(kept, method, url))
             }
             Received::New(recording) => {
                 answer.body.record(recording);
                 Ok(answer)
             }
         }
+    }
+
+    fn kept(&self, kept: Kept, method: &Method, url: &Url) -> Answer {
+        Answer::kept(kept, self.metrics.begin(url.as_str(), method.as_str()))
     }
 
     /// Sends one request as often as it takes to show the server and the proxy who we are.
@@ -268,6 +305,8 @@ struct Fields<'a> {
     body: Option<&'a Arc<Sending>>,
     with_credentials: bool,
     extra: &'a [(HeaderName, String)],
+    /// Whether what the server packs is unpacked.
+    decodes: bool,
 }
 
 impl Fields<'_> {
@@ -278,7 +317,7 @@ impl Fields<'_> {
             let name = HeaderName::from_bytes(field.name.as_bytes())
                 .map_err(|error| self.illegal(&field.name, &error))?;
             if OURS.contains(&name.as_str())
-                || (CREDENTIALS.contains(&name.as_str()) && !self.with_credentials)
+                || (is_credential(name.as_str()) && !self.with_credentials)
                 || (OF_BODY.contains(&name.as_str()) && self.body.is_none())
                 || (name == header::HOST && !self.with_credentials)
             {
@@ -292,7 +331,9 @@ impl Fields<'_> {
         self.default(&mut map, header::HOST, host);
         self.default(&mut map, header::USER_AGENT, USER_AGENT);
         self.default(&mut map, header::ACCEPT, "*/*");
-        self.default(&mut map, header::ACCEPT_ENCODING, "identity");
+        let is_part = map.contains_key(header::RANGE) || !self.decodes;
+        let codings = if is_part { "identity" } else { coding::accepted(self.url.scheme()) };
+        self.default(&mut map, header::ACCEPT_ENCODING, codings);
         for (name, value) in self.extra {
             // An app that asks for a range of its own never gets here with another.
             if let Ok(value) = HeaderValue::from_str(value) {
@@ -334,20 +375,15 @@ fn expects_body(method: &Method) -> bool {
     [Method::POST, Method::PUT, Method::PATCH].contains(method)
 }
 
-fn finish(answer: Answer, method: &Method, url: &Url) -> Final {
+fn finished(answer: Answer, method: &Method, url: &Url) -> Final {
     let head = &answer.head;
-    let protocol = match head.version {
-        http::Version::HTTP_2 => "h2",
-        http::Version::HTTP_10 => "http/1.0",
-        _ => "http/1.1",
-    };
     let headers = head.headers.iter().map(|(name, value)| {
         (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
     });
     let response = Response {
         url: url.as_str().to_owned(),
         status_code: head.status.as_u16(),
-        network_protocol: Some(protocol.to_owned()),
+        network_protocol: Some(protocol_name(head.version).to_owned()),
         resource_fetch_type: head.extensions.get().copied().unwrap_or_default(),
         headers: headers.collect(),
         suggested_filename: Some(disposition::suggested(&head.headers, url.as_str())),

@@ -9,6 +9,7 @@
 //! Linux only: elsewhere no [`Pipe`] can be made, and every body takes the long way.
 
 use super::errors::{self, Failure, Place};
+use super::metrics::Transaction;
 use super::part::Part;
 use super::upload::Outbound;
 use super::wire::{Counted, Wire};
@@ -70,6 +71,7 @@ pub(super) struct Detour {
     pub(super) pipe: Pipe,
     /// Bytes that have yet to come.
     pub(super) left: u64,
+    pub(super) transaction: Transaction,
 }
 
 impl Detour {
@@ -87,6 +89,7 @@ impl Detour {
             Err(error) => return Err(errors::io(Place::Wire, &error)),
         };
         self.wire.count_received(moved);
+        self.transaction.received(moved, false);
         self.left -= moved as u64;
         part.drain(&self.pipe, moved)?;
         Ok(moved)

@@ -1,6 +1,7 @@
 //! Request bodies: a file read in blocks and handed to the connection.
 
 use super::errors::{self, Failure, Place};
+use super::metrics::Transaction;
 use super::rate::Rate;
 use super::wire::Wire;
 use super::{Progress, blocking};
@@ -64,13 +65,22 @@ impl Sending {
     }
 
     /// Feeds the whole file to the connection; a failure is kept for [`Sending::failure`].
-    pub(super) async fn feed(&self, mut source: Source, wire: &Wire, mut sink: Sink) {
+    pub(super) async fn feed(
+        &self,
+        mut source: Source,
+        wire: &Wire,
+        mut sink: Sink,
+        transaction: &Transaction,
+    ) {
         let block = self.rate.as_ref().map_or(BLOCK, |rate| rate.portion().min(BLOCK));
         loop {
             self.wait_for_rate(wire).await;
             let bytes = match source.next(block).await {
                 Ok(Some(bytes)) => bytes,
-                Ok(None) => return sink.finish(),
+                Ok(None) => {
+                    sink.finish();
+                    return transaction.note(|metrics, now| metrics.request_end_date = Some(now));
+                }
                 Err(failure) => {
                     let why = failure.error.to_string();
                     *self.failed.lock().expect("no holder panics") = Some(failure);
@@ -86,6 +96,7 @@ impl Sending {
                 rate.spend(length);
             }
             self.advance_to(self.sent() + length as u64);
+            transaction.sent(self.sent());
         }
     }
 

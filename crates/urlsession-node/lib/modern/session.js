@@ -3,6 +3,7 @@
 
 const { Attachment } = require('../attachment.js');
 const { sessionOptions } = require('../options.js');
+const { knownOptions } = require('./configuration.js');
 const { dataBody, headerFields, pathOf, uploadBody } = require('./body.js');
 const { Credentials } = require('./credentials.js');
 const { events } = require('./events.js');
@@ -26,7 +27,7 @@ class Session {
       throw new TypeError('The option `identifier` must be a string that is not empty');
     }
     this.#identifier = identifier;
-    const { onDelayedRequest, onChallenge, answersChallenges = onChallenge !== undefined, ...rest } = options;
+    const { onDelayedRequest, onChallenge, answersChallenges = onChallenge !== undefined, ...rest } = knownOptions(options);
     const headers = headerFields(options.headers);
     this.#attachment = Attachment.attach(sessionOptions({ ...rest, answersChallenges, headers }));
     this.credentials = new Credentials(this.#attachment);
@@ -134,6 +135,10 @@ class Session {
 
   #start(task, { signal, onProgress, onDelayedRequest, ...options }, contentType) {
     signal?.throwIfAborted();
+    if (options.onRedirect !== undefined) {
+      // Apple's background sessions never ask their delegate either: the app may be gone by then.
+      throw new TypeError('The option `onRedirect` is not supported: a background session follows redirects without asking; see `redirect`');
+    }
     const number = this.#attachment.createTask(taskOptions(task, options, contentType));
     const created = new Task(this.#attachment, number, { signal, onProgress, onDelayedRequest });
     if (onDelayedRequest) {

@@ -103,9 +103,9 @@ class Task {
     }
   }
 
-  #result({ response, body = Buffer.alloc(0) }) {
+  #result({ response, metrics: collected, body = Buffer.alloc(0) }) {
     const head = response && { ...response, headers: webHeaders(response.headers) };
-    const metrics = { ...this.#metrics, networkProtocol: response?.networkProtocol };
+    const metrics = { ...this.#metrics, networkProtocol: response?.networkProtocol, ...collected };
     if (this.#download) {
       metrics.bytesReceived = this.#download.length;
       return { ...this.#download, response: head, metrics };

@@ -61,6 +61,10 @@ const handlers = {
     response.writeHead(Number(argument), { 'Content-Type': 'text/plain' });
     response.end(`status ${argument}`);
   },
+  redirect({ response }) {
+    response.writeHead(302, { Location: '/echo' });
+    response.end();
+  },
   // Refuses whoever does not say the word: `/bearer/word` or `/basic/user:password`.
   bearer({ request, response, argument }) {
     if (request.headers.authorization === `Bearer ${argument}`) return response.end('let in');

@@ -157,7 +157,7 @@ impl App {
                 let sha256 = self.read(path);
                 Line::Received { number, task, plan: self.place(task), sha256 }
             }
-            Event::DidComplete { error, response } => {
+            Event::DidComplete { error, response, .. } => {
                 let error = error.as_ref().map(|error| format!("{} {error}", error.code.0));
                 let status = response.as_ref().map(|response| response.status_code);
                 Line::Completed { number, task, plan: self.place(task), error, status }

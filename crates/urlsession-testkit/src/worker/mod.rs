@@ -147,7 +147,7 @@ impl Worker {
                         waiting.body = std::fs::read(path).context("a response body")?;
                     }
                 }
-                Event::DidComplete { error, response } => {
+                Event::DidComplete { error, response, .. } => {
                     let Some(Waiting { id, body }) = self.lock().remove(&task) else { continue };
                     match (error, response) {
                         (None, Some(response)) => Answer::of(id, response, &body),

@@ -8,8 +8,8 @@ use std::time::Duration;
 use urlsession::{
     Cookie, CookieIdentity, Credential, Daemon, DelayedRequestDisposition, DownloadOptions, Error,
     ErrorCode, Event, Events, LaunchCommand, RequestCachePolicy, RequestEdit, Response, Secret,
-    Session, SessionConfiguration, SessionDelegate, Task, TaskIdentifier, TaskState, UploadSource,
-    UrlCache,
+    Session, SessionConfiguration, SessionDelegate, Task, TaskIdentifier, TaskMetrics, TaskState,
+    TransactionMetrics, UploadSource, UrlCache,
 };
 use urlsession_testkit::server::{Answer, Server};
 
@@ -57,7 +57,7 @@ fn a_download_arrives_whole() {
     let told = until_complete(&mut session.events(), task.task_identifier());
     assert!(
         matches!(&told[..], [Event::DidFinishDownloading { .. }, Event::DidComplete {
-        error: None, response: Some(response)
+        error: None, response: Some(response), ..
     }] if response.status_code == 200),
         "{told:?}"
     );
@@ -68,6 +68,7 @@ fn a_download_arrives_whole() {
 struct Renewer {
     fresh: String,
     ended: Sender<Option<Error>>,
+    measured: bool,
 }
 
 impl SessionDelegate for Renewer {
@@ -84,7 +85,16 @@ impl SessionDelegate for Renewer {
         })
     }
 
+    fn did_finish_collecting_metrics(&mut self, task: &Task, metrics: &TaskMetrics) {
+        let status = |one: &TransactionMetrics| one.response.map(|response| response.status_code);
+        let statuses: Vec<_> = metrics.transaction_metrics.iter().map(status).collect();
+        assert_eq!(statuses, [Some(401), Some(401), Some(200)]);
+        assert_eq!(task.status().expect("it is known").metrics.as_deref(), Some(metrics));
+        self.measured = true;
+    }
+
     fn did_complete(&mut self, _: &Task, _: Option<&Response>, error: Option<&Error>) {
+        assert!(self.measured, "metrics come before the completion");
         self.ended.send(error.cloned()).expect("the scenario listens");
     }
 }
@@ -95,7 +105,7 @@ fn an_expired_url_is_replaced() {
     let challenge = Answer::status_only(401).header("WWW-Authenticate", "Basic realm=\"r\"");
     server.on("/fresh", challenge.times(1).then(Answer::ok("content")));
     let (ended, end) = channel();
-    let delegate = Renewer { fresh: server.url("/fresh"), ended };
+    let delegate = Renewer { fresh: server.url("/fresh"), ended, measured: false };
     let configuration = SessionConfiguration::background("s");
     let session = Session::with_delegate(configuration, delegate).expect("the daemon is reached");
     let mut options = DownloadOptions { resume: true, ..Default::default() };
@@ -194,6 +204,14 @@ fn a_killed_daemon_goes_on() {
     let requests = server.requests_for("/file");
     assert_eq!(requests.len(), 2);
     assert!(requests[1].header("range").is_some(), "it did not begin anew");
+    let Some(Event::DidComplete { metrics: Some(metrics), .. }) = told.last() else {
+        panic!("{told:?}");
+    };
+    let [cut, whole] = &metrics.transaction_metrics[..] else { panic!("{metrics:?}") };
+    assert!(cut.response_end_date.is_none() && whole.response_end_date.is_some(), "{metrics:?}");
+    let received = |one: &TransactionMetrics| one.count_of_response_body_bytes_received;
+    assert!(received(cut) > 0 && received(whole) < LARGE, "{metrics:?}");
+    assert!(received(cut) + received(whole) >= LARGE, "{metrics:?}");
 }
 
 fn a_second_process_is_refused() {

@@ -23,7 +23,7 @@ async fn header_fields() {
             &[
                 ("user-agent", Some(version)),
                 ("accept", Some("*/*")),
-                ("accept-encoding", Some("identity")),
+                ("accept-encoding", Some("gzip, deflate")),
                 ("content-length", None),
                 ("content-type", None),
                 ("expect", None),
@@ -57,6 +57,88 @@ async fn header_fields() {
     let ending = trial.run().await;
     assert_eq!(summary(&ending), "-1 permanent");
     assert!(!format!("{ending:?}").contains("a\u{1}b"));
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    use std::io::Write as _;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// the fields of the request, what the server packs => what the task has
+#[tokio::test]
+async fn what_is_packed_is_unpacked() {
+    let (plain, h2) = (Server::start(), Server::start_h2());
+    let packed = gzip(&vec![b'a'; 100_000]);
+    for server in [&plain, &h2] {
+        let coded = |coding: &str| Answer::ok(packed.clone()).header("content-encoding", coding);
+        for (what, answer, expected) in [
+            ("gzip", coded("gzip"), "done 200 100000"),
+            ("chunked", coded("gzip").chunked(), "done 200 100000"),
+            ("unknown", coded("compress"), "-1016 permanent"),
+            ("wrong", coded("deflate"), "-1015 permanent"),
+            (
+                "a bomb",
+                Answer::ok(gzip(&vec![0; 12 << 20])).header("content-encoding", "gzip"),
+                "-1103 permanent",
+            ),
+            ("cut", coded("gzip").drop_after(50), "-1005 transient"),
+            (
+                "half",
+                Answer::ok(packed[..50].to_vec()).header("content-encoding", "gzip"),
+                "-1015 permanent",
+            ),
+            ("nothing", Answer::ok("").header("content-encoding", "gzip"), "done 200 0 no file"),
+            ("part", coded("gzip").status(206), "done 206 138"),
+        ] {
+            server.on("/", answer);
+            let mut trial = Trial::data(&server.url("/"));
+            trial.order.options.ca_certificates =
+                vec![plain_or(server)].into_iter().flatten().collect();
+            let ending = trial.run().await;
+            let expected = expected.replace("138", &packed.len().to_string());
+            assert_eq!(summary(&ending), expected, "{what}: {ending:?}");
+            if what == "gzip" {
+                let metrics = trial.metrics.snapshot();
+                let one = &metrics.transaction_metrics[0];
+                assert_eq!(one.count_of_response_body_bytes_received, packed.len() as u64);
+                assert_eq!(one.count_of_response_body_bytes_after_decoding, 100_000);
+                assert_eq!(trial.progress.counts().received, 100_000);
+                assert_eq!(trial.progress.counts().expected_to_receive, None);
+            }
+        }
+    }
+    let seen = h2.requests().pop().unwrap();
+    assert_eq!(seen.header("accept-encoding"), Some("gzip, deflate, br, zstd"));
+}
+
+fn plain_or(server: &Server) -> Option<std::path::PathBuf> {
+    server.url("/").starts_with("https").then(|| server.ca_pem())
+}
+
+#[tokio::test]
+async fn downloads_are_unpacked_where_that_is_asked() {
+    let server = Server::start();
+    let bytes = vec![b'a'; 100_000];
+    let packed = Answer::ok(gzip(&bytes)).header("content-encoding", "gzip").etag("\"1\"");
+    server.on("/", packed.clone());
+    let trial = Trial::download(&server.url("/"));
+    assert_eq!(summary(&trial.run().await), format!("done 200 {}", gzip(&bytes).len()));
+    assert_eq!(server.requests()[0].header("accept-encoding"), Some("identity"));
+    for minimum in super::BOTH_WAYS {
+        let mut trial = Trial::download(&server.url("/")).splicing_from(minimum);
+        trial.order.options.decodes_content = true;
+        assert_eq!(summary(&trial.run().await), "done 200 100000");
+        assert_eq!(fs::read(&trial.files.finished).unwrap(), bytes);
+    }
+    assert_eq!(server.requests()[1].header("accept-encoding"), Some("gzip, deflate"));
+    // What was unpacked is not gone on with: the server's ranges are of what it packed.
+    server.on("/", packed.drop_after(60));
+    let mut trial = Trial::download(&server.url("/"));
+    trial.order.options.decodes_content = true;
+    assert_eq!(summary(&trial.run().await), "-1005 transient");
+    assert!(trial.left().is_empty());
 }
 
 #[tokio::test]
@@ -241,7 +323,7 @@ async fn redirects_that_lead_nowhere() {
         assert_eq!(summary(&ending), expected);
         assert_eq!(error_of(&ending).failing_url, Some(failing));
     }
-    assert_eq!(server.requests().len(), 21 + 1 + 1);
+    assert_eq!(server.requests().len(), (1 + 3) + 1 + 1, "a circle is seen");
 }
 
 #[tokio::test]

@@ -9,13 +9,14 @@ mod exchange;
 mod guards;
 mod hostile;
 mod limits;
+mod metrics;
 mod peers;
 mod proxied;
 mod secure;
 mod splice;
 mod terms;
 
-use super::{Attempt, Hands, Notices, Progress, TaskFiles};
+use super::{Attempt, Collector, Hands, Notices, Progress, TaskFiles};
 use crate::cache::SharedCache;
 use crate::credentials::Kept;
 use std::fs;
@@ -26,7 +27,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use urlsession_core::{Cause, Ending, Order, ResumeState};
 use urlsession_protocol::{
-    Body, CachePolicy, CookiePolicy, Header, ProtectionSpace, Request, ResumeRung, TaskKind,
+    Body, CachePolicy, CookiePolicy, Date, Header, ProtectionSpace, Request, ResumeRung, TaskKind,
     TaskOptions,
 };
 
@@ -66,6 +67,7 @@ struct Trial {
     resume: Option<ResumeState>,
     cache: Option<Arc<SharedCache>>,
     progress: Arc<Progress>,
+    metrics: Arc<Collector>,
     stop: CancellationToken,
     ear: Arc<Ear>,
 }
@@ -94,6 +96,7 @@ impl Trial {
             resume: None,
             cache: None,
             progress: Arc::default(),
+            metrics: Arc::new(Collector::new(Date(0))),
             stop: CancellationToken::new(),
             ear: Arc::default(),
             folder,
@@ -139,6 +142,7 @@ impl Trial {
             credentials: self.credentials.clone(),
             asks: self.asks.clone(),
             progress: Arc::clone(&self.progress),
+            metrics: Arc::clone(&self.metrics),
             stop: self.stop.clone(),
             notices: Arc::clone(&self.ear) as Arc<dyn Notices>,
         };

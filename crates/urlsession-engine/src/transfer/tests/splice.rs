@@ -1,10 +1,12 @@
 //! The short way of plain bodies: which take it, and what becomes of their connections.
 
 use super::{Trial, summary};
+use crate::transfer::Collector;
 use crate::transfer::http::{Http, Outgoing};
 use http::{HeaderMap, Method};
 use std::fs;
 use std::time::Duration;
+use urlsession_protocol::Date;
 use urlsession_protocol::TaskOptions;
 use urlsession_testkit::server::{Answer, Server, pseudo_random};
 
@@ -44,6 +46,7 @@ async fn which_bodies_are_left_to_the_kernel() {
             body: None,
             options: &options,
             idle_timeout: Duration::from_secs(30),
+            metrics: &Collector::new(Date(0)),
         };
         let mut answer = http.send(&out).await.unwrap();
         let taken = answer.body.detour().await;

@@ -1,0 +1,289 @@
+//! What a task's requests took: Apple's `URLSessionTaskMetrics` and its transactions.
+//!
+//! ```text
+//!   fetch_start ── domain_lookup ── connect ──────────────────── request ── response
+//!                  start … end      start … secure_connection … end         start … end
+//! ```
+//! A date is absent where its step was not needed, as on a connection that was open already, or
+//! did not come to its end. What this system cannot tell is not here: `isCellular`, `isExpensive`,
+//! `isConstrained`, `isMultipath` and `domainResolutionProtocol`.
+
+use crate::{ResourceFetchType, Timestamp, TlsVersion};
+use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// Most transactions kept of one task: the first ones and the last ones.
+pub const TRANSACTIONS_LIMIT: usize = 40;
+/// Longest URL kept of a transaction, in bytes; a longer one ends with `…`.
+pub const TRANSACTION_URL_LIMIT: usize = 2048;
+
+/// Microseconds since 1970-01-01 UTC: on a loopback much happens within a millisecond.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Date(pub u64);
+
+impl Date {
+    /// Adds a duration; ends at the largest date rather than wrapping.
+    #[must_use]
+    pub fn after(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)))
+    }
+
+    /// Returns how long it is from `self` until `later`, zero if that is past.
+    #[must_use]
+    pub fn until(self, later: Self) -> Duration {
+        Duration::from_micros(later.0.saturating_sub(self.0))
+    }
+}
+
+impl From<Timestamp> for Date {
+    fn from(Timestamp(milliseconds): Timestamp) -> Self {
+        Self(milliseconds.saturating_mul(1000))
+    }
+}
+
+/// From when until when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct DateInterval {
+    /// Its start.
+    pub start: Date,
+    /// Its end.
+    pub end: Date,
+}
+
+/// What all requests of a task took, of all its attempts: Apple's `URLSessionTaskMetrics`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TaskMetrics {
+    /// Every request, in order: each redirect and each further try is one of its own.
+    pub transaction_metrics: Vec<TransactionMetrics>,
+    /// From the creation of the task to its completion.
+    pub task_interval: DateInterval,
+    /// Redirects that were followed, by all attempts.
+    pub redirect_count: u32,
+    /// Transactions left out of the middle, beyond [`TRANSACTIONS_LIMIT`].
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub omitted_transactions: u32,
+}
+
+impl TaskMetrics {
+    /// Appends a transaction; beyond the limit the one in the middle goes.
+    pub fn push(&mut self, transaction: TransactionMetrics) {
+        if self.transaction_metrics.len() >= TRANSACTIONS_LIMIT {
+            self.transaction_metrics.remove(TRANSACTIONS_LIMIT / 2);
+            self.omitted_transactions = self.omitted_transactions.saturating_add(1);
+        }
+        self.transaction_metrics.push(transaction);
+    }
+
+    /// Appends what a later attempt took.
+    pub fn append(&mut self, later: Self) {
+        for transaction in later.transaction_metrics {
+            self.push(transaction);
+        }
+        self.redirect_count = self.redirect_count.saturating_add(later.redirect_count);
+        self.omitted_transactions =
+            self.omitted_transactions.saturating_add(later.omitted_transactions);
+    }
+}
+
+/// One request and its response: Apple's `URLSessionTaskTransactionMetrics`.
+///
+/// Header fields are not kept: those of requests hold secrets, and those of the final response
+/// come with the completion.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TransactionMetrics {
+    /// Whom was asked for what.
+    pub request: TransactionRequest,
+    /// What the server answered; `None` if it did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response: Option<TransactionResponse>,
+    /// When the engine began to see to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fetch_start_date: Option<Date>,
+    /// When the look-up of the host, or of its proxy, began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domain_lookup_start_date: Option<Date>,
+    /// When its addresses were known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domain_lookup_end_date: Option<Date>,
+    /// When the first address was tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connect_start_date: Option<Date>,
+    /// When the TLS handshake with the server began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secure_connection_start_date: Option<Date>,
+    /// When the server was known to be the right one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secure_connection_end_date: Option<Date>,
+    /// When the connection was ready, tunnel and TLS included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connect_end_date: Option<Date>,
+    /// When the request was handed to the connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_start_date: Option<Date>,
+    /// When the connection had taken its last byte.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_end_date: Option<Date>,
+    /// When the head of the response was there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_start_date: Option<Date>,
+    /// When its last byte was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_end_date: Option<Date>,
+    /// `http/1.0`, `http/1.1` or `h2`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_protocol_name: Option<String>,
+    /// Whether it went through a proxy.
+    #[serde(rename = "proxy_connection", skip_serializing_if = "std::ops::Not::not")]
+    pub is_proxy_connection: bool,
+    /// Whether the connection was open already.
+    #[serde(rename = "reused_connection", skip_serializing_if = "std::ops::Not::not")]
+    pub is_reused_connection: bool,
+    /// Whether the server answered, or what was kept.
+    pub resource_fetch_type: ResourceFetchType,
+    /// Bytes of the request's head as HTTP/1.1 spells it; HTTP/2 sends fewer.
+    #[serde(skip_serializing_if = "is_none")]
+    pub count_of_request_header_bytes_sent: u64,
+    /// Bytes of the request's body that the connection took.
+    #[serde(skip_serializing_if = "is_none")]
+    pub count_of_request_body_bytes_sent: u64,
+    /// Bytes of the request's body before any coding: as many as the task has.
+    #[serde(skip_serializing_if = "is_none")]
+    pub count_of_request_body_bytes_before_encoding: u64,
+    /// Bytes of the response's head as HTTP/1.1 spells it; HTTP/2 sends fewer.
+    #[serde(skip_serializing_if = "is_none")]
+    pub count_of_response_header_bytes_received: u64,
+    /// Bytes of the response's body as they came.
+    #[serde(skip_serializing_if = "is_none")]
+    pub count_of_response_body_bytes_received: u64,
+    /// Bytes of the response's body as the task has them.
+    #[serde(skip_serializing_if = "is_none")]
+    pub count_of_response_body_bytes_after_decoding: u64,
+    /// Our end of the connection: Apple's `localAddress` and `localPort`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub local: Option<SocketAddr>,
+    /// The other end, a proxy's if there is one: Apple's `remoteAddress` and `remotePort`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote: Option<SocketAddr>,
+    /// The version of TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub negotiated_tls_protocol_version: Option<TlsVersion>,
+    /// The registered name of the cipher suite, such as `TLS_AES_256_GCM_SHA384`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub negotiated_tls_cipher_suite: Option<String>,
+}
+
+impl TransactionMetrics {
+    /// Returns our end's address.
+    #[must_use]
+    pub fn local_address(&self) -> Option<IpAddr> {
+        self.local.map(|local| local.ip())
+    }
+
+    /// Returns our end's port.
+    #[must_use]
+    pub fn local_port(&self) -> Option<u16> {
+        self.local.map(|local| local.port())
+    }
+
+    /// Returns the other end's address.
+    #[must_use]
+    pub fn remote_address(&self) -> Option<IpAddr> {
+        self.remote.map(|remote| remote.ip())
+    }
+
+    /// Returns the other end's port.
+    #[must_use]
+    pub fn remote_port(&self) -> Option<u16> {
+        self.remote.map(|remote| remote.port())
+    }
+}
+
+/// The request of a transaction.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TransactionRequest {
+    /// Its URL, without user-info.
+    pub url: String,
+    /// Its method.
+    pub method: String,
+}
+
+impl TransactionRequest {
+    /// Makes a request of its parts; of a URL that is too long only the beginning is kept.
+    #[must_use]
+    pub fn new(url: &str, method: &str) -> Self {
+        let mut kept = url.to_owned();
+        if url.len() > TRANSACTION_URL_LIMIT {
+            let ellipsis = "…";
+            let fits = TRANSACTION_URL_LIMIT - ellipsis.len();
+            let end = (0..=fits).rev().find(|at| url.is_char_boundary(*at)).unwrap_or(0);
+            kept.truncate(end);
+            kept.push_str(ellipsis);
+        }
+        Self { url: kept, method: method.to_owned() }
+    }
+}
+
+/// The response of a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TransactionResponse {
+    /// The HTTP status.
+    pub status_code: u16,
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+fn is_none(bytes: &u64) -> bool {
+    *bytes == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbered(number: usize) -> TransactionMetrics {
+        TransactionMetrics {
+            request: TransactionRequest::new(&number.to_string(), "GET"),
+            ..TransactionMetrics::default()
+        }
+    }
+
+    fn numbers(metrics: &TaskMetrics) -> Vec<usize> {
+        let urls = metrics.transaction_metrics.iter().map(|one| &one.request.url);
+        urls.map(|url| url.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn the_first_and_the_last_transactions_are_kept() {
+        let mut metrics = TaskMetrics::default();
+        (0..100).for_each(|number| metrics.push(numbered(number)));
+        let kept: Vec<usize> = (0..20).chain(80..100).collect();
+        assert_eq!(numbers(&metrics), kept);
+        assert_eq!(metrics.omitted_transactions, 60);
+        let mut before = TaskMetrics { redirect_count: 2, ..TaskMetrics::default() };
+        before.push(numbered(7));
+        before.append(TaskMetrics { redirect_count: 3, ..metrics });
+        assert_eq!(numbers(&before)[..3], [7, 0, 1]);
+        assert_eq!(numbers(&before).last(), Some(&99));
+        assert_eq!((before.redirect_count, before.omitted_transactions), (5, 61));
+    }
+
+    #[test]
+    fn the_longest_metrics_fit_into_a_line() {
+        let mut metrics = TaskMetrics::default();
+        let url = format!("https://a/{}", "ä".repeat(70_000));
+        for _ in 0..=TRANSACTIONS_LIMIT {
+            let request = TransactionRequest::new(&url, &"M".repeat(64));
+            assert!(request.url.len() <= TRANSACTION_URL_LIMIT && request.url.ends_with("ä…"));
+            metrics.push(TransactionMetrics { request, ..TransactionMetrics::default() });
+        }
+        let line = serde_json::to_string(&metrics).unwrap();
+        assert!(line.len() < crate::line::LINE_LIMIT / 4, "{}", line.len());
+    }
+}
