@@ -1,5 +1,70 @@
 // Made of crates/urlsession-node/src by scripts/declarations.js; not to be edited.
 
+/**
+ * One request and its response. Dates are milliseconds since 1970 with fractions, absent where
+ * the step was not needed or did not come to its end.
+ */
+export interface TransactionMetrics {
+  /** Whom was asked for what. */
+  request: TransactionRequest
+  /** What the server answered; absent if it did not. */
+  response?: TransactionResponse
+  /** When it was begun. */
+  fetchStartDate?: number
+  /** When the look-up of the host, or of its proxy, began. */
+  domainLookupStartDate?: number
+  /** When its addresses were known. */
+  domainLookupEndDate?: number
+  /** When the first address was tried. */
+  connectStartDate?: number
+  /** When the TLS handshake with the server began. */
+  secureConnectionStartDate?: number
+  /** When the server was known to be the right one. */
+  secureConnectionEndDate?: number
+  /** When the connection was ready, tunnel and TLS included. */
+  connectEndDate?: number
+  /** When the request was handed to the connection. */
+  requestStartDate?: number
+  /** When the connection had taken its last byte. */
+  requestEndDate?: number
+  /** When the head of the response was there. */
+  responseStartDate?: number
+  /** When its last byte was. */
+  responseEndDate?: number
+  /** `http/1.0`, `http/1.1` or `h2`. */
+  networkProtocolName?: string
+  /** Whether it went through a proxy. */
+  isProxyConnection: boolean
+  /** Whether the connection was open already. */
+  isReusedConnection: boolean
+  /** Whether the server answered, or what was kept. */
+  resourceFetchType: 'networkLoad' | 'localCache'
+  /** Bytes of the request's head as HTTP/1.1 spells it. */
+  countOfRequestHeaderBytesSent: number
+  /** Bytes of the request's body that the connection took. */
+  countOfRequestBodyBytesSent: number
+  /** Bytes of the request's body before any coding. */
+  countOfRequestBodyBytesBeforeEncoding: number
+  /** Bytes of the response's head as HTTP/1.1 spells it. */
+  countOfResponseHeaderBytesReceived: number
+  /** Bytes of the response's body as they came. */
+  countOfResponseBodyBytesReceived: number
+  /** Bytes of the response's body as the task has them. */
+  countOfResponseBodyBytesAfterDecoding: number
+  /** Our end of the connection. */
+  localAddress?: string
+  /** Its port. */
+  localPort?: number
+  /** The other end, a proxy's if there is one. */
+  remoteAddress?: string
+  /** Its port. */
+  remotePort?: number
+  /** The version of TLS. */
+  negotiatedTLSProtocolVersion?: '1.2' | '1.3'
+  /** The registered name of the cipher suite. */
+  negotiatedTLSCipherSuite?: string
+}
+
 /** A credential that is kept, without its password. */
 export interface StoredCredential {
   /** Where it is good. */
@@ -98,6 +163,12 @@ export interface NewTask {
   noUnsafeRetry?: boolean
   /** Follows redirects from https to http. */
   allowInsecureRedirect?: boolean
+  /** Whether redirects are followed, are the result, or are an error: they are followed. */
+  redirect?: 'follow' | 'manual' | 'error'
+  /** Asks for a packed body and unpacks it, as other tasks do: a download that cannot resume. */
+  decodesContent?: boolean
+  /** Most redirects: 20. */
+  maximumRedirects?: number
   /** PEM files of roots that are trusted beside the platform's. */
   caCertificates?: Array<string>
   /** Sends and keeps cookies, as the session says; `true` by default. */
@@ -207,6 +278,20 @@ export interface ResponseHead {
   headers: Array<HeaderField>
 }
 
+/** The request of a transaction, without header fields. */
+export interface TransactionRequest {
+  /** Its URL, without user-info. */
+  url: string
+  /** Its method. */
+  method: string
+}
+
+/** The response of a transaction, without header fields. */
+export interface TransactionResponse {
+  /** The HTTP status. */
+  statusCode: number
+}
+
 /** This process's hold on a session. */
 export declare class NativeSession {
   /** Attaches the session, starting the daemon if none runs. Waits at most 30 s. */
@@ -247,6 +332,14 @@ export declare class NativeSession {
   finishTasksAndInvalidate(): void
   /** Cancels every task, then the session is gone. */
   invalidateAndCancel(): void
+}
+
+/** Two dates in milliseconds since 1970. */
+export interface DateInterval {
+  /** Its start. */
+  start: number
+  /** Its end. */
+  end: number
 }
 
 /** What TLS connections must be like. */
@@ -323,6 +416,18 @@ export interface SessionOptions {
   answersChallenges?: boolean
 }
 
+/** What all requests of a task took. */
+export interface TaskMetrics {
+  /** Every request, in order: each redirect and each further try is one of its own. */
+  transactionMetrics: Array<TransactionMetrics>
+  /** From the creation of the task to its completion. */
+  taskInterval: DateInterval
+  /** Redirects that were followed. */
+  redirectCount: number
+  /** Transactions left out of the middle of very many. */
+  omittedTransactions: number
+}
+
 /** What happened; which fields there are depends on the name. */
 export interface SessionEvent {
   /** Apple's name of the callback. */
@@ -366,6 +471,8 @@ export interface SessionEvent {
   challenge?: AuthenticationChallenge
   /** `didComplete`: the head of the final response. */
   response?: ResponseHead
+  /** `didComplete`: what the task's requests took. */
+  metrics?: TaskMetrics
 }
 
 /** What replaces parts of a task's request. */
