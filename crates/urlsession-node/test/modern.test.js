@@ -62,7 +62,7 @@ test('redirects are followed, are the result, or are an error', async () => {
   assert.equal(manual.response.statusCode, 302);
   assert.equal(manual.metrics.redirectCount, 0);
   await assert.rejects(session.data(url, { redirect: 'error' }), { code: -1007 });
-  await assert.rejects(session.data(url, { redirect: 'sometimes' }), { code: -1 });
+  await assert.rejects(async () => session.data(url, { redirect: 'sometimes' }), { code: -1 });
   await assert.rejects(async () => session.data(url, { onRedirect: () => {} }), /onRedirect/);
 });
 
