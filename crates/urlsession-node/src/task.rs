@@ -173,7 +173,6 @@ impl NewTask {
                 .transpose()?,
             tls: self.tls.as_ref().map(TlsFields::read).transpose()?.unwrap_or_default(),
             suggested_filename: self.suggested_filename.as_deref().map(name_clash).transpose()?,
-            ..TaskOptions::default()
         })
     }
 }
