@@ -255,6 +255,7 @@ impl Core {
             turn.act(Action::Start { task: key, attempt, resume: task.resume.as_deref().cloned() });
             self.change(turn, key, |task| {
                 task.attempts = attempt.0;
+                task.is_received = false;
                 task.phase = Phase::Running { attempt, stopping: None };
             });
         }

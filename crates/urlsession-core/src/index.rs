@@ -53,7 +53,10 @@ impl Index {
         if task.phase == Phase::Waiting(Wait::Slot) {
             self.schedule.add_ready(&task.lane(key.session), ticket(key, task));
         } else if task.attempt().is_some() {
-            self.schedule.add_running(&task.lane(key.session));
+            match task.is_received {
+                true => self.schedule.add_received(),
+                false => self.schedule.add_running(&task.lane(key.session)),
+            }
         }
     }
 
@@ -79,7 +82,10 @@ impl Index {
         if task.phase == Phase::Waiting(Wait::Slot) {
             self.schedule.remove_ready(&task.lane(key.session), &ticket(key, task));
         } else if task.attempt().is_some() {
-            self.schedule.remove_running(&task.lane(key.session));
+            match task.is_received {
+                true => self.schedule.remove_received(),
+                false => self.schedule.remove_running(&task.lane(key.session)),
+            }
         }
     }
 

@@ -50,6 +50,6 @@ pub use outbox::WINDOW;
 #[cfg(feature = "planted-bugs")]
 pub use planted::CoreBug;
 pub use query::{Counts, TaskView};
-pub use schedule::MAX_RUNNING;
+pub use schedule::{MAX_RECEIVED, MAX_RUNNING};
 pub use session::{ATTACHERS_LIMIT, GRACE, MAX_SESSIONS};
 pub use step::*;

@@ -168,6 +168,7 @@ impl Core {
                     resume.durable_bytes += 4096;
                 }
             }),
+            Report::Received => self.change(turn, key, |task| task.is_received = true),
             Report::Ended(Ending::Done(done)) => self.complete(turn, key, Ok(done)),
             Report::Ended(Ending::Stopped { resume }) => {
                 self.put(turn, key, |task| task.resume = resume.map(Box::new));

@@ -7,8 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use urlsession_protocol::{Priority, SessionConfiguration, TaskIdentifier, Timestamp};
 
-/// Most attempts that run at once.
+/// Most attempts that move bytes at once.
 pub const MAX_RUNNING: u32 = 64;
+
+/// Most attempts that have all bytes and are being put in place; while there are that many, none
+/// starts.
+pub const MAX_RECEIVED: u32 = 256;
 
 /// Tasks of one session for one host.
 pub(crate) type LaneKey = (SessionNumber, Arc<str>);
@@ -27,6 +31,7 @@ pub(crate) struct Schedule {
     /// The best rank of every session that may start something.
     best: BTreeSet<(Rank, SessionNumber)>,
     running: u32,
+    received: u32,
 }
 
 #[derive(Debug)]
@@ -88,9 +93,17 @@ impl Schedule {
         self.change(lane, |lane| lane.running -= 1);
     }
 
+    pub(crate) fn add_received(&mut self) {
+        self.received += 1;
+    }
+
+    pub(crate) fn remove_received(&mut self) {
+        self.received -= 1;
+    }
+
     /// Returns the task that starts next; it stays ready until it is removed.
     pub(crate) fn next(&self) -> Option<TaskRef> {
-        if self.running >= MAX_RUNNING {
+        if self.running >= MAX_RUNNING || self.received >= MAX_RECEIVED {
             return None;
         }
         let ((_, _, _, task), session) = self.best.first()?;

@@ -112,6 +112,8 @@ pub struct Conditions {
 pub enum Report {
     /// These bytes are synced: they may be recorded.
     Durable(ResumeState),
+    /// All bytes have come and are about to be put in place: others may use the connection.
+    Received,
     /// The attempt is over; the last report of it.
     Ended(Ending),
 }

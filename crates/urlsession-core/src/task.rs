@@ -145,6 +145,8 @@ pub(crate) struct Task {
     pub(crate) priority: Priority,
     pub(crate) no_unsafe_retry: bool,
     pub(crate) owns_file: bool,
+    /// Its attempt has all bytes and takes no slot any more.
+    pub(crate) is_received: bool,
 }
 
 /// What the outside sees of a phase.
@@ -191,6 +193,7 @@ impl Task {
             priority: facts.priority,
             no_unsafe_retry: facts.no_unsafe_retry,
             owns_file: facts.owns_file,
+            is_received: false,
         }
     }
 

@@ -72,6 +72,9 @@ impl<H: Moves> Driver<H> {
                     turn.deeds.push(Deed::Tell { task, event, weight: Weight::Last });
                 }
             }
+            Message::Received { task, attempt } => {
+                self.report(turn, task, attempt, Report::Received);
+            }
             Message::Ended { task, attempt, ending } => {
                 self.note_metrics(turn, task, attempt);
                 if let Some(mut running) = self.attempts.remove(task, attempt) {

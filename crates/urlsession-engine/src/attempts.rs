@@ -6,8 +6,11 @@ use crate::credentials::Kept;
 use crate::inbox::{Message, Sender};
 use crate::transfer::{Attempt, Collector, Hands, Notices, Progress, TaskFiles};
 use std::collections::BTreeMap;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
@@ -117,15 +120,12 @@ impl<H: Moves> Attempts<H> {
                 durable: Mutex::default(),
             }))),
         };
-        let run = self.runtime.spawn(Arc::clone(&self.hands).run(attempt));
-        let abort = run.abort_handle();
-        let inbox = self.inbox.clone();
-        self.runtime.spawn(async move {
-            if let Some(ending) = ending(run.await) {
-                let ending = Box::new(ending);
-                let _ = inbox.send(Message::Ended { task, attempt: number, ending });
-            }
+        let (run, inbox) = (Arc::clone(&self.hands).run(attempt), self.inbox.clone());
+        let run = self.runtime.spawn(async move {
+            let ending = Box::new(ending(run).await);
+            let _ = inbox.send(Message::Ended { task, attempt: number, ending });
         });
+        let abort = run.abort_handle();
         let running = Running {
             progress,
             told_received,
@@ -201,18 +201,21 @@ impl<H> Drop for Attempts<H> {
     }
 }
 
-/// Returns the ending of an attempt; `None` if its runtime is gone, which no one is left to hear.
-fn ending(run: Result<Ending, tokio::task::JoinError>) -> Option<Ending> {
-    match run {
-        Ok(ending) => Some(ending),
-        Err(end) if end.is_panic() => {
-            tracing::error!("a transfer panicked");
-            let error = Error::new(ErrorCode::UNKNOWN).because("the transfer panicked");
-            let cause = Cause::Permanent;
-            Some(Ending::Failed { error, cause, resume: None, progressed: false })
-        }
-        Err(_) => None,
-    }
+/// Runs an attempt to its end, which may be a panic. One that is aborted has none, and nobody is
+/// left to hear of it.
+async fn ending(run: impl Future<Output = Ending>) -> Ending {
+    let mut run = pin!(run);
+    let caught = poll_fn(|context| {
+        let poll = AssertUnwindSafe(|| run.as_mut().poll(context));
+        catch_unwind(poll).unwrap_or_else(|_| Poll::Ready(panicked()))
+    });
+    caught.await
+}
+
+fn panicked() -> Ending {
+    tracing::error!("a transfer panicked");
+    let error = Error::new(ErrorCode::UNKNOWN).because("the transfer panicked");
+    Ending::Failed { error, cause: Cause::Permanent, resume: None, progressed: false }
 }
 
 /// The durable bytes of one attempt: at most one message about them is on its way.
@@ -247,5 +250,10 @@ impl Notices for Speaker {
         let Notice { task, attempt, inbox, .. } = &*self.0;
         let (task, attempt) = (*task, *attempt);
         let _ = inbox.send(Message::Resumed { task, attempt, offset, expected, rung });
+    }
+
+    fn received(&self) {
+        let Notice { task, attempt, inbox, .. } = &*self.0;
+        let _ = inbox.send(Message::Received { task: *task, attempt: *attempt });
     }
 }

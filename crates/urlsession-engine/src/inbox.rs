@@ -34,6 +34,8 @@ pub(crate) enum Message {
         expected: Option<u64>,
         rung: ResumeRung,
     },
+    /// An attempt has all bytes.
+    Received { task: TaskRef, attempt: AttemptNumber },
     /// An attempt is over.
     Ended { task: TaskRef, attempt: AttemptNumber, ending: Box<Ending> },
     /// The app that was launched for a session has ended, or could not be started.

@@ -4,17 +4,18 @@ use super::errors::Failure;
 use super::http::Http;
 use super::landing::Landing;
 use super::part::Part;
+use super::publish::{Finished, Publisher};
 use super::receive::{self, Inflow, Received, Receiver};
 use super::request::{Chain, Final};
 use super::{Attempt, blocking};
-use std::path::PathBuf;
+use std::sync::Arc;
 use urlsession_core::{Done, Ending};
 
 /// Most bytes of a response body that are kept.
 pub(super) const BODY_LIMIT: u64 = 8 * 1024 * 1024;
 
 /// Runs one attempt of a data or upload task.
-pub(super) async fn run(http: &Http, attempt: Attempt) -> Ending {
+pub(super) async fn run(http: &Http, publisher: &Arc<Publisher>, attempt: Attempt) -> Ending {
     let chain = Chain::new(http, &attempt);
     let exchanged = tokio::select! {
         biased;
@@ -22,7 +23,7 @@ pub(super) async fn run(http: &Http, attempt: Attempt) -> Ending {
         got = async { chain.judge_status(chain.ask(&[]).await?).await } => Some(got),
     };
     let kept = match exchanged {
-        Some(Ok(got)) => keep(&attempt, &chain, got).await,
+        Some(Ok(got)) => keep(&attempt, &chain, publisher, got).await,
         Some(Err(failure)) => Err(failure),
         None => Ok(None),
     };
@@ -34,15 +35,19 @@ pub(super) async fn run(http: &Http, attempt: Attempt) -> Ending {
 }
 
 /// Receives the body and puts it in place; `None` if it was stopped.
-async fn keep(attempt: &Attempt, chain: &Chain<'_>, got: Final) -> Result<Option<Done>, Failure> {
+async fn keep(
+    attempt: &Attempt,
+    chain: &Chain<'_>,
+    publisher: &Arc<Publisher>,
+    got: Final,
+) -> Result<Option<Done>, Failure> {
     let Final { mut answer, response, length } = got;
     let named = |failure: Failure| failure.at(&response.url);
     attempt.progress.expect_to_receive(length);
     if length.is_some_and(|length| length > BODY_LIMIT) {
         return Err(named(receive::too_large(BODY_LIMIT)));
     }
-    let path = attempt.files.part.clone();
-    let part = blocking(move || Part::create(&path)).await.map_err(named)?;
+    let part = Part::planned(&attempt.files.part);
     let mut receiver = Receiver::new(part, &attempt.progress, chain.rate.clone());
     receiver.limit = Some(BODY_LIMIT);
     let from = Inflow {
@@ -52,25 +57,35 @@ async fn keep(attempt: &Attempt, chain: &Chain<'_>, got: Final) -> Result<Option
         stop: &attempt.stop,
     };
     let received = receiver.run(from, length).await;
-    let (part, files) = (receiver.part, attempt.files.clone());
-    let length = part.length();
-    let published = blocking(move || match received {
-        Received::Whole if length > 0 => {
-            part.publish(&files, &Landing::exact(&files)).map(|path| Some(Some(path)))
-        }
+    let length = receiver.length();
+    let Receiver { part, batch: rest, .. } = receiver;
+    let file = match received {
+        Received::Whole if length == 0 => None,
         Received::Whole => {
-            part.remove();
-            Ok(Some(None))
+            attempt.progress.set_received(length);
+            attempt.notices.received();
+            let files = attempt.files.clone();
+            let landing = Landing::exact(&files);
+            let finished = Finished { part, rest, files, landing };
+            Some(publisher.publish(finished).await.map_err(named)?)
         }
         Received::Stopped => {
-            part.remove();
-            Ok(None)
+            discard(part).await;
+            return Ok(None);
         }
         Received::Failed(failure) => {
-            part.remove();
-            Err(failure)
+            discard(part).await;
+            return Err(named(failure));
         }
-    });
-    let file: Option<Option<PathBuf>> = published.await.map_err(named)?;
-    Ok(file.map(|file| Done { file, length, sent: chain.sent(), response }))
+    };
+    Ok(Some(Done { file, length, sent: chain.sent(), response }))
+}
+
+/// Removes what was written. One that cannot be removed is met again as a leftover.
+async fn discard(part: Part) {
+    let remove = move || {
+        part.remove();
+        Ok(())
+    };
+    let _ = blocking(remove).await;
 }

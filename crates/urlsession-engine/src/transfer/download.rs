@@ -5,38 +5,41 @@ use super::errors::Failure;
 use super::http::Http;
 use super::landing::Landing;
 use super::part::{self, Part};
-use super::receive::{Inflow, Received, Receiver};
+use super::publish::{Finished, Publisher};
+use super::receive::{self, Inflow, Received, Receiver};
 use super::request::{Chain, Final};
 use super::resume::{self, Question, Verdict};
 use super::{Attempt, blocking};
+use bytes::Bytes;
 use http::header;
 use std::path::PathBuf;
+use std::sync::Arc;
 use urlsession_core::{Done, Ending, Order, ResumeState};
 use urlsession_protocol::{ErrorCode, ResumeRung};
 
 /// Runs one attempt of a download.
-pub(super) async fn run(http: &Http, attempt: Attempt) -> Ending {
-    let chain = Chain::new(http, &attempt);
+pub(super) async fn run(http: &Http, publisher: &Arc<Publisher>, attempt: Attempt) -> Ending {
+    let run = Run { chain: Chain::new(http, &attempt), publisher, attempt: &attempt };
     let mut part = match prepare(&attempt).await {
         Ok(Prepared::Begin) => None,
         Ok(Prepared::GoOn(part)) => Some(part),
-        Ok(Prepared::Published { state, path, length }) => return done(state, path, length, 0),
+        Ok(Prepared::Published { state, path, length }) => return run.done(state, path, length),
         Err(failure) => return failed(failure, attempt.resume.clone(), false),
     };
     if let Some(whole) = take_whole(&mut part, &attempt) {
-        return whole.publish(&attempt, 0).await;
+        return run.publish(whole).await;
     }
     // Until a response says otherwise, the state is as good as its part file.
     let resume = attempt.resume.clone().filter(|_| part.is_some());
     let begun = tokio::select! {
         biased;
         () = attempt.stop.cancelled() => return Ending::Stopped { resume },
-        begun = begin(&chain, resume.as_ref()) => begun,
+        begun = begin(&run.chain, resume.as_ref()) => begun,
     };
     match (begun, part, resume) {
-        (Err(failure), _, resume) => failed(failure, resume, chain.sent() > 0),
+        (Err(failure), _, resume) => failed(failure, resume, run.chain.sent() > 0),
         (Ok((_, Verdict::Complete)), Some(part), Some(state)) => {
-            Whole { part, state, digest: None, provable: true }.publish(&attempt, 0).await
+            run.publish(Whole::of(part, state)).await
         }
         (Ok((got, Verdict::Append)), Some(part), Some(state)) => {
             let state = ResumeState {
@@ -46,9 +49,9 @@ pub(super) async fn run(http: &Http, attempt: Attempt) -> Ending {
             };
             let rung = resume::question(&state).map_or(ResumeRung::Restart, |asked| asked.rung);
             attempt.notices.resumed(part.length(), state.total_bytes, rung);
-            receive(&attempt, &chain, got, part, state).await
+            run.receive(got, part, state).await
         }
-        (Ok((got, _)), ..) => restart(&attempt, &chain, got).await,
+        (Ok((got, _)), ..) => run.restart(got).await,
     }
 }
 
@@ -63,10 +66,15 @@ enum Prepared {
     Published { state: ResumeState, path: PathBuf, length: u64 },
 }
 
+/// Looks for what there is before anything is asked. A first GET finds nothing, and may be asked
+/// in vain: it looks when its body is there.
 async fn prepare(attempt: &Attempt) -> Result<Prepared, Failure> {
     let (files, resume) = (attempt.files.clone(), attempt.resume.clone());
-    let landing = resume.as_ref().map(|state| Landing::of(attempt, &state.response));
     let is_get = attempt.order.request.method == "GET";
+    if is_get && resume.is_none() {
+        return Ok(Prepared::Begin);
+    }
+    let landing = resume.as_ref().map(|state| Landing::of(attempt, &state.response));
     blocking(move || {
         if let (Some(state), Some(landing)) = (&resume, &landing)
             && let Some((path, length)) = part::published(state, &files, landing)
@@ -87,8 +95,7 @@ fn take_whole(part: &mut Option<Part>, attempt: &Attempt) -> Option<Whole> {
     if state.total_bytes != Some(state.durable_bytes) {
         return None;
     }
-    let (part, state) = (part.take()?, state.clone());
-    Some(Whole { part, state, digest: None, provable: true })
+    Some(Whole::of(part.take()?, state.clone()))
 }
 
 /// Asks for what is missing, and for everything if the answer to that cannot be used.
@@ -110,90 +117,170 @@ async fn begin(
     Ok((chain.judge_status(chain.ask(&[]).await?).await?, Verdict::Restart))
 }
 
-/// Receives the whole entity into a new part file.
-async fn restart(attempt: &Attempt, chain: &Chain<'_>, got: Final) -> Ending {
-    let path = attempt.files.part.clone();
-    let old = attempt.resume.as_ref().map(|state| state.part.clone());
-    let kept_parts = attempt.files.kept_parts.clone();
-    let landing = Landing::of(attempt, &got.response);
-    let created = blocking(move || {
-        landing.take_back(|taken| part::is_same(taken, &path));
-        let part = Part::create(&path)?;
-        if let Some(old) = old.filter(|old| old.parent() == Some(kept_parts.as_path())) {
-            // One that cannot be removed lies in a folder that is swept.
-            let _ = std::fs::remove_file(old);
-        }
-        Ok(part)
-    });
-    let part = match created.await {
-        Ok(part) => part,
-        Err(failure) => return failed(failure.at(&got.response.url), None, false),
-    };
-    let (etag, last_modified) = resume::validators(&got.answer.head.headers);
-    let state = ResumeState {
-        part: part.path().into(),
-        inode: part.inode(),
-        durable_bytes: 0,
-        total_bytes: got.length,
-        etag,
-        last_modified,
-        response: got.response.clone(),
-    };
-    if attempt.resume.is_some() {
-        attempt.notices.resumed(0, state.total_bytes, ResumeRung::Restart);
-        // The recorded state must not outlive its part file.
-        attempt.notices.durable(state.clone());
-    }
-    receive(attempt, chain, got, part, state).await
+/// One attempt under way.
+struct Run<'a> {
+    attempt: &'a Attempt,
+    chain: Chain<'a>,
+    publisher: &'a Arc<Publisher>,
 }
 
-async fn receive(
-    attempt: &Attempt,
-    chain: &Chain<'_>,
-    got: Final,
-    part: Part,
-    state: ResumeState,
-) -> Ending {
-    let before = part.length();
-    let expected = state.total_bytes.or_else(|| got.length.map(|length| before + length));
-    attempt.progress.expect_to_receive(expected);
-    let provable = is_provable(&state, &attempt.order);
-    let mut receiver = Receiver::new(part, &attempt.progress, chain.rate.clone());
-    if before == 0 {
-        let wanted = attempt.order.options.checksum.as_ref();
-        receiver.digest = wanted.map(|wanted| Digest::new(wanted.algorithm));
+impl Run<'_> {
+    /// Receives the whole entity into a new part file.
+    async fn restart(&self, got: Final) -> Ending {
+        let attempt = self.attempt;
+        let part = match self.create(&got).await {
+            Ok(part) => part,
+            Err(failure) => return failed(failure.at(&got.response.url), None, false),
+        };
+        let (etag, last_modified) = resume::validators(&got.answer.head.headers);
+        let state = ResumeState {
+            part: part.path().into(),
+            inode: part.inode(),
+            durable_bytes: 0,
+            total_bytes: got.length,
+            etag,
+            last_modified,
+            response: got.response.clone(),
+        };
+        if attempt.resume.is_some() {
+            attempt.notices.resumed(0, state.total_bytes, ResumeRung::Restart);
+            // The recorded state must not outlive its part file.
+            attempt.notices.durable(state.clone());
+        }
+        self.receive(got, part, state).await
     }
-    if provable {
-        receiver.keep_checkpoints(state.clone(), &attempt.notices);
+
+    /// Creates the part file, unless its body may be short: that is whole before there is
+    /// anything to write, most likely.
+    async fn create(&self, got: &Final) -> Result<Part, Failure> {
+        let files = self.attempt.files.clone();
+        let is_short = got.length.is_none_or(|length| length < receive::LARGE as u64);
+        if is_short && self.attempt.resume.is_none() {
+            return Ok(Part::planned(&files.part));
+        }
+        let old = self.attempt.resume.as_ref().map(|state| state.part.clone());
+        let landing = Landing::of(self.attempt, &got.response);
+        let create = move || {
+            part::check_destination(&files)?;
+            landing.take_back(|taken| part::is_same(taken, &files.part));
+            let part = Part::create(&files.part)?;
+            if let Some(old) = old.filter(|old| old.parent() == Some(files.kept_parts.as_path())) {
+                // One that cannot be removed lies in a folder that is swept.
+                let _ = std::fs::remove_file(old);
+            }
+            Ok(part)
+        };
+        blocking(create).await
     }
-    let mut answer = got.answer;
-    let from = Inflow {
-        body: &mut answer.body,
-        wire: &answer.wire,
-        idle_timeout: attempt.order.idle_timeout,
-        stop: &attempt.stop,
-    };
-    let received = match expected.map(|total| receiver.part.reserve(total)) {
-        Some(Err(failure)) => Received::Failed(failure),
-        _ => receiver.run(from, expected).await,
-    };
-    let (settled, synced) = receiver.settle().await;
-    let resume = settled.clone().filter(|state| state.durable_bytes > 0);
-    let progressed = receiver.part.length() > before && resume.is_some();
-    match (received, synced) {
-        (Received::Whole, Ok(())) => {
-            let state = settled.unwrap_or(state);
-            let Receiver { part, digest, .. } = receiver;
-            Whole { part, state, digest, provable }.publish(attempt, chain.sent()).await
+
+    async fn receive(&self, got: Final, part: Part, state: ResumeState) -> Ending {
+        let attempt = self.attempt;
+        let before = part.length();
+        let expected = state.total_bytes.or_else(|| got.length.map(|length| before + length));
+        attempt.progress.expect_to_receive(expected);
+        let provable = is_provable(&state, &attempt.order);
+        let mut receiver = Receiver::new(part, &attempt.progress, self.chain.rate.clone());
+        if before == 0 {
+            let wanted = attempt.order.options.checksum.as_ref();
+            receiver.digest = wanted.map(|wanted| Digest::new(wanted.algorithm));
         }
-        (Received::Stopped, _) => {
-            discard(receiver.part, resume.as_ref()).await;
-            Ending::Stopped { resume }
+        if provable {
+            receiver.keep_checkpoints(state.clone(), &attempt.notices);
         }
-        (Received::Failed(failure), _) | (Received::Whole, Err(failure)) => {
-            discard(receiver.part, resume.as_ref()).await;
-            failed(failure.at(&got.response.url), resume, progressed)
+        let mut answer = got.answer;
+        let from = Inflow {
+            body: &mut answer.body,
+            wire: &answer.wire,
+            idle_timeout: attempt.order.idle_timeout,
+            stop: &attempt.stop,
+        };
+        let received = match expected.map(|total| receiver.part.reserve(total)) {
+            Some(Err(failure)) => Received::Failed(failure),
+            _ => receiver.run(from, expected).await,
+        };
+        if let Received::Whole = received {
+            attempt.notices.received();
         }
+        let (settled, synced) = receiver.settle().await;
+        let resume = settled.clone().filter(|state| state.durable_bytes > 0);
+        let progressed = receiver.part.length() > before && resume.is_some();
+        match (received, synced) {
+            (Received::Whole, Ok(())) => {
+                let state = settled.unwrap_or(state);
+                let Receiver { part, batch, digest, .. } = receiver;
+                self.publish(Whole { part, rest: batch, state, digest, provable }).await
+            }
+            (Received::Stopped, _) => {
+                discard(receiver.part, resume.as_ref()).await;
+                Ending::Stopped { resume }
+            }
+            (Received::Failed(failure), _) | (Received::Whole, Err(failure)) => {
+                discard(receiver.part, resume.as_ref()).await;
+                failed(failure.at(&got.response.url), resume, progressed)
+            }
+        }
+    }
+
+    async fn publish(&self, whole: Whole) -> Ending {
+        let Whole { part, rest, mut state, digest, provable } = whole;
+        // What is in memory only is nothing to go on from.
+        let provable = provable && rest.is_empty() && part.inode() != 0;
+        let length = part.length() + rest.iter().map(|bytes| bytes.len() as u64).sum::<u64>();
+        self.attempt.progress.set_received(length);
+        let published = async {
+            let Some(part) = self.verify(part, digest).await? else { return Ok(None) };
+            let files = self.attempt.files.clone();
+            let landing = Landing::of(self.attempt, &state.response);
+            self.publisher.publish(Finished { part, rest, files, landing }).await.map(Some)
+        };
+        let published = published.await;
+        if let Ok(Some(path)) = published {
+            return self.done(state, path, length);
+        }
+        state.durable_bytes = length;
+        let url = state.response.url.clone();
+        let resume = Some(state).filter(|_| provable);
+        match published {
+            Ok(_) => Ending::Stopped { resume },
+            Err(failure) => {
+                let wrong = failure.error.code == ErrorCode::DOWNLOAD_DECODING_FAILED_TO_COMPLETE;
+                failed(failure.at(&url), resume.filter(|_| !wrong), false)
+            }
+        }
+    }
+
+    /// Compares the checksum, if there is one to compare with; `None` if it was stopped.
+    async fn verify(
+        &self,
+        mut part: Part,
+        digest: Option<Digest>,
+    ) -> Result<Option<Part>, Failure> {
+        let Some(wanted) = self.attempt.order.options.checksum.clone() else {
+            return Ok(Some(part));
+        };
+        let stop = self.attempt.stop.clone();
+        let verify = move || {
+            let got = match digest {
+                Some(digest) => digest.finish(),
+                None => match part.digest(wanted.algorithm, &stop)? {
+                    Some(got) => got,
+                    None => return Ok(None),
+                },
+            };
+            match checksum::check(&wanted, &got) {
+                Ok(()) => Ok(Some(part)),
+                Err(mismatch) => {
+                    part.remove();
+                    Err(mismatch)
+                }
+            }
+        };
+        blocking(verify).await
+    }
+
+    fn done(&self, state: ResumeState, path: PathBuf, length: u64) -> Ending {
+        let sent = self.chain.sent();
+        Ending::Done(Done { response: state.response, file: Some(path), length, sent })
     }
 }
 
@@ -210,10 +297,12 @@ fn is_provable(state: &ResumeState, order: &Order) -> bool {
         && (state.etag.is_some() || state.last_modified.is_some())
 }
 
-/// A part file that misses nothing but its name.
+/// A body that misses nothing but its name.
 #[derive(Debug)]
 struct Whole {
     part: Part,
+    /// What is not in the part file yet.
+    rest: Vec<Bytes>,
     state: ResumeState,
     /// Computed while the bytes passed; otherwise the file is read again where that is needed.
     digest: Option<Digest>,
@@ -221,39 +310,8 @@ struct Whole {
 }
 
 impl Whole {
-    async fn publish(self, attempt: &Attempt, sent: u64) -> Ending {
-        let Self { part, state, digest, provable } = self;
-        let wanted = attempt.order.options.checksum.clone();
-        let (files, stop) = (attempt.files.clone(), attempt.stop.clone());
-        let landing = Landing::of(attempt, &state.response);
-        let length = part.length();
-        attempt.progress.set_received(length);
-        let published = blocking(move || {
-            if let Some(wanted) = wanted {
-                let got = match digest {
-                    Some(digest) => digest.finish(),
-                    None => match part.digest(wanted.algorithm, &stop)? {
-                        Some(got) => got,
-                        None => return Ok(None),
-                    },
-                };
-                if let Err(mismatch) = checksum::check(&wanted, &got) {
-                    part.remove();
-                    return Err(mismatch);
-                }
-            }
-            part.publish(&files, &landing).map(Some)
-        });
-        let resume = Some(ResumeState { durable_bytes: length, ..state.clone() });
-        let resume = resume.filter(|_| provable);
-        match published.await {
-            Ok(Some(path)) => done(state, path, length, sent),
-            Ok(None) => Ending::Stopped { resume },
-            Err(failure) => {
-                let wrong = failure.error.code == ErrorCode::DOWNLOAD_DECODING_FAILED_TO_COMPLETE;
-                failed(failure.at(&state.response.url), resume.filter(|_| !wrong), false)
-            }
-        }
+    fn of(part: Part, state: ResumeState) -> Self {
+        Self { part, rest: Vec::new(), state, digest: None, provable: true }
     }
 }
 
@@ -263,10 +321,6 @@ async fn discard(part: Part, resume: Option<&ResumeState>) {
         // The worst case is a leftover, which the next attempt removes.
         let _ = tokio::task::spawn_blocking(move || part.remove()).await;
     }
-}
-
-fn done(state: ResumeState, path: PathBuf, length: u64, sent: u64) -> Ending {
-    Ending::Done(Done { response: state.response, file: Some(path), length, sent })
 }
 
 fn failed(failure: Failure, resume: Option<ResumeState>, progressed: bool) -> Ending {

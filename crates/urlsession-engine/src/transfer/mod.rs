@@ -19,6 +19,7 @@ mod part;
 mod pool;
 mod progress;
 mod proxy;
+mod publish;
 mod race;
 mod rate;
 mod receive;
@@ -81,6 +82,8 @@ pub(crate) trait Notices: Send + Sync + std::fmt::Debug {
     fn durable(&self, state: ResumeState);
     /// Tells from where a download goes on, on a second or later attempt that got a response.
     fn resumed(&self, offset: u64, expected: Option<u64>, rung: ResumeRung);
+    /// Tells that all bytes have come, and the connection is free.
+    fn received(&self);
 }
 
 /// The paths a task's files have.
@@ -98,6 +101,7 @@ pub(crate) struct TaskFiles {
 #[derive(Debug)]
 pub(crate) struct Hands {
     http: http::Http,
+    publisher: Arc<publish::Publisher>,
 }
 
 impl Hands {
@@ -109,15 +113,17 @@ impl Hands {
 
     /// Leaves plain bodies of that length and more to the kernel, where it can move them.
     fn splicing_from(length: u64) -> Self {
-        Self { http: http::Http::new(length) }
+        Self { http: http::Http::new(length), publisher: Arc::default() }
     }
 
     /// Runs one attempt to its end. Cancel-safe only through [`Attempt::stop`]: dropping the
     /// future loses what was not synced.
     pub(crate) async fn run(self: Arc<Self>, attempt: Attempt) -> Ending {
         match attempt.order.kind {
-            TaskKind::Download { .. } => download::run(&self.http, attempt).await,
-            TaskKind::Upload | TaskKind::Data => body::run(&self.http, attempt).await,
+            TaskKind::Download { .. } => download::run(&self.http, &self.publisher, attempt).await,
+            TaskKind::Upload | TaskKind::Data => {
+                body::run(&self.http, &self.publisher, attempt).await
+            }
         }
     }
 

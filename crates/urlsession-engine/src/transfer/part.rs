@@ -16,50 +16,51 @@ use tokio_util::sync::CancellationToken;
 use urlsession_core::ResumeState;
 use urlsession_protocol::ChecksumAlgorithm;
 
-/// An open part file. Everything here blocks, shortly unless the disk is slow.
+/// A part file. Everything here blocks, shortly unless the disk is slow.
 #[derive(Debug)]
 pub(super) struct Part {
-    file: Arc<File>,
     path: PathBuf,
-    inode: u64,
+    /// `None` until there is something to write.
+    open: Option<Open>,
     length: u64,
     /// Bytes that a sync has made durable, told by the sync itself.
     synced: Arc<AtomicU64>,
 }
 
+/// Where a file is under its final name.
+#[derive(Debug)]
+pub(super) struct Placed {
+    pub(super) path: PathBuf,
+    /// The part lies on another file system, and may be removed once the name is durable.
+    pub(super) is_copy: bool,
+}
+
+#[derive(Debug)]
+struct Open {
+    file: Arc<File>,
+    inode: u64,
+}
+
 impl Part {
     /// Creates the file; a leftover of ours is removed first, anything else is left alone.
     pub(super) fn create(path: &Path) -> Result<Self, Failure> {
-        Self::try_create(path).map_err(|error| named(Place::Create, path, &error))
+        let mut part = Self::planned(path);
+        part.open()?;
+        Ok(part)
     }
 
-    fn try_create(path: &Path) -> io::Result<Self> {
-        // The leftover stays open until the new file exists, so that they differ in their inode
-        // and no state of the one can ever be taken for the other's.
-        let leftover = match std::fs::symlink_metadata(path) {
-            Ok(about) if is_ours(&about) => {
-                let open = File::open(path).ok();
-                std::fs::remove_file(path)?;
-                open
-            }
-            Ok(_) => return Err(io::ErrorKind::AlreadyExists.into()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error),
+    /// Will create the file when there is something to write.
+    pub(super) fn planned(path: &Path) -> Self {
+        Self { path: path.into(), open: None, length: 0, synced: Arc::default() }
+    }
+
+    /// Creates the file if that was only planned.
+    pub(super) fn open(&mut self) -> Result<Arc<File>, Failure> {
+        let open = match self.open.take() {
+            Some(open) => open,
+            None => create(&self.path).map_err(|error| named(Place::Create, &self.path, &error))?,
         };
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create_new(true);
-        private(&mut options);
-        let file = options.open(path)?;
-        crash::point("part.created");
-        drop(leftover);
-        let inode = inode(&file.metadata()?);
-        Ok(Self {
-            file: Arc::new(file),
-            path: path.into(),
-            inode,
-            length: 0,
-            synced: Arc::default(),
-        })
+        Ok(Arc::clone(&self.open.insert(open).file))
     }
 
     /// Opens the file that the state speaks of, cut to its durable bytes; `None` if it is not
@@ -80,9 +81,8 @@ impl Part {
         file.set_len(state.durable_bytes).ok()?;
         file.seek(SeekFrom::Start(state.durable_bytes)).ok()?;
         Some(Self {
-            file: Arc::new(file),
             path: state.part.clone(),
-            inode: state.inode,
+            open: Some(Open { file: Arc::new(file), inode: state.inode }),
             length: state.durable_bytes,
             synced: Arc::new(state.durable_bytes.into()),
         })
@@ -92,8 +92,10 @@ impl Part {
         &self.path
     }
 
+    /// Returns the number by which a file that was renamed is recognised; 0 for one that is only
+    /// planned, and has none.
     pub(super) fn inode(&self) -> u64 {
-        self.inode
+        self.open.as_ref().map_or(0, |open| open.inode)
     }
 
     /// Returns the bytes written.
@@ -103,7 +105,8 @@ impl Part {
 
     /// Sets room aside for the whole file, where the file system can.
     pub(super) fn reserve(&self, total: u64) -> Result<(), Failure> {
-        match allocate(&self.file, self.length, total.saturating_sub(self.length)) {
+        let Some(Open { file, .. }) = &self.open else { return Ok(()) };
+        match allocate(file, self.length, total.saturating_sub(self.length)) {
             Err(error) if is_full(&error) => Err(named(Place::Write, &self.path, &error)),
             _ => Ok(()),
         }
@@ -111,9 +114,10 @@ impl Part {
 
     /// Appends the bytes.
     pub(super) fn write(&mut self, batch: &[Bytes]) -> Result<(), Failure> {
+        let file = self.open()?;
         let result = match batch {
-            [bytes] => (&*self.file).write_all(bytes),
-            _ => write_all(&self.file, batch),
+            [bytes] => (&*file).write_all(bytes),
+            _ => write_all(&file, batch),
         };
         result.map_err(|error| named(Place::Write, &self.path, &error))?;
         self.length += batch.iter().map(|bytes| bytes.len() as u64).sum::<u64>();
@@ -122,9 +126,10 @@ impl Part {
 
     /// Appends so many bytes of the pipe.
     pub(super) fn drain(&mut self, pipe: &Pipe, bytes: usize) -> Result<(), Failure> {
+        let file = self.open()?;
         let mut left = bytes;
         while left > 0 {
-            let moved = match pipe.drain(&self.file, left) {
+            let moved = match pipe.drain(&file, left) {
                 Ok(0) => Err(io::ErrorKind::WriteZero.into()),
                 result => result,
             };
@@ -137,14 +142,24 @@ impl Part {
 
     /// Returns what makes the bytes written so far durable, on another thread.
     pub(super) fn syncer(&self) -> impl FnOnce() -> Result<(), Failure> + Send + 'static {
-        let (file, path) = (Arc::clone(&self.file), self.path.clone());
+        let file = self.open.as_ref().map(|open| Arc::clone(&open.file));
+        let path = self.path.clone();
         let (synced, length) = (Arc::clone(&self.synced), self.length);
         move || {
-            crash::point("part.sync");
-            file.sync_data().map_err(|error| named(Place::Write, &path, &error))?;
-            crash::point("part.synced");
-            synced.fetch_max(length, Ordering::Release);
+            if let Some(file) = file {
+                crash::point("part.sync");
+                file.sync_data().map_err(|error| named(Place::Write, &path, &error))?;
+                crash::point("part.synced");
+                synced.fetch_max(length, Ordering::Release);
+            }
             Ok(())
+        }
+    }
+
+    /// Lets the system begin to write what a sync will wait for, where it can be told to.
+    pub(super) fn begin_sync(&self) {
+        if let Some(Open { file, .. }) = &self.open {
+            begin_writing(file);
         }
     }
 
@@ -155,64 +170,95 @@ impl Part {
 
     /// Cuts what a failed write left behind the bytes that count.
     pub(super) fn trim(&self) -> Result<(), Failure> {
-        self.file.set_len(self.length).map_err(|error| named(Place::Write, &self.path, &error))
+        let Some(Open { file, .. }) = &self.open else { return Ok(()) };
+        file.set_len(self.length).map_err(|error| named(Place::Write, &self.path, &error))
     }
 
     /// Reads the whole file for its digest; `None` if it was stopped.
     pub(super) fn digest(
-        &self,
+        &mut self,
         algorithm: ChecksumAlgorithm,
         stop: &CancellationToken,
     ) -> Result<Option<String>, Failure> {
-        checksum::read(algorithm, &self.file, stop)
+        let file = self.open()?;
+        checksum::read(algorithm, &file, stop)
             .map_err(|error| named(Place::Write, &self.path, &error))
     }
 
-    /// Syncs the file, gives it its final name and makes that durable too.
-    pub(super) fn publish(self, files: &TaskFiles, landing: &Landing) -> Result<PathBuf, Failure> {
-        self.syncer()()?;
+    /// Gives the synced file its final name, which is durable once its folder is synced.
+    pub(super) fn place(&self, files: &TaskFiles, landing: &Landing) -> Result<Placed, Failure> {
+        assert_eq!(self.synced(), self.length, "a file is synced before it gets its name");
         let is_same = |path: &Path| {
             let about = std::fs::symlink_metadata(path);
-            about.is_ok_and(|about| is_ours(&about) && inode(&about) == self.inode)
+            about.is_ok_and(|about| is_ours(&about) && inode(&about) == self.inode())
         };
         crash::point("part.rename");
-        let path = match landing.take(&self.path, is_same) {
-            Ok(path) => path,
-            Err((_, error)) if error.kind() == io::ErrorKind::CrossesDevices => {
-                return self.carry(files, landing);
+        match landing.take(&self.path, is_same) {
+            Ok(path) => {
+                crash::point("part.renamed");
+                Ok(Placed { path, is_copy: false })
             }
-            Err((path, error)) => return Err(named(Place::Publish, &path, &error)),
-        };
-        crash::point("part.renamed");
-        sync_parent(&path).map_err(|error| named(Place::Publish, &path, &error))?;
-        crash::point("part.published");
-        Ok(path)
+            Err((_, error))
+                if error.kind() == io::ErrorKind::CrossesDevices && self.path != files.part =>
+            {
+                let copy = self.copy(files)?;
+                copy.syncer()()?;
+                Ok(Placed { is_copy: true, ..copy.place(files, landing)? })
+            }
+            Err((path, error)) => Err(named(Place::Publish, &path, &error)),
+        }
     }
 
-    /// Publishes a part that lies on another file system.
-    fn carry(self, files: &TaskFiles, landing: &Landing) -> Result<PathBuf, Failure> {
-        if self.path == files.part {
-            let error = io::ErrorKind::CrossesDevices.into();
-            return Err(named(Place::Publish, &files.finished, &error));
+    fn copy(&self, files: &TaskFiles) -> Result<Self, Failure> {
+        let mut copy = Self::create(&files.part)?;
+        let Some(Open { file, .. }) = &self.open else { return Ok(copy) };
+        let to = copy.open()?;
+        let copied =
+            (&**file).seek(SeekFrom::Start(0)).and_then(|_| io::copy(&mut &**file, &mut &*to));
+        match copied {
+            Ok(length) => {
+                copy.length = length;
+                Ok(copy)
+            }
+            Err(error) => {
+                copy.remove();
+                Err(named(Place::Write, &files.part, &error))
+            }
         }
-        let copy = Self::create(&files.part)?;
-        let copied = (&*self.file)
-            .seek(SeekFrom::Start(0))
-            .and_then(|_| io::copy(&mut &*self.file, &mut &*copy.file));
-        if let Err(error) = copied {
-            copy.remove();
-            return Err(named(Place::Write, &files.part, &error));
-        }
-        let path = copy.publish(files, landing)?;
-        self.remove();
-        Ok(path)
     }
 
     /// Removes the file. One that cannot be removed is met again as a leftover.
     pub(super) fn remove(self) {
-        crash::point("part.remove");
-        let _ = std::fs::remove_file(&self.path);
+        if self.open.is_some() {
+            crash::point("part.remove");
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
+}
+
+fn create(path: &Path) -> io::Result<Open> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    private(&mut options);
+    let file = match options.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let about = std::fs::symlink_metadata(path)?;
+            if !is_ours(&about) {
+                return Err(error);
+            }
+            // The leftover stays open until the new file exists, so that they differ in their
+            // inode and no state of the one can ever be taken for the other's.
+            let leftover = File::open(path);
+            std::fs::remove_file(path)?;
+            let file = options.open(path)?;
+            drop(leftover);
+            file
+        }
+        result => result?,
+    };
+    crash::point("part.created");
+    let inode = inode(&file.metadata()?);
+    Ok(Open { file: Arc::new(file), inode })
 }
 
 /// Returns the finished file and its size if it is the part that the state speaks of: it was
@@ -241,7 +287,7 @@ pub(super) fn is_same(one: &Path, other: &Path) -> bool {
         && about(one).zip(about(other)).is_some_and(|(one, other)| inode(&one) == inode(&other))
 }
 
-/// Refuses a destination that no file can be put at, before any byte is fetched.
+/// Refuses a destination that no file can be put at.
 pub(super) fn check_destination(files: &TaskFiles) -> Result<(), Failure> {
     if files.finished.is_dir() {
         let error = io::ErrorKind::IsADirectory.into();
@@ -250,7 +296,7 @@ pub(super) fn check_destination(files: &TaskFiles) -> Result<(), Failure> {
     Ok(())
 }
 
-fn named(place: Place, path: &Path, error: &io::Error) -> Failure {
+pub(super) fn named(place: Place, path: &Path, error: &io::Error) -> Failure {
     let mut failure = errors::io(place, error);
     failure.error.detail = Some(format!("{}: {error}", path.display()));
     failure
@@ -288,6 +334,18 @@ fn allocate(_file: &File, _from: u64, _length: u64) -> io::Result<()> {
     Ok(())
 }
 
+/// Measured: where many files are synced one after the other, each would wait for a write of its
+/// own otherwise.
+#[cfg(target_os = "linux")]
+fn begin_writing(file: &File) {
+    // That nobody will read the file soon is not what is meant: Linux writes what is dirty upon
+    // it. Only a hint: the sync that follows tells what went wrong.
+    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn begin_writing(_file: &File) {}
+
 #[cfg(unix)]
 fn private(options: &mut OpenOptions) {
     use std::os::unix::fs::OpenOptionsExt as _;
@@ -318,19 +376,4 @@ fn inode(about: &Metadata) -> u64 {
 #[cfg(not(unix))]
 fn inode(_about: &Metadata) -> u64 {
     0
-}
-
-#[cfg(unix)]
-fn sync_parent(path: &Path) -> io::Result<()> {
-    let Some(parent) = path.parent() else { return Ok(()) };
-    match File::open(parent)?.sync_all() {
-        // Some file systems cannot sync a folder; there the rename is as durable as it gets.
-        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
-        result => result,
-    }
-}
-
-#[cfg(not(unix))]
-fn sync_parent(_path: &Path) -> io::Result<()> {
-    Ok(())
 }

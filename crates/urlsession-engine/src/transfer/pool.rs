@@ -13,8 +13,8 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use urlsession_protocol::Proxy;
 
-/// Most idle HTTP/1.1 connections kept for one server.
-const IDLE_PER_SERVER: usize = 6;
+/// Most idle HTTP/1.1 connections kept for one server: as many as there may be at work.
+const IDLE_PER_SERVER: usize = urlsession_core::MAX_RUNNING as usize;
 /// Most servers that connections are kept for.
 const SERVER_LIMIT: usize = 64;
 /// Longest time a connection is kept without use; most servers close earlier.

@@ -25,7 +25,7 @@ use urlsession_protocol::ErrorCode;
 /// Bytes collected before they are written together, where they come in small pieces.
 const BATCH: usize = 1024 * 1024;
 /// A piece of this size is worth a write of its own.
-const LARGE: usize = 64 * 1024;
+pub(super) const LARGE: usize = 64 * 1024;
 /// Longest time that received bytes wait for their batch.
 const BATCH_TIME: Duration = Duration::from_millis(250);
 /// Unsynced bytes that start a sync.
@@ -44,7 +44,8 @@ pub(super) struct Receiver {
     pub(super) digest: Option<Digest>,
     /// Most bytes of the whole file.
     pub(super) limit: Option<u64>,
-    batch: Vec<Bytes>,
+    /// Received and not written.
+    pub(super) batch: Vec<Bytes>,
     batched: usize,
     checkpoints: Option<Checkpoints>,
 }
@@ -59,7 +60,8 @@ pub(super) struct Checkpoints {
     last: Instant,
 }
 
-/// How receiving ended; the bytes are written as far as they came.
+/// How receiving ended; the bytes are written as far as they came. Those of a body that is whole
+/// may all be in memory still.
 #[derive(Debug)]
 pub(super) enum Received {
     Whole,
@@ -98,10 +100,19 @@ impl Receiver {
             Some(Checkpoints { state, notices, running: None, last: Instant::now() });
     }
 
+    /// Returns the bytes received, written or not.
+    pub(super) fn length(&self) -> u64 {
+        self.part.length() + self.batched as u64
+    }
+
     /// Receives to the end of the body, which must come at the expected length.
     pub(super) async fn run(&mut self, mut from: Inflow<'_>, expected: Option<u64>) -> Received {
         let received = match self.receive(&mut from).await {
-            Ok(Received::Whole) => self.flush(from.body).map(|()| Received::Whole),
+            // Written when it is put in place, together with others: [`super::publish`].
+            Ok(Received::Whole) if self.part.length() == 0 => {
+                from.body.release(self.batched);
+                Ok(Received::Whole)
+            }
             result => {
                 // What came must be written too; an error that ended it is the one to report.
                 let flushed = self.flush(from.body);
@@ -109,9 +120,10 @@ impl Receiver {
             }
         };
         match received {
-            Ok(Received::Whole) if expected.is_some_and(|total| total != self.part.length()) => {
-                let (got, total) = (self.part.length(), expected.unwrap_or_default());
-                Received::Failed(Failure::lost(format!("{got} of {total} bytes came")))
+            Ok(Received::Whole) if expected.is_some_and(|total| total != self.length()) => {
+                let why = format!("{} of {} bytes came", self.length(), expected.unwrap_or(0));
+                let written = self.flush(from.body);
+                Received::Failed(written.err().unwrap_or_else(|| Failure::lost(why)))
             }
             Ok(received) => received,
             Err(failure) => Received::Failed(failure),
@@ -123,7 +135,7 @@ impl Receiver {
         if unseen && let Some((early, detour)) = from.body.detour().await {
             return self.splice(early, detour, from).await;
         }
-        let mut tick = tokio::time::interval(BATCH_TIME);
+        let mut tick = tokio::time::interval_at(Instant::now() + BATCH_TIME, BATCH_TIME);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut piece = Bytes::new();
         loop {
@@ -167,7 +179,7 @@ impl Receiver {
             self.take(piece, from)?;
         }
         self.flush(from.body)?;
-        let mut tick = tokio::time::interval(BATCH_TIME);
+        let mut tick = tokio::time::interval_at(Instant::now() + BATCH_TIME, BATCH_TIME);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -194,7 +206,7 @@ impl Receiver {
 
     fn take(&mut self, piece: Bytes, from: &mut Inflow<'_>) -> Result<(), Failure> {
         let length = piece.len();
-        let total = self.part.length() + (self.batched + length) as u64;
+        let total = self.length() + length as u64;
         if let Some(limit) = self.limit.filter(|limit| total > *limit) {
             return Err(too_large(limit));
         }
@@ -243,8 +255,7 @@ impl Receiver {
 
     fn is_full(&self) -> bool {
         self.checkpoints.as_ref().is_some_and(|checkpoints| {
-            let unsynced =
-                self.part.length() + self.batched as u64 - checkpoints.state.durable_bytes;
+            let unsynced = self.length() - checkpoints.state.durable_bytes;
             checkpoints.running.is_some() && unsynced >= SYNC_BYTES + SYNC_AHEAD - BATCH as u64
         })
     }
@@ -253,6 +264,7 @@ impl Receiver {
         assert!(bytes <= self.part.synced(), "bytes are told only after their sync");
         if let Some(checkpoints) = &mut self.checkpoints {
             checkpoints.state.durable_bytes = bytes;
+            checkpoints.state.inode = self.part.inode();
             checkpoints.last = Instant::now();
             checkpoints.notices.durable(checkpoints.state.clone());
         }
@@ -262,6 +274,7 @@ impl Receiver {
     /// entity. What an earlier sync covered survives a failure of this one.
     pub(super) async fn settle(&mut self) -> (Option<ResumeState>, Result<(), Failure>) {
         let Some(mut checkpoints) = self.checkpoints.take() else { return (None, Ok(())) };
+        checkpoints.state.inode = self.part.inode();
         let result = async {
             if checkpoints.running.is_some() {
                 checkpoints.state.durable_bytes = synced(Some(&mut checkpoints)).await?;

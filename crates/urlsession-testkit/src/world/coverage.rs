@@ -10,7 +10,7 @@ use urlsession_protocol::{Call, SessionKey, TaskIdentifier};
 
 /// What happens to tasks. From `Attach` on it happens to all tasks of a session, from `NetworkUp`
 /// on to all.
-const TASK_INPUTS: [&str; 28] = [
+const TASK_INPUTS: [&str; 29] = [
     "create",
     "resume",
     "suspend",
@@ -19,6 +19,7 @@ const TASK_INPUTS: [&str; 28] = [
     "cancel for data",
     "remove",
     "durable",
+    "received",
     "done",
     "stopped",
     "failed for good",
@@ -276,8 +277,8 @@ fn row(names: &[&str], name: &str) -> usize {
 fn can_meet(input: usize, place: usize) -> bool {
     let runs = (Place::Running as usize..=Place::Canceling as usize).contains(&place);
     match TASK_INPUTS[input] {
-        "durable" | "done" | "stopped" | "failed for good" | "failed" | "retry after"
-        | "no network" | "disk full" | "asks" => runs,
+        "durable" | "received" | "done" | "stopped" | "failed for good" | "failed"
+        | "retry after" | "no network" | "disk full" | "asks" => runs,
         "create" | "resume" | "suspend" | "edit" | "cancel" | "cancel for data" | "remove"
         | "late report" => true,
         "ack" => place == GONE || place == Place::Completed as usize,
@@ -302,6 +303,7 @@ fn can_launch(input: usize, place: usize) -> bool {
 fn report_name(report: &Report) -> &'static str {
     match report {
         Report::Durable(_) => "durable",
+        Report::Received => "received",
         Report::Ended(Ending::Done(_)) => "done",
         Report::Ended(Ending::Stopped { .. }) => "stopped",
         Report::Ended(Ending::Challenged { .. }) => "asks",

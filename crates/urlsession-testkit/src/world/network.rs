@@ -32,6 +32,8 @@ struct Transfer {
     inode: u64,
     bytes: u64,
     stop: bool,
+    /// It has said that it needs no slot any more.
+    received: bool,
 }
 
 /// A part file: whose it is, and how much of it is synced.
@@ -72,11 +74,12 @@ impl Network {
         self.running.contains_key(&task)
     }
 
-    /// Returns how many attempts run: in all, of the session, of the session for the host.
+    /// Returns how many attempts take a slot: in all, of the session, of the session for the host.
     pub(super) fn slots(&self, task: TaskRef, host: &str) -> (usize, usize, usize) {
-        let of_session = || self.running.iter().filter(|(key, _)| key.session == task.session);
+        let all = || self.running.iter().filter(|(_, transfer)| !transfer.received);
+        let of_session = || all().filter(|(key, _)| key.session == task.session);
         let of_host = of_session().filter(|(_, transfer)| &*transfer.host == host).count();
-        (self.running.len(), of_session().count(), of_host)
+        (all().count(), of_session().count(), of_host)
     }
 
     pub(super) fn is_quiet(&self) -> bool {
@@ -140,6 +143,7 @@ impl Network {
             inode,
             bytes,
             stop: false,
+            received: false,
         };
         self.running.insert(task, transfer);
     }
@@ -197,6 +201,10 @@ impl Network {
             }
             // It takes its time to stop.
             0..7 if !self.kind => {}
+            10 if !self.kind && random.one_in(3) => {
+                transfer.received = true;
+                self.report(random, task, Report::Received);
+            }
             _ => self.end(random, task),
         }
     }

@@ -12,6 +12,7 @@ mod limits;
 mod metrics;
 mod peers;
 mod proxied;
+mod publish;
 mod secure;
 mod splice;
 mod terms;
@@ -51,6 +52,8 @@ impl Notices for Ear {
     fn resumed(&self, offset: u64, expected: Option<u64>, rung: ResumeRung) {
         self.told.lock().unwrap().push(Told::Resumed(offset, expected, rung));
     }
+
+    fn received(&self) {}
 }
 
 /// From which length on plain bodies are left to the kernel: never, and always.

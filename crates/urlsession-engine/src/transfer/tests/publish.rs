@@ -1,0 +1,82 @@
+//! Files that get their names together: each has its own end.
+
+use crate::transfer::TaskFiles;
+use crate::transfer::landing::Landing;
+use crate::transfer::part::Part;
+use crate::transfer::publish::{Finished, Publisher};
+use bytes::Bytes;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use tempfile::TempDir;
+use urlsession_protocol::ErrorCode;
+
+/// A body that is whole in memory.
+fn finished(folder: &Path, name: &str, rest: &[&'static str]) -> Finished {
+    let files = TaskFiles {
+        part: folder.join(format!("{name}.part")),
+        finished: folder.join(name),
+        kept_parts: folder.join("kept"),
+    };
+    let rest = rest.iter().map(|bytes| Bytes::from_static(bytes.as_bytes())).collect();
+    let landing = Landing::exact(&files);
+    Finished { part: Part::planned(&files.part), rest, files, landing }
+}
+
+#[tokio::test]
+async fn one_that_fails_does_not_take_others_with_it() {
+    let folder = TempDir::new().unwrap();
+    let publisher = Arc::new(Publisher::default());
+    fs::create_dir(folder.path().join("7")).unwrap();
+    let numbers = 0..200;
+    let publishing: Vec<_> = numbers
+        .clone()
+        .map(|number| {
+            let finished = finished(folder.path(), &number.to_string(), &["he", "llo"]);
+            let publisher = Arc::clone(&publisher);
+            tokio::spawn(async move { publisher.publish(finished).await })
+        })
+        .collect();
+    for (number, published) in numbers.zip(publishing) {
+        let code = published.await.unwrap().err().map(|failure| failure.error.code);
+        assert_eq!(code, (number == 7).then_some(ErrorCode::CANNOT_CREATE_FILE), "{number}");
+        if number != 7 {
+            assert_eq!(fs::read(folder.path().join(number.to_string())).unwrap(), b"hello");
+        }
+        assert!(!folder.path().join(format!("{number}.part")).exists(), "{number}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_file_is_a_file() {
+    let folder = TempDir::new().unwrap();
+    let publisher = Arc::new(Publisher::default());
+    publisher.publish(finished(folder.path(), "empty", &[])).await.unwrap();
+    assert_eq!(fs::read(folder.path().join("empty")).unwrap(), b"");
+}
+
+#[tokio::test]
+async fn a_folder_is_worked_on_again_after_a_failure() {
+    let folder = TempDir::new().unwrap();
+    let publisher = Arc::new(Publisher::default());
+    let place = folder.path().join("later");
+    let failure = publisher.publish(finished(&place, "file", &["a"])).await.unwrap_err();
+    assert_eq!(failure.error.code, ErrorCode::CANNOT_CREATE_FILE);
+    fs::create_dir(&place).unwrap();
+    publisher.publish(finished(&place, "file", &["a"])).await.unwrap();
+    assert_eq!(fs::read(place.join("file")).unwrap(), b"a");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_cannot_be_renamed_leaves_nothing() {
+    let folder = TempDir::new().unwrap();
+    let publisher = Arc::new(Publisher::default());
+    let mut unnamed = finished(folder.path(), "file", &["a"]);
+    // A name that no file system takes, while the part's is a good one.
+    unnamed.files.finished = folder.path().join("x".repeat(300));
+    unnamed.landing = Landing::exact(&unnamed.files);
+    let failure = publisher.publish(unnamed).await.unwrap_err();
+    assert!(failure.error.detail.is_some(), "{failure:?}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
