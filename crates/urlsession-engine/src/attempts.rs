@@ -187,6 +187,11 @@ impl<H: Moves> Attempts<H> {
         self.running.keys().map(|(task, _)| *task)
     }
 
+    /// Returns how many run.
+    pub(crate) fn count(&self) -> usize {
+        self.running.len()
+    }
+
     /// Says whether none runs.
     pub(crate) fn is_empty(&self) -> bool {
         self.running.is_empty()

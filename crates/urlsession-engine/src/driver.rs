@@ -12,6 +12,7 @@ use crate::act::Deed;
 use crate::attempts::{Attempts, Moves};
 use crate::cache::Caches;
 use crate::clock::Clock;
+use crate::company::Company;
 use crate::cookies::{CookieRow, Cookies};
 use crate::credentials::{CredentialRow, Keys};
 use crate::files::Files;
@@ -51,6 +52,7 @@ pub(crate) struct Driver<H> {
     pub(crate) launcher: Launcher,
     pub(crate) peers: Peers,
     pub(crate) meter: Meter,
+    pub(crate) company: Company,
     pub(crate) stop: Option<Stop>,
     pub(crate) inbox: Receiver<Message>,
     pub(crate) idle: watch::Sender<bool>,
@@ -91,7 +93,9 @@ impl<H: Moves> Driver<H> {
             let idle = self.peers.count() == 0 && self.core.is_idle();
             self.idle.send_if_modified(|shown| std::mem::replace(shown, idle) != idle);
             let wait = self.sleep();
-            messages = gather(&self.inbox, wait);
+            let gathered = gather(&self.inbox, wait);
+            let now = self.clock.now().steady;
+            messages = self.company.admit(gathered, self.attempts.count(), now);
         }
     }
 
@@ -146,7 +150,13 @@ impl<H: Moves> Driver<H> {
         let stop = self.stop.as_ref().map(|stop| stop.deadline.saturating_sub(now.steady));
         let core = self.core.next_wakeup(now).map(|wait| wait.min(SLEEP_LIMIT));
         let cookies = self.cookies.next(now.steady);
-        stop.into_iter().chain(core).chain(cookies).chain(self.meter.next(now.steady)).min()
+        let company = self.company.next(now.steady);
+        stop.into_iter()
+            .chain(core)
+            .chain(company)
+            .chain(cookies)
+            .chain(self.meter.next(now.steady))
+            .min()
     }
 }
 

@@ -4,6 +4,7 @@ mod act;
 mod attempts;
 mod cache;
 mod clock;
+mod company;
 mod cookies;
 pub mod crash;
 mod credentials;

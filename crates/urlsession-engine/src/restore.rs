@@ -3,6 +3,7 @@
 use crate::attempts::{Attempts, Moves};
 use crate::cache::Caches;
 use crate::clock::{Clock, seed};
+use crate::company::Company;
 use crate::cookies::Cookies;
 use crate::credentials::Keys;
 use crate::driver::Driver;
@@ -57,6 +58,7 @@ impl<H: Moves> Driver<H> {
             launcher: Launcher::new(runtime.clone(), sender.clone()),
             peers: Peers::new(runtime, sender),
             meter: Meter::default(),
+            company: Company::default(),
             stop: None,
             inbox,
             idle,
