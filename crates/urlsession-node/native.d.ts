@@ -295,7 +295,7 @@ export interface TransactionResponse {
 /** This process's hold on a session. */
 export declare class NativeSession {
   /** Attaches the session, starting the daemon if none runs. Waits at most 30 s. */
-  constructor(options: SessionOptions, onEvent: (arg: SessionEvent) => void)
+  constructor(options: SessionOptions, onEvents: (arg: Array<SessionEvent>) => void)
   /** Lets go of a session that is gone. */
   close(): void
   /** Creates a task and returns its number once its line is in the daemon's socket. */
@@ -320,8 +320,8 @@ export declare class NativeSession {
   cancelByProducingResumeData(task: number): Promise<string | null>
   /** Lists the tasks, completed ones whose events are owed included. */
   tasks(): Promise<Array<TaskListing>>
-  /** Acknowledges a kept event: it and its file are forgotten. */
-  acknowledge(eventNumber: number): void
+  /** Acknowledges kept events: they and their files are forgotten. */
+  acknowledge(eventNumbers: Array<number>): void
   /** Resolves once everything asked for is durable. */
   synced(): Promise<void>
   /** Empties what is stored for the session's application, and flushes. */

@@ -4,9 +4,28 @@
 class Acknowledgements {
   #acknowledge;
   #handling = new Map();
+  #gathered;
 
+  /** `acknowledge` takes the numbers of events. */
   constructor(acknowledge) {
     this.#acknowledge = acknowledge;
+  }
+
+  /** Tells what is handled during the action together, even where the action ends the process. */
+  together(action) {
+    const tell = () => {
+      const numbers = this.#gathered ?? [];
+      this.#gathered = undefined;
+      if (numbers.length > 0) this.#acknowledge(numbers);
+    };
+    this.#gathered = [];
+    process.once('exit', tell);
+    try {
+      action();
+    } finally {
+      process.off('exit', tell);
+      tell();
+    }
   }
 
   /**
@@ -39,7 +58,8 @@ class Acknowledgements {
     try {
       // A file that was given to someone outlives the daemon's own name of it.
       event.release?.();
-      event.numbers.forEach((number) => this.#acknowledge(number));
+      if (this.#gathered) this.#gathered.push(...event.numbers);
+      else this.#acknowledge(event.numbers);
       return true;
     } catch (error) {
       throwLater(error);

@@ -35,7 +35,7 @@ class Attachment {
   #key;
   #lifeline = new Lifeline();
   #outstanding = new Outstanding(this.#lifeline);
-  #acknowledgements = new Acknowledgements((number) => this.#native.acknowledge(number));
+  #acknowledgements = new Acknowledgements((numbers) => this.#native.acknowledge(numbers));
   #receivers = new Receivers();
   #queue = [];
   #parked = new Map();
@@ -59,7 +59,7 @@ class Attachment {
     this.#key = key;
     this.options = Object.freeze({ ...options });
     const { NativeSession } = native();
-    this.#native = guarded(() => new NativeSession(options, (event) => this.#take(event)), advised);
+    this.#native = guarded(() => new NativeSession(options, (events) => this.#take(events)), advised);
     this.#outstanding.list(() => this.#native.tasks());
   }
 
@@ -174,7 +174,12 @@ class Attachment {
     this.#lifeline.unref();
   }
 
-  #take(told) {
+  // What is acknowledged while a batch is delivered is told together.
+  #take(batch) {
+    this.#acknowledgements.together(() => batch.forEach((told) => this.#takeOne(told)));
+  }
+
+  #takeOne(told) {
     const event = { ...told, numbers: told.eventNumber === undefined ? [] : [told.eventNumber] };
     if (event.error) event.error = new URLSessionError(event.error);
     if (event.name === 'didReceiveData') {

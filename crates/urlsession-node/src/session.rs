@@ -16,11 +16,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use urlsession::{Daemon, Delivery, Error, Session, SessionKey, Task, TaskIdentifier};
 
-/// Most events on their way to JavaScript; while that many wait there, progress is merged here.
-const QUEUE_LIMIT: usize = 64;
+/// Most calls of `onEvents` that wait for JavaScript. While one does, later events gather for the
+/// next, and progress is merged.
+const QUEUE_LIMIT: usize = 1;
+/// Most events of one call.
+const BATCH_LIMIT: usize = 256;
 
-/// Calls `onEvent` without keeping the process alive; the JavaScript side decides about that.
-type OnEvent = ThreadsafeFunction<SessionEvent, (), SessionEvent, Status, false, true, QUEUE_LIMIT>;
+/// Calls `onEvents` without keeping the process alive; the JavaScript side decides about that.
+type OnEvents =
+    ThreadsafeFunction<Vec<SessionEvent>, (), Vec<SessionEvent>, Status, false, true, QUEUE_LIMIT>;
 
 /// This process's hold on a session.
 #[napi]
@@ -38,9 +42,9 @@ impl NativeSession {
     pub fn new(
         env: Env,
         options: SessionOptions,
-        on_event: Function<'_, SessionEvent, ()>,
+        on_events: Function<'_, Vec<SessionEvent>, ()>,
     ) -> napi::Result<Self> {
-        let on_event: OnEvent = on_event
+        let on_events: OnEvents = on_events
             .build_threadsafe_function()
             .weak::<true>()
             .callee_handled::<false>()
@@ -48,12 +52,18 @@ impl NativeSession {
             .build()?;
         let session = Session::new(options.try_into().map_err(thrown)?).map_err(thrown)?;
         let unacknowledged = Arc::<Unacknowledged>::default();
-        let (events, noted) = (session.events(), Arc::clone(&unacknowledged));
+        let (mut events, noted) = (session.events(), Arc::clone(&unacknowledged));
         std::thread::Builder::new().name("urlsession-events".to_owned()).spawn(move || {
-            for delivery in events {
-                let event = SessionEvent::from(&delivery);
-                noted.note(delivery);
-                if on_event.call(event, ThreadsafeFunctionCallMode::Blocking) != Status::Ok {
+            while let Some(first) = events.recv() {
+                let mut batch = vec![SessionEvent::from(&first)];
+                noted.note(first);
+                while batch.len() < BATCH_LIMIT
+                    && let Some(next) = events.try_recv()
+                {
+                    batch.push(SessionEvent::from(&next));
+                    noted.note(next);
+                }
+                if on_events.call(batch, ThreadsafeFunctionCallMode::Blocking) != Status::Ok {
                     // The JavaScript side is gone; what it did not acknowledge stays owed.
                     break;
                 }
@@ -177,12 +187,12 @@ impl NativeSession {
         })
     }
 
-    /// Acknowledges a kept event: it and its file are forgotten.
+    /// Acknowledges kept events: they and their files are forgotten.
     #[napi]
-    pub fn acknowledge(&self, event_number: i64) {
-        if let Some(delivery) = self.unacknowledged.take(event_number) {
-            delivery.acknowledge();
-        }
+    pub fn acknowledge(&self, event_numbers: Vec<i64>) {
+        let take = |number| self.unacknowledged.take(number);
+        let deliveries: Vec<_> = event_numbers.into_iter().filter_map(take).collect();
+        Delivery::acknowledge_all(&deliveries);
     }
 
     /// Resolves once everything asked for is durable.

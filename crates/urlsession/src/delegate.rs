@@ -163,7 +163,7 @@ impl Dispatch {
         if task.is_some_and(|task| self.failed.contains(&task)) {
             session.link().inbox.reopen(kept);
         } else if self.automatic {
-            session.link().acknowledge(kept);
+            session.link().acknowledge(&[kept]);
         }
     }
 }

@@ -76,7 +76,7 @@ impl Events {
 
     fn acknowledge_taken(&mut self) {
         if let Some(kept) = self.taken.take() {
-            self.session.link().acknowledge(kept);
+            self.session.link().acknowledge(&[kept]);
         }
     }
 }
@@ -135,7 +135,17 @@ impl Delivery {
     /// time, or after the session was detached (the event then comes again).
     pub fn acknowledge(&self) {
         if let Some(kept) = self.kept {
-            self.link.acknowledge(kept);
+            self.link.acknowledge(&[kept]);
+        }
+    }
+
+    /// Acknowledges many events at the cost of one.
+    pub fn acknowledge_all(deliveries: &[Self]) {
+        for of_session in deliveries.chunk_by(|one, next| Arc::ptr_eq(&one.link, &next.link)) {
+            let kept: Vec<_> = of_session.iter().filter_map(|delivery| delivery.kept).collect();
+            if let Some(first) = of_session.first() {
+                first.link.acknowledge(&kept);
+            }
         }
     }
 }

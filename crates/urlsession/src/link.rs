@@ -171,12 +171,11 @@ impl Link {
         self.calls.wait_until_answered(last, deadline)
     }
 
-    /// Notes that a kept event was handled and tells the daemon, if it can be told at once: the
-    /// daemon sends the event again otherwise, and is told then.
-    pub(crate) fn acknowledge(&self, kept: Kept) {
-        if self.inbox.handle(kept) {
-            self.write_ack(kept.number);
-        }
+    /// Notes that kept events were handled and tells the daemon, if it can be told at once: the
+    /// daemon sends the events again otherwise, and is told then.
+    pub(crate) fn acknowledge(&self, kept: &[Kept]) {
+        let news = kept.iter().filter(|kept| self.inbox.handle(**kept)).map(|kept| kept.number);
+        self.write_acks(news.collect());
     }
 
     /// Ends the link for good: calls fail with the error, events that wait are dropped if
@@ -216,10 +215,14 @@ impl Link {
         Ok(())
     }
 
-    fn write_ack(&self, number: EventNumber) {
-        let ack = ClientMessage::Ack { session: self.key().clone(), number };
+    fn write_acks(&self, numbers: Vec<EventNumber>) {
+        let ack = |number| ClientMessage::Ack { session: self.key().clone(), number };
+        let acks: Vec<_> = numbers.into_iter().map(ack).collect();
+        if acks.is_empty() {
+            return;
+        }
         let mut outgoing = self.lock();
-        if outgoing.sender.as_mut().is_some_and(|sender| sender.send(&ack).is_err()) {
+        if outgoing.sender.as_mut().is_some_and(|sender| sender.send_all(&acks).is_err()) {
             outgoing.hang_up();
         }
     }
@@ -337,7 +340,7 @@ impl Link {
                 if self.inbox.arrive(task, number, event) == Arrival::Handled
                     && let Some(number) = number
                 {
-                    self.write_ack(number);
+                    self.write_acks(vec![number]);
                 }
                 if last {
                     self.end(&invalidated(), false);

@@ -108,15 +108,28 @@ impl Sender {
         match *self {
             #[cfg(unix)]
             Self::Socket(ref mut stream) => {
-                let line = line::encode(message).map_err(|error| {
-                    Unsent::Illegal(Error::new(ErrorCode::UNKNOWN).because(error))
-                })?;
-                stream.write_all(&line).map_err(|_| Unsent::Lost)
+                stream.write_all(&encode(message)?).map_err(|_| Unsent::Lost)
             }
             // The window of unanswered calls and that of unacknowledged events are smaller than
             // the queue: a full one means that nobody empties it.
             #[cfg(feature = "embedded")]
             Self::Memory(ref queue) => queue.try_send(message.clone()).map_err(|_| Unsent::Lost),
+        }
+    }
+
+    /// Writes all messages together; what could not be written may be any of them.
+    pub(crate) fn send_all(&mut self, messages: &[ClientMessage]) -> Result<(), Unsent> {
+        match *self {
+            #[cfg(unix)]
+            Self::Socket(ref mut stream) => {
+                let mut lines = Vec::new();
+                for message in messages {
+                    lines.extend(encode(message)?);
+                }
+                stream.write_all(&lines).map_err(|_| Unsent::Lost)
+            }
+            #[cfg(feature = "embedded")]
+            Self::Memory(_) => messages.iter().try_for_each(|message| self.send(message)),
         }
     }
 
@@ -130,6 +143,12 @@ impl Sender {
             Self::Memory(_) => {}
         }
     }
+}
+
+#[cfg(unix)]
+fn encode(message: &ClientMessage) -> Result<Vec<u8>, Unsent> {
+    let illegal = |error| Unsent::Illegal(Error::new(ErrorCode::UNKNOWN).because(error));
+    line::encode(message).map_err(illegal)
 }
 
 impl Receiver {

@@ -11,16 +11,17 @@ const records = `${folder}/records`;
 // What the daemon delivers and what it is told to forget, below all of the module's own logic.
 const { prototype } = native().NativeSession;
 const { acknowledge } = prototype;
-prototype.acknowledge = function acknowledged(number) {
-  acknowledge.call(this, number);
-  record(`acknowledged ${number}`);
+prototype.acknowledge = function acknowledged(numbers) {
+  acknowledge.call(this, numbers);
+  numbers.forEach((number) => record(`acknowledged ${number}`));
 };
 const Native = native().NativeSession;
 native().NativeSession = class extends Native {
-  constructor(options, onEvent) {
-    super(options, (event) => {
-      if (event.eventNumber !== undefined) record(`delivered ${event.eventNumber}`);
-      onEvent(event);
+  constructor(options, onEvents) {
+    super(options, (events) => {
+      const numbers = events.map((event) => event.eventNumber).filter((number) => number !== undefined);
+      numbers.forEach((number) => record(`delivered ${number}`));
+      onEvents(events);
     });
   }
 };

@@ -11,9 +11,9 @@ class FakeNative {
   #next = 1;
   #number = 1;
 
-  constructor(options, onEvent) {
+  constructor(options, onEvents) {
     this.options = options;
-    this.onEvent = onEvent;
+    this.onEvents = onEvents;
     FakeNative.sessions.push(this);
   }
 
@@ -44,8 +44,8 @@ class FakeNative {
   async reset() {}
   async flush() {}
 
-  acknowledge(number) {
-    this.acknowledged.push(number);
+  acknowledge(numbers) {
+    this.acknowledged.push(...numbers);
   }
 
   /** Tells an event; kept ones get the next number, which is returned. */
@@ -53,7 +53,7 @@ class FakeNative {
     const isKept = ['didReceiveData', 'didFinishDownloading', 'didComplete'].includes(name);
     const eventNumber = isKept ? this.#number : undefined;
     if (isKept) this.#number += 1;
-    this.onEvent({ name, taskIdentifier, eventNumber, ...fields });
+    this.onEvents([{ name, taskIdentifier, eventNumber, ...fields }]);
     return eventNumber;
   }
 }
