@@ -164,6 +164,11 @@ fn create(mut plans: Vec<Plan>, at_once: Option<u32>) -> Result<Created, Failure
     configuration.application = Some(APPLICATION.to_owned());
     configuration.wait_for_owner = true;
     configuration.maximum_concurrent_tasks = at_once;
+    if let Some(at_once) = at_once {
+        // Whoever asks for so many at once means from one server too.
+        let per_host = &mut configuration.http_maximum_connections_per_host;
+        *per_host = at_once.max(*per_host);
+    }
     let session = Session::new(configuration)?;
     name_files(&session, &mut plans)?;
     let mut created = Created { tasks: vec![], refused: vec![], answers: BTreeMap::new() };
