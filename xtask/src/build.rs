@@ -16,28 +16,35 @@ pub(crate) enum Profile {
 
 /// Builds the executable `urlsession` and returns its path.
 pub(crate) fn executable(profile: Profile) -> Result<PathBuf> {
+    let file = format!("urlsession{}", std::env::consts::EXE_SUFFIX);
+    Ok(build("urlsession-cli", &[], profile)?.join(file))
+}
+
+/// Builds the addon for Node.js as it is shipped and returns the path of its library.
+#[cfg(target_os = "linux")]
+pub(crate) fn addon() -> Result<PathBuf> {
+    Ok(build("urlsession-node", &[], Profile::Release)?.join("liburlsession_node.so"))
+}
+
+/// Builds the program that outside suites drive and returns its path.
+pub(crate) fn worker() -> Result<PathBuf> {
+    let file = format!("urlsession-testkit{}", std::env::consts::EXE_SUFFIX);
+    Ok(build("urlsession-testkit", &["--features", "worker"], Profile::Dev)?.join(file))
+}
+
+/// Builds a package and returns the folder of what was built.
+fn build(package: &str, features: &[&str], profile: Profile) -> Result<PathBuf> {
     let (name, folder) = match profile {
         Profile::Release => ("release", "release"),
         Profile::Dev => ("dev", "debug"),
     };
     let status = cargo()
-        .args(["build", "--quiet", "--package", "urlsession-cli", "--profile", name])
+        .args(["build", "--quiet", "--package", package, "--profile", name])
+        .args(features)
         .status()
         .context("cargo build")?;
     ensure!(status.success(), "cargo build failed");
-
-    Ok(target()?.join(folder).join(format!("urlsession{}", std::env::consts::EXE_SUFFIX)))
-}
-
-/// Builds the program that outside suites drive and returns its path.
-pub(crate) fn worker() -> Result<PathBuf> {
-    let status = cargo()
-        .args(["build", "--quiet", "--package", "urlsession-testkit", "--features", "worker"])
-        .status()
-        .context("cargo build")?;
-    ensure!(status.success(), "cargo build failed");
-    let file = format!("urlsession-testkit{}", std::env::consts::EXE_SUFFIX);
-    Ok(target()?.join("debug").join(file))
+    Ok(target()?.join(folder))
 }
 
 /// Returns the folder that cargo builds in.

@@ -2,7 +2,9 @@
 
 mod cost;
 mod nginx;
+mod node;
 mod process;
+mod small;
 mod speed;
 
 use crate::build::{Profile, executable};
@@ -39,6 +41,10 @@ pub(crate) fn bench(arguments: &Arguments) -> Result<()> {
 
     let server = nginx::Nginx::start(folder.path(), size)?;
     let house = House { executable, folder: folder.path().to_owned() };
+    // First: some file systems are slow to make files where others were just removed.
+    node::measure(&house)?;
+    let count = if arguments.quick { 2000 } else { 10_000 };
+    small::measure(&house, &server, count, rounds)?;
     speed::measure(&house, &server, rounds)?;
     cost::measure(&house, &server)
 }

@@ -26,6 +26,7 @@ impl Nginx {
         let files = folder.join("files");
         fs::create_dir_all(&files)?;
         fs::write(files.join("small"), "small\n")?;
+        fs::write(files.join("10k"), pseudo_random(2, 0, 10 << 10))?;
         write_large(&files.join("large"), size)?;
         // Between this moment and nginx's the port is anyone's, which then shows as an error.
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
@@ -81,6 +82,8 @@ http {{
     server {{
         listen 127.0.0.1:{port};
         root {folder}/files;
+        keepalive_requests 100000;
+        location /small/ {{ rewrite ^ /10k break; }}
     }}
 }}
 "
