@@ -88,6 +88,8 @@ impl<H: Moves> Driver<H> {
             }
             // The turn writes them all.
             Message::CredentialsChanged => {}
+            // The turn itself looks at the clock.
+            Message::ClockSet => {}
             Message::CookiesChanged => self.cookies.changed(turn.now.steady),
             Message::Stop => self.begin_stop(turn, None),
         }

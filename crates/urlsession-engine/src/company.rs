@@ -86,6 +86,7 @@ fn urgency(message: &Message) -> Urgency {
         | Message::Disconnected(_)
         | Message::Resumed { .. }
         | Message::LaunchEnded { .. }
+        | Message::ClockSet
         | Message::CookiesChanged
         | Message::Stop => Urgency::Strict,
     }

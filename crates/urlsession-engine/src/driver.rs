@@ -22,6 +22,7 @@ use crate::peers::Peers;
 use crate::progress::Meter;
 use crate::stop::Stop;
 use crate::store::Store;
+use crate::wall::WallWatch;
 use crate::{EngineError, metrics, orders};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,8 +35,6 @@ use urlsession_protocol::TaskMetrics;
 
 /// The first and the longest pause before a failed commit is tried again.
 const COMMIT_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-/// The longest sleep while something is due: steady time does not notice a wall clock that is set.
-const SLEEP_LIMIT: Duration = Duration::from_secs(60);
 
 /// The owner of the core.
 #[derive(Debug)]
@@ -53,6 +52,7 @@ pub(crate) struct Driver<H> {
     pub(crate) peers: Peers,
     pub(crate) meter: Meter,
     pub(crate) company: Company,
+    pub(crate) wall: WallWatch,
     pub(crate) stop: Option<Stop>,
     pub(crate) inbox: Receiver<Message>,
     pub(crate) idle: watch::Sender<bool>,
@@ -148,7 +148,7 @@ impl<H: Moves> Driver<H> {
         let now = self.clock.now();
         self.wind_meter(now.steady);
         let stop = self.stop.as_ref().map(|stop| stop.deadline.saturating_sub(now.steady));
-        let core = self.core.next_wakeup(now).map(|wait| wait.min(SLEEP_LIMIT));
+        let core = self.core.next_wakeup(now).map(|wait| self.wall.limit(wait));
         let cookies = self.cookies.next(now.steady);
         let company = self.company.next(now.steady);
         stop.into_iter()

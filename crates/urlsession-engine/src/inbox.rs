@@ -40,6 +40,8 @@ pub(crate) enum Message {
     Ended { task: TaskRef, attempt: AttemptNumber, ending: Box<Ending> },
     /// The app that was launched for a session has ended, or could not be started.
     LaunchEnded { session: SessionNumber, result: Result<(), String> },
+    /// The wall clock was set, or the machine slept: what is due may have changed.
+    ClockSet,
     /// There are cookies to be written.
     CookiesChanged,
     /// There are credentials to be written.

@@ -22,6 +22,7 @@ mod restore;
 mod stop;
 mod store;
 mod transfer;
+mod wall;
 
 pub use store::StoreError;
 

@@ -13,6 +13,7 @@ use crate::peers::Peers;
 use crate::progress::Meter;
 use crate::queries::needs;
 use crate::store::Store;
+use crate::wall::WallWatch;
 use crate::{EngineConfiguration, Seat, StartError};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -56,6 +57,7 @@ impl<H: Moves> Driver<H> {
             caches: Caches::new(clock, configuration.caches),
             attempts: Attempts::new(hands, runtime.clone(), sender.clone()),
             launcher: Launcher::new(runtime.clone(), sender.clone()),
+            wall: WallWatch::begin(&runtime, sender.clone()),
             peers: Peers::new(runtime, sender),
             meter: Meter::default(),
             company: Company::default(),
