@@ -159,9 +159,10 @@ impl<S: AsyncRead + AsyncWrite> Pump<S> {
     /// Runs until the connection is closed; dropping it closes the connection at once.
     ///
     /// What the engine queued before it dropped its end is still written. A client that wrote
-    /// nonsense is told so after that.
+    /// nonsense is told so after that. What a client wrote before it was killed is still read, even
+    /// though it can be told nothing any more.
     pub async fn run(self) -> Closed {
-        let Self { lines, writer, ends } = self;
+        let Self { lines, writer, mut ends } = self;
         let (tell, farewell) = oneshot::channel();
         let mut reading = std::pin::pin!(async move {
             let closed = read(lines, &ends.outgoing).await;
@@ -173,14 +174,21 @@ impl<S: AsyncRead + AsyncWrite> Pump<S> {
             drop(ends.outgoing);
             closed
         });
-        let mut writing = std::pin::pin!(write(writer, ends.incoming, farewell));
-        tokio::select! {
+        let mut writing = Box::pin(write(writer, &mut ends.incoming, farewell));
+        let closed = tokio::select! {
             closed = &mut reading => {
                 writing.await;
-                closed
+                return closed;
             }
             closed = &mut writing => closed,
+        };
+        drop(writing);
+        if let Closed::Socket(_) = closed {
+            // A client that has died leaves lines in the socket, and they count.
+            let discarding = async { while ends.incoming.recv().await.is_some() {} };
+            return tokio::join!(reading, discarding).0;
         }
+        closed
     }
 }
 
@@ -252,7 +260,7 @@ async fn read<R: AsyncRead + Unpin>(
 
 async fn write<W: AsyncWrite + Unpin>(
     mut writer: W,
-    mut from_engine: mpsc::Receiver<DaemonMessage>,
+    from_engine: &mut mpsc::Receiver<DaemonMessage>,
     mut farewell: oneshot::Receiver<String>,
 ) -> Closed {
     let mut batch = Vec::new();

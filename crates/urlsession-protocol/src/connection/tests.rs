@@ -115,6 +115,34 @@ async fn the_reader_stops_while_the_engine_is_busy() {
     drop(from_daemon);
 }
 
+#[tokio::test]
+async fn what_a_client_wrote_before_it_was_killed_is_read() {
+    const CALLS: usize = QUEUE_LIMIT + 1000;
+    let (mut client, server) = tokio::io::duplex(CALLS * (STATUS.len() + 1));
+    client.write_all(format!("{HELLO}\n").as_bytes()).await.unwrap();
+    let Accepted { mut connection, pump, .. } = Connection::accept(server, &hello()).await.unwrap();
+    for _ in 0..CALLS {
+        client.write_all(format!("{STATUS}\n").as_bytes()).await.unwrap();
+    }
+    drop(client);
+    // Writing this fails long before all has been read.
+    connection.outgoing.send(event(1)).await.unwrap();
+    let pumping = tokio::spawn(pump.run());
+    while connection.incoming.len() < QUEUE_LIMIT && !pumping.is_finished() {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..100 {
+        connection.outgoing.send(event(2)).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    for call in 0..CALLS {
+        assert!(connection.incoming.recv().await.is_some(), "after {call} of {CALLS}");
+    }
+    assert!(connection.incoming.recv().await.is_none());
+    drop(connection);
+    assert!(matches!(pumping.await.unwrap(), Closed::ByClient));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_that_reads_nothing_is_cut_off() {
     let (mut client, server) = tokio::io::duplex(1024);
