@@ -5,6 +5,9 @@
 #![expect(clippy::print_stdout, reason = "the runner reports")]
 
 #[cfg(unix)]
+#[path = "daemon/app.rs"]
+mod app;
+#[cfg(unix)]
 #[path = "daemon/scenarios.rs"]
 mod scenarios;
 

@@ -1,8 +1,8 @@
 //! What is tried, each in a process with a home of its own.
 
+use crate::app::{App, kill};
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, Command, Stdio};
+use std::io::Write as _;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 use urlsession::{
@@ -562,43 +562,4 @@ fn assert_whole(path: &std::path::Path) {
     let bytes = std::fs::read(path).expect("the file is there");
     let whole = urlsession_testkit::server::Body::PseudoRandom { seed: 7, length: LARGE };
     assert_eq!(urlsession_testkit::server::sha256(&bytes), whole.sha256());
-}
-
-fn kill(pid: u32) {
-    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).expect("a pid");
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it lives");
-}
-
-/// An app in a process of its own.
-struct App(Child);
-
-impl App {
-    fn start(name: &str, url: &str) -> Self {
-        let own = std::env::current_exe().expect("this executable has a path");
-        let app = Command::new(own)
-            .args(["app", name])
-            .env("TEST_URL", url)
-            .stdout(Stdio::piped())
-            .spawn();
-        Self(app.expect("an app starts"))
-    }
-
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        let out = self.0.stdout.as_mut().expect("it is piped");
-        BufReader::new(out).read_line(&mut line).expect("the app tells");
-        line.trim_end().to_owned()
-    }
-
-    fn kill(&mut self) {
-        self.0.kill().expect("it lives");
-        self.0.wait().expect("it is gone");
-    }
-}
-
-impl Drop for App {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
