@@ -2,6 +2,7 @@
 
 mod arrows;
 mod documents;
+mod limits;
 mod text;
 
 use anyhow::{Context as _, Result};
@@ -42,6 +43,7 @@ pub(crate) fn offences(root: &Path) -> Result<Vec<String>> {
         text::check(file, &mut offences);
         documents::check(root, file, &mut offences);
     }
+    limits::check(&files, &mut offences);
     Ok(offences)
 }
 
