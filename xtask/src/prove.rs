@@ -66,7 +66,11 @@ pub(crate) fn prove(arguments: &Arguments) -> Result<()> {
     for Figure { proof, size, result } in &figures {
         let _ = writeln!(table, "| {proof} | {size} | {result} |");
     }
-    let _ = writeln!(table, "\nOne run, {minutes} minutes, seed {}.", arguments.seed);
+    let Arguments { rounds, kills, seed, .. } = arguments;
+    let _ = writeln!(
+        table,
+        "\nOne run with `--rounds {rounds} --kills {kills}`, {minutes} minutes, seed {seed}."
+    );
     if arguments.dry { Ok(()) } else { record(&table) }
 }
 
