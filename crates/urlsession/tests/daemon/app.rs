@@ -10,7 +10,7 @@ pub(crate) fn kill(pid: u32) {
 }
 
 /// An app in a process of its own.
-pub(crate) struct App(pub(crate) Child);
+pub(crate) struct App(Child);
 
 impl App {
     pub(crate) fn start(name: &str, url: &str) -> Self {
