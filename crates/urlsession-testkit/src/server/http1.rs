@@ -65,7 +65,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let keep_alive = !seen.header("connection").is_some_and(|value| value.contains("close"));
         let expects = seen.header("expect").is_some();
         let length = request_length(&seen);
-        let (answer, entry) = shared.begin(seen);
+        let (answer, released, entry) = shared.begin(seen);
         let _active = shared.activity();
 
         if expects {
@@ -80,7 +80,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             return Ok(Some(Ending::Close));
         }
         let seen = entry.copy().ok_or_else(|| io::Error::other("more requests than remembered"))?;
-        let reply = Reply::plan(&answer, &seen, shared.released(&seen.path));
+        let reply = Reply::plan(&answer, &seen, released);
         let closes = reply.framing == Framing::UntilClose || !keep_alive;
         match self.respond(reply, closes, &entry).await? {
             Piece::Cut if answer.faults.reset => Ok(Some(Ending::Reset)),

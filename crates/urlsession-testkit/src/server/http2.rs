@@ -59,7 +59,7 @@ async fn exchange(
         let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
         seen.headers.push((name.as_str().to_owned(), value));
     }
-    let (answer, entry) = shared.begin(seen);
+    let (answer, released, entry) = shared.begin(seen);
     let _active = shared.activity();
     if !request_body(body, &answer, &entry).await? {
         respond.send_reset(Reason::INTERNAL_ERROR);
@@ -68,7 +68,7 @@ async fn exchange(
     ensure!(!matches!(answer.content, Content::Raw(_)), "raw bytes are not HTTP/2");
 
     let seen = entry.copy().context("more requests than remembered")?;
-    let mut reply = Reply::plan(&answer, &seen, shared.released(&seen.path));
+    let mut reply = Reply::plan(&answer, &seen, released);
     let mut response = http::Response::builder().status(reply.status);
     for (name, value) in &reply.headers {
         response = response.header(name.to_ascii_lowercase(), value);

@@ -357,8 +357,9 @@ impl Route {
 struct Activity<'a>(&'a Shared);
 
 impl Shared {
-    /// Remembers a request and finds its answer.
-    fn begin(&self, seen: Seen) -> (Answer, Entry) {
+    /// Remembers a request and finds its answer, and what tells when a stalled one goes on: from the
+    /// moment that the request is remembered, since a test may wait for that.
+    fn begin(&self, seen: Seen) -> (Answer, watch::Receiver<u64>, Entry) {
         let mut routes = self.routes();
         let made = Made::read(&seen.path).filter(|_| self.makes_answers);
         let route = match &made {
@@ -369,23 +370,17 @@ impl Shared {
             _ if self.makes_answers => None,
             _ => routes.get_mut(route_of(&seen.path)),
         };
-        let answer = match (route, made) {
+        let never = || watch::channel(0).1;
+        let (answer, released) = match (route, made) {
             (Some(route), _) => {
                 route.requests += 1;
-                route.answer.for_request(route.requests - 1)
+                (route.answer.for_request(route.requests - 1), route.released.subscribe())
             }
-            (None, Some(made)) => made.answer,
-            (None, None) => Answer::ok("not found\n").status(404),
+            (None, Some(made)) => (made.answer, never()),
+            (None, None) => (Answer::ok("not found\n").status(404), never()),
         };
         drop(routes);
-        (answer, self.memory.add(seen))
-    }
-
-    fn released(&self, path: &str) -> watch::Receiver<u64> {
-        match self.routes().get(route_of(path)) {
-            Some(route) => route.released.subscribe(),
-            None => watch::channel(0).1,
-        }
+        (answer, released, self.memory.add(seen))
     }
 
     fn activity(&self) -> Activity<'_> {
