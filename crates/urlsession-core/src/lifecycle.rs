@@ -242,7 +242,9 @@ impl Core {
     /// Lets a task wait for its next attempt, or ends it with the error it has.
     fn try_again(&mut self, turn: &mut Turn, key: TaskRef, cause: Cause, progressed: bool) {
         let Some(task) = self.tasks.get_mut(&key) else { return };
-        let Some(delay) = retry::count(task, cause, progressed, &mut self.random) else {
+        let cut_off = retry::is_cut_off(task, cause, self.network);
+        let cause = if cut_off { Cause::Connectivity } else { cause };
+        let Some(delay) = retry::count(task, cause, progressed, cut_off, &mut self.random) else {
             let error = task.error.take().map_or_else(stopped_unasked, |error| *error);
             return self.fail(turn, key, error);
         };

@@ -15,11 +15,19 @@ const FIRST_DISK_DELAY: Duration = Duration::from_secs(5);
 /// and after twice as long every time, up to this.
 const LONGEST_DISK_DELAY: Duration = Duration::from_secs(60);
 
-/// Counts a failure and returns the delay before the next attempt, or `None` if there is none.
+/// Says whether an attempt failed because this machine has no network, whatever it says itself.
+pub(crate) fn is_cut_off(task: &Task, cause: Cause, network: bool) -> bool {
+    let may_be = matches!(cause, Cause::Transient | Cause::Connectivity);
+    may_be && !network && !is_this_machine(&task.host)
+}
+
+/// Counts a failure and returns the delay before the next attempt, or `None` if there is none. One
+/// that is cut off costs no try.
 pub(crate) fn count(
     task: &mut Task,
     cause: Cause,
     progressed: bool,
+    cut_off: bool,
     random: &mut Random,
 ) -> Option<Duration> {
     if progressed {
@@ -39,6 +47,9 @@ pub(crate) fn count(
     if cause == Cause::Permanent || (task.no_unsafe_retry && sent) {
         return None;
     }
+    if cut_off {
+        return Some(LONGEST_DELAY);
+    }
     let before = task.failures;
     task.failures = before.saturating_add(1);
     if task.maximum_retries.is_some_and(|most| task.failures > most) {
@@ -50,6 +61,14 @@ pub(crate) fn count(
             random.below(doubled(FIRST_DELAY, before, LONGEST_DELAY))
         }
     })
+}
+
+/// Says whether a `host:port` is reached without any network.
+fn is_this_machine(host: &str) -> bool {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let name = name.trim_start_matches('[').trim_end_matches(']');
+    let is_loopback = name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    is_loopback || name == "localhost" || name.ends_with(".localhost")
 }
 
 fn doubled(first: Duration, times: u32, longest: Duration) -> Duration {

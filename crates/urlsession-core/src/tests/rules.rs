@@ -286,6 +286,39 @@ fn the_returning_network_ends_delays() {
 }
 
 #[test]
+fn without_a_network_no_try_is_lost() {
+    for (url, tries_left) in [
+        ("https://example.com/file", true),
+        ("http://[2001:db8::1]:80/file", true),
+        ("http://localhost:8080/file", false),
+        ("http://app.localhost/file", false),
+        ("http://127.0.0.1:8080/file", false),
+        ("http://[::1]/file", false),
+    ] {
+        let mut bench = Bench::new();
+        let mut new = NewTask { resume: true, ..download(1) };
+        url.clone_into(&mut new.request.url);
+        new.options.maximum_retries = Some(1);
+        bench.create(new);
+        bench.handle(network(false));
+        // As when a name cannot be looked up, and when there is no way to an address.
+        for cause in [Cause::Transient, Cause::Connectivity, Cause::Transient] {
+            if bench.state(1) == TaskState::Running {
+                bench.ended(1, failed(cause));
+                let delay = bench.wakeup().unwrap_or_default();
+                assert_eq!(delay == Duration::from_secs(600), tries_left, "{url}");
+                bench.tick_after(delay);
+            }
+        }
+        assert_eq!(bench.state(1) == TaskState::Running, tries_left, "{url}");
+        if tries_left {
+            bench.ended(1, failed(Cause::Transient));
+            assert_eq!(starts(&bench.handle(network(true))), [(1, 5)], "{url}");
+        }
+    }
+}
+
+#[test]
 fn what_was_sent_is_not_sent_again_if_forbidden() {
     for (forbidden, method, expected) in [
         (true, "POST", TaskState::Completed),
