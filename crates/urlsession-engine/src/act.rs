@@ -75,11 +75,12 @@ impl<H: Moves> Driver<H> {
             Message::Received { task, attempt } => {
                 self.report(turn, task, attempt, Report::Received);
             }
-            Message::Ended { task, attempt, ending } => {
+            Message::Ended { task, attempt, mut ending } => {
                 self.note_metrics(turn, task, attempt);
                 if let Some(mut running) = self.attempts.remove(task, attempt) {
                     // Before the kept events, so that the totals of the last one are exact.
                     turn.deeds.extend(running.progress(task, Weight::Last));
+                    *ending = running.explain(*ending);
                 }
                 self.report(turn, task, attempt, Report::Ended(*ending));
             }
@@ -90,6 +91,7 @@ impl<H: Moves> Driver<H> {
             Message::CredentialsChanged => {}
             // The turn itself looks at the clock.
             Message::ClockSet => {}
+            Message::NetworkChanged(change) => self.network_changed(turn, &change),
             Message::CookiesChanged => self.cookies.changed(turn.now.steady),
             Message::Stop => self.begin_stop(turn, None),
         }

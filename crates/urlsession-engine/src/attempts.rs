@@ -5,8 +5,9 @@ use crate::cookies::SharedJar;
 use crate::credentials::Kept;
 use crate::inbox::{Message, Sender};
 use crate::transfer::{Attempt, Collector, Hands, Notices, Progress, TaskFiles};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, poll_fn};
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -78,6 +79,8 @@ pub(crate) struct Running {
     pub collector: Arc<Collector>,
     stop: CancellationToken,
     abort: AbortHandle,
+    /// The address it came from, which is gone.
+    lost: Option<IpAddr>,
 }
 
 impl<H: Moves> Attempts<H> {
@@ -135,6 +138,7 @@ impl<H: Moves> Attempts<H> {
             collector,
             stop,
             abort,
+            lost: None,
         };
         self.running.insert((task, number), running);
     }
@@ -148,6 +152,17 @@ impl<H: Moves> Attempts<H> {
     pub(crate) fn stop(&self, task: TaskRef, attempt: AttemptNumber) {
         if let Some(running) = self.running.get(&(task, attempt)) {
             running.stop.cancel();
+        }
+    }
+
+    /// Stops the attempts whose connections come from addresses that are gone; they would wait
+    /// for bytes until their idle timers end.
+    pub(crate) fn abandon(&mut self, gone: &BTreeSet<IpAddr>) {
+        for running in self.running.values_mut() {
+            if let Some(address) = running.collector.local().filter(|local| gone.contains(local)) {
+                running.lost = Some(address);
+                running.stop.cancel();
+            }
         }
     }
 
@@ -195,6 +210,22 @@ impl<H: Moves> Attempts<H> {
     /// Says whether none runs.
     pub(crate) fn is_empty(&self) -> bool {
         self.running.is_empty()
+    }
+}
+
+impl Running {
+    /// Says how an attempt ended that was stopped because its address is gone.
+    pub(crate) fn explain(&self, ending: Ending) -> Ending {
+        let (Some(address), Ending::Stopped { resume }) = (self.lost, &ending) else {
+            return ending;
+        };
+        let why = format!("this machine does not have the address {address} any more");
+        Ending::Failed {
+            error: Error::new(ErrorCode::NETWORK_CONNECTION_LOST).because(why),
+            cause: Cause::Connectivity,
+            resume: resume.clone(),
+            progressed: resume.is_some() || self.progress.counts().sent > 0,
+        }
     }
 }
 

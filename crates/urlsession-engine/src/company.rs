@@ -87,6 +87,7 @@ fn urgency(message: &Message) -> Urgency {
         | Message::Resumed { .. }
         | Message::LaunchEnded { .. }
         | Message::ClockSet
+        | Message::NetworkChanged(_)
         | Message::CookiesChanged
         | Message::Stop => Urgency::Strict,
     }

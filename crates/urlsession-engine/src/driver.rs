@@ -18,6 +18,7 @@ use crate::credentials::{CredentialRow, Keys};
 use crate::files::Files;
 use crate::inbox::{Message, gather};
 use crate::launch::Launcher;
+use crate::network::NetworkWatch;
 use crate::peers::Peers;
 use crate::progress::Meter;
 use crate::stop::Stop;
@@ -53,6 +54,7 @@ pub(crate) struct Driver<H> {
     pub(crate) meter: Meter,
     pub(crate) company: Company,
     pub(crate) wall: WallWatch,
+    pub(crate) _network: NetworkWatch,
     pub(crate) stop: Option<Stop>,
     pub(crate) inbox: Receiver<Message>,
     pub(crate) idle: watch::Sender<bool>,

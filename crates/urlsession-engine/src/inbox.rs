@@ -1,6 +1,7 @@
 //! Everything that happens reaches the driver through one queue.
 
 use crate::attempts::Notice;
+use crate::network::NetworkChange;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
@@ -42,6 +43,8 @@ pub(crate) enum Message {
     LaunchEnded { session: SessionNumber, result: Result<(), String> },
     /// The wall clock was set, or the machine slept: what is due may have changed.
     ClockSet,
+    /// The network came, went or changed.
+    NetworkChanged(NetworkChange),
     /// There are cookies to be written.
     CookiesChanged,
     /// There are credentials to be written.

@@ -14,6 +14,7 @@ mod flush;
 mod inbox;
 mod launch;
 mod metrics;
+mod network;
 mod orders;
 mod peers;
 mod progress;

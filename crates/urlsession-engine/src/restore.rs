@@ -9,6 +9,7 @@ use crate::credentials::Keys;
 use crate::driver::Driver;
 use crate::files::Files;
 use crate::launch::Launcher;
+use crate::network::NetworkWatch;
 use crate::peers::Peers;
 use crate::progress::Meter;
 use crate::queries::needs;
@@ -58,6 +59,7 @@ impl<H: Moves> Driver<H> {
             attempts: Attempts::new(hands, runtime.clone(), sender.clone()),
             launcher: Launcher::new(runtime.clone(), sender.clone()),
             wall: WallWatch::begin(&runtime, sender.clone()),
+            _network: NetworkWatch::begin(&runtime, sender.clone()),
             peers: Peers::new(runtime, sender),
             meter: Meter::default(),
             company: Company::default(),

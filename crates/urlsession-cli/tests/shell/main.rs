@@ -10,6 +10,7 @@ mod credentials;
 mod demo;
 mod disk;
 mod home;
+mod namespaces;
 mod network;
 mod power_loss;
 mod torture;

@@ -1,7 +1,7 @@
 //! What the requests of one attempt take, noted as it happens.
 
 use http::{HeaderMap, Version};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -101,6 +101,12 @@ impl Collector {
     /// Counts a redirect that is followed.
     pub(crate) fn redirect(&self) {
         lock(&self.noted).redirects += 1;
+    }
+
+    /// Returns the address that the last connection came from.
+    pub(crate) fn local(&self) -> Option<IpAddr> {
+        let noted = lock(&self.noted);
+        noted.transactions.last().and_then(|last| lock(last).local).map(|local| local.ip())
     }
 
     /// Returns what is known by now; when the task began and ends is the driver's to say.

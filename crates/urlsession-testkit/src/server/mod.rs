@@ -36,7 +36,7 @@ use http1::Ending;
 use made::Made;
 use seen::{Entry, Memory, WAIT_LIMIT};
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -88,6 +88,13 @@ impl Server {
     #[must_use]
     pub fn start() -> Self {
         Self::serve(None)
+    }
+
+    /// Starts a server that speaks HTTP/1.1 at that address, as of an interface of a test's own.
+    #[must_use]
+    pub fn start_at(address: IpAddr) -> Self {
+        let listener = std::net::TcpListener::bind((address, 0)).expect("a free port");
+        Self::serve_at(listener, None, false)
     }
 
     /// Starts a server that speaks HTTP/1.1 over TLS with a valid certificate.
