@@ -32,7 +32,7 @@ fn without_a_network_no_try_is_lost_and_the_first_one_with_it_succeeds() {
     server.on("/file", Answer::ok("content"));
     cable.start_daemon(&home);
     home.out(&["add", "-q", "--retry", "0", &server.url("/file")]);
-    wait_for(&home, |task| task["reason"] == "connectivity");
+    wait_for(&home, "1", |task| task["reason"] == "connectivity");
     // The next look without being told would come after ten minutes.
     cable.far("ip link set net0 up");
     home.out(&["wait", "--timeout", "120s", "1"]);
@@ -47,7 +47,7 @@ fn a_cable_that_is_pulled_out_and_put_in_again() {
     }
     let (cable, home, server) = begin_download(&["--retry", "0", "--idle-timeout", "1s"]);
     cable.near("ip link set veth0 down");
-    wait_for(&home, |task| task["reason"] == "connectivity");
+    wait_for(&home, "1", |task| task["reason"] == "connectivity");
     cable.near("ip link set veth0 up");
     check_download(&home, &server);
 }
@@ -59,8 +59,8 @@ fn another_address_ends_the_connections_of_the_old_one() {
     }
     // The idle timer would not notice.
     let (cable, home, server) = begin_download(&["--idle-timeout", "1h"]);
-    cable.far("ip addr add 10.77.0.3/24 dev net0");
     cable.far("ip addr del 10.77.0.2/24 dev net0");
+    cable.far("ip addr add 10.77.0.3/24 dev net0");
     check_download(&home, &server);
     let log = home.out(&["daemon", "logs"]);
     assert!(log.contains("the network changed"), "{log}");
@@ -89,7 +89,7 @@ fn packets_are_lost() {
     // No interface tells of that.
     lose("drop");
     home.out(&["add", "-q", "--idle-timeout", "1s", &server.url("/later")]);
-    wait_for(&home, |task| task["reason"] == "retry_at");
+    wait_for(&home, "2", |task| task["reason"] == "retry_at");
     lose("accept");
     home.out(&["wait", "--timeout", "120s", "2"]);
     assert_eq!(fs::read(home.file("later")).unwrap(), b"content");
@@ -105,7 +105,7 @@ fn names_cannot_be_looked_up_for_a_while() {
     server.on("/file", Answer::ok("content"));
     cable.start_daemon(&home);
     home.out(&["add", "-q", &format!("http://files.test:{}/file", server.address().port())]);
-    wait_for(&home, |task| task["reason"] == "retry_at");
+    wait_for(&home, "1", |task| task["reason"] == "retry_at");
     let shown = home.out(&["explain", "1"]);
     assert!(shown.contains("files.test"), "{shown}");
     let socket = UdpSocket::bind((NEAR, 53)).unwrap();
@@ -122,7 +122,7 @@ fn begin_download(options: &[&str]) -> (Cable, Home, Server) {
     server.on("/file", answer.stall_after(MIB).times(1));
     cable.start_daemon(&home);
     home.out(&[&["add", "-q"], options, &[&server.url("/file")]].concat());
-    wait_for(&home, |task| task["count_of_bytes_received"].as_u64() == Some(MIB));
+    wait_for(&home, "1", |task| task["count_of_bytes_received"].as_u64() == Some(MIB));
     (cable, home, server)
 }
 
@@ -136,12 +136,9 @@ fn check_download(home: &Home, server: &Server) {
     assert_eq!(ranges, [None, Some("bytes=1048576-")]);
 }
 
-fn wait_for(home: &Home, found: impl Fn(&Value) -> bool) {
-    let last = || {
-        let tasks = home.json(&["ls", "--json"]);
-        tasks["tasks"].as_array().unwrap().last().unwrap().clone()
-    };
-    assert!((0..LOOKS).any(|_| found(&last())), "{}", last());
+fn wait_for(home: &Home, task: &str, found: impl Fn(&Value) -> bool) {
+    let shown = || home.json(&["show", "--json", task]);
+    assert!((0..LOOKS).any(|_| found(&shown())), "{}", shown());
 }
 
 /// Answers every question for a name with the near address (RFC 1035).
