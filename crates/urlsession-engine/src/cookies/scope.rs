@@ -13,7 +13,9 @@ pub(super) fn domain_matches(host: &str, domain: &str) -> bool {
     if host == domain {
         return true;
     }
-    let below = host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
+    // Nobody owns a name that begins with a dot, and a URL can have it.
+    let is_below = |rest: &str| rest.ends_with('.') && !rest.starts_with('.');
+    let below = host.strip_suffix(domain).is_some_and(is_below);
     below && !domain.is_empty() && !is_address(host)
 }
 
@@ -80,6 +82,7 @@ mod tests {
             ("example.com", "www.example.com", false),
             ("badexample.com", "example.com", false),
             ("example.com.evil.net", "example.com", false),
+            (".example.com", "example.com", false),
             ("example.com", "", false),
             ("example.com.", "example.com", false),
             ("www.example.com.", "example.com.", true),
