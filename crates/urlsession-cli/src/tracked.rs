@@ -128,6 +128,7 @@ impl Tracked {
             | Event::DidSendBodyData { .. }
             | Event::WillBeginDelayedRequest { .. }
             | Event::DidReceiveChallenge { .. }
+            | Event::WillPerformHttpRedirection { .. }
             | Event::DidFinishEvents
             | Event::DidBecomeInvalid { .. } => Change::Nothing,
         }

@@ -3,6 +3,7 @@
 use crate::index::Index;
 use crate::launch::Launches;
 use crate::planted::{CoreBug, Planted};
+use crate::redirection::Redirected;
 use crate::retry::Random;
 use crate::session::{Claim, Session};
 use crate::task::{Phase, Task, Wait};
@@ -32,6 +33,8 @@ pub struct Core {
     pub(crate) askers: BTreeMap<TaskRef, Vec<Asker>>,
     /// Who waits for a task to be forgotten.
     pub(crate) removers: BTreeMap<TaskRef, Vec<Asker>>,
+    /// Redirects that attempts wait with.
+    pub(crate) redirections: BTreeMap<TaskRef, Redirected>,
     /// Completed tasks that the next tick forgets.
     pub(crate) forgettable: BTreeSet<TaskRef>,
     pub(crate) launches: Launches,
@@ -61,6 +64,7 @@ impl Core {
             graces: BTreeSet::new(),
             askers: BTreeMap::new(),
             removers: BTreeMap::new(),
+            redirections: BTreeMap::new(),
             forgettable: BTreeSet::new(),
             launches: Launches::default(),
             events_owed: 0,
@@ -123,7 +127,8 @@ impl Core {
         }
         let grace = self.graces.first().map(|(until, _)| until.saturating_sub(now.steady));
         let launch = self.launches.next(now.steady);
-        grace.into_iter().chain(self.index.next(now)).chain(launch).min()
+        let redirection = self.next_redirection(now.wall);
+        grace.into_iter().chain(self.index.next(now)).chain(launch).chain(redirection).min()
     }
 
     fn call(&mut self, turn: &mut Turn, from: Asker, call: Call) {
@@ -159,6 +164,12 @@ impl Core {
             Call::Answer { session, task, question, disposition } => {
                 if let Some(task) = self.known_task(turn, from, &session, task) {
                     self.answer(turn, from, task, question, *disposition);
+                }
+            }
+            Call::Redirect { session, task, question, disposition } => {
+                if let Some(task) = self.known_task(turn, from, &session, task) {
+                    self.redirect(turn, task, question, disposition);
+                    turn.done(from);
                 }
             }
             Call::Cancel { session, task } => {
@@ -197,6 +208,7 @@ impl Core {
         }
         self.end_graces(turn);
         self.end_launch_limits(turn);
+        self.end_redirections(turn);
         for task in self.index.due(turn.now) {
             self.due(turn, task);
         }

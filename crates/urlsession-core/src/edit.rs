@@ -113,12 +113,16 @@ impl Core {
         else {
             return;
         };
-        let Some(owner) = session.owner.as_ref().filter(|_| is_asking(task)) else { return };
-        let event = match task.pending_challenge() {
-            Some(challenge) => {
+        let Some(owner) = session.owner.as_ref() else { return };
+        let event = match (task.pending_challenge(), self.redirections.get(&key)) {
+            (Some(challenge), _) => {
                 Event::DidReceiveChallenge { challenge: Box::new(challenge.clone()) }
             }
-            None => Event::WillBeginDelayedRequest { error: task.error.as_deref().cloned() },
+            (None, Some(redirected)) => redirected.event(),
+            (None, None) if is_asking(task) => {
+                Event::WillBeginDelayedRequest { error: task.error.as_deref().cloned() }
+            }
+            (None, None) => return,
         };
         turn.act(Action::Send {
             peer: owner.peer,

@@ -30,6 +30,7 @@ mod observe;
 mod outbox;
 mod planted;
 mod query;
+mod redirection;
 pub mod resume;
 mod retry;
 mod schedule;

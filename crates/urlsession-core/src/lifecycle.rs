@@ -156,6 +156,9 @@ impl Core {
             return;
         }
         let eager = self.planted.is(CoreBug::EagerJournal);
+        if matches!(report, Report::Ended(_)) {
+            self.redirections.remove(&key);
+        }
         match report {
             Report::Durable(state) => self.put(turn, key, |task| {
                 let before = task.resume.as_ref().map_or(0, |before| before.durable_bytes);
@@ -168,6 +171,7 @@ impl Core {
                     resume.durable_bytes += 4096;
                 }
             }),
+            Report::Redirected(redirection) => self.redirected(turn, key, attempt, redirection),
             Report::Received => self.change(turn, key, |task| task.is_received = true),
             Report::Ended(Ending::Done(done)) => self.complete(turn, key, Ok(done)),
             Report::Ended(Ending::Stopped { resume }) => {

@@ -166,6 +166,8 @@ impl Core {
             if let Some(next) = session.attachers.pop_front() {
                 self.grant(turn, number, next.from, next.claim);
                 self.let_in_same_peer(turn, number);
+            } else {
+                self.follow_unheard(turn, number);
             }
         }
         self.renew_grace(number, before);
@@ -370,9 +372,11 @@ impl Core {
             turn.telling.insert(number);
             if !self.planted.is(CoreBug::NotAsked) {
                 turn.asking.extend(self.asking(number));
+                turn.asking.extend(self.redirecting(number));
             }
         }
         self.silence(turn, number);
+        self.follow_unheard(turn, number);
     }
 
     /// Applies the limits of a session to its tasks.

@@ -13,8 +13,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 use urlsession_protocol::{
     AuthenticationChallenge, CachePolicy, Call, CallId, CookiePolicy, Error, Event, EventNumber,
-    LaunchCommand, OwnerToken, Priority, Reply, Request, RequestEdit, Response,
-    SessionConfiguration, SessionKey, TaskIdentifier, TaskKind, TaskOptions, Timestamp,
+    HttpRedirectDisposition, HttpRedirection, LaunchCommand, OwnerToken, Priority, Reply, Request,
+    RequestEdit, Response, SessionConfiguration, SessionKey, TaskIdentifier, TaskKind, TaskOptions,
+    Timestamp,
 };
 
 /// Numbers a session in the core and the store; never reused.
@@ -114,6 +115,9 @@ pub enum Report {
     Durable(ResumeState),
     /// All bytes have come and are about to be put in place: others may use the connection.
     Received,
+    /// A server redirects it, and it waits for [`Action::Redirect`]. It numbers its questions itself,
+    /// from 1.
+    Redirected(Box<HttpRedirection>),
     /// The attempt is over; the last report of it.
     Ended(Ending),
 }
@@ -280,6 +284,15 @@ pub enum Action {
         task: TaskRef,
         /// Of this attempt.
         attempt: AttemptNumber,
+    },
+    /// Tells an attempt where it goes on from a redirect.
+    Redirect {
+        /// Of this task.
+        task: TaskRef,
+        /// Of this attempt.
+        attempt: AttemptNumber,
+        /// Where, if at all.
+        disposition: HttpRedirectDisposition,
     },
     /// Answers a call.
     Reply {

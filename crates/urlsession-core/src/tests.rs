@@ -4,6 +4,7 @@ mod challenges;
 mod edits;
 mod launches;
 mod queries;
+mod redirections;
 mod rules;
 mod sessions;
 mod table;
@@ -306,6 +307,7 @@ fn words(event: &Event) -> String {
         Event::DidReceiveData { .. } => "DidReceiveData".to_owned(),
         Event::WillBeginDelayedRequest { .. } => "WillBeginDelayedRequest".to_owned(),
         Event::DidReceiveChallenge { .. } => "DidReceiveChallenge".to_owned(),
+        Event::WillPerformHttpRedirection { .. } => "WillPerformHttpRedirection".to_owned(),
         Event::DidFinishEvents => "DidFinishEvents".to_owned(),
         Event::DidBecomeInvalid { .. } => "DidBecomeInvalid".to_owned(),
         other => format!("{other:?}"),

@@ -72,6 +72,11 @@ impl<H: Moves> Driver<H> {
                     turn.deeds.push(Deed::Tell { task, event, weight: Weight::Last });
                 }
             }
+            Message::Redirected { task, attempt, redirection, decision } => {
+                if self.attempts.redirected(task, attempt, decision) {
+                    self.report(turn, task, attempt, Report::Redirected(redirection));
+                }
+            }
             Message::Received { task, attempt } => {
                 self.report(turn, task, attempt, Report::Received);
             }
@@ -190,6 +195,9 @@ impl<H: Moves> Driver<H> {
                 self.start(task, attempt, order, resume);
             }
             Action::Stop { task, attempt } => self.attempts.stop(task, attempt),
+            Action::Redirect { task, attempt, disposition } => {
+                self.attempts.redirect(task, attempt, disposition);
+            }
             Action::Reply { peer, id, result } => self.peers.reply(peer, id, result),
             Action::Send { peer, session, task, number, event } => {
                 self.peers.send(peer, DaemonMessage::Event { session, task, number, event });
@@ -252,6 +260,7 @@ impl<H: Moves> Driver<H> {
             credentials,
             cache: self.cache_of(task, &order),
             asks: self.core.asks(task),
+            asks_about_redirects: self.core.asks_about_redirects(task),
         };
         self.attempts.start(task, attempt, order, files, resume, storages);
     }

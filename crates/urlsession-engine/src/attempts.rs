@@ -13,11 +13,13 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 use urlsession_core::{AttemptNumber, Cause, Ending, Order, ResumeState, TaskRef};
 use urlsession_protocol::{
-    Date, Error, ErrorCode, ProtectionSpace, ResumeRung, TaskKind, TaskMetrics,
+    Date, Error, ErrorCode, HttpRedirectDisposition, HttpRedirection, ProtectionSpace, ResumeRung,
+    TaskKind, TaskMetrics,
 };
 
 /// Runs one attempt to its end: [`Hands`], or a script in tests.
@@ -51,6 +53,8 @@ pub(crate) struct Storages {
     pub credentials: Option<Arc<Kept>>,
     /// What its app must not be asked about; `None` if nothing may be asked.
     pub asks: Option<Vec<ProtectionSpace>>,
+    /// Whether its app may be asked about redirects.
+    pub asks_about_redirects: bool,
 }
 
 /// All attempts that have not reported their end.
@@ -77,6 +81,8 @@ pub(crate) struct Running {
     pub earlier: TaskMetrics,
     /// What it takes itself.
     pub collector: Arc<Collector>,
+    /// Where it waits to be told what to do about a redirect.
+    decision: Option<oneshot::Sender<HttpRedirectDisposition>>,
     stop: CancellationToken,
     abort: AbortHandle,
     /// The address it came from, which is gone.
@@ -113,6 +119,7 @@ impl<H: Moves> Attempts<H> {
             cache: storages.cache,
             credentials: storages.credentials,
             asks: storages.asks,
+            asks_about_redirects: storages.asks_about_redirects,
             progress: Arc::clone(&progress),
             metrics: Arc::clone(&collector),
             stop: stop.clone(),
@@ -136,6 +143,7 @@ impl<H: Moves> Attempts<H> {
             downloads,
             earlier: storages.earlier,
             collector,
+            decision: None,
             stop,
             abort,
             lost: None,
@@ -163,6 +171,31 @@ impl<H: Moves> Attempts<H> {
                 running.lost = Some(address);
                 running.stop.cancel();
             }
+        }
+    }
+
+    /// Notes where an attempt waits to be told what to do about a redirect; says whether it runs.
+    pub(crate) fn redirected(
+        &mut self,
+        task: TaskRef,
+        attempt: AttemptNumber,
+        decision: oneshot::Sender<HttpRedirectDisposition>,
+    ) -> bool {
+        let running = self.running.get_mut(&(task, attempt));
+        running.map(|running| running.decision = Some(decision)).is_some()
+    }
+
+    /// Tells an attempt what to do about the redirect that it waits with.
+    pub(crate) fn redirect(
+        &mut self,
+        task: TaskRef,
+        attempt: AttemptNumber,
+        disposition: HttpRedirectDisposition,
+    ) {
+        let running = self.running.get_mut(&(task, attempt));
+        if let Some(decision) = running.and_then(|running| running.decision.take()) {
+            // One that is being stopped does not wait any more.
+            let _ = decision.send(disposition);
         }
     }
 
@@ -286,6 +319,16 @@ impl Notices for Speaker {
         let Notice { task, attempt, inbox, .. } = &*self.0;
         let (task, attempt) = (*task, *attempt);
         let _ = inbox.send(Message::Resumed { task, attempt, offset, expected, rung });
+    }
+
+    fn redirected(
+        &self,
+        redirection: Box<HttpRedirection>,
+        decision: oneshot::Sender<HttpRedirectDisposition>,
+    ) {
+        let Notice { task, attempt, inbox, .. } = &*self.0;
+        let (task, attempt) = (*task, *attempt);
+        let _ = inbox.send(Message::Redirected { task, attempt, redirection, decision });
     }
 
     fn received(&self) {

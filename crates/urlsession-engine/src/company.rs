@@ -85,6 +85,7 @@ fn urgency(message: &Message) -> Urgency {
         Message::Connected(_)
         | Message::Disconnected(_)
         | Message::Resumed { .. }
+        | Message::Redirected { .. }
         | Message::LaunchEnded { .. }
         | Message::ClockSet
         | Message::NetworkChanged(_)

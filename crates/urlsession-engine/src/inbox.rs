@@ -5,9 +5,10 @@ use crate::network::NetworkChange;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
+use tokio::sync::oneshot;
 use urlsession_core::{AttemptNumber, Ending, PeerNumber, SessionNumber, TaskRef};
 use urlsession_protocol::connection::Connection;
-use urlsession_protocol::{ClientMessage, ResumeRung};
+use urlsession_protocol::{ClientMessage, HttpRedirectDisposition, HttpRedirection, ResumeRung};
 
 /// Most messages that one turn takes; the others wait for the next.
 const GATHER_LIMIT: usize = 1024;
@@ -37,6 +38,13 @@ pub(crate) enum Message {
     },
     /// An attempt has all bytes.
     Received { task: TaskRef, attempt: AttemptNumber },
+    /// An attempt was redirected, and waits to be told what to do.
+    Redirected {
+        task: TaskRef,
+        attempt: AttemptNumber,
+        redirection: Box<HttpRedirection>,
+        decision: oneshot::Sender<HttpRedirectDisposition>,
+    },
     /// An attempt is over.
     Ended { task: TaskRef, attempt: AttemptNumber, ending: Box<Ending> },
     /// The app that was launched for a session has ended, or could not be started.

@@ -52,6 +52,7 @@ pub(crate) fn complete(turn: &mut Turn, store: &Store, core: &Core) {
             Action::Send { .. }
             | Action::Publish { .. }
             | Action::Stop { .. }
+            | Action::Redirect { .. }
             | Action::Reply { .. }
             | Action::RemoveFile(_)
             | Action::KeepPart { .. }

@@ -180,6 +180,7 @@ fn of(event: &Event) -> SessionEvent {
             challenge: Some(AuthenticationChallenge::from(&**challenge)),
             ..named("didReceiveChallenge")
         },
+        Event::WillPerformHttpRedirection { .. } => named("willPerformHTTPRedirection"),
         Event::DidChangeState { state, reason, error } => SessionEvent {
             state: Some(state_name(*state).to_owned()),
             reason: reason.map(|reason| reason_name(reason).0.to_owned()),

@@ -1,6 +1,8 @@
 //! What an app is told: the callbacks of Apple's delegates as values.
 
-use crate::{AuthenticationChallenge, Error, Reason, Response, TaskMetrics, TaskState};
+use crate::{
+    AuthenticationChallenge, Error, HttpRedirection, Reason, Response, TaskMetrics, TaskState,
+};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -73,6 +75,14 @@ pub enum Event {
     DidReceiveChallenge {
         /// What is asked.
         challenge: Box<AuthenticationChallenge>,
+    },
+    /// The server redirects: the attempt waits for [`Call::Redirect`]. Told only to owners that said
+    /// that they answer. Not kept, but told to every new owner as long as the attempt waits.
+    ///
+    /// [`Call::Redirect`]: crate::Call::Redirect
+    WillPerformHttpRedirection {
+        /// Where from, and where to.
+        redirection: Box<HttpRedirection>,
     },
     /// The task's state or waiting reason changed. Not kept, sent to watchers only.
     DidChangeState {

@@ -16,6 +16,7 @@ pub mod message;
 pub mod metrics;
 pub mod paths;
 pub mod proxy;
+pub mod redirection;
 pub mod request;
 pub mod response;
 pub mod secret;
@@ -48,6 +49,7 @@ pub use metrics::{
     Date, DateInterval, TaskMetrics, TransactionMetrics, TransactionRequest, TransactionResponse,
 };
 pub use proxy::{ConnectionProxy, Proxy, ProxyScheme};
+pub use redirection::{HttpRedirectDisposition, HttpRedirection};
 pub use request::{Body, Header, Request, RequestEdit};
 pub use response::Response;
 pub use secret::Secret;

@@ -13,8 +13,9 @@
 
 use crate::{
     ApplicationId, AuthChallengeDisposition, Cookie, CookieIdentity, Credential, Error, Event,
-    EventNumber, NewTask, ProtectionSpace, RequestEdit, ResumeData, SessionConfiguration,
-    SessionIdentifier, SessionKey, SessionStatus, StoredCredential, TaskIdentifier, TaskStatus,
+    EventNumber, HttpRedirectDisposition, NewTask, ProtectionSpace, RequestEdit, ResumeData,
+    SessionConfiguration, SessionIdentifier, SessionKey, SessionStatus, StoredCredential,
+    TaskIdentifier, TaskStatus,
 };
 use serde::{Deserialize, Serialize};
 
@@ -174,6 +175,19 @@ pub enum Call {
         /// The answer.
         #[serde(flatten)]
         disposition: Box<AuthChallengeDisposition>,
+    },
+    /// Answers the redirect that a task's attempt waits with. Repeating an answer, or giving one that
+    /// nobody waits for any more, changes nothing.
+    Redirect {
+        /// The session.
+        session: SessionKey,
+        /// The task.
+        task: TaskIdentifier,
+        /// [`HttpRedirection::question`](crate::HttpRedirection::question).
+        question: u32,
+        /// The answer.
+        #[serde(flatten)]
+        disposition: HttpRedirectDisposition,
     },
     /// Ends a task with -999.
     Cancel {

@@ -63,6 +63,11 @@ pub struct SessionConfiguration {
     /// otherwise nobody is asked, and a 401 is a result.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub answers_challenges: bool,
+    /// Whether the owner answers
+    /// [`Event::WillPerformHttpRedirection`](crate::Event::WillPerformHttpRedirection); otherwise,
+    /// and while nobody owns the session, nobody is asked, and redirects are followed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub answers_redirections: bool,
 }
 
 impl Default for SessionConfiguration {
@@ -84,6 +89,7 @@ impl Default for SessionConfiguration {
             url_cache: None,
             credential: None,
             answers_challenges: false,
+            answers_redirections: false,
         }
     }
 }

@@ -57,6 +57,11 @@ pub struct SessionConfiguration {
     /// as its result. With a delegate that is
     /// [`did_receive_challenge`](crate::SessionDelegate::did_receive_challenge).
     pub answers_challenges: bool,
+    /// Whether the app decides about redirects, which are followed otherwise: the task then waits for
+    /// [`Task::redirect`](crate::Task::redirect). With a delegate that is
+    /// [`will_perform_http_redirection`](crate::SessionDelegate::will_perform_http_redirection). A
+    /// background session with it is refused with -1: as Apple's, it follows without asking.
+    pub answers_redirections: bool,
     /// The application the session belongs to. `None` takes the first of: the environment's
     /// `URLSESSION_APP_ID`, the id in the nearest `tiapp.xml`, the name in the nearest
     /// `package.json` (both searched from the working folder upwards), the executable's name.
@@ -135,12 +140,15 @@ impl SessionConfiguration {
             .map_err(|error| Error::new(ErrorCode::UNKNOWN).because(error))
     }
 
-    /// Refuses a cache that the kind of session does not have.
-    pub(crate) fn check_cache(&self) -> Result<(), Error> {
+    /// Refuses what the kind of session does not have.
+    pub(crate) fn check_kind(&self) -> Result<(), Error> {
         let on_disk = self.url_cache.is_some_and(|cache| cache.disk_capacity > 0);
         let why = match self.kind {
             Kind::Background(_) if self.url_cache.is_some() => {
                 "a background session has no URL cache"
+            }
+            Kind::Background(_) if self.answers_redirections => {
+                "a background session follows redirects without asking"
             }
             Kind::Ephemeral if on_disk => "an ephemeral session keeps no responses on disk",
             _ => return Ok(()),
@@ -167,6 +175,7 @@ impl SessionConfiguration {
             url_cache: self.url_cache,
             credential: self.credential.clone(),
             answers_challenges: self.answers_challenges,
+            answers_redirections: self.answers_redirections,
         }
     }
 
@@ -189,6 +198,7 @@ impl SessionConfiguration {
             url_cache: apple.url_cache,
             credential: apple.credential,
             answers_challenges: apple.answers_challenges,
+            answers_redirections: apple.answers_redirections,
             application: None,
             wait_for_owner: false,
             acknowledgement: Acknowledgement::default(),

@@ -11,8 +11,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use urlsession_protocol::{
-    AuthChallengeDisposition, AuthenticationChallenge, Error, Event, RequestEdit, Response,
-    ResumeRung, TaskIdentifier, TaskMetrics,
+    AuthChallengeDisposition, AuthenticationChallenge, Error, Event, HttpRedirectDisposition,
+    HttpRedirection, Request, RequestEdit, Response, ResumeRung, TaskIdentifier, TaskMetrics,
 };
 
 /// What to do about a task that waits for another request: Apple's
@@ -93,6 +93,22 @@ pub trait SessionDelegate: Send {
         challenge: &AuthenticationChallenge,
     ) -> Option<AuthChallengeDisposition> {
         Some(AuthChallengeDisposition::PerformDefaultHandling)
+    }
+
+    /// A server redirects the task; returns the request that it goes on with, or `None` to take the
+    /// redirect for its response. The request that is handed in has lost what must not go to another
+    /// origin; what the returned one says is done. It has neither the body, which goes with it
+    /// unless the method becomes GET or HEAD, nor the task's credential, which goes with it to its
+    /// own origin. Called only in sessions that
+    /// [decide about redirects](crate::SessionConfiguration::answers_redirections), before the
+    /// redirect is followed; within an hour, else it is.
+    fn will_perform_http_redirection(
+        &mut self,
+        task: &Task,
+        response: &Response,
+        new_request: Request,
+    ) -> Option<Request> {
+        Some(new_request)
     }
 
     /// The response body of a data or upload task is in this file, which is removed when the
@@ -206,6 +222,15 @@ fn call(
                 tracing::warn!(%error, ?task, "a challenge cannot be answered");
             }
         }
+        Event::WillPerformHttpRedirection { redirection } => {
+            let HttpRedirection { response, new_request, .. } = &**redirection;
+            let request = new_request.clone();
+            let answer = delegate.will_perform_http_redirection(&task, response, request);
+            let answer = task.redirect(redirection, disposition(answer, new_request));
+            if let Err(error) = answer {
+                tracing::warn!(%error, ?task, "a redirect cannot be decided about");
+            }
+        }
         Event::DidReceiveData { path, length } => {
             delegate.did_receive_data(&task, path, *length);
         }
@@ -219,6 +244,15 @@ fn call(
             delegate.did_complete(&task, response.as_ref(), error.as_ref());
         }
         Event::DidChangeState { .. } | Event::DidFinishEvents | Event::DidBecomeInvalid { .. } => {}
+    }
+}
+
+/// Says what a delegate's request means, beside the one that was proposed.
+fn disposition(answer: Option<Request>, proposed: &Request) -> HttpRedirectDisposition {
+    match answer {
+        None => HttpRedirectDisposition::Refuse,
+        Some(request) if request == *proposed => HttpRedirectDisposition::Follow,
+        Some(request) => HttpRedirectDisposition::UseRequest { request: Box::new(request) },
     }
 }
 

@@ -192,7 +192,9 @@ impl Queue {
                 self.items.retain(|i| i.task != task || !is_progress(&i.event));
             }
             // Told again after a reconnect: one question is enough.
-            Event::WillBeginDelayedRequest { .. } | Event::DidReceiveChallenge { .. } => {
+            Event::WillBeginDelayedRequest { .. }
+            | Event::DidReceiveChallenge { .. }
+            | Event::WillPerformHttpRedirection { .. } => {
                 let (task, kind) = (item.task, discriminant(&item.event));
                 self.items.retain(|i| i.task != task || discriminant(&i.event) != kind);
             }

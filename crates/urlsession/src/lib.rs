@@ -75,12 +75,13 @@ pub use urlsession_protocol::{
     CancelledReason, Checksum, ChecksumAlgorithm, ClientCertificate, ConnectionProxy, Cookie,
     CookieIdentity, Credential, CredentialPersistence, DaemonStatus, Date, DateInterval, Error,
     ErrorCode, Event, EventNumber, FileName, Header, HttpCookieAcceptPolicy, HttpCookieStorage,
-    InvalidIdentifier, LaunchCommand, LaunchState, LaunchStatus, NameClash, Priority,
-    ProtectionSpace, Proxy, ProxyScheme, PublicKeyPin, Reason, Request, RequestCachePolicy,
-    RequestEdit, ResourceFetchType, Response, ResumeData, ResumeRung, SameSite, Secret,
-    SessionIdentifier, SessionKey, SessionStatus, StoredCredential, TaskIdentifier, TaskKind,
-    TaskMetrics, TaskOptions, TaskState, TaskStatus, Timestamp, TlsPolicy, TlsVersion,
-    TransactionMetrics, TransactionRequest, TransactionResponse, UrlCache, is_dangerous,
+    HttpRedirectDisposition, HttpRedirection, InvalidIdentifier, LaunchCommand, LaunchState,
+    LaunchStatus, NameClash, Priority, ProtectionSpace, Proxy, ProxyScheme, PublicKeyPin, Reason,
+    Request, RequestCachePolicy, RequestEdit, ResourceFetchType, Response, ResumeData, ResumeRung,
+    SameSite, Secret, SessionIdentifier, SessionKey, SessionStatus, StoredCredential,
+    TaskIdentifier, TaskKind, TaskMetrics, TaskOptions, TaskState, TaskStatus, Timestamp,
+    TlsPolicy, TlsVersion, TransactionMetrics, TransactionRequest, TransactionResponse, UrlCache,
+    is_dangerous,
 };
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ impl Session {
     /// -996 if another process owns the session, -997 if there is no daemon and none can be
     /// started, -1 for an identifier that is none.
     pub fn new(configuration: SessionConfiguration) -> Result<Self, Error> {
-        configuration.check_cache()?;
+        configuration.check_kind()?;
         let Some(session) = configuration.session_identifier()? else {
             return in_process(configuration);
         };

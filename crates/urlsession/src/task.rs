@@ -6,8 +6,8 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 use urlsession_protocol::{
-    AuthChallengeDisposition, AuthenticationChallenge, Call, Error, Reply, RequestEdit, ResumeData,
-    SessionKey, TaskIdentifier, TaskStatus,
+    AuthChallengeDisposition, AuthenticationChallenge, Call, Error, HttpRedirectDisposition,
+    HttpRedirection, Reply, RequestEdit, ResumeData, SessionKey, TaskIdentifier, TaskStatus,
 };
 
 /// A task of a session. Cheap to clone; it keeps the session attached.
@@ -93,6 +93,22 @@ impl Task {
         let (session, task) = (self.session.key().clone(), self.task);
         let (question, disposition) = (challenge.question, Box::new(disposition));
         self.session.link().ask(Call::Answer { session, task, question, disposition }).map(drop)
+    }
+
+    /// Says where the task goes on from a redirect, see
+    /// [`Event::WillPerformHttpRedirection`](crate::Event::WillPerformHttpRedirection). Saying it
+    /// again, or too late, changes nothing. Waits for the engine, at most 30 s.
+    ///
+    /// # Errors
+    /// -997 when the session is gone.
+    pub fn redirect(
+        &self,
+        redirection: &HttpRedirection,
+        disposition: HttpRedirectDisposition,
+    ) -> Result<(), Error> {
+        let (session, task) = (self.session.key().clone(), self.task);
+        let question = redirection.question;
+        self.session.link().ask(Call::Redirect { session, task, question, disposition }).map(drop)
     }
 
     /// Ends the task; [`Event::DidComplete`](crate::Event::DidComplete) with -999 follows, unless

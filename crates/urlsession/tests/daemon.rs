@@ -8,6 +8,9 @@
 #[path = "daemon/app.rs"]
 mod app;
 #[cfg(unix)]
+#[path = "daemon/decisions.rs"]
+mod decisions;
+#[cfg(unix)]
 #[path = "daemon/scenarios.rs"]
 mod scenarios;
 

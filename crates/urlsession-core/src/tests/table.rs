@@ -249,5 +249,6 @@ fn action(action: &Action) -> Option<String> {
         Action::RemoveFile(path) => format!("RemoveFile {}", path.display()),
         Action::KeepPart { task, .. } => format!("KeepPart {}", task.task),
         Action::Launch { session, .. } => format!("Launch {}", session.0),
+        Action::Redirect { .. } => "Redirect".to_owned(),
     })
 }

@@ -27,6 +27,11 @@ impl Failure {
         Self::new(code, Cause::Transient, why)
     }
 
+    /// Ends the task with an error that there is already.
+    pub(super) fn of(error: Error) -> Self {
+        Self { error: Box::new(error), cause: Cause::Permanent, challenge: None }
+    }
+
     /// Names the URL that failed, unless one is named already.
     pub(super) fn at(mut self, url: &str) -> Self {
         if self.error.failing_url.is_none() {

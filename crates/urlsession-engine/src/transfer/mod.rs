@@ -14,6 +14,7 @@ mod http;
 mod identity;
 mod landing;
 mod leave;
+mod leg;
 mod metrics;
 mod part;
 mod pool;
@@ -45,9 +46,12 @@ use crate::cookies::SharedJar;
 use crate::credentials::Kept;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use urlsession_core::{Ending, Order, ResumeState};
-use urlsession_protocol::{ErrorCode, ProtectionSpace, ResumeRung, TaskKind};
+use urlsession_protocol::{
+    ErrorCode, HttpRedirectDisposition, HttpRedirection, ProtectionSpace, ResumeRung, TaskKind,
+};
 
 /// One attempt: what to do, and where to say how it goes.
 #[derive(Debug)]
@@ -66,6 +70,8 @@ pub(crate) struct Attempt {
     pub credentials: Option<Arc<Kept>>,
     /// What its app must not be asked about; `None` if nothing may be asked.
     pub asks: Option<Vec<ProtectionSpace>>,
+    /// Whether its app may be asked about redirects.
+    pub asks_about_redirects: bool,
     /// Last value wins; read by the driver at a bounded rate.
     pub progress: Arc<Progress>,
     /// What its requests take.
@@ -82,6 +88,12 @@ pub(crate) trait Notices: Send + Sync + std::fmt::Debug {
     fn durable(&self, state: ResumeState);
     /// Tells from where a download goes on, on a second or later attempt that got a response.
     fn resumed(&self, offset: u64, expected: Option<u64>, rung: ResumeRung);
+    /// Asks where to go on from a redirect. A sender that is dropped means as proposed.
+    fn redirected(
+        &self,
+        redirection: Box<HttpRedirection>,
+        decision: oneshot::Sender<HttpRedirectDisposition>,
+    );
     /// Tells that all bytes have come, and the connection is free.
     fn received(&self);
 }

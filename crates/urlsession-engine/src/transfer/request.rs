@@ -7,19 +7,24 @@ use super::gate::{self, Gate, Means, Verdict};
 use super::guard::Guard;
 use super::http::{Answer, Http, Outgoing, absolute};
 use super::leave::LEAVE_MINIMUM;
+use super::leg::Leg;
 use super::metrics::{Collector, protocol_name};
 use super::rate::Rate;
-use super::redirect::{self, Trail, is_credential};
+use super::redirect::{self, Trail};
 use super::upload::Sending;
 use super::{Attempt, Progress};
 use crate::cache::{self, Kept, LookUp, Received};
 use crate::cookies::Exchange;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+use tokio::sync::oneshot;
 use url::Url;
 use urlsession_core::{Cause, Order};
-use urlsession_protocol::{Credential, ErrorCode, Header, Response, TaskKind};
+use urlsession_protocol::{
+    Credential, ErrorCode, HttpRedirectDisposition, HttpRedirection, Response, TaskKind, Timestamp,
+};
 
 /// What the server learns of us, unless the app says something else.
 const USER_AGENT: &str = concat!("urlsession/", env!("CARGO_PKG_VERSION"));
@@ -51,6 +56,8 @@ pub(super) struct Chain<'a> {
     cookies: Exchange,
     cache: cache::Exchange,
     metrics: &'a Collector,
+    /// How often the app was asked about a redirect.
+    questions: AtomicU32,
     pub(super) sending: Option<Arc<Sending>>,
     pub(super) rate: Option<Arc<Rate>>,
 }
@@ -77,7 +84,8 @@ impl<'a> Chain<'a> {
         let cookies = Exchange::new(attempt.cookies.clone(), order);
         let cache = cache::Exchange::new(attempt.cache.clone(), order);
         let metrics = &attempt.metrics;
-        Self { http, attempt, order, cookies, cache, metrics, sending, rate }
+        let questions = AtomicU32::new(0);
+        Self { http, attempt, order, cookies, cache, metrics, questions, sending, rate }
     }
 
     /// Returns the request body bytes of the last request.
@@ -87,53 +95,77 @@ impl<'a> Chain<'a> {
 
     /// Asks and follows redirects to the final response. The extra fields go with every request.
     pub(super) async fn ask(&self, extra: &[(HeaderName, String)]) -> Result<Final, Failure> {
-        let request = &self.order.request;
-        let mut url: Url = request.url.parse().map_err(|error: url::ParseError| {
-            Failure::permanent(ErrorCode::BAD_URL, error).at(&request.url)
-        })?;
-        let mut method = Method::from_bytes(request.method.as_bytes())
-            .map_err(|error| Failure::permanent(ErrorCode::UNKNOWN, error).at(&request.url))?;
-        let mut body = self.sending.as_ref();
+        let body = self.sending.as_ref();
+        let mut leg = Leg::first(&self.order.request, body)?;
         if let Some(sending) = body {
             // A file that cannot be sent is no reason to look for its server.
             drop(sending.open().await?);
         }
-        let mut with_credentials = true;
         let mut trail = Trail::new(self.order.options.maximum_redirects);
         loop {
-            self.check_scheme(&url)?;
-            let decodes = self.decodes();
-            let fields =
-                Fields { url: &url, method: &method, body, with_credentials, extra, decodes };
+            self.check_scheme(&leg.url)?;
+            let fields = Fields { leg: &leg, extra, decodes: self.decodes() };
             let out = Outgoing {
-                headers: fields.compose(&request.headers)?,
-                method: &method,
-                url: &url,
-                body,
+                headers: fields.compose()?,
+                method: &leg.method,
+                url: &leg.url,
+                body: leg.body,
                 options: &self.order.options,
                 asks_leave: false,
                 idle_timeout: self.order.idle_timeout,
                 metrics: self.metrics,
             };
-            let answer = self.load(out, with_credentials).await?;
-            if self.order.options.ignores_redirects {
-                return self.finish(answer, &method, &url);
-            }
-            let location = answer.head.headers.get(header::LOCATION).map(HeaderValue::as_bytes);
-            let insecure = self.order.options.allow_insecure_redirect;
-            let Some(hop) = redirect::next(answer.head.status, location, &method, &url, insecure)?
-            else {
+            let answer = self.load(out, leg.credential.as_deref()).await?;
+            let (method, url) = (leg.method.clone(), leg.url.clone());
+            let Some(next) = self.next(&answer, leg, &mut trail).await? else {
                 return self.finish(answer, &method, &url);
             };
             answer.body.drain(&answer.wire, self.order.idle_timeout).await;
-            let mut cookies = HeaderMap::new();
-            self.cookies.send(&hop.url, &mut cookies);
-            trail.step(&hop, cookies.get(header::COOKIE))?;
             self.metrics.redirect();
-            body = body.filter(|_| hop.keeps_body);
-            with_credentials &= hop.keeps_credentials;
-            (url, method) = (hop.url, hop.method);
+            leg = next;
         }
+    }
+
+    /// Returns where the server and the app send the task next; `None` if this is its response.
+    async fn next<'s>(
+        &self,
+        answer: &Answer,
+        leg: Leg<'s>,
+        trail: &mut Trail,
+    ) -> Result<Option<Leg<'s>>, Failure> {
+        let options = &self.order.options;
+        if options.ignores_redirects {
+            return Ok(None);
+        }
+        let location = answer.head.headers.get(header::LOCATION).map(HeaderValue::as_bytes);
+        let (insecure, status) = (options.allow_insecure_redirect, answer.head.status);
+        let Some(hop) = redirect::next(status, location, &leg.method, &leg.url, insecure)? else {
+            return Ok(None);
+        };
+        let mut cookies = HeaderMap::new();
+        self.cookies.send(&hop.url, &mut cookies);
+        trail.step(&hop, cookies.get(header::COOKIE))?;
+        if !self.attempt.asks_about_redirects {
+            return Ok(Some(leg.follow(hop)));
+        }
+        let response = response_of(&answer.head, &leg.url);
+        let next = leg.follow(hop);
+        match self.decision(response, &next).await {
+            HttpRedirectDisposition::Follow => Ok(Some(next)),
+            HttpRedirectDisposition::UseRequest { request } => next.replace(*request).map(Some),
+            HttpRedirectDisposition::Refuse => Ok(None),
+        }
+    }
+
+    /// Asks the app, for as long as that takes.
+    async fn decision(&self, response: Response, next: &Leg<'_>) -> HttpRedirectDisposition {
+        let question = self.questions.fetch_add(1, Ordering::Relaxed) + 1;
+        let new_request = next.shown();
+        let until = Timestamp(0);
+        let redirection = HttpRedirection { question, response, new_request, until };
+        let (decision, decided) = oneshot::channel();
+        self.attempt.notices.redirected(Box::new(redirection), decision);
+        decided.await.unwrap_or_default()
     }
 
     /// Says whether what the server packs is unpacked.
@@ -157,14 +189,18 @@ impl<'a> Chain<'a> {
     }
 
     /// Answers one request with what is kept, or sends it.
-    async fn load(&self, mut out: Outgoing<'_>, with_credentials: bool) -> Result<Answer, Failure> {
+    async fn load(
+        &self,
+        mut out: Outgoing<'_>,
+        own: Option<&Credential>,
+    ) -> Result<Answer, Failure> {
         if self.cache.is_idle() {
-            return self.send(out, with_credentials).await;
+            return self.send(out, own).await;
         }
         let (method, url) = (out.method, out.url);
         let mut fields = out.headers.clone();
         self.cookies.send(url, &mut fields);
-        let credential = self.means(with_credentials).of_server(url);
+        let credential = self.means(own).of_server(url);
         let credential = credential.iter().map(identity).collect::<Vec<_>>().concat();
         let pending = match self.cache.look_up((method, url), fields, &credential).await {
             LookUp::Answer(kept) => return Ok(self.kept(kept, method, url)),
@@ -176,7 +212,7 @@ impl<'a> Chain<'a> {
             LookUp::Send(pending) => pending,
         };
         pending.prepare(&mut out.headers);
-        let mut answer = match self.send(out, with_credentials).await {
+        let mut answer = match self.send(out, own).await {
             Ok(answer) => answer,
             // What is wrong with the request or with who answers stays wrong.
             Err(failure) if failure.challenge.is_some() || failure.cause == Cause::Permanent => {
@@ -204,11 +240,15 @@ impl<'a> Chain<'a> {
     }
 
     /// Sends one request as often as it takes to show the server and the proxy who we are.
-    async fn send(&self, mut out: Outgoing<'_>, with_credentials: bool) -> Result<Answer, Failure> {
+    async fn send(
+        &self,
+        mut out: Outgoing<'_>,
+        own: Option<&Credential>,
+    ) -> Result<Answer, Failure> {
         let fields = std::mem::take(&mut out.headers);
         // What the app says itself is neither replaced nor asked for.
         let says = fields.contains_key(header::AUTHORIZATION);
-        let mut gate = (!says).then(|| Gate::new(self.means(with_credentials), out.url));
+        let mut gate = (!says).then(|| Gate::new(self.means(own), out.url));
         let proxy = out.forwarder();
         let memory = &self.http.credentials;
         let mut proxy = proxy.and_then(|proxy| Guard::of_proxy(memory, proxy, absolute(out.url)));
@@ -248,9 +288,9 @@ impl<'a> Chain<'a> {
         }
     }
 
-    fn means(&self, with_credentials: bool) -> Means<'_> {
+    fn means<'s>(&'s self, own: Option<&'s Credential>) -> Means<'s> {
         Means {
-            own: self.order.request.credential.as_ref().filter(|_| with_credentials),
+            own,
             answers: &self.order.answers,
             kept: self.attempt.credentials.as_deref(),
             asks: self.attempt.asks.as_deref(),
@@ -300,10 +340,7 @@ impl<'a> Chain<'a> {
 
 /// What the header fields of one request depend on.
 struct Fields<'a> {
-    url: &'a Url,
-    method: &'a Method,
-    body: Option<&'a Arc<Sending>>,
-    with_credentials: bool,
+    leg: &'a Leg<'a>,
     extra: &'a [(HeaderName, String)],
     /// Whether what the server packs is unpacked.
     decodes: bool,
@@ -311,15 +348,13 @@ struct Fields<'a> {
 
 impl Fields<'_> {
     /// The caller's fields win over ours, save those of the connection.
-    fn compose(&self, callers: &[Header]) -> Result<HeaderMap, Failure> {
+    fn compose(&self) -> Result<HeaderMap, Failure> {
+        let Leg { url, method, headers, body, .. } = self.leg;
         let mut map = HeaderMap::new();
-        for field in callers {
+        for field in headers.iter() {
             let name = HeaderName::from_bytes(field.name.as_bytes())
                 .map_err(|error| self.illegal(&field.name, &error))?;
-            if OURS.contains(&name.as_str())
-                || (is_credential(name.as_str()) && !self.with_credentials)
-                || (OF_BODY.contains(&name.as_str()) && self.body.is_none())
-                || (name == header::HOST && !self.with_credentials)
+            if OURS.contains(&name.as_str()) || (OF_BODY.contains(&name.as_str()) && body.is_none())
             {
                 continue;
             }
@@ -327,12 +362,12 @@ impl Fields<'_> {
                 .map_err(|error| self.illegal(&field.name, &error))?;
             map.append(name, value);
         }
-        let host = &self.url[url::Position::BeforeHost..url::Position::AfterPort];
+        let host = &url[url::Position::BeforeHost..url::Position::AfterPort];
         self.default(&mut map, header::HOST, host);
         self.default(&mut map, header::USER_AGENT, USER_AGENT);
         self.default(&mut map, header::ACCEPT, "*/*");
         let is_part = map.contains_key(header::RANGE) || !self.decodes;
-        let codings = if is_part { "identity" } else { coding::accepted(self.url.scheme()) };
+        let codings = if is_part { "identity" } else { coding::accepted(url.scheme()) };
         self.default(&mut map, header::ACCEPT_ENCODING, codings);
         for (name, value) in self.extra {
             // An app that asks for a range of its own never gets here with another.
@@ -340,11 +375,11 @@ impl Fields<'_> {
                 map.insert(name.clone(), value);
             }
         }
-        let length = self.body.map(|body| body.length());
-        if let Some(length) = length.or_else(|| expects_body(self.method).then_some(0)) {
+        let length = body.map(|body| body.length());
+        if let Some(length) = length.or_else(|| expects_body(method).then_some(0)) {
             map.insert(header::CONTENT_LENGTH, length.into());
         }
-        if *self.method == Method::POST && length.is_some_and(|length| length > 0) {
+        if *method == Method::POST && length.is_some_and(|length| length > 0) {
             self.default(&mut map, header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         }
         Ok(map)
@@ -360,7 +395,7 @@ impl Fields<'_> {
 
     fn illegal(&self, name: &str, error: &dyn std::fmt::Display) -> Failure {
         let why = format!("the header field “{}”: {error}", name.escape_debug());
-        Failure::permanent(ErrorCode::UNKNOWN, why).at(self.url.as_str())
+        Failure::permanent(ErrorCode::UNKNOWN, why).at(self.leg.url.as_str())
     }
 }
 
@@ -375,19 +410,23 @@ fn expects_body(method: &Method) -> bool {
     [Method::POST, Method::PUT, Method::PATCH].contains(method)
 }
 
-fn finished(answer: Answer, method: &Method, url: &Url) -> Final {
-    let head = &answer.head;
+fn response_of(head: &http::response::Parts, url: &Url) -> Response {
     let headers = head.headers.iter().map(|(name, value)| {
         (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
     });
-    let response = Response {
+    Response {
         url: url.as_str().to_owned(),
         status_code: head.status.as_u16(),
         network_protocol: Some(protocol_name(head.version).to_owned()),
         resource_fetch_type: head.extensions.get().copied().unwrap_or_default(),
         headers: headers.collect(),
         suggested_filename: Some(disposition::suggested(&head.headers, url.as_str())),
-    };
+    }
+}
+
+fn finished(answer: Answer, method: &Method, url: &Url) -> Final {
+    let head = &answer.head;
+    let response = response_of(head, url);
     let empty = *method == Method::HEAD
         || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let told = head.headers.get(header::CONTENT_LENGTH);

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use urlsession_core::{Input, PeerNumber, SessionNumber, TaskRef};
 use urlsession_protocol::{
     ApplicationId, AuthChallengeDisposition, Call, CallId, Credential, Event, EventNumber,
-    OwnerToken, Reply, ResumeData, SessionConfiguration, SessionIdentifier, SessionKey,
-    TaskIdentifier,
+    HttpRedirectDisposition, OwnerToken, Reply, ResumeData, SessionConfiguration,
+    SessionIdentifier, SessionKey, TaskIdentifier,
 };
 
 /// Sessions of a world; each has two processes that want it.
@@ -167,6 +167,7 @@ impl World {
             maximum_concurrent_tasks: Some(AT_ONCE),
             launch_command,
             answers_challenges: process.primary,
+            answers_redirections: process.primary,
             ..SessionConfiguration::default()
         };
         let session = process.key.clone();
@@ -272,6 +273,16 @@ impl World {
                 let question = challenge.question;
                 let disposition = Box::new(self.disposition());
                 self.ask(at, Call::Answer { session, task, question, disposition });
+            }
+            Some(Down::Event {
+                task,
+                event: Event::WillPerformHttpRedirection { redirection },
+                ..
+            }) => {
+                let session = self.processes[at].key.clone();
+                let (task, question) = (task.unwrap_or_default(), redirection.question);
+                let disposition = HttpRedirectDisposition::Refuse;
+                self.ask(at, Call::Redirect { session, task, question, disposition });
             }
             Some(Down::Event { .. }) | None => {}
         }

@@ -304,6 +304,8 @@ fn report_name(report: &Report) -> &'static str {
     match report {
         Report::Durable(_) => "durable",
         Report::Received => "received",
+        // It changes as little of a task.
+        Report::Redirected(_) => "durable",
         Report::Ended(Ending::Done(_)) => "done",
         Report::Ended(Ending::Stopped { .. }) => "stopped",
         Report::Ended(Ending::Challenged { .. }) => "asks",

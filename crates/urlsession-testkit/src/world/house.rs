@@ -201,6 +201,7 @@ impl World {
                 }
             }
             Action::Stop { task, attempt } => self.network.stop(*task, *attempt),
+            Action::Redirect { task, attempt, .. } => self.network.redirect(*task, *attempt),
             Action::Reply { peer, id, result } => {
                 if let (Ok(Reply::Attached { .. }), Some(connection)) =
                     (result, self.connections.get_mut(peer))

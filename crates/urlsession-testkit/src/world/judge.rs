@@ -229,6 +229,7 @@ impl Judge {
             Action::Reply { result: Err(_), .. }
             | Action::Send { number: None, .. }
             | Action::Publish { number: None, .. }
+            | Action::Redirect { .. }
             | Action::Stop { .. } => Ok(()),
         }
     }
@@ -369,6 +370,7 @@ fn target(core: &Core, call: &Call) -> Option<TaskRef> {
         | Call::Suspend { session, task }
         | Call::Edit { session, task, .. }
         | Call::Answer { session, task, .. }
+        | Call::Redirect { session, task, .. }
         | Call::Cancel { session, task }
         | Call::CancelByProducingResumeData { session, task }
         | Call::Remove { session, task } => (session, *task),

@@ -10,8 +10,8 @@ use urlsession_core::{
     AttemptNumber, Cause, Done, Ending, Input, Kind, Report, ResumeState, TaskFacts, TaskRef,
 };
 use urlsession_protocol::{
-    AuthenticationChallenge, AuthenticationMethod, Error, ErrorCode, ProtectionSpace, Response,
-    Timestamp,
+    AuthenticationChallenge, AuthenticationMethod, Error, ErrorCode, HttpRedirection,
+    ProtectionSpace, Request, Response, Timestamp,
 };
 
 /// The folder of finished files that wait for their acknowledgement.
@@ -34,6 +34,8 @@ struct Transfer {
     stop: bool,
     /// It has said that it needs no slot any more.
     received: bool,
+    /// It waits to be told where it goes on from a redirect.
+    waits: bool,
 }
 
 /// A part file: whose it is, and how much of it is synced.
@@ -144,6 +146,7 @@ impl Network {
             bytes,
             stop: false,
             received: false,
+            waits: false,
         };
         self.running.insert(task, transfer);
     }
@@ -153,6 +156,15 @@ impl Network {
             && transfer.attempt == attempt
         {
             transfer.stop = true;
+        }
+    }
+
+    /// An attempt goes on from a redirect, or ends with it.
+    pub(super) fn redirect(&mut self, task: TaskRef, attempt: AttemptNumber) {
+        if let Some(transfer) = self.running.get_mut(&task)
+            && transfer.attempt == attempt
+        {
+            transfer.waits = false;
         }
     }
 
@@ -188,6 +200,13 @@ impl Network {
         let at = random.index(self.running.len());
         let Some((task, transfer)) = self.running.iter_mut().nth(at) else { return };
         let task = *task;
+        if transfer.waits && !transfer.stop {
+            return;
+        }
+        if !self.kind && !transfer.stop && random.one_in(40) {
+            transfer.waits = true;
+            return self.report(random, task, Report::Redirected(Box::new(redirection())));
+        }
         match random.below(12) {
             0..4 if !self.kind && !transfer.stop => transfer.bytes += random.below(5000),
             4..10 if !self.kind && !transfer.stop && transfer.kind == Kind::Download => {
@@ -325,6 +344,18 @@ fn challenge() -> AuthenticationChallenge {
         proposed_user: None,
         until: Timestamp(0),
     }
+}
+
+fn redirection() -> HttpRedirection {
+    let new_request = Request {
+        url: "http://host/next".to_owned(),
+        method: "GET".to_owned(),
+        headers: Vec::new(),
+        body: None,
+        credential: None,
+    };
+    let response = Response::default();
+    HttpRedirection { question: 1, response, new_request, until: Timestamp(0) }
 }
 
 fn state(task: TaskRef, transfer: &Transfer) -> ResumeState {

@@ -1,6 +1,7 @@
 //! What is tried, each in a process with a home of its own.
 
 use crate::app::{App, kill};
+use crate::decisions;
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::sync::mpsc::{Sender, channel};
@@ -13,11 +14,11 @@ use urlsession::{
 };
 use urlsession_testkit::server::{Answer, Server};
 
-const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_secs(60);
 /// Larger than what may be fetched twice, and than any buffer.
 const LARGE: u64 = 24 * 1024 * 1024;
 
-pub(crate) const SCENARIOS: [(&str, fn()); 17] = [
+pub(crate) const SCENARIOS: [(&str, fn()); 20] = [
     ("a_download_arrives_whole", a_download_arrives_whole),
     ("bytes_are_uploaded_and_answered", bytes_are_uploaded_and_answered),
     ("a_missing_file_completes_with_its_error", a_missing_file_completes_with_its_error),
@@ -35,6 +36,9 @@ pub(crate) const SCENARIOS: [(&str, fn()); 17] = [
     ("cookies_belong_to_the_application", cookies_belong_to_the_application),
     ("an_ephemeral_session_has_its_own_cookies", an_ephemeral_session_has_its_own_cookies),
     ("responses_are_kept_as_the_session_says", responses_are_kept_as_the_session_says),
+    ("a_delegate_decides_about_redirects", decisions::a_delegate_decides_about_redirects),
+    ("a_redirect_is_an_event_with_an_answer", decisions::a_redirect_is_an_event_with_an_answer),
+    ("a_background_session_follows", decisions::a_background_session_follows_without_asking),
 ];
 
 /// Apps that scenarios start: they tell a line when they are where the scenario wants them.
@@ -526,7 +530,7 @@ fn app_start() {
 }
 
 /// Collects a task's kept events up to the last; each is acknowledged.
-fn until_complete(events: &mut Events, task: TaskIdentifier) -> Vec<Event> {
+pub(crate) fn until_complete(events: &mut Events, task: TaskIdentifier) -> Vec<Event> {
     let mut told = BTreeMap::<TaskIdentifier, Vec<Event>>::new();
     loop {
         let delivery = events.recv_timeout(LONG).expect("an event arrives");

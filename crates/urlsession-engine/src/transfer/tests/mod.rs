@@ -13,6 +13,7 @@ mod metrics;
 mod peers;
 mod proxied;
 mod publish;
+mod redirections;
 mod secure;
 mod splice;
 mod terms;
@@ -25,11 +26,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 use tempfile::TempDir;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use urlsession_core::{Cause, Ending, Order, ResumeState};
 use urlsession_protocol::{
-    Body, CachePolicy, CookiePolicy, Date, Header, ProtectionSpace, Request, ResumeRung, TaskKind,
-    TaskOptions,
+    Body, CachePolicy, CookiePolicy, Date, Header, HttpRedirectDisposition, HttpRedirection,
+    ProtectionSpace, Request, ResumeRung, TaskKind, TaskOptions,
 };
 
 /// What an attempt told while it ran.
@@ -39,9 +41,19 @@ enum Told {
     Resumed(u64, Option<u64>, ResumeRung),
 }
 
-#[derive(Debug, Default)]
+/// What an app decides about a redirect.
+type Decide = Box<dyn FnMut(&HttpRedirection) -> HttpRedirectDisposition + Send>;
+
+#[derive(Default)]
 struct Ear {
     told: Mutex<Vec<Told>>,
+    decide: Mutex<Option<Decide>>,
+}
+
+impl std::fmt::Debug for Ear {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ear").field("told", &self.told).finish_non_exhaustive()
+    }
 }
 
 impl Notices for Ear {
@@ -51,6 +63,15 @@ impl Notices for Ear {
 
     fn resumed(&self, offset: u64, expected: Option<u64>, rung: ResumeRung) {
         self.told.lock().unwrap().push(Told::Resumed(offset, expected, rung));
+    }
+
+    fn redirected(
+        &self,
+        redirection: Box<HttpRedirection>,
+        decision: oneshot::Sender<HttpRedirectDisposition>,
+    ) {
+        let answer = self.decide.lock().unwrap().as_mut().map(|decide| decide(&redirection));
+        decision.send(answer.unwrap_or_default()).unwrap();
     }
 
     fn received(&self) {}
@@ -144,6 +165,7 @@ impl Trial {
             cache: self.cache.clone(),
             credentials: self.credentials.clone(),
             asks: self.asks.clone(),
+            asks_about_redirects: self.ear.decide.lock().unwrap().is_some(),
             progress: Arc::clone(&self.progress),
             metrics: Arc::clone(&self.metrics),
             stop: self.stop.clone(),

@@ -1,0 +1,96 @@
+//! One request of a chain of redirects: what it asks for, and what the next one keeps of it.
+
+use super::errors::Failure;
+use super::redirect::{Hop, is_credential};
+use super::upload::Sending;
+use http::Method;
+use std::borrow::Cow;
+use std::sync::Arc;
+use url::Url;
+use urlsession_protocol::{Credential, ErrorCode, Header, Request};
+
+/// A request as the app or a redirect of it asks for it, without the fields that are ours.
+#[derive(Debug)]
+pub(super) struct Leg<'a> {
+    pub(super) url: Url,
+    pub(super) method: Method,
+    pub(super) headers: Cow<'a, [Header]>,
+    pub(super) body: Option<&'a Arc<Sending>>,
+    /// The task's own credential, where it may go.
+    pub(super) credential: Option<Cow<'a, Credential>>,
+}
+
+impl<'a> Leg<'a> {
+    /// Begins with what the task asks for.
+    pub(super) fn first(
+        request: &'a Request,
+        body: Option<&'a Arc<Sending>>,
+    ) -> Result<Self, Failure> {
+        let headers = Cow::Borrowed(&request.headers[..]);
+        let credential = request.credential.as_ref().map(Cow::Borrowed);
+        let (url, method) = read(request)?;
+        Ok(Self { url, method, headers, body, credential })
+    }
+
+    /// Goes where the server says.
+    pub(super) fn follow(self, hop: Hop) -> Self {
+        let mut headers = self.headers;
+        if !hop.keeps_credentials && headers.iter().any(|field| stays(&field.name)) {
+            headers.to_mut().retain(|field| !stays(&field.name));
+        }
+        Self {
+            url: hop.url,
+            method: hop.method,
+            headers,
+            body: self.body.filter(|_| hop.keeps_body),
+            credential: self.credential.filter(|_| hop.keeps_credentials),
+        }
+    }
+
+    /// Returns what the app is shown of it.
+    pub(super) fn shown(&self) -> Request {
+        Request {
+            url: self.url.to_string(),
+            method: self.method.to_string(),
+            headers: self.headers.to_vec(),
+            body: None,
+            credential: None,
+        }
+    }
+
+    /// Goes where the app says instead.
+    pub(super) fn replace(self, mut request: Request) -> Result<Self, Failure> {
+        request.body = None;
+        request.normalize().map_err(|error| Failure::of(error).at(&request.url))?;
+        let (url, method) = read(&request)?;
+        let is_same = url.origin() == self.url.origin();
+        let has_no_body = method == Method::GET || method == Method::HEAD;
+        Ok(Self {
+            body: self.body.filter(|_| !has_no_body),
+            credential: match request.credential {
+                Some(credential) => Some(Cow::Owned(credential)),
+                None => self.credential.filter(|_| is_same),
+            },
+            headers: Cow::Owned(request.headers),
+            url,
+            method,
+        })
+    }
+}
+
+/// Says whether a header field stays with its origin.
+fn stays(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name == "host" || is_credential(&name)
+}
+
+fn read(request: &Request) -> Result<(Url, Method), Failure> {
+    let wrong = |code, why: &dyn std::fmt::Display| Failure::permanent(code, why).at(&request.url);
+    let url = request
+        .url
+        .parse()
+        .map_err(|error| wrong(ErrorCode::BAD_URL, &(error as url::ParseError)))?;
+    let method = Method::from_bytes(request.method.as_bytes())
+        .map_err(|error| wrong(ErrorCode::UNKNOWN, &error))?;
+    Ok((url, method))
+}

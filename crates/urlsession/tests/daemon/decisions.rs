@@ -1,0 +1,101 @@
+//! What apps decide while a request runs: where it goes on from a redirect.
+
+use crate::scenarios::{LONG, until_complete};
+use std::sync::mpsc::{Sender, channel};
+use urlsession::{
+    Error, ErrorCode, Event, HttpRedirectDisposition, Request, Response, Session,
+    SessionConfiguration, SessionDelegate, Task,
+};
+use urlsession_testkit::server::{Answer, Server};
+
+/// Goes on to another path, takes the redirect, or does what the server says, by the path.
+struct Director(Sender<(Option<u16>, Option<Error>)>);
+
+impl SessionDelegate for Director {
+    fn will_perform_http_redirection(
+        &mut self,
+        _: &Task,
+        response: &Response,
+        new_request: Request,
+    ) -> Option<Request> {
+        assert_eq!(response.status_code, 302);
+        match new_request.url.rsplit('/').next() {
+            Some("away") => None,
+            Some("old") => {
+                Some(Request { url: new_request.url.replace("/old", "/new"), ..new_request })
+            }
+            _ => Some(new_request),
+        }
+    }
+
+    fn did_complete(&mut self, _: &Task, response: Option<&Response>, error: Option<&Error>) {
+        let status = response.map(|response| response.status_code);
+        self.0.send((status, error.cloned())).expect("the scenario listens");
+    }
+}
+
+fn deciding(mut configuration: SessionConfiguration) -> SessionConfiguration {
+    configuration.answers_redirections = true;
+    configuration
+}
+
+/// where the server sends the task => how it ends, and what else was asked for
+pub(crate) fn a_delegate_decides_about_redirects() {
+    for configuration in [SessionConfiguration::default(), SessionConfiguration::ephemeral()] {
+        let (ended, end) = channel();
+        let session = Session::with_delegate(deciding(configuration), Director(ended));
+        let session = session.expect("an engine starts");
+        for (to, expected, asked) in
+            [("/away", 302, vec![]), ("/old", 200, vec!["/new"]), ("/there", 200, vec!["/there"])]
+        {
+            let server = Server::start();
+            server.on("/", Answer::redirect(302, to));
+            server.on("/new", Answer::ok("new"));
+            server.on("/there", Answer::ok("there"));
+            let task = session.data_task(server.url("/"), None).expect("it is taken");
+            task.resume().expect("it goes on");
+            assert_eq!(end.recv_timeout(LONG), Ok((Some(expected), None)));
+            let seen = server.requests();
+            let seen: Vec<_> = seen[1..].iter().map(|seen| seen.path.as_str()).collect();
+            assert_eq!(seen, asked);
+        }
+    }
+}
+
+pub(crate) fn a_redirect_is_an_event_with_an_answer() {
+    let server = Server::start();
+    server.on("/", Answer::redirect(302, "/next"));
+    server.on("/next", Answer::ok("next"));
+    let session = Session::new(deciding(SessionConfiguration::default()));
+    let session = session.expect("an engine starts");
+    let mut events = session.events();
+    for (disposition, status) in
+        [(HttpRedirectDisposition::Refuse, 302), (HttpRedirectDisposition::Follow, 200)]
+    {
+        let task = session.data_task(server.url("/"), None).expect("it is taken");
+        task.resume().expect("it goes on");
+        let redirection = loop {
+            let delivery = events.recv_timeout(LONG).expect("an event arrives");
+            if let Event::WillPerformHttpRedirection { redirection } = delivery.event {
+                break redirection;
+            }
+        };
+        assert_eq!(redirection.new_request.url, server.url("/next"));
+        for _ in 0..2 {
+            task.redirect(&redirection, disposition.clone()).expect("it may be said again");
+        }
+        let told = until_complete(&mut events, task.task_identifier());
+        let Some(Event::DidComplete { response: Some(response), error: None, .. }) = told.last()
+        else {
+            panic!("it did not complete but {told:?}")
+        };
+        assert_eq!(response.status_code, status);
+    }
+}
+
+pub(crate) fn a_background_session_follows_without_asking() {
+    let error = Session::new(deciding(SessionConfiguration::background("s")))
+        .expect_err("Apple's background sessions do not ask");
+    assert_eq!(error.code, ErrorCode::UNKNOWN);
+    assert!(error.to_string().contains("follows redirects without asking"), "{error}");
+}
