@@ -2,7 +2,9 @@
 
 mod network;
 
-use crate::args::{EditArgs, GetArgs, Level, PolicyArgs, PutArgs, RequestArgs, header_fields};
+use crate::args::{
+    EditArgs, GetArgs, Level, PolicyArgs, PutArgs, Redirect, RequestArgs, header_fields,
+};
 use crate::exit::{self, Failure};
 use crate::list::{self, Entry};
 use crate::netrc::Netrc;
@@ -259,6 +261,7 @@ fn options(request: &RequestArgs, policy: &PolicyArgs) -> Result<TaskOptions, Fa
         retry_statuses: if policy.no_fail { Vec::new() } else { RETRY_STATUSES.to_vec() },
         recoverable_statuses: policy.recoverable.clone(),
         allow_insecure_redirect: policy.allow_insecure_redirect,
+        ignores_redirects: policy.redirect == Redirect::Manual,
         maximum_redirects: policy.max_redirs,
         decodes_content: policy.compressed,
         // Cookies that are typed are all there are, as for curl.

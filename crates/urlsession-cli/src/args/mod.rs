@@ -12,7 +12,7 @@ pub(crate) use credentials::{AnswerArgs, CredentialsArgs, CredentialsCommand};
 pub(crate) use daemon::{DaemonArgs, DaemonCommand};
 pub(crate) use network::NetworkArgs;
 pub(crate) use parse::{checksum, header_fields};
-pub(crate) use transfer::{GetArgs, Level, PolicyArgs, PutArgs, RequestArgs, Talk};
+pub(crate) use transfer::{GetArgs, Level, PolicyArgs, PutArgs, Redirect, RequestArgs, Talk};
 
 use crate::measure;
 use crate::task_name::TaskName;

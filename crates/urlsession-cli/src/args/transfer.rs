@@ -145,6 +145,12 @@ pub(crate) struct PolicyArgs {
     /// Ask for a packed body and unpack it; what was interrupted begins anew
     #[arg(long)]
     pub(crate) compressed: bool,
+    /// Whether redirects are followed or taken for the answer
+    #[arg(long, value_name = "WHAT", default_value = "follow")]
+    pub(crate) redirect: Redirect,
+    /// Follow redirects, as is done unless --redirect says otherwise
+    #[arg(short = 'L', long, conflicts_with = "redirect")]
+    pub(crate) location: bool,
     /// Most redirects that are followed, 20 by default
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(..=100))]
     pub(crate) max_redirs: Option<u32>,
@@ -154,6 +160,13 @@ pub(crate) struct PolicyArgs {
     /// Free text, shown by ls and show
     #[arg(long, value_name = "TEXT")]
     pub(crate) description: Option<String>,
+}
+
+/// What becomes of a redirect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Redirect {
+    Follow,
+    Manual,
 }
 
 /// Apple's three named priorities.

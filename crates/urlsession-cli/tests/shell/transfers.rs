@@ -35,6 +35,19 @@ fn a_file_can_go_to_standard_output() {
 }
 
 #[test]
+fn a_redirect_is_followed_or_the_answer() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/old", Answer::ok("moved").status(302).header("Location", "/new"));
+    server.on("/new", Answer::ok("new"));
+    let url = server.url("/old");
+    assert_eq!(home.out(&["-o", "-", &url]), "new");
+    assert_eq!(home.out(&["-L", "-o", "-", &url]), "new");
+    assert_eq!(home.out(&["--redirect", "manual", "-o", "-", &url]), "moved");
+    assert_eq!(server.requests_for("/new").len(), 2);
+    assert_eq!(home.run(&["--redirect", "sometimes", &url]).code, 2);
+}
+
+#[test]
 fn a_script_adds_and_waits() {
     let (home, server) = (Home::new(), Server::start());
     server.on("/f", Answer::ok("content").chunked());
