@@ -7,7 +7,7 @@ use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::path::Path;
 use urlsession_protocol::{
     AuthenticationChallenge, Event, EventNumber, Reason, SessionConfiguration, SessionKey,
-    TaskIdentifier, TaskState,
+    TaskIdentifier, TaskState, Timestamp,
 };
 
 /// A task as a listing needs it; its order is in the store.
@@ -81,6 +81,12 @@ impl Core {
             .into_iter()
             .flat_map(|session| &session.outbox.owed)
             .map(|(number, owed)| (*number, owed.task, &owed.event))
+    }
+
+    /// Returns when a task was created.
+    #[must_use]
+    pub fn created(&self, task: TaskRef) -> Timestamp {
+        self.tasks.get(&task).map_or(Timestamp(0), |task| task.created)
     }
 
     /// Returns one task.

@@ -255,6 +255,7 @@ impl<H: Moves> Driver<H> {
         };
         let storages = Storages {
             now: Clock::date(),
+            created: self.core.created(task),
             earlier: metrics::earlier(&self.store, task, attempt),
             cookies,
             credentials,

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use urlsession_core::{AttemptNumber, Cause, Ending, Order, ResumeState, TaskRef};
 use urlsession_protocol::{
     Date, Error, ErrorCode, HttpRedirectDisposition, HttpRedirection, ProtectionSpace, ResumeRung,
-    TaskKind, TaskMetrics,
+    TaskKind, TaskMetrics, Timestamp,
 };
 
 /// Runs one attempt to its end: [`Hands`], or a script in tests.
@@ -45,6 +45,8 @@ impl Moves for Hands {
 pub(crate) struct Storages {
     /// When it begins, which is now.
     pub now: Date,
+    /// When its task was created.
+    pub created: Timestamp,
     /// What the attempts before it took.
     pub earlier: TaskMetrics,
     pub cookies: Option<Arc<SharedJar>>,
@@ -114,6 +116,7 @@ impl<H: Moves> Attempts<H> {
         let attempt = Attempt {
             order,
             resume,
+            created: storages.created,
             files,
             cookies: storages.cookies,
             cache: storages.cache,

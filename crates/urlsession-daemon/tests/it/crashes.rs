@@ -68,12 +68,27 @@ fn a_launch_that_a_crash_swallows_is_counted_and_comes_again() {
 
 #[test]
 fn a_name_that_was_taken_before_a_crash_is_not_taken_twice() {
+    // Below 64 KiB nothing is recorded before the end; above, only what has a validator.
+    for length in [1000, 300_000] {
+        for point in ["part.linked", "part.renamed", "part.published"] {
+            for etag in [None, Some("\"a\"")] {
+                take_a_name_and_die(point, length, etag);
+            }
+        }
+    }
+}
+
+fn take_a_name_and_die(point: &str, length: u64, etag: Option<&str>) {
     let home = Home::new();
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start();
-    let named = Answer::pseudo_random(1, 1000).etag("\"a\"");
+    let named = Answer::pseudo_random(1, length);
+    let named = etag.into_iter().fold(named, Answer::etag);
+    // Somebody else's file is neither taken nor touched.
+    let other = folder.path().join("report");
+    std::fs::write(&other, "mine").unwrap();
     server.on("/file", named.header("Content-Disposition", "attachment; filename=report"));
-    home.plan_death_at("part.linked");
+    home.plan_death_at(point);
     let daemon = home.start();
     let mut app = attach(&home, "{}");
     let (url, path) = (server.url("/file"), folder.path().join("own").display().to_string());
@@ -92,12 +107,20 @@ fn a_name_that_was_taken_before_a_crash_is_not_taken_twice() {
         match next_event(&mut app) {
             Event::DidComplete { error, .. } => break assert_eq!(error, None),
             Event::DidFinishDownloading { path, .. } => {
-                assert_eq!(path, folder.path().join("report"));
+                assert_eq!(path, folder.path().join("report.1"));
+                assert_eq!(std::fs::metadata(path).unwrap().len(), length);
             }
             _ => {}
         }
     }
-    assert_eq!(files_in(folder.path()), [folder.path().join("report")]);
+    let mut left = files_in(folder.path());
+    left.sort();
+    assert_eq!(
+        left,
+        [other.clone(), folder.path().join("report.1")],
+        "{point}, {length}, {etag:?}"
+    );
+    assert_eq!(std::fs::read(other).unwrap(), b"mine");
 }
 
 #[test]

@@ -162,7 +162,7 @@ impl Run<'_> {
         let landing = Landing::of(self.attempt, &got.response);
         let create = move || {
             part::check_destination(&files)?;
-            landing.take_back(|taken| part::is_same(taken, &files.part));
+            landing.take_back(&files.part);
             let part = Part::create(&files.part)?;
             if let Some(old) = old.filter(|old| old.parent() == Some(files.kept_parts.as_path())) {
                 // One that cannot be removed lies in a folder that is swept.

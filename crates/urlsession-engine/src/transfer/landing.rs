@@ -1,8 +1,12 @@
 //! Where a finished file goes: to its destination, or beside it under the name the server chose.
 
 use super::disposition;
+#[cfg(unix)]
+use super::mark::Mark;
+use super::part;
 use super::{Attempt, TaskFiles};
 use crate::crash;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use urlsession_protocol::{NameClash, Response, TaskKind};
@@ -15,12 +19,20 @@ const CLASH_LIMIT: u32 = 10_000;
 pub(super) struct Landing {
     path: PathBuf,
     takes_free: bool,
+    /// Recognises a name that was taken just before a crash.
+    #[cfg(unix)]
+    mark: Option<Mark>,
 }
 
 impl Landing {
     /// Where the files of the task say.
     pub(super) fn exact(files: &TaskFiles) -> Self {
-        Self { path: files.finished.clone(), takes_free: false }
+        Self {
+            path: files.finished.clone(),
+            takes_free: false,
+            #[cfg(unix)]
+            mark: None,
+        }
     }
 
     /// The server's name is safe and has no path: it cannot leave the destination's folder.
@@ -36,7 +48,25 @@ impl Landing {
             Some(name) => finished.with_file_name(name.as_str()),
             None => finished.clone(),
         };
-        Self { path, takes_free: clash == NameClash::TakeFree }
+        let takes_free = clash == NameClash::TakeFree;
+        Self {
+            path,
+            takes_free,
+            #[cfg(unix)]
+            mark: takes_free.then(|| Mark::of(&attempt.files, attempt.created)),
+        }
+    }
+
+    /// Marks a file that is whole and about to get its name.
+    #[cfg(unix)]
+    pub(super) fn mark(&self, file: &File) {
+        if let Some(mark) = self.mark {
+            // Without it a crash at the wrong moment costs a second copy, and no more.
+            let _ = file
+                .metadata()
+                .and_then(|about| about.modified())
+                .and_then(|written| file.set_modified(mark.time(written)));
+        }
     }
 
     /// Gives the part its name and returns it. `is_same` tells whether a file is the part itself,
@@ -58,7 +88,7 @@ impl Landing {
                 }
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                     // No links here: an empty file of ours keeps the place instead.
-                    match std::fs::File::create_new(&path) {
+                    match File::create_new(&path) {
                         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                         Err(error) => return Err((path, error)),
                         Ok(_) => return named(&path, std::fs::rename(part, &path)),
@@ -76,13 +106,25 @@ impl Landing {
 
     /// Takes back the name that an attempt gave the part just before it ended in a crash: the file
     /// is fetched anew, and would be there twice.
-    pub(super) fn take_back(&self, is_same: impl Fn(&Path) -> bool) {
+    pub(super) fn take_back(&self, part: &Path) {
         if !self.takes_free {
             return;
         }
-        if let Some((path, ())) = self.find(|path| is_same(path).then_some(())) {
+        let is_ours = |path: &Path| part::is_same(path, part) || self.is_marked(path);
+        if let Some((path, ())) = self.find(|path| is_ours(path).then_some(())) {
             let _ = std::fs::remove_file(path);
         }
+    }
+
+    #[cfg(unix)]
+    fn is_marked(&self, path: &Path) -> bool {
+        let about = path.symlink_metadata().ok().filter(part::is_ours);
+        self.mark.zip(about).is_some_and(|(mark, about)| mark.is_on(&about))
+    }
+
+    #[cfg(not(unix))]
+    fn is_marked(&self, _path: &Path) -> bool {
+        false
     }
 
     /// Finds the file that was put in place before.

@@ -15,6 +15,8 @@ mod identity;
 mod landing;
 mod leave;
 mod leg;
+#[cfg(unix)]
+mod mark;
 mod metrics;
 mod part;
 mod pool;
@@ -51,6 +53,7 @@ use tokio_util::sync::CancellationToken;
 use urlsession_core::{Ending, Order, ResumeState};
 use urlsession_protocol::{
     ErrorCode, HttpRedirectDisposition, HttpRedirection, ProtectionSpace, ResumeRung, TaskKind,
+    Timestamp,
 };
 
 /// One attempt: what to do, and where to say how it goes.
@@ -60,6 +63,8 @@ pub(crate) struct Attempt {
     pub order: Arc<Order>,
     /// From what to go on.
     pub resume: Option<ResumeState>,
+    /// When its task was created.
+    pub created: Timestamp,
     /// Where the files of this task go.
     pub files: TaskFiles,
     /// The cookies of its application, or of its session.

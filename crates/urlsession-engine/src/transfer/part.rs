@@ -192,6 +192,10 @@ impl Part {
             let about = std::fs::symlink_metadata(path);
             about.is_ok_and(|about| is_ours(&about) && inode(&about) == self.inode())
         };
+        #[cfg(unix)]
+        if let Some(Open { file, .. }) = &self.open {
+            landing.mark(file);
+        }
         crash::point("part.rename");
         match landing.take(&self.path, is_same) {
             Ok(path) => {
@@ -357,13 +361,13 @@ fn private(options: &mut OpenOptions) {
 fn private(_options: &mut OpenOptions) {}
 
 #[cfg(unix)]
-fn is_ours(about: &Metadata) -> bool {
+pub(super) fn is_ours(about: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     about.is_file() && about.uid() == rustix::process::geteuid().as_raw()
 }
 
 #[cfg(not(unix))]
-fn is_ours(about: &Metadata) -> bool {
+pub(super) fn is_ours(about: &Metadata) -> bool {
     about.is_file()
 }
 

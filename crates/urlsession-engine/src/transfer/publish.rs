@@ -163,7 +163,7 @@ impl Finished {
             return Ok(self);
         }
         if self.part.inode() == 0 {
-            self.landing.take_back(|taken| part::is_same(taken, self.part.path()));
+            self.landing.take_back(self.part.path());
         }
         // An empty file has nothing to write and must be there as well.
         let written = self.part.open().and_then(|_| self.part.write(&self.rest));

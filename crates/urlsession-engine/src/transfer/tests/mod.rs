@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 use urlsession_core::{Cause, Ending, Order, ResumeState};
 use urlsession_protocol::{
     Body, CachePolicy, CookiePolicy, Date, Header, HttpRedirectDisposition, HttpRedirection,
-    ProtectionSpace, Request, ResumeRung, TaskKind, TaskOptions,
+    ProtectionSpace, Request, ResumeRung, TaskKind, TaskOptions, Timestamp,
 };
 
 /// What an attempt told while it ran.
@@ -160,6 +160,7 @@ impl Trial {
         let attempt = Attempt {
             order: Arc::new(self.order.clone()),
             resume: self.resume.clone(),
+            created: Timestamp(0),
             files: self.files.clone(),
             cookies: None,
             cache: self.cache.clone(),
