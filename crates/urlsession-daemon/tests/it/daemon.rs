@@ -65,9 +65,13 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     pub(crate) fn spawn(home: &Path, idle_exit: &str) -> Self {
-        // The shell makes the pipe descriptor 3, which std cannot do without unsafe code.
+        // The shell makes the pipe descriptor 3, which std cannot do without unsafe code. A umask of
+        // nothing shows what is not private by itself.
         let child = Command::new("/bin/sh")
-            .args(["-c", r#"exec 3>&1 >/dev/null; exec "$0" --exact daemon_process --nocapture"#])
+            .args([
+                "-c",
+                r#"umask 0; exec 3>&1 >/dev/null; exec "$0" --exact daemon_process --nocapture"#,
+            ])
             .arg(std::env::current_exe().unwrap())
             .env(IS_DAEMON, "1")
             .env("URLSESSION_HOME", home)

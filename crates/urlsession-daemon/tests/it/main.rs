@@ -9,6 +9,7 @@ mod ending;
 mod hostile;
 mod hostile_lines;
 mod hostile_paths;
+mod stranger;
 mod survival;
 
 /// Is the daemon when [`daemon::Daemon`] starts this program again, and nothing otherwise.
