@@ -170,6 +170,7 @@ fn tortured(seed: u64, kills: u32, crashes: Vec<(String, u32)>) -> Result<Report
         tasks: TASKS,
         seed,
         crashes,
+        power: 0,
     };
     let report = run(&options)?;
     ensure!(report.violations.is_empty(), "seed {seed}: {report}");

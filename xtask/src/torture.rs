@@ -1,12 +1,16 @@
 //! Many kills during real work, with the executable as it is shipped.
 
 use crate::build::{Profile, executable};
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use std::path::PathBuf;
+use std::process::Command;
 use urlsession_testkit::torture::{ANYWHERE, Options, POINTS, run};
 
 /// The hidden command that makes this program the tortured app.
 pub(crate) const APP: &str = "torture-app";
+
+/// Set where mounts are this process's own.
+const INSIDE: &str = "URLSESSION_TORTURE_INSIDE";
 
 /// The longest of the short lives: at the latest the daemon dies at the so manieth point it reaches.
 const SHORTEST: u32 = 16;
@@ -24,6 +28,9 @@ pub(crate) struct Arguments {
     /// Let the daemon die at every one of its points, and so many times at any, instead of kills.
     #[arg(long)]
     crashes: Option<u32>,
+    /// Let the machine lose power so many times instead, on a disk of its own; only root can.
+    #[arg(long, conflicts_with = "crashes")]
+    power: Option<u32>,
     /// How many tasks to create.
     #[arg(long, default_value_t = 50)]
     tasks: u32,
@@ -40,6 +47,9 @@ pub(crate) struct Arguments {
 
 #[expect(clippy::print_stdout, reason = "the results are for people to read")]
 pub(crate) fn torture(arguments: Arguments) -> Result<()> {
+    if arguments.power.is_some() && std::env::var_os(INSIDE).is_none() {
+        return again();
+    }
     let seed = arguments.seed.unwrap_or_else(|| u64::from(std::process::id()));
     let executable = match arguments.executable {
         Some(path) => std::path::absolute(path)?,
@@ -55,8 +65,12 @@ pub(crate) fn torture(arguments: Arguments) -> Result<()> {
         tasks: arguments.tasks,
         seed,
         crashes: arguments.crashes.map_or_else(Vec::new, |count| deaths(count, seed)),
+        power: arguments.power.unwrap_or(0),
     };
     match options.crashes.len() {
+        0 if options.power > 0 => {
+            println!("{} losses of power, {} tasks, seed {seed}", options.power, options.tasks);
+        }
         0 => println!("{} kills, {} tasks, seed {seed}", options.kills, options.tasks),
         deaths => println!("{deaths} deaths, {} tasks, seed {seed}", options.tasks),
     }
@@ -65,6 +79,19 @@ pub(crate) fn torture(arguments: Arguments) -> Result<()> {
     if !report.violations.is_empty() {
         bail!("{} violations with seed {seed}", report.violations.len());
     }
+    Ok(())
+}
+
+/// Starts this program again where its mounts are its own and go with it.
+fn again() -> Result<()> {
+    let status = Command::new("unshare")
+        .arg("-m")
+        .arg(std::env::current_exe()?)
+        .args(std::env::args_os().skip(1))
+        .env(INSIDE, "1")
+        .status()
+        .context("cannot start unshare")?;
+    ensure!(status.success(), "it failed where its mounts are its own: {status}");
     Ok(())
 }
 

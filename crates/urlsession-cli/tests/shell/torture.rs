@@ -15,6 +15,7 @@ fn nothing_is_lost_when_app_and_daemon_are_killed() {
         tasks: 12,
         seed: 12,
         crashes: vec![],
+        power: 0,
     };
     let report = run(&options).unwrap();
     assert!(report.violations.is_empty(), "{report}");
@@ -43,10 +44,54 @@ fn nothing_is_lost_when_the_daemon_dies_at_any_of_its_points() {
         tasks: 12,
         seed: 7,
         crashes: points.map(|point| ((*point).to_owned(), 1)).collect(),
+        power: 0,
     };
     let report = run(&options).unwrap();
     assert!(report.violations.is_empty(), "{report}");
     assert_eq!(report.unreached, Vec::<String>::new(), "{report}");
+}
+
+/// Set for the test that runs where its mounts are its own.
+#[cfg(target_os = "linux")]
+const INSIDE: &str = "URLSESSION_TEST_MOUNTS";
+
+#[cfg(target_os = "linux")]
+#[test]
+fn nothing_is_lost_when_the_machine_loses_power() {
+    if std::env::var_os(INSIDE).is_none() {
+        return lose_power_with_mounts_of_its_own();
+    }
+    let options = Options {
+        executable: OWN.into(),
+        app: (std::env::current_exe().unwrap(), vec!["--exact".into(), APP.into()]),
+        kills: 0,
+        tasks: 12,
+        seed: 3,
+        crashes: vec![],
+        power: 4,
+    };
+    let report = run(&options).unwrap();
+    assert!(report.violations.is_empty(), "{report}");
+    assert_eq!(report.power_losses, 4, "{report}");
+}
+
+#[cfg(target_os = "linux")]
+fn lose_power_with_mounts_of_its_own() {
+    use std::process::Command;
+    // A loop device and a file system that is shut down are for root only.
+    let can_mount = "losetup -f && command -v mkfs.ext4 && unshare -m true";
+    let can = Command::new("sh").args(["-c", can_mount]).output();
+    if !can.is_ok_and(|output| output.status.success()) {
+        let is_root = rustix::process::geteuid().is_root();
+        assert!(!(is_root && std::env::var_os("CI").is_some()), "no loop device, or no mkfs.ext4");
+        eprintln!("SKIPPED: this test may not mount a disk of its own");
+        return;
+    }
+    let name = "torture::nothing_is_lost_when_the_machine_loses_power";
+    let mut inside = Command::new("unshare");
+    inside.arg("-m").arg(std::env::current_exe().unwrap());
+    inside.args(["--exact", name, "--nocapture"]).env(INSIDE, "1");
+    assert!(inside.status().unwrap().success());
 }
 
 /// Nothing by itself: the test above starts this program again, as the app that is killed.

@@ -25,6 +25,8 @@ pub struct Report {
     pub daemons_killed: u32,
     /// Times the daemon died at a planned point.
     pub crashes: u32,
+    /// Times the machine lost power.
+    pub power_losses: u32,
     /// Deaths that did not come: their points were not reached so often.
     pub unreached: Vec<String>,
     /// Times the app gave up by itself.
@@ -65,6 +67,7 @@ impl fmt::Display for Report {
             ("apps killed", self.apps_killed.to_string()),
             ("daemons killed", self.daemons_killed.to_string()),
             ("daemons died at a point", self.crashes.to_string()),
+            ("losses of power", self.power_losses.to_string()),
             ("apps that gave up", self.app_failures.to_string()),
             ("tasks accepted", self.accepted.to_string()),
             ("tasks created unwritten", self.unwritten.to_string()),
@@ -108,6 +111,7 @@ pub(super) fn report(
         apps_killed: strikes.app,
         daemons_killed: strikes.daemon,
         crashes: strikes.crashes,
+        power_losses: strikes.losses,
         unreached: strikes.unreached,
         app_failures: strikes.failures,
         folder: folder.to_owned(),

@@ -15,6 +15,8 @@ mod check;
 mod crashes;
 mod journal;
 mod plan;
+#[cfg(target_os = "linux")]
+mod power;
 
 pub use app::run as app;
 pub use check::Report;
@@ -62,6 +64,9 @@ pub struct Options {
     /// Deaths of the daemon at [`POINTS`] instead of kills: at which, and when in a life that has
     /// been reached so many times.
     pub crashes: Vec<(String, u32)>,
+    /// Losses of power instead of kills. Only root can do that, and the process should be in a
+    /// mount namespace of its own.
+    pub power: u32,
 }
 
 /// Runs it all, in a temporary folder that is kept if something is wrong.
@@ -72,12 +77,19 @@ pub fn run(options: &Options) -> Result<Report> {
     let executable = &options.executable;
     ensure!(executable.is_file(), "there is no executable {}", executable.display());
     let mut folder = tempfile::Builder::new().prefix("urlsession-torture-").tempdir()?;
+    // Before the plan, which puts the downloads there.
+    #[cfg(target_os = "linux")]
+    let disk = (options.power > 0).then(|| power::Disk::new(folder.path())).transpose()?;
     let server = Server::start();
     let plan = Plan::new(options.seed, options.tasks, &server, folder.path())?;
     let house = House { options, folder: folder.path().to_owned() };
     let mut dice = Dice(options.seed);
-    let strikes =
-        if options.crashes.is_empty() { house.strike(&mut dice) } else { house.crash(&mut dice) };
+    let strikes = match () {
+        #[cfg(target_os = "linux")]
+        () if let Some(disk) = &disk => house.lose_power(disk, &mut dice),
+        () if options.crashes.is_empty() => house.strike(&mut dice),
+        () => house.crash(&mut dice),
+    };
     // Whatever happened, no daemon stays behind.
     let stopped = house.stop();
     let report = check::report(&house.folder, &plan, &server, strikes?, stopped);
@@ -94,6 +106,8 @@ pub(super) struct Strikes {
     pub(super) daemon: u32,
     /// Times the daemon died at a point.
     pub(super) crashes: u32,
+    /// Times the machine lost power.
+    pub(super) losses: u32,
     /// Points that were never reached so often.
     pub(super) unreached: Vec<String>,
     /// Times the app gave up by itself.

@@ -62,7 +62,7 @@ impl Plan {
     /// Rolls the tasks, teaches the server their answers and writes the plan down.
     pub(super) fn new(seed: u64, tasks: u32, server: &Server, folder: &Path) -> Result<Self> {
         fs::create_dir(folder.join("uploads"))?;
-        fs::create_dir(downloads(folder))?;
+        fs::create_dir_all(downloads(folder))?;
         let mut dice = Dice(seed ^ 0x5eed);
         let tasks = (0..tasks)
             .map(|index| Planned::new(index, &mut dice, server, folder))
