@@ -37,7 +37,6 @@ impl Home {
     }
 
     /// Returns the places of the daemon.
-    #[cfg(target_os = "linux")]
     pub(crate) fn paths(&self) -> urlsession::Paths {
         urlsession::Paths::in_home(&self.folder.path().join("home"))
     }

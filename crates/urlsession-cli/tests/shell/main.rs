@@ -15,3 +15,4 @@ mod network;
 mod power_loss;
 mod torture;
 mod transfers;
+mod versions;

@@ -1,5 +1,7 @@
 //! The store gives back what it was given, after any end of the process.
 
+mod versions;
+
 use super::{Store, StoreError, schema};
 use crate::cookies::{CookieRow, Kept};
 use rusqlite::Connection;
@@ -19,52 +21,8 @@ use urlsession_protocol::{
 
 #[test]
 fn every_change_is_read_back() {
-    let active = record(Stage::Active);
-    let failed = TaskRecord { error: Some(Box::new(error())), ..record(Stage::Canceling) };
-    let done = record(Stage::Completed { at: Timestamp(9), done: Some(Box::new(done())) });
-    let resumed = TaskRecord {
-        deadline: Some(Timestamp(u64::MAX)),
-        resume: Some(Box::new(resume())),
-        ..record(Stage::Suspended)
-    };
+    let (changes, expected) = everything();
     let largest = TaskRef { session: SessionNumber(u32::MAX), task: TaskIdentifier(u64::MAX) };
-    let changes = [
-        Change::PutSession(session(1)),
-        Change::PutSession(session(2)),
-        Change::PutSession(session(8)),
-        Change::PutSession(session(9)),
-        Change::PutSession(session(u32::MAX)),
-        create(task(1, 1), active.clone()),
-        create(task(1, 2), active.clone()),
-        create(task(2, 1), active.clone()),
-        create(largest, active.clone()),
-        Change::PutTask { task: task(1, 1), state: failed.clone() },
-        Change::PutTask { task: task(1, 2), state: done.clone() },
-        Change::PutTask { task: task(2, 1), state: resumed.clone() },
-        Change::AppendEvent(event(1, 1, 1)),
-        Change::AppendEvent(event(1, 2, 2)),
-        Change::AppendEvent(event(2, 7, 1)),
-        Change::RemoveEvent { session: SessionNumber(1), number: EventNumber(1) },
-        Change::RemoveTask(task(1, 1)),
-        Change::PutSession(SessionRecord { invalidating: true, ..session(2) }),
-        Change::RemoveSession(SessionNumber(9)),
-        Change::RemoveSession(SessionNumber(8)),
-    ];
-    let expected = Snapshot {
-        sessions: vec![
-            session(1),
-            SessionRecord { invalidating: true, ..session(2) },
-            session(u32::MAX),
-        ],
-        tasks: vec![
-            (task(1, 2), facts(), done),
-            (task(2, 1), facts(), resumed),
-            (largest, facts(), active),
-        ],
-        events: vec![event(1, 2, 2), event(2, 7, 1)],
-        last_removed: Some(SessionNumber(9)),
-    };
-
     // In one transaction and in one each, in memory and after reopening the file.
     let folder = tempfile::tempdir().unwrap();
     for (name, chunk) in [("at-once", changes.len()), ("one-by-one", 1)] {
@@ -359,6 +317,56 @@ const VERSION_1: &str = r#"
         "url":"https://example.com/file","method":"GET"},"options":{"priority":128},
         "idle_timeout":60000}');
 "#;
+
+/// Returns changes of every kind, and what is left in the end.
+fn everything() -> (Vec<Change>, Snapshot) {
+    let active = record(Stage::Active);
+    let failed = TaskRecord { error: Some(Box::new(error())), ..record(Stage::Canceling) };
+    let done = record(Stage::Completed { at: Timestamp(9), done: Some(Box::new(done())) });
+    let resumed = TaskRecord {
+        deadline: Some(Timestamp(u64::MAX)),
+        resume: Some(Box::new(resume())),
+        ..record(Stage::Suspended)
+    };
+    let largest = TaskRef { session: SessionNumber(u32::MAX), task: TaskIdentifier(u64::MAX) };
+    let changes = vec![
+        Change::PutSession(session(1)),
+        Change::PutSession(session(2)),
+        Change::PutSession(session(8)),
+        Change::PutSession(session(9)),
+        Change::PutSession(session(u32::MAX)),
+        create(task(1, 1), active.clone()),
+        create(task(1, 2), active.clone()),
+        create(task(2, 1), active.clone()),
+        create(largest, active.clone()),
+        Change::PutTask { task: task(1, 1), state: failed.clone() },
+        Change::PutTask { task: task(1, 2), state: done.clone() },
+        Change::PutTask { task: task(2, 1), state: resumed.clone() },
+        Change::AppendEvent(event(1, 1, 1)),
+        Change::AppendEvent(event(1, 2, 2)),
+        Change::AppendEvent(event(2, 7, 1)),
+        Change::RemoveEvent { session: SessionNumber(1), number: EventNumber(1) },
+        Change::RemoveTask(task(1, 1)),
+        Change::PutSession(SessionRecord { invalidating: true, ..session(2) }),
+        Change::RemoveSession(SessionNumber(9)),
+        Change::RemoveSession(SessionNumber(8)),
+    ];
+    let expected = Snapshot {
+        sessions: vec![
+            session(1),
+            SessionRecord { invalidating: true, ..session(2) },
+            session(u32::MAX),
+        ],
+        tasks: vec![
+            (task(1, 2), facts(), done),
+            (task(2, 1), facts(), resumed),
+            (largest, facts(), active),
+        ],
+        events: vec![event(1, 2, 2), event(2, 7, 1)],
+        last_removed: Some(SessionNumber(9)),
+    };
+    (changes, expected)
+}
 
 /// Opens a store that must be refused, and checks that its bytes stay the same.
 fn refused(file: &Path) -> StoreError {
