@@ -9,6 +9,7 @@ mod cookies;
 mod credentials;
 mod demo;
 mod disk;
+mod disk_faults;
 mod home;
 mod namespaces;
 mod network;
