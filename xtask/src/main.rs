@@ -6,6 +6,8 @@ mod build;
 mod conform;
 mod prove;
 mod simulate;
+#[cfg(target_os = "linux")]
+mod soak;
 mod tidy;
 mod torture;
 
@@ -28,6 +30,9 @@ enum Command {
     Sim(simulate::Arguments),
     /// Kill app and daemon at random moments during mixed work, and count what is left.
     Torture(torture::Arguments),
+    /// Keep many transfers going for a long time, and see that the daemon does not grow.
+    #[cfg(target_os = "linux")]
+    Soak(soak::Arguments),
     /// Run every proof of the promise sheet, and write its figures down.
     Prove(prove::Arguments),
     /// Run outside suites; print and keep the scores.
@@ -38,6 +43,10 @@ enum Command {
     /// Be the app that is tortured.
     #[command(name = torture::APP, hide = true)]
     TortureApp,
+    /// Be the app that has many transfers.
+    #[cfg(target_os = "linux")]
+    #[command(name = soak::APP, hide = true)]
+    SoakApp,
 }
 
 fn main() -> Result<()> {
@@ -45,11 +54,15 @@ fn main() -> Result<()> {
         Command::Tidy => tidy(),
         Command::Sim(arguments) => simulate::simulate(&arguments),
         Command::Torture(arguments) => torture::torture(arguments),
+        #[cfg(target_os = "linux")]
+        Command::Soak(arguments) => soak::soak(arguments),
         Command::Prove(arguments) => prove::prove(&arguments),
         Command::Conform(arguments) => conform::conform(&arguments),
         #[cfg(target_os = "linux")]
         Command::Bench(arguments) => bench::bench(&arguments),
         Command::TortureApp => urlsession_testkit::torture::app(),
+        #[cfg(target_os = "linux")]
+        Command::SoakApp => urlsession_testkit::soak::app(soak::TASKS),
     }
 }
 

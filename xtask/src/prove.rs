@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::process::Command;
 use std::time::Instant;
+#[cfg(target_os = "linux")]
+use urlsession_testkit::soak::Sample;
 use urlsession_testkit::torture::{Options, Report, run};
 use urlsession_testkit::world::{self, PlantedBug, Statistics};
 
@@ -39,6 +41,12 @@ pub(crate) struct Arguments {
     /// Cases at a hostile server, and of a hostile client.
     #[arg(long, default_value_t = 5000)]
     cases: u32,
+    /// Losses of power on a real disk, where this may be done.
+    #[arg(long, default_value_t = 200)]
+    power: u32,
+    /// Seconds of many transfers.
+    #[arg(long, default_value_t = 600)]
+    soak: u32,
     /// Only print the figures.
     #[arg(long)]
     dry: bool,
@@ -56,7 +64,8 @@ struct Figure {
 pub(crate) fn prove(arguments: &Arguments) -> Result<()> {
     let begin = Instant::now();
     let mut figures = Vec::new();
-    for proof in [simulate, plant, die, kill, serve_badly, ask_badly, lose_power] {
+    let proofs = [simulate, plant, die, kill, serve_badly, ask_badly, lose_power, cut_power, soak];
+    for proof in proofs {
         let figure = proof(arguments)?;
         println!("{}: {}: {}", figure.proof, figure.size, figure.result);
         figures.push(figure);
@@ -210,6 +219,65 @@ fn lose_power(_: &Arguments) -> Result<Figure> {
         size: "every system call of a download and an upload".to_owned(),
         result: "synced before recorded, recorded before told".to_owned(),
     })
+}
+
+/// Shuts a disk down under app and daemon.
+fn cut_power(arguments: &Arguments) -> Result<Figure> {
+    let proof = "Power cut on a real disk";
+    #[cfg(target_os = "linux")]
+    let may = rustix::process::geteuid().is_root();
+    #[cfg(not(target_os = "linux"))]
+    let may = false;
+    if !may {
+        let result = "not tried: only root can shut a disk down, on Linux".to_owned();
+        return Ok(Figure { proof, size: "0 losses of power".to_owned(), result });
+    }
+    // It starts itself again where its mounts are its own.
+    let output = Command::new(std::env::current_exe()?)
+        .args(["torture", "--profile", "dev", "--tasks", &TASKS.to_string()])
+        .args(["--power", &arguments.power.to_string(), "--seed", &arguments.seed.to_string()])
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    ensure!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let row = |name: &str| {
+        let row = said.lines().find_map(|line| line.strip_prefix(name));
+        row.map(|rest| rest.trim().to_owned()).with_context(|| format!("{name}: {said}"))
+    };
+    Ok(Figure {
+        proof,
+        size: format!(
+            "{} losses of power, {} tasks",
+            row("losses of power")?,
+            row("tasks accepted")?
+        ),
+        result: "0 lost, 0 twice, 0 corrupt, 0 orphans".to_owned(),
+    })
+}
+
+#[cfg(target_os = "linux")]
+fn soak(arguments: &Arguments) -> Result<Figure> {
+    let report = crate::soak::watched(executable(Profile::Dev)?, arguments.soak)?;
+    ensure!(report.is_flat(), "the daemon grows: {report}");
+    let Sample { memory_kib, descriptors, threads } = report.after;
+    Ok(Figure {
+        proof: "Soak",
+        size: format!(
+            "{} tasks at a time for {} s, {} in all; one in a hundred breaks",
+            crate::soak::TASKS,
+            arguments.soak,
+            grouped(report.ended)
+        ),
+        result: format!(
+            "flat: at most {} MiB, {descriptors} files and sockets, {threads} threads",
+            memory_kib.div_ceil(1024)
+        ),
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn soak(_: &Arguments) -> Result<Figure> {
+    let result = "not tried: only Linux tells what a process has".to_owned();
+    Ok(Figure { proof: "Soak", size: "0 tasks".to_owned(), result })
 }
 
 /// Runs tests and returns what they said.

@@ -2,6 +2,8 @@
 
 pub mod proxy;
 pub mod server;
+#[cfg(target_os = "linux")]
+pub mod soak;
 pub mod torture;
 #[cfg(feature = "worker")]
 pub mod worker;
