@@ -49,6 +49,17 @@ impl Events {
         self.receive(Deadline::after(Duration::ZERO)).ok()
     }
 
+    /// Takes the next event if it is there, else has the context woken once when one arrives, or
+    /// when there will be none; `Ready(None)` then.
+    pub fn poll_recv(&mut self, context: &mut Context<'_>) -> Poll<Option<Delivery>> {
+        self.acknowledge_taken();
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let item = ready!(self.session.link().inbox.poll_take(context));
+        Poll::Ready(item.map(|item| self.deliver(item)))
+    }
+
     fn receive(&mut self, deadline: Deadline) -> Result<Delivery, RecvTimeoutError> {
         self.acknowledge_taken();
         if self.ended {
@@ -85,12 +96,7 @@ impl futures_core::Stream for Events {
     type Item = Delivery;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Delivery>> {
-        self.acknowledge_taken();
-        if self.ended {
-            return Poll::Ready(None);
-        }
-        let item = ready!(self.session.link().inbox.poll_take(context));
-        Poll::Ready(item.map(|item| self.deliver(item)))
+        self.poll_recv(context)
     }
 }
 
