@@ -46,6 +46,8 @@ mod environment;
 mod events;
 mod inbox;
 mod launch;
+#[cfg(unix)]
+mod line;
 mod link;
 #[cfg(unix)]
 mod ownership;

@@ -15,6 +15,9 @@ use {
 
 /// Longest a daemon may leave a line of ours unread before the connection counts as dead.
 pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes that are read at once, where there are so many.
+#[cfg(unix)]
+const READ_LENGTH: usize = 64 * 1024;
 /// Number of the call that opens a connection; the others count from 1.
 pub(crate) const OPENING_CALL: CallId = CallId(0);
 
@@ -60,7 +63,7 @@ impl Transport {
     #[cfg(unix)]
     pub(crate) fn over(stream: UnixStream) -> io::Result<Self> {
         stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
-        let reader = BufReader::new(stream.try_clone()?);
+        let reader = BufReader::with_capacity(READ_LENGTH, stream.try_clone()?);
         let lines = Lines { stream: reader, line: Vec::new(), timed: false };
         Ok(Self { sender: Sender::Socket(stream), receiver: Receiver::Socket(lines) })
     }
@@ -157,7 +160,7 @@ impl Receiver {
         match *self {
             #[cfg(unix)]
             Self::Socket(ref mut lines) => loop {
-                match line::decode(lines.next(deadline)?) {
+                match crate::line::decode(lines.next(deadline)?) {
                     Ok(message) => return Ok(message),
                     Err(error) => tracing::warn!(%error, "skipped a line of the daemon"),
                 }
