@@ -17,7 +17,9 @@ pub(crate) fn application_id(given: Option<&str>) -> Result<ApplicationId, Error
         .or_else(|| std::env::current_dir().ok().and_then(|folder| in_folders(&folder)))
         .or_else(executable);
     let Some(named) = named else {
-        return Err(Error::new(ErrorCode::UNKNOWN).because("the application has no name"));
+        return Err(Error::new(ErrorCode::UNKNOWN).because(
+            "the application has no name: the configuration or URLSESSION_APP_ID can give it one",
+        ));
     };
     ApplicationId::new(named)
         .map_err(|why| Error::new(ErrorCode::UNKNOWN).because(format!("application id: {why}")))

@@ -445,5 +445,5 @@ pub(crate) fn log_refusal(result: Result<Reply, Error>) {
 
 /// Makes the error of a session that was invalidated.
 pub(crate) fn invalidated() -> Error {
-    Error::new(ErrorCode::UNKNOWN).because("the session was invalidated")
+    Error::new(ErrorCode::UNKNOWN).because("the session was invalidated: it can be created anew")
 }
