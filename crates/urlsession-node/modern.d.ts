@@ -263,9 +263,13 @@ export interface DataResult {
 }
 
 /** Something that happened; which fields there are depends on `name`. */
-export type Event = Omit<SessionEvent, 'error' | 'eventNumber' | 'name'> & {
+export type Event = Omit<SessionEvent, 'error' | 'eventNumber' | 'name' | 'statusCode'> & {
   name: Exclude<SessionEvent['name'], 'didReceiveData'>;
   error?: URLSessionError;
+  /** `didComplete`: the head of the final response. */
+  response?: ResponseHead;
+  /** `didComplete`: what the task's requests took. */
+  metrics?: TaskMetrics;
   /** `didComplete`: the body of an upload or data task. */
   body?: Buffer;
   /** Acknowledges the event now, where the loop will not ask for the next one. */

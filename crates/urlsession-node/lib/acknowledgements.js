@@ -35,7 +35,7 @@ class Acknowledgements {
    * then stays unacknowledged as well, so that the next process sees its events in order and complete.
    */
   whenDone(event, outcomes) {
-    const promises = outcomes.filter((outcome) => outcome !== undefined);
+    const promises = outcomes.filter(isPromise);
     promises.forEach((promise) => promise.catch(throwLater));
     if (event.numbers.length === 0) return;
     const task = event.taskIdentifier;
@@ -66,6 +66,10 @@ class Acknowledgements {
       return false;
     }
   }
+}
+
+function isPromise(outcome) {
+  return outcome !== undefined;
 }
 
 function throwLater(error) {

@@ -59,7 +59,7 @@ class Attachment {
     this.#key = key;
     this.options = Object.freeze({ ...options });
     const { NativeSession } = native();
-    this.#native = guarded(() => new NativeSession(options, (events) => this.#take(events)), advised);
+    this.#native = guarded(() => new NativeSession(options, () => this.#take()), advised);
     this.#outstanding.list(() => this.#native.tasks());
   }
 
@@ -175,13 +175,21 @@ class Attachment {
   }
 
   // What is acknowledged while a batch is delivered is told together.
-  #take(batch) {
-    this.#acknowledgements.together(() => batch.forEach((told) => this.#takeOne(told)));
+  #take() {
+    const batch = this.#native.takeEvents();
+    if (!batch) return;
+    this.#acknowledgements.together(() => {
+      const { responses, metrics } = batch;
+      JSON.parse(batch.events).forEach((event, index) => this.#takeOne(event, responses[index], metrics[index]));
+      this.#pump();
+    });
   }
 
-  #takeOne(told) {
-    const event = { ...told, numbers: told.eventNumber === undefined ? [] : [told.eventNumber] };
+  #takeOne(event, response, metrics) {
+    event.numbers = event.eventNumber === undefined ? [] : [event.eventNumber];
     if (event.error) event.error = new URLSessionError(event.error);
+    event.responseText = response;
+    event.metricsText = metrics;
     if (event.name === 'didReceiveData') {
       this.#bodies.set(event.taskIdentifier, event);
       return;
@@ -191,7 +199,6 @@ class Attachment {
     }
     if (event.name === 'didComplete') this.#joinBody(event);
     this.#queue.push(event);
-    this.#pump();
   }
 
   // A response body is told right before the end of its task; receivers get both at once.

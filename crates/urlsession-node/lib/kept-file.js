@@ -54,12 +54,16 @@ class KeptFile {
 
 /** Gives `to` the bytes of `from`: a link, else a clone or a copy. */
 function linkOrCopy(from, to) {
-  fs.rmSync(to, { force: true });
   try {
     fs.linkSync(from, to);
   } catch (error) {
     if (error.code === 'ENOENT') throw error;
-    fs.copyFileSync(from, to, fs.constants.COPYFILE_FICLONE);
+    if (error.code === 'EEXIST') {
+      fs.rmSync(to);
+      linkOrCopy(from, to);
+    } else {
+      fs.copyFileSync(from, to, fs.constants.COPYFILE_FICLONE);
+    }
   }
 }
 

@@ -22,9 +22,12 @@ function applicationFolder(id, env = process.env) {
 }
 
 /** Says whether the daemon keeps the file, as opposed to the app. */
-function isDaemons(file, env = process.env) {
-  const state = stateFolder(env) + path.sep;
-  return file.startsWith(state) && !file.startsWith(path.join(state, 'apps') + path.sep);
+function isDaemons(file) {
+  // Asked once: the addon's way to the daemon does not change either.
+  state ??= stateFolder() + path.sep;
+  return file.startsWith(state) && !file.startsWith(`apps${path.sep}`, state.length);
 }
+
+let state;
 
 module.exports = { applicationFolder, isDaemons };

@@ -2,28 +2,39 @@
 'use strict';
 
 class Receivers {
-  #general = new Set();
+  #general = [];
   #ofTasks = new Map();
 
   /** Adds `{ receive(event), wants?(event), taskIdentifier? }`; returns the function that removes it. */
   add(receiver) {
     const { taskIdentifier } = receiver;
-    const set = taskIdentifier === undefined ? this.#general : this.#ofTasks.get(taskIdentifier) ?? new Set();
-    set.add(receiver);
-    if (taskIdentifier !== undefined) this.#ofTasks.set(taskIdentifier, set);
+    if (taskIdentifier === undefined) {
+      this.#general = [...this.#general, receiver];
+      return () => { this.#general = without(this.#general, receiver); };
+    }
+    const others = this.#ofTasks.get(taskIdentifier);
+    this.#ofTasks.set(taskIdentifier, others ? [...others, receiver] : [receiver]);
     return () => {
-      set.delete(receiver);
-      if (set.size === 0 && this.#ofTasks.get(taskIdentifier) === set) this.#ofTasks.delete(taskIdentifier);
+      const left = without(this.#ofTasks.get(taskIdentifier) ?? [], receiver);
+      if (left.length > 0) this.#ofTasks.set(taskIdentifier, left);
+      else this.#ofTasks.delete(taskIdentifier);
     };
   }
 
   /** Returns those that want the event. The end of the session concerns everyone. */
   wanting(event) {
-    const ofTasks = event.name === 'didBecomeInvalid'
-      ? [...this.#ofTasks.values()].flatMap((set) => [...set])
+    const ofTask = event.name === 'didBecomeInvalid'
+      ? [...this.#ofTasks.values()].flat()
       : this.#ofTasks.get(event.taskIdentifier) ?? [];
-    return [...ofTasks, ...[...this.#general].filter((receiver) => receiver.wants(event))];
+    const others = this.#general.filter((receiver) => receiver.wants(event));
+    return others.length === 0 ? ofTask : [...ofTask, ...others];
   }
 }
+
+function without(receivers, one) {
+  return receivers.length === 1 && receivers[0] === one ? NOBODY : receivers.filter((receiver) => receiver !== one);
+}
+
+const NOBODY = [];
 
 module.exports = { Receivers };

@@ -2,6 +2,7 @@
 
 use crate::task::illegal;
 use napi_derive::napi;
+use serde::Serialize;
 use urlsession::{
     AuthChallengeDisposition, AuthenticationMethod, CredentialPersistence, Error, Secret, Timestamp,
 };
@@ -35,7 +36,8 @@ impl TryFrom<Credential> for urlsession::Credential {
 
 /// A part of a server that credentials belong to.
 #[napi(object)]
-#[derive(Clone)]
+#[derive(Serialize, Clone)]
+#[serde(rename_all = "camelCase")]
 pub struct ProtectionSpace {
     /// `http` or `https`.
     #[napi(ts_type = "'http' | 'https'")]
@@ -45,6 +47,7 @@ pub struct ProtectionSpace {
     /// The port.
     pub port: u16,
     /// The name that the server gives it; absent for all of the server.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub realm: Option<String>,
     /// How the server asks; `default` is in any way.
     #[napi(ts_type = "'default' | 'httpBasic' | 'httpDigest'")]
@@ -90,7 +93,8 @@ impl From<ProtectionSpace> for urlsession::ProtectionSpace {
 
 /// What a server asks.
 #[napi(object)]
-#[derive(Clone)]
+#[derive(Serialize, Clone)]
+#[serde(rename_all = "camelCase")]
 pub struct AuthenticationChallenge {
     /// Tells it from the task's other questions.
     pub question: u32,
@@ -99,6 +103,7 @@ pub struct AuthenticationChallenge {
     /// How often the task was refused there with a credential.
     pub previous_failure_count: u32,
     /// Whose password was refused last.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub proposed_user: Option<String>,
     /// Until when an answer is waited for, in milliseconds since 1970.
     pub until: f64,

@@ -1,10 +1,13 @@
 //! Errors on their way to JavaScript.
 
 use napi_derive::napi;
+use serde::Serialize;
 use urlsession::{CancelledReason, Error};
 
 /// An error of NSURLErrorDomain.
 #[napi(object, object_from_js = false)]
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct TaskError {
     /// The number.
     pub code: i32,
@@ -13,15 +16,20 @@ pub struct TaskError {
     /// Apple's English sentence.
     pub message: String,
     /// What exactly happened.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// The URL that could not be loaded, without user-info.
     #[napi(js_name = "failingURL")]
+    #[serde(rename = "failingURL", skip_serializing_if = "Option::is_none")]
     pub failing_url: Option<String>,
     /// The HTTP status, where the task takes statuses as failures.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub status_code: Option<u32>,
     /// Why the system and not the app cancelled the task: Apple's 0, 1 and 2.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cancelled_reason: Option<u32>,
     /// From what a new download can go on.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub resume_data: Option<String>,
 }
 

@@ -1,36 +1,57 @@
-//! A session of JavaScript's: calls go down at once, events come up one at a time.
+//! A session of JavaScript's: calls go down at once, events are taken when there are some.
 
 use crate::configuration::SessionOptions;
 use crate::credential::{
     AuthenticationChallenge, ChallengeAnswer, Credential, StoredCredential, space,
 };
 use crate::error::thrown;
-use crate::event::{SessionEvent, number};
+use crate::event::{EventBatch, number};
+use crate::metrics::TaskMetrics;
 use crate::task::{NewTask, TaskEdit, TaskListing};
 use napi::bindgen_prelude::{AsyncTask, Function};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status};
 use napi_derive::napi;
+use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
-use urlsession::{Daemon, Delivery, Error, Session, SessionKey, Task, TaskIdentifier};
+use urlsession::{
+    Daemon, Delivery, Error, Event, Events, Session, SessionKey, Task, TaskIdentifier,
+};
 
-/// Most calls of `onEvents` that wait for JavaScript. While one does, later events gather for the
-/// next, and progress is merged.
+/// Most calls of `onEvents` that wait for JavaScript. While one does, further events need none.
 const QUEUE_LIMIT: usize = 1;
-/// Most events of one call.
+/// Most events that are taken at once.
 const BATCH_LIMIT: usize = 256;
 
 /// Calls `onEvents` without keeping the process alive; the JavaScript side decides about that.
-type OnEvents =
-    ThreadsafeFunction<Vec<SessionEvent>, (), Vec<SessionEvent>, Status, false, true, QUEUE_LIMIT>;
+type OnEvents = ThreadsafeFunction<(), (), (), Status, false, true, QUEUE_LIMIT>;
+
+/// Has JavaScript take the events that are there.
+struct Call(OnEvents);
+
+impl Wake for Call {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // One that waits already does for this one too; without JavaScript the events stay owed.
+        self.0.call((), ThreadsafeFunctionCallMode::NonBlocking);
+    }
+}
 
 /// This process's hold on a session.
 #[napi]
 pub struct NativeSession {
     session: Session,
-    unacknowledged: Arc<Unacknowledged>,
+    events: RefCell<Events>,
+    /// Calls `onEvents`.
+    call: Waker,
+    /// Kept events that JavaScript has not acknowledged, by their numbers.
+    unacknowledged: RefCell<HashMap<i64, Delivery>>,
     /// What is given back when the JavaScript environment ends.
     attached: Arc<Mutex<Option<Session>>>,
 }
@@ -42,7 +63,7 @@ impl NativeSession {
     pub fn new(
         env: Env,
         options: SessionOptions,
-        on_events: Function<'_, Vec<SessionEvent>, ()>,
+        on_events: Function<'_, (), ()>,
     ) -> napi::Result<Self> {
         let on_events: OnEvents = on_events
             .build_threadsafe_function()
@@ -51,24 +72,9 @@ impl NativeSession {
             .max_queue_size::<QUEUE_LIMIT>()
             .build()?;
         let session = Session::new(options.try_into().map_err(thrown)?).map_err(thrown)?;
-        let unacknowledged = Arc::<Unacknowledged>::default();
-        let (mut events, noted) = (session.events(), Arc::clone(&unacknowledged));
-        std::thread::Builder::new().name("urlsession-events".to_owned()).spawn(move || {
-            while let Some(first) = events.recv() {
-                let mut batch = vec![SessionEvent::from(&first)];
-                noted.note(first);
-                while batch.len() < BATCH_LIMIT
-                    && let Some(next) = events.try_recv()
-                {
-                    batch.push(SessionEvent::from(&next));
-                    noted.note(next);
-                }
-                if on_events.call(batch, ThreadsafeFunctionCallMode::Blocking) != Status::Ok {
-                    // The JavaScript side is gone; what it did not acknowledge stays owed.
-                    break;
-                }
-            }
-        })?;
+        let call = Waker::from(Arc::new(Call(on_events)));
+        // Events may be there already.
+        call.wake_by_ref();
         // A worker may end before its process does; another one can then have the session.
         let attached = Arc::new(Mutex::new(Some(session.clone())));
         env.add_env_cleanup_hook(Arc::clone(&attached), |attached| {
@@ -76,7 +82,38 @@ impl NativeSession {
                 session.detach();
             }
         })?;
-        Ok(Self { session, unacknowledged, attached })
+        let (events, unacknowledged) = (RefCell::new(session.events()), RefCell::default());
+        Ok(Self { session, events, call, unacknowledged, attached })
+    }
+
+    /// Takes the events that are there, if any. `onEvents` is called when there are more.
+    #[napi]
+    pub fn take_events(&self) -> napi::Result<Option<EventBatch>> {
+        let mut context = Context::from_waker(&self.call);
+        let (mut events, mut noted) = (self.events.borrow_mut(), self.unacknowledged.borrow_mut());
+        let (mut batch, mut count) = (EventBatch::default(), 0);
+        while let Poll::Ready(Some(mut delivery)) = events.poll_recv(&mut context) {
+            // What acknowledges the event needs nothing of it.
+            let event = std::mem::replace(&mut delivery.event, Event::DidFinishEvents);
+            let number = delivery.number.map(|kept| number(kept.0));
+            batch.push(delivery.task, number, event)?;
+            if let Some(number) = number {
+                noted.insert(number, delivery);
+            }
+            count += 1;
+            if count == BATCH_LIMIT {
+                self.call.wake_by_ref();
+                break;
+            }
+        }
+        Ok(batch.complete())
+    }
+
+    /// Makes metrics of their text.
+    #[napi]
+    pub fn metrics(text: String) -> napi::Result<TaskMetrics> {
+        let metrics: urlsession::TaskMetrics = serde_json::from_str(&text)?;
+        Ok((&metrics).into())
     }
 
     /// Lets go of a session that is gone.
@@ -190,7 +227,8 @@ impl NativeSession {
     /// Acknowledges kept events: they and their files are forgotten.
     #[napi]
     pub fn acknowledge(&self, event_numbers: Vec<i64>) {
-        let take = |number| self.unacknowledged.take(number);
+        let mut noted = self.unacknowledged.borrow_mut();
+        let take = |number| noted.remove(&number);
         let deliveries: Vec<_> = event_numbers.into_iter().filter_map(take).collect();
         Delivery::acknowledge_all(&deliveries);
     }
@@ -240,26 +278,6 @@ fn take(attached: &Mutex<Option<Session>>) -> Option<Session> {
 
 /// Longest wait for everything to be durable.
 const SYNC_LIMIT: Duration = Duration::from_secs(30);
-
-/// Kept events that JavaScript has not acknowledged, by their numbers.
-#[derive(Default)]
-struct Unacknowledged(Mutex<HashMap<i64, Delivery>>);
-
-impl Unacknowledged {
-    fn note(&self, delivery: Delivery) {
-        if let Some(kept) = delivery.number {
-            self.lock().insert(number(kept.0), delivery);
-        }
-    }
-
-    fn take(&self, event_number: i64) -> Option<Delivery> {
-        self.lock().remove(&event_number)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<i64, Delivery>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// A question that waits for the daemon on a thread of Node's pool.
 pub struct Answer<T>(Option<Box<dyn FnOnce() -> Result<T, Error> + Send>>);

@@ -23,7 +23,8 @@ function dataBody(source) {
 }
 
 /** Takes what `fetch` takes: an object, a list of pairs or `Headers`. */
-function headerFields(headers = {}) {
+function headerFields(headers) {
+  if (headers === undefined) return [];
   const pairs = typeof headers[Symbol.iterator] === 'function' ? [...headers] : Object.entries(headers);
   return pairs.map(([name, value]) => ({ name, value: String(value) }));
 }

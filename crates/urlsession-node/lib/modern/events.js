@@ -1,6 +1,8 @@
 // Async iteration over a session's events, each acknowledged when the loop asks for the next.
 'use strict';
 
+const { metricsOf, responseOf } = require('../told.js');
+
 /**
  * Iterates until the session is gone, the signal aborts, or the process has nothing left to wait for.
  *
@@ -90,7 +92,9 @@ function merged(before, after) {
 }
 
 function shown({ event, acknowledge }) {
-  const { numbers, release, file, bodyPath, bodyError, eventNumber, ...rest } = event;
+  const { numbers, release, file, bodyPath, bodyError, eventNumber, statusCode, responseText, metricsText, ...rest } = event;
+  if (responseText) rest.response = responseOf(event);
+  if (metricsText) rest.metrics = metricsOf(event);
   return { ...rest, acknowledge };
 }
 

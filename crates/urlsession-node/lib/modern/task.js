@@ -4,12 +4,10 @@
 const { editOptions, Questions } = require('./questions.js');
 const { temporaryPath } = require('../temporary.js');
 const { textOf } = require('../text.js');
+const { metricsOf, responseOf } = require('../told.js');
 
 class Task {
   #attachment;
-  #metrics = { started: new Date(), ended: undefined, bytesReceived: 0, bytesSent: 0, resumptions: 0 };
-  #download;
-  #questions;
 
   /** Settles when the task has ended: with its result, or with a URLSessionError. */
   finished;
@@ -17,10 +15,13 @@ class Task {
   constructor(attachment, taskIdentifier, { signal, onProgress, onDelayedRequest }) {
     this.#attachment = attachment;
     this.taskIdentifier = taskIdentifier;
-    this.#questions = new Questions(attachment, { onDelayedRequest });
-    this.finished = this.#follow(signal, onProgress);
+    this.finished = new Promise((resolve, reject) => {
+      const questions = onDelayedRequest && new Questions(attachment, { onDelayedRequest });
+      const following = new Following(taskIdentifier, { resolve, reject, signal, onProgress, questions });
+      following.begin(attachment, signal && (() => this.cancel()));
+    });
     // Whoever created it to control it need not wait for it.
-    this.finished.catch(() => {});
+    this.finished.catch(ignore);
   }
 
   resume() {
@@ -45,81 +46,113 @@ class Task {
   async cancelByProducingResumeData() {
     return (await this.#attachment.cancelByProducingResumeData(this.taskIdentifier)) ?? null;
   }
+}
 
-  #follow(signal, onProgress) {
-    return new Promise((resolve, reject) => {
-      const abort = () => this.cancel();
-      const end = (settle, value) => {
-        signal?.removeEventListener('abort', abort);
-        unsubscribe();
-        settle(value);
-      };
-      const unsubscribe = this.#attachment.subscribe({
-        taskIdentifier: this.taskIdentifier,
-        receive: (event) => this.#receive(event, {
-          onProgress,
-          resolve: (result) => end(resolve, result),
-          reject: (error) => end(reject, signal?.aborted ? signal.reason : error),
-        }),
-      });
-      signal?.addEventListener('abort', abort);
-    });
+/** Receives the events of one task until it has ended. */
+class Following {
+  #asked;
+  #started = Date.now();
+  #bytesSent = 0;
+  #resumptions = 0;
+  #download;
+  #abort;
+  #unsubscribe;
+
+  constructor(taskIdentifier, asked) {
+    this.taskIdentifier = taskIdentifier;
+    this.#asked = asked;
   }
 
-  #receive(event, { onProgress, resolve, reject }) {
+  begin(attachment, abort) {
+    this.#unsubscribe = attachment.subscribe(this);
+    this.#abort = abort;
+    this.#asked.signal?.addEventListener('abort', abort);
+  }
+
+  receive(event) {
+    const { onProgress, questions } = this.#asked;
     switch (event.name) {
       case 'didWriteData':
-        this.#metrics.bytesReceived = event.totalBytesWritten;
         return onProgress?.({ received: event.totalBytesWritten, total: event.totalBytesExpectedToWrite });
       case 'didSendBodyData':
-        this.#metrics.bytesSent = event.totalBytesSent;
+        this.#bytesSent = event.totalBytesSent;
         return onProgress?.({ sent: event.totalBytesSent, total: event.totalBytesExpectedToSend });
       case 'didResumeAtOffset':
-        this.#metrics.resumptions += 1;
+        this.#resumptions += 1;
         return undefined;
       case 'willBeginDelayedRequest':
-        return this.#questions.receive(event);
+        return questions?.receive(event);
       case 'didFinishDownloading':
-        return this.#keep(event, reject);
+        return this.#keep(event);
       case 'didComplete':
-        this.#metrics.ended = new Date();
         // A body that cannot be read is no empty one.
-        return event.error || event.bodyError ? reject(event.error ?? event.bodyError) : resolve(this.#result(event));
+        return event.error || event.bodyError ? this.#fail(event.error ?? event.bodyError) : this.#succeed(event);
       case 'didBecomeInvalid':
-        return reject(event.error ?? new Error('the session was invalidated'));
+        return this.#fail(event.error ?? new Error('the session was invalidated'));
       default:
         return undefined;
     }
   }
 
   // A file that cannot be kept is left with the daemon, unacknowledged, for the next process.
-  #keep(event, reject) {
+  #keep({ file }) {
     try {
-      this.#download = { path: keptPath(event.file), length: event.length };
+      // Without a destination the daemon removes its file after the acknowledgement; ours lives as long as the process.
+      if (file.isHeld) file.placeAt(temporaryPath());
+      this.#download = file;
       return undefined;
     } catch (error) {
-      reject(error);
+      this.#fail(error);
       return new Promise(() => {});
     }
   }
 
-  #result({ response, metrics: collected, body = Buffer.alloc(0) }) {
-    const head = response && { ...response, headers: webHeaders(response.headers) };
-    const metrics = { ...this.#metrics, networkProtocol: response?.networkProtocol, ...collected };
+  #fail(error) {
+    this.#end();
+    const { signal, reject } = this.#asked;
+    reject(signal?.aborted ? signal.reason : error);
+  }
+
+  #succeed(event) {
+    this.#end();
     if (this.#download) {
-      metrics.bytesReceived = this.#download.length;
-      return { ...this.#download, response: head, metrics };
+      const { path, length } = this.#download;
+      this.#asked.resolve(this.#result(event, { path, length }, length));
+    } else {
+      const { body = Buffer.alloc(0) } = event;
+      const text = () => textOf(body, responseOf(event));
+      this.#asked.resolve(this.#result(event, { body, text, json: () => JSON.parse(text()) }, body.length));
     }
-    metrics.bytesReceived = body.length;
-    const text = () => textOf(body, response);
-    return { response: head, body, text, json: () => JSON.parse(text()), metrics };
+  }
+
+  #end() {
+    this.#asked.signal?.removeEventListener('abort', this.#abort);
+    this.#unsubscribe();
+  }
+
+  // What few look at is made when they do: for small files it would cost more than all the rest.
+  #result(event, own, bytesReceived) {
+    const measured = {
+      started: this.#started, ended: Date.now(), bytesReceived, bytesSent: this.#bytesSent, resumptions: this.#resumptions,
+    };
+    let response;
+    let metrics;
+    return {
+      ...own,
+      get response() { return response ??= webResponse(event); },
+      get metrics() { return metrics ??= allMetrics(event, measured); },
+    };
   }
 }
 
-// Without a destination the daemon removes its file after the acknowledgement; ours lives as long as the process.
-function keptPath(file) {
-  if (file.isHeld) file.placeAt(temporaryPath());
-  return file.path;
+function allMetrics(event, { started, ended, ...counts }) {
+  const networkProtocol = responseOf(event)?.networkProtocol;
+  return { started: new Date(started), ended: new Date(ended), ...counts, networkProtocol, ...metricsOf(event) };
+}
+
+function webResponse(event) {
+  const response = responseOf(event);
+  return response && { ...response, headers: webHeaders(response.headers) };
 }
 
 function webHeaders(fields) {
@@ -133,5 +166,7 @@ function webHeaders(fields) {
   }
   return headers;
 }
+
+function ignore() {}
 
 module.exports = { Task };

@@ -3,6 +3,7 @@
 
 const { Blob } = require('./blob.js');
 const { textOf } = require('../text.js');
+const { responseOf } = require('../told.js');
 
 /** The names of all events that a session fires. */
 const SESSION_EVENTS = [
@@ -58,10 +59,12 @@ function failure(event) {
   return { success: false, ...errorFields(event.error), ...answer(event) };
 }
 
-function answer({ response, body, bodyError }) {
+function answer(event) {
+  const { statusCode, body, bodyError } = event;
   const fields = bodyError ? { detail: bodyError.message } : {};
-  if (response) fields.statusCode = response.statusCode;
+  if (statusCode !== undefined) fields.statusCode = statusCode;
   if (body?.length > 0) {
+    const response = responseOf(event);
     fields.responseText = textOf(body, response);
     fields.responseData = Blob.ofBytes(body, response?.headers);
   }

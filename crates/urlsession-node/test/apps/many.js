@@ -17,12 +17,12 @@ prototype.acknowledge = function acknowledged(numbers) {
 };
 const Native = native().NativeSession;
 native().NativeSession = class extends Native {
-  constructor(options, onEvents) {
-    super(options, (events) => {
-      const numbers = events.map((event) => event.eventNumber).filter((number) => number !== undefined);
-      numbers.forEach((number) => record(`delivered ${number}`));
-      onEvents(events);
-    });
+  takeEvents() {
+    const batch = super.takeEvents();
+    for (const { eventNumber } of batch ? JSON.parse(batch.events) : []) {
+      if (eventNumber !== undefined) record(`delivered ${eventNumber}`);
+    }
+    return batch;
   }
 };
 

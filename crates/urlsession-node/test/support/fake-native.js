@@ -10,6 +10,7 @@ class FakeNative {
   listing = [];
   #next = 1;
   #number = 1;
+  #told = [];
 
   constructor(options, onEvents) {
     this.options = options;
@@ -53,8 +54,17 @@ class FakeNative {
     const isKept = ['didReceiveData', 'didFinishDownloading', 'didComplete'].includes(name);
     const eventNumber = isKept ? this.#number : undefined;
     if (isKept) this.#number += 1;
-    this.onEvents([{ name, taskIdentifier, eventNumber, ...fields }]);
+    this.#told.push({ name, taskIdentifier, eventNumber, ...fields });
+    this.onEvents();
     return eventNumber;
+  }
+
+  takeEvents() {
+    const told = this.#told.splice(0);
+    if (told.length === 0) return null;
+    const events = told.map(({ response, ...event }) => ({ ...event, statusCode: response?.statusCode }));
+    const responses = told.map(({ response }) => response && JSON.stringify(response));
+    return { events: JSON.stringify(events), responses, metrics: told.map(() => null) };
   }
 }
 
