@@ -59,13 +59,13 @@ class Attachment {
     this.#key = key;
     this.options = Object.freeze({ ...options });
     const { NativeSession } = native();
-    this.#native = guarded(() => new NativeSession(options, () => this.#take()), advised);
+    this.#native = guarded(() => new NativeSession(options, () => this.#take()));
     this.#outstanding.list(() => this.#native.tasks());
   }
 
   /** Creates a task and returns its number; by then its line is in the daemon's socket. */
   createTask(task) {
-    const number = guarded(() => this.#native.createTask(task), advised);
+    const number = guarded(() => this.#native.createTask(task));
     this.#outstanding.add(number);
     return number;
   }
@@ -273,7 +273,7 @@ class Attachment {
     try {
       return await call();
     } catch (error) {
-      throw URLSessionError.from(error);
+      throw explained(URLSessionError.from(error));
     } finally {
       letGo();
     }
@@ -284,10 +284,12 @@ function questionOf({ taskIdentifier }) {
   return `question of ${taskIdentifier}`;
 }
 
-// Some reasons are the machine's, and the user can mend them.
-function advised(error) {
+// Apple's sentence alone says little of a call: what is wrong with it follows, and what a user can do about that.
+function explained(error) {
+  if (!(error instanceof URLSessionError)) return error;
+  if (error.cause) error.message += `: ${error.cause.message}`;
   const advice = ADVICE[error.code];
-  if (advice) error.message += `: ${error.cause?.message ?? 'no details'}. ${advice}`;
+  if (advice) error.message += `. ${advice}`;
   return error;
 }
 
@@ -315,11 +317,11 @@ function outcome(receiver, event) {
   }
 }
 
-function guarded(call, advise = (error) => error) {
+function guarded(call) {
   try {
     return call();
   } catch (error) {
-    throw advise(URLSessionError.from(error));
+    throw explained(URLSessionError.from(error));
   }
 }
 

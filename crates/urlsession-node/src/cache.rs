@@ -1,6 +1,6 @@
 //! Words for what is kept of responses, on their way from JavaScript.
 
-use crate::task::illegal;
+use crate::task::no_such;
 use napi_derive::napi;
 use urlsession::{Error, RequestCachePolicy, UrlCache};
 
@@ -33,6 +33,11 @@ pub(crate) fn policy(name: &str) -> Result<RequestCachePolicy, Error> {
             RequestCachePolicy::ReloadIgnoringLocalAndRemoteCacheData
         }
         "reloadRevalidatingCacheData" => RequestCachePolicy::ReloadRevalidatingCacheData,
-        other => return Err(illegal(format!("no request cache policy “{other}”"))),
+        other => {
+            let choices = "useProtocolCachePolicy, reloadIgnoringLocalCacheData, \
+                returnCacheDataElseLoad, returnCacheDataDontLoad, \
+                reloadIgnoringLocalAndRemoteCacheData or reloadRevalidatingCacheData";
+            return Err(no_such("request cache policy", other, choices));
+        }
     })
 }

@@ -4,7 +4,7 @@ use crate::cache::{self, UrlCacheFields};
 use crate::credential::Credential;
 use crate::event::HeaderField;
 use crate::network::{ProxyFields, TlsFields};
-use crate::task::illegal;
+use crate::task::no_such;
 use napi_derive::napi;
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -96,14 +96,19 @@ impl TryFrom<SessionOptions> for SessionConfiguration {
             Some("onlyFromMainDocumentDomain") | None => {
                 HttpCookieAcceptPolicy::OnlyFromMainDocumentDomain
             }
-            Some(other) => return Err(illegal(format!("no cookie accept policy “{other}”"))),
+            Some(other) => {
+                let choices = "always, never or onlyFromMainDocumentDomain";
+                return Err(no_such("cookie accept policy", other, choices));
+            }
         };
         configuration.http_should_set_cookies = options.http_should_set_cookies.unwrap_or(true);
         configuration.http_cookie_storage = match options.http_cookie_storage.as_deref() {
             Some("private") => HttpCookieStorage::Private,
             Some("none") => HttpCookieStorage::None,
             Some("shared") | None => HttpCookieStorage::Shared,
-            Some(other) => return Err(illegal(format!("no cookie storage “{other}”"))),
+            Some(other) => {
+                return Err(no_such("cookie storage", other, "shared, private or none"));
+            }
         };
         configuration.connection_proxy =
             options.connection_proxy.as_ref().map(ProxyFields::read).transpose()?;

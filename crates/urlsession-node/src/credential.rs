@@ -1,6 +1,6 @@
 //! Credentials and questions about them, on their way from and to JavaScript.
 
-use crate::task::illegal;
+use crate::task::{illegal, no_such};
 use napi_derive::napi;
 use serde::Serialize;
 use urlsession::{
@@ -28,7 +28,9 @@ impl TryFrom<Credential> for urlsession::Credential {
             None | Some("none") => CredentialPersistence::None,
             Some("forSession") => CredentialPersistence::ForSession,
             Some("permanent") => CredentialPersistence::Permanent,
-            Some(other) => return Err(illegal(format!("no persistence “{other}”"))),
+            Some(other) => {
+                return Err(no_such("persistence", other, "none, forSession or permanent"));
+            }
         };
         Ok(Self::new(credential.user, credential.password).kept(persistence))
     }
@@ -156,7 +158,13 @@ impl TryFrom<ChallengeAnswer> for AuthChallengeDisposition {
             ("performDefaultHandling", _) => Ok(Self::PerformDefaultHandling),
             ("cancelAuthenticationChallenge", _) => Ok(Self::CancelAuthenticationChallenge),
             ("rejectProtectionSpace", _) => Ok(Self::RejectProtectionSpace),
-            (other, _) => Err(illegal(format!("no disposition “{other}”, or no credential"))),
+            ("useCredential", None) => Err(illegal("a credential is missing".to_owned())),
+            (other, _) => Err(no_such(
+                "disposition",
+                other,
+                "useCredential, performDefaultHandling, cancelAuthenticationChallenge or \
+                 rejectProtectionSpace",
+            )),
         }
     }
 }

@@ -81,6 +81,6 @@ fn version(text: &str) -> Result<TlsVersion, Error> {
         "1.2" => Ok(TlsVersion::Tls12),
         "1.3" => Ok(TlsVersion::Tls13),
         _ => Err(Error::new(ErrorCode::SECURE_CONNECTION_FAILED)
-            .because("the version of TLS is 1.2 or 1.3")),
+            .because(format!("there is no version “{text}” of TLS here: it is 1.2 or 1.3"))),
     }
 }

@@ -118,7 +118,8 @@ impl NewTask {
         let created: Task = match (self.kind.as_str(), source) {
             ("data", source) => session.data_task_with(request, source, options)?.into(),
             ("upload", Some(source)) => session.upload_task_with(request, source, options)?.into(),
-            (kind, _) => return Err(illegal(format!("no task “{kind}” without a body"))),
+            ("upload", None) => return Err(illegal("an upload needs a body".to_owned())),
+            (kind, _) => return Err(no_such("kind of task", kind, "download, upload or data")),
         };
         Ok(created.task_identifier())
     }
@@ -141,7 +142,9 @@ impl NewTask {
             None | Some("follow") => (false, self.maximum_redirects),
             Some("manual") => (true, None),
             Some("error") => (false, Some(0)),
-            Some(other) => return Err(illegal(format!("no way to take redirects “{other}”"))),
+            Some(other) => {
+                return Err(no_such("way to take redirects", other, "follow, manual or error"));
+            }
         };
         Ok(TaskOptions {
             description: self.description.clone(),
@@ -289,7 +292,7 @@ fn checksum(given: &str) -> Result<Checksum, Error> {
         "sha-256" => ChecksumAlgorithm::Sha256,
         "sha-512" => ChecksumAlgorithm::Sha512,
         "md5" => ChecksumAlgorithm::Md5,
-        _ => return Err(illegal("a checksum begins with sha-256:, sha-512: or md5:".to_owned())),
+        other => return Err(no_such("checksum", other, "sha-256:…, sha-512:… or md5:…")),
     };
     Ok(Checksum { algorithm, hex: hex.to_ascii_lowercase() })
 }
@@ -298,8 +301,13 @@ fn name_clash(given: &str) -> Result<NameClash, Error> {
     match given {
         "take-free" => Ok(NameClash::TakeFree),
         "replace" => Ok(NameClash::Replace),
-        _ => Err(illegal("a suggested name is ‘take-free’ or ‘replace’".to_owned())),
+        other => Err(no_such("way to take a suggested filename", other, "take-free or replace")),
     }
+}
+
+/// Makes the error of a choice that there is not; says which there are.
+pub(crate) fn no_such(what: &str, given: &str, choices: &str) -> Error {
+    illegal(format!("there is no {what} “{given}”: it is {choices}"))
 }
 
 pub(crate) fn illegal(why: String) -> Error {

@@ -6,6 +6,8 @@ const fs = require('node:fs');
 const { test } = require('node:test');
 const { runApp } = require('./support/app.js');
 const { inHome } = require('./support/home.js');
+const { skip, withSmallDisk } = require('./support/mount.js');
+const { Session } = require('../index.js');
 
 const cases = [
   ['a missing executable', { URLSESSION_DAEMON: '/missing/urlsession' }, /^-997 .*cannot start \/missing\/urlsession.*URLSESSION_DAEMON/],
@@ -22,6 +24,59 @@ for (const [name, env, expected] of cases) {
     assert.match(lines.join(' '), expected);
   });
 }
+
+// What a state folder is like, what the app does there, and what it is told.
+const disks = [
+  ['a disk without any room', '4k', ':', [], /^-997 .*(No space left|disk is full).*must be writable and have room; URLSESSION_HOME/],
+  ['a disk that is full later', '4m', ':', ['fill'], /^attached -300[03] .*No space left.*must be writable and have room; URLSESSION_HOME/],
+  ['a read-only disk', '4m', 'mount -o remount,ro .', [], /^-997 .*Read-only.*must be writable and have room; URLSESSION_HOME/],
+];
+
+for (const [name, size, before, args, expected] of disks) {
+  test(`${name} says what to do`, { skip }, async () => {
+    const URLSESSION_HOME = inHome(name);
+    fs.mkdirSync(URLSESSION_HOME);
+    const within = withSmallDisk(URLSESSION_HOME, size, before);
+    const { code, lines, errors } = await runApp('refused.js', ['refused', ...args], { env: { URLSESSION_HOME }, within });
+    assert.equal(code, 0, errors);
+    assert.match(lines.join(' '), expected);
+  });
+}
+
+const impossible = [
+  [{ identifier: 'a'.repeat(300) }, /^unknown error: an identifier must not be longer than 255 bytes$/],
+  [{ applicationId: 'a\nb' }, /^unknown error: application id: an identifier must not contain control characters$/],
+  [{ httpCookieStorage: 'mine' }, /^unknown error: there is no cookie storage “mine”: it is shared, private or none$/],
+  [{ httpCookieAcceptPolicy: 'ask' }, /there is no cookie accept policy “ask”: it is always, never or/],
+  [{ requestCachePolicy: 'often' }, /there is no request cache policy “often”: it is useProtocolCachePolicy,/],
+  [{ urlCache: { memoryCapacity: 1, diskCapacity: 1 } }, /a background session has no URL cache/],
+  [{ connectionProxy: { http: 'gopher://a' } }, /a proxy’s scheme is http, https, socks5 or socks5h/],
+  [{ tls: { minimumVersion: '1.1' } }, /there is no version “1.1” of TLS here: it is 1.2 or 1.3/],
+  [{ tls: { pinnedPublicKeys: ['a'] } }, /a pinned key is ‘sha256\/\/’ and the Base64 of its SHA-256 digest/],
+  [{ credential: { user: 'a', password: 'b', persistence: 'ever' } }, /there is no persistence “ever”: it is none,/],
+];
+
+for (const [options, message] of impossible) {
+  test(`a session with an impossible ${Object.keys(options)[0]} says why, in its message`, () => {
+    const { code, cause } = thrown(() => new Session({ identifier: 'impossible', ...options }), message);
+    assert.equal(typeof code, 'number');
+    assert.ok(cause instanceof Error);
+  });
+}
+
+test('a task with impossible options says why, in its message', async () => {
+  const session = new Session({ identifier: 'possible' });
+  for (const [options, message] of [
+    [{ redirect: 'sometimes' }, /there is no way to take redirects “sometimes”: it is follow, manual or error/],
+    [{ checksum: 'crc:1' }, /there is no checksum “crc”: it is sha-256:…,/],
+    [{ suggestedFilename: 'keep' }, /it is take-free or replace/],
+    [{ headers: { 'a b': 'c' } }, /a b/],
+  ]) {
+    thrown(() => session.downloadTask('http://127.0.0.1:9/', options), message);
+  }
+  thrown(() => session.downloadTask('foobar://a'), /^unsupported URL: ./);
+  await session.invalidateAndCancel();
+});
 
 test('bytes that cannot be stored say what to do', async () => {
   const { lines } = await runApp('refused.js', ['spool', 'bytes', inHome('state/spool')]);
@@ -44,3 +99,13 @@ test('a dead daemon is started again, and nothing is lost', async () => {
   assert.equal(code, 0, errors);
   assert.deepEqual(lines, ['200', 'another daemon']);
 });
+
+function thrown(call, message) {
+  try {
+    call();
+  } catch (error) {
+    assert.match(error.message, message);
+    return error;
+  }
+  return assert.fail('nothing was thrown');
+}

@@ -5,10 +5,14 @@ const { spawn } = require('node:child_process');
 const path = require('node:path');
 const readline = require('node:readline');
 
-/** Starts the app; `onLine(line, child)` sees each line, the promise resolves with its end. */
-function runApp(name, args, { onLine = () => {}, env = {}, node = [] } = {}) {
+/**
+ * Starts the app; `onLine(line, child)` sees each line, the promise resolves with its end.
+ * `within` is a command line that runs the app's, given to it as further arguments.
+ */
+function runApp(name, args, { onLine = () => {}, env = {}, node = [], within = [] } = {}) {
   const script = path.resolve(__dirname, '../apps', name);
-  const child = spawn(process.execPath, [...node, script, ...args.map(String)], {
+  const [program, ...rest] = [...within, process.execPath, ...node, script, ...args.map(String)];
+  const child = spawn(program, rest, {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
