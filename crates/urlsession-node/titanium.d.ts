@@ -23,6 +23,8 @@ interface BaseTask {
   description?: string;
   priority?: number;
   earliestBeginDate?: Date | number;
+  /** Takes a status of 400 or above as an error. */
+  failOnHttpError?: boolean;
 }
 
 export interface DownloadTask extends BaseTask {

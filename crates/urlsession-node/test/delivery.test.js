@@ -101,6 +101,54 @@ test('an error has its number, its domain and its URL', async () => {
   assert.equal(JSON.stringify({ source }), '{"source":{"identifier":"error"}}');
 });
 
+// What the daemon tells, and all that a listener then sees beside `taskIdentifier` and what every event has.
+const payloads = [
+  ['didWriteData', { bytesWritten: 1, totalBytesWritten: 2, totalBytesExpectedToWrite: 3 }, 'downloadprogress', {
+    bytesWritten: 1, totalBytesWritten: 2, totalBytesExpectedToWrite: 3,
+  }],
+  ['didWriteData', { bytesWritten: 1, totalBytesWritten: 2 }, 'downloadprogress', {
+    bytesWritten: 1, totalBytesWritten: 2, totalBytesExpectedToWrite: 0,
+  }],
+  ['didSendBodyData', { bytesSent: 1, totalBytesSent: 2 }, 'uploadprogress', {
+    bytesSent: 1, totalBytesSent: 2, totalBytesExpectedToSend: 0,
+  }],
+  ['didResumeAtOffset', { fileOffset: 5, rung: 'strongEtag' }, 'downloadresumed', { fileOffset: 5, expectedTotalBytes: 0 }],
+  ['didComplete', {}, 'sessioncompleted', { success: true, errorCode: 0 }],
+  ['didComplete', { response: { statusCode: 404, headers: [] } }, 'sessioncompleted', {
+    success: true, errorCode: 0, statusCode: 404,
+  }],
+  ['didComplete', { error: { code: -999, message: 'cancelled', cancelledReason: 0, resumeData: 'r' } }, 'sessioncompleted', {
+    success: false, errorCode: -999, message: 'cancelled', errorDomain: 'NSURLErrorDomain', cancelledReason: 0, resumeData: 'r',
+  }],
+  ['didFinishEvents', undefined, 'sessioneventscompleted', {}],
+  ['didBecomeInvalid', undefined, 'sessioninvalidated', {}],
+];
+
+for (const [index, [name, fields, type, expected]] of payloads.entries()) {
+  test(`the payload of ${type} (${JSON.stringify(fields)})`, () => {
+    const { session, daemon } = open(`payload ${index}`);
+    const seen = [];
+    session.addEventListener(type, (event) => seen.push(event));
+    if (fields) daemon.tell(name, 1, fields);
+    else daemon.tell(name);
+    const common = { sessionIdentifier: `payload ${index}`, type, source: session, bubbles: false, cancelBubble: false };
+    assert.deepEqual(seen, [{ ...(fields && { taskIdentifier: 1 }), ...common, ...expected }]);
+  });
+}
+
+test('a listener that is removed hears no more, and no other is', () => {
+  const { session, daemon } = open('removed');
+  const seen = [];
+  const [first, second] = ['first', 'second'].map((name) => () => seen.push(name));
+  session.addEventListener('sessioncompleted', first);
+  session.addEventListener('sessioncompleted', second);
+  session.removeEventListener('sessioncompleted', first);
+  session.removeEventListener('sessioncompleted', () => {});
+  session.removeEventListener('downloadcompleted', second);
+  daemon.tell('didComplete', 1, {});
+  assert.deepEqual(seen, ['second']);
+});
+
 test('an end that nobody wants does not stand in the way of an invalidation', async () => {
   const { session, daemon } = open('unwanted');
   daemon.tell('didComplete', 1, {});

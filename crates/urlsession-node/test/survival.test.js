@@ -77,6 +77,16 @@ test('an app that was launched is told why before it sees any event', async () =
   ]);
 });
 
+test('a data task goes on without its app, and its answer is kept', async () => {
+  assert.equal((await runApp('once.js', [server.url('/status/201'), 'data'])).code, 0);
+  await urlsession('wait', '--timeout', '60s', 'com.example.test/once/3');
+  const { lines } = await runApp('once.js', []);
+  assert.deepEqual(lines.map((line) => JSON.parse(line)), [
+    ['sessioncompleted', 3, 'status 201'],
+    ['sessioneventscompleted', null, null],
+  ]);
+});
+
 test('what a listener failed to handle comes again, the rest does not', async () => {
   const first = await runApp('throws.js', [server.url('/bytes/10')]);
   assert.equal(first.code, 0, first.errors);

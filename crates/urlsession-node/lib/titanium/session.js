@@ -162,7 +162,7 @@ class Session extends Emitter {
       return this.#attachment.createTask({ ...task, resume: true });
     } catch (error) {
       if (error.code !== BAD_URL && error.code !== UNSUPPORTED_URL) throw error;
-      API.error(`Ti.URLSession: ${task.kind}Task: ${describe(error)}`);
+      API.error(`Ti.URLSession: ${task.kind}Task: ${error.message}`);
       return undefined;
     }
   }
@@ -208,11 +208,14 @@ function isUnusable(url, task) {
 
 function taskOptions(options) {
   const headers = headerFields(options.requestHeaders ?? {});
-  const { description, priority, earliestBeginDate, resumeData } = options;
+  const { description, priority, earliestBeginDate, resumeData, failOnHttpError } = options;
   checkOptional(description, 'String');
   checkOptional(priority, 'Number');
   checkOptional(resumeData, 'String');
-  return { headers, description, priority, earliestBeginDate: moment(earliestBeginDate), resumeData };
+  const fails = failOnHttpError === undefined || failOnHttpError === null ? undefined : Boolean(failOnHttpError);
+  return {
+    headers, description, priority, earliestBeginDate: moment(earliestBeginDate), resumeData, failOnHttpError: fails,
+  };
 }
 
 function headerFields(headers) {
@@ -226,17 +229,13 @@ function moment(date) {
 function report(done, callback) {
   done.then(
     () => throwing(() => callback({ completed: true })),
-    (error) => throwing(() => callback({ completed: false, errorCode: error.code, message: describe(error) })),
+    (error) => throwing(() => callback({ completed: false, errorCode: error.code, message: error.message })),
   );
 }
 
 // An app's exception belongs to the app, not to a promise that nobody sees.
 function throwing(call) {
   process.nextTick(call);
-}
-
-function describe(error) {
-  return error.cause ? `${error.message} (${error.cause.message})` : error.message;
 }
 
 function warnOfDifference(existing, asked) {

@@ -84,6 +84,19 @@ const handlers = {
   binary({ response }) {
     response.end(Buffer.from([0xff, 0xfe, 0x00, 0x80]));
   },
+  // Half of the bytes, then nothing; the rest to whoever asks for it.
+  halves({ request, response, argument }) {
+    const length = Number(argument);
+    const [, from] = /^bytes=(\d+)-$/.exec(request.headers.range ?? '') ?? [];
+    const head = { ETag: '"half"', 'Accept-Ranges': 'bytes' };
+    if (from === undefined) {
+      response.writeHead(200, { ...head, 'Content-Length': length });
+      response.write(CHUNK.subarray(0, length / 2));
+    } else {
+      response.writeHead(206, { ...head, 'Content-Range': `bytes ${from}-${length - 1}/${length}` });
+      response.end(CHUNK.subarray(Number(from), length));
+    }
+  },
   // Waits for the test to say so.
   held({ response, server }) {
     server.held.push(() => response.end('released'));
