@@ -3,14 +3,14 @@
 //   URLSESSION_ADDON=… URLSESSION_DAEMON=… node bench/downloads.mjs, of a release build; `npm install --no-save undici`
 //
 // Ours are synced and survive a power loss, undici's are not. No file is removed before the end: some file systems
-// are slow to make files where others were just removed.
-import { execFileSync, fork } from 'node:child_process';
+// are slow to make files where others were just removed. The server is nginx where it is installed: one that is a
+// process of Node.js needs as much of the processor as a contestant.
+import { execFileSync } from 'node:child_process';
 import { createWriteStream, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import http from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { fileURLToPath } from 'node:url';
+import { startServer } from './server.mjs';
 
 const COUNT = 1000;
 const LENGTH = 10 * 1024;
@@ -19,66 +19,82 @@ const ROUNDS = 7;
 // The unit of processor times in `/proc`, in milliseconds.
 const TICK = 10;
 
-if (process.send) {
-  const body = Buffer.alloc(LENGTH, 'urlsession ');
-  const server = http.createServer((request, response) => response.end(body));
-  server.listen(0, '127.0.0.1', () => process.send(server.address().port));
-  process.once('disconnect', () => process.exit());
-} else {
-  await compare();
-}
-
-async function compare() {
-  const home = mkdtempSync(path.join(tmpdir(), 'urlsession-bench-'));
-  process.env.URLSESSION_HOME ??= home;
-  const { Session } = await import('../index.mjs');
-  const undici = await import('undici').catch(() => undefined);
-  const server = fork(fileURLToPath(import.meta.url));
-  const port = await new Promise((resolve) => { server.once('message', resolve); });
-  const url = `http://127.0.0.1:${port}/`;
-  const session = new Session({ identifier: 'bench', maximumConnectionsPerHost: CONCURRENCY });
-  const contestants = [{ name: 'urlsession', download: (file) => session.download(url, { destination: file }) }];
-  if (undici) contestants.push({ name: 'undici', download: limited(byUndici(undici, url)) });
-  const daemon = daemonTime();
-  for (const contestant of contestants) contestant.costs = [];
-  // The first round warms up; each begins with another one.
-  for (let round = 0; round <= ROUNDS; round += 1) {
-    for (const contestant of round % 2 ? contestants : contestants.toReversed()) {
-      const cost = await measured(path.join(home, `${contestant.name}-${round}`), contestant.download, daemon);
-      if (round > 0) contestant.costs.push(cost);
-    }
+const home = mkdtempSync(path.join(tmpdir(), 'urlsession-bench-'));
+process.env.URLSESSION_HOME = home;
+process.env.URLSESSION_APP_ID ??= 'bench';
+const { default: urlSession, Session } = await import('../index.mjs');
+const undici = await import('undici').catch(() => undefined);
+const server = await startServer(home, LENGTH);
+console.log(`server: ${server.name}`);
+const sessions = [];
+const contestants = [byModern(server.url), byTitanium(server.url)];
+if (undici) contestants.push(byUndici(server.url));
+const daemon = daemonTime();
+// The first round warms up; each begins with another one.
+for (let round = 0; round <= ROUNDS; round += 1) {
+  for (let turn = 0; turn < contestants.length; turn += 1) {
+    const contestant = contestants[(turn + round) % contestants.length];
+    const cost = await measured(path.join(home, `${contestant.name}-${round}`), contestant.download);
+    if (round > 0) contestant.costs.push(cost);
   }
-  report(contestants);
-  await session.invalidateAndCancel();
-  server.disconnect();
+}
+report();
+sessions.forEach((session) => session.invalidateAndCancel());
+server.stop();
+process.once('exit', () => {
+  if (process.env.URLSESSION_DAEMON) execFileSync(process.env.URLSESSION_DAEMON, ['daemon', 'stop']);
   rmSync(home, { recursive: true, force: true });
+});
+
+function byModern(url) {
+  const session = new Session({ identifier: 'bench', maximumConnectionsPerHost: CONCURRENCY });
+  sessions.push(session);
+  return { name: 'modern', costs: [], download: (file) => session.download(url, { destination: file }) };
 }
 
-function report([ours, theirs]) {
-  const of = (contestant, what) => median(contestant?.costs.map((cost) => cost[what]) ?? []);
-  const line = (title, what) => {
-    const [mine, other] = [of(ours, what), of(theirs, what)];
-    const shown = theirs ? `undici ${other.toFixed(0)} ms, ratio ${(mine / other).toFixed(2)}` : 'undici missing';
-    console.log(`${title}urlsession ${mine.toFixed(0)} ms, ${shown}`);
-  };
-  line('', 'wall');
-  line('processor time: ', 'cpu');
+function byTitanium(url) {
+  const options = { identifier: 'bench-titanium', maximumConnectionsPerHost: CONCURRENCY };
+  const session = urlSession.createSession({ configuration: urlSession.createSessionConfiguration(options) });
+  sessions.push(session);
+  const waiting = new Map();
+  session.addEventListener('sessioncompleted', ({ taskIdentifier }) => {
+    waiting.get(taskIdentifier)();
+    waiting.delete(taskIdentifier);
+  });
+  const download = (file) => new Promise((resolve) => {
+    waiting.set(session.downloadTask({ url, destination: file }), resolve);
+  });
+  return { name: 'titanium', costs: [], download };
 }
 
-function byUndici(undici, url) {
+function byUndici(url) {
   const dispatcher = new undici.Agent({ connections: CONCURRENCY });
-  return async (file) => {
+  const download = limited(async (file) => {
     const { body } = await undici.request(url, { dispatcher });
     await pipeline(body, createWriteStream(file));
-  };
+  });
+  return { name: 'undici', costs: [], download };
 }
 
-async function measured(name, download, daemon) {
+async function measured(name, download) {
   const [usage, before, start] = [process.cpuUsage(), daemon(), performance.now()];
   await Promise.all(Array.from({ length: COUNT }, (_, index) => download(`${name}-${index}`)));
   const wall = performance.now() - start;
   const { user, system } = process.cpuUsage(usage);
-  return { wall, cpu: (user + system) / 1000 + daemon() - before };
+  return { wall, node: (user + system) / 1000, daemon: daemon() - before };
+}
+
+function report() {
+  const theirs = contestants.find(({ name }) => name === 'undici');
+  const of = ({ costs }, what) => median(costs.map(what));
+  console.log('                wall ms    cpu ms (Node + daemon)   ratio to undici: wall, cpu');
+  for (const contestant of contestants) {
+    const [wall, cpu] = [({ wall }) => wall, ({ node, daemon }) => node + daemon].map((what) => of(contestant, what));
+    const shares = `(${of(contestant, ({ node }) => node).toFixed(0)} + ${of(contestant, ({ daemon }) => daemon).toFixed(0)})`;
+    const ratio = (mine, what) => (theirs ? (mine / of(theirs, what)).toFixed(2) : 'undici missing').padStart(12);
+    const figures = `${wall.toFixed(0).padStart(11)}${cpu.toFixed(0).padStart(10)} ${shares.padEnd(16)}`;
+    console.log(`${contestant.name.padEnd(12)}${figures}${ratio(wall, (cost) => cost.wall)}${ratio(cpu, ({ node, daemon }) => node + daemon)}`);
+  }
 }
 
 // Returns what tells the daemon's processor time so far, in milliseconds; none where the system does not tell.
