@@ -4,6 +4,7 @@
 mod bench;
 mod build;
 mod conform;
+mod fuzz;
 mod prove;
 mod simulate;
 #[cfg(target_os = "linux")]
@@ -37,6 +38,8 @@ enum Command {
     Prove(prove::Arguments),
     /// Run outside suites; print and keep the scores.
     Conform(conform::Arguments),
+    /// Feed the parsers with inputs that libFuzzer thinks of.
+    Fuzz(fuzz::Arguments),
     /// Measure speed, start latency and memory, beside others where they are installed.
     #[cfg(target_os = "linux")]
     Bench(bench::Arguments),
@@ -58,6 +61,7 @@ fn main() -> Result<()> {
         Command::Soak(arguments) => soak::soak(arguments),
         Command::Prove(arguments) => prove::prove(&arguments),
         Command::Conform(arguments) => conform::conform(&arguments),
+        Command::Fuzz(arguments) => fuzz::fuzz(&arguments),
         #[cfg(target_os = "linux")]
         Command::Bench(arguments) => bench::bench(&arguments),
         Command::TortureApp => urlsession_testkit::torture::app(),

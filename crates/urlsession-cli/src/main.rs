@@ -1,42 +1,5 @@
-//! The executable `urlsession`: downloads and uploads from the shell, and the daemon itself.
+//! The executable `urlsession`.
 
-mod advice;
-mod args;
-mod clock;
-mod commands;
-mod demo;
-mod escape;
-mod exit;
-mod file_name;
-mod follow;
-mod interrupt;
-mod json;
-mod list;
-mod measure;
-mod netrc;
-mod netscape;
-mod plan;
-mod progress;
-mod task_name;
-mod terminal;
-mod tracked;
-mod waterfall;
-
-use clap::Parser as _;
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    let arguments = args::with_default_command(std::env::args_os());
-    // Prints help and misuse by itself, with exit codes 0 and 2.
-    let cli = args::Cli::parse_from(arguments);
-    let code = commands::run(cli.command).unwrap_or_else(|failure| {
-        if !failure.is_broken_pipe() {
-            let _ = terminal::say(&format!("urlsession: {}", failure.message));
-            if let Some(next) = &failure.next {
-                let _ = terminal::say(&format!("  {next}"));
-            }
-        }
-        failure.code
-    });
-    ExitCode::from(code)
+fn main() -> std::process::ExitCode {
+    urlsession_cli::main()
 }

@@ -64,7 +64,7 @@ impl Netrc {
     }
 }
 
-fn parse(text: &str) -> Netrc {
+pub(crate) fn parse(text: &str) -> Netrc {
     let mut entries: Vec<Entry> = Vec::new();
     let mut rest = text;
     while let Some(word) = next_word(&mut rest) {

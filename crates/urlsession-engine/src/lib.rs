@@ -11,6 +11,8 @@ mod credentials;
 mod driver;
 mod files;
 mod flush;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 mod inbox;
 mod launch;
 mod metrics;

@@ -27,6 +27,8 @@ pub mod tls;
 
 #[cfg(feature = "connection")]
 pub mod connection;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 
 pub use cache::{CachePolicy, RequestCachePolicy, ResourceFetchType, UrlCache};
 pub use challenge::{

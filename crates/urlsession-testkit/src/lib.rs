@@ -1,5 +1,7 @@
 //! Development only: the scriptable server and proxy, the torturer, and the simulated world around the core.
 
+pub mod fuzz;
+pub mod mutation;
 pub mod proxy;
 pub mod server;
 #[cfg(target_os = "linux")]

@@ -4,7 +4,7 @@ mod cookies;
 mod credentials;
 mod daemon;
 mod network;
-mod parse;
+pub(crate) mod parse;
 mod transfer;
 
 pub(crate) use cookies::{CookiesArgs, CookiesCommand};

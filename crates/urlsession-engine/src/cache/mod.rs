@@ -12,6 +12,8 @@ mod control;
 mod date;
 mod disk;
 mod exchange;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod memory;
 mod policy;
 mod range;

@@ -10,6 +10,8 @@
 mod calls;
 mod date;
 mod exchange;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod jar;
 mod scope;
 mod set_cookie;

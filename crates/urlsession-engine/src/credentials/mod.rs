@@ -11,6 +11,8 @@ mod basic;
 mod calls;
 mod challenge;
 mod digest;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod kept;
 mod memory;
 

@@ -57,7 +57,7 @@ fn is_binary(bytes: &[u8]) -> bool {
 
 /// Takes the first key that a certificate in the file belongs to. Which one that is, the public
 /// keys say: not every program writes down which belong together.
-fn from_pkcs12(
+pub(super) fn from_pkcs12(
     bytes: &[u8],
     password: &str,
     provider: &CryptoProvider,

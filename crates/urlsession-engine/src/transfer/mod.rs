@@ -7,6 +7,8 @@ mod dial;
 mod disposition;
 mod download;
 mod errors;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod gate;
 mod guard;
 mod handshake;

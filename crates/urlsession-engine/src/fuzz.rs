@@ -1,0 +1,57 @@
+//! What must hold for every input of the parsers of this room, whoever wrote it: the targets.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+pub use crate::cache::fuzz::{cache, http_date};
+pub use crate::cookies::fuzz::{cookie_date, set_cookie};
+pub use crate::credentials::fuzz::challenge;
+pub use crate::transfer::fuzz::{
+    coding, content_disposition, identity, redirect, resume, resume_data, socks,
+};
+
+/// The targets by their names.
+pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+    ("cache", cache),
+    ("challenge", challenge),
+    ("coding", coding),
+    ("content_disposition", content_disposition),
+    ("cookie_date", cookie_date),
+    ("http_date", http_date),
+    ("identity", identity),
+    ("redirect", redirect),
+    ("resume", resume),
+    ("resume_data", resume_data),
+    ("set_cookie", set_cookie),
+    ("socks", socks),
+];
+
+/// Reads `Name: value` lines, as far as they are fields that HTTP can bring.
+pub(crate) fn fields(text: &[u8]) -> HeaderMap {
+    let mut map = HeaderMap::new();
+    for line in text.split(|byte| *byte == b'\n') {
+        let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
+        let name = HeaderName::from_bytes(&line[..colon]);
+        if let (Ok(name), Ok(value)) =
+            (name, HeaderValue::from_bytes(line[colon + 1..].trim_ascii()))
+        {
+            map.append(name, value);
+        }
+    }
+    map
+}
+
+/// Splits an input in two at the first empty line.
+pub(crate) fn halves(bytes: &[u8]) -> (&[u8], &[u8]) {
+    match bytes.windows(2).position(|pair| pair == b"\n\n") {
+        Some(at) => (&bytes[..at], &bytes[at + 2..]),
+        None => (bytes, &[]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_input_that_is_kept_or_drawn() {
+        urlsession_testkit::mutation::play(super::TARGETS);
+    }
+}

@@ -1,0 +1,1 @@
+{"message":"ack","session":{"application":"com.example","session":"files"},"number":9}

@@ -1,0 +1,4 @@
+//! The target `http_date` for libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| urlsession_engine::fuzz::http_date(bytes));

@@ -1,0 +1,4 @@
+//! The target `socks` for libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| urlsession_engine::fuzz::socks(bytes));
