@@ -3,10 +3,11 @@
 use super::coding::Decoder;
 use super::dial::{self, Goal, Line, Via};
 use super::errors::{self, Failure};
-use super::handshake::{FIELD_LIMIT, handshake2, plain1, secure1};
+use super::handshake::{handshake2, plain1, secure1};
+use super::http2;
 use super::leave::Leave;
 use super::metrics::{Collector, Transaction};
-use super::pool::{Channel, Http1, Http2, Key, Pool};
+use super::pool::{Channel, Http1, Key, Pool};
 use super::proxy;
 use super::splice::{Detour, Pipe};
 use super::tls::{Terms, Tls};
@@ -21,7 +22,6 @@ use std::future::poll_fn;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
@@ -88,14 +88,7 @@ impl Answer {
         let Kept { head, body } = kept;
         transaction.answered_from_cache(&head);
         let stream = Stream::Kept(Some(body).filter(|body| !body.is_empty()));
-        let body = Inbound {
-            stream,
-            pump: None,
-            sending: None,
-            recording: None,
-            transaction,
-            decoder: None,
-        };
+        let body = Inbound::new(stream, (None, None), transaction);
         Self { head, body, wire: Arc::new(Wire::new()) }
     }
 }
@@ -203,7 +196,7 @@ impl Http {
     ) -> Result<Answer, Broken> {
         match channel {
             Channel::Http1(channel) => self.over_http1(channel, key, out, transaction).await,
-            Channel::Http2(channel) => over_http2(channel, out, transaction).await,
+            Channel::Http2(channel) => http2::over(channel, out, transaction).await,
         }
     }
 
@@ -253,22 +246,21 @@ impl Http {
         let (pool, key) = (Arc::clone(&self.pool), key.clone());
         let home = Home { pool, key, channel, stays, splice_minimum: self.splice_minimum };
         let stream = Stream::Http1 { body, home: Some(home) };
-        let sending = out.body.cloned();
-        let body = Inbound { stream, pump, sending, recording: None, transaction, decoder: None };
+        let body = Inbound::new(stream, (pump, out.body.cloned()), transaction);
         Ok(Answer { head, body, wire })
     }
 }
 
 /// A request that got no response.
 #[derive(Debug)]
-struct Broken {
-    failure: Failure,
+pub(super) struct Broken {
+    pub(super) failure: Failure,
     /// Nothing of it can have had an effect: it may go out again on a fresh connection.
-    untouched: bool,
+    pub(super) untouched: bool,
 }
 
 impl Broken {
-    fn final_(failure: Failure) -> Self {
+    pub(super) fn final_(failure: Failure) -> Self {
         Self { failure, untouched: false }
     }
 }
@@ -286,8 +278,9 @@ pub(super) struct Inbound {
     decoder: Option<Box<Decoder>>,
 }
 
+/// What a response body comes over.
 #[derive(Debug)]
-enum Stream {
+pub(super) enum Stream {
     Kept(Option<Bytes>),
     Http1 { body: hyper::body::Incoming, home: Option<Home> },
     Http2 { body: h2::RecvStream, wire: Arc<Wire>, _user: Arc<()> },
@@ -295,7 +288,7 @@ enum Stream {
 
 /// Where an HTTP/1.1 connection goes back to.
 #[derive(Debug)]
-struct Home {
+pub(super) struct Home {
     pool: Arc<Pool>,
     key: Key,
     channel: Http1,
@@ -305,6 +298,15 @@ struct Home {
 }
 
 impl Inbound {
+    /// Makes a body that is to come, beside what still sends that of the request.
+    pub(super) fn new(
+        stream: Stream,
+        (pump, sending): (Option<AbortOnDropHandle<()>>, Option<Arc<Sending>>),
+        transaction: Transaction,
+    ) -> Self {
+        Self { stream, pump, sending, recording: None, transaction, decoder: None }
+    }
+
     /// Keeps the body if it comes whole, and is not kept already.
     pub(super) fn record(&mut self, recording: Option<Recording>) {
         self.recording = recording;
@@ -460,7 +462,8 @@ impl Inbound {
     }
 }
 
-fn pump(
+/// Sends the request body while the response is waited for.
+pub(super) fn pump(
     sending: &Arc<Sending>,
     source: super::upload::Source,
     wire: &Arc<Wire>,
@@ -476,65 +479,6 @@ fn pump(
         sending.feed(source, &wire, sink, &transaction).await;
     };
     AbortOnDropHandle::new(tokio::spawn(feed))
-}
-
-async fn over_http2(
-    channel: Http2,
-    out: &Outgoing<'_>,
-    transaction: &Transaction,
-) -> Result<Answer, Broken> {
-    let Http2 { sender, users, closed, facts } = channel;
-    transaction.connected(&facts);
-    let wire = Arc::new(Wire::new());
-    let source = match out.body {
-        Some(sending) => Some((sending, sending.open().await.map_err(Broken::final_)?)),
-        None => None,
-    };
-    let ready = async { sender.ready().await.map_err(|error| errors::http2(&error, true)) };
-    let mut sender = wire.watch(out.idle_timeout, ready).await.map_err(|failure| {
-        closed.store(true, Ordering::Release);
-        Broken { failure, untouched: true }
-    })?;
-    let request = request2(out).map_err(Broken::final_)?;
-    transaction.requested(&request, source.is_some());
-    let (response, stream) = sender
-        .send_request(request, source.is_none())
-        .map_err(|error| Broken { failure: errors::http2(&error, true), untouched: true })?;
-    let pump = source.map(|(sending, source)| {
-        pump(sending, source, &wire, Sink::Http2(stream), (None, transaction))
-    });
-    let work = async { response.await.map_err(|error| refusal(&error)) };
-    let response = match wire.watch(out.idle_timeout, async { Ok(work.await) }).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(mut broken)) => {
-            if let Some(failure) = out.body.and_then(|sending| sending.failure()) {
-                broken = Broken::final_(failure);
-            }
-            return Err(broken);
-        }
-        Err(idle) => return Err(Broken::final_(idle)),
-    };
-    let (head, body) = response.into_parts();
-    if head.headers.len() > FIELD_LIMIT {
-        let why = format!("the response has more than {FIELD_LIMIT} header fields");
-        let failure = Failure::permanent(ErrorCode::CANNOT_PARSE_RESPONSE, why);
-        return Err(Broken::final_(failure));
-    }
-    wire.touch();
-    transaction.answered(&head);
-    let (sending, transaction) = (out.body.cloned(), transaction.clone());
-    let stream = Stream::Http2 { body, wire: Arc::clone(&wire), _user: users };
-    let body = Inbound { stream, pump, sending, recording: None, transaction, decoder: None };
-    Ok(Answer { head, body, wire })
-}
-
-/// RFC 9113 section 8.7: a refused stream had no effect, and neither had one above the last
-/// stream that a GOAWAY without error names.
-fn refusal(error: &h2::Error) -> Broken {
-    let reason = error.reason();
-    let untouched = reason == Some(h2::Reason::REFUSED_STREAM)
-        || (error.is_go_away() && reason == Some(h2::Reason::NO_ERROR));
-    Broken { failure: errors::http2(error, true), untouched }
 }
 
 /// RFC 9112 section 9.3; an HTTP/1.0 server that offers more is not taken at its word.
@@ -564,19 +508,4 @@ fn request1(out: &Outgoing<'_>, body: Outbound) -> Result<http::Request<Outbound
 /// The target of a request that a proxy forwards (RFC 9112 section 3.2.2).
 pub(super) fn absolute(url: &Url) -> &str {
     &url[..url::Position::AfterQuery]
-}
-
-fn request2(out: &Outgoing<'_>) -> Result<http::Request<()>, Failure> {
-    let mut headers = out.headers.clone();
-    let host = headers.remove(header::HOST);
-    let authority = host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let target = &out.url[url::Position::BeforePath..url::Position::AfterQuery];
-    let mut request = http::Request::builder()
-        .version(http::Version::HTTP_2)
-        .method(out.method)
-        .uri(format!("{}://{authority}{target}", out.url.scheme()))
-        .body(())
-        .map_err(|error| Failure::permanent(ErrorCode::BAD_URL, error))?;
-    *request.headers_mut() = headers;
-    Ok(request)
 }

@@ -13,6 +13,7 @@ mod gate;
 mod guard;
 mod handshake;
 mod http;
+mod http2;
 mod identity;
 mod landing;
 mod leave;

@@ -1,0 +1,87 @@
+//! One request and its response over HTTP/2.
+
+use super::errors::{self, Failure};
+use super::handshake::FIELD_LIMIT;
+use super::http::{Answer, Broken, Inbound, Outgoing, Stream, pump};
+use super::metrics::Transaction;
+use super::pool::Http2;
+use super::upload::Sink;
+use super::wire::Wire;
+use http::header;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use urlsession_protocol::ErrorCode;
+
+/// Sends the request and waits for the head of the response.
+pub(super) async fn over(
+    channel: Http2,
+    out: &Outgoing<'_>,
+    transaction: &Transaction,
+) -> Result<Answer, Broken> {
+    let Http2 { sender, users, closed, facts } = channel;
+    transaction.connected(&facts);
+    let wire = Arc::new(Wire::new());
+    let source = match out.body {
+        Some(sending) => Some((sending, sending.open().await.map_err(Broken::final_)?)),
+        None => None,
+    };
+    let ready = async { sender.ready().await.map_err(|error| errors::http2(&error, true)) };
+    let mut sender = wire.watch(out.idle_timeout, ready).await.map_err(|failure| {
+        closed.store(true, Ordering::Release);
+        Broken { failure, untouched: true }
+    })?;
+    let request = request(out).map_err(Broken::final_)?;
+    transaction.requested(&request, source.is_some());
+    let (response, stream) = sender
+        .send_request(request, source.is_none())
+        .map_err(|error| Broken { failure: errors::http2(&error, true), untouched: true })?;
+    let pump = source.map(|(sending, source)| {
+        pump(sending, source, &wire, Sink::Http2(stream), (None, transaction))
+    });
+    let work = async { response.await.map_err(|error| refusal(&error)) };
+    let response = match wire.watch(out.idle_timeout, async { Ok(work.await) }).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(mut broken)) => {
+            if let Some(failure) = out.body.and_then(|sending| sending.failure()) {
+                broken = Broken::final_(failure);
+            }
+            return Err(broken);
+        }
+        Err(idle) => return Err(Broken::final_(idle)),
+    };
+    let (head, body) = response.into_parts();
+    if head.headers.len() > FIELD_LIMIT {
+        let why = format!("the response has more than {FIELD_LIMIT} header fields");
+        let failure = Failure::permanent(ErrorCode::CANNOT_PARSE_RESPONSE, why);
+        return Err(Broken::final_(failure));
+    }
+    wire.touch();
+    transaction.answered(&head);
+    let stream = Stream::Http2 { body, wire: Arc::clone(&wire), _user: users };
+    let body = Inbound::new(stream, (pump, out.body.cloned()), transaction.clone());
+    Ok(Answer { head, body, wire })
+}
+
+/// RFC 9113 section 8.7: a refused stream had no effect, and neither had one above the last
+/// stream that a GOAWAY without error names.
+fn refusal(error: &h2::Error) -> Broken {
+    let reason = error.reason();
+    let untouched = reason == Some(h2::Reason::REFUSED_STREAM)
+        || (error.is_go_away() && reason == Some(h2::Reason::NO_ERROR));
+    Broken { failure: errors::http2(error, true), untouched }
+}
+
+fn request(out: &Outgoing<'_>) -> Result<http::Request<()>, Failure> {
+    let mut headers = out.headers.clone();
+    let host = headers.remove(header::HOST);
+    let authority = host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let target = &out.url[url::Position::BeforePath..url::Position::AfterQuery];
+    let mut request = http::Request::builder()
+        .version(http::Version::HTTP_2)
+        .method(out.method)
+        .uri(format!("{}://{authority}{target}", out.url.scheme()))
+        .body(())
+        .map_err(|error| Failure::permanent(ErrorCode::BAD_URL, error))?;
+    *request.headers_mut() = headers;
+    Ok(request)
+}
