@@ -191,6 +191,7 @@ fn merge_network(options: &mut TaskOptions, configuration: &SessionConfiguration
     if options.connection_proxy.is_none() {
         options.connection_proxy = configuration.connection_proxy.as_deref().cloned();
     }
+    options.http3 = options.http3.or(configuration.http3);
     options.tls.merge(&configuration.tls);
     options.ca_certificates.extend_from_slice(&configuration.ca_certificates);
 }

@@ -3,7 +3,7 @@
 use crate::cache::{self, UrlCacheFields};
 use crate::credential::Credential;
 use crate::event::HeaderField;
-use crate::network::{ProxyFields, TlsFields};
+use crate::network::{self, ProxyFields, TlsFields};
 use crate::task::no_such;
 use napi_derive::napi;
 use std::collections::HashMap;
@@ -54,6 +54,10 @@ pub struct SessionOptions {
     pub credential: Option<Credential>,
     /// Whether the app answers challenges.
     pub answers_challenges: Option<bool>,
+    /// Whether requests that do not say it themselves go over HTTP/3; absent, those do that assume
+    /// it.
+    #[napi(ts_type = "'off' | 'auto' | 'only'")]
+    pub http3: Option<String>,
 }
 
 /// A program that the daemon starts without a shell.
@@ -117,6 +121,7 @@ impl TryFrom<SessionOptions> for SessionConfiguration {
         configuration.ca_certificates =
             options.ca_certificates.iter().flatten().map(PathBuf::from).collect();
         configuration.answers_challenges = options.answers_challenges.unwrap_or(false);
+        configuration.http3 = options.http3.as_deref().map(network::http3).transpose()?;
         configuration.credential = options.credential.map(TryInto::try_into).transpose()?;
         if let Some(policy) = options.request_cache_policy.as_deref() {
             configuration.request_cache_policy = cache::policy(policy)?;

@@ -1,10 +1,11 @@
 //! The way to the server as plain fields: proxies and terms of TLS.
 
+use crate::task::no_such;
 use napi_derive::napi;
 use std::path::PathBuf;
 use urlsession::{
-    ClientCertificate, ConnectionProxy, Error, ErrorCode, Proxy, PublicKeyPin, Secret, TlsPolicy,
-    TlsVersion,
+    ClientCertificate, ConnectionProxy, Error, ErrorCode, Http3, Proxy, PublicKeyPin, Secret,
+    TlsPolicy, TlsVersion,
 };
 
 /// Which proxy a request goes through; an empty object is none at all.
@@ -73,6 +74,16 @@ impl TlsFields {
             allow_any_certificate: self.allow_any_certificate.unwrap_or(false),
             https_only: self.https_only.unwrap_or(false),
         })
+    }
+}
+
+/// Reads whether requests go over HTTP/3.
+pub(crate) fn http3(text: &str) -> Result<Http3, Error> {
+    match text {
+        "off" => Ok(Http3::Off),
+        "auto" => Ok(Http3::Auto),
+        "only" => Ok(Http3::Only),
+        other => Err(no_such("http3", other, "off, auto or only")),
     }
 }
 

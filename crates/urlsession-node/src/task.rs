@@ -4,7 +4,7 @@ use crate::cache;
 use crate::credential::Credential;
 use crate::error::TaskError;
 use crate::event::{HeaderField, ResponseHead, number, reason_name, state_name, text};
-use crate::network::{ProxyFields, TlsFields};
+use crate::network::{self, ProxyFields, TlsFields};
 use napi::bindgen_prelude::Uint8Array;
 use napi_derive::napi;
 use std::path::PathBuf;
@@ -89,6 +89,11 @@ pub struct NewTask {
     /// one of that name.
     #[napi(ts_type = "'take-free' | 'replace'")]
     pub suggested_filename: Option<String>,
+    /// Whether the request goes over HTTP/3; absent, the session says.
+    #[napi(ts_type = "'off' | 'auto' | 'only'")]
+    pub http3: Option<String>,
+    /// Tries HTTP/3 before the server has offered it.
+    pub assumes_http3_capable: Option<bool>,
 }
 
 impl NewTask {
@@ -176,6 +181,8 @@ impl NewTask {
                 .transpose()?,
             tls: self.tls.as_ref().map(TlsFields::read).transpose()?.unwrap_or_default(),
             suggested_filename: self.suggested_filename.as_deref().map(name_clash).transpose()?,
+            http3: self.http3.as_deref().map(network::http3).transpose()?,
+            assumes_http3_capable: self.assumes_http3_capable.unwrap_or(false),
         })
     }
 }

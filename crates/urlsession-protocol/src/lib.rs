@@ -9,6 +9,7 @@ pub mod credential;
 pub mod error;
 pub mod event;
 pub mod file_name;
+pub mod http3;
 pub mod identity;
 pub mod launch;
 pub mod line;
@@ -41,6 +42,7 @@ pub use credential::{Credential, CredentialPersistence, StoredCredential};
 pub use error::{CancelledReason, Error, ErrorCode};
 pub use event::{Event, EventNumber, ResumeRung};
 pub use file_name::{FileName, is_dangerous};
+pub use http3::Http3;
 pub use identity::{ApplicationId, InvalidIdentifier, SessionIdentifier, SessionKey};
 pub use launch::{LaunchCommand, LaunchState, LaunchStatus};
 pub use message::{

@@ -1,7 +1,7 @@
 //! How a session behaves: Apple's `URLSessionConfiguration`.
 
 use crate::{
-    CachePolicy, ConnectionProxy, CookiePolicy, Credential, Header, HttpCookieAcceptPolicy,
+    CachePolicy, ConnectionProxy, CookiePolicy, Credential, Header, Http3, HttpCookieAcceptPolicy,
     HttpCookieStorage, LaunchCommand, LaunchStatus, RequestCachePolicy, SessionKey, Timestamp,
     TlsPolicy, UrlCache,
 };
@@ -68,6 +68,10 @@ pub struct SessionConfiguration {
     /// and while nobody owns the session, nobody is asked, and redirects are followed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub answers_redirections: bool,
+    /// Whether requests that do not say it themselves go over HTTP/3; `None` leaves it to
+    /// [those that assume it](crate::TaskOptions::assumes_http3_capable).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http3: Option<Http3>,
 }
 
 impl Default for SessionConfiguration {
@@ -90,6 +94,7 @@ impl Default for SessionConfiguration {
             credential: None,
             answers_challenges: false,
             answers_redirections: false,
+            http3: None,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What a task is: its number, its kind, its options, its state and why it waits.
 
 use crate::{
-    AuthenticationChallenge, ConnectionProxy, Error, Request, RequestCachePolicy, Response, Secret,
-    SessionKey, TaskMetrics, Timestamp, TlsPolicy,
+    AuthenticationChallenge, ConnectionProxy, Error, Http3, Request, RequestCachePolicy, Response,
+    Secret, SessionKey, TaskMetrics, Timestamp, TlsPolicy,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -155,6 +155,14 @@ pub struct TaskOptions {
     /// When the request is answered with what is kept; `None` is the session's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_cache_policy: Option<RequestCachePolicy>,
+    /// Whether the request goes over HTTP/3; `None` is the session's, and where that says nothing
+    /// either, it does not unless it is assumed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http3: Option<Http3>,
+    /// Tries HTTP/3 before the server has offered it: Apple's `assumesHTTP3Capable`. It counts
+    /// unless HTTP/3 is switched off.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub assumes_http3_capable: bool,
 }
 
 /// What happens if a file has the name that the server suggests.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 use urlsession_protocol::{
-    ConnectionProxy, Credential, Error, ErrorCode, Header, HttpCookieAcceptPolicy,
+    ConnectionProxy, Credential, Error, ErrorCode, Header, Http3, HttpCookieAcceptPolicy,
     HttpCookieStorage, LaunchCommand, RequestCachePolicy, SessionIdentifier, TlsPolicy, UrlCache,
 };
 
@@ -62,6 +62,10 @@ pub struct SessionConfiguration {
     /// [`will_perform_http_redirection`](crate::SessionDelegate::will_perform_http_redirection). A
     /// background session with it is refused with -1: as Apple's, it follows without asking.
     pub answers_redirections: bool,
+    /// Whether requests that do not say it themselves go over HTTP/3. `None` leaves it to
+    /// [those that assume it](crate::TaskOptions::assumes_http3_capable); Apple's sessions are as
+    /// with [`Http3::Auto`].
+    pub http3: Option<Http3>,
     /// The application the session belongs to. `None` takes the first of: the environment's
     /// `URLSESSION_APP_ID`, the id in the nearest `tiapp.xml`, the name in the nearest
     /// `package.json` (both searched from the working folder upwards), the executable's name.
@@ -176,6 +180,7 @@ impl SessionConfiguration {
             credential: self.credential.clone(),
             answers_challenges: self.answers_challenges,
             answers_redirections: self.answers_redirections,
+            http3: self.http3,
         }
     }
 
@@ -199,6 +204,7 @@ impl SessionConfiguration {
             credential: apple.credential,
             answers_challenges: apple.answers_challenges,
             answers_redirections: apple.answers_redirections,
+            http3: apple.http3,
             application: None,
             wait_for_owner: false,
             acknowledgement: Acknowledgement::default(),

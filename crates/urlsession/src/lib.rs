@@ -76,14 +76,14 @@ pub use urlsession_protocol::{
     ApplicationId, AuthChallengeDisposition, AuthenticationChallenge, AuthenticationMethod, Body,
     CancelledReason, Checksum, ChecksumAlgorithm, ClientCertificate, ConnectionProxy, Cookie,
     CookieIdentity, Credential, CredentialPersistence, DaemonStatus, Date, DateInterval, Error,
-    ErrorCode, Event, EventNumber, FileName, Header, HttpCookieAcceptPolicy, HttpCookieStorage,
-    HttpRedirectDisposition, HttpRedirection, InvalidIdentifier, LaunchCommand, LaunchState,
-    LaunchStatus, NameClash, Priority, ProtectionSpace, Proxy, ProxyScheme, PublicKeyPin, Reason,
-    Request, RequestCachePolicy, RequestEdit, ResourceFetchType, Response, ResumeData, ResumeRung,
-    SameSite, Secret, SessionIdentifier, SessionKey, SessionStatus, StoredCredential,
-    TaskIdentifier, TaskKind, TaskMetrics, TaskOptions, TaskState, TaskStatus, Timestamp,
-    TlsPolicy, TlsVersion, TransactionMetrics, TransactionRequest, TransactionResponse, UrlCache,
-    is_dangerous,
+    ErrorCode, Event, EventNumber, FileName, Header, Http3, HttpCookieAcceptPolicy,
+    HttpCookieStorage, HttpRedirectDisposition, HttpRedirection, InvalidIdentifier, LaunchCommand,
+    LaunchState, LaunchStatus, NameClash, Priority, ProtectionSpace, Proxy, ProxyScheme,
+    PublicKeyPin, Reason, Request, RequestCachePolicy, RequestEdit, ResourceFetchType, Response,
+    ResumeData, ResumeRung, SameSite, Secret, SessionIdentifier, SessionKey, SessionStatus,
+    StoredCredential, TaskIdentifier, TaskKind, TaskMetrics, TaskOptions, TaskState, TaskStatus,
+    Timestamp, TlsPolicy, TlsVersion, TransactionMetrics, TransactionRequest, TransactionResponse,
+    UrlCache, is_dangerous,
 };
 
 #[cfg(test)]

@@ -44,6 +44,12 @@ pub(crate) struct NetworkArgs {
     /// Refuse http, in redirects too
     #[arg(long)]
     pub(crate) https_only: bool,
+    /// Try HTTP/3 first; where it does not come through, take HTTP/2 or HTTP/1.1
+    #[arg(long)]
+    pub(crate) http3: bool,
+    /// Take HTTP/3 or nothing
+    #[arg(long, conflicts_with = "http3")]
+    pub(crate) http3_only: bool,
 }
 
 /// A version as curl writes it.

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 use urlsession::{
-    ClientCertificate, ConnectionProxy, Proxy, Secret, SessionConfiguration, TaskOptions,
+    ClientCertificate, ConnectionProxy, Http3, Proxy, Secret, SessionConfiguration, TaskOptions,
     TlsPolicy, TlsVersion,
 };
 
@@ -16,6 +16,12 @@ pub(super) fn apply(args: &NetworkArgs, options: &mut TaskOptions) -> Result<(),
     options.connection_proxy = Some(proxies(args)?);
     options.ca_certificates =
         args.cacert.iter().map(|path| existing(path)).collect::<Result<_, _>>()?;
+    options.http3 = match (args.http3_only, args.http3) {
+        (true, _) => Some(Http3::Only),
+        (false, true) => Some(Http3::Auto),
+        (false, false) => None,
+    };
+    options.assumes_http3_capable = args.http3;
     let minimum = args.tls13.then_some(TlsVersion::Tls13);
     let client_certificate =
         args.cert.as_deref().map(|text| certificate(text, args.key.as_deref()));

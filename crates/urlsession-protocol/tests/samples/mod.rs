@@ -174,6 +174,7 @@ pub(crate) fn configuration() -> SessionConfiguration {
         request_cache_policy: RequestCachePolicy::ReturnCacheDataElseLoad,
         url_cache: Some(UrlCache::default()),
         answers_challenges: true,
+        http3: Some(Http3::Auto),
         answers_redirections: true,
         credential: Some(Credential::new("me", "secret")),
     }
@@ -234,6 +235,8 @@ pub(crate) fn new_task() -> NewTask {
             tls: tls(),
             suggested_filename: Some(NameClash::TakeFree),
             request_cache_policy: Some(RequestCachePolicy::ReloadRevalidatingCacheData),
+            http3: Some(Http3::Only),
+            assumes_http3_capable: true,
         },
         resume: true,
         resume_data: Some(ResumeData(Secret::new("b3BhcXVl"))),
