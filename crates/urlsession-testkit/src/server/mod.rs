@@ -16,6 +16,7 @@ mod body;
 mod certificate;
 mod http1;
 mod http2;
+mod http3;
 mod made;
 mod pkcs12;
 mod reply;
@@ -36,7 +37,7 @@ use http1::Ending;
 use made::Made;
 use seen::{Entry, Memory, WAIT_LIMIT};
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -52,6 +53,9 @@ const THREADS: usize = 2;
 
 /// Most connections at a time; more wait in the listen queue.
 const CONNECTION_LIMIT: usize = 1024;
+
+/// Ports that are tried for a server of TCP and UDP.
+const PORT_TRIES: usize = 100;
 
 /// Most paths whose requests are counted though nobody set their answer.
 const MADE_LIMIT: usize = 10_000;
@@ -118,6 +122,36 @@ impl Server {
         Self::serve(Some(identity.expect("certificates are made")))
     }
 
+    /// Starts a server that speaks HTTP/3, and HTTP/2 at the same port over TCP.
+    #[must_use]
+    pub fn start_h3() -> Self {
+        let (listener, socket) = same_port();
+        let protocols: &[&[u8]] = &[b"h2", b"http/1.1"];
+        let identity = Identity::new(Certificate::Valid, protocols);
+        let identity = identity.expect("certificates are made");
+        Self::serve_on(Some(listener), Some(socket), Some(identity), false)
+    }
+
+    /// Starts a server that speaks HTTP/3 with such a certificate and demands this of clients. At
+    /// its port nobody listens for TCP.
+    #[must_use]
+    pub fn start_quic(certificate: Certificate, demands: Demands) -> Self {
+        Self::serve_quic((Ipv4Addr::LOCALHOST, 0).into(), certificate, demands)
+    }
+
+    /// Starts a server as [`start_quic`](Self::start_quic) at an address where another listens for
+    /// TCP.
+    #[must_use]
+    pub fn start_quic_at(address: SocketAddr, certificate: Certificate) -> Self {
+        Self::serve_quic(address, certificate, Demands::default())
+    }
+
+    fn serve_quic(address: SocketAddr, certificate: Certificate, demands: Demands) -> Self {
+        let identity = Identity::demanding(certificate, &[], demands);
+        let socket = UdpSocket::bind(address).expect("a free port");
+        Self::serve_on(None, Some(socket), Some(identity.expect("certificates are made")), false)
+    }
+
     /// Starts a server that speaks HTTP/1.1 over TLS and demands this of clients.
     #[must_use]
     pub fn start_tls_demanding(demands: Demands) -> Self {
@@ -148,14 +182,27 @@ impl Server {
         identity: Option<Identity>,
         makes_answers: bool,
     ) -> Self {
+        Self::serve_on(Some(listener), None, identity, makes_answers)
+    }
+
+    fn serve_on(
+        listener: Option<std::net::TcpListener>,
+        socket: Option<UdpSocket>,
+        identity: Option<Identity>,
+        makes_answers: bool,
+    ) -> Self {
         let runtime = Builder::new_multi_thread()
             .worker_threads(THREADS)
             .thread_name("test-server")
             .enable_all()
             .build()
             .expect("a runtime starts");
-        listener.set_nonblocking(true).expect("the listener does not block");
-        let address = listener.local_addr().expect("the listener has an address");
+        let address = match (&listener, &socket) {
+            (Some(listener), _) => listener.local_addr(),
+            (None, Some(socket)) => socket.local_addr(),
+            (None, None) => unreachable!("a server listens"),
+        };
+        let address = address.expect("who listens has an address");
         let shared = Arc::new(Shared {
             routes: Mutex::default(),
             makes_answers,
@@ -164,11 +211,17 @@ impl Server {
             peak: AtomicUsize::new(0),
         });
         let acceptor = identity.as_ref().map(|identity| TlsAcceptor::from(identity.config.clone()));
-        let listener = {
-            let _entered = runtime.enter();
-            TcpListener::from_std(listener).expect("the runtime takes the listener")
-        };
-        runtime.spawn(accept(listener, acceptor, Arc::clone(&shared)));
+        let entered = runtime.enter();
+        if let Some(listener) = listener {
+            listener.set_nonblocking(true).expect("the listener does not block");
+            let listener = TcpListener::from_std(listener).expect("the runtime takes the listener");
+            tokio::spawn(accept(listener, acceptor, Arc::clone(&shared)));
+        }
+        if let (Some(socket), Some(identity)) = (socket, &identity) {
+            let tls = identity.config.as_ref().clone();
+            http3::serve(socket, tls, Arc::clone(&shared)).expect("the runtime takes the socket");
+        }
+        drop(entered);
         let public_key_sha256 = identity.as_ref().map(|identity| identity.public_key_sha256);
         let authority = identity.map(|identity| {
             let dir = TempDir::new().expect("a temporary directory");
@@ -409,6 +462,18 @@ impl Drop for Activity<'_> {
 
 fn route_of(path: &str) -> &str {
     path.split(['?', '#']).next().unwrap_or(path)
+}
+
+/// Finds a port that is free for TCP and UDP.
+fn same_port() -> (std::net::TcpListener, UdpSocket) {
+    for _ in 0..PORT_TRIES {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let address = listener.local_addr().expect("the listener has an address");
+        if let Ok(socket) = UdpSocket::bind(address) {
+            return (listener, socket);
+        }
+    }
+    panic!("no port is free for TCP and UDP");
 }
 
 async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
