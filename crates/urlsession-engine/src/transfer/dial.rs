@@ -182,7 +182,7 @@ async fn tunnel(via: &Via<'_>, goal: &Goal<'_>, limit: Duration) -> Result<Near,
     }
 }
 
-async fn within<T, E: From<Failure>>(
+pub(super) async fn within<T, E: From<Failure>>(
     limit: Duration,
     what: &str,
     work: impl Future<Output = Result<T, E>>,
@@ -248,7 +248,7 @@ async fn socks(proxy: &Proxy, goal: &Goal<'_>) -> Result<TcpStream, Failure> {
     result
 }
 
-fn bare(host: &str) -> &str {
+pub(super) fn bare(host: &str) -> &str {
     host.trim_start_matches('[').trim_end_matches(']')
 }
 
@@ -260,7 +260,7 @@ async fn connect(host: &str, port: u16, transaction: &Transaction) -> Result<Tcp
     race(addresses, one).await.map_err(|error| errors::io(Place::Connect, &error))
 }
 
-async fn look_up(
+pub(super) async fn look_up(
     host: &str,
     port: u16,
     transaction: &Transaction,

@@ -20,9 +20,9 @@ pub(super) const FIELD_LIMIT: usize = 200;
 /// Most bytes read from an HTTP/1.1 connection at once; more measured slower.
 const READ_LIMIT: usize = 256 * 1024;
 /// Bytes that one HTTP/2 stream may have under way to us.
-const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
+pub(super) const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
 /// Bytes that one HTTP/2 connection may have under way to us.
-const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
+pub(super) const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 
 pub(super) async fn plain1(
     stream: TcpStream,

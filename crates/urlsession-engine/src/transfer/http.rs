@@ -7,10 +7,11 @@ use super::handshake::{handshake2, plain1, secure1};
 use super::http2;
 use super::leave::Leave;
 use super::metrics::{Collector, Transaction};
-use super::pool::{Channel, Http1, Key, Pool};
+use super::pool::{Channel, Http1, Key, Pool, Shared};
 use super::proxy;
+use super::quic::{self, Alternatives};
 use super::splice::{Detour, Pipe};
-use super::tls::{Terms, Tls};
+use super::tls::{Terms, Tls, Trust};
 use super::upload::{Outbound, Sending, Sink};
 use super::wire::Wire;
 use crate::cache::{Kept, Recording};
@@ -33,9 +34,11 @@ const DRAIN_LIMIT: usize = 64 * 1024;
 /// Makes and keeps connections.
 #[derive(Debug)]
 pub(super) struct Http {
-    pool: Arc<Pool>,
-    tls: Arc<Tls>,
+    pub(super) pool: Arc<Pool>,
+    pub(super) tls: Arc<Tls>,
     splice_minimum: u64,
+    /// Who offers HTTP/3, and where.
+    pub(super) alternatives: Arc<Alternatives>,
     /// How servers and proxies were answered that asked for credentials.
     pub(super) credentials: Memory,
 }
@@ -66,10 +69,25 @@ impl<'a> Outgoing<'a> {
         self.proxy().filter(|proxy| proxy.is_http() && self.url.scheme() == "http")
     }
 
-    fn terms(&self) -> Terms {
+    pub(super) fn terms(&self) -> Terms {
         // Whether `http` is refused is no matter of the connection.
         let policy = TlsPolicy { https_only: false, ..self.options.tls.clone() };
-        Terms { roots: self.options.ca_certificates.clone(), policy, http2: true }
+        Terms { roots: self.options.ca_certificates.clone(), policy, http2: true, http3: false }
+    }
+}
+
+/// The way of a request to its server, over TCP.
+#[derive(Debug)]
+pub(super) struct Route<'a> {
+    pub(super) key: &'a Key,
+    pub(super) trust: Option<&'a Trust>,
+    pub(super) via: Option<&'a Via<'a>>,
+}
+
+impl<'a> Route<'a> {
+    pub(super) fn goal(&self, transaction: &'a Transaction) -> Goal<'a> {
+        let Key { host, port, .. } = self.key;
+        Goal { host, port: *port, trust: self.trust, via: self.via, transaction }
     }
 }
 
@@ -96,8 +114,8 @@ impl Answer {
 impl Http {
     /// Plain bodies at least as long as the minimum may be left to the kernel.
     pub(super) fn new(splice_minimum: u64) -> Self {
-        let (pool, tls, credentials) = (Arc::default(), Arc::default(), Memory::default());
-        Self { pool, tls, credentials, splice_minimum }
+        let (pool, tls, alternatives) = (Arc::default(), Arc::default(), Arc::default());
+        Self { pool, tls, alternatives, splice_minimum, credentials: Memory::default() }
     }
 
     /// Sends the request and waits for the head of the response.
@@ -105,9 +123,11 @@ impl Http {
         self.try_send(out).await.map_err(|failure| failure.at(out.url.as_str()))
     }
 
-    /// Lets later requests use new connections; those under way keep theirs.
+    /// Lets later requests use new connections; those under way keep theirs. What servers offer
+    /// is learned anew.
     pub(super) fn drop_idle_connections(&self) {
         self.pool.clear();
+        self.alternatives.clear();
     }
 
     async fn try_send(&self, out: &Outgoing<'_>) -> Result<Answer, Failure> {
@@ -127,19 +147,32 @@ impl Http {
             trust: trust.as_ref().map(|trust| trust.number),
             via: via.as_ref().map(Via::key),
         };
+        let route = Route { key: &key, trust: trust.as_ref(), via: via.as_ref() };
+        let answer = match self.way(out, &route).await? {
+            Some(way) => self.send_by(&way, &route, out).await?,
+            None => self.send_over_tcp(&route, out).await?,
+        };
+        self.learn(out, &route, &answer);
+        Ok(answer)
+    }
+
+    pub(super) async fn send_over_tcp(
+        &self,
+        route: &Route<'_>,
+        out: &Outgoing<'_>,
+    ) -> Result<Answer, Failure> {
+        let key = route.key;
         let mut transaction = out.metrics.begin(out.url.as_str(), out.method.as_str());
-        if let Some(channel) = self.pool.take(&key) {
+        if let Some(channel) = self.pool.take(key) {
             transaction.reused();
-            match self.over(channel, &key, out, &transaction).await {
+            match self.over(channel, key, out, &transaction).await {
                 Err(Broken { failure: _, untouched: true }) => {}
                 result => return result.map_err(|broken| broken.failure),
             }
             transaction = out.metrics.begin(out.url.as_str(), out.method.as_str());
         }
-        let (trust, via) = (trust.as_ref(), via.as_ref());
-        let goal = Goal { host: &key.host, port, trust, via, transaction: &transaction };
-        let channel = self.open(&key, &goal, out.idle_timeout).await?;
-        self.over(channel, &key, out, &transaction).await.map_err(|broken| broken.failure)
+        let channel = self.open(key, &route.goal(&transaction), out.idle_timeout).await?;
+        self.over(channel, key, out, &transaction).await.map_err(|broken| broken.failure)
     }
 
     /// The terms for servers are not those for proxies: no certificate of ours and no pin.
@@ -152,7 +185,12 @@ impl Http {
         Ok(Via { proxy, trust, credentials: &self.credentials })
     }
 
-    async fn open(&self, key: &Key, goal: &Goal<'_>, limit: Duration) -> Result<Channel, Failure> {
+    pub(super) async fn open(
+        &self,
+        key: &Key,
+        goal: &Goal<'_>,
+        limit: Duration,
+    ) -> Result<Channel, Failure> {
         let gate = self.pool.gate(key);
         let _turn = match &gate {
             // The gate is never closed, and a turn lasts no longer than one dial.
@@ -175,7 +213,7 @@ impl Http {
                 Line::Tls(stream) => handshake2(stream, facts).await?,
                 Line::Nested(stream) => handshake2(stream, facts).await?,
             };
-            self.pool.share(key, &channel);
+            self.pool.share(key, Shared::Http2(channel.clone()));
             return Ok(Channel::Http2(channel));
         }
         self.pool.learn_http1(key);
@@ -187,7 +225,7 @@ impl Http {
         Ok(Channel::Http1(channel))
     }
 
-    async fn over(
+    pub(super) async fn over(
         &self,
         channel: Channel,
         key: &Key,
@@ -197,6 +235,7 @@ impl Http {
         match channel {
             Channel::Http1(channel) => self.over_http1(channel, key, out, transaction).await,
             Channel::Http2(channel) => http2::over(channel, out, transaction).await,
+            Channel::Http3(channel) => quic::over(channel, out, transaction).await,
         }
     }
 
@@ -280,10 +319,12 @@ pub(super) struct Inbound {
 
 /// What a response body comes over.
 #[derive(Debug)]
+#[cfg_attr(not(feature = "http3"), expect(dead_code))]
 pub(super) enum Stream {
     Kept(Option<Bytes>),
     Http1 { body: hyper::body::Incoming, home: Option<Home> },
     Http2 { body: h2::RecvStream, wire: Arc<Wire>, _user: Arc<()> },
+    Http3(Box<quic::Body>),
 }
 
 /// Where an HTTP/1.1 connection goes back to.
@@ -379,6 +420,10 @@ impl Inbound {
                 }
                 Some(Err(error)) => errors::http2(&error, false),
                 None => return Ok(None),
+            },
+            Stream::Http3(body) => match body.data().await {
+                Ok(bytes) => return Ok(bytes),
+                Err(failure) => failure,
             },
         };
         Err(self.sending.as_ref().and_then(|sending| sending.failure()).unwrap_or(failed))

@@ -30,7 +30,7 @@ pub(super) async fn over(
         closed.store(true, Ordering::Release);
         Broken { failure, untouched: true }
     })?;
-    let request = request(out).map_err(Broken::final_)?;
+    let request = request(out, http::Version::HTTP_2).map_err(Broken::final_)?;
     transaction.requested(&request, source.is_some());
     let (response, stream) = sender
         .send_request(request, source.is_none())
@@ -71,13 +71,17 @@ fn refusal(error: &h2::Error) -> Broken {
     Broken { failure: errors::http2(error, true), untouched }
 }
 
-fn request(out: &Outgoing<'_>) -> Result<http::Request<()>, Failure> {
+/// Makes a request with its target spelled out, as HTTP/2 and HTTP/3 have it.
+pub(super) fn request(
+    out: &Outgoing<'_>,
+    version: http::Version,
+) -> Result<http::Request<()>, Failure> {
     let mut headers = out.headers.clone();
     let host = headers.remove(header::HOST);
     let authority = host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default();
     let target = &out.url[url::Position::BeforePath..url::Position::AfterQuery];
     let mut request = http::Request::builder()
-        .version(http::Version::HTTP_2)
+        .version(version)
         .method(out.method)
         .uri(format!("{}://{authority}{target}", out.url.scheme()))
         .body(())

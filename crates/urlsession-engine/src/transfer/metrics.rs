@@ -40,10 +40,18 @@ pub(super) struct Facts {
     version: Option<TlsVersion>,
     suite: Option<String>,
     is_proxied: bool,
-    is_http2: bool,
+    protocol: Version,
 }
 
 impl Facts {
+    /// A connection of QUIC, which tells nothing of its cipher.
+    #[cfg(feature = "http3")]
+    pub(super) fn of_quic(local: Option<SocketAddr>, remote: SocketAddr) -> Self {
+        let version = Some(TlsVersion::Tls13);
+        let (remote, protocol) = (Some(remote), Version::HTTP_3);
+        Self { local, remote, version, suite: None, is_proxied: false, protocol }
+    }
+
     pub(super) fn new(
         stream: &TcpStream,
         tls: Option<&rustls::ConnectionCommon<rustls::client::ClientConnectionData>>,
@@ -63,7 +71,7 @@ impl Facts {
             // The registry has no number in the names of those of TLS 1.3.
             suite: suite.map(|suite| format!("{:?}", suite.suite()).replace("TLS13_", "TLS_")),
             is_proxied,
-            is_http2,
+            protocol: if is_http2 { Version::HTTP_2 } else { Version::HTTP_11 },
         }
     }
 }
@@ -142,9 +150,22 @@ impl Transaction {
             metrics.negotiated_tls_protocol_version = facts.version;
             metrics.negotiated_tls_cipher_suite.clone_from(&facts.suite);
             metrics.is_proxy_connection = facts.is_proxied;
-            let version = if facts.is_http2 { Version::HTTP_2 } else { Version::HTTP_11 };
-            metrics.network_protocol_name = Some(protocol_name(version).to_owned());
+            metrics.network_protocol_name = Some(protocol_name(facts.protocol).to_owned());
         });
+    }
+
+    /// Begins to note apart what may come to nothing.
+    #[cfg(feature = "http3")]
+    pub(super) fn fork(&self) -> Self {
+        let metrics = Arc::new(Mutex::new(lock(&self.metrics).clone()));
+        Self { watch: self.watch, metrics }
+    }
+
+    /// Takes over what was noted apart.
+    #[cfg(feature = "http3")]
+    pub(super) fn adopt(&self, fork: &Self) {
+        let metrics = lock(&fork.metrics).clone();
+        *lock(&self.metrics) = metrics;
     }
 
     /// Notes that the request goes out; its body tells its own end.
@@ -222,6 +243,7 @@ impl Watch {
 /// Returns the registered name of a protocol (RFC 7301).
 pub(super) fn protocol_name(version: Version) -> &'static str {
     match version {
+        Version::HTTP_3 => "h3",
         Version::HTTP_2 => "h2",
         Version::HTTP_10 => "http/1.0",
         _ => "http/1.1",

@@ -26,6 +26,11 @@ mod pool;
 mod progress;
 mod proxy;
 mod publish;
+#[cfg(not(feature = "http3"))]
+#[path = "no_quic.rs"]
+mod quic;
+#[cfg(feature = "http3")]
+mod quic;
 mod race;
 mod rate;
 mod receive;

@@ -1,6 +1,7 @@
 //! Connections that wait for their next request, and those that many requests share.
 
 use super::metrics::Facts;
+use super::quic::Http3;
 use super::splice::Loan;
 use super::upload::Outbound;
 use super::wire::Wire;
@@ -38,6 +39,15 @@ pub(super) struct Key {
 pub(super) enum Channel {
     Http1(Http1),
     Http2(Http2),
+    Http3(Http3),
+}
+
+/// A connection that many requests share.
+#[derive(Debug, Clone)]
+pub(super) enum Shared {
+    Http2(Http2),
+    #[cfg_attr(not(feature = "http3"), expect(dead_code))]
+    Http3(Http3),
 }
 
 /// An HTTP/1.1 connection: one request at a time.
@@ -74,7 +84,7 @@ pub(super) struct Pool {
 #[derive(Debug)]
 struct Server {
     idle: Vec<(Http1, Instant)>,
-    shared: Vec<Http2>,
+    shared: Vec<Shared>,
     used: Instant,
     /// One dials at a time until it is known whether the server shares its connections.
     gate: Arc<Semaphore>,
@@ -90,11 +100,11 @@ impl Pool {
         server.used = now;
         server.prune(now);
         if let Some(shared) = server.shared.iter().find(|shared| shared.has_room()) {
-            return Some(Channel::Http2(shared.clone()));
+            return Some(shared.clone().into());
         }
         if server.shared.len() >= SHARED_PER_SERVER {
-            let least = server.shared.iter().min_by_key(|shared| Arc::strong_count(&shared.users));
-            return least.cloned().map(Channel::Http2);
+            let least = server.shared.iter().min_by_key(|shared| Arc::strong_count(shared.users()));
+            return least.cloned().map(Channel::from);
         }
         server.idle.pop().map(|(channel, _)| Channel::Http1(channel))
     }
@@ -140,21 +150,55 @@ impl Pool {
         entry(&mut servers, key).speaks_http1 = true;
     }
 
-    /// Shares an HTTP/2 connection.
-    pub(super) fn share(&self, key: &Key, channel: &Http2) {
+    /// Shares a connection.
+    pub(super) fn share(&self, key: &Key, channel: Shared) {
         let mut servers = self.servers.lock().expect("no holder panics");
         let server = entry(&mut servers, key);
         server.prune(Instant::now());
         if server.shared.len() < SHARED_PER_SERVER {
-            server.shared.push(channel.clone());
+            server.shared.push(channel);
         }
     }
 }
 
-impl Http2 {
+impl Shared {
+    fn users(&self) -> &Arc<()> {
+        match self {
+            Self::Http2(channel) => &channel.users,
+            Self::Http3(channel) => channel.users(),
+        }
+    }
+
     fn has_room(&self) -> bool {
         // The pool's own clone is one of the count.
-        Arc::strong_count(&self.users) - 1 < self.sender.current_max_send_streams()
+        let streams = Arc::strong_count(self.users()) - 1;
+        match self {
+            Self::Http2(channel) => streams < channel.sender.current_max_send_streams(),
+            // QUIC does not tell how many there may be.
+            Self::Http3(_) => streams < urlsession_core::MAX_RUNNING as usize,
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        match self {
+            Self::Http2(channel) => channel.closed.load(Ordering::Acquire),
+            Self::Http3(channel) => channel.is_closed(),
+        }
+    }
+}
+
+impl From<Shared> for Channel {
+    fn from(shared: Shared) -> Self {
+        match shared {
+            Shared::Http2(channel) => Self::Http2(channel),
+            Shared::Http3(channel) => Self::Http3(channel),
+        }
+    }
+}
+
+impl From<Http3> for Channel {
+    fn from(channel: Http3) -> Self {
+        Self::Http3(channel)
     }
 }
 
@@ -163,11 +207,11 @@ impl Server {
         self.idle.retain(|(channel, since)| {
             !channel.sender.is_closed() && now.duration_since(*since) < IDLE_TIME
         });
-        self.shared.retain(|shared| !shared.closed.load(Ordering::Acquire));
+        self.shared.retain(|shared| !shared.is_closed());
     }
 
     fn is_spare(&self, now: Instant) -> bool {
-        let streams = self.shared.iter().any(|shared| Arc::strong_count(&shared.users) > 1);
+        let streams = self.shared.iter().any(|shared| Arc::strong_count(shared.users()) > 1);
         self.idle.is_empty() && !streams && now.duration_since(self.used) >= IDLE_TIME
     }
 }

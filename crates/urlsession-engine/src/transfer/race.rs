@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 /// Longest time for one address; the others go on.
 const ADDRESS_TIMEOUT: Duration = Duration::from_secs(15);
 /// Pause before the next address joins (RFC 8305 section 5).
-const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+pub(super) const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 /// Alternates the families, that of the resolver's first address first (RFC 8305 section 4).
 pub(super) fn alternate(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {

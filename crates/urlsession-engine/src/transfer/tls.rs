@@ -38,6 +38,8 @@ pub(super) struct Terms {
     pub(super) policy: TlsPolicy,
     /// Whether HTTP/2 may be spoken.
     pub(super) http2: bool,
+    /// Whether it is for QUIC, over which nothing but HTTP/3 is spoken.
+    pub(super) http3: bool,
 }
 
 /// A file as it was when it was read: one that changes is read again.
@@ -56,6 +58,9 @@ pub(super) struct Trust {
     pub(super) configuration: Arc<ClientConfig>,
     /// Whether nobody judges the server's certificate.
     pub(super) is_blind: bool,
+    /// Who judges it.
+    #[cfg(feature = "http3")]
+    pub(super) judge: Arc<Judge>,
 }
 
 impl Tls {
@@ -76,13 +81,21 @@ impl Tls {
         if let Some(trust) = made.by_terms.get(&key) {
             return Ok(trust.clone());
         }
-        let configuration = Arc::new(configure(&terms)?);
+        #[cfg_attr(not(feature = "http3"), expect(unused))]
+        let (configuration, judge) = configure(&terms)?;
+        let configuration = Arc::new(configuration);
         if made.by_terms.len() >= CONFIGURATION_LIMIT {
             made.by_terms.clear();
         }
         made.last += 1;
         let is_blind = terms.policy.allow_any_certificate;
-        let trust = Trust { number: made.last, configuration, is_blind };
+        let trust = Trust {
+            number: made.last,
+            configuration,
+            is_blind,
+            #[cfg(feature = "http3")]
+            judge,
+        };
         made.by_terms.insert(key, trust.clone());
         Ok(trust)
     }
@@ -98,32 +111,35 @@ impl Stamp {
     }
 }
 
-fn configure(terms: &Terms) -> Result<ClientConfig, Failure> {
+fn configure(terms: &Terms) -> Result<(ClientConfig, Arc<Judge>), Failure> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let mut extra = Vec::new();
     for path in &terms.roots {
         extra.extend(roots(path)?);
     }
-    let judge = Judge::new(extra, &terms.policy, &provider)?;
+    let judge = Arc::new(Judge::new(extra, &terms.policy, &provider)?);
     let own = terms.policy.client_certificate.as_ref();
     let own = own.map(|own| identity::load(own, &provider)).transpose()?;
-    let mut configuration =
-        build(provider, &terms.policy, judge, own).map_err(|error| errors::tls(&error))?;
+    let mut configuration = build(provider, &terms.policy, Arc::clone(&judge), own)
+        .map_err(|error| errors::tls(&error))?;
     let http2 = terms.http2.then(|| b"h2".to_vec());
-    configuration.alpn_protocols = http2.into_iter().chain([b"http/1.1".to_vec()]).collect();
-    Ok(configuration)
+    configuration.alpn_protocols = match terms.http3 {
+        true => vec![b"h3".to_vec()],
+        false => http2.into_iter().chain([b"http/1.1".to_vec()]).collect(),
+    };
+    Ok((configuration, judge))
 }
 
 fn build(
     provider: Arc<CryptoProvider>,
     policy: &TlsPolicy,
-    judge: Judge,
+    judge: Arc<Judge>,
     own: Option<Identity>,
 ) -> Result<ClientConfig, rustls::Error> {
     let builder = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&versions(policy))?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(judge));
+        .with_custom_certificate_verifier(judge);
     match own {
         Some((chain, key)) => builder.with_client_auth_cert(chain, key),
         None => Ok(builder.with_no_client_auth()),

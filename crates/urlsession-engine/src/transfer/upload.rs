@@ -2,6 +2,7 @@
 
 use super::errors::{self, Failure, Place};
 use super::metrics::Transaction;
+use super::quic;
 use super::rate::Rate;
 use super::wire::Wire;
 use super::{Progress, blocking};
@@ -78,7 +79,7 @@ impl Sending {
             let bytes = match source.next(block).await {
                 Ok(Some(bytes)) => bytes,
                 Ok(None) => {
-                    sink.finish();
+                    sink.finish().await;
                     return transaction.note(|metrics, now| metrics.request_end_date = Some(now));
                 }
                 Err(failure) => {
@@ -204,6 +205,8 @@ fn unreadable(path: &Path, error: &io::Error) -> Failure {
 pub(super) enum Sink {
     Http1(mpsc::Sender<io::Result<Bytes>>),
     Http2(h2::SendStream<Bytes>),
+    #[cfg_attr(not(feature = "http3"), expect(dead_code))]
+    Http3(Box<quic::Sink>),
 }
 
 /// The connection takes no more bytes.
@@ -225,13 +228,16 @@ impl Sink {
                 }
                 Ok(())
             }
+            Self::Http3(sink) => sink.send(bytes, wire).await.map_err(|_| Refused),
         }
     }
 
-    fn finish(mut self) {
-        if let Self::Http2(stream) = &mut self {
+    async fn finish(mut self) {
+        match &mut self {
+            Self::Http1(_) => {}
             // A stream that the server reset needs no end.
-            let _ = stream.send_data(Bytes::new(), true);
+            Self::Http2(stream) => drop(stream.send_data(Bytes::new(), true)),
+            Self::Http3(sink) => sink.finish().await,
         }
     }
 
@@ -240,6 +246,7 @@ impl Sink {
             // A closed channel means that the connection ended already.
             Self::Http1(to) => drop(to.send(Err(io::Error::other(why.to_owned()))).await),
             Self::Http2(mut stream) => stream.send_reset(h2::Reason::CANCEL),
+            Self::Http3(sink) => drop(sink),
         }
     }
 }

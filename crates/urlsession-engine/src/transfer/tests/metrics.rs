@@ -37,7 +37,7 @@ fn story(one: &TransactionMetrics) -> String {
     )
 }
 
-fn stories(metrics: &TaskMetrics) -> Vec<String> {
+pub(super) fn stories(metrics: &TaskMetrics) -> Vec<String> {
     metrics.transaction_metrics.iter().map(story).collect()
 }
 

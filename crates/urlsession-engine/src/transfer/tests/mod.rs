@@ -8,6 +8,10 @@ mod exchange;
 #[cfg(unix)]
 mod guards;
 mod hostile;
+#[cfg(feature = "http3")]
+mod http3;
+#[cfg(feature = "http3")]
+mod http3_hostile;
 mod limits;
 mod metrics;
 mod peers;

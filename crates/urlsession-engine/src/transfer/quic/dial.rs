@@ -1,0 +1,266 @@
+//! Opens QUIC connections: look-up, a race over all addresses, the handshake.
+
+use super::link::{Link, Opener};
+use super::{Http3, Origin, errors};
+use crate::transfer::dial::{bare, look_up, within};
+use crate::transfer::errors::{self as failures, Failure, Place};
+use crate::transfer::handshake::{CONNECTION_WINDOW, HEAD_LIMIT, STREAM_WINDOW};
+use crate::transfer::metrics::{Facts, Transaction};
+use crate::transfer::race::race;
+use crate::transfer::tls::Trust;
+use crate::transfer::verify::Judge;
+use bytes::Bytes;
+use h3::client::SendRequest;
+use h3::error::Code;
+use http::HeaderValue;
+use quinn::crypto::rustls::QuicClientConfig;
+use quinn::{ConnectionError, Endpoint, IdleTimeout, TransportConfig, VarInt};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use std::future::poll_fn;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+use tokio::time::sleep;
+use urlsession_protocol::ErrorCode;
+
+/// Longest time for look-up and handshake together: a network that lets QUIC through answers early.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Silence after which a connection counts as dead.
+const SILENCE_LIMIT: Duration = Duration::from_secs(30);
+/// How often a silent one is asked for a sign of life.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// How often it is looked whether a connection is of use; twice in a row without, and it is closed.
+const REVIEW: Duration = Duration::from_secs(45);
+/// Most bytes under way to a server, and so the most that count as sent and may be lost.
+const SEND_WINDOW: u64 = 4 * 1024 * 1024;
+/// Most streams that a server may open; HTTP/3 knows three kinds.
+const SERVER_STREAMS: u32 = 8;
+const UDP_BUFFER: usize = 2 * 1024 * 1024;
+
+/// Where a connection goes.
+#[derive(Debug)]
+pub(super) struct Goal<'a> {
+    /// Who the server must prove to be.
+    pub(super) name: &'a str,
+    /// Where it is reached.
+    pub(super) host: &'a str,
+    pub(super) port: u16,
+    pub(super) trust: &'a Trust,
+    pub(super) transaction: &'a Transaction,
+}
+
+/// Opens a connection within [`HANDSHAKE_TIMEOUT`] or the shorter limit.
+pub(super) async fn dial(
+    goal: &Goal<'_>,
+    origin: Arc<Origin>,
+    alternative: Option<HeaderValue>,
+    limit: Duration,
+) -> Result<Http3, Failure> {
+    if goal.trust.is_blind {
+        tracing::warn!(host = goal.name, "insecure: the certificate of the server is not checked");
+    }
+    let opened = within(limit.min(HANDSHAKE_TIMEOUT), "the QUIC handshake", connect(goal)).await?;
+    goal.transaction.note(|metrics, now| {
+        metrics.secure_connection_end_date = Some(now);
+        metrics.connect_end_date = Some(now);
+    });
+    let remote = opened.connection.remote_address();
+    let facts = Arc::new(Facts::of_quic(local(&opened.endpoint, remote), remote));
+    let (sender, closing, users) = speak(&opened.connection).await?;
+    let connection = opened.connection;
+    Ok(Http3 { sender, connection, closing, users, facts, origin, alternative })
+}
+
+/// An endpoint lives as long as its one connection: who changes networks gets a new socket.
+struct Opened {
+    endpoint: Endpoint,
+    connection: quinn::Connection,
+}
+
+async fn connect(goal: &Goal<'_>) -> Result<Opened, Failure> {
+    let addresses = look_up(goal.host, goal.port, goal.transaction).await?;
+    goal.transaction.note(|metrics, now| {
+        metrics.connect_start_date = Some(now);
+        metrics.secure_connection_start_date = Some(now);
+    });
+    let configuration = ClientConfig::clone(&goal.trust.configuration);
+    let judge = Arc::clone(&goal.trust.judge);
+    let name: Arc<str> = bare(goal.name).into();
+    let opened = race(addresses, |address| {
+        shake(address, Arc::clone(&name), configuration.clone(), Arc::clone(&judge))
+    });
+    opened.await.map_err(|error| failures::io(Place::Connect, &error))?
+}
+
+/// Shakes hands at one address. A server that answers ends the race, whatever it says.
+async fn shake(
+    address: SocketAddr,
+    name: Arc<str>,
+    mut tls: ClientConfig,
+    judge: Arc<Judge>,
+) -> io::Result<Result<Opened, Failure>> {
+    let witness = Arc::new(Witness { judge, said: Mutex::default() });
+    tls.dangerous().set_certificate_verifier(Arc::clone(&witness) as Arc<dyn ServerCertVerifier>);
+    let tls = match QuicClientConfig::try_from(tls) {
+        Ok(tls) => tls,
+        Err(error) => {
+            return Ok(Err(Failure::permanent(ErrorCode::SECURE_CONNECTION_FAILED, error)));
+        }
+    };
+    let mut configuration = quinn::ClientConfig::new(Arc::new(tls));
+    configuration.transport_config(Arc::new(transport()));
+    let endpoint = endpoint(address)?;
+    let connecting = match endpoint.connect_with(configuration, address, &name) {
+        Ok(connecting) => connecting,
+        Err(error) => return Ok(Err(errors::begin(&error))),
+    };
+    match connecting.await {
+        Ok(connection) => Ok(Ok(Opened { endpoint, connection })),
+        Err(ConnectionError::TimedOut) => Err(io::ErrorKind::TimedOut.into()),
+        Err(error) => Ok(Err(errors::handshake(&error, witness.said().as_ref()))),
+    }
+}
+
+fn endpoint(address: SocketAddr) -> io::Result<Endpoint> {
+    let socket = UdpSocket::bind(any(address))?;
+    // The system may give less; then a burst loses more, and nothing else.
+    let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(UDP_BUFFER);
+    let runtime = Arc::new(quinn::TokioRuntime);
+    Endpoint::new(quinn::EndpointConfig::default(), None, socket, runtime)
+}
+
+/// Any address of ours in the family of that one.
+fn any(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    }
+}
+
+/// Asks the system from which address it sends there, for a socket that is bound to any.
+fn local(endpoint: &Endpoint, remote: SocketAddr) -> Option<SocketAddr> {
+    let probe = UdpSocket::bind(any(remote)).ok()?;
+    probe.connect(remote).ok()?;
+    Some((probe.local_addr().ok()?.ip(), endpoint.local_addr().ok()?.port()).into())
+}
+
+fn transport() -> TransportConfig {
+    let mut transport = TransportConfig::default();
+    transport
+        .max_concurrent_bidi_streams(VarInt::from_u32(0))
+        .max_concurrent_uni_streams(VarInt::from_u32(SERVER_STREAMS))
+        .stream_receive_window(VarInt::from_u32(STREAM_WINDOW))
+        .receive_window(VarInt::from_u32(CONNECTION_WINDOW))
+        .send_window(SEND_WINDOW)
+        .datagram_receive_buffer_size(None)
+        .keep_alive_interval(Some(KEEP_ALIVE))
+        .max_idle_timeout(IdleTimeout::try_from(SILENCE_LIMIT).ok());
+    transport
+}
+
+/// What HTTP/3 needs beside the connection: see [`Http3`].
+type Spoken = (SendRequest<Opener, Bytes>, Arc<AtomicBool>, Arc<()>);
+
+/// Begins HTTP/3 on a connection.
+async fn speak(connection: &quinn::Connection) -> Result<Spoken, Failure> {
+    let begun = h3::client::builder()
+        .max_field_section_size(HEAD_LIMIT as u64)
+        .send_grease(false)
+        .build::<_, _, Bytes>(Link::new(connection.clone()))
+        .await;
+    let (mut driver, sender) = match begun {
+        Ok(begun) => begun,
+        Err(error) => {
+            let gone = connection.close_reason();
+            return Err(gone.map_or_else(|| Failure::lost(&error), |gone| errors::lost(&gone)));
+        }
+    };
+    let users = Arc::new(());
+    let closing = Arc::new(AtomicBool::new(false));
+    let (flag, streams) = (Arc::clone(&closing), Arc::downgrade(&users));
+    let reviewed = connection.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = poll_fn(|cx| driver.poll_close(cx)) => {}
+            () = disuse(&reviewed, &streams) => {
+                flag.store(true, Ordering::Release);
+                reviewed.close(VarInt::from_u32(Code::H3_NO_ERROR.value() as u32), b"");
+            }
+        }
+        flag.store(true, Ordering::Release);
+    });
+    Ok((sender, closing, users))
+}
+
+/// Returns once nothing but the pool has needed the connection for long. Nobody else would close it:
+/// signs of life keep it open at both ends.
+async fn disuse(connection: &quinn::Connection, streams: &Weak<()>) {
+    let mut last = None;
+    loop {
+        sleep(REVIEW).await;
+        let moved = connection.stats().frame_tx.stream;
+        if streams.strong_count() <= 1 && last == Some(moved) {
+            return;
+        }
+        last = Some(moved);
+    }
+}
+
+/// Judges as the terms say, and remembers what it had against the certificate.
+#[derive(Debug)]
+struct Witness {
+    judge: Arc<Judge>,
+    said: Mutex<Option<rustls::Error>>,
+}
+
+impl Witness {
+    fn said(&self) -> Option<rustls::Error> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl ServerCertVerifier for Witness {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let judge = &self.judge;
+        let judged =
+            judge.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        if let Err(error) = &judged {
+            let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+            *said = Some(error.clone());
+        }
+        judged
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.judge.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.judge.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.judge.supported_verify_schemes()
+    }
+}

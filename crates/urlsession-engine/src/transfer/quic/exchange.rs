@@ -1,0 +1,256 @@
+//! One request and its response over HTTP/3.
+
+use super::Http3;
+use super::errors::{self, Fault};
+use super::link::{Inward, Outward};
+use crate::transfer::errors::Failure;
+use crate::transfer::handshake::FIELD_LIMIT;
+use crate::transfer::http::{Answer, Broken, Inbound, Outgoing, Stream, pump};
+use crate::transfer::http2;
+use crate::transfer::metrics::Transaction;
+use crate::transfer::upload::Sink as AnySink;
+use crate::transfer::wire::Wire;
+use bytes::{Buf as _, Bytes, BytesMut};
+use h3::client::RequestStream;
+use h3::error::StreamError;
+use http::{HeaderName, Method, StatusCode, Version, header};
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use urlsession_protocol::ErrorCode;
+
+const ALT_USED: HeaderName = HeaderName::from_static("alt-used");
+/// Most bytes of a response that are handed on at once: packets are small, and each has its cost.
+const GATHER: usize = 64 * 1024;
+/// Most bytes of a request that are handed over before its pulse is renewed.
+const PART: usize = 64 * 1024;
+
+/// Sends the request and waits for the head of the response.
+pub(in crate::transfer) async fn over(
+    mut channel: Http3,
+    out: &Outgoing<'_>,
+    transaction: &Transaction,
+) -> Result<Answer, Broken> {
+    transaction.connected(&channel.facts);
+    let wire = Arc::new(Wire::new());
+    let source = match out.body {
+        Some(sending) => Some((sending, sending.open().await.map_err(Broken::final_)?)),
+        None => None,
+    };
+    let mut request = http2::request(out, Version::HTTP_3).map_err(Broken::final_)?;
+    if let Some(used) = &channel.alternative {
+        request.headers_mut().insert(ALT_USED, used.clone());
+    }
+    transaction.requested(&request, source.is_some());
+    // Where the server allows no further stream, this waits for one.
+    let opening = async { Ok(channel.sender.send_request(request).await) };
+    let opened = wire.watch(out.idle_timeout, opening).await.map_err(Broken::final_)?;
+    let (sender, mut receiver) = match opened {
+        Ok(stream) => stream.split(),
+        Err(error) => return Err(broken(&channel, out, unsent(&channel, &error))),
+    };
+    let mut sink = Sink { sender };
+    let pump = match source {
+        Some((sending, source)) => {
+            Some(pump(sending, source, &wire, AnySink::Http3(Box::new(sink)), (None, transaction)))
+        }
+        None => {
+            sink.finish().await;
+            None
+        }
+    };
+    let response = match wire.watch(out.idle_timeout, async { Ok(head(&mut receiver).await) }).await
+    {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => {
+            if let Some(failure) = out.body.and_then(|sending| sending.failure()) {
+                return Err(Broken::final_(failure));
+            }
+            return Err(broken(&channel, out, channel.fault(&error, true)));
+        }
+        Err(idle) => return Err(Broken::final_(idle)),
+    };
+    let (head, ()) = response.into_parts();
+    if head.headers.len() > FIELD_LIMIT {
+        let why = format!("the response has more than {FIELD_LIMIT} header fields");
+        let failure = Failure::permanent(ErrorCode::CANNOT_PARSE_RESPONSE, why);
+        return Err(Broken::final_(failure));
+    }
+    wire.touch();
+    transaction.answered(&head);
+    let left = length(&head, out.method);
+    let body = Body { receiver, wire: Arc::clone(&wire), left, channel, has_ended: false };
+    let stream = Stream::Http3(Box::new(body));
+    let body = Inbound::new(stream, (pump, out.body.cloned()), transaction.clone());
+    Ok(Answer { head, body, wire })
+}
+
+/// Waits for the final head.
+async fn head(
+    receiver: &mut RequestStream<Inward, Bytes>,
+) -> Result<http::Response<()>, StreamError> {
+    loop {
+        let response = receiver.recv_response().await?;
+        if !response.status().is_informational() {
+            return Ok(response);
+        }
+    }
+}
+
+/// Returns how long the body says it is. h3 does not hold it to that (RFC 9114 section 4.1.2).
+fn length(head: &http::response::Parts, method: &Method) -> Option<u64> {
+    let bodiless = *method == Method::HEAD
+        || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let told = head.headers.get(header::CONTENT_LENGTH).filter(|_| !bodiless)?;
+    told.to_str().ok()?.trim().parse().ok()
+}
+
+/// What the server takes no request of this size for is no fault of its response.
+fn unsent(channel: &Http3, error: &StreamError) -> Fault {
+    match error {
+        StreamError::HeaderTooBig { max_size, .. } => Fault {
+            failure: Failure::permanent(
+                ErrorCode::BAD_SERVER_RESPONSE,
+                format!("the server takes header fields of at most {max_size} bytes"),
+            ),
+            is_refused: true,
+            is_of_way: false,
+            is_broken: false,
+        },
+        error => channel.fault(error, true),
+    }
+}
+
+/// What may go out again over another connection: what was refused, and what the server can have got
+/// twice without harm, or not whole.
+fn broken(channel: &Http3, out: &Outgoing<'_>, fault: Fault) -> Broken {
+    if fault.is_broken {
+        channel.origin.broke();
+    }
+    // Where one is refused, others are likely to be.
+    if fault.is_refused {
+        channel.closing.store(true, Ordering::Release);
+    }
+    let is_harmless =
+        out.method.is_idempotent() || out.body.is_some_and(|sending| sending.sent() == 0);
+    let untouched = fault.is_refused || (fault.is_of_way && is_harmless);
+    Broken { failure: fault.failure, untouched }
+}
+
+impl Http3 {
+    fn fault(&self, error: &StreamError, headless: bool) -> Fault {
+        errors::request(error, headless, self.connection.close_reason().as_ref())
+    }
+}
+
+/// A response body on its way.
+pub(in crate::transfer) struct Body {
+    receiver: RequestStream<Inward, Bytes>,
+    wire: Arc<Wire>,
+    /// Bytes that are to come, if that was said.
+    left: Option<u64>,
+    /// Keeps the connection open.
+    channel: Http3,
+    has_ended: bool,
+}
+
+impl Body {
+    /// Returns the next bytes, `None` at the end. Losing the future loses no bytes.
+    pub(in crate::transfer) async fn data(&mut self) -> Result<Option<Bytes>, Failure> {
+        match poll_fn(|cx| self.poll_gather(cx)).await {
+            Ok(Some(bytes)) => {
+                self.wire.count_received(bytes.len());
+                if let Some(left) = &mut self.left {
+                    let rest = left.checked_sub(bytes.len() as u64);
+                    *left =
+                        rest.ok_or_else(|| Failure::lost("the body is longer than was said"))?;
+                }
+                Ok(Some(bytes))
+            }
+            Ok(None) => match self.left {
+                None | Some(0) => Ok(None),
+                Some(left) => Err(Failure::lost(format!("the body ended {left} bytes early"))),
+            },
+            Err(error) => {
+                let fault = self.channel.fault(&error, false);
+                if fault.is_broken {
+                    self.channel.origin.broke();
+                }
+                Err(fault.failure)
+            }
+        }
+    }
+
+    /// Gathers what is there already.
+    fn poll_gather(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, StreamError>> {
+        let mut first = Bytes::new();
+        let mut gathered = BytesMut::new();
+        while !self.has_ended && first.len() + gathered.len() < GATHER {
+            match self.receiver.poll_recv_data(cx) {
+                Poll::Ready(Ok(Some(mut chunk))) => {
+                    let chunk = chunk.copy_to_bytes(chunk.remaining());
+                    if first.is_empty() && gathered.is_empty() {
+                        first = chunk;
+                    } else {
+                        if gathered.is_empty() {
+                            gathered.reserve(GATHER + chunk.len());
+                            gathered.extend_from_slice(&std::mem::take(&mut first));
+                        }
+                        gathered.extend_from_slice(&chunk);
+                    }
+                }
+                Poll::Ready(Ok(None)) => self.has_ended = true,
+                // What came before an error comes first; the error is met again.
+                Poll::Ready(Err(_)) if !(first.is_empty() && gathered.is_empty()) => break,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending if first.is_empty() && gathered.is_empty() => return Poll::Pending,
+                Poll::Pending => break,
+            }
+        }
+        let bytes = if gathered.is_empty() { first } else { gathered.freeze() };
+        Poll::Ready(Ok(Some(bytes).filter(|bytes| !bytes.is_empty())))
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body").field("left", &self.left).finish_non_exhaustive()
+    }
+}
+
+/// Where the blocks of a request body go. One that is dropped before its end resets the stream.
+pub(in crate::transfer) struct Sink {
+    sender: RequestStream<Outward, Bytes>,
+}
+
+/// The connection takes no more bytes.
+#[derive(Debug)]
+pub(in crate::transfer) struct Refused;
+
+impl Sink {
+    pub(in crate::transfer) async fn send(
+        &mut self,
+        mut bytes: Bytes,
+        wire: &Wire,
+    ) -> Result<(), Refused> {
+        while !bytes.is_empty() {
+            let part = bytes.split_to(PART.min(bytes.len()));
+            self.sender.send_data(part).await.map_err(|_| Refused)?;
+            wire.touch();
+        }
+        Ok(())
+    }
+
+    pub(in crate::transfer) async fn finish(&mut self) {
+        // A stream that the server stopped needs no end.
+        let _ = self.sender.finish().await;
+    }
+}
+
+impl fmt::Debug for Sink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sink").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,232 @@
+//! Servers that break the rules of HTTP/3, or end connections in the middle.
+
+use super::{Trial, error_of, summary};
+use quinn::crypto::rustls::QuicServerConfig;
+use quinn::{Connection, Endpoint, ServerConfig, VarInt};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use urlsession_protocol::Http3;
+use urlsession_testkit::server::Server;
+
+const HEADERS: u64 = 0x1;
+const GOAWAY: u64 = 0x7;
+const GREASE: u64 = 0x21;
+
+/// What a server does with a connection; the number counts them.
+type Act = fn(u32, Connection) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A server of bare QUIC, with the certificate of another.
+struct Bare {
+    /// Lends its certificate.
+    lender: Server,
+    endpoint: Endpoint,
+}
+
+impl Bare {
+    fn start(act: Act) -> Self {
+        let lender = Server::start_tls();
+        let pem = lender.server_pem();
+        let chain = CertificateDer::pem_file_iter(&pem).unwrap().collect::<Result<_, _>>().unwrap();
+        let key = PrivateKeyDer::from_pem_file(&pem).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut tls = rustls::ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap();
+        tls.alpn_protocols = vec![b"h3".to_vec()];
+        let tls = QuicServerConfig::try_from(tls).unwrap();
+        let configuration = ServerConfig::with_crypto(Arc::new(tls));
+        let at = (Ipv4Addr::LOCALHOST, 0).into();
+        let endpoint = Endpoint::server(configuration, at).unwrap();
+        let accepting = endpoint.clone();
+        tokio::spawn(async move {
+            let mut number = 0;
+            while let Some(incoming) = accepting.accept().await {
+                tokio::spawn(async move { act(number, incoming.await.unwrap()).await });
+                number += 1;
+            }
+        });
+        Self { lender, endpoint }
+    }
+
+    fn trial(&self) -> Trial {
+        let mut trial =
+            Trial::download(&format!("https://{}/", self.endpoint.local_addr().unwrap()));
+        trial.order.options.ca_certificates = vec![self.lender.ca_pem()];
+        trial.order.options.http3 = Some(Http3::Only);
+        trial
+    }
+}
+
+fn number(value: u64) -> Vec<u8> {
+    match value {
+        0..0x40 => vec![value as u8],
+        _ => (value | 0xc000_0000_0000_0000).to_be_bytes().into(),
+    }
+}
+
+fn frame(kind: u64, payload: &[u8]) -> Vec<u8> {
+    [number(kind), number(payload.len() as u64), payload.to_vec()].concat()
+}
+
+/// The head of a response: no dynamic table, `:status` 200 from the static one.
+fn head() -> Vec<u8> {
+    frame(HEADERS, &[0, 0, 0xc0 | 25])
+}
+
+/// Opens the control stream with settings.
+async fn settle(connection: &Connection) -> quinn::SendStream {
+    let mut control = connection.open_uni().await.unwrap();
+    control.write_all(&[number(0), frame(0x4, &[])].concat()).await.unwrap();
+    control
+}
+
+/// Answers the first request with the bytes, and keeps the connection.
+async fn answer(connection: Connection, bytes: Vec<u8>, ends: bool) {
+    let control = settle(&connection).await;
+    let (mut to, from) = connection.accept_bi().await.unwrap();
+    // Who has had enough says so.
+    let _ = to.write_all(&bytes).await;
+    if ends {
+        let _ = to.finish();
+    }
+    connection.closed().await;
+    drop((control, from, to));
+}
+
+/// What is announced never comes whole: the memory that it would take is never needed.
+async fn endless(connection: Connection, kind: u64) {
+    let begin = [number(kind), number(1 << 40)].concat();
+    answer(connection, [begin, vec![0; 10_000_000]].concat(), false).await;
+}
+
+#[tokio::test]
+async fn endless_frames_are_refused() {
+    for act in [(|_, connection| Box::pin(endless(connection, HEADERS))) as Act, |_, connection| {
+        Box::pin(endless(connection, GREASE))
+    }] {
+        let server = Bare::start(act);
+        let ending = server.trial().run().await;
+        assert_eq!(summary(&ending), "-1017 permanent", "{ending:?}");
+        let detail = error_of(&ending).detail.clone().unwrap();
+        assert!(detail.contains("more than 262144 bytes"), "{detail}");
+    }
+}
+
+/// what the server does => how the attempt ends
+#[tokio::test]
+async fn rules_that_are_broken() {
+    let cases: [(&str, Act, &str); 8] = [
+        (
+            "no head",
+            |_, connection| Box::pin(answer(connection, Vec::new(), true)),
+            "-1017 permanent",
+        ),
+        (
+            "data before the head",
+            |_, connection| Box::pin(answer(connection, frame(0, b"xyz"), true)),
+            "-1017 permanent",
+        ),
+        (
+            "half a head",
+            |_, connection| Box::pin(answer(connection, vec![1, 5, 0, 0], true)),
+            "-1017 permanent",
+        ),
+        (
+            "a head that cannot be read",
+            |_, connection| Box::pin(answer(connection, frame(HEADERS, &[0xff; 9]), true)),
+            "-1017 permanent",
+        ),
+        (
+            "a head without a status",
+            |_, connection| Box::pin(answer(connection, frame(HEADERS, &[0, 0]), true)),
+            "-1017 permanent",
+        ),
+        (
+            "half of the data",
+            |_, connection| {
+                let bytes = [head(), vec![0, 5, b'x']].concat();
+                Box::pin(answer(connection, bytes, true))
+            },
+            "-1005 transient",
+        ),
+        (
+            "a good answer",
+            |_, connection| Box::pin(answer(connection, [head(), frame(0, b"xyz")].concat(), true)),
+            "done 200 3",
+        ),
+        (
+            "an error of the connection",
+            |_, connection| {
+                Box::pin(async move {
+                    let _control = settle(&connection).await;
+                    let _stream = connection.accept_bi().await.unwrap();
+                    connection.close(VarInt::from_u32(0x102), b"secret words");
+                })
+            },
+            "-1005 transient",
+        ),
+    ];
+    for (what, act, expected) in cases {
+        let server = Bare::start(act);
+        let ending = server.trial().run().await;
+        assert_eq!(summary(&ending), expected, "{what}: {ending:?}");
+        assert!(!format!("{ending:?}").contains("secret words"), "{what}: {ending:?}");
+    }
+}
+
+/// Answers each request on its own.
+async fn serve(connection: &Connection) {
+    while let Ok((mut to, _)) = connection.accept_bi().await {
+        to.write_all(&[head(), frame(0, b"xyz")].concat()).await.unwrap();
+        to.finish().unwrap();
+    }
+}
+
+/// A connection that ends before a request over it began is none that the request can fail by.
+#[tokio::test]
+async fn connections_that_end_are_made_anew() {
+    let cases: [(&str, Act); 2] = [
+        ("refused", |count, connection| {
+            Box::pin(async move {
+                let _control = settle(&connection).await;
+                if count == 0 {
+                    let (mut to, _) = connection.accept_bi().await.unwrap();
+                    to.write_all(&[head(), frame(0, b"xyz")].concat()).await.unwrap();
+                    to.finish().unwrap();
+                    let (mut to, _) = connection.accept_bi().await.unwrap();
+                    to.reset(VarInt::from_u32(0x10b)).unwrap();
+                    connection.closed().await;
+                }
+                serve(&connection).await;
+            })
+        }),
+        ("going away", |count, connection| {
+            Box::pin(async move {
+                let mut control = settle(&connection).await;
+                if count == 0 {
+                    let (mut to, _) = connection.accept_bi().await.unwrap();
+                    control.write_all(&frame(GOAWAY, &[4])).await.unwrap();
+                    to.write_all(&[head(), frame(0, b"xyz")].concat()).await.unwrap();
+                    to.finish().unwrap();
+                    while let Ok((mut to, _)) = connection.accept_bi().await {
+                        to.reset(VarInt::from_u32(0x10b)).unwrap();
+                    }
+                }
+                serve(&connection).await;
+            })
+        }),
+    ];
+    for (what, act) in cases {
+        let server = Bare::start(act);
+        let trial = server.trial();
+        for _ in 0..2 {
+            let ending = trial.run().await;
+            assert_eq!(summary(&ending), "done 200 3", "{what}: {ending:?}");
+        }
+    }
+}
