@@ -58,6 +58,8 @@ export interface SessionOptions {
   onChallenge?: (challenge: Challenge) => ChallengeDisposition | Promise<ChallengeDisposition>;
   /** Has tasks wait for `session.answer` also without a handler. */
   answersChallenges?: boolean;
+  /** Whether requests that do not say it themselves go over HTTP/3; absent, those do that assume it. */
+  http3?: Http3;
   /** What requests say to caches on the way, as Apple's policies do; nothing is kept here. */
   requestCachePolicy?: RequestCachePolicy;
   /** A session of the daemon keeps no responses, as Apple's background sessions: anything else is refused. */
@@ -177,7 +179,17 @@ export interface TaskOptions {
   connectionProxy?: ConnectionProxy;
   /** What TLS connections must be like, beside what the session asks for. */
   tls?: TlsPolicy;
+  /** Whether the request goes over HTTP/3; absent, the session's choice. */
+  http3?: Http3;
+  /** Tries HTTP/3 before the server has offered it, unless it is switched off. */
+  assumesHttp3Capable?: boolean;
 }
+
+/**
+ * `auto` goes over HTTP/3 to servers that offer it by `Alt-Svc` or are assumed to speak it, and over TCP where QUIC does
+ * not come through; `only` goes over HTTP/3 or fails.
+ */
+export type Http3 = 'off' | 'auto' | 'only';
 
 /** Which proxy a request goes through; an empty object is none at all. */
 export interface ConnectionProxy {

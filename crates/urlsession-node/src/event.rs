@@ -33,7 +33,7 @@ pub struct ResponseHead {
     pub url: String,
     /// The HTTP status; none is an error.
     pub status_code: u32,
-    /// `http/1.1` or `h2`.
+    /// `http/1.1`, `h2` or `h3`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network_protocol: Option<String>,
     /// What the body may be called as a file; safe, whoever named it.

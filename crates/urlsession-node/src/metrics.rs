@@ -72,7 +72,7 @@ pub struct TransactionMetrics {
     pub response_start_date: Option<f64>,
     /// When its last byte was.
     pub response_end_date: Option<f64>,
-    /// `http/1.0`, `http/1.1` or `h2`.
+    /// `http/1.0`, `http/1.1`, `h2` or `h3`.
     pub network_protocol_name: Option<String>,
     /// Whether it went through a proxy.
     pub is_proxy_connection: bool,

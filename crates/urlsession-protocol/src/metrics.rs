@@ -134,7 +134,7 @@ pub struct TransactionMetrics {
     /// When its last byte was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub response_end_date: Option<Date>,
-    /// `http/1.0`, `http/1.1` or `h2`.
+    /// `http/1.0`, `http/1.1`, `h2` or `h3`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network_protocol_name: Option<String>,
     /// Whether it went through a proxy.

@@ -10,7 +10,7 @@ pub struct Response {
     pub url: String,
     /// The HTTP status, such as 200 or 404. No status is an error.
     pub status_code: u16,
-    /// `http/1.1` or `h2`.
+    /// `http/1.1`, `h2` or `h3`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network_protocol: Option<String>,
     /// Whether it came from the server or from what was kept.

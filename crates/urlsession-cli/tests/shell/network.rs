@@ -3,7 +3,7 @@
 use crate::home::{Home, Ran, ran};
 use std::path::Path;
 use urlsession_testkit::proxy::{Proxy, Way};
-use urlsession_testkit::server::{Answer, Demands, Pkcs12, Server};
+use urlsession_testkit::server::{Answer, Certificate, Demands, Pkcs12, Server};
 
 /// A secret that must appear nowhere but on the network and in private files.
 const SECRET: &str = "Xd1st1nct1veX";
@@ -15,6 +15,36 @@ fn get(home: &Home, words: &[&str], environment: &[(&str, &str)]) -> Ran {
     }
     command.envs(environment.iter().copied());
     ran(command.output().unwrap())
+}
+
+/// words => over what the file comes, or why it does not
+#[test]
+fn http3_is_asked_for() {
+    let (home, server) = (Home::new(), Server::start_h3());
+    let quic = Server::start_quic(Certificate::Valid, Demands::default());
+    let plain = Server::start();
+    for server in [&server, &quic, &plain] {
+        server.on("/f", Answer::ok("x"));
+    }
+    for (server, words, expected) in [
+        (&server, &[][..], "h2"),
+        (&server, &["--http3-only"], "h3"),
+        (&quic, &["--http3"], "h3"),
+        (&plain, &["--http3"], "http/1.1"),
+        (&plain, &["--http3-only"], "only HTTP/3 may be used, and it needs https"),
+    ] {
+        let mut all = vec![server.url("/f"), "--json".to_owned()];
+        if server.url("/").starts_with("https") {
+            all.extend(["--cacert".to_owned(), server.ca_pem().display().to_string()]);
+        }
+        all.extend(words.iter().map(|word| (*word).to_owned()));
+        let all: Vec<_> = all.iter().map(String::as_str).collect();
+        let did = get(&home, &all, &[]);
+        let said = format!("\"{expected}\"");
+        assert!(did.out.contains(&said) || did.out.contains(expected), "{words:?}: {did:?}");
+    }
+    let both = get(&home, &[&plain.url("/f"), "--http3", "--http3-only"], &[]);
+    assert_eq!(both.code, 2, "{both:?}");
 }
 
 #[test]

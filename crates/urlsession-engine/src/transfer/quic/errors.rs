@@ -146,3 +146,58 @@ fn sentence(error: &ConnectionError) -> String {
         ConnectionError::CidsExhausted => "the connection has no identifiers left".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use quinn::{ApplicationClose, ConnectionClose, TransportErrorCode, VarInt};
+
+    fn closed(error_code: TransportErrorCode) -> ConnectionError {
+        let reason = Bytes::from_static(b"secret words");
+        ConnectionError::ConnectionClosed(ConnectionClose { error_code, frame_type: None, reason })
+    }
+
+    fn left(code: Code) -> ConnectionError {
+        let error_code = VarInt::from_u64(code.value()).expect("a code");
+        let reason = Bytes::from_static(b"secret words");
+        ConnectionError::ApplicationClosed(ApplicationClose { error_code, reason })
+    }
+
+    fn failed(code: TransportErrorCode) -> ConnectionError {
+        ConnectionError::TransportError(code.into())
+    }
+
+    fn told(failure: &Failure) -> String {
+        assert!(!format!("{failure:?}").contains("secret"), "{failure:?}");
+        format!("{} {:?}", failure.error.code.0, failure.cause)
+    }
+
+    /// how a connection ends => what that is during the handshake, and later
+    #[test]
+    fn ends_of_connections() {
+        let (reset, idle) = (ConnectionError::Reset, ConnectionError::TimedOut);
+        for (error, early, late) in [
+            (idle, "-1001 Transient", "-1001 Transient"),
+            (reset, "-1004 Transient", "-1005 Transient"),
+            (ConnectionError::VersionMismatch, "-1004 Transient", "-1005 Transient"),
+            (ConnectionError::LocallyClosed, "-1004 Transient", "-1005 Transient"),
+            (ConnectionError::CidsExhausted, "-1004 Transient", "-1005 Transient"),
+            (closed(TransportErrorCode::CONNECTION_REFUSED), "-1004 Transient", "-1005 Transient"),
+            (left(Code::H3_INTERNAL_ERROR), "-1004 Transient", "-1005 Transient"),
+            (left(Code::H3_NO_ERROR), "-1004 Transient", "-1005 Transient"),
+            (failed(TransportErrorCode::FLOW_CONTROL_ERROR), "-1004 Transient", "-1005 Transient"),
+            // Alerts of TLS: no protocol in common, a certificate of ours wanted, or not known.
+            (closed(TransportErrorCode::crypto(120)), "-1200 Permanent", "-1200 Permanent"),
+            (closed(TransportErrorCode::crypto(116)), "-1206 Permanent", "-1206 Permanent"),
+            (closed(TransportErrorCode::crypto(48)), "-1205 Permanent", "-1205 Permanent"),
+            (failed(TransportErrorCode::crypto(40)), "-1200 Permanent", "-1005 Transient"),
+        ] {
+            assert_eq!(told(&handshake(&error, None)), early, "{error:?}");
+            assert_eq!(told(&lost(&error)), late, "{error:?}");
+        }
+        let expired = rustls::Error::from(rustls::CertificateError::Expired);
+        let error = failed(TransportErrorCode::crypto(45));
+        assert_eq!(told(&handshake(&error, Some(&expired))), "-1201 Permanent");
+    }
+}

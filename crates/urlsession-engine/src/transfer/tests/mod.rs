@@ -12,6 +12,8 @@ mod hostile;
 mod http3;
 #[cfg(feature = "http3")]
 mod http3_hostile;
+#[cfg(feature = "http3")]
+mod http3_peers;
 mod limits;
 mod metrics;
 mod peers;

@@ -18,21 +18,27 @@ use urlsession_testkit::server::{Answer, Demands, Server};
 const START_LIMIT: Duration = Duration::from_secs(20);
 
 /// A program that listens on a port of its own and dies with the test.
-struct Peer {
+pub(super) struct Peer {
     child: Child,
-    port: u16,
-    folder: TempDir,
+    pub(super) port: u16,
+    pub(super) folder: TempDir,
 }
 
 impl Peer {
     /// Starts the program with the arguments made for a port and a folder, if it is there.
-    async fn start(program: &str, arguments: impl Fn(u16, &Path) -> Vec<String>) -> Option<Self> {
+    pub(super) async fn start(
+        program: &str,
+        arguments: impl Fn(u16, &Path) -> Vec<String>,
+    ) -> Option<Self> {
         let folder = TempDir::new().unwrap();
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
         let spawned = Command::new(program)
             .args(arguments(port, folder.path()))
+            // Some write where their user lives.
+            .env("XDG_CONFIG_HOME", folder.path())
+            .env("XDG_DATA_HOME", folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
