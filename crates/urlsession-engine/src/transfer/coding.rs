@@ -58,7 +58,8 @@ impl Decoder {
                 let name = name.to_ascii_lowercase();
                 match Stage::named(&name) {
                     Some(stage) => stages.push(stage),
-                    None if name == "identity" => {}
+                    // No coding has the name “none”, but servers say it.
+                    None if name == "identity" || name == "none" => {}
                     None => return Err(unknown(&format!("“{}”", name.escape_debug()))),
                 }
             }

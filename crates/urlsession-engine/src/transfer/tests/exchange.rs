@@ -77,6 +77,7 @@ async fn what_is_packed_is_unpacked() {
             ("gzip", coded("gzip"), "done 200 100000"),
             ("chunked", coded("gzip").chunked(), "done 200 100000"),
             ("unknown", coded("compress"), "-1016 permanent"),
+            ("none", coded("none"), "done 200 138"),
             ("wrong", coded("deflate"), "-1015 permanent"),
             (
                 "a bomb",
