@@ -11,7 +11,7 @@ use crate::credentials::Memory;
 use http::{HeaderMap, Method};
 use std::collections::VecDeque;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -275,6 +275,11 @@ pub(super) async fn look_up(
     if host.trim_end_matches('.').to_ascii_lowercase().ends_with(".invalid") {
         let never = io::Error::new(io::ErrorKind::NotFound, "the name cannot exist");
         return Err(errors::lookup(host, &never));
+    }
+    // Section 6.3: and these are here, which not every resolver knows.
+    if host.trim_end_matches('.').to_ascii_lowercase().ends_with(".localhost") {
+        let here: [IpAddr; 2] = [Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()];
+        return Ok(here.map(|address| SocketAddr::new(address, port)).into());
     }
     let found = tokio::net::lookup_host((bare(host), port))
         .await

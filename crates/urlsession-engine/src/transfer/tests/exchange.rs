@@ -290,6 +290,17 @@ async fn redirects_are_followed() {
 }
 
 #[tokio::test]
+async fn names_below_localhost_are_here() {
+    let server = Server::start();
+    server.on("/", Answer::ok("x"));
+    let port = server.address().port();
+    for host in ["any.localhost", "A.b.LocalHost."] {
+        let trial = Trial::data(&format!("http://{host}:{port}/"));
+        assert_eq!(summary(&trial.run().await), "done 200 1", "{host}");
+    }
+}
+
+#[tokio::test]
 async fn credentials_stay_with_their_origin() {
     let (first, second) = (Server::start(), Server::start());
     first.on("/", Answer::redirect(307, &second.url("/")));
