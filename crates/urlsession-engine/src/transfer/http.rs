@@ -5,6 +5,7 @@ use super::dial::{self, Goal, Line, Via};
 use super::errors::{self, Failure};
 use super::handshake::{handshake2, plain1, secure1};
 use super::http2;
+use super::interim::Interim;
 use super::leave::Leave;
 use super::metrics::{Collector, Transaction};
 use super::pool::{Channel, Http1, Key, Pool, Shared};
@@ -262,14 +263,15 @@ impl Http {
             None => (Outbound::Empty, None),
         };
         let mut request = request1(out, body).map_err(Broken::final_)?;
-        if let Some(leave) = leave {
+        if let Some(leave) = &leave {
             leave.ask(&mut request);
         }
+        let interim = Interim::of(&mut request, leave);
         transaction.requested(&request, out.body.is_some());
         let work = async {
             channel.sender.send_request(request).await.map_err(|error| errors::http1(&error))
         };
-        let response = wire.watch(out.idle_timeout, work).await.map_err(|failure| {
+        let response = wire.watch(out.idle_timeout, interim.watch(work)).await.map_err(|failure| {
             let sent = out.body.map_or(0, |sending| sending.sent());
             Broken {
                 untouched: failure.error.code == ErrorCode::NETWORK_CONNECTION_LOST

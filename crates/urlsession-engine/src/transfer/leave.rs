@@ -1,7 +1,7 @@
 //! Leave for a request body to go (RFC 9110 section 10.1.1): who refuses a request for want of a
 //! credential often closes before it has read the body, and its answer is lost with that.
 
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, header};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -20,12 +20,11 @@ impl Leave {
     /// Asks for it.
     pub(super) fn ask<B>(&self, request: &mut http::Request<B>) {
         request.headers_mut().insert(header::EXPECT, HeaderValue::from_static("100-continue"));
-        let given = Arc::clone(&self.0);
-        hyper::ext::on_informational(request, move |response| {
-            if response.status() == StatusCode::CONTINUE {
-                given.notify_one();
-            }
-        });
+    }
+
+    /// Gives it.
+    pub(super) fn give(&self) {
+        self.0.notify_one();
     }
 
     /// Waits for it; nobody waits forever.

@@ -15,6 +15,7 @@ mod handshake;
 mod http;
 mod http2;
 mod identity;
+mod interim;
 mod landing;
 mod leave;
 mod leg;
