@@ -53,6 +53,8 @@ where
     let io = TokioIo::new(Counted::new(stream, Arc::clone(&wire)));
     let (sender, connection) = http1::Builder::new()
         .title_case_headers(true)
+        // RFC 9112 section 5.2: a line that begins with a space goes on with the field before.
+        .allow_obsolete_multiline_headers_in_responses(true)
         .max_headers(FIELD_LIMIT)
         .max_header_size(HEAD_LIMIT)
         .max_buf_size(READ_LIMIT)

@@ -3,6 +3,7 @@
 use super::coding::Decoder;
 use super::dial::{self, Goal, Line, Via};
 use super::errors::{self, Failure};
+use super::framing;
 use super::handshake::{handshake2, plain1, secure1};
 use super::http2;
 use super::interim::Interim;
@@ -18,7 +19,7 @@ use super::wire::Wire;
 use crate::cache::{Kept, Recording};
 use crate::credentials::Memory;
 use bytes::Bytes;
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, Method};
 use http_body::Body as _;
 use std::future::poll_fn;
 use std::path::PathBuf;
@@ -271,19 +272,22 @@ impl Http {
         let work = async {
             channel.sender.send_request(request).await.map_err(|error| errors::http1(&error))
         };
-        let response = wire.watch(out.idle_timeout, interim.watch(work)).await.map_err(|failure| {
-            let sent = out.body.map_or(0, |sending| sending.sent());
-            Broken {
-                untouched: failure.error.code == ErrorCode::NETWORK_CONNECTION_LOST
-                    && wire.received() == before
-                    && (sent == 0 || out.method.is_idempotent()),
-                failure: out.body.and_then(|sending| sending.failure()).unwrap_or(failure),
-            }
-        })?;
+        let response =
+            wire.watch(out.idle_timeout, interim.watch(work)).await.map_err(|failure| {
+                let sent = out.body.map_or(0, |sending| sending.sent());
+                Broken {
+                    untouched: failure.error.code == ErrorCode::NETWORK_CONNECTION_LOST
+                        && wire.received() == before
+                        && (sent == 0 || out.method.is_idempotent()),
+                    failure: out.body.and_then(|sending| sending.failure()).unwrap_or(failure),
+                }
+            })?;
         let (head, body) = response.into_parts();
+        framing::check(&head).map_err(Broken::final_)?;
+        framing::check_part(&head, out).map_err(Broken::final_)?;
         transaction.answered(&head);
         let transaction = transaction.clone();
-        let stays = stays_open(&head);
+        let stays = framing::stays_open(&head, body.is_end_stream());
         let (pool, key) = (Arc::clone(&self.pool), key.clone());
         let home = Home { pool, key, channel, stays, splice_minimum: self.splice_minimum };
         let stream = Stream::Http1 { body, home: Some(home) };
@@ -526,16 +530,6 @@ pub(super) fn pump(
         sending.feed(source, &wire, sink, &transaction).await;
     };
     AbortOnDropHandle::new(tokio::spawn(feed))
-}
-
-/// RFC 9112 section 9.3; an HTTP/1.0 server that offers more is not taken at its word.
-fn stays_open(head: &http::response::Parts) -> bool {
-    let mut options = head.headers.get_all(header::CONNECTION).iter();
-    let closes = |value: &http::HeaderValue| {
-        let value = value.as_bytes().to_ascii_lowercase();
-        value.split(|byte| *byte == b',').any(|option| option.trim_ascii() == b"close")
-    };
-    head.version == http::Version::HTTP_11 && !options.any(closes)
 }
 
 fn request1(out: &Outgoing<'_>, body: Outbound) -> Result<http::Request<Outbound>, Failure> {

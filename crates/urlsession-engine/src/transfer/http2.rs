@@ -1,7 +1,7 @@
 //! One request and its response over HTTP/2.
 
 use super::errors::{self, Failure};
-use super::handshake::FIELD_LIMIT;
+use super::framing;
 use super::http::{Answer, Broken, Inbound, Outgoing, Stream, pump};
 use super::metrics::Transaction;
 use super::pool::Http2;
@@ -50,11 +50,7 @@ pub(super) async fn over(
         Err(idle) => return Err(Broken::final_(idle)),
     };
     let (head, body) = response.into_parts();
-    if head.headers.len() > FIELD_LIMIT {
-        let why = format!("the response has more than {FIELD_LIMIT} header fields");
-        let failure = Failure::permanent(ErrorCode::CANNOT_PARSE_RESPONSE, why);
-        return Err(Broken::final_(failure));
-    }
+    framing::check_stream(&head, out).map_err(Broken::final_)?;
     wire.touch();
     transaction.answered(&head);
     let stream = Stream::Http2 { body, wire: Arc::clone(&wire), _user: users };

@@ -7,6 +7,7 @@ mod dial;
 mod disposition;
 mod download;
 mod errors;
+mod framing;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod gate;

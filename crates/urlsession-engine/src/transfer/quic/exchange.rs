@@ -4,7 +4,7 @@ use super::Http3;
 use super::errors::{self, Fault};
 use super::link::{Inward, Outward};
 use crate::transfer::errors::Failure;
-use crate::transfer::handshake::FIELD_LIMIT;
+use crate::transfer::framing;
 use crate::transfer::http::{Answer, Broken, Inbound, Outgoing, Stream, pump};
 use crate::transfer::http2;
 use crate::transfer::metrics::Transaction;
@@ -73,11 +73,7 @@ pub(in crate::transfer) async fn over(
         Err(idle) => return Err(Broken::final_(idle)),
     };
     let (head, ()) = response.into_parts();
-    if head.headers.len() > FIELD_LIMIT {
-        let why = format!("the response has more than {FIELD_LIMIT} header fields");
-        let failure = Failure::permanent(ErrorCode::CANNOT_PARSE_RESPONSE, why);
-        return Err(Broken::final_(failure));
-    }
+    framing::check_stream(&head, out).map_err(Broken::final_)?;
     wire.touch();
     transaction.answered(&head);
     let left = length(&head, out.method);

@@ -14,6 +14,7 @@ mod http3;
 mod http3_hostile;
 #[cfg(feature = "http3")]
 mod http3_peers;
+mod lies;
 mod limits;
 mod metrics;
 mod peers;
