@@ -32,6 +32,8 @@ use urlsession_protocol::{ErrorCode, Proxy, ProxyScheme, TaskOptions, TlsPolicy}
 
 /// Most bytes that are read to save a connection whose body nobody wants.
 const DRAIN_LIMIT: usize = 64 * 1024;
+/// Longest time that it may take.
+const DRAIN_TIME_LIMIT: Duration = Duration::from_secs(1);
 
 /// Makes and keeps connections.
 #[derive(Debug)]
@@ -450,16 +452,24 @@ impl Inbound {
         }
     }
 
-    /// Reads a short body nobody wants, so that its connection can be used again.
+    /// Reads a short body nobody wants, so that its connection can be used again; one that is
+    /// slow, or whose end is that of the connection, is not waited for.
     pub(super) async fn drain(mut self, wire: &Wire, limit: Duration) {
-        let mut left = DRAIN_LIMIT;
-        while let Ok(Some(bytes)) = wire.watch(limit, self.next()).await {
-            self.release(bytes.len());
-            match left.checked_sub(bytes.len()) {
-                Some(rest) => left = rest,
-                None => return,
-            }
+        if matches!(&self.stream, Stream::Http1 { home: Some(home), .. } if !home.stays) {
+            return;
         }
+        let mut left = DRAIN_LIMIT;
+        let read = async {
+            while let Ok(Some(bytes)) = wire.watch(limit, self.next()).await {
+                self.release(bytes.len());
+                match left.checked_sub(bytes.len()) {
+                    Some(rest) => left = rest,
+                    None => return,
+                }
+            }
+        };
+        // What is not over by then costs more than a new connection.
+        let _ = tokio::time::timeout(DRAIN_TIME_LIMIT, read).await;
     }
 
     /// Leaves the rest of a plain body of known length to the kernel, if there is enough of it.

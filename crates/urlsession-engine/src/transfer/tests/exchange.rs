@@ -293,6 +293,24 @@ async fn redirects_are_followed() {
 }
 
 #[tokio::test]
+async fn a_redirect_does_not_wait_for_its_body() {
+    let server = Server::start();
+    server.on("/to", Answer::ok("x"));
+    let page = || Answer::ok("moved").status(302).header("Location", "/to");
+    for (what, answer) in [
+        ("without an end", page().without_length().stall_after(2)),
+        ("of which the end is late", page().stall_after(2)),
+    ] {
+        server.on("/from", answer);
+        let mut trial = Trial::data(&server.url("/from"));
+        // Only who waits for the rest would find out.
+        trial.order.idle_timeout = Duration::from_secs(3600);
+        assert_eq!(summary(&trial.run().await), "done 200 1", "{what}");
+        server.release("/from");
+    }
+}
+
+#[tokio::test]
 async fn names_below_localhost_are_here() {
     let server = Server::start();
     server.on("/", Answer::ok("x"));
