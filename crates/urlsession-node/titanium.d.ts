@@ -1,5 +1,6 @@
 // The Titanium face: the module `com.appcelerator.urlSession`, and the parts of `Ti` that this package brings.
-import type { HeaderField, TaskListing } from './native.js';
+import type { AuthenticationChallenge, HeaderField, TaskListing, TaskMetrics } from './native.js';
+import type { ChallengeDisposition, Credential } from './modern.js';
 
 export type HeaderFields = Record<string, string>;
 
@@ -8,6 +9,8 @@ export interface ConfigurationOptions {
   HTTPHeaderFields?: HeaderFields;
   applicationId?: string;
   launchCommand?: string[];
+  /** Has tasks wait for `session.answer` when a server asks for a credential; without it a 401 is a result. */
+  answersChallenges?: boolean;
 }
 
 export declare class SessionConfiguration {
@@ -25,6 +28,8 @@ interface BaseTask {
   earliestBeginDate?: Date | number;
   /** Takes a status of 400 or above as an error. */
   failOnHttpError?: boolean;
+  /** Statuses that another request can mend: the task keeps its bytes and waits for `session.edit`. */
+  recoverableStatuses?: number[];
 }
 
 export interface DownloadTask extends BaseTask {
@@ -87,6 +92,12 @@ export interface SessionEvents {
     responseText?: string;
     responseData?: TiBlob;
   };
+  /** A server refused with one of `recoverableStatuses`: the task waits for `session.edit`. */
+  requestdelayed: TaskEventOf<'requestdelayed'> & Partial<ErrorFields> & { statusCode?: number };
+  /** A server asks for a credential, in a session with `answersChallenges`: the task waits for `session.answer`. */
+  challengereceived: TaskEventOf<'challengereceived'> & { challenge: AuthenticationChallenge };
+  /** What the requests of a task took; `sessioncompleted` follows. */
+  metricscollected: TaskEventOf<'metricscollected'> & { metrics: TaskMetrics };
   sessioneventscompleted: SessionEventOf<'sessioneventscompleted'>;
   sessioninvalidated: SessionEventOf<'sessioninvalidated'> & Partial<ErrorFields>;
 }
@@ -111,6 +122,8 @@ export interface Session extends Emitter<SessionEvents> {
   pause(taskIdentifier: number): void;
   resume(taskIdentifier: number): void;
   cancel(taskIdentifier: number): void;
+  answer(taskIdentifier: number, challenge: AuthenticationChallenge, answer: ChallengeDisposition & {}): void;
+  edit(taskIdentifier: number, edit: { url?: string; requestHeaders?: HeaderFields; credential?: Credential }): void;
   getTasks(callback: (answer: { tasks: TaskListing[]; error?: Error }) => void): void;
   finishTasksAndInvalidate(): void;
   invalidateAndCancel(): void;

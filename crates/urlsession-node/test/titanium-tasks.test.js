@@ -62,6 +62,32 @@ test('an HTTP error is an error where a task says so', async () => {
   assert.deepEqual([end.success, end.errorCode, end.statusCode], [false, -1011, 404]);
 });
 
+test('what a task asks is fired, and answered by number', async () => {
+  const configuration = urlSession.createSessionConfiguration({ identifier: 'asks', answersChallenges: true });
+  const own = urlSession.createSession({ configuration });
+  own.addEventListener('challengereceived', ({ taskIdentifier, challenge }) => {
+    own.answer(taskIdentifier, challenge, { user: 'me', password: 'pw' });
+  });
+  own.addEventListener('requestdelayed', ({ taskIdentifier, statusCode }) => {
+    assert.equal(statusCode, 403);
+    own.edit(taskIdentifier, { requestHeaders: { Authorization: 'Bearer fresh' } });
+  });
+  const asked = own.dataTask({ url: server.url('/basic/me:pw'), method: 'GET' });
+  assert.equal((await told.ended(asked, 'asks')).responseText, 'let in');
+  const refused = own.downloadTask({ url: server.url('/bearer/fresh'), recoverableStatuses: [403] });
+  assert.equal((await told.ended(refused, 'asks')).statusCode, 200);
+  own.invalidateAndCancel();
+});
+
+test('the metrics come before the end, to those who listen', async () => {
+  const seen = [];
+  const note = ({ type, metrics }) => seen.push([type, metrics?.transactionMetrics.length]);
+  for (const name of ['metricscollected', 'sessioncompleted']) session.addEventListener(name, note);
+  await told.ended(session.downloadTask({ url: server.url('/redirect') }));
+  for (const name of ['metricscollected', 'sessioncompleted']) session.removeEventListener(name, note);
+  assert.deepEqual(seen, [['metricscollected', 2], ['sessioncompleted', undefined]]);
+});
+
 test('the historical names work, and warn', async (t) => {
   const warn = t.mock.method(console, 'warn', () => {});
   const configuration = urlSession.createURLSessionBackgroundConfiguration('historical');

@@ -3,7 +3,7 @@
 
 const { Blob } = require('./blob.js');
 const { textOf } = require('../text.js');
-const { responseOf } = require('../told.js');
+const { metricsOf, responseOf } = require('../told.js');
 
 /** The names of all events that a session fires. */
 const SESSION_EVENTS = [
@@ -11,17 +11,28 @@ const SESSION_EVENTS = [
   'uploadprogress',
   'downloadresumed',
   'downloadcompleted',
+  'requestdelayed',
+  'challengereceived',
+  'metricscollected',
   'sessioncompleted',
   'sessioneventscompleted',
   'sessioninvalidated',
 ];
 
-/** Returns `{ name, payload }`, or `undefined` for an event that Titanium has no listener for. */
+/** Returns the name and the payload to fire, or `undefined` for an event that Titanium has no listener for. */
 function translate(event, sessionIdentifier) {
   const make = makers[event.name];
-  if (make === undefined) return undefined;
-  const [name, fields] = make(event);
-  const task = event.taskIdentifier === undefined ? {} : { taskIdentifier: event.taskIdentifier };
+  return make && named(event, sessionIdentifier, ...make(event));
+}
+
+/** Returns the same for what the requests of a task took, if it is known. */
+function translateMetrics(event, sessionIdentifier) {
+  const metrics = metricsOf(event);
+  return metrics && named(event, sessionIdentifier, 'metricscollected', { metrics });
+}
+
+function named({ taskIdentifier }, sessionIdentifier, name, fields) {
+  const task = taskIdentifier === undefined ? {} : { taskIdentifier };
   return { name, payload: { ...task, ...fields, sessionIdentifier } };
 }
 
@@ -46,6 +57,8 @@ const makers = {
     event.release = () => event.file.keepFor(data);
     return ['downloadcompleted', { data }];
   },
+  willBeginDelayedRequest: (event) => ['requestdelayed', event.error ? errorFields(event.error) : {}],
+  didReceiveChallenge: (event) => ['challengereceived', { challenge: event.challenge }],
   didComplete: (event) => ['sessioncompleted', event.error ? failure(event) : success(event)],
   didFinishEvents: () => ['sessioneventscompleted', {}],
   didBecomeInvalid: (event) => ['sessioninvalidated', event.error ? errorFields(event.error) : {}],
@@ -80,4 +93,4 @@ function errorFields(error) {
   return fields;
 }
 
-module.exports = { SESSION_EVENTS, translate };
+module.exports = { SESSION_EVENTS, translate, translateMetrics };

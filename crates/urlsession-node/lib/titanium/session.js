@@ -2,13 +2,14 @@
 'use strict';
 
 const { Attachment } = require('../attachment.js');
+const { answerOptions } = require('../modern/questions.js');
 const { sessionOptions } = require('../options.js');
 const { API } = require('./api.js');
 const { check, checkHeaders, checkOptional } = require('./arguments.js');
 const { dataBody, uploadBody } = require('./body.js');
 const { SessionConfiguration } = require('./configuration.js');
 const { Emitter } = require('./emitter.js');
-const { SESSION_EVENTS, translate } = require('./events.js');
+const { SESSION_EVENTS, translate, translateMetrics } = require('./events.js');
 const { pathOf } = require('./location.js');
 const { titanium } = require('./current.js');
 
@@ -115,6 +116,21 @@ class Session extends Emitter {
     this.#attachment.cancel(task);
   }
 
+  /** Answers a `challengereceived`: with a user and a password, or with one of Apple's other dispositions by name. */
+  answer(task, challenge, answer) {
+    check(task, 'Number');
+    check(challenge, 'Object');
+    report(this.#attachment.answer(task, challenge, answerOptions(answer)));
+  }
+
+  /** Answers a `requestdelayed`: what is given replaces that part of the request, which is then tried again. */
+  edit(task, { url, requestHeaders, credential } = {}) {
+    check(task, 'Number');
+    checkOptional(url, 'String');
+    checkHeaders(requestHeaders, true);
+    report(this.#attachment.edit(task, { url, headers: headerFields(requestHeaders ?? {}), credential }));
+  }
+
   /** Calls back with the unfinished tasks. */
   getTasks(callback) {
     check(callback, 'Function');
@@ -186,14 +202,25 @@ class Receiver {
   }
 
   receive(event) {
-    const fired = translate(event, this.#session.identifier);
-    if (fired === undefined) return undefined;
+    const outcomes = this.#wantsMetrics(event) ? this.#fire(translateMetrics(event, this.#session.identifier)) : [];
+    outcomes.push(...this.#fire(translate(event, this.#session.identifier)));
+    const waiting = outcomes.filter((outcome) => outcome !== undefined);
+    return waiting.length === 0 ? undefined : Promise.all(waiting);
+  }
+
+  // They are made for those who listen.
+  #wantsMetrics({ name }) {
+    const listens = (emitter) => emitter instanceof Emitter && Emitter.listens(emitter, ['metricscollected']);
+    return name === 'didComplete' && (listens(this.#session) || listens(this.#iOS));
+  }
+
+  #fire(fired) {
+    if (fired === undefined) return [];
     const { name, payload } = fired;
     const outcomes = Emitter.dispatch(this.#session, name, payload);
     if (this.#iOS instanceof Emitter) outcomes.push(...Emitter.dispatch(this.#iOS, name, payload));
     else this.#iOS.fireEvent(name, payload);
-    const waiting = outcomes.filter((outcome) => outcome !== undefined);
-    return waiting.length === 0 ? undefined : Promise.all(waiting);
+    return outcomes;
   }
 }
 
@@ -208,13 +235,20 @@ function isUnusable(url, task) {
 
 function taskOptions(options) {
   const headers = headerFields(options.requestHeaders ?? {});
-  const { description, priority, earliestBeginDate, resumeData, failOnHttpError } = options;
+  const { description, priority, earliestBeginDate, resumeData, failOnHttpError, recoverableStatuses } = options;
   checkOptional(description, 'String');
   checkOptional(priority, 'Number');
   checkOptional(resumeData, 'String');
+  checkOptional(recoverableStatuses, Array);
   const fails = failOnHttpError === undefined || failOnHttpError === null ? undefined : Boolean(failOnHttpError);
   return {
-    headers, description, priority, earliestBeginDate: moment(earliestBeginDate), resumeData, failOnHttpError: fails,
+    headers,
+    description,
+    priority,
+    earliestBeginDate: moment(earliestBeginDate),
+    resumeData,
+    failOnHttpError: fails,
+    recoverableStatuses: recoverableStatuses ?? undefined,
   };
 }
 
@@ -226,11 +260,16 @@ function moment(date) {
   return date === undefined || date === null ? undefined : Number(date);
 }
 
-function report(done, callback) {
+// Without a callback a failure is logged.
+function report(done, callback = logFailure) {
   done.then(
     () => throwing(() => callback({ completed: true })),
     (error) => throwing(() => callback({ completed: false, errorCode: error.code, message: error.message })),
   );
+}
+
+function logFailure({ completed, message }) {
+  if (!completed) API.error(`Ti.URLSession: ${message}`);
 }
 
 // An app's exception belongs to the app, not to a promise that nobody sees.

@@ -3,7 +3,7 @@
 'use strict';
 
 const urlSession = require('../../index.js');
-const { SESSION_EVENTS } = require('../../lib/titanium/events.js');
+const { USUAL } = require('../support/listen.js');
 
 const [url, data] = process.argv.slice(2);
 const session = urlSession.createSession({
@@ -14,7 +14,7 @@ if (url) {
   else session.downloadTask({ url });
   process.exit(0);
 }
-for (const name of ['backgroundtransfer', ...SESSION_EVENTS]) {
+for (const name of ['backgroundtransfer', ...USUAL]) {
   Ti.App.iOS.addEventListener(name, (event) => {
     const { type, taskIdentifier, sessionId } = event;
     const what = event.data?.length ?? event.handlerId ?? event.responseText;
