@@ -2,9 +2,16 @@
 
 mod cache;
 mod cookies;
+mod curl;
+mod frames;
+mod house;
+mod lengths;
+mod names;
 mod peer;
+mod responses;
 mod scores;
 mod suffixes;
+mod tls;
 mod worker;
 
 use anyhow::{Context as _, Result};
@@ -32,6 +39,18 @@ enum Suite {
     Cookies,
     /// Public suffixes: publicsuffix/list.
     Suffixes,
+    /// HTTP as curl tries itself with: curl/curl.
+    Curl,
+    /// Certificate chains: C2SP/x509-limbo.
+    Tls,
+    /// Responses as bytes: nodejs/llhttp.
+    Responses,
+    /// `Content-Length`: web-platform-tests/wpt.
+    Lengths,
+    /// Malformed HTTP/2 frames: http2jp/http2-frame-test-case.
+    Frames,
+    /// File names: jshttp/content-disposition.
+    Names,
 }
 
 pub(crate) fn conform(arguments: &Arguments) -> Result<()> {
@@ -41,6 +60,12 @@ pub(crate) fn conform(arguments: &Arguments) -> Result<()> {
     match arguments.suite {
         Suite::Cache => cache::run(folder.as_deref(), keep),
         Suite::Cookies => cookies::run(checkout()?, keep),
+        Suite::Curl => curl::run(checkout()?, keep),
+        Suite::Tls => tls::run(checkout()?, keep),
+        Suite::Responses => responses::run(checkout()?, keep),
+        Suite::Lengths => lengths::run(checkout()?, keep),
+        Suite::Frames => frames::run(checkout()?, keep),
+        Suite::Names => names::run(checkout()?, keep),
         Suite::Suffixes => suffixes::run(checkout()?, keep),
     }
 }

@@ -49,6 +49,10 @@ impl Head {
         Ok(Some(Self { text: String::from_utf8_lossy(&bytes).into_owned() }))
     }
 
+    pub(super) fn method(&self) -> &str {
+        self.text.split(' ').next().unwrap_or_default()
+    }
+
     pub(super) fn target(&self) -> &str {
         self.text.split(' ').nth(1).unwrap_or_default()
     }

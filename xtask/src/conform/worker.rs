@@ -6,12 +6,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use tempfile::TempDir;
 
 /// How workers are started.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Program {
     path: PathBuf,
     options: Vec<OsString>,
@@ -100,11 +100,6 @@ impl Worker {
         self.output.read_line(&mut line)?;
         serde_json::from_str(&line).with_context(|| format!("the worker said “{line}”"))
     }
-
-    /// Returns the most memory that it has had so far, in KiB.
-    pub(super) fn peak(&self) -> Result<u64> {
-        peak(self.child.id())
-    }
 }
 
 impl Drop for Worker {
@@ -113,12 +108,4 @@ impl Drop for Worker {
         self.input = None;
         let _ = self.child.wait();
     }
-}
-
-fn peak(process: u32) -> Result<u64> {
-    let status =
-        std::fs::read_to_string(Path::new("/proc").join(process.to_string()).join("status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-    number.context("the system does not tell the memory of a process")
 }

@@ -1,0 +1,338 @@
+//! curl's own cases: what it asks a server for, how the server answers, and what comes out.
+
+mod case;
+mod options;
+mod replay;
+
+use super::house::House;
+use super::peer;
+use super::scores::{Reason, Scores};
+use anyhow::{Context as _, Result, anyhow};
+use case::{Case, Place};
+use options::Typed;
+use replay::Replay;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A case that takes longer fails, as curl's cases do that wait.
+const PATIENCE: &str = "5";
+
+/// Houses that are tried in at once; most of the time one of them waits for an end.
+const AT_ONCE: usize = 4;
+/// Tries only these cases, by number, with commas between.
+const ONLY_VARIABLE: &str = "URLSESSION_CONFORM_ONLY";
+
+/// Where curl means to differ from us, or we from curl.
+const REASONS: &[Reason] = &[
+    (&["8"], "a file of cookies is one in Netscape's form; header fields are no such file"),
+    (&["54"], "an empty `Location` is a reference to where one is (RFC 3986 section 4.4)"),
+    (&["175"], "curl sends an empty body first where Digest may be asked for, we do not"),
+    (&["366", "1633"], "a status that is tried again is an error where it stays, not a result"),
+    (
+        &["395", "770", "1417", "1473", "1494"],
+        "a length, a chunk or a field that cannot be read for sure is refused",
+    ),
+    (&["419"], "there is no file of header fields that could not be written"),
+    (
+        &["690", "691", "692", "1639", "1642", "1643", "1644"],
+        "a file without a name is called index.html, as wget calls it, and a redirect does not \
+         name one",
+    ),
+    (&["772"], "a `Location` of a response that is no redirect is not read"),
+    (
+        &["1072", "1073"],
+        "what is sent from standard input is read first: it has a length, and can be sent again",
+    ),
+    (&["1142"], "further slashes before a host are skipped, as the URL standard says"),
+    (&["1154"], "heads may have 256 KiB, not 100"),
+    (&["1178"], "the longest name and password that every kind of proxy can be told"),
+    (&["1213", "1214"], "a host that ends in a number is an address or wrong in the URL standard"),
+    (&["1313"], "an apostrophe is part of a name"),
+    (&["1460"], "where a file has the name already, the next free one is taken"),
+    (&["2305"], "gzip allows several members (RFC 1952 section 2.2)"),
+    (&["3009"], "a folder that is missing is made"),
+    (&["3221"], "no name or password with a line end is sent"),
+];
+
+pub(super) fn run(folder: &Path, keep: bool) -> Result<()> {
+    let data = folder.join("tests/data");
+    let executable = House::build()?;
+    let only = std::env::var(ONLY_VARIABLE).ok();
+    let mut numbers = numbers(&data)?;
+    numbers.retain(|number| only.as_ref().is_none_or(|o| o.split(',').any(|only| only == number)));
+    let share = numbers.len().div_ceil(AT_ONCE).max(1);
+    let verdicts = std::thread::scope(|scope| {
+        let shares = numbers.chunks(share).map(|share| {
+            let (executable, data) = (executable.clone(), &data);
+            scope.spawn(move || try_them(executable, data, share))
+        });
+        let shares: Vec<_> = shares.collect();
+        let ends =
+            shares.into_iter().map(|share| share.join().map_err(|_| anyhow!("it panics"))?);
+        ends.collect::<Result<Vec<_>>>()
+    })?;
+    let mut scores = Scores::new("curl", "curl/curl, tests/data");
+    let mut left: BTreeMap<String, usize> = BTreeMap::new();
+    for (number, verdict) in verdicts.into_iter().flatten() {
+        match verdict {
+            Verdict::Undrivable(why) => *left.entry(why).or_default() += 1,
+            Verdict::Tried(wrong) => scores.count(number, wrong),
+        }
+    }
+    scores.note("not drivable: an option or a protocol that we do not have", left.values().sum());
+    scores.conclude(REASONS, keep)
+}
+
+/// Tries cases one after the other, in a house of their own.
+fn try_them(
+    executable: PathBuf,
+    data: &Path,
+    numbers: &[String],
+) -> Result<Vec<(String, Verdict)>> {
+    let trier = Trier { house: House::new(executable)? };
+    let verdict = |number: &String| {
+        let verdict = trier.try_it(data, number).with_context(|| format!("test{number}"))?;
+        Ok((number.clone(), verdict))
+    };
+    numbers.iter().map(verdict).collect()
+}
+
+fn numbers(data: &Path) -> Result<Vec<String>> {
+    let entries = std::fs::read_dir(data).context("this is no checkout of curl/curl")?;
+    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut numbers: Vec<u32> =
+        names.filter_map(|name| name.strip_prefix("test")?.parse().ok()).collect();
+    numbers.sort_unstable();
+    Ok(numbers.iter().map(u32::to_string).collect())
+}
+
+enum Verdict {
+    Undrivable(String),
+    /// With what is wrong.
+    Tried(Option<String>),
+}
+
+/// One case after the other.
+struct Trier {
+    house: House,
+}
+
+impl Trier {
+    fn try_it(&self, data: &Path, number: &str) -> Result<Verdict> {
+        let folder = tempfile::tempdir()?;
+        // The port is known once there is a server, and the server needs the case.
+        let slot: Arc<std::sync::OnceLock<Replay>> = Arc::default();
+        let served = Arc::clone(&slot);
+        let port = peer::listen(move |stream| match served.get() {
+            Some(replay) => replay.serve(stream),
+            None => Ok(()),
+        })?;
+        let place = Place {
+            number: number.to_owned(),
+            port,
+            folder: folder.path().to_string_lossy().into_owned(),
+        };
+        let case = Case::read(data, &place)?;
+        if let Some(why) = beyond(&case) {
+            return Ok(Verdict::Undrivable(why));
+        }
+        for (name, bytes) in case.files("client")? {
+            if !Path::new(&name).starts_with(folder.path()) {
+                return Ok(Verdict::Undrivable("a file elsewhere".to_owned()));
+            }
+            std::fs::create_dir_all(Path::new(&name).parent().unwrap_or(folder.path()))?;
+            std::fs::write(name, bytes)?;
+        }
+        let typed = match Typed::translate(case.text("command")) {
+            Ok(typed) => typed,
+            Err(why) => return Ok(Verdict::Undrivable(why)),
+        };
+        let expected = match expected(&case, &typed)? {
+            Ok(expected) => expected,
+            Err(why) => return Ok(Verdict::Undrivable(why)),
+        };
+        let stdin = case.bytes("stdin")?.unwrap_or_default();
+        let variables: Vec<(String, String)> = case
+            .text("setenv")
+            .lines()
+            .filter_map(|line| line.trim().split_once('='))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        let reply = case.bytes("data")?.unwrap_or_default().to_ascii_lowercase();
+        let chunked = String::from_utf8_lossy(&reply).contains("\ntransfer-encoding:");
+        slot.set(Replay::new(case)).ok().context("a case is served once")?;
+        self.house.shell(&["cookies", "clear"], &[], &[])?;
+        let mut got = self.drive(&typed, folder.path(), &variables, &stdin)?;
+        got.chunked = chunked;
+        Ok(Verdict::Tried(compare(&expected, &got)))
+    }
+
+    fn drive(
+        &self,
+        typed: &Typed,
+        folder: &Path,
+        variables: &[(String, String)],
+        stdin: &[u8],
+    ) -> Result<Got> {
+        let file = folder.join("urlsession-out");
+        let mut words = vec!["get".to_owned(), "-q".to_owned()];
+        words.extend(typed.words.iter().cloned());
+        if !words.iter().any(|word| word == "-m") {
+            words.extend(["-m".to_owned(), PATIENCE.to_owned()]);
+        }
+        words.push(typed.url.clone());
+        if typed.names_file {
+            words.extend(["-d".to_owned(), folder.to_string_lossy().into_owned()]);
+        } else if !typed.uploads {
+            words.extend(["-o".to_owned(), file.to_string_lossy().into_owned()]);
+        }
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let output = self.house.shell(&words, variables, stdin)?;
+        let told = String::from_utf8_lossy(&output.stderr);
+        let told = told.lines().next().unwrap_or_default().to_owned();
+        let body = match typed.uploads {
+            true => output.stdout,
+            false => std::fs::read(&file).unwrap_or_default(),
+        };
+        Ok(Got {
+            chunked: false,
+            failed: (!output.status.success()).then_some(told),
+            body,
+            folder: folder.to_owned(),
+        })
+    }
+}
+
+/// What curl is expected to do.
+enum Expected {
+    Error,
+    /// Whatever comes.
+    Success,
+    Body(Vec<u8>),
+    /// The file of that name.
+    File(String, Vec<u8>),
+}
+
+struct Got {
+    chunked: bool,
+    failed: Option<String>,
+    body: Vec<u8>,
+    folder: PathBuf,
+}
+
+/// Says why a case is not for a client over plain `http`.
+fn beyond(case: &Case) -> Option<String> {
+    let servers = case.text("server");
+    if servers.is_empty() || servers.split_whitespace().any(|s| s != "http" && s != "http-proxy") {
+        return Some("no http server".to_owned());
+    }
+    if case.has("tool") || case.attribute("command", "type").is_some() {
+        return Some("a program of its own".to_owned());
+    }
+    let needs =
+        ["NTLM", "SPNEGO", "Debug", "IPv6", "alt-svc", "HSTS", "ipfs", "aws", "httpsig", "Mime"];
+    let features = case.text("features");
+    if let Some(need) = needs.iter().find(|need| features.split_whitespace().any(|f| f == **need)) {
+        return Some(format!("feature {need}"));
+    }
+    let commands = case.text("servercmd");
+    let idle =
+        |line: &&str| !matches!(*line, "" | "connection-monitor" | "swsclose" | "auth_required");
+    commands.lines().map(str::trim).find(idle).map(|line| format!("servercmd {line}"))
+}
+
+fn expected(case: &Case, typed: &Typed) -> Result<Result<Expected, String>> {
+    if !matches!(case.text("errorcode"), "" | "0") {
+        return Ok(Ok(Expected::Error));
+    }
+    let verified = case.files("verify")?;
+    if typed.names_file || typed.output.is_some() {
+        let named = |name: &str| {
+            let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+            typed.output.as_ref().is_none_or(|output| last(output) == last(name))
+        };
+        let heads = |name: &str| name.contains("heads") || name.contains("stdout");
+        let found = verified.into_iter().find(|(name, _)| named(name) && !heads(name));
+        return Ok(Ok(match found {
+            None => Expected::Success,
+            Some((name, bytes)) if typed.names_file => Expected::File(name, last_body(&bytes)),
+            Some((_, bytes)) => Expected::Body(last_body(&bytes)),
+        }));
+    }
+    if typed.is_head {
+        return Ok(Ok(Expected::Success));
+    }
+    if !typed.follows && redirects(&case.bytes("data")?.unwrap_or_default()) {
+        return Ok(Err("a redirect that is not followed".to_owned()));
+    }
+    if let Some(bytes) = case.bytes("stdout")? {
+        return Ok(Ok(Expected::Body(last_body(&bytes))));
+    }
+    let own = case.attribute("command", "option").is_some_and(|text| text.contains("no-output"));
+    if let Some(bytes) = case.bytes("datacheck")? {
+        return Ok(Ok(Expected::Body(last_body(&bytes))));
+    }
+    Ok(Ok(match case.bytes("data")? {
+        Some(bytes) if case.attribute("data", "nocheck").is_none() && !own => {
+            Expected::Body(last_body(&bytes))
+        }
+        _ => Expected::Success,
+    }))
+}
+
+fn redirects(reply: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(reply).to_ascii_lowercase();
+    text.starts_with("http/1.1 30") && text.contains("\nlocation:")
+}
+
+/// Returns what follows the last head of what curl writes with `--include`.
+fn last_body(written: &[u8]) -> Vec<u8> {
+    let mut rest = written;
+    while let Some(at) = head(rest) {
+        rest = &rest[at..];
+        while !rest.is_empty() {
+            let end = rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |at| at + 1);
+            let line = rest[..end].trim_ascii_end();
+            rest = &rest[end..];
+            if line.is_empty() {
+                break;
+            }
+        }
+    }
+    rest.to_vec()
+}
+
+fn head(bytes: &[u8]) -> Option<usize> {
+    let mark = b"HTTP/1.";
+    (0..bytes.len())
+        .find(|at| bytes[*at..].starts_with(mark) && (*at == 0 || bytes[at - 1] == b'\n'))
+}
+
+fn compare(expected: &Expected, got: &Got) -> Option<String> {
+    let shown = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(60)]).into_owned();
+    let differs = |wanted: &[u8], got: &[u8]| {
+        let told = format!("brings {:?}, not {:?}", shown(got), shown(wanted));
+        (wanted != got).then_some(told)
+    };
+    // curl writes the trailer, too.
+    let has_trailer = |wanted: &[u8]| {
+        let rest = wanted.strip_prefix(&got.body[..]).unwrap_or_default();
+        let text = String::from_utf8_lossy(rest);
+        !text.is_empty() && text.lines().all(|line| line.is_empty() || line.contains(": "))
+    };
+    match (expected, &got.failed) {
+        (Expected::Error, Some(_)) | (Expected::Success, None) => None,
+        (Expected::Error, None) => Some(format!("no error, but {:?}", shown(&got.body))),
+        (_, Some(error)) => Some(format!("fails: {error}")),
+        (Expected::Body(wanted), None) if got.chunked && has_trailer(wanted) => None,
+        (Expected::Body(wanted), None) => differs(wanted, &got.body),
+        (Expected::File(name, wanted), None) => {
+            let name = Path::new(name).file_name().unwrap_or_default();
+            match std::fs::read(got.folder.join(name)) {
+                Ok(bytes) => differs(wanted, &bytes),
+                Err(_) => Some(format!("writes no file {}", name.to_string_lossy())),
+            }
+        }
+    }
+}

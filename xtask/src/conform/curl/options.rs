@@ -1,0 +1,277 @@
+//! A command line of curl's as one of ours.
+
+use std::path::Path;
+
+/// What our client is started with, or why a case is not for it.
+#[derive(Debug, Default)]
+pub(super) struct Typed {
+    /// Words of ours, without URL and output.
+    pub(super) words: Vec<String>,
+    pub(super) url: String,
+    /// Where curl would write.
+    pub(super) output: Option<String>,
+    /// Whether URL or server name the file.
+    pub(super) names_file: bool,
+    pub(super) fails: bool,
+    pub(super) follows: bool,
+    pub(super) is_head: bool,
+    pub(super) uploads: bool,
+    data: Vec<String>,
+    proxy: Option<String>,
+    proxy_user: Option<String>,
+    cookies: Vec<String>,
+    asks_first: bool,
+}
+
+/// Options without a value that change nothing here.
+const IDLE: &[&str] = &[
+    "-s",
+    "-S",
+    "-sS",
+    "--silent",
+    "-i",
+    "--include",
+    "--show-headers",
+    "--show-error",
+    "-v",
+    "--no-progress-meter",
+    "-#",
+    "--http1.1",
+    "-4",
+    "--ipv4",
+    "--basic",
+    "--create-dirs",
+    "-g",
+    "--no-include",
+    "--no-http0.9",
+    "--proxy-basic",
+    "-q",
+    "--proxy-digest",
+    "--proxy-anyauth",
+    "-N",
+    "-R",
+    "--no-buffer",
+    "--tcp-nodelay",
+    "--tcp-fastopen",
+    "--no-keepalive",
+    "--crlf-off",
+    "--remove-on-error",
+    "--no-clobber-off",
+];
+/// Letters that can be followed by others.
+const FLAGS: &[&str] = &["-O", "-J", "-s", "-S", "-i", "-L", "-R", "-f", "-v", "-g"];
+/// Options with a value that change nothing here.
+const IDLE_WITH_VALUE: &[&str] = &[
+    "-c",
+    "--cookie-jar",
+    "-D",
+    "--dump-header",
+    "--output-dir",
+    "--retry-delay",
+    "--expect100-timeout",
+    "--stderr",
+    "--libcurl",
+    "--retry-max-time",
+    "--keepalive-time",
+    "--proto-default",
+    "--connect-timeout",
+];
+
+impl Typed {
+    /// Translates; an error names the word that has no counterpart.
+    pub(super) fn translate(line: &str) -> Result<Self, String> {
+        let mut typed = Self::default();
+        let mut words = split(line).into_iter();
+        while let Some(word) = words.next() {
+            if !word.starts_with('-') || word == "-" {
+                if !typed.url.is_empty() {
+                    return Err("several URLs".to_owned());
+                }
+                typed.url = word;
+                continue;
+            }
+            typed.option(word, &mut words)?;
+        }
+        typed.settle()
+    }
+
+    fn option(
+        &mut self,
+        word: String,
+        words: &mut std::vec::IntoIter<String>,
+    ) -> Result<(), String> {
+        let (name, mut attached) = match word.split_once('=') {
+            Some((name, value)) if name.starts_with("--") => {
+                (name.to_owned(), Some(value.to_owned()))
+            }
+            _ if !word.starts_with("--") && word.len() > 2 && !IDLE.contains(&word.as_str()) => {
+                (word[..2].to_owned(), Some(word[2..].to_owned()))
+            }
+            _ => (word.clone(), None),
+        };
+        if attached.is_some() && FLAGS.contains(&name.as_str()) {
+            let rest = attached.take().unwrap_or_default();
+            self.option(format!("-{rest}"), words)?;
+        }
+        let mut value = || attached.take().or_else(|| words.next()).unwrap_or_default();
+        if IDLE.contains(&name.as_str()) {
+            return Ok(());
+        }
+        if IDLE_WITH_VALUE.contains(&name.as_str()) {
+            value();
+            return Ok(());
+        }
+        let mut same = |name: &str, value: String| self.words.extend([name.to_owned(), value]);
+        match name.as_str() {
+            "-L" | "--location" => self.follows = true,
+            "--url" => self.url = value(),
+            "-m" | "--max-time" => same("-m", value()),
+            "-H" | "--header" => {
+                let field = value();
+                if field.ends_with(':') || field.starts_with('@') {
+                    return Err("-H that takes a field away".to_owned());
+                }
+                same("-H", field);
+            }
+            "-A" | "--user-agent" => same("-A", value()),
+            "-e" | "--referer" => same("-e", value()),
+            "-X" | "--request" => same("-X", value()),
+            "-r" | "--range" => same("-H", format!("Range: bytes={}", value())),
+            "-u" | "--user" => same("-u", value()),
+            "--max-redirs" => same("--max-redirs", value()),
+            "--retry" => same("--retry", value()),
+            "--noproxy" => same("--noproxy", value()),
+            "--netrc-file" => same("--netrc-file", value()),
+            "--compressed" | "--netrc-optional" => self.words.push(name),
+            "-n" | "--netrc" => self.words.push("--netrc".to_owned()),
+            "--digest" | "--anyauth" => self.asks_first = true,
+            "-d" | "--data" | "--data-binary" | "--data-ascii" => self.data.push(value()),
+            "-b" | "--cookie" => self.cookies.push(value()),
+            "-T" | "--upload-file" => {
+                self.uploads = true;
+                let file = value();
+                if file.contains('{') || file == "." {
+                    return Err("-T of several files, or of none".to_owned());
+                }
+                same("-T", file);
+            }
+            "-x" | "--proxy" => self.proxy = Some(value()),
+            "-U" | "--proxy-user" => self.proxy_user = Some(value()),
+            "-o" | "--output" => self.output = Some(value()),
+            "-O" | "--remote-name" => {
+                self.names_file = true;
+                self.words.push("-O".to_owned());
+            }
+            "-J" | "--remote-header-name" => {
+                self.names_file = true;
+                self.words.push("-J".to_owned());
+            }
+            "-f" | "--fail" => self.fails = true,
+            "-I" | "--head" => self.is_head = true,
+            other => return Err(other.to_owned()),
+        }
+        Ok(())
+    }
+
+    fn settle(mut self) -> Result<Self, String> {
+        if self.url.contains(['{', '[']) && !self.url.contains("://[") {
+            return Err("a URL that stands for several".to_owned());
+        }
+        if self.url.starts_with('@') {
+            return Err("URLs of a file".to_owned());
+        }
+        if !self.url.contains("://") && !self.url.starts_with("http:") {
+            self.url = format!("http://{}", self.url);
+        }
+        if !self.url.to_ascii_lowercase().starts_with("http:") {
+            return Err("not http".to_owned());
+        }
+        if self.output.is_some() {
+            // For curl, a name that is typed wins.
+            self.names_file = false;
+            self.words.retain(|word| word != "-J" && word != "-O");
+        }
+        if self.is_head {
+            self.words.extend(["-X".to_owned(), "HEAD".to_owned()]);
+        }
+        if !self.data.is_empty() {
+            if self.data.len() > 1 && self.data.iter().any(|data| data.starts_with('@')) {
+                return Err("-d of several files".to_owned());
+            }
+            self.words.extend(["--data".to_owned(), self.data.join("&")]);
+        }
+        for cookie in self.cookies.drain(..).filter(|cookie| is_cookie(cookie)) {
+            self.words.extend(["-b".to_owned(), cookie]);
+        }
+        let has_user = self.words.iter().any(|word| word == "-u");
+        if self.asks_first && (has_user || self.url.contains('@')) {
+            self.words.push("--anyauth".to_owned());
+        }
+        if let Some(proxy) = self.proxy.take() {
+            self.words.extend(["--proxy".to_owned(), self.proxy_url(&proxy)]);
+        }
+        let retries = self.words.iter().any(|word| word == "--retry");
+        // Statuses are tried again only where they are errors.
+        if !self.fails && !retries {
+            self.words.push("--no-fail".to_owned());
+        }
+        if !retries {
+            self.words.extend(["--retry".to_owned(), "0".to_owned()]);
+        }
+        Ok(self)
+    }
+
+    fn proxy_url(&self, proxy: &str) -> String {
+        if proxy.is_empty() {
+            return String::new();
+        }
+        let (scheme, rest) = proxy.split_once("://").unwrap_or(("http", proxy));
+        match &self.proxy_user {
+            None => format!("{scheme}://{rest}"),
+            Some(user) => {
+                let (user, password) = user.split_once(':').unwrap_or((user, ""));
+                let host = rest.rsplit('@').next().unwrap_or_default();
+                format!("{scheme}://{}:{}@{host}", escaped(user), escaped(password))
+            }
+        }
+    }
+}
+
+/// A name that is no cookie and no file only turns the jar on, which ours is.
+fn is_cookie(text: &str) -> bool {
+    text.contains('=') || Path::new(text).exists()
+}
+
+fn escaped(text: &str) -> String {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
+    text.bytes()
+        .map(|b| if plain(&b) { char::from(b).into() } else { format!("%{b:02X}") })
+        .collect()
+}
+
+/// Splits a line as a shell does.
+fn split(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let (mut word, mut quote) = (None::<String>, None);
+    let mut characters = line.chars();
+    while let Some(character) = characters.next() {
+        match (quote, character) {
+            (Some(open), close) if open == close => quote = None,
+            (None, '"' | '\'') => {
+                quote = Some(character);
+                word.get_or_insert_default();
+            }
+            (None | Some('"'), '\\') => {
+                let next = characters.next().unwrap_or('\\');
+                let kept = quote.is_some() && !matches!(next, '"' | '\\' | '$' | '`');
+                let word = word.get_or_insert_default();
+                word.extend(kept.then_some('\\'));
+                word.push(next);
+            }
+            (None, space) if space.is_whitespace() => words.extend(word.take()),
+            (_, other) => word.get_or_insert_default().push(other),
+        }
+    }
+    words.extend(word);
+    words
+}

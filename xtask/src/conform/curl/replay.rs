@@ -1,0 +1,94 @@
+//! The server of curl's cases: a request chooses one of the responses that the case has.
+
+use super::super::peer::Head;
+use super::case::Case;
+use std::io::{self, Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::{Mutex, PoisonError};
+
+/// A case being served.
+#[derive(Debug)]
+pub(super) struct Replay {
+    pub(super) case: Case,
+    /// The part that comes next whatever is asked, if the one before says so.
+    bounce: Mutex<Option<(u32, u32)>>,
+}
+
+impl Replay {
+    pub(super) fn new(case: Case) -> Self {
+        Self { case, bounce: Mutex::default() }
+    }
+
+    /// Answers one request after the other.
+    pub(super) fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
+        while let Some(head) = Head::read(&mut stream)? {
+            let length = head.field("content-length").and_then(|text| text.parse().ok());
+            let body = (&mut stream).take(length.unwrap_or(0));
+            io::copy(&mut { body }, &mut io::sink())?;
+            let (section, part) = self.choose(&head);
+            let name = if part == 0 { section.to_owned() } else { format!("{section}{part}") };
+            let found = self.case.bytes(&name).map_err(io::Error::other)?;
+            let Some(reply) = found else {
+                let none =
+                    "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+                return stream.write_all(none.as_bytes());
+            };
+            stream.write_all(&reply)?;
+            if self.case.text("postcmd").starts_with("wait") {
+                continue;
+            }
+            if has(&reply, b"swsclose") || has(self.case.text("servercmd").as_bytes(), b"swsclose")
+            {
+                // What has been sent must arrive before the connection ends.
+                return super::super::peer::say_and_leave(&mut stream, b"");
+            }
+        }
+        Ok(())
+    }
+
+    /// The last number of the target has the part in its last four digits; who shows credentials
+    /// gets another thousand.
+    fn choose(&self, head: &Head) -> (&'static str, u32) {
+        let connects = head.method() == "CONNECT";
+        let host = head.target().split(':').next().unwrap_or_default();
+        let last = match (connects, head.target().rsplit_once('/')) {
+            (false, Some((_, last))) if last.starts_with(|first: char| first.is_ascii_digit()) => {
+                last
+            }
+            (true, _) => host.rsplit('.').next().unwrap_or_default(),
+            // A URL without a path has the number in its host.
+            (false, _) => {
+                head.field("host").unwrap_or_default().rsplit('.').next().unwrap_or_default()
+            }
+        };
+        let digits: String = last.chars().take_while(char::is_ascii_digit).collect();
+        let number: u32 = digits.parse().unwrap_or(0);
+        let asked = if number > 9999 { number % 10_000 } else { 0 };
+        let shows = |scheme: &str| {
+            let fields = [head.field("authorization"), head.field("proxy-authorization")];
+            fields.into_iter().flatten().any(|value| value.starts_with(scheme))
+        };
+        let mut part = asked;
+        if shows("Digest") {
+            part += 1000;
+        } else if part >= 1000 && shows("Basic") {
+            part += 1;
+        }
+        let mut bounce = self.bounce.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((before, next)) = bounce.take()
+            && before == asked
+        {
+            part = next;
+        }
+        let section = if connects { "connect" } else { "data" };
+        let name = if part == 0 { section.to_owned() } else { format!("{section}{part}") };
+        if self.case.bytes(&name).is_ok_and(|reply| has(&reply.unwrap_or_default(), b"swsbounce")) {
+            *bounce = Some((asked, part + 1));
+        }
+        (section, part)
+    }
+}
+
+fn has(bytes: &[u8], word: &[u8]) -> bool {
+    bytes.windows(word.len()).any(|window| window == word)
+}
