@@ -91,10 +91,10 @@ impl Core {
         self.events_owed -= 1;
         turn.telling.insert(session);
         turn.launching.insert(session);
-        if !self.planted.is(CoreBug::AckNotDurable) {
-            turn.removals.push(Change::RemoveEvent { session, number });
-        }
         let key = TaskRef { session, task };
+        if !self.planted.is(CoreBug::AckNotDurable) {
+            turn.removals.push(Change::RemoveEvent { task: key, number });
+        }
         let Some(task) = self.tasks.get_mut(&key) else { return };
         match event {
             Event::DidReceiveData { path, .. } => turn.act(Action::RemoveFile(path)),

@@ -259,8 +259,8 @@ pub enum Change {
     AppendEvent(EventRecord),
     /// Forgets an acknowledged event.
     RemoveEvent {
-        /// The session.
-        session: SessionNumber,
+        /// The task that it is about.
+        task: TaskRef,
         /// The event.
         number: EventNumber,
     },

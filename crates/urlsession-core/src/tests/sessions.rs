@@ -122,7 +122,7 @@ fn the_last_acknowledgement_forgets_the_task_and_its_file() {
     let step = bench.ack(1);
     assert_eq!(step.actions, [Action::RemoveFile("/state/file".into())]);
     let gone = [
-        Change::RemoveEvent { session: SessionNumber(1), number: EventNumber(2) },
+        Change::RemoveEvent { task: name(1), number: EventNumber(2) },
         Change::RemoveTask(name(1)),
     ];
     assert_eq!(bench.ack(2).changes, gone);

@@ -6,21 +6,20 @@
 mod cookies;
 mod credentials;
 mod metrics;
+mod results;
 mod schema;
 
 use crate::cookies::CookieRow;
 use crate::crash;
 use crate::credentials::CredentialRow;
+use results::{Endings, Numbers};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
-use urlsession_core::{
-    Change, EventRecord, Order, SessionNumber, SessionRecord, Snapshot, TaskFacts, TaskRecord,
-    TaskRef,
-};
-use urlsession_protocol::{EventNumber, RequestEdit, TaskIdentifier, TaskMetrics};
+use urlsession_core::{Change, Order, SessionNumber, SessionRecord, Snapshot, TaskFacts, TaskRef};
+use urlsession_protocol::{RequestEdit, TaskIdentifier, TaskMetrics};
 
 /// How long a statement waits for another program that reads the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -83,6 +82,7 @@ impl From<rusqlite::Error> for StoreError {
 #[derive(Debug)]
 pub(crate) struct Store {
     connection: Connection,
+    results: Numbers,
     /// So many commits fail as on a full disk.
     #[cfg(test)]
     pub(crate) faults: u32,
@@ -118,7 +118,8 @@ impl Store {
             connection.pragma_update(None, "fullfsync", true)?;
             connection.pragma_update(None, "checkpoint_fullfsync", true)?;
         }
-        connection.pragma_update(None, "foreign_keys", true)?;
+        // There are none in the schema any more, and those of old steps would only be in the way.
+        connection.pragma_update(None, "foreign_keys", false)?;
         connection.pragma_update(None, "trusted_schema", false)?;
         connection.pragma_update(None, "cache_size", -PAGE_CACHE_KIB)?;
         // Orders hold credentials: what is deleted is overwritten.
@@ -130,7 +131,9 @@ impl Store {
         )?;
         connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
         schema::migrate(&mut connection, file, schema::STEPS)?;
+        let results = results::numbers(&connection)?;
         Ok(Self {
+            results,
             connection,
             #[cfg(test)]
             faults: 0,
@@ -147,6 +150,7 @@ impl Store {
             let record: SessionRecord = read(row.get_ref(0)?.as_str().map_err(damaged)?)?;
             snapshot.sessions.push(record);
         }
+        let mut results = results::all(&self.connection)?;
         let mut statement = self
             .connection
             .prepare("SELECT session, task, facts, state FROM tasks ORDER BY session, task")?;
@@ -154,19 +158,15 @@ impl Store {
         while let Some(row) = rows.next()? {
             let task = task_ref(row.get(0)?, row.get(1)?)?;
             let facts: TaskFacts = read(row.get_ref(2)?.as_str().map_err(damaged)?)?;
-            let state: TaskRecord = read(row.get_ref(3)?.as_str().map_err(damaged)?)?;
+            let result = results.remove(&task).unwrap_or_default();
+            snapshot.events.extend(result.events(task, facts.kind)?);
+            let state = match result.state {
+                Some(state) => state,
+                None => read(row.get_ref(3)?.as_str().map_err(damaged)?)?,
+            };
             snapshot.tasks.push((task, facts, state));
         }
-        let mut statement = self.connection.prepare(
-            "SELECT session, number, task, content FROM events ORDER BY session, number",
-        )?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let TaskRef { session, task } = task_ref(row.get(0)?, row.get(2)?)?;
-            let number = EventNumber(row.get::<_, i64>(1)?.cast_unsigned());
-            let event = read(row.get_ref(3)?.as_str().map_err(damaged)?)?;
-            snapshot.events.push(EventRecord { session, number, task, event });
-        }
+        snapshot.events.sort_by_key(|event| (event.session, event.number));
         snapshot.last_removed = self
             .connection
             .query_row("SELECT max(session) FROM last_removed", [], |r| r.get(0))
@@ -203,14 +203,19 @@ impl Store {
             return Err(std::io::Error::from(std::io::ErrorKind::StorageFull).into());
         }
         let transaction = self.connection.transaction()?;
+        let mut endings = Endings::of(changes);
         for change in last_of_each(changes) {
-            apply(&transaction, change)?;
+            apply(&transaction, change, &endings)?;
         }
+        check_sessions(&transaction, changes)?;
+        for (task, metrics) in metrics {
+            if !endings.ends(*task) {
+                metrics::apply(&transaction, *task, metrics)?;
+            }
+        }
+        endings.apply(&transaction, &self.results, metrics)?;
         for row in cookies {
             cookies::apply(&transaction, row)?;
-        }
-        for (task, metrics) in metrics {
-            metrics::apply(&transaction, *task, metrics)?;
         }
         for row in credentials {
             credentials::apply(&transaction, row)?;
@@ -218,6 +223,7 @@ impl Store {
         crash::point("store.commit");
         transaction.commit()?;
         crash::point("store.committed");
+        endings.settle(&mut self.results);
         Ok(())
     }
 
@@ -225,9 +231,12 @@ impl Store {
     pub(crate) fn order(&self, task: TaskRef) -> Result<Option<Order>, StoreError> {
         let content = self
             .connection
-            .prepare_cached("SELECT content FROM orders WHERE session = ?1 AND task = ?2")?
-            .query_row(params![task.session.0, number(task.task)], |r| r.get::<_, String>(0))
-            .optional()?;
+            .prepare_cached("SELECT content FROM tasks WHERE session = ?1 AND task = ?2")?
+            .query_row(params![task.session.0, number(task.task)], |r| {
+                r.get::<_, Option<String>>(0)
+            })
+            .optional()?
+            .flatten();
         content.as_deref().map(read).transpose()
     }
 
@@ -260,7 +269,8 @@ fn last_of_each(changes: &[Change]) -> impl Iterator<Item = &Change> {
     kept.into_iter().rev()
 }
 
-fn apply(to: &Transaction<'_>, change: &Change) -> Result<(), StoreError> {
+/// Writes a change, unless it is about the end of a task: [`Endings`] writes those.
+fn apply(to: &Transaction<'_>, change: &Change, endings: &Endings<'_>) -> Result<(), StoreError> {
     match change {
         Change::PutSession(record) => {
             to.prepare_cached(
@@ -269,64 +279,80 @@ fn apply(to: &Transaction<'_>, change: &Change) -> Result<(), StoreError> {
             )?
             .execute(params![record.number.0, write(record)?])?;
         }
-        Change::RemoveSession(SessionNumber(session)) => {
-            to.prepare_cached("DELETE FROM sessions WHERE number = ?1")?.execute([session])?;
-            to.prepare_cached("UPDATE last_removed SET session = max(ifnull(session, 0), ?1)")?
-                .execute([session])?;
-        }
-        Change::CreateTask { task, facts, state, order } => {
-            let TaskRef { session, task } = task;
+        Change::RemoveSession(session) => remove_session(to, *session)?,
+        Change::CreateTask { task, .. } if endings.forgets(*task) => {}
+        Change::CreateTask { task: TaskRef { session, task }, facts, state, order } => {
             to.prepare_cached(
-                "INSERT INTO tasks (session, task, facts, state) VALUES (?1, ?2, ?3, ?4)",
+                "INSERT INTO tasks (session, task, facts, state, content)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
             )?
             .execute(params![
                 session.0,
                 number(*task),
                 write(facts)?,
-                write(state)?
+                write(state)?,
+                write(order)?
             ])?;
-            to.prepare_cached("INSERT INTO orders (session, task, content) VALUES (?1, ?2, ?3)")?
-                .execute(params![session.0, number(*task), write(order)?])?;
         }
         Change::EditTask { task, facts, edit } => edit_task(to, *task, facts, edit)?,
         Change::AnswerTask { task, answered } => {
             change_order(to, *task, |order| order.answer(answered))?;
         }
-        Change::PutTask { task: TaskRef { session, task }, state } => {
+        Change::PutTask { task, .. } if endings.ends(*task) || endings.forgets(*task) => {}
+        Change::PutTask { task: key, state } => {
             let changed = to
                 .prepare_cached("UPDATE tasks SET state = ?3 WHERE session = ?1 AND task = ?2")?
-                .execute(params![session.0, number(*task), write(state)?])?;
-            if changed == 0 {
-                let what = format!("task {task} of session {} is not stored", session.0);
-                return Err(StoreError::Contradiction(what));
-            }
+                .execute(params![key.session.0, number(key.task), write(state)?])?;
+            ensure_stored(changed, *key)?;
         }
         Change::RemoveTask(TaskRef { session, task }) => {
             to.prepare_cached("DELETE FROM tasks WHERE session = ?1 AND task = ?2")?
                 .execute(params![session.0, number(*task)])?;
         }
-        Change::AppendEvent(EventRecord {
-            session,
-            number: EventNumber(event),
-            task,
-            event: content,
-        }) => {
-            to.prepare_cached(
-                "INSERT INTO events (session, number, task, content) VALUES (?1, ?2, ?3, ?4)",
-            )?
-            .execute(params![
-                session.0,
-                event.cast_signed(),
-                number(*task),
-                write(content)?
-            ])?;
-        }
-        Change::RemoveEvent { session, number: EventNumber(event) } => {
-            to.prepare_cached("DELETE FROM events WHERE session = ?1 AND number = ?2")?
-                .execute(params![session.0, event.cast_signed()])?;
+        Change::AppendEvent(_) | Change::RemoveEvent { .. } => {}
+    }
+    Ok(())
+}
+
+fn remove_session(to: &Transaction<'_>, number: SessionNumber) -> Result<(), StoreError> {
+    let SessionNumber(session) = number;
+    to.prepare_cached("DELETE FROM sessions WHERE number = ?1")?.execute([session])?;
+    let tasks: bool = to
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM tasks WHERE session = ?1)")?
+        .query_row([session], |row| row.get(0))?;
+    if tasks {
+        let what = format!("session {session} is to be removed, and has tasks");
+        return Err(StoreError::Contradiction(what));
+    }
+    to.prepare_cached("UPDATE last_removed SET session = max(ifnull(session, 0), ?1)")?
+        .execute([session])?;
+    Ok(())
+}
+
+/// Makes sure that new tasks have their sessions.
+fn check_sessions(to: &Transaction<'_>, changes: &[Change]) -> Result<(), StoreError> {
+    let created = changes.iter().filter_map(|change| match change {
+        Change::CreateTask { task, .. } => Some(task.session),
+        _ => None,
+    });
+    for SessionNumber(session) in created.collect::<BTreeSet<_>>() {
+        let is_stored: bool = to
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM sessions WHERE number = ?1)")?
+            .query_row([session], |row| row.get(0))?;
+        if !is_stored {
+            let what = format!("session {session} is not stored, and has a new task");
+            return Err(StoreError::Contradiction(what));
         }
     }
     Ok(())
+}
+
+fn ensure_stored(rows: usize, TaskRef { session, task }: TaskRef) -> Result<(), StoreError> {
+    if rows > 0 {
+        return Ok(());
+    }
+    let what = format!("task {task} of session {} is not stored", session.0);
+    Err(StoreError::Contradiction(what))
 }
 
 fn edit_task(
@@ -348,13 +374,14 @@ fn change_order(
 ) -> Result<(), StoreError> {
     let (session, task) = (session.0, number(task));
     let content: Option<String> = to
-        .prepare_cached("SELECT content FROM orders WHERE session = ?1 AND task = ?2")?
+        .prepare_cached("SELECT content FROM tasks WHERE session = ?1 AND task = ?2")?
         .query_row(params![session, task], |row| row.get(0))
-        .optional()?;
+        .optional()?
+        .flatten();
     let Some(content) = content else { return Ok(()) };
     let mut order: Order = read(&content)?;
     change(&mut order);
-    to.prepare_cached("UPDATE orders SET content = ?3 WHERE session = ?1 AND task = ?2")?
+    to.prepare_cached("UPDATE tasks SET content = ?3 WHERE session = ?1 AND task = ?2")?
         .execute(params![session, task, write(&order)?])?;
     Ok(())
 }

@@ -75,6 +75,40 @@ pub(super) const STEPS: &[&str] = &[
         FOREIGN KEY (session, task) REFERENCES tasks ON DELETE CASCADE
     ) STRICT, WITHOUT ROWID;
 ",
+    r"
+    -- A task is written twice in its life, as it comes and as it ends, and nothing looks up its
+    -- parents: that costs more than all else of a small file.
+    CREATE TABLE jobs (
+        session INTEGER NOT NULL,
+        task    INTEGER NOT NULL,
+        facts   TEXT NOT NULL,
+        state   TEXT NOT NULL,
+        metrics TEXT,
+        content TEXT,
+        PRIMARY KEY (session, task)
+    ) STRICT, WITHOUT ROWID;
+    -- The state here counts, and not that of the job. With a rowid: rows are long, and are
+    -- appended in the order of the ends.
+    CREATE TABLE results (
+        number  INTEGER PRIMARY KEY,
+        session INTEGER NOT NULL,
+        task    INTEGER NOT NULL,
+        state   TEXT,
+        metrics TEXT,
+        events  TEXT NOT NULL
+    ) STRICT;
+    INSERT INTO jobs SELECT t.session, t.task, t.facts, t.state, m.content, o.content FROM tasks t
+        LEFT JOIN orders o USING (session, task) LEFT JOIN metrics m USING (session, task);
+    INSERT INTO results (session, task, events)
+        SELECT session, task, json_group_array(
+            json_array(number, json_object('other', json(content))) ORDER BY number
+        ) FROM events GROUP BY session, task;
+    DROP TABLE events;
+    DROP TABLE metrics;
+    DROP TABLE orders;
+    DROP TABLE tasks;
+    ALTER TABLE jobs RENAME TO tasks;
+",
 ];
 
 /// Refuses what is not ours or of a later program; changes nothing.

@@ -224,6 +224,84 @@ fn a_store_of_version_1_is_upgraded() {
 }
 
 #[test]
+fn a_store_of_version_5_keeps_its_tasks_and_what_they_owe() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("store.sqlite");
+    let mut connection = Connection::open(&file).unwrap();
+    schema::migrate(&mut connection, None, &schema::STEPS[..5]).unwrap();
+    let (active, done) = (record(Stage::Active), Box::new(done()));
+    let ended = record(Stage::Completed { at: Timestamp(9), done: Some(done) });
+    let metrics = TaskMetrics { redirect_count: 7, ..TaskMetrics::default() };
+    connection.execute("INSERT INTO sessions VALUES (1, ?1)", [write(&session(1))]).unwrap();
+    for (number, state) in [(1, &active), (2, &ended)] {
+        connection
+            .execute(
+                "INSERT INTO tasks VALUES (1, ?1, ?2, ?3)",
+                (number, write(&facts()), write(state)),
+            )
+            .unwrap();
+        connection
+            .execute("INSERT INTO orders VALUES (1, ?1, ?2)", (number, write(&order())))
+            .unwrap();
+    }
+    let owed = [event(1, 3, 2), event(1, 4, 2)];
+    for record in &owed {
+        connection
+            .execute(
+                "INSERT INTO events VALUES (1, ?1, 2, ?2)",
+                (record.number.0.cast_signed(), write(&record.event)),
+            )
+            .unwrap();
+    }
+    connection.execute("INSERT INTO metrics VALUES (1, 2, ?1)", [write(&metrics)]).unwrap();
+    drop(connection);
+    let mut store = Store::open(&file).unwrap();
+    let snapshot = store.load().unwrap();
+    assert_eq!(snapshot.tasks, [(task(1, 1), facts(), active), (task(1, 2), facts(), ended)]);
+    assert_eq!(snapshot.events, owed);
+    assert_eq!(store.orders(&[task(1, 1), task(1, 2)]).unwrap(), [Some(order()), Some(order())]);
+    assert_eq!(store.metrics(task(1, 2)).unwrap(), Some(metrics));
+    let acknowledged = Change::RemoveEvent { task: task(1, 2), number: EventNumber(3) };
+    store.commit(&[acknowledged]).unwrap();
+    assert_eq!(store.load().unwrap().events, owed[1..]);
+    let rest = Change::RemoveEvent { task: task(1, 2), number: EventNumber(4) };
+    store.commit(&[rest, Change::RemoveTask(task(1, 2))]).unwrap();
+    assert_eq!(store.load().unwrap().tasks.len(), 1);
+}
+
+#[test]
+fn what_a_task_owes_is_read_back_as_it_was_told() {
+    let cases = [
+        (Kind::Download, Event::DidFinishDownloading { path: "/state/file".into(), length: 5 }),
+        (Kind::Data, Event::DidReceiveData { path: "/state/file".into(), length: 5 }),
+        (Kind::Data, Event::DidReceiveData { path: "/state/other".into(), length: 5 }),
+        (Kind::Data, Event::DidReceiveData { path: "/state/file".into(), length: 6 }),
+    ];
+    for (kind, first) in cases {
+        let mut store = Store::in_memory().unwrap();
+        let done = Done { file: Some("/state/file".into()), length: 5, ..done() };
+        let response = Some(done.response.clone());
+        let stage = Stage::Completed { at: Timestamp(9), done: Some(Box::new(done)) };
+        let last = Event::DidComplete { error: None, response, metrics: None };
+        let of = |number, event| EventRecord { event, ..self::event(1, number, 1) };
+        let owed = [of(1, first), of(2, last)];
+        let facts = TaskFacts { kind, ..facts() };
+        let created = Change::CreateTask {
+            task: task(1, 1),
+            facts,
+            state: record(Stage::Active),
+            order: Box::new(order()),
+        };
+        store.commit(&[Change::PutSession(session(1)), created]).unwrap();
+        let ended = Change::PutTask { task: task(1, 1), state: record(stage.clone()) };
+        let [first, last] = owed.clone().map(Change::AppendEvent);
+        store.commit(&[ended, first, last]).unwrap();
+        let snapshot = store.load().unwrap();
+        assert_eq!((snapshot.events, &snapshot.tasks[0].2.stage), (owed.to_vec(), &stage));
+    }
+}
+
+#[test]
 fn cookies_are_read_back_as_they_were() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("store");
@@ -273,10 +351,9 @@ fn the_schema_is_what_its_version_has() {
         .unwrap();
     let names: Vec<String> =
         statement.query_map([], |r| r.get(0)).unwrap().map(Result::unwrap).collect();
-    let expected =
-        "cookies credentials events events_of_task last_removed metrics orders sessions tasks";
+    let expected = "cookies credentials last_removed results sessions tasks";
     assert_eq!(names.join(" "), expected);
-    assert_eq!(version(&store.connection), 5);
+    assert_eq!(version(&store.connection), 6);
 }
 
 #[test]
@@ -289,7 +366,6 @@ fn a_commit_is_synced_in_full() {
     };
     assert_eq!(ask("journal_mode"), "wal");
     assert_eq!(ask("synchronous"), "2");
-    assert_eq!(ask("foreign_keys"), "1");
     assert_eq!(ask("trusted_schema"), "0");
 }
 
@@ -345,7 +421,7 @@ fn everything() -> (Vec<Change>, Snapshot) {
         Change::AppendEvent(event(1, 1, 1)),
         Change::AppendEvent(event(1, 2, 2)),
         Change::AppendEvent(event(2, 7, 1)),
-        Change::RemoveEvent { session: SessionNumber(1), number: EventNumber(1) },
+        Change::RemoveEvent { task: task(1, 1), number: EventNumber(1) },
         Change::RemoveTask(task(1, 1)),
         Change::PutSession(SessionRecord { invalidating: true, ..session(2) }),
         Change::RemoveSession(SessionNumber(9)),
@@ -366,6 +442,10 @@ fn everything() -> (Vec<Change>, Snapshot) {
         last_removed: Some(SessionNumber(9)),
     };
     (changes, expected)
+}
+
+fn write<T: serde::Serialize>(value: &T) -> String {
+    super::write(value).unwrap()
 }
 
 /// Opens a store that must be refused, and checks that its bytes stay the same.

@@ -112,8 +112,9 @@ impl Store {
                 ensure(known, || format!("{task:?} was forgotten twice"))
             }
             Change::AppendEvent(record) => self.append(record),
-            Change::RemoveEvent { session, number } => {
-                let known = self.events.remove(&(session, number)).is_some();
+            Change::RemoveEvent { task, number } => {
+                let record = self.events.remove(&(task.session, number));
+                let known = record.is_some_and(|record| record.task == task.task);
                 ensure(known, || format!("event {} was forgotten twice", number.0))
             }
         }
