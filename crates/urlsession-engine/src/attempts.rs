@@ -133,7 +133,9 @@ impl<H: Moves> Attempts<H> {
                 durable: Mutex::default(),
             }))),
         };
-        let (run, inbox) = (Arc::clone(&self.hands).run(attempt), self.inbox.clone());
+        // It is long, and would be copied on each step of its way otherwise.
+        let run = Box::pin(Arc::clone(&self.hands).run(attempt));
+        let inbox = self.inbox.clone();
         let run = self.runtime.spawn(async move {
             let ending = Box::new(ending(run).await);
             let _ = inbox.send(Message::Ended { task, attempt: number, ending });

@@ -16,7 +16,7 @@ use crate::company::Company;
 use crate::cookies::{CookieRow, Cookies};
 use crate::credentials::{CredentialRow, Keys};
 use crate::files::Files;
-use crate::inbox::{Message, gather};
+use crate::inbox::{Message, Pace};
 use crate::launch::Launcher;
 use crate::network::NetworkWatch;
 use crate::peers::Peers;
@@ -57,6 +57,7 @@ pub(crate) struct Driver<H> {
     pub(crate) _network: NetworkWatch,
     pub(crate) stop: Option<Stop>,
     pub(crate) inbox: Receiver<Message>,
+    pub(crate) pace: Pace,
     pub(crate) idle: watch::Sender<bool>,
     /// What was restored has to be done first.
     pub(crate) restored: Option<Step>,
@@ -89,13 +90,15 @@ impl<H: Moves> Driver<H> {
             let credentials = self.credentials.take_unwritten();
             self.commit(&turn, &cookies, &credentials)?;
             self.act(turn);
-            if self.has_stopped() {
+            let has_stopped = self.has_stopped();
+            self.peers.flush();
+            if has_stopped {
                 return Ok(());
             }
             let idle = self.peers.count() == 0 && self.core.is_idle();
             self.idle.send_if_modified(|shown| std::mem::replace(shown, idle) != idle);
             let wait = self.sleep();
-            let gathered = gather(&self.inbox, wait);
+            let gathered = self.pace.gather(&self.inbox, wait, &self.clock);
             let now = self.clock.now().steady;
             messages = self.company.admit(gathered, self.attempts.count(), now);
         }

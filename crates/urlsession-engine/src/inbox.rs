@@ -1,6 +1,7 @@
 //! Everything that happens reaches the driver through one queue.
 
 use crate::attempts::Notice;
+use crate::clock::Clock;
 use crate::network::NetworkChange;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -12,6 +13,9 @@ use urlsession_protocol::{ClientMessage, HttpRedirectDisposition, HttpRedirectio
 
 /// Most messages that one turn takes; the others wait for the next.
 const GATHER_LIMIT: usize = 1024;
+
+/// Shortest time from one look into the inbox to the next.
+const INTERVAL: Duration = Duration::from_micros(250);
 
 /// The end that tells. Its messages are bounded at their sources: calls per connection by
 /// [`crate::peers`], durable bytes by one notice per attempt.
@@ -61,13 +65,39 @@ pub(crate) enum Message {
     Stop,
 }
 
-/// Waits until something happened or the time is over, then takes all that is ready.
-pub(crate) fn gather(inbox: &Receiver<Message>, wait: Option<Duration>) -> Vec<Message> {
-    let first = match wait {
-        Some(wait) => inbox.recv_timeout(wait),
-        None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
-    };
-    // The driver holds a sender itself, so the queue cannot be closed: no message is a timeout.
-    let Ok(first) = first else { return Vec::new() };
-    std::iter::once(first).chain(inbox.try_iter()).take(GATHER_LIMIT).collect()
+/// How often the driver looks into the inbox.
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+    /// When it looked last, in steady time.
+    looked: Duration,
+}
+
+impl Pace {
+    /// Waits until something happened or the time is over, then takes all that is ready.
+    ///
+    /// The first after a pause is taken at once. Where much happens, what comes within
+    /// [`INTERVAL`] is taken together: waking the driver costs more than what it then decides.
+    pub(crate) fn gather(
+        &mut self,
+        inbox: &Receiver<Message>,
+        wait: Option<Duration>,
+        clock: &Clock,
+    ) -> Vec<Message> {
+        let first = match inbox.try_recv() {
+            Ok(first) => Ok(first),
+            Err(_) => match wait {
+                Some(wait) => inbox.recv_timeout(wait),
+                None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            },
+        };
+        // The driver holds a sender itself, so the queue cannot be closed: no message is a timeout.
+        let Ok(first) = first else { return Vec::new() };
+        let rest = (self.looked + INTERVAL).saturating_sub(clock.now().steady);
+        if !rest.is_zero() {
+            // A stop ends the pause.
+            std::thread::park_timeout(rest);
+        }
+        self.looked = clock.now().steady;
+        std::iter::once(first).chain(inbox.try_iter()).take(GATHER_LIMIT).collect()
+    }
 }

@@ -2,12 +2,13 @@
 //!
 //! ```text
 //!   Connection.incoming ──> listen ──(a permit for every call)──> inbox
-//!   Connection.outgoing <── tell   <──(at most BACKLOG_LIMIT)──── driver
+//!   Connection.outgoing <── tell   <──(at most BACKLOG_LIMIT)──── a batch for each turn of the driver
 //! ```
 
 use crate::act::Weight;
 use crate::crash;
 use crate::inbox::{Message, Sender};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +17,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use urlsession_core::PeerNumber;
 use urlsession_protocol::connection::Connection;
-use urlsession_protocol::{CallId, DaemonMessage, Error, Reply, SessionKey};
+use urlsession_protocol::{CallId, DaemonMessage, Error, Event, Reply, SessionKey};
 
 /// Most messages of one connection that are not dealt with: calls without a reply, and
 /// acknowledgements that the driver has not seen.
@@ -32,6 +33,11 @@ const PROGRESS_BACKLOG: usize = 256;
 /// Most sessions that one connection watches by name.
 const WATCHES_LIMIT: usize = 256;
 
+/// Most messages that are handed over to one client's task together: each time it is woken.
+const BATCH_LIMIT: usize = 256;
+
+type Batch = Vec<(DaemonMessage, usize)>;
+
 /// All connected clients.
 #[derive(Debug)]
 pub(crate) struct Peers {
@@ -43,7 +49,9 @@ pub(crate) struct Peers {
 
 #[derive(Debug)]
 struct Peer {
-    backlog: mpsc::UnboundedSender<(DaemonMessage, usize)>,
+    backlog: mpsc::UnboundedSender<Batch>,
+    /// What was said since the last [`Peers::flush`].
+    batch: RefCell<Batch>,
     waiting: Arc<Waiting>,
     permits: Arc<Semaphore>,
     watches: Vec<Watching>,
@@ -79,6 +87,7 @@ impl Peers {
         let (backlog, told) = mpsc::unbounded_channel();
         let peer = Peer {
             backlog,
+            batch: RefCell::default(),
             waiting: Arc::default(),
             permits: Arc::new(Semaphore::new(CALLS_LIMIT)),
             watches: Vec::new(),
@@ -135,9 +144,19 @@ impl Peers {
         if peer.waiting.add(bytes) {
             tracing::warn!(peer = number.0, "a client does not read: closing its connection");
             peer.gone.cancel();
-        } else {
-            // Fails only if the client is gone, which `listen` reports.
-            let _ = peer.backlog.send((message, bytes));
+            return;
+        }
+        let mut batch = peer.batch.borrow_mut();
+        batch.push((message, bytes));
+        if batch.len() >= BATCH_LIMIT {
+            peer.flush(&mut batch);
+        }
+    }
+
+    /// Hands over what was said. Until then nobody is woken to write it.
+    pub(crate) fn flush(&self) {
+        for peer in self.peers.values() {
+            peer.flush(&mut peer.batch.borrow_mut());
         }
     }
 
@@ -192,6 +211,13 @@ impl Peers {
 }
 
 impl Peer {
+    fn flush(&self, batch: &mut Batch) {
+        if !batch.is_empty() {
+            // Fails only if the client is gone, which `listen` reports.
+            let _ = self.backlog.send(std::mem::take(batch));
+        }
+    }
+
     fn keeps_up(&self) -> bool {
         self.waiting.messages.load(Ordering::Relaxed) < PROGRESS_BACKLOG
     }
@@ -211,8 +237,34 @@ impl Waiting {
     }
 }
 
-/// Returns about how much memory a message takes: the length of its line.
+/// Returns about how much memory a message takes.
 fn length(message: &DaemonMessage) -> usize {
+    /// More than what has no text of its own takes as a line.
+    const PLAIN: usize = 512;
+    match message {
+        DaemonMessage::Reply { result: Ok(Reply::Done | Reply::Attached { .. }), .. } => PLAIN,
+        DaemonMessage::Event { event, .. } => match event {
+            Event::DidWriteData { .. } | Event::DidSendBodyData { .. } => PLAIN,
+            Event::DidReceiveData { path, .. } | Event::DidFinishDownloading { path, .. } => {
+                PLAIN + path.as_os_str().len()
+            }
+            Event::DidComplete { error: None, response, metrics } => {
+                let response = response.as_ref().map_or(0, |response| {
+                    let fields = response.headers.iter();
+                    let fields: usize = fields.map(|(n, v)| n.len() + v.len() + PLAIN / 64).sum();
+                    response.url.len() + fields
+                });
+                let requests = metrics.iter().flat_map(|metrics| &metrics.transaction_metrics);
+                let requests: usize = requests.map(|one| one.request.url.len() + PLAIN).sum();
+                PLAIN + response + requests
+            }
+            _ => length_of_line(message),
+        },
+        _ => length_of_line(message),
+    }
+}
+
+fn length_of_line(message: &DaemonMessage) -> usize {
     struct Count(usize);
     impl std::io::Write for Count {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -258,19 +310,22 @@ async fn listen(
 /// Hands a client what it is told, as fast as it reads.
 async fn tell(
     outgoing: mpsc::Sender<DaemonMessage>,
-    mut told: mpsc::UnboundedReceiver<(DaemonMessage, usize)>,
+    mut told: mpsc::UnboundedReceiver<Batch>,
     waiting: Arc<Waiting>,
     gone: CancellationToken,
 ) {
     let forward = async {
-        while let Some((message, bytes)) = told.recv().await {
-            // The queue of a connection counts messages, not bytes: long ones wait until it is empty.
-            let room = if bytes > SHORT_MESSAGE { outgoing.max_capacity() } else { 1 };
-            let Ok(mut room) = outgoing.reserve_many(room).await else { break };
-            if let Some(place) = room.next() {
-                place.send(message);
+        while let Some(batch) = told.recv().await {
+            for (message, bytes) in batch {
+                // The queue of a connection counts messages, not bytes: long ones wait until it is
+                // empty.
+                let room = if bytes > SHORT_MESSAGE { outgoing.max_capacity() } else { 1 };
+                let Ok(mut room) = outgoing.reserve_many(room).await else { return };
+                if let Some(place) = room.next() {
+                    place.send(message);
+                }
+                waiting.remove(bytes);
             }
-            waiting.remove(bytes);
         }
     };
     tokio::select! {

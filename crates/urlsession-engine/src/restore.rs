@@ -8,6 +8,7 @@ use crate::cookies::Cookies;
 use crate::credentials::Keys;
 use crate::driver::Driver;
 use crate::files::Files;
+use crate::inbox::Pace;
 use crate::launch::Launcher;
 use crate::network::NetworkWatch;
 use crate::peers::Peers;
@@ -65,6 +66,7 @@ impl<H: Moves> Driver<H> {
             company: Company::default(),
             stop: None,
             inbox,
+            pace: Pace::default(),
             idle,
             restored: Some(step),
             stopping,

@@ -45,6 +45,7 @@ async fn a_client_that_does_not_read_is_sent_away() {
     for _ in 0..BACKLOG_LIMIT + QUEUE_LIMIT + 2 {
         peers.send(ONE, progress());
     }
+    peers.flush();
     gone(&inbox).await;
     while client.incoming.recv().await.is_some() {}
 }
@@ -56,6 +57,7 @@ async fn progress_is_skipped_for_a_client_that_is_behind() {
         peers.tell(Some(ONE), &progress(), Weight::Passing);
     }
     peers.tell(Some(ONE), &progress(), Weight::Last);
+    peers.flush();
     drop(peers);
     let mut count = 0;
     while client.incoming.recv().await.is_some() {

@@ -18,6 +18,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::oneshot;
 use urlsession_protocol::ErrorCode;
 
@@ -25,6 +26,12 @@ use urlsession_protocol::ErrorCode;
 const GROUP_LIMIT: usize = 16;
 /// Most groups of one folder that are worked on at once: a disk takes several syncs together.
 const GROUPS_LIMIT: usize = 4;
+
+/// So many wait for those who work on their folder; with more of them another one comes to help.
+const BEHIND: usize = 3;
+/// How long one who has worked on a folder stays for more: to wake somebody costs as much as to
+/// write a short file.
+const LINGER: Duration = Duration::from_micros(250);
 
 /// Puts finished files in place.
 #[derive(Debug, Default)]
@@ -77,7 +84,8 @@ impl Publisher {
             None => folders.entry(folder.to_owned()).or_default(),
         };
         queue.waiting.push_back(entry);
-        let needed = queue.workers < GROUPS_LIMIT;
+        let is_behind = queue.waiting.len() > BEHIND && queue.workers < GROUPS_LIMIT;
+        let needed = queue.workers == 0 || is_behind;
         queue.workers += usize::from(needed);
         needed
     }
@@ -97,19 +105,25 @@ struct Work {
 
 impl Work {
     fn run(mut self) {
-        while let Some(group) = self.next() {
+        while let Some(group) = self.next(false).or_else(|| {
+            // Whoever comes within this time need not wake anybody.
+            std::thread::park_timeout(LINGER);
+            self.next(true)
+        }) {
             publish(&self.folder, group);
         }
     }
 
-    /// Takes the next group; with none it leaves, in the same moment.
-    fn next(&mut self) -> Option<Vec<(Finished, Told)>> {
+    /// Takes the next group; with none it may leave, in the same moment.
+    fn next(&mut self, or_leave: bool) -> Option<Vec<(Finished, Told)>> {
         let mut folders = self.publisher.folders();
         let queue = folders.get_mut(&self.folder)?;
         let group: Vec<_> = queue.waiting.drain(..queue.waiting.len().min(GROUP_LIMIT)).collect();
         if group.is_empty() {
-            self.has_left = true;
-            leave(&mut folders, &self.folder);
+            if or_leave {
+                self.has_left = true;
+                leave(&mut folders, &self.folder);
+            }
             return None;
         }
         Some(group)
