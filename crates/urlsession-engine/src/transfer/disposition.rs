@@ -59,7 +59,13 @@ fn safe_name(field: &str) -> Option<FileName> {
     // RFC 6266 section 4.3: only the last segment counts, whosever separators they are.
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let is_empty = last.trim_matches(['.', ' ']).is_empty();
-    (!is_empty).then(|| FileName::sanitized(last))
+    let name = (!is_empty).then(|| FileName::sanitized(last))?;
+    // A server must not leave files that are not seen, least of all such as shells read.
+    Some(if name.as_str().starts_with('.') {
+        FileName::sanitized(&format!("_{name}"))
+    } else {
+        name
+    })
 }
 
 /// The bytes of a field are UTF-8 or, in old servers, Latin-1.
@@ -88,9 +94,18 @@ fn file_name(field: &str) -> Option<String> {
 fn extended_value(value: &str) -> Option<String> {
     let mut parts = value.splitn(3, '\'');
     let (charset, _, encoded) = (parts.next()?, parts.next()?, parts.next()?);
+    // Half an escape is no end of a name: something is missing.
+    let is_whole = |after: &str| {
+        matches!(after.as_bytes(), [high, low, ..]
+        if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
+    };
+    if !encoded.split('%').skip(1).all(is_whole) {
+        return None;
+    }
     let bytes: Vec<u8> = percent_decode_str(encoded).collect();
     match charset.trim().to_ascii_lowercase().as_str() {
-        "utf-8" => String::from_utf8(bytes).ok(),
+        // The second is no name of it, and servers use it.
+        "utf-8" | "utf8" => String::from_utf8(bytes).ok(),
         "iso-8859-1" => Some(bytes.into_iter().map(char::from).collect()),
         _ => None,
     }
@@ -220,6 +235,10 @@ mod tests {
         (b"attachment; filename=\"\xfc.txt\"", "ü.txt"),
         (b"attachment; filename*=UTF-8''%ff.txt; filename=a.txt", "a.txt"),
         (b"attachment; filename*=UTF-16''a.txt; filename=a.txt", "a.txt"),
+        (b"attachment; filename*=utf8''%c3%bc.txt", "ü.txt"),
+        (b"attachment; filename*=UTF-8''b%2; filename=a.txt", "a.txt"),
+        (b"attachment; filename*=UTF-8''b%zz; filename=a.txt", "a.txt"),
+        (b"attachment; filename*=UTF-8''b%\xc3\xbc; filename=a.txt", "a.txt"),
         (b"attachment; filename*=broken; filename=a.txt", "a.txt"),
         (b"attachment; filename=\"=?UTF-8?B?w7wudHh0?=\"", "ü.txt"),
         (b"attachment; filename=\"=?utf-8?q?=C3=BC_b.txt?=\"", "ü b.txt"),
@@ -234,6 +253,17 @@ mod tests {
         (b"attachment; filename=\"a%00b%0d%0a.txt\"", "a_b__.txt"),
         (b"attachment; filename*=UTF-8''photo%E2%80%AEgpj.exe", "photo_gpj.exe"),
         (b"attachment; filename=NUL", "_NUL"),
+        (b"attachment; filename=com1.txt", "_com1.txt"),
+        (b"attachment; filename=.bashrc", "_.bashrc"),
+        (b"attachment; filename=\" ..rc\"", "_..rc"),
+        (b"attachment; filename=\"~/.ssh/authorized_keys\"", "authorized_keys"),
+        (b"attachment; filename=\"file:///etc/passwd\"", "passwd"),
+        (b"attachment; filename=\"a.txt/\"", "-"),
+        (b"attachment; filename=\"....\"", "-"),
+        (b"attachment; filename=\" \"", "-"),
+        (b"attachment; filename=\"%2e%2e%2fa.txt\"", "a.txt"),
+        (b"attachment; filename*=UTF-8''%00", "_"),
+        (b"attachment; filename=\"-rf\"", "-rf"),
         (b"attachment; filename=\"a.txt. \"", "a.txt"),
     ];
 
