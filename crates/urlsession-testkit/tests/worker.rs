@@ -7,6 +7,13 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use tempfile::TempDir;
 use urlsession_testkit::server::{Answer, Seen, Server};
 
+/// What a flood may cost, in KiB.
+#[cfg(target_os = "linux")]
+const FLOOD_COST: u64 = 32 * 1024;
+/// Bytes of a flood: more than it may cost.
+#[cfg(target_os = "linux")]
+const FLOOD: usize = 40 * 1024 * 1024;
+
 /// More than any suite has under way.
 const MANY: u64 = 100;
 
@@ -31,6 +38,16 @@ impl Worker {
         let input = child.stdin.take();
         let output = BufReader::new(child.stdout.take().expect("it is piped"));
         Self { child, input, output, _home: home }
+    }
+
+    /// Returns the most memory that it has had so far, in KiB.
+    #[cfg(target_os = "linux")]
+    fn peak(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+        number.expect("the system tells the memory of a process")
     }
 
     fn say(&mut self, line: &str) {
@@ -152,4 +169,32 @@ fn detours_lead_elsewhere_and_the_jar_is_closed_unless_it_is_opened() {
         assert_eq!(seen.header("host"), Some("localhost"));
         assert_eq!(seen.header("cookie"), sent);
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_never_ends_costs_little_memory() {
+    let server = Server::start();
+    server.on("/", Answer::ok("hello"));
+    let mut worker = Worker::start(&["--ephemeral", "--cookie-jar"]);
+    assert_eq!(worker.tell(server.url("/"), json!({})), "hello");
+    let idle = worker.peak();
+    let many = |line: &str| line.repeat(FLOOD / line.len());
+    let chunked = |body: String| format!("Transfer-Encoding: chunked\r\n\r\n{body}");
+    for (what, rest, expected) in [
+        ("fields", many("A: b\r\n"), "CannotParseResponse"),
+        ("cookies", many("Set-Cookie: a=b\r\n"), "CannotParseResponse"),
+        ("one field", format!("A: {}", many("b")), "CannotParseResponse"),
+        ("a name of a field", many("a"), "CannotParseResponse"),
+        ("a chunk's extension", chunked(format!("4;{}", many("a"))), "CannotParseResponse"),
+        ("a chunk's size", chunked(many("0")), "NetworkConnectionLost"),
+        ("a trailer", chunked(format!("0\r\n{}", many("A: b\r\n"))), "CannotParseResponse"),
+        ("a body", format!("\r\n{}", many("a")), "DataLengthExceedsMaximum"),
+    ] {
+        server.on("/flood", Answer::raw(format!("HTTP/1.1 200 OK\r\n{rest}")));
+        assert_eq!(worker.tell(server.url("/flood"), json!({})), expected, "{what}");
+        let cost = worker.peak().saturating_sub(idle);
+        assert!(cost <= FLOOD_COST, "{what}: {cost} KiB");
+    }
+    assert_eq!(worker.tell(server.url("/"), json!({})), "hello");
 }
