@@ -6,7 +6,7 @@ use super::worker::Program;
 use anyhow::{Context as _, Result};
 use std::io::Write as _;
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// The cases have dates that were far away when they were written.
@@ -98,7 +98,7 @@ fn expected(cases: &Path, name: &str) -> Result<String> {
 
 /// `/cookie-parser?N` sets the cookies of case N, and `/cookie-parser-result?N` tells what came
 /// back.
-fn serve(mut stream: TcpStream, cases: &PathBuf) -> std::io::Result<()> {
+fn serve(mut stream: TcpStream, cases: &Path) -> std::io::Result<()> {
     while let Some(head) = Head::read(&mut stream)? {
         let (path, name) = head.target().split_once('?').unwrap_or_default();
         if path != "/cookie-parser" {

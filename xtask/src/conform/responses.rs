@@ -91,10 +91,7 @@ fn vectors(page: &str, stem: &str) -> Vec<Option<Vector>> {
     let mut title = String::new();
     let mut rest = page;
     while let Some((before, after)) = rest.split_once("<!-- meta=") {
-        let titles =
-            before.lines().filter_map(|line| line.trim_start_matches('#').strip_prefix(' '));
-        let heading = before.lines().filter(|line| line.starts_with('#')).next_back();
-        if let (Some(heading), Some(_)) = (heading, titles.clone().next_back()) {
+        if let Some(heading) = before.lines().rfind(|line| line.starts_with('#')) {
             heading.trim_start_matches(['#', ' ']).clone_into(&mut title);
         }
         let (meta, after) = after.split_once("-->").unwrap_or_default();

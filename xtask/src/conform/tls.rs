@@ -134,6 +134,7 @@ struct Name {
     value: String,
 }
 
+#[expect(clippy::disallowed_methods, reason = "how long a handshake takes is what is asked")]
 pub(super) fn run(folder: &Path, keep: bool) -> Result<()> {
     let text = std::fs::read_to_string(folder.join("limbo.json"))
         .context("the checkout has no limbo.json; its own “limbo compile” makes it")?;

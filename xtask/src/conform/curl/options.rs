@@ -90,28 +90,16 @@ impl Typed {
                 typed.url = word;
                 continue;
             }
-            typed.option(word, &mut words)?;
+            typed.option(&word, &mut words)?;
         }
         typed.settle()
     }
 
-    fn option(
-        &mut self,
-        word: String,
-        words: &mut std::vec::IntoIter<String>,
-    ) -> Result<(), String> {
-        let (name, mut attached) = match word.split_once('=') {
-            Some((name, value)) if name.starts_with("--") => {
-                (name.to_owned(), Some(value.to_owned()))
-            }
-            _ if !word.starts_with("--") && word.len() > 2 && !IDLE.contains(&word.as_str()) => {
-                (word[..2].to_owned(), Some(word[2..].to_owned()))
-            }
-            _ => (word.clone(), None),
-        };
+    fn option(&mut self, word: &str, words: &mut std::vec::IntoIter<String>) -> Result<(), String> {
+        let (name, mut attached) = apart(word);
         if attached.is_some() && FLAGS.contains(&name.as_str()) {
             let rest = attached.take().unwrap_or_default();
-            self.option(format!("-{rest}"), words)?;
+            self.option(&format!("-{rest}"), words)?;
         }
         let mut value = || attached.take().or_else(|| words.next()).unwrap_or_default();
         if IDLE.contains(&name.as_str()) {
@@ -234,6 +222,17 @@ impl Typed {
                 format!("{scheme}://{}:{}@{host}", escaped(user), escaped(password))
             }
         }
+    }
+}
+
+/// Parts an option from a value in the same word.
+fn apart(word: &str) -> (String, Option<String>) {
+    match word.split_once('=') {
+        Some((name, value)) if name.starts_with("--") => (name.to_owned(), Some(value.to_owned())),
+        _ if !word.starts_with("--") && word.len() > 2 && !IDLE.contains(&word) => {
+            (word[..2].to_owned(), Some(word[2..].to_owned()))
+        }
+        _ => (word.to_owned(), None),
     }
 }
 
