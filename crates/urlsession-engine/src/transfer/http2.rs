@@ -20,7 +20,7 @@ pub(super) async fn over(
 ) -> Result<Answer, Broken> {
     let Http2 { sender, users, closed, facts } = channel;
     transaction.connected(&facts);
-    let wire = Arc::new(Wire::new());
+    let wire = Arc::new(Wire::of_stream(Arc::clone(&closed)));
     let source = match out.body {
         Some(sending) => Some((sending, sending.open().await.map_err(Broken::final_)?)),
         None => None,

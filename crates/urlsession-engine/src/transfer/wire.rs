@@ -3,7 +3,8 @@
 use super::errors::Failure;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -16,11 +17,23 @@ pub(super) struct Wire {
     /// Microseconds from `began` to the last byte in either direction.
     last: AtomicU64,
     received: AtomicU64,
+    /// Keeps a connection that others share from being taken again.
+    retired: Option<Arc<AtomicBool>>,
 }
 
 impl Wire {
     pub(super) fn new() -> Self {
-        Self { began: Instant::now(), last: AtomicU64::new(0), received: AtomicU64::new(0) }
+        Self {
+            began: Instant::now(),
+            last: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+            retired: None,
+        }
+    }
+
+    /// Makes the pulse of one stream; one that is idle for too long sets `retired`.
+    pub(super) fn of_stream(retired: Arc<AtomicBool>) -> Self {
+        Self { retired: Some(retired), ..Self::new() }
     }
 
     /// Notes that something moved just now.
@@ -48,7 +61,13 @@ impl Wire {
         tokio::select! {
             biased;
             result = work => result,
-            () = self.idle(limit) => Err(Failure::idle(limit)),
+            () = self.idle(limit) => {
+                // Whether only the stream is dead or all of its connection, nobody can tell.
+                if let Some(retired) = &self.retired {
+                    retired.store(true, Ordering::Release);
+                }
+                Err(Failure::idle(limit))
+            }
         }
     }
 
@@ -69,11 +88,11 @@ impl Wire {
 #[derive(Debug)]
 pub(super) struct Counted<S> {
     inner: S,
-    wire: std::sync::Arc<Wire>,
+    wire: Arc<Wire>,
 }
 
 impl<S> Counted<S> {
-    pub(super) fn new(inner: S, wire: std::sync::Arc<Wire>) -> Self {
+    pub(super) fn new(inner: S, wire: Arc<Wire>) -> Self {
         Self { inner, wire }
     }
 
