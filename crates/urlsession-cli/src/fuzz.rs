@@ -3,8 +3,11 @@
 use crate::{args::parse, escape, list, measure, netrc, netscape};
 use std::time::Duration;
 
+/// What is done with bytes.
+pub type Target = fn(&[u8]);
+
 /// The targets by their names.
-pub const TARGETS: &[(&str, fn(&[u8]))] =
+pub const TARGETS: &[(&str, Target)] =
     &[("arguments", arguments), ("cookie_file", cookie_file), ("list", list), ("netrc", netrc)];
 
 /// Words of the command line: sizes, durations, digests, sessions, header fields, text to show.

@@ -9,8 +9,11 @@ pub use crate::transfer::fuzz::{
     coding, content_disposition, identity, redirect, resume, resume_data, socks,
 };
 
+/// What is done with bytes.
+pub type Target = fn(&[u8]);
+
 /// The targets by their names.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[(&str, Target)] = &[
     ("cache", cache),
     ("challenge", challenge),
     ("coding", coding),

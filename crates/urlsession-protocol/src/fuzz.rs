@@ -7,8 +7,11 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::fmt::Debug;
 use std::path::{Component, Path};
 
+/// What is done with bytes.
+pub type Target = fn(&[u8]);
+
 /// The targets by their names.
-pub const TARGETS: &[(&str, fn(&[u8]))] =
+pub const TARGETS: &[(&str, Target)] =
     &[("file_name", file_name), ("line", line), ("proxy", proxy), ("url", url)];
 
 /// A line that is a message stays that message, on one line.
@@ -78,7 +81,7 @@ pub fn proxy(bytes: &[u8]) {
 /// A request goes to a host over HTTP, and its URL has no credential any more.
 pub fn url(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
-    let Ok(request) = Request::new(&*text) else { return };
+    let Ok(request) = Request::new(&text) else { return };
     let parsed = url::Url::parse(&request.url);
     let Ok(parsed) = parsed else { panic!("{} was accepted", request.url) };
     assert!(matches!(parsed.scheme(), "http" | "https"));
