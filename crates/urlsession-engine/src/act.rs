@@ -10,11 +10,11 @@ use crate::peers::Watching;
 use std::sync::Arc;
 use urlsession_core::{
     Action, AttemptNumber, Cause, Change, Ending, Input, Order, PeerNumber, Report, ResumeState,
-    TaskRef,
+    TaskRef, WINDOW,
 };
 use urlsession_protocol::{
-    Call, CallId, ClientMessage, DaemonMessage, Error, ErrorCode, Event, Reply, SessionKey,
-    TaskIdentifier,
+    Call, CallId, ClientMessage, DaemonMessage, Error, ErrorCode, Event, EventNumber, Reply,
+    SessionKey, TaskIdentifier,
 };
 
 /// Something to do after the commit.
@@ -105,9 +105,12 @@ impl<H: Moves> Driver<H> {
     fn hear(&mut self, turn: &mut Turn, peer: PeerNumber, message: ClientMessage) {
         let (id, call) = match message {
             ClientMessage::Call { id, call } => (id, call),
-            ClientMessage::Ack { session, number } => {
+            ClientMessage::Ack { session, number, through } => {
                 self.peers.settle(peer);
-                turn.add(self.core.handle(turn.now, Input::Ack { peer, session, number }));
+                for number in acknowledged(number, through) {
+                    let session = session.clone();
+                    turn.add(self.core.handle(turn.now, Input::Ack { peer, session, number }));
+                }
                 return;
             }
             // Checked by whoever made the connection.
@@ -279,10 +282,38 @@ fn event_message(session: &SessionKey, task: TaskIdentifier, event: Event) -> Da
     DaemonMessage::Event { session: session.clone(), task: Some(task), number: None, event }
 }
 
+/// Returns the events of an acknowledgement; a client is told no more than these ahead.
+fn acknowledged(
+    EventNumber(first): EventNumber,
+    through: Option<EventNumber>,
+) -> impl Iterator<Item = EventNumber> {
+    let last = through.map_or(first, |EventNumber(last)| last);
+    (first..=last).take(WINDOW as usize).map(EventNumber)
+}
+
 /// Refuses a task whose paths the store cannot spell. Over a socket none can come: a line is
 /// UTF-8.
 fn unstorable(call: &Call) -> Option<Error> {
     let Call::CreateTask { new, .. } = call else { return None };
     let written = serde_json::to_writer(std::io::sink(), new);
     written.err().map(|error| Error::new(ErrorCode::UNKNOWN).because(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_acknowledgement_is_of_as_many_events_as_may_be_on_their_way() {
+        let numbers = |first, through: Option<u64>| {
+            let through = through.map(EventNumber);
+            acknowledged(EventNumber(first), through).map(|number| number.0).collect::<Vec<_>>()
+        };
+        assert_eq!(numbers(5, None), [5]);
+        assert_eq!(numbers(5, Some(5)), [5]);
+        assert_eq!(numbers(5, Some(7)), [5, 6, 7]);
+        assert_eq!(numbers(5, Some(4)).len(), 0);
+        assert_eq!(numbers(0, Some(u64::MAX)).len(), WINDOW as usize);
+        assert_eq!(numbers(u64::MAX, Some(u64::MAX)), [u64::MAX]);
+    }
 }

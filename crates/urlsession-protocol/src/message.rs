@@ -7,7 +7,7 @@
 //!     Call{id}         ------------------->            resent after a reconnect until answered
 //!                      <-------------------  Reply{id}            after the commit
 //!                      <-------------------  Event{number?}       kept ones until acknowledged
-//!     Ack{number}      ------------------->
+//!     Ack{number}      ------------------->            of one event, or of a range
 //! ```
 //! Unknown fields are ignored on both sides; an unknown event is skipped and logged.
 
@@ -61,12 +61,16 @@ pub enum ClientMessage {
         #[serde(flatten)]
         call: Call,
     },
-    /// Tells that a kept event was handled and can be forgotten. Not answered.
+    /// Tells that a kept event was handled and can be forgotten, or several with neighbouring
+    /// numbers. Not answered.
     Ack {
         /// The session the event belongs to.
         session: SessionKey,
-        /// The event.
+        /// The event, the first of several.
         number: EventNumber,
+        /// The last of several.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        through: Option<EventNumber>,
     },
 }
 

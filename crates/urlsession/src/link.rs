@@ -175,7 +175,7 @@ impl Link {
     /// daemon sends the events again otherwise, and is told then.
     pub(crate) fn acknowledge(&self, kept: &[Kept]) {
         let news = kept.iter().filter(|kept| self.inbox.handle(**kept)).map(|kept| kept.number);
-        self.write_acks(news.collect());
+        self.write_acks(&news.collect::<Vec<_>>());
     }
 
     /// Ends the link for good: calls fail with the error, events that wait are dropped if
@@ -215,9 +215,13 @@ impl Link {
         Ok(())
     }
 
-    fn write_acks(&self, numbers: Vec<EventNumber>) {
-        let ack = |number| ClientMessage::Ack { session: self.key().clone(), number };
-        let acks: Vec<_> = numbers.into_iter().map(ack).collect();
+    fn write_acks(&self, numbers: &[EventNumber]) {
+        let ack = |range: &[EventNumber]| {
+            let (number, through) = (*range.first()?, range.get(1..)?.last().copied());
+            Some(ClientMessage::Ack { session: self.key().clone(), number, through })
+        };
+        let ranges = numbers.chunk_by(|one, next| one.0.checked_add(1) == Some(next.0));
+        let acks: Vec<_> = ranges.filter_map(ack).collect();
         if acks.is_empty() {
             return;
         }
@@ -340,7 +344,7 @@ impl Link {
                 if self.inbox.arrive(task, number, event) == Arrival::Handled
                     && let Some(number) = number
                 {
-                    self.write_acks(vec![number]);
+                    self.write_acks(&[number]);
                 }
                 if last {
                     self.end(&invalidated(), false);

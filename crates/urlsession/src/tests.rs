@@ -5,8 +5,8 @@ mod fake;
 use crate::delegate::SessionDelegate;
 use crate::session::Session;
 use crate::{
-    Acknowledgement, DownloadOptions, Error, ErrorCode, Event, Events, SessionConfiguration, Task,
-    UploadOptions, UploadSource, registry,
+    Acknowledgement, Delivery, DownloadOptions, Error, ErrorCode, Event, Events,
+    SessionConfiguration, Task, UploadOptions, UploadSource, registry,
 };
 use fake::{Fake, Peer, key};
 use std::path::Path;
@@ -218,6 +218,31 @@ fn explicit_acknowledgement_waits_for_the_app() {
     second.acknowledge();
     first.acknowledge();
     assert_eq!((peer.ack(), peer.ack()), (2, 1));
+}
+
+#[test]
+fn neighbouring_events_are_acknowledged_in_one_line() {
+    let fake = Fake::new();
+    let mut configuration = background();
+    configuration.acknowledgement = Acknowledgement::Explicit;
+    let (session, mut peer) = fake.session(configuration);
+    let mut events = session.events();
+    for number in [1, 2, 3, 5, 6, 9] {
+        peer.event(number, number, complete());
+    }
+    let mut deliveries: Vec<_> = (0..6).map(|_| events.recv().unwrap()).collect();
+    deliveries[0].acknowledge();
+    assert_eq!(peer.ack(), 1);
+    Delivery::acknowledge_all(&deliveries);
+    assert_eq!([peer.acks(), peer.acks(), peer.acks()], [(2, Some(3)), (5, Some(6)), (9, None)]);
+    // What is in no order is told all the same.
+    for number in [11, 12] {
+        peer.event(number, number, complete());
+    }
+    deliveries = (0..2).map(|_| events.recv().unwrap()).collect();
+    deliveries.reverse();
+    Delivery::acknowledge_all(&deliveries);
+    assert_eq!([peer.acks(), peer.acks()], [(12, None), (11, None)]);
 }
 
 #[test]

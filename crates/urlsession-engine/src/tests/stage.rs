@@ -258,7 +258,11 @@ impl App {
     }
 
     pub(super) async fn acknowledge(&mut self, number: EventNumber) {
-        self.end.outgoing.send(ClientMessage::Ack { session: key(), number }).await.unwrap();
+        self.end
+            .outgoing
+            .send(ClientMessage::Ack { session: key(), number, through: None })
+            .await
+            .unwrap();
     }
 
     /// Waits until the engine has closed the connection.

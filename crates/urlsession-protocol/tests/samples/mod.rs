@@ -52,8 +52,9 @@ pub(crate) fn client_messages() -> Vec<ClientMessage> {
             disposition: HttpRedirectDisposition::UseRequest { request: redirected() },
         },
     ];
+    let (number, through) = (EventNumber(9), Some(EventNumber(11)));
     let mut messages =
-        vec![ClientMessage::Hello(hello()), ClientMessage::Ack { session, number: EventNumber(9) }];
+        vec![ClientMessage::Hello(hello()), ClientMessage::Ack { session, number, through }];
     messages.extend(
         calls.into_iter().zip(1..).map(|(call, id)| ClientMessage::Call { id: CallId(id), call }),
     );

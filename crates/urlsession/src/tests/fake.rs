@@ -106,8 +106,14 @@ impl Peer {
     }
 
     pub(crate) fn ack(&mut self) -> u64 {
+        let (number, through) = self.acks();
+        assert_eq!(through, None);
+        number
+    }
+
+    pub(crate) fn acks(&mut self) -> (u64, Option<u64>) {
         match self.read() {
-            ClientMessage::Ack { number, .. } => number.0,
+            ClientMessage::Ack { number, through, .. } => (number.0, through.map(|last| last.0)),
             other => panic!("no acknowledgement but {other:?}"),
         }
     }
