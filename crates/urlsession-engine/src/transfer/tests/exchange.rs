@@ -228,6 +228,9 @@ async fn upload_sources_that_cannot_be() {
     trial.order.request.body = Some(source(trial.folder.path()));
     assert_eq!(summary(&trial.run().await), "-1101 permanent");
 
+    #[cfg(target_os = "linux")]
+    upload_sources_without_an_end(&url).await;
+
     let trial = Trial::upload(&url, b"abc");
     let path = trial.folder.path().join("source");
     let none = std::os::unix::fs::PermissionsExt::from_mode(0o000);
@@ -237,6 +240,19 @@ async fn upload_sources_that_cannot_be() {
         assert_eq!(summary(&trial.run().await), "-1102 permanent");
     }
     assert_eq!(server.requests().len(), 0);
+}
+
+/// Neither is ever waited for, or read.
+#[cfg(target_os = "linux")]
+async fn upload_sources_without_an_end(url: &str) {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let mut trial = Trial::upload(url, b"abc");
+    let pipe = trial.folder.path().join("source.pipe");
+    mknodat(CWD, &pipe, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+    for path in [&*pipe, std::path::Path::new("/dev/zero")] {
+        trial.order.request.body = Some(source(path));
+        assert_eq!(summary(&trial.run().await), "-3001 permanent", "{}", path.display());
+    }
 }
 
 #[tokio::test]
