@@ -14,6 +14,7 @@
 mod answer;
 mod body;
 mod certificate;
+mod flood;
 mod http1;
 mod http2;
 mod http3;
@@ -21,6 +22,7 @@ mod made;
 mod pkcs12;
 mod reply;
 mod seen;
+mod tamper;
 #[cfg(test)]
 mod tests;
 mod trouble;
@@ -29,8 +31,10 @@ pub use answer::Answer;
 pub use body::{Body, pseudo_random, sha256};
 pub(crate) use certificate::Identity;
 pub use certificate::{Certificate, Demands};
+pub use flood::{Flood, Flooding};
 pub use pkcs12::Pkcs12;
 pub use seen::Seen;
+pub use tamper::{Tamperer, Tampering};
 pub use trouble::{End, Trouble};
 
 use http1::Ending;

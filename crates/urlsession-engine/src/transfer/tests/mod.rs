@@ -8,6 +8,7 @@ mod exchange;
 #[cfg(unix)]
 mod guards;
 mod hostile;
+mod hostile_lines;
 #[cfg(feature = "http3")]
 mod http3;
 #[cfg(feature = "http3")]
