@@ -6,7 +6,8 @@ use std::fmt;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 use urlsession::{Acknowledgement, DownloadOptions, Event, Request, Session, SessionConfiguration};
 
@@ -129,20 +130,22 @@ impl Place<'_> {
         let status: serde_json::Value = serde_json::from_slice(&status)?;
         let pid = status["pid"].as_u64().context("the daemon's process")?;
         let (program, argument) = &self.options.app;
-        let mut app = self.command(program).arg(argument).stdout(Stdio::piped()).spawn()?;
-        let samples = self.sample(pid, &mut app);
+        let app = self.command(program).arg(argument).stdout(Stdio::piped()).spawn()?;
+        let (tell, output) = channel();
+        std::thread::spawn(move || tell.send(app.wait_with_output()));
+        let samples = self.sample(pid, &output);
         fs::write(self.folder.join(END), "")?;
-        let output = app.wait_with_output()?;
+        let output = output.recv().context("the app has ended before")??;
         ensure!(output.status.success(), "the app gave up");
         let ended = String::from_utf8_lossy(&output.stdout).trim().parse();
         Ok((samples?, ended.context("what the app says")?))
     }
 
-    fn sample(&self, pid: u64, app: &mut Child) -> Result<Vec<Sample>> {
+    fn sample<T>(&self, pid: u64, ended: &Receiver<T>) -> Result<Vec<Sample>> {
         let mut samples = Vec::new();
         for _ in 0..self.options.seconds {
-            std::thread::sleep(PAUSE);
-            ensure!(app.try_wait()?.is_none(), "the app ended before its time");
+            let waited = ended.recv_timeout(PAUSE);
+            ensure!(matches!(waited, Err(RecvTimeoutError::Timeout)), "the app ended too early");
             samples.push(look(pid)?);
         }
         Ok(samples)

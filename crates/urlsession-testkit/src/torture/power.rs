@@ -21,9 +21,9 @@ use std::time::Duration;
 
 /// Size of the disk in bytes; only what is used of it takes room.
 const DISK_BYTES: u64 = 2 << 30;
-/// Most tries to unmount: processes that were killed take a moment to be gone.
-const UNMOUNTS_LIMIT: u32 = 400;
-const UNMOUNT_PAUSE: Duration = Duration::from_millis(25);
+/// Most tries to unmount, each of which starts a program: processes that were killed take a moment
+/// to be gone.
+const UNMOUNTS_LIMIT: u32 = 5000;
 
 /// `FS_IOC_GOINGDOWN`, and the way that writes nothing more, not even the journal.
 const GOING_DOWN: rustix::ioctl::Opcode = 0x8004_587d;
@@ -118,7 +118,6 @@ impl House<'_> {
             if disk.is_unmounted() {
                 return disk.mount();
             }
-            std::thread::sleep(UNMOUNT_PAUSE);
         }
         anyhow::bail!("the disk cannot be unmounted: somebody lives on it")
     }
