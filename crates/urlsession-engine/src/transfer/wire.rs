@@ -9,6 +9,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
+use urlsession_protocol::ErrorCode;
+
+/// Most bytes that may come without becoming a head or a byte of the body: interim answers, and
+/// what stands between the chunks. More than a head may have with all that is read ahead.
+const BABBLE_LIMIT: u64 = 2 * 1024 * 1024;
 
 /// The pulse of one connection or stream.
 #[derive(Debug)]
@@ -19,6 +24,8 @@ pub(super) struct Wire {
     received: AtomicU64,
     /// Keeps a connection that others share from being taken again.
     retired: Option<Arc<AtomicBool>>,
+    /// What `received` may become before the next head or piece of a body.
+    bound: AtomicU64,
 }
 
 impl Wire {
@@ -27,6 +34,7 @@ impl Wire {
             began: Instant::now(),
             last: AtomicU64::new(0),
             received: AtomicU64::new(0),
+            bound: AtomicU64::new(u64::MAX),
             retired: None,
         }
     }
@@ -52,15 +60,22 @@ impl Wire {
         self.touch();
     }
 
-    /// Runs the future, unless nothing moves for the limit.
+    /// Runs the future, unless nothing moves for the limit, or very much comes and is nothing.
     pub(super) async fn watch<T>(
         &self,
         limit: Duration,
         work: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
+        self.bound.store(self.received().saturating_add(BABBLE_LIMIT), Ordering::Relaxed);
         tokio::select! {
             biased;
-            result = work => result,
+            result = work => result.map_err(|failure| {
+                if !self.is_babble() {
+                    return failure;
+                }
+                let why = format!("more than {BABBLE_LIMIT} bytes came that are no part of a body");
+                Failure::permanent(ErrorCode::CANNOT_PARSE_RESPONSE, why)
+            }),
             () = self.idle(limit) => {
                 // Whether only the stream is dead or all of its connection, nobody can tell.
                 if let Some(retired) = &self.retired {
@@ -69,6 +84,11 @@ impl Wire {
                 Err(Failure::idle(limit))
             }
         }
+    }
+
+    /// Says whether more has come than one answer or one piece of a body can take.
+    fn is_babble(&self) -> bool {
+        self.received() > self.bound.load(Ordering::Relaxed)
     }
 
     /// Returns once nothing has moved for the limit.
@@ -112,6 +132,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
         let received = buf.filled().len() - before;
         if received > 0 {
             self.wire.count_received(received);
+            // Whoever parses it would go on for as long as more comes.
+            if self.wire.is_babble() {
+                return Poll::Ready(Err(io::Error::other("too much came that is nothing")));
+            }
         }
         polled
     }

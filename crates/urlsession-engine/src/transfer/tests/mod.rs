@@ -5,6 +5,8 @@ mod challenges;
 mod credentials;
 mod download;
 mod exchange;
+mod floods;
+mod framing;
 #[cfg(unix)]
 mod guards;
 mod hostile;
