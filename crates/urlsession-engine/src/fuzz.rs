@@ -5,6 +5,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 pub use crate::cache::fuzz::{cache, http_date};
 pub use crate::cookies::fuzz::{cookie_date, set_cookie};
 pub use crate::credentials::fuzz::challenge;
+#[cfg(feature = "http3")]
+pub use crate::transfer::fuzz::{alt_svc, frames};
 pub use crate::transfer::fuzz::{
     coding, content_disposition, identity, redirect, resume, resume_data, socks,
 };
@@ -14,11 +16,15 @@ pub type Target = fn(&[u8]);
 
 /// The targets by their names.
 pub const TARGETS: &[(&str, Target)] = &[
+    #[cfg(feature = "http3")]
+    ("alt_svc", alt_svc),
     ("cache", cache),
     ("challenge", challenge),
     ("coding", coding),
     ("content_disposition", content_disposition),
     ("cookie_date", cookie_date),
+    #[cfg(feature = "http3")]
+    ("frames", frames),
     ("http_date", http_date),
     ("identity", identity),
     ("redirect", redirect),

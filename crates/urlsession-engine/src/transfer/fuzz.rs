@@ -1,5 +1,8 @@
 //! What must hold for every head, body, file and proxy that a transfer reads.
 
+#[cfg(feature = "http3")]
+pub use super::quic::fuzz::{alt_svc, frames};
+
 use super::coding::Decoder;
 use super::resume::{self, Verdict};
 use super::{disposition, identity, redirect, tunnel};

@@ -18,7 +18,7 @@ const FIELD_LIMIT: usize = 8 * 1024;
 /// How long an offer holds that does not say it (RFC 7838 section 3.1).
 const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 /// Longest time that an offer holds, whatever it says.
-const LIFETIME_LIMIT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+pub(super) const LIFETIME_LIMIT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How long HTTP/3 is not tried after it failed; doubled each further time in a row.
 const FIRST_BREAK: Duration = Duration::from_secs(60);
 /// Longest time for which it is not tried.
@@ -119,7 +119,7 @@ fn known<'a>(origins: &'a mut HashMap<Key, Origin>, origin: &Key) -> &'a mut Ori
 
 /// Returns the first offer of HTTP/3 and how long it holds; `Some(None)` takes back what was
 /// offered, and `None` says nothing at all.
-fn read(fields: &HeaderMap) -> Option<Option<(Alternative, Duration)>> {
+pub(super) fn read(fields: &HeaderMap) -> Option<Option<(Alternative, Duration)>> {
     let mut says = false;
     let age = fields.get(header::AGE).and_then(|age| age.to_str().ok()?.trim().parse().ok());
     let age = Duration::from_secs(age.unwrap_or_default());

@@ -11,6 +11,8 @@ mod choice;
 mod dial;
 mod errors;
 mod exchange;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod gauge;
 mod link;
 

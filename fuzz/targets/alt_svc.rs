@@ -1,0 +1,4 @@
+//! The target `alt_svc` for libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| urlsession_engine::fuzz::alt_svc(bytes));
