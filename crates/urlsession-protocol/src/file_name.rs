@@ -25,14 +25,12 @@ impl FileName {
             .chars()
             .map(|c| if is_dangerous(c) || r#"/\:*?"<>|"#.contains(c) { '_' } else { c })
             .collect();
-        // A trailing dot or space is dropped by Windows, so that two names would meet.
-        name.truncate(name.trim_end_matches(['.', ' ']).len());
-        let name = name.trim_start_matches(' ');
-        if name.is_empty() {
-            return Self(INDEX.to_owned());
+        trim_end(&mut name);
+        let mut name = shortened(name.trim_start_matches(' ').to_owned());
+        if is_device(&name) {
+            name = shortened(format!("_{name}"));
         }
-        let name = if is_device(name) { format!("_{name}") } else { name.to_owned() };
-        Self(shortened(name))
+        if name.is_empty() { Self(INDEX.to_owned()) } else { Self(name) }
     }
 
     /// Makes a safe name of the last path segment of a URL.
@@ -95,6 +93,11 @@ fn is_device(name: &str) -> bool {
     }
 }
 
+/// A trailing dot or space is dropped by Windows, so that two names would meet.
+fn trim_end(name: &mut String) {
+    name.truncate(name.trim_end_matches(['.', ' ']).len());
+}
+
 /// Cuts the middle out of a long name and keeps its ending.
 fn shortened(name: String) -> String {
     if name.len() <= NAME_LIMIT {
@@ -106,7 +109,9 @@ fn shortened(name: String) -> String {
     while !name.is_char_boundary(end) {
         end -= 1;
     }
-    format!("{}{extension}", &name[..end])
+    let mut short = format!("{}{extension}", &name[..end]);
+    trim_end(&mut short);
+    short
 }
 
 #[cfg(test)]
