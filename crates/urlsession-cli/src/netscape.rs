@@ -24,6 +24,8 @@ pub(crate) struct CookieFile {
 pub(crate) fn read(text: &str) -> CookieFile {
     let mut file = CookieFile::default();
     for (number, line) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
+        // The last line of a file may end with half of an end.
+        let line = line.trim_end_matches('\r');
         let (line, http_only) = match line.strip_prefix(HTTP_ONLY) {
             Some(line) => (line, true),
             None => (line, false),
