@@ -205,7 +205,8 @@ impl<H: Moves> Driver<H> {
             Action::Send { peer, session, task, number, event } => {
                 self.peers.send(peer, DaemonMessage::Event { session, task, number, event });
             }
-            Action::Publish { session, task, number, event } => {
+            Action::Publish { session, task, number, mut event } => {
+                hide_secrets(&mut event);
                 self.peers.publish(&DaemonMessage::Event { session, task, number, event });
             }
             Action::RemovePart { task } => {
@@ -297,6 +298,18 @@ fn unstorable(call: &Call) -> Option<Error> {
     let Call::CreateTask { new, .. } = call else { return None };
     let written = serde_json::to_writer(std::io::sink(), new);
     written.err().map(|error| Error::new(ErrorCode::UNKNOWN).because(error))
+}
+
+/// What only the session's owner has to know is not for watchers.
+fn hide_secrets(event: &mut Event) {
+    if let Event::DidComplete { error, response, .. } = event {
+        if let Some(response) = response {
+            response.hide_cookies();
+        }
+        if let Some(error) = error {
+            error.resume_data = None;
+        }
+    }
 }
 
 #[cfg(test)]

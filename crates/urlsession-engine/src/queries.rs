@@ -10,7 +10,7 @@ use urlsession_core::{Core, Order, Stage, TaskRef, TaskView};
 use urlsession_protocol::message::TASKS_PAGE_LIMIT;
 use urlsession_protocol::{
     AuthenticationChallenge, Body, Call, DaemonMessage, DaemonStatus, Error, ErrorCode,
-    PROTOCOL_VERSION, Reply, SessionKey, TaskIdentifier, TaskState, TaskStatus,
+    PROTOCOL_VERSION, Reply, Response, SessionKey, TaskIdentifier, TaskState, TaskStatus,
 };
 
 /// A page ends with the task that makes it longer than this, in bytes of JSON: a line has room
@@ -121,10 +121,12 @@ impl<H: Moves> Driver<H> {
             | Stage::Challenged
             | Stage::Canceling => (None, None),
         };
-        let (file, answered) = match done {
+        let (file, mut answered) = match done {
             Some(done) => (done.file, Some(done.response)),
             None => (None, record.resume.map(|resume| resume.response)),
         };
+        // Any client may look; what a server set is in the jar.
+        answered.iter_mut().for_each(Response::hide_cookies);
         // The order is gone only if the store was damaged.
         let (kind, request, options) = match order {
             Some(order) => (order.kind, Some(order.request), Some(order.options)),

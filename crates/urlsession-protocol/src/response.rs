@@ -26,6 +26,12 @@ pub struct Response {
 }
 
 impl Response {
+    /// Hides the values of cookies, for whoever has no use for them.
+    pub fn hide_cookies(&mut self) {
+        let cookies = self.headers.iter_mut().filter(|(n, _)| n.eq_ignore_ascii_case("set-cookie"));
+        cookies.for_each(|(_, value)| *value = "***".to_owned());
+    }
+
     /// Returns the first field of that name, compared case-insensitively.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {

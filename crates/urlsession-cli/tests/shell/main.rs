@@ -14,6 +14,8 @@ mod home;
 mod namespaces;
 mod network;
 mod power_loss;
+#[cfg(target_os = "linux")]
+mod secrets;
 mod torture;
 mod transfers;
 mod versions;
