@@ -9,6 +9,8 @@ mod ending;
 mod hostile;
 mod hostile_lines;
 mod hostile_paths;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod idle;
 mod stranger;
 mod survival;
 
