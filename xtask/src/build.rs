@@ -28,8 +28,13 @@ pub(crate) fn addon() -> Result<PathBuf> {
 
 /// Builds the program that outside suites drive and returns its path.
 pub(crate) fn worker() -> Result<PathBuf> {
+    testkit(Profile::Dev)
+}
+
+/// Builds the testkit's program and returns its path.
+pub(crate) fn testkit(profile: Profile) -> Result<PathBuf> {
     let file = format!("urlsession-testkit{}", std::env::consts::EXE_SUFFIX);
-    Ok(build("urlsession-testkit", &["--features", "worker"], Profile::Dev)?.join(file))
+    Ok(build("urlsession-testkit", &["--features", "worker"], profile)?.join(file))
 }
 
 /// Builds a package and returns the folder of what was built.

@@ -5,6 +5,7 @@ mod bench;
 mod build;
 mod conform;
 mod fuzz;
+mod instructions;
 mod prove;
 mod simulate;
 #[cfg(target_os = "linux")]
@@ -40,6 +41,8 @@ enum Command {
     Conform(conform::Arguments),
     /// Feed the parsers with inputs that libFuzzer thinks of.
     Fuzz(fuzz::Arguments),
+    /// Count instructions and hold them to what was recorded.
+    Instructions(instructions::Arguments),
     /// Measure speed, start latency and memory, beside others where they are installed.
     #[cfg(target_os = "linux")]
     Bench(bench::Arguments),
@@ -62,6 +65,7 @@ fn main() -> Result<()> {
         Command::Prove(arguments) => prove::prove(&arguments),
         Command::Conform(arguments) => conform::conform(&arguments),
         Command::Fuzz(arguments) => fuzz::fuzz(&arguments),
+        Command::Instructions(arguments) => instructions::count(&arguments),
         #[cfg(target_os = "linux")]
         Command::Bench(arguments) => bench::bench(&arguments),
         Command::TortureApp => urlsession_testkit::torture::app(),

@@ -6,6 +6,8 @@ pub mod proxy;
 pub mod server;
 #[cfg(target_os = "linux")]
 pub mod soak;
+#[cfg(feature = "worker")]
+pub mod spend;
 pub mod torture;
 #[cfg(feature = "worker")]
 pub mod worker;

@@ -4,7 +4,7 @@ use clap::Parser;
 use std::io::Write as _;
 use urlsession_testkit::server::{self, Server};
 #[cfg(feature = "worker")]
-use urlsession_testkit::worker;
+use urlsession_testkit::{spend, worker};
 
 #[derive(Parser)]
 #[command(name = "urlsession-testkit")]
@@ -12,6 +12,10 @@ enum Command {
     /// Answer requests, one line of JSON each, with a session in this process.
     #[cfg(feature = "worker")]
     Worker(worker::Options),
+    /// Do one kind of work so many times, for somebody who counts instructions.
+    #[cfg(feature = "worker")]
+    #[command(subcommand)]
+    Spend(spend::Work),
     /// Be a server that answers, drops, stalls and lies as the path of a request says.
     #[command(after_help = server::GUIDE)]
     Serve {
@@ -28,6 +32,8 @@ fn main() -> anyhow::Result<()> {
     match Command::parse() {
         #[cfg(feature = "worker")]
         Command::Worker(options) => worker::run(options),
+        #[cfg(feature = "worker")]
+        Command::Spend(work) => spend::run(&work),
         Command::Serve { port, tls } => serve(port, tls),
     }
 }

@@ -1,0 +1,149 @@
+//! Does one kind of work so many times and nothing else, so that its instructions can be counted.
+
+use anyhow::{Context as _, Result, bail, ensure};
+use std::hint::black_box;
+use std::time::Duration;
+use urlsession::{DownloadOptions, Event, Session, SessionConfiguration};
+use urlsession_core::{
+    Action, AttemptNumber, Core, Done, Ending, Input, Moment, PeerNumber, Report, Snapshot, TaskRef,
+};
+use urlsession_protocol::line::{decode, encode};
+use urlsession_protocol::{
+    ApplicationId, Call, CallId, ClientMessage, DaemonMessage, EventNumber, NewTask, Request,
+    Response, SessionIdentifier, SessionKey, TaskIdentifier, TaskKind, TaskOptions,
+};
+
+const APP: PeerNumber = PeerNumber(1);
+
+/// What is done.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum Work {
+    /// The core decides about downloads from their call to their last acknowledgement.
+    Core {
+        /// How often.
+        count: u64,
+    },
+    /// Messages become lines and messages again.
+    Line {
+        /// How often.
+        count: u64,
+    },
+    /// Files are downloaded from that URL, one after the other, by a session in this process.
+    Download {
+        /// How often.
+        count: u64,
+        /// Where from.
+        url: String,
+    },
+}
+
+/// Does it.
+///
+/// # Errors
+/// Something did not happen as it must.
+pub fn run(work: &Work) -> Result<()> {
+    match work {
+        Work::Core { count } => core(*count),
+        Work::Line { count } => line(*count),
+        Work::Download { count, url } => download(*count, url),
+    }
+}
+
+fn core(count: u64) -> Result<()> {
+    let now = |turn: u64| {
+        let steady = Duration::from_millis(turn);
+        Moment { wall: urlsession::Timestamp(1_800_000_000_000 + turn), steady }
+    };
+    let (mut core, _) = Core::restore(Snapshot::default(), now(0), 7);
+    let attach =
+        Call::Attach { session: key()?, configuration: Box::default(), wait: false, owner: None };
+    core.handle(now(0), Input::Call { peer: APP, id: CallId(0), call: attach });
+    for number in 1..=count {
+        let call = Call::CreateTask { session: key()?, new: Box::new(new(number)?) };
+        let step = core.handle(now(number), Input::Call { peer: APP, id: CallId(number), call });
+        let (task, attempt) = started(&step.actions).context("a new task starts")?;
+        let report = Report::Ended(Ending::Done(Done {
+            response: Response { status_code: 200, ..Response::default() },
+            file: Some("/f".into()),
+            length: 10,
+            sent: 0,
+        }));
+        let step = core.handle(now(number), Input::Report { task, attempt, report });
+        let numbers = step.actions.iter().filter_map(sent).collect::<Vec<_>>();
+        ensure!(!numbers.is_empty(), "a task that is done has events");
+        for number in numbers {
+            core.handle(now(0), Input::Ack { peer: APP, session: key()?, number });
+        }
+    }
+    Ok(())
+}
+
+fn started(actions: &[Action]) -> Option<(TaskRef, AttemptNumber)> {
+    actions.iter().find_map(|action| match action {
+        Action::Start { task, attempt, .. } => Some((*task, *attempt)),
+        _ => None,
+    })
+}
+
+fn sent(action: &Action) -> Option<EventNumber> {
+    match action {
+        Action::Send { number, .. } => *number,
+        _ => None,
+    }
+}
+
+fn line(count: u64) -> Result<()> {
+    let call = Call::CreateTask { session: key()?, new: Box::new(new(1)?) };
+    let asked = ClientMessage::Call { id: CallId(7), call };
+    let told = DaemonMessage::Event {
+        session: key()?,
+        task: Some(TaskIdentifier(1)),
+        number: Some(EventNumber(2)),
+        event: Event::DidFinishDownloading { path: "/home/user/file.iso".into(), length: 10 },
+    };
+    for _ in 0..count {
+        let asked_again: ClientMessage = decode(&encode(black_box(&asked))?)?;
+        let told_again: DaemonMessage = decode(&encode(black_box(&told))?)?;
+        black_box((asked_again, told_again));
+    }
+    Ok(())
+}
+
+fn download(count: u64, url: &str) -> Result<()> {
+    let session = Session::new(SessionConfiguration::default())?;
+    let mut events = session.events().into_iter();
+    for _ in 0..count {
+        session.download_task_with(url, DownloadOptions { resume: true, ..Default::default() })?;
+        loop {
+            let delivery = events.next().context("the session goes on")?;
+            let ended = match &delivery.event {
+                Event::DidComplete { error: Some(error), .. } => bail!("{error}"),
+                Event::DidComplete { .. } => true,
+                _ => false,
+            };
+            delivery.acknowledge();
+            if ended {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn new(number: u64) -> Result<NewTask> {
+    Ok(NewTask {
+        task: TaskIdentifier(number),
+        kind: TaskKind::Download { destination: Some("/home/user/Downloads/file.iso".into()) },
+        request: Request::new("https://download.example.com/pub/releases/file.iso")?,
+        options: TaskOptions::default(),
+        resume: true,
+        resume_data: None,
+    })
+}
+
+fn key() -> Result<SessionKey> {
+    Ok(SessionKey {
+        application: ApplicationId::new("com.example.app")?,
+        session: SessionIdentifier::new("downloads")?,
+    })
+}
