@@ -41,6 +41,7 @@ pub struct Core {
     pub(crate) events_owed: u64,
     pub(crate) network: bool,
     pub(crate) quiescing: bool,
+    pub(crate) watched: bool,
     pub(crate) random: Random,
     pub(crate) planted: Planted,
 }
@@ -70,6 +71,7 @@ impl Core {
             events_owed: 0,
             network: true,
             quiescing: false,
+            watched: true,
             random: Random(seed),
             planted,
         };
@@ -91,6 +93,12 @@ impl Core {
         bug: Option<CoreBug>,
     ) -> (Self, Step) {
         Self::restore_with(snapshot, now, seed, Planted { bug })
+    }
+
+    /// Says whether anybody takes [`Action::Publish`]: otherwise none is made. At first somebody
+    /// may.
+    pub fn set_watched(&mut self, watched: bool) {
+        self.watched = watched;
     }
 
     /// Decides what follows from an input.
@@ -276,6 +284,9 @@ impl Core {
     /// Returns what watchers are told of states: one change per task and step.
     fn state_changes(&self, turn: &Turn) -> Vec<Action> {
         let mut actions = Vec::new();
+        if !self.watched {
+            return actions;
+        }
         for (key, before) in &turn.touched {
             let (Some(task), Some(session)) =
                 (self.tasks.get(key), self.sessions.get(&key.session))

@@ -255,12 +255,14 @@ impl Core {
         if session.owner.is_none() {
             session.launch.take_heart();
         }
-        turn.act(Action::Publish {
-            session: session.key.clone(),
-            task: Some(key.task),
-            number: Some(number),
-            event: event.clone(),
-        });
+        if self.watched {
+            turn.act(Action::Publish {
+                session: session.key.clone(),
+                task: Some(key.task),
+                number: Some(number),
+                event: event.clone(),
+            });
+        }
         let record = EventRecord { session: key.session, number, task: key.task, event };
         session.outbox.insert(record.clone());
         turn.events.push(record);

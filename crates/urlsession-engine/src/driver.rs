@@ -116,6 +116,8 @@ impl<H: Moves> Driver<H> {
         if let Some(step) = self.restored.take() {
             turn.add(step);
         }
+        let is_watched = self.peers.has_watchers() || messages.iter().any(Message::is_watch);
+        self.core.set_watched(is_watched);
         // Before the messages: what the tick forgets must have been acted on in an earlier turn.
         if self.core.next_wakeup(now).is_some_and(|wait| wait.is_zero()) {
             turn.add(self.core.handle(now, Input::Tick));

@@ -9,7 +9,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use urlsession_core::{AttemptNumber, Ending, PeerNumber, SessionNumber, TaskRef};
 use urlsession_protocol::connection::Connection;
-use urlsession_protocol::{ClientMessage, HttpRedirectDisposition, HttpRedirection, ResumeRung};
+use urlsession_protocol::{
+    Call, ClientMessage, HttpRedirectDisposition, HttpRedirection, ResumeRung,
+};
 
 /// Most messages that one turn takes; the others wait for the next.
 const GATHER_LIMIT: usize = 1024;
@@ -63,6 +65,14 @@ pub(crate) enum Message {
     CredentialsChanged,
     /// The engine is to stop.
     Stop,
+}
+
+impl Message {
+    /// Says whether somebody begins to watch.
+    pub(crate) fn is_watch(&self) -> bool {
+        let Self::Said { message, .. } = self else { return false };
+        matches!(**message, ClientMessage::Call { call: Call::Watch { .. }, .. })
+    }
 }
 
 /// How often the driver looks into the inbox.

@@ -198,6 +198,11 @@ impl Peers {
         self.watchers(session).next().is_some()
     }
 
+    /// Says whether anyone watches anything.
+    pub(crate) fn has_watchers(&self) -> bool {
+        self.peers.values().any(|peer| !peer.watches.is_empty())
+    }
+
     fn watchers(&self, session: &SessionKey) -> impl Iterator<Item = PeerNumber> {
         let watches = move |watching: &Watching| match watching {
             Watching::Everything => true,
