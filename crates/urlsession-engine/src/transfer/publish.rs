@@ -172,7 +172,6 @@ fn publish(folder: &Path, group: Vec<(Finished, Told)>) {
 
 impl Finished {
     fn write(mut self) -> Result<Self, Failure> {
-        part::check_destination(&self.files)?;
         if self.rest.is_empty() && self.part.length() > 0 {
             return Ok(self);
         }
@@ -191,7 +190,11 @@ impl Finished {
     }
 
     fn place(self) -> Result<(Self, Placed), Failure> {
-        let placed = self.part.place(&self.files, &self.landing);
+        // Looked at only where that failed: nearly all destinations are good ones.
+        let placed = self
+            .part
+            .place(&self.files, &self.landing)
+            .map_err(|failure| part::check_destination(&self.files).err().unwrap_or(failure));
         self.unless(placed)
     }
 
