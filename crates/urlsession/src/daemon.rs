@@ -17,6 +17,8 @@ use urlsession_protocol::{
 
 /// How often a connection is tried before the daemon's refusal is believed.
 const OPEN_ATTEMPTS: u32 = 3;
+/// Most calls that are asked at once: the daemon can answer all of them while nobody reads.
+const BATCH_LIMIT: usize = 512;
 
 /// A connection that looks and commands but owns no session.
 ///
@@ -125,6 +127,20 @@ impl Daemon {
     /// As [`resume`](Self::resume).
     pub fn remove(&self, session: &SessionKey, task: TaskIdentifier) -> Result<(), Error> {
         self.ask(Call::Remove { session: session.clone(), task }).map(drop)
+    }
+
+    /// Does what [`remove`](Self::remove) does to many tasks, which share what making it durable
+    /// costs. What could not be removed, as it is forgotten already, is passed over.
+    ///
+    /// # Errors
+    /// -997 without the daemon.
+    pub fn remove_all<'a>(
+        &self,
+        tasks: impl IntoIterator<Item = (&'a SessionKey, TaskIdentifier)>,
+    ) -> Result<(), Error> {
+        let calls = tasks.into_iter();
+        let calls = calls.map(|(session, task)| Call::Remove { session: session.clone(), task });
+        self.lock().tell_all(calls)
     }
 
     /// Follows a session's events, or all sessions', on a connection of its own; with `replay`
@@ -315,6 +331,40 @@ impl Conversation {
             match greeted {
                 Err(_) if start && attempt < OPEN_ATTEMPTS && !deadline.is_over() => attempt += 1,
                 opened => return opened,
+            }
+        }
+    }
+
+    /// Asks many times at once and waits for all answers, whatever they are.
+    fn tell_all(&mut self, mut calls: impl Iterator<Item = Call>) -> Result<(), Error> {
+        loop {
+            let message = |call| {
+                let id = CallId(self.next_call);
+                self.next_call += 1;
+                ClientMessage::Call { id, call }
+            };
+            let batch: Vec<_> = calls.by_ref().take(BATCH_LIMIT).map(message).collect();
+            let mut left = batch.len();
+            if left == 0 {
+                return Ok(());
+            }
+            match self.transport.sender.send_all(&batch) {
+                Ok(()) => {}
+                Err(Unsent::Illegal(error)) => return Err(error),
+                Err(Unsent::Lost) => return Err(lost("the daemon is gone")),
+            }
+            let first = self.next_call - left as u64;
+            let deadline = Deadline::after(REPLY_LIMIT);
+            while left > 0 {
+                match self.transport.receiver.receive(deadline) {
+                    Ok(DaemonMessage::Reply { id, .. }) => left -= usize::from(id.0 >= first),
+                    Ok(DaemonMessage::Goodbye { reason }) => return Err(goodbye(&reason)),
+                    Ok(DaemonMessage::Hello(_) | DaemonMessage::Event { .. }) => {}
+                    Err(Unreceived::Lost) => return Err(lost("the daemon is gone")),
+                    Err(Unreceived::TimedOut) => {
+                        return Err(lost("the daemon did not answer in time"));
+                    }
+                }
             }
         }
     }

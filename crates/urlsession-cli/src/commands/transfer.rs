@@ -1,7 +1,7 @@
 //! `get`, `add` and `put`: create tasks in the shell's session, and follow them unless told not to.
 
+use super::cookies;
 use super::wait::detached;
-use super::{cookies, crowd};
 use crate::args::{GetArgs, PutArgs, RequestArgs, Talk};
 use crate::exit::{self, Failure};
 use crate::follow::{Stop, Until, follow};
@@ -16,7 +16,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use urlsession::{
-    DownloadOptions, Error, Session, SessionConfiguration, Task, TaskIdentifier, TaskKind,
+    Daemon, DownloadOptions, Error, Session, SessionConfiguration, Task, TaskIdentifier, TaskKind,
     UploadOptions,
 };
 
@@ -98,8 +98,11 @@ fn run(plans: Vec<Plan>, at_once: Option<u32>, talk: Talk) -> Result<u8, Failure
             Err(failure) => failed = Some(failure),
         }
     }
-    // A task that somebody else removed is forgotten as well.
-    crowd::each(&told, |daemon, name| drop(daemon.remove(&name.session, name.task)))?;
+    if !told.is_empty() {
+        // What a daemon that dies right now has not forgotten is still there to be seen.
+        let told = told.iter().map(|name| (&name.session, name.task));
+        drop(Daemon::connect(true)?.remove_all(told));
+    }
     if let Stop::Signal(signal) = followed.stop {
         return Ok(detached(signal, &followed));
     }
