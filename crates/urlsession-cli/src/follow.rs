@@ -81,6 +81,7 @@ pub(crate) fn follow(
     let mut follower = Follower {
         wanted: names.iter().cloned().collect(),
         tasks: BTreeMap::new(),
+        ended: 0,
         progress,
         sender,
         inputs,
@@ -94,6 +95,8 @@ pub(crate) fn follow(
 struct Follower<'a> {
     wanted: BTreeSet<TaskName>,
     tasks: BTreeMap<TaskName, Tracked>,
+    /// How many of them have ended: there may be many, and each of their events asks.
+    ended: usize,
     progress: &'a mut dyn Progress,
     sender: SyncSender<Input>,
     inputs: Receiver<Input>,
@@ -104,8 +107,8 @@ impl Follower<'_> {
         self.attach()?;
         let mut lost_in_a_row = 0;
         loop {
-            let all = self.tasks.values().all(|task| task.ended);
-            if all || (until.any && self.tasks.values().any(|task| task.ended)) {
+            let all = self.ended == self.tasks.len();
+            if all || (until.any && self.ended > 0) {
                 return Ok(Stop::Ended);
             }
             let left = until.deadline.map(|at| at.saturating_duration_since(clock::steady()));
@@ -145,6 +148,7 @@ impl Follower<'_> {
                 None => self.missing(&name)?,
             }
         }
+        self.ended = self.tasks.values().filter(|task| task.ended).count();
         self.progress.tick()?;
         Ok(())
     }
@@ -205,7 +209,9 @@ impl Follower<'_> {
         let name = TaskName::new(watched.session.clone(), number);
         let Some(task) = self.tasks.get_mut(&name) else { return Ok(()) };
         self.progress.event(&name, watched.number, &watched.event)?;
+        let had_ended = task.ended;
         let change = task.apply(&watched.event);
+        self.ended += usize::from(task.ended && !had_ended);
         if change != Change::Nothing {
             self.progress.change(task, &change)?;
         }
