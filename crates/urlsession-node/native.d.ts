@@ -44,7 +44,7 @@ export interface TransactionMetrics {
   responseStartDate?: number
   /** When its last byte was. */
   responseEndDate?: number
-  /** `http/1.0`, `http/1.1` or `h2`. */
+  /** `http/1.0`, `http/1.1`, `h2` or `h3`. */
   networkProtocolName?: string
   /** Whether it went through a proxy. */
   isProxyConnection: boolean
@@ -199,6 +199,10 @@ export interface NewTask {
    * one of that name.
    */
   suggestedFilename?: 'take-free' | 'replace'
+  /** Whether the request goes over HTTP/3; absent, the session says. */
+  http3?: 'off' | 'auto' | 'only'
+  /** Tries HTTP/3 before the server has offered it. */
+  assumesHttp3Capable?: boolean
 }
 
 /** An error of NSURLErrorDomain. */
@@ -283,7 +287,7 @@ export interface ResponseHead {
   url: string
   /** The HTTP status; none is an error. */
   statusCode: number
-  /** `http/1.1` or `h2`. */
+  /** `http/1.1`, `h2` or `h3`. */
   networkProtocol?: string
   /** What the body may be called as a file; safe, whoever named it. */
   suggestedFilename?: string
@@ -431,6 +435,11 @@ export interface SessionOptions {
   credential?: Credential
   /** Whether the app answers challenges. */
   answersChallenges?: boolean
+  /**
+   * Whether requests that do not say it themselves go over HTTP/3; absent, those do that assume
+   * it.
+   */
+  http3?: 'off' | 'auto' | 'only'
 }
 
 /** What all requests of a task took. */

@@ -81,11 +81,16 @@ impl Alternatives {
 
     /// Notes that HTTP/3 failed or was too slow: for a while it is not tried.
     pub(super) fn broke(&self, origin: &Key) {
+        let now = Instant::now();
         let mut origins = self.lock();
         let known = known(&mut origins, origin);
+        // Many requests tell of the same failure.
+        if known.broken.is_some_and(|broken| now < broken.until) {
+            return;
+        }
         let last = known.broken.map(|broken| broken.pause * 2);
         let pause = last.unwrap_or(FIRST_BREAK).min(LONGEST_BREAK);
-        known.broken = Some(Broken { until: Instant::now() + pause, pause });
+        known.broken = Some(Broken { until: now + pause, pause });
     }
 
     /// Notes that HTTP/3 came through.
@@ -273,6 +278,7 @@ mod tests {
         // The terms of TLS are a part of the origin.
         assert_eq!(port(&Key { trust: Some(2), ..a.clone() }, false), None);
 
+        alternatives.broke(&a);
         alternatives.broke(&a);
         assert_eq!((port(&a, false), port(&a, true)), (None, None));
         tokio::time::advance(FIRST_BREAK).await;

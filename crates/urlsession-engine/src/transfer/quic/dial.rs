@@ -39,6 +39,7 @@ const REVIEW: Duration = Duration::from_secs(45);
 const SEND_WINDOW: u64 = 4 * 1024 * 1024;
 /// Most streams that a server may open; HTTP/3 knows three kinds.
 const SERVER_STREAMS: u32 = 8;
+/// Bytes that the system may keep for us between two looks.
 const UDP_BUFFER: usize = 2 * 1024 * 1024;
 
 /// Where a connection goes.
@@ -63,14 +64,20 @@ pub(super) async fn dial(
     if goal.trust.is_blind {
         tracing::warn!(host = goal.name, "insecure: the certificate of the server is not checked");
     }
-    let opened = within(limit.min(HANDSHAKE_TIMEOUT), "the QUIC handshake", connect(goal)).await?;
-    goal.transaction.note(|metrics, now| {
-        metrics.secure_connection_end_date = Some(now);
-        metrics.connect_end_date = Some(now);
-    });
+    let open = async {
+        let opened = connect(goal).await?;
+        goal.transaction.note(|metrics, now| {
+            metrics.secure_connection_end_date = Some(now);
+            metrics.connect_end_date = Some(now);
+        });
+        let spoken = speak(&opened.connection).await?;
+        Ok::<_, Failure>((opened, spoken))
+    };
+    let limit = limit.min(HANDSHAKE_TIMEOUT);
+    let (opened, spoken) = within(limit, "the QUIC handshake", open).await?;
+    let (sender, closing, users) = spoken;
     let remote = opened.connection.remote_address();
     let facts = Arc::new(Facts::of_quic(local(&opened.endpoint, remote), remote));
-    let (sender, closing, users) = speak(&opened.connection).await?;
     let connection = opened.connection;
     Ok(Http3 { sender, connection, closing, users, facts, origin, alternative })
 }
