@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use urlsession_protocol::ErrorCode;
 
 /// Most interim responses to one request: each is progress, and so there must be an end.
-const INTERIM_LIMIT: usize = 100;
+pub(super) const INTERIM_LIMIT: usize = 100;
 
 /// The interim responses to one request.
 #[derive(Debug, Clone, Default)]
@@ -46,10 +46,13 @@ impl Interim {
         tokio::select! {
             biased;
             result = work => result,
-            () = self.0.too_many.notified() => {
-                let why = format!("the server sent more than {INTERIM_LIMIT} interim responses");
-                Err(Failure::permanent(ErrorCode::CANNOT_PARSE_RESPONSE, why))
-            }
+            () = self.0.too_many.notified() => Err(too_many()),
         }
     }
+}
+
+/// There is no end of them.
+pub(super) fn too_many() -> Failure {
+    let why = format!("the server sent more than {INTERIM_LIMIT} interim responses");
+    Failure::permanent(ErrorCode::CANNOT_PARSE_RESPONSE, why)
 }

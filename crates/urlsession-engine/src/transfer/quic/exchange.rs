@@ -7,6 +7,7 @@ use crate::transfer::errors::Failure;
 use crate::transfer::framing;
 use crate::transfer::http::{Answer, Broken, Inbound, Outgoing, Stream, pump};
 use crate::transfer::http2;
+use crate::transfer::interim::{self, INTERIM_LIMIT};
 use crate::transfer::metrics::Transaction;
 use crate::transfer::upload::Sink as AnySink;
 use crate::transfer::wire::Wire;
@@ -34,7 +35,7 @@ pub(in crate::transfer) async fn over(
     transaction: &Transaction,
 ) -> Result<Answer, Broken> {
     transaction.connected(&channel.facts);
-    let wire = Arc::new(Wire::new());
+    let wire = Arc::new(Wire::of_stream(Arc::clone(&channel.closing)));
     let source = match out.body {
         Some(sending) => Some((sending, sending.open().await.map_err(Broken::final_)?)),
         None => None,
@@ -61,8 +62,7 @@ pub(in crate::transfer) async fn over(
             None
         }
     };
-    let response = match wire.watch(out.idle_timeout, async { Ok(head(&mut receiver).await) }).await
-    {
+    let response = match wire.watch(out.idle_timeout, head(&mut receiver)).await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => {
             if let Some(failure) = out.body.and_then(|sending| sending.failure()) {
@@ -70,9 +70,10 @@ pub(in crate::transfer) async fn over(
             }
             return Err(broken(&channel, out, channel.fault(&error, true)));
         }
-        Err(idle) => return Err(Broken::final_(idle)),
+        Err(failure) => return Err(Broken::final_(failure)),
     };
     let (head, ()) = response.into_parts();
+    framing::check(&head).map_err(Broken::final_)?;
     framing::check_stream(&head, out).map_err(Broken::final_)?;
     wire.touch();
     transaction.answered(&head);
@@ -86,13 +87,14 @@ pub(in crate::transfer) async fn over(
 /// Waits for the final head.
 async fn head(
     receiver: &mut RequestStream<Inward, Bytes>,
-) -> Result<http::Response<()>, StreamError> {
-    loop {
-        let response = receiver.recv_response().await?;
-        if !response.status().is_informational() {
-            return Ok(response);
+) -> Result<Result<http::Response<()>, StreamError>, Failure> {
+    for _ in 0..=INTERIM_LIMIT {
+        match receiver.recv_response().await {
+            Ok(response) if response.status().is_informational() => {}
+            response => return Ok(response),
         }
     }
+    Err(interim::too_many())
 }
 
 /// Returns how long the body says it is. h3 does not hold it to that (RFC 9114 section 4.1.2).

@@ -118,9 +118,8 @@ async fn endless_frames_are_refused() {
 }
 
 /// what the server does => how the attempt ends
-#[tokio::test]
-async fn rules_that_are_broken() {
-    let cases: [(&str, Act, &str); 8] = [
+fn broken_rules() -> [(&'static str, Act, &'static str); 10] {
+    [
         (
             "no head",
             |_, connection| Box::pin(answer(connection, Vec::new(), true)),
@@ -160,6 +159,22 @@ async fn rules_that_are_broken() {
             "done 200 3",
         ),
         (
+            "interim responses without end",
+            |_, connection| {
+                let interim = frame(HEADERS, &[0, 0, 0xc0 | 24]);
+                Box::pin(answer(connection, interim.repeat(101), false))
+            },
+            "-1017 permanent",
+        ),
+        (
+            "some of them, and an answer",
+            |_, connection| {
+                let interim = frame(HEADERS, &[0, 0, 0xc0 | 24]).repeat(100);
+                Box::pin(answer(connection, [interim, head(), frame(0, b"xyz")].concat(), true))
+            },
+            "done 200 3",
+        ),
+        (
             "an error of the connection",
             |_, connection| {
                 Box::pin(async move {
@@ -170,8 +185,12 @@ async fn rules_that_are_broken() {
             },
             "-1005 transient",
         ),
-    ];
-    for (what, act, expected) in cases {
+    ]
+}
+
+#[tokio::test]
+async fn rules_that_are_broken() {
+    for (what, act, expected) in broken_rules() {
         let server = Bare::start(act);
         let ending = server.trial().run().await;
         assert_eq!(summary(&ending), expected, "{what}: {ending:?}");
