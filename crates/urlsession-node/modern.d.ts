@@ -74,14 +74,28 @@ export interface Credential {
   persistence?: 'none' | 'forSession' | 'permanent';
 }
 
+/** A certificate of ours, in answer to servers that want one. */
+export interface ClientCertificate {
+  /** Its file in PEM, or in PKCS#12 with its key. */
+  clientCertificate: string;
+  /** The file of its key in PEM, if it is another. */
+  clientKey?: string;
+  /** What opens a file of PKCS#12. */
+  clientCertificatePassword?: string;
+}
+
 /** What a server asks: Apple's `URLAuthenticationChallenge`. */
-export interface Challenge extends AuthenticationChallenge {
+export interface Challenge extends Omit<AuthenticationChallenge, 'serverTrust'> {
   taskIdentifier: number;
+  /** The certificates that a server shows which the system does not trust, its own first, in DER. */
+  serverTrust?: Buffer[];
 }
 
 /** A credential, Apple's other dispositions, or nothing: then the task waits for `session.answer`. */
 export type ChallengeDisposition =
   | Credential
+  | ClientCertificate
+  | 'useServerTrust'
   | 'performDefaultHandling'
   | 'cancelAuthenticationChallenge'
   | 'rejectProtectionSpace'
@@ -320,7 +334,7 @@ export declare class Session {
   /** Replaces parts of the request of a task, given by its number or itself. */
   edit(task: number | Task, edit: RequestEdit): Promise<void>;
   /** Answers the question that a task waits with. */
-  answer(task: number | Task, challenge: AuthenticationChallenge, answer: ChallengeDisposition & {}): Promise<void>;
+  answer(task: number | Task, challenge: Challenge, answer: ChallengeDisposition & {}): Promise<void>;
   /** Lists the unfinished tasks. */
   tasks(): Promise<TaskListing[]>;
   /** Iterates over everything that happens; asking for the next event acknowledges the one before. */

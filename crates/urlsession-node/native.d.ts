@@ -109,7 +109,7 @@ export interface ProtectionSpace {
   /** The name that the server gives it; absent for all of the server. */
   realm?: string
   /** How the server asks; `default` is in any way. */
-  authenticationMethod: 'default' | 'httpBasic' | 'httpDigest'
+  authenticationMethod: 'default' | 'httpBasic' | 'httpDigest' | 'clientCertificate' | 'serverTrust'
   /** Whether it is a proxy that asks. */
   isProxy: boolean
 }
@@ -393,6 +393,10 @@ export interface AuthenticationChallenge {
   previousFailureCount: number
   /** Whose password was refused last. */
   proposedUser?: string
+  /** The certificates that the server shows, its own first, in DER and Base64. */
+  serverTrust?: Array<string>
+  /** What is wrong with them. */
+  reason?: string
   /** Until when an answer is waited for, in milliseconds since 1970. */
   until: number
 }
@@ -512,9 +516,15 @@ export interface TaskEdit {
 /** What the app answers. */
 export interface ChallengeAnswer {
   /** What to do. */
-  disposition: 'useCredential' | 'performDefaultHandling' | 'cancelAuthenticationChallenge' | 'rejectProtectionSpace'
+  disposition: 'useCredential' | 'performDefaultHandling' | 'cancelAuthenticationChallenge' | 'rejectProtectionSpace' | 'useServerTrust' | 'useClientCertificate'
   /** `useCredential`: which. */
   credential?: Credential
+  /** `useClientCertificate`: the file of our certificate in PEM, or in PKCS#12 with its key. */
+  clientCertificate?: string
+  /** The file of its key in PEM, if it is another. */
+  clientKey?: string
+  /** What opens a file of PKCS#12. */
+  clientCertificatePassword?: string
 }
 
 /** Which proxy a request goes through; an empty object is none at all. */

@@ -1,6 +1,6 @@
 //! From what was typed to what is asked of the session: requests, destinations and options.
 
-mod network;
+pub(crate) mod network;
 
 use crate::args::{
     EditArgs, GetArgs, Level, PolicyArgs, PutArgs, Redirect, RequestArgs, header_fields,

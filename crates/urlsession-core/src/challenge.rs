@@ -8,7 +8,8 @@ use crate::{Core, Order, ResumeState, SessionNumber, TaskRef};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use urlsession_protocol::{
-    AuthChallengeDisposition, AuthenticationChallenge, Credential, ProtectionSpace,
+    AuthChallengeDisposition, AuthenticationChallenge, AuthenticationMethod, Certificate,
+    ClientCertificate, Credential, Error, ProtectionSpace,
 };
 
 /// How long an app may take to answer; it may have to be launched, and a person to be found.
@@ -31,13 +32,37 @@ pub struct Question {
     pub declined: bool,
 }
 
-/// A credential that the app gave in answer to a question: good there, and nowhere else.
+/// What the app gave in answer to a question: good there, and nowhere else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answered {
     /// Where.
     pub space: ProtectionSpace,
-    /// Which.
-    pub credential: Credential,
+    /// What.
+    #[serde(flatten)]
+    pub given: Given,
+}
+
+/// What lets a task in, or a server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Given {
+    /// A name and a password.
+    Credential(Credential),
+    /// A certificate of ours.
+    ClientCertificate(ClientCertificate),
+    /// The certificate of the server.
+    ServerTrust(Certificate),
+}
+
+impl Answered {
+    /// Returns the credential, if it is one.
+    #[must_use]
+    pub fn credential(&self) -> Option<&Credential> {
+        match &self.given {
+            Given::Credential(credential) => Some(credential),
+            Given::ClientCertificate(_) | Given::ServerTrust(_) => None,
+        }
+    }
 }
 
 impl Order {
@@ -122,15 +147,21 @@ impl Core {
             return turn.done(from);
         }
         let space = asked.protection_space.clone();
+        let given = match given(asked, &disposition) {
+            Ok(given) => given,
+            Err(error) => return turn.reply(from, Err(error)),
+        };
         match disposition {
-            AuthChallengeDisposition::UseCredential { credential } => {
-                if let Err(error) = credential.check() {
-                    return turn.reply(from, Err(error));
+            AuthChallengeDisposition::UseCredential { .. }
+            | AuthChallengeDisposition::UseServerTrust
+            | AuthChallengeDisposition::UseClientCertificate { .. }
+            | AuthChallengeDisposition::PerformDefaultHandling => match given {
+                Some(given) => {
+                    turn.answers.push((key, Box::new(Answered { space, given })));
+                    self.go_on(turn, key, |_| {});
                 }
-                turn.answers.push((key, Box::new(Answered { space, credential })));
-                self.go_on(turn, key, |_| {});
-            }
-            AuthChallengeDisposition::PerformDefaultHandling => self.decline(turn, key),
+                None => self.decline(turn, key),
+            },
             AuthChallengeDisposition::RejectProtectionSpace => {
                 self.go_on(turn, key, |question| question.rejected.push(space));
             }
@@ -185,8 +216,34 @@ impl Task {
     }
 }
 
+/// Returns what an answer has that fits the question.
+fn given(
+    asked: &AuthenticationChallenge,
+    disposition: &AuthChallengeDisposition,
+) -> Result<Option<Given>, Error> {
+    use AuthenticationMethod as Method;
+    let method = asked.protection_space.authentication_method;
+    Ok(match disposition {
+        AuthChallengeDisposition::UseCredential { credential } if !method.is_of_tls() => {
+            credential.check()?;
+            Some(Given::Credential(credential.clone()))
+        }
+        AuthChallengeDisposition::UseServerTrust if method == Method::ServerTrust => {
+            asked.server_trust.first().cloned().map(Given::ServerTrust)
+        }
+        AuthChallengeDisposition::UseClientCertificate { certificate }
+            if method == Method::ClientCertificate =>
+        {
+            certificate.check()?;
+            Some(Given::ClientCertificate(certificate.clone()))
+        }
+        _ => None,
+    })
+}
+
 /// Says whether the server refused what was answered to its earlier question.
 fn is_again(last: &AuthenticationChallenge, next: &AuthenticationChallenge) -> bool {
     let (last, next) = (&last.protection_space, &next.protection_space);
-    last.is_of_same_server(next) && last.realm == next.realm
+    let is_of_tls = |space: &ProtectionSpace| space.authentication_method.is_of_tls();
+    last.is_of_same_server(next) && last.realm == next.realm && is_of_tls(last) == is_of_tls(next)
 }

@@ -43,7 +43,7 @@ mod turn;
 
 pub use self::core::Core;
 pub use admission::MAX_TASKS_PER_SESSION;
-pub use challenge::{ANSWER_LIMIT, Answered, Question, REFUSALS_LIMIT, REJECTED_LIMIT};
+pub use challenge::{ANSWER_LIMIT, Answered, Given, Question, REFUSALS_LIMIT, REJECTED_LIMIT};
 pub use launch::{LAUNCH_LIMIT, MAX_LAUNCHES, MAX_LAUNCHING, VACANCY};
 #[cfg(feature = "planted-bugs")]
 pub use observe::{LaunchPlace, Place};

@@ -3,8 +3,10 @@
 use crate::task::{illegal, no_such};
 use napi_derive::napi;
 use serde::Serialize;
+use std::path::PathBuf;
 use urlsession::{
-    AuthChallengeDisposition, AuthenticationMethod, CredentialPersistence, Error, Secret, Timestamp,
+    AuthChallengeDisposition, AuthenticationMethod, ClientCertificate, CredentialPersistence,
+    Error, Secret,
 };
 
 /// A name and a password, in answer to servers that ask for them.
@@ -52,7 +54,9 @@ pub struct ProtectionSpace {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub realm: Option<String>,
     /// How the server asks; `default` is in any way.
-    #[napi(ts_type = "'default' | 'httpBasic' | 'httpDigest'")]
+    #[napi(
+        ts_type = "'default' | 'httpBasic' | 'httpDigest' | 'clientCertificate' | 'serverTrust'"
+    )]
     pub authentication_method: String,
     /// Whether it is a proxy that asks.
     pub is_proxy: bool,
@@ -64,6 +68,8 @@ impl From<&urlsession::ProtectionSpace> for ProtectionSpace {
             AuthenticationMethod::Default => "default",
             AuthenticationMethod::HttpBasic => "httpBasic",
             AuthenticationMethod::HttpDigest => "httpDigest",
+            AuthenticationMethod::ClientCertificate => "clientCertificate",
+            AuthenticationMethod::ServerTrust => "serverTrust",
         };
         Self {
             protocol: space.protocol.clone(),
@@ -86,6 +92,8 @@ impl From<ProtectionSpace> for urlsession::ProtectionSpace {
             authentication_method: match space.authentication_method.as_str() {
                 "httpBasic" => AuthenticationMethod::HttpBasic,
                 "httpDigest" => AuthenticationMethod::HttpDigest,
+                "clientCertificate" => AuthenticationMethod::ClientCertificate,
+                "serverTrust" => AuthenticationMethod::ServerTrust,
                 _ => AuthenticationMethod::Default,
             },
             is_proxy: space.is_proxy,
@@ -107,6 +115,10 @@ pub struct AuthenticationChallenge {
     /// Whose password was refused last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proposed_user: Option<String>,
+    /// The certificates that the server shows, its own first, in DER and Base64.
+    pub server_trust: Option<Vec<String>>,
+    /// What is wrong with them.
+    pub reason: Option<String>,
     /// Until when an answer is waited for, in milliseconds since 1970.
     pub until: f64,
 }
@@ -118,6 +130,9 @@ impl From<&urlsession::AuthenticationChallenge> for AuthenticationChallenge {
             protection_space: (&challenge.protection_space).into(),
             previous_failure_count: challenge.previous_failure_count,
             proposed_user: challenge.proposed_user.as_ref().map(|user| user.expose().to_owned()),
+            server_trust: (!challenge.server_trust.is_empty())
+                .then(|| challenge.server_trust.iter().cloned().map(String::from).collect()),
+            reason: challenge.reason.clone(),
             until: challenge.until.0 as f64,
         }
     }
@@ -125,13 +140,8 @@ impl From<&urlsession::AuthenticationChallenge> for AuthenticationChallenge {
 
 impl From<AuthenticationChallenge> for urlsession::AuthenticationChallenge {
     fn from(challenge: AuthenticationChallenge) -> Self {
-        Self {
-            question: challenge.question,
-            protection_space: challenge.protection_space.into(),
-            previous_failure_count: challenge.previous_failure_count,
-            proposed_user: challenge.proposed_user.map(Secret::new),
-            until: Timestamp(challenge.until as u64),
-        }
+        // An answer names the question, and nothing else of it.
+        Self { question: challenge.question, ..Self::new(challenge.protection_space.into()) }
     }
 }
 
@@ -140,11 +150,17 @@ impl From<AuthenticationChallenge> for urlsession::AuthenticationChallenge {
 pub struct ChallengeAnswer {
     /// What to do.
     #[napi(
-        ts_type = "'useCredential' | 'performDefaultHandling' | 'cancelAuthenticationChallenge' | 'rejectProtectionSpace'"
+        ts_type = "'useCredential' | 'performDefaultHandling' | 'cancelAuthenticationChallenge' | 'rejectProtectionSpace' | 'useServerTrust' | 'useClientCertificate'"
     )]
     pub disposition: String,
     /// `useCredential`: which.
     pub credential: Option<Credential>,
+    /// `useClientCertificate`: the file of our certificate in PEM, or in PKCS#12 with its key.
+    pub client_certificate: Option<String>,
+    /// The file of its key in PEM, if it is another.
+    pub client_key: Option<String>,
+    /// What opens a file of PKCS#12.
+    pub client_certificate_password: Option<String>,
 }
 
 impl TryFrom<ChallengeAnswer> for AuthChallengeDisposition {
@@ -154,6 +170,14 @@ impl TryFrom<ChallengeAnswer> for AuthChallengeDisposition {
         match (answer.disposition.as_str(), answer.credential) {
             ("useCredential", Some(credential)) => {
                 Ok(Self::UseCredential { credential: credential.try_into()? })
+            }
+            ("useServerTrust", _) => Ok(Self::UseServerTrust),
+            ("useClientCertificate", _) => {
+                let certificate = answer.client_certificate.unwrap_or_default().into();
+                let key = answer.client_key.map(PathBuf::from);
+                let password = answer.client_certificate_password.map(Secret::new);
+                let certificate = ClientCertificate { certificate, key, password };
+                Ok(Self::UseClientCertificate { certificate })
             }
             ("performDefaultHandling", _) => Ok(Self::PerformDefaultHandling),
             ("cancelAuthenticationChallenge", _) => Ok(Self::CancelAuthenticationChallenge),

@@ -165,3 +165,13 @@ test('permanent credentials are set, shown to their server, and forgotten by a r
   await session.reset();
   assert.deepEqual(await session.credentials.list(), []);
 });
+
+test('an answer is a credential, a certificate or the name of a disposition', () => {
+  const { answerOptions } = require('../lib/modern/questions.js');
+  const own = { clientCertificate: 'own.pem', clientKey: 'own.key' };
+  const credential = { user: 'me', password: 'pw' };
+  assert.deepEqual(answerOptions('useServerTrust'), { disposition: 'useServerTrust' });
+  assert.deepEqual(answerOptions(own), { disposition: 'useClientCertificate', ...own });
+  assert.deepEqual(answerOptions(credential), { disposition: 'useCredential', credential });
+  for (const wrong of ['useCredential', 'trust', 7, null]) assert.throws(() => answerOptions(wrong), TypeError);
+});

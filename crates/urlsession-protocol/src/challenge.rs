@@ -1,6 +1,7 @@
-//! What a server wants to know of an app before it lets a task in, and what the app answers.
+//! What a server or a proxy wants to know of an app before it lets a task in, what the app wants to know
+//! of a server, and what it answers.
 
-use crate::{Credential, Error, ErrorCode, Secret, Timestamp};
+use crate::{Certificate, ClientCertificate, Credential, Error, ErrorCode, Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -40,6 +41,18 @@ pub enum AuthenticationMethod {
     HttpBasic,
     /// With Digest (RFC 7616), which proves it.
     HttpDigest,
+    /// With a certificate of ours, in TLS.
+    ClientCertificate,
+    /// It is the server that shows its certificate, which the platform does not trust.
+    ServerTrust,
+}
+
+impl AuthenticationMethod {
+    /// Says whether it is a matter of TLS and not of HTTP.
+    #[must_use]
+    pub fn is_of_tls(self) -> bool {
+        matches!(self, Self::ClientCertificate | Self::ServerTrust)
+    }
 }
 
 impl ProtectionSpace {
@@ -84,10 +97,13 @@ impl ProtectionSpace {
 impl fmt::Display for ProtectionSpace {
     /// Writes it as a person knows it; what the server said is escaped.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { protocol, host, port, realm, .. } = self;
+        let Self { protocol, host, port, realm, is_proxy, .. } = self;
+        let who = if *is_proxy { "the proxy " } else { "" };
         match realm {
-            Some(realm) => write!(f, "“{}” at {protocol}://{host}:{port}", realm.escape_debug()),
-            None => write!(f, "{protocol}://{host}:{port}"),
+            Some(realm) => {
+                write!(f, "“{}” at {who}{protocol}://{host}:{port}", realm.escape_debug())
+            }
+            None => write!(f, "{who}{protocol}://{host}:{port}"),
         }
     }
 }
@@ -106,13 +122,37 @@ pub struct AuthenticationChallenge {
     /// Whose password was refused last, or is at hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proposed_user: Option<Secret>,
+    /// The certificates that the server shows, its own first, where the question is whether it is
+    /// trusted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub server_trust: Vec<Certificate>,
+    /// What is wrong with them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// Until when an answer is waited for; then it is
     /// [`PerformDefaultHandling`](AuthChallengeDisposition::PerformDefaultHandling).
     #[serde(default)]
     pub until: Timestamp,
 }
 
-/// What the app answers: Apple's `URLSession.AuthChallengeDisposition`.
+impl AuthenticationChallenge {
+    /// Makes a question that nothing is known of but who asks, and how.
+    #[must_use]
+    pub fn new(protection_space: ProtectionSpace) -> Self {
+        Self {
+            question: 0,
+            protection_space,
+            previous_failure_count: 0,
+            proposed_user: None,
+            server_trust: Vec::new(),
+            reason: None,
+            until: Timestamp(0),
+        }
+    }
+}
+
+/// What the app answers: Apple's `URLSession.AuthChallengeDisposition`. One that does not fit the
+/// question counts as [`PerformDefaultHandling`](Self::PerformDefaultHandling).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(tag = "disposition", rename_all = "snake_case")]
 pub enum AuthChallengeDisposition {
@@ -121,7 +161,15 @@ pub enum AuthChallengeDisposition {
         /// The credential, kept for others as its persistence says.
         credential: Credential,
     },
-    /// Does as if nobody had been asked: the 401 is the result.
+    /// Trusts the server as long as it shows this certificate: Apple's `URLCredential(trust:)`.
+    UseServerTrust,
+    /// Shows this certificate to the server: Apple's `URLCredential(identity:)`.
+    UseClientCertificate {
+        /// The certificate.
+        certificate: ClientCertificate,
+    },
+    /// Does as if nobody had been asked: the 401 or the 407 is the result, the server is not
+    /// trusted.
     #[default]
     PerformDefaultHandling,
     /// Ends the task with -999.

@@ -67,7 +67,8 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<Error>,
     },
-    /// The server wants a credential and the task has none that it takes: the task waits for
+    /// A server or a proxy wants a credential or a certificate and the task has none that it takes, or
+    /// the server shows one that the platform does not trust: the task waits for
     /// [`Call::Answer`]. Told only to owners that said that they answer. Not kept, but told to every
     /// new owner as long as the task waits.
     ///

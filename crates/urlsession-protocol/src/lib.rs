@@ -63,4 +63,4 @@ pub use task::{
     TaskKind, TaskOptions, TaskState, TaskStatus,
 };
 pub use time::Timestamp;
-pub use tls::{ClientCertificate, PublicKeyPin, TlsPolicy, TlsVersion};
+pub use tls::{Certificate, ClientCertificate, PublicKeyPin, TlsPolicy, TlsVersion};

@@ -89,19 +89,7 @@ impl TlsPolicy {
         if self.pinned_public_keys.len() > PINS_LIMIT {
             return refusal(format!("at most {PINS_LIMIT} keys can be pinned"));
         }
-        let paths = self.client_certificate.iter().flat_map(ClientCertificate::paths);
-        for path in paths {
-            if !path.is_absolute() {
-                return refusal(format!("the path {} is not absolute", path.display()));
-            }
-        }
-        let password = self.client_certificate.as_ref().and_then(|own| own.password.as_ref());
-        if password.is_some_and(|password| password.expose().len() > PASSWORD_LENGTH_LIMIT) {
-            return refusal(format!(
-                "the password of a certificate has at most {PASSWORD_LENGTH_LIMIT} bytes"
-            ));
-        }
-        Ok(())
+        self.client_certificate.as_ref().map_or(Ok(()), ClientCertificate::check)
     }
 }
 
@@ -138,9 +126,70 @@ impl ClientCertificate {
         self
     }
 
+    /// Checks every part.
+    ///
+    /// # Errors
+    /// -1200 with a sentence that names the part.
+    pub fn check(&self) -> Result<(), Error> {
+        let refusal =
+            |why: String| Err(Error::new(ErrorCode::SECURE_CONNECTION_FAILED).because(why));
+        if let Some(path) = self.paths().find(|path| !path.is_absolute()) {
+            return refusal(format!("the path {} is not absolute", path.display()));
+        }
+        let password = self.password.as_ref().map_or(0, |password| password.expose().len());
+        if password > PASSWORD_LENGTH_LIMIT {
+            return refusal(format!(
+                "the password of a certificate has at most {PASSWORD_LENGTH_LIMIT} bytes"
+            ));
+        }
+        Ok(())
+    }
+
     /// Returns its files.
     pub fn paths(&self) -> impl Iterator<Item = &PathBuf> {
         std::iter::once(&self.certificate).chain(&self.key)
+    }
+}
+
+/// A certificate in DER; Base64 on the wire.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Certificate(Vec<u8>);
+
+impl Certificate {
+    /// Wraps the bytes, whatever they are.
+    pub fn new(der: impl Into<Vec<u8>>) -> Self {
+        Self(der.into())
+    }
+
+    /// Returns the bytes.
+    #[must_use]
+    pub fn der(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Certificate({} bytes)", self.0.len())
+    }
+}
+
+impl TryFrom<String> for Certificate {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        let decoded = base64::engine::general_purpose::STANDARD.decode(text);
+        decoded.map(Self).map_err(|error| {
+            Error::new(ErrorCode::SECURE_CONNECTION_FAILED)
+                .because(format!("a certificate: {error}"))
+        })
+    }
+}
+
+impl From<Certificate> for String {
+    fn from(certificate: Certificate) -> Self {
+        base64::engine::general_purpose::STANDARD.encode(certificate.0)
     }
 }
 

@@ -52,9 +52,10 @@ pub struct SessionConfiguration {
     pub url_cache: Option<UrlCache>,
     /// The credential of tasks that have none, each for the origin of its own request.
     pub credential: Option<Credential>,
-    /// Whether the app answers challenges: a task that a server lets in with no credential it has
-    /// then waits for [`Task::answer`](crate::Task::answer), where it otherwise ends with the 401
-    /// as its result. With a delegate that is
+    /// Whether the app answers challenges: a task that a server or a proxy lets in with no credential
+    /// it has, that a server lets in with a client certificate only, or whose server the platform
+    /// does not trust, then waits for [`Task::answer`](crate::Task::answer), where it otherwise ends
+    /// with the 401 or the 407 as its result, with -1206, or with what is wrong with the server. With a delegate that is
     /// [`did_receive_challenge`](crate::SessionDelegate::did_receive_challenge).
     pub answers_challenges: bool,
     /// Whether the app decides about redirects, which are followed otherwise: the task then waits for

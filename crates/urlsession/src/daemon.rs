@@ -108,7 +108,7 @@ impl Daemon {
         disposition: AuthChallengeDisposition,
     ) -> Result<(), Error> {
         let (session, question) = (session.clone(), challenge.question);
-        let disposition = Box::new(disposition);
+        let disposition = Box::new(crate::task::anchored(disposition)?);
         self.ask(Call::Answer { session, task, question, disposition }).map(drop)
     }
 

@@ -83,8 +83,9 @@ pub trait SessionDelegate: Send {
         DelayedRequestDisposition::Wait
     }
 
-    /// A server wants a credential, and the task has none that it takes. Called only in sessions
-    /// that [answer challenges](crate::SessionConfiguration::answers_challenges), and again whenever
+    /// A server or a proxy wants a credential or a certificate, and the task has none that it takes; or
+    /// the platform does not trust the server. Which of them, the protection space says. Called only
+    /// in sessions that [answer challenges](crate::SessionConfiguration::answers_challenges), and again whenever
     /// the session is attached while the task waits. `None` answers later, by
     /// [`Task::answer`](crate::Task::answer), within an hour.
     fn did_receive_challenge(

@@ -74,9 +74,9 @@ pub use task::{DataTask, DownloadTask, Task, UploadTask};
 pub use urlsession_protocol::paths::Paths;
 pub use urlsession_protocol::{
     ApplicationId, AuthChallengeDisposition, AuthenticationChallenge, AuthenticationMethod, Body,
-    CancelledReason, Checksum, ChecksumAlgorithm, ClientCertificate, ConnectionProxy, Cookie,
-    CookieIdentity, Credential, CredentialPersistence, DaemonStatus, Date, DateInterval, Error,
-    ErrorCode, Event, EventNumber, FileName, Header, Http3, HttpCookieAcceptPolicy,
+    CancelledReason, Certificate, Checksum, ChecksumAlgorithm, ClientCertificate, ConnectionProxy,
+    Cookie, CookieIdentity, Credential, CredentialPersistence, DaemonStatus, Date, DateInterval,
+    Error, ErrorCode, Event, EventNumber, FileName, Header, Http3, HttpCookieAcceptPolicy,
     HttpCookieStorage, HttpRedirectDisposition, HttpRedirection, InvalidIdentifier, LaunchCommand,
     LaunchState, LaunchStatus, NameClash, Priority, ProtectionSpace, Proxy, ProxyScheme,
     PublicKeyPin, Reason, Request, RequestCachePolicy, RequestEdit, ResourceFetchType, Response,

@@ -18,8 +18,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 use urlsession_protocol::message::TASKS_PAGE_LIMIT;
 use urlsession_protocol::{
-    Body, Call, Error, ErrorCode, Event, NewTask, Reply, Request, SessionKey, TaskIdentifier,
-    TaskKind, TaskOptions, TaskState, TaskStatus, TlsPolicy,
+    Body, Call, ClientCertificate, Error, ErrorCode, Event, NewTask, Reply, Request, SessionKey,
+    TaskIdentifier, TaskKind, TaskOptions, TaskState, TaskStatus, TlsPolicy,
 };
 
 /// Longest [`Session::detach`] waits for the daemon to let go.
@@ -495,9 +495,14 @@ fn absolute(path: &Path) -> Result<PathBuf, Error> {
 
 /// Makes every path absolute: the daemon lives in another folder.
 fn anchor(roots: &mut [PathBuf], tls: &mut TlsPolicy) -> Result<(), Error> {
-    let own = tls.client_certificate.iter_mut();
-    let own = own.flat_map(|own| std::iter::once(&mut own.certificate).chain(&mut own.key));
-    for path in roots.iter_mut().chain(own) {
+    for path in roots {
+        *path = absolute(path)?;
+    }
+    tls.client_certificate.as_mut().map_or(Ok(()), anchor_certificate)
+}
+
+pub(crate) fn anchor_certificate(own: &mut ClientCertificate) -> Result<(), Error> {
+    for path in std::iter::once(&mut own.certificate).chain(&mut own.key) {
         *path = absolute(path)?;
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! A task as the app holds it: Apple's `URLSessionTask` and its kinds.
 
 use crate::link::log_refusal;
-use crate::session::Session;
+use crate::session::{Session, anchor_certificate};
 use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
@@ -84,14 +84,15 @@ impl Task {
     /// answered changes nothing. Waits for the daemon, at most 30 s.
     ///
     /// # Errors
-    /// -1 for a question that the task did not ask, -997 without a daemon.
+    /// -1 for a question that the task did not ask, -1200 for a client certificate that cannot be,
+    /// -997 without a daemon.
     pub fn answer(
         &self,
         challenge: &AuthenticationChallenge,
         disposition: AuthChallengeDisposition,
     ) -> Result<(), Error> {
         let (session, task) = (self.session.key().clone(), self.task);
-        let (question, disposition) = (challenge.question, Box::new(disposition));
+        let (question, disposition) = (challenge.question, Box::new(anchored(disposition)?));
         self.session.link().ask(Call::Answer { session, task, question, disposition }).map(drop)
     }
 
@@ -226,4 +227,14 @@ fn resume_data(reply: Reply) -> Result<Option<ResumeData>, Error> {
         Reply::ResumeData { resume_data } => Ok(resume_data),
         _ => Err(crate::transport::lost("the daemon gave an answer to another question")),
     }
+}
+
+/// Makes the paths of an answer absolute: the daemon lives in another folder.
+pub(crate) fn anchored(
+    mut disposition: AuthChallengeDisposition,
+) -> Result<AuthChallengeDisposition, Error> {
+    if let AuthChallengeDisposition::UseClientCertificate { certificate } = &mut disposition {
+        anchor_certificate(certificate)?;
+    }
+    Ok(disposition)
 }

@@ -3,6 +3,7 @@
 use super::cookies::Whose;
 use crate::task_name::TaskName;
 use clap::{Args, Subcommand};
+use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(crate) struct CredentialsArgs {
@@ -61,6 +62,9 @@ pub(crate) struct AnswerArgs {
     pub(crate) task: TaskName,
     #[command(flatten)]
     pub(crate) how: How,
+    /// The private key of --cert in PEM, if it is in another file
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
     /// Say nothing about success
     #[arg(short, long)]
     pub(crate) quiet: bool,
@@ -72,7 +76,13 @@ pub(crate) struct How {
     /// Show this to the server; a missing password is asked for
     #[arg(short, long, value_name = "USER[:PASSWORD]")]
     pub(crate) user: Option<String>,
-    /// Take the server’s refusal as the result
+    /// Show this certificate to the server, in PEM or PKCS#12; ‘\:’ is a colon in the name
+    #[arg(long, value_name = "FILE[:PASSWORD]")]
+    pub(crate) cert: Option<String>,
+    /// Trust the server as long as it shows the certificate that was asked about
+    #[arg(long)]
+    pub(crate) trust: bool,
+    /// Take the server’s refusal as the result, or do not trust it
     #[arg(long)]
     pub(crate) default: bool,
     /// Have the server’s other way in tried, if it has one

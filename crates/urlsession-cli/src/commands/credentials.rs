@@ -10,8 +10,8 @@ use serde_json::json;
 use std::fmt::Write as _;
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _};
 use urlsession::{
-    ApplicationId, AuthChallengeDisposition, Credential, CredentialPersistence, Daemon, Paths,
-    ProtectionSpace, StoredCredential,
+    ApplicationId, AuthChallengeDisposition, AuthenticationChallenge, AuthenticationMethod,
+    Credential, CredentialPersistence, Daemon, Paths, ProtectionSpace, StoredCredential,
 };
 
 /// Longest password that is read, in bytes: more than a credential may have.
@@ -59,19 +59,57 @@ pub(crate) fn answer(args: &AnswerArgs) -> Result<u8, Failure> {
         if exit::code_of(&error) == exit::NO_DAEMON { error.into() } else { no_such_task(name) }
     })?;
     let Some(challenge) = status.challenge else {
-        return Err(Failure::usage(format!("{name} asks for no credential")));
+        return Err(Failure::usage(format!("{name} asks for nothing")));
     };
-    let disposition = match &args.how.user {
-        Some(user) => AuthChallengeDisposition::UseCredential { credential: plan::user(user)? },
-        None if args.how.reject => AuthChallengeDisposition::RejectProtectionSpace,
-        None if args.how.cancel => AuthChallengeDisposition::CancelAuthenticationChallenge,
-        None => AuthChallengeDisposition::PerformDefaultHandling,
+    let method = challenge.protection_space.authentication_method;
+    let how = &args.how;
+    let fits = match method {
+        AuthenticationMethod::ServerTrust => how.user.is_none() && how.cert.is_none(),
+        AuthenticationMethod::ClientCertificate => how.user.is_none() && !how.trust,
+        _ => how.cert.is_none() && !how.trust,
+    };
+    if !fits {
+        let asks = explain_question(&name.to_string(), &challenge);
+        return Err(Failure::usage("that answers another question").next(&asks));
+    }
+    let disposition = match (&how.user, &how.cert) {
+        (Some(user), _) => {
+            AuthChallengeDisposition::UseCredential { credential: plan::user(user)? }
+        }
+        (None, Some(cert)) => {
+            let certificate = plan::network::certificate(cert, args.key.as_deref())?;
+            AuthChallengeDisposition::UseClientCertificate { certificate }
+        }
+        (None, None) if how.trust => AuthChallengeDisposition::UseServerTrust,
+        (None, None) if how.reject => AuthChallengeDisposition::RejectProtectionSpace,
+        (None, None) if how.cancel => AuthChallengeDisposition::CancelAuthenticationChallenge,
+        (None, None) => AuthChallengeDisposition::PerformDefaultHandling,
     };
     daemon.answer(&name.session, name.task, &challenge, disposition)?;
     if !args.quiet {
         terminal::say(&format!("{name}: answered"))?;
     }
     Ok(exit::DONE)
+}
+
+/// Says what a task is asked, and what to type.
+pub(crate) fn explain_question(name: &str, challenge: &AuthenticationChallenge) -> String {
+    let space = &challenge.protection_space;
+    let answer = format!("urlsession answer {name}");
+    match space.authentication_method {
+        AuthenticationMethod::ServerTrust => {
+            let reason = challenge.reason.as_deref().map(shown).unwrap_or_default();
+            format!("{space} is not trusted, {reason}; trust it: {answer} --trust")
+        }
+        AuthenticationMethod::ClientCertificate => {
+            format!("{space} wants a certificate: {answer} --cert FILE")
+        }
+        AuthenticationMethod::Default
+        | AuthenticationMethod::HttpBasic
+        | AuthenticationMethod::HttpDigest => {
+            format!("{space} wants a credential: {answer} -u USER")
+        }
+    }
 }
 
 fn space(url: &str, realm: Option<String>) -> Result<ProtectionSpace, Failure> {

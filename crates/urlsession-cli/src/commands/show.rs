@@ -13,8 +13,8 @@ use crate::waterfall::waterfall;
 use crate::{advice, clock, json, measure};
 use std::fmt::Write as _;
 use urlsession::{
-    Daemon, LaunchState, LaunchStatus, Reason, TaskKind, TaskMetrics, TaskState, TaskStatus,
-    Timestamp,
+    AuthenticationMethod, Daemon, LaunchState, LaunchStatus, Reason, TaskKind, TaskMetrics,
+    TaskState, TaskStatus, Timestamp,
 };
 
 pub(crate) fn show(args: &ShowArgs) -> Result<u8, Failure> {
@@ -59,12 +59,9 @@ fn explanation(status: &TaskStatus, now: Timestamp) -> String {
             let why = advice::why_waiting(reason, status.error.as_ref(), now);
             let mut text = format!("{name} waits: {why}");
             if let Some(challenge) = &status.challenge {
-                let space = &challenge.protection_space;
-                let _ = write!(
-                    text,
-                    "\n  {space} wants a credential: urlsession answer {name} -u USER"
-                );
-                let _ = write!(text, "\n  take its refusal: urlsession answer {name} --default");
+                let asks = super::credentials::explain_question(&name, challenge);
+                let _ = write!(text, "\n  {asks}");
+                let _ = write!(text, "\n  leave it at that: urlsession answer {name} --default");
             } else if reason == Reason::Answer {
                 let _ = write!(text, ": urlsession edit {name} --url URL");
                 let _ =
@@ -144,7 +141,12 @@ fn description(status: &TaskStatus, now: Timestamp) -> String {
             0 => String::new(),
             count => format!("; refused so far: {count}"),
         };
-        row("asks", format!("who it is, for {}{refused}", challenge.protection_space));
+        let what = match challenge.protection_space.authentication_method {
+            AuthenticationMethod::ServerTrust => "whether it trusts",
+            AuthenticationMethod::ClientCertificate => "for a certificate, for",
+            _ => "who it is, for",
+        };
+        row("asks", format!("{what} {}{refused}", challenge.protection_space));
     }
     row("attempts", status.attempts.to_string());
     let (received, sent) = (status.count_of_bytes_received, status.count_of_bytes_sent);

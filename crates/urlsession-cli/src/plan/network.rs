@@ -38,7 +38,7 @@ pub(super) fn apply(args: &NetworkArgs, options: &mut TaskOptions) -> Result<(),
 
 /// Finds the files of `--cert` and `--key`; the password of a PKCS#12 file is asked for where there
 /// is somebody to ask.
-fn certificate(text: &str, key: Option<&Path>) -> Result<ClientCertificate, Failure> {
+pub(crate) fn certificate(text: &str, key: Option<&Path>) -> Result<ClientCertificate, Failure> {
     let (path, password) = split(text);
     let certificate = existing(&path)?;
     let key = key.map(existing).transpose()?;

@@ -1,10 +1,10 @@
 //! Servers that ask, apps that answer, and those that do not.
 
 use super::*;
-use crate::{ANSWER_LIMIT, REFUSALS_LIMIT, REJECTED_LIMIT};
+use crate::{ANSWER_LIMIT, Given, REFUSALS_LIMIT, REJECTED_LIMIT};
 use urlsession_protocol::{
-    AuthChallengeDisposition, AuthenticationChallenge, AuthenticationMethod, Credential,
-    LaunchCommand, ProtectionSpace, Reason,
+    AuthChallengeDisposition, AuthenticationChallenge, AuthenticationMethod, Certificate,
+    ClientCertificate, Credential, LaunchCommand, ProtectionSpace, Reason,
 };
 
 pub(super) fn space(realm: &str) -> ProtectionSpace {
@@ -19,13 +19,8 @@ pub(super) fn space(realm: &str) -> ProtectionSpace {
 }
 
 pub(super) fn challenged(realm: &str, refused: u32) -> Ending {
-    let challenge = AuthenticationChallenge {
-        question: 0,
-        protection_space: space(realm),
-        previous_failure_count: refused,
-        proposed_user: None,
-        until: Timestamp(0),
-    };
+    let mut challenge = AuthenticationChallenge::new(space(realm));
+    challenge.previous_failure_count = refused;
     Ending::Challenged { challenge: Box::new(challenge), resume: Some(part(50)) }
 }
 
@@ -122,6 +117,60 @@ fn every_disposition() {
         assert_eq!(asks.is_some(), round < REJECTED_LIMIT);
         assert!(asks.is_none_or(|rejected| rejected.contains(&space(&realm))));
     }
+}
+
+/// how it was asked, what was answered => what is noted; nothing means that the question is declined
+#[test]
+fn an_answer_fits_its_question() {
+    use AuthChallengeDisposition::{UseClientCertificate, UseServerTrust};
+    let own = || ClientCertificate::new("/own.pem");
+    for (method, answer, expected) in [
+        (AuthenticationMethod::HttpBasic, credential(), "credential"),
+        (AuthenticationMethod::HttpBasic, UseServerTrust, ""),
+        (AuthenticationMethod::HttpBasic, UseClientCertificate { certificate: own() }, ""),
+        (AuthenticationMethod::ServerTrust, credential(), ""),
+        (AuthenticationMethod::ServerTrust, UseServerTrust, "the certificate it showed"),
+        (AuthenticationMethod::ServerTrust, UseClientCertificate { certificate: own() }, ""),
+        (AuthenticationMethod::ClientCertificate, credential(), ""),
+        (AuthenticationMethod::ClientCertificate, UseServerTrust, ""),
+        (
+            AuthenticationMethod::ClientCertificate,
+            UseClientCertificate { certificate: own() },
+            "a certificate of ours",
+        ),
+    ] {
+        let mut bench = asked();
+        let space = ProtectionSpace { authentication_method: method, ..space("r") };
+        let mut challenge = AuthenticationChallenge::new(space);
+        challenge.server_trust = vec![Certificate::new([1]), Certificate::new([2])];
+        bench.ended(1, Ending::Challenged { challenge: Box::new(challenge), resume: None });
+        let step = bench.answer(1, answer.clone());
+        assert_eq!(replies(&step), [Ok(Reply::Done)], "{method:?} {answer:?}");
+        assert_eq!(starts(&step), [(1, 2)], "{method:?} {answer:?}");
+        let noted = step.changes.iter().find_map(|change| match change {
+            Change::AnswerTask { answered, .. } => Some(answered.given.clone()),
+            _ => None,
+        });
+        let noted = match noted {
+            None => "",
+            Some(Given::Credential(_)) => "credential",
+            Some(Given::ServerTrust(one)) if one.der() == [1] => "the certificate it showed",
+            Some(Given::ClientCertificate(one)) if one == own() => "a certificate of ours",
+            Some(_) => "something else",
+        };
+        assert_eq!(noted, expected, "{method:?} {answer:?}");
+        assert_eq!(bench.core.asks(name(1)).is_none(), expected.is_empty());
+    }
+    let mut bench = asked();
+    let space = ProtectionSpace {
+        authentication_method: AuthenticationMethod::ClientCertificate,
+        ..space("r")
+    };
+    let challenge = Box::new(AuthenticationChallenge::new(space));
+    bench.ended(1, Ending::Challenged { challenge, resume: None });
+    let certificate = ClientCertificate::new("relative.pem");
+    let step = bench.answer(1, UseClientCertificate { certificate });
+    assert_eq!((replies(&step), starts(&step)), (vec![Err(-1200)], vec![]), "it may say it better");
 }
 
 #[test]

@@ -87,12 +87,12 @@ impl Way {
         }
     }
 
-    /// Returns the part of the server that the challenge speaks for.
-    pub(crate) fn space(&self, url: &Url, challenge: &Challenge) -> ProtectionSpace {
+    /// Returns the part of a server or a proxy that the challenge speaks for.
+    pub(crate) fn space(&self, server: ProtectionSpace, challenge: &Challenge) -> ProtectionSpace {
         ProtectionSpace {
             realm: challenge.parameter("realm").map(str::to_owned),
             authentication_method: self.method(),
-            ..origin_space(url)
+            ..server
         }
     }
 

@@ -4,9 +4,11 @@ use super::errors::{self, Failure, Place};
 use super::guard::Guard;
 use super::metrics::{Facts, Transaction};
 use super::proxy;
+use super::question::{self, Asks};
 use super::race::{alternate, race};
 use super::tls::Trust;
 use super::tunnel::{self, Target};
+use super::verify;
 use crate::credentials::Memory;
 use http::{HeaderMap, Method};
 use std::collections::VecDeque;
@@ -20,7 +22,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use urlsession_core::Cause;
-use urlsession_protocol::{ErrorCode, Proxy, ProxyScheme};
+use urlsession_protocol::{AuthenticationMethod, ErrorCode, ProtectionSpace, Proxy, ProxyScheme};
 
 /// Longest time for look-up and connection together, and again for the TLS handshake.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -74,6 +76,8 @@ pub(super) struct Goal<'a> {
     /// `None` for plain `http`.
     pub(super) trust: Option<&'a Trust>,
     pub(super) via: Option<&'a Via<'a>>,
+    /// What the app may be asked.
+    pub(super) asks: Asks<'a>,
     /// Where it is told how long each step takes.
     pub(super) transaction: &'a Transaction,
 }
@@ -127,11 +131,11 @@ pub(super) async fn dial(goal: &Goal<'_>, limit: Duration) -> Result<Line, Failu
         (Near::Plain(stream), None) => Line::Plain(stream),
         (Near::Tls(stream), None) => Line::Tls(stream),
         (Near::Plain(stream), Some(trust)) => {
-            Line::Tls(Box::new(secure(stream, goal.host, trust, limit, goal.transaction).await?))
+            Line::Tls(Box::new(secure_server(stream, goal, trust, limit).await?))
         }
-        (Near::Tls(stream), Some(trust)) => Line::Nested(Box::new(
-            secure(*stream, goal.host, trust, limit, goal.transaction).await?,
-        )),
+        (Near::Tls(stream), Some(trust)) => {
+            Line::Nested(Box::new(secure_server(*stream, goal, trust, limit).await?))
+        }
     })
 }
 
@@ -177,7 +181,11 @@ async fn tunnel(via: &Via<'_>, goal: &Goal<'_>, limit: Duration) -> Result<Near,
             _ => false,
         };
         if !may_relent {
-            return Err(refusal.failure);
+            let mut failure = refusal.failure;
+            failure.challenge = refusal
+                .answer
+                .and_then(|answer| question::of_proxy(goal.asks, via.proxy, answer.0, &answer.1));
+            return Err(failure);
         }
     }
 }
@@ -190,6 +198,32 @@ pub(super) async fn within<T, E: From<Failure>>(
     timeout(limit, work).await.unwrap_or_else(|_| {
         let why = format!("{what} took longer than {limit:?}");
         Err(Failure::transient(ErrorCode::TIMED_OUT, why).into())
+    })
+}
+
+/// Shakes hands with the server itself, about which the app may be asked.
+async fn secure_server<S>(
+    stream: S,
+    goal: &Goal<'_>,
+    trust: &Trust,
+    limit: Duration,
+) -> Result<TlsStream<S>, Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    // On the heap: the threads that move bytes have small stacks.
+    let shake = Box::pin(secure(stream, goal.host, trust, limit, goal.transaction));
+    let (done, shaken) = Box::pin(verify::noting(shake)).await;
+    done.map_err(|failure| {
+        let server = ProtectionSpace {
+            protocol: "https".to_owned(),
+            host: goal.host.to_owned(),
+            port: goal.port,
+            realm: None,
+            authentication_method: AuthenticationMethod::default(),
+            is_proxy: false,
+        };
+        question::of_handshake(failure, shaken, &server, goal.asks)
     })
 }
 

@@ -16,7 +16,6 @@ use urlsession_core::Answered;
 use urlsession_protocol::challenge::REALM_LIMIT;
 use urlsession_protocol::{
     AuthenticationChallenge, Credential, CredentialPersistence, ErrorCode, ProtectionSpace, Secret,
-    Timestamp,
 };
 
 /// What there is to be shown to servers, and whether the app can be asked.
@@ -62,7 +61,7 @@ impl Means<'_> {
         let server = origin_space(url);
         let own = self.own.cloned();
         let is_its = |answer: &&Answered| answer.space.is_of_same_server(&server);
-        let answers = self.answers.iter().filter(is_its).map(|answer| answer.credential.clone());
+        let answers = self.answers.iter().filter(is_its).filter_map(Answered::credential).cloned();
         let kept = self.kept.map(|kept| kept.of_server(&server)).unwrap_or_default();
         own.into_iter().chain(answers).chain(kept).collect()
     }
@@ -72,8 +71,8 @@ impl<'a> Gate<'a> {
     pub(super) fn new(means: Means<'a>, url: &'a Url) -> Self {
         let mut gate = Self { means, url, shows: None, space: None, refused: Vec::new() };
         let server = origin_space(url);
-        let answer = means.answers.iter().rev().find(|a| a.space.is_of_same_server(&server));
-        let first = answer.map(|answer| answer.credential.clone());
+        let answers = means.answers.iter().rev().filter(|a| a.space.is_of_same_server(&server));
+        let first = answers.filter_map(Answered::credential).next().cloned();
         let first = first.or_else(|| means.own.cloned()).or_else(|| {
             let space = means.memory.space_of(url)?;
             means.kept?.find(&space)
@@ -127,8 +126,8 @@ impl<'a> Gate<'a> {
         let challenges = credentials::parse(fields.iter().map(HeaderValue::as_bytes));
         let rejected = self.means.asks.unwrap_or_default();
         let offered = challenges.into_iter().filter_map(|challenge| {
-            let space =
-                Way::strongest(std::slice::from_ref(&challenge), "")?.space(self.url, &challenge);
+            let space = Way::strongest(std::slice::from_ref(&challenge), "")?
+                .space(origin_space(self.url), &challenge);
             (!rejected.contains(&space)).then_some((challenge, space))
         });
         let (challenges, spaces): (Vec<_>, Vec<_>) = offered.unzip();
@@ -144,7 +143,8 @@ impl<'a> Gate<'a> {
         let is_its = |answer: &&Answered| {
             answer.space.is_of_same_server(space) && answer.space.realm == space.realm
         };
-        let answer = self.means.answers.iter().rev().find(is_its).map(|a| a.credential.clone());
+        let answers = self.means.answers.iter().rev().filter(is_its);
+        let answer = answers.filter_map(Answered::credential).next().cloned();
         let own = self.means.own.filter(|_| answer.is_none()).cloned();
         let kept = self.means.kept.filter(|_| answer.is_none()).and_then(|kept| kept.find(space));
         answer.into_iter().chain(own).chain(kept)
@@ -155,11 +155,9 @@ impl<'a> Gate<'a> {
         self.means.asks.filter(|_| space.realm.as_ref().is_none_or(is_known))?;
         let user = self.refused.last().map(|refused| Secret::new(refused.user.expose()));
         Some(Box::new(AuthenticationChallenge {
-            question: 0,
-            protection_space: space,
             previous_failure_count: u32::try_from(self.refused.len()).unwrap_or(u32::MAX),
             proposed_user: user,
-            until: Timestamp(0),
+            ..AuthenticationChallenge::new(space)
         }))
     }
 
@@ -178,7 +176,7 @@ impl<'a> Gate<'a> {
     }
 }
 
-/// Ends an attempt with a question.
+/// Ends an attempt with a question of a server or a proxy.
 pub(super) fn ask(challenge: Box<AuthenticationChallenge>, url: &Url) -> Failure {
     let code = ErrorCode::USER_AUTHENTICATION_REQUIRED;
     let why = format!("{} wants a credential", challenge.protection_space);

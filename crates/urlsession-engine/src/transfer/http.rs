@@ -8,18 +8,18 @@ use super::handshake::{handshake2, plain1, secure1};
 use super::http2;
 use super::interim::Interim;
 use super::leave::Leave;
-use super::metrics::{Collector, Transaction};
+use super::metrics::Transaction;
+pub(super) use super::outgoing::Outgoing;
 use super::pool::{Channel, Http1, Key, Pool, Shared};
-use super::proxy;
+use super::question::{self, Asks};
 use super::quic::{self, Alternatives};
 use super::splice::{Detour, Pipe};
 use super::tls::{Terms, Tls, Trust};
 use super::upload::{Outbound, Sending, Sink};
 use super::wire::Wire;
 use crate::cache::{Kept, Recording};
-use crate::credentials::Memory;
+use crate::credentials::{Memory, origin_space};
 use bytes::Bytes;
-use http::{HeaderMap, Method};
 use http_body::Body as _;
 use std::future::poll_fn;
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
-use urlsession_protocol::{ErrorCode, Proxy, ProxyScheme, TaskOptions, TlsPolicy};
+use urlsession_protocol::{ErrorCode, Proxy, ProxyScheme};
 
 /// Most bytes that are read to save a connection whose body nobody wants.
 const DRAIN_LIMIT: usize = 64 * 1024;
@@ -47,51 +47,20 @@ pub(super) struct Http {
     pub(super) credentials: Memory,
 }
 
-/// A request as it goes out.
-#[derive(Debug)]
-pub(super) struct Outgoing<'a> {
-    pub(super) method: &'a Method,
-    pub(super) url: &'a Url,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Option<&'a Arc<Sending>>,
-    /// Whether the body waits until it is wanted, where it would be sent for nothing otherwise.
-    pub(super) asks_leave: bool,
-    /// How to reach the server.
-    pub(super) options: &'a TaskOptions,
-    pub(super) idle_timeout: Duration,
-    /// Where it is told what it takes.
-    pub(super) metrics: &'a Collector,
-}
-
-impl<'a> Outgoing<'a> {
-    fn proxy(&self) -> Option<&'a Proxy> {
-        proxy::of(self.url, self.options.connection_proxy.as_ref()?)
-    }
-
-    /// The proxy that gets the request itself, and not only bytes to pass on.
-    pub(super) fn forwarder(&self) -> Option<&'a Proxy> {
-        self.proxy().filter(|proxy| proxy.is_http() && self.url.scheme() == "http")
-    }
-
-    pub(super) fn terms(&self) -> Terms {
-        // Whether `http` is refused is no matter of the connection.
-        let policy = TlsPolicy { https_only: false, ..self.options.tls.clone() };
-        Terms { roots: self.options.ca_certificates.clone(), policy, http2: true, http3: false }
-    }
-}
-
 /// The way of a request to its server, over TCP.
 #[derive(Debug)]
 pub(super) struct Route<'a> {
     pub(super) key: &'a Key,
     pub(super) trust: Option<&'a Trust>,
     pub(super) via: Option<&'a Via<'a>>,
+    /// What the app may be asked.
+    pub(super) asks: Asks<'a>,
 }
 
 impl<'a> Route<'a> {
     pub(super) fn goal(&self, transaction: &'a Transaction) -> Goal<'a> {
-        let Key { host, port, .. } = self.key;
-        Goal { host, port: *port, trust: self.trust, via: self.via, transaction }
+        let Self { key, trust, via, asks } = *self;
+        Goal { host: &key.host, port: key.port, trust, via, asks, transaction }
     }
 }
 
@@ -124,7 +93,13 @@ impl Http {
 
     /// Sends the request and waits for the head of the response.
     pub(super) async fn send(&self, out: &Outgoing<'_>) -> Result<Answer, Failure> {
-        self.try_send(out).await.map_err(|failure| failure.at(out.url.as_str()))
+        self.try_send(out).await.map_err(|failure| {
+            let failure = match out.has_own() {
+                true => failure,
+                false => question::of_identity(failure, &origin_space(out.url), out.asks),
+            };
+            failure.at(out.url.as_str())
+        })
     }
 
     /// Lets later requests use new connections; those under way keep theirs. What servers offer
@@ -151,7 +126,8 @@ impl Http {
             trust: trust.as_ref().map(|trust| trust.number),
             via: via.as_ref().map(Via::key),
         };
-        let route = Route { key: &key, trust: trust.as_ref(), via: via.as_ref() };
+        let (trust, via, asks) = (trust.as_ref(), via.as_ref(), out.asks);
+        let route = Route { key: &key, trust, via, asks };
         let answer = match self.way(out, &route).await? {
             Some(way) => self.send_by(&way, &route, out).await?,
             None => self.send_over_tcp(&route, out).await?,

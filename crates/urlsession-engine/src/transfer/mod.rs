@@ -23,11 +23,13 @@ mod leg;
 #[cfg(unix)]
 mod mark;
 mod metrics;
+mod outgoing;
 mod part;
 mod pool;
 mod progress;
 mod proxy;
 mod publish;
+mod question;
 #[cfg(not(feature = "http3"))]
 #[path = "no_quic.rs"]
 mod quic;

@@ -5,10 +5,12 @@ use super::disposition;
 use super::errors::Failure;
 use super::gate::{self, Gate, Means, Verdict};
 use super::guard::Guard;
-use super::http::{Answer, Http, Outgoing, absolute};
+use super::http::{Answer, Http, absolute};
 use super::leave::LEAVE_MINIMUM;
 use super::leg::Leg;
 use super::metrics::{Collector, protocol_name};
+use super::outgoing::Outgoing;
+use super::question;
 use super::rate::Rate;
 use super::redirect::{self, Trail};
 use super::upload::Sending;
@@ -16,6 +18,7 @@ use super::{Attempt, Progress};
 use crate::cache::{self, Kept, LookUp, Received};
 use crate::cookies::Exchange;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -23,7 +26,8 @@ use tokio::sync::oneshot;
 use url::Url;
 use urlsession_core::{Cause, Order};
 use urlsession_protocol::{
-    Credential, ErrorCode, HttpRedirectDisposition, HttpRedirection, Response, TaskKind, Timestamp,
+    Credential, ErrorCode, HttpRedirectDisposition, HttpRedirection, Response, TaskKind,
+    TaskOptions, Timestamp,
 };
 
 /// What the server learns of us, unless the app says something else.
@@ -53,6 +57,8 @@ pub(super) struct Chain<'a> {
     http: &'a Http,
     attempt: &'a Attempt,
     order: &'a Order,
+    /// Those of the order, with what the app answered to proxies.
+    options: Cow<'a, TaskOptions>,
     cookies: Exchange,
     cache: cache::Exchange,
     metrics: &'a Collector,
@@ -85,7 +91,8 @@ impl<'a> Chain<'a> {
         let cache = cache::Exchange::new(attempt.cache.clone(), order);
         let metrics = &attempt.metrics;
         let questions = AtomicU32::new(0);
-        Self { http, attempt, order, cookies, cache, metrics, questions, sending, rate }
+        let options = question::answered(&order.options, &order.answers);
+        Self { http, attempt, order, options, cookies, cache, metrics, questions, sending, rate }
     }
 
     /// Returns the request body bytes of the last request.
@@ -110,7 +117,9 @@ impl<'a> Chain<'a> {
                 method: &leg.method,
                 url: &leg.url,
                 body: leg.body,
-                options: &self.order.options,
+                options: &self.options,
+                asks: self.attempt.asks.as_deref(),
+                answers: &self.order.answers,
                 asks_leave: false,
                 idle_timeout: self.order.idle_timeout,
                 metrics: self.metrics,
@@ -273,7 +282,10 @@ impl<'a> Chain<'a> {
                 Some(proxy) => !proxy.may_relent(status, fields)?,
                 None => true,
             };
+            let asks = out.forwarder().filter(|_| lets_in && !needs_no_leave);
+            let asks = asks.and_then(|proxy| question::of_proxy(out.asks, proxy, status, fields));
             let verdict = match &mut gate {
+                _ if asks.is_some() => asks.map_or(Verdict::Response, Verdict::Ask),
                 _ if needs_no_leave || !lets_in => Verdict::Again,
                 Some(gate) => gate.judge(status, fields)?,
                 None => Verdict::Response,

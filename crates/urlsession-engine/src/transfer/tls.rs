@@ -3,7 +3,7 @@
 use super::blocking;
 use super::errors::{self, Failure};
 use super::identity::{self, Identity};
-use super::verify::Judge;
+use super::verify::{Judge, Nobody};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::{ClientConfig, SupportedProtocolVersion, version};
 use rustls_pki_types::CertificateDer;
@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
-use urlsession_protocol::{ClientCertificate, ErrorCode, TlsPolicy, TlsVersion};
+use urlsession_protocol::{Certificate, ClientCertificate, ErrorCode, TlsPolicy, TlsVersion};
 
 /// Most configurations kept at once; one more and all are made anew when they are next asked for.
 const CONFIGURATION_LIMIT: usize = 16;
@@ -36,6 +36,8 @@ pub(super) struct Terms {
     /// PEM files of roots beside the platform's.
     pub(super) roots: Vec<PathBuf>,
     pub(super) policy: TlsPolicy,
+    /// Certificates of servers that the app trusts itself.
+    pub(super) trusted: Vec<Certificate>,
     /// Whether HTTP/2 may be spoken.
     pub(super) http2: bool,
     /// Whether it is for QUIC, over which nothing but HTTP/3 is spoken.
@@ -117,7 +119,7 @@ fn configure(terms: &Terms) -> Result<(ClientConfig, Arc<Judge>), Failure> {
     for path in &terms.roots {
         extra.extend(roots(path)?);
     }
-    let judge = Arc::new(Judge::new(extra, &terms.policy, &provider)?);
+    let judge = Arc::new(Judge::new(extra, &terms.trusted, &terms.policy, &provider)?);
     let own = terms.policy.client_certificate.as_ref();
     let own = own.map(|own| identity::load(own, &provider)).transpose()?;
     let mut configuration = build(provider, &terms.policy, Arc::clone(&judge), own)
@@ -142,7 +144,7 @@ fn build(
         .with_custom_certificate_verifier(judge);
     match own {
         Some((chain, key)) => builder.with_client_auth_cert(chain, key),
-        None => Ok(builder.with_no_client_auth()),
+        None => Ok(builder.with_client_cert_resolver(Arc::new(Nobody))),
     }
 }
 

@@ -1,22 +1,54 @@
 //! Who is taken for the server: the platform's judgement, then the keys that the app pinned.
 
 use super::errors::{self, Failure};
+use rustls::client::ResolvesClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::server::ParsedCertificate;
+use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls_platform_verifier::Verifier;
 use sha2::{Digest as _, Sha256};
+use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
-use urlsession_protocol::{PublicKeyPin, TlsPolicy};
+use urlsession_protocol::{Certificate, PublicKeyPin, TlsPolicy};
+
+tokio::task_local! {
+    static SHAKEN: RefCell<Shaken>;
+}
+
+/// What a handshake with a server was about, where it failed.
+#[derive(Debug, Default)]
+pub(super) struct Shaken {
+    /// The certificates of a server that the platform does not trust.
+    pub(super) refused: Option<Vec<Certificate>>,
+    /// Whether the server asked for a certificate, and got none.
+    pub(super) wants_certificate: bool,
+}
+
+/// Shakes hands, and returns what there is to know of it.
+pub(super) async fn noting<T>(shake: impl Future<Output = T>) -> (T, Shaken) {
+    let noted = async {
+        let done = shake.await;
+        (done, SHAKEN.with(RefCell::take))
+    };
+    SHAKEN.scope(RefCell::default(), noted).await
+}
+
+fn note(change: impl FnOnce(&mut Shaken)) {
+    // Nobody wants to know of a handshake with a proxy.
+    let _ = SHAKEN.try_with(|shaken| change(&mut shaken.borrow_mut()));
+}
 
 /// Judges the certificates of servers.
 #[derive(Debug)]
 pub(super) struct Judge {
     /// `None` takes every certificate.
     platform: Option<Verifier>,
+    /// Certificates of servers that the app trusts itself.
+    trusted: Vec<Certificate>,
     pins: Vec<PublicKeyPin>,
     provider: Arc<CryptoProvider>,
 }
@@ -25,6 +57,7 @@ impl Judge {
     /// Trusts the platform's roots and these.
     pub(super) fn new(
         roots: Vec<CertificateDer<'static>>,
+        trusted: &[Certificate],
         policy: &TlsPolicy,
         provider: &Arc<CryptoProvider>,
     ) -> Result<Self, Failure> {
@@ -35,7 +68,8 @@ impl Judge {
             Some(verifier.map_err(|error| errors::tls(&error))?)
         };
         let pins = policy.pinned_public_keys.clone();
-        Ok(Self { platform, pins, provider: Arc::clone(provider) })
+        let trusted = trusted.to_vec();
+        Ok(Self { platform, trusted, pins, provider: Arc::clone(provider) })
     }
 
     fn check_pins(&self, end_entity: &CertificateDer<'_>) -> Result<(), Error> {
@@ -61,14 +95,21 @@ impl ServerCertVerifier for Judge {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if let Some(platform) = &self.platform {
-            platform.verify_server_cert(
+        let is_trusted = self.trusted.iter().any(|trusted| *trusted.der() == **end_entity);
+        if let Some(platform) = self.platform.as_ref().filter(|_| !is_trusted) {
+            let judged = platform.verify_server_cert(
                 end_entity,
                 intermediates,
                 server_name,
                 ocsp_response,
                 now,
-            )?;
+            );
+            if let Err(error) = judged {
+                let chain = std::iter::once(end_entity).chain(intermediates);
+                let chain = chain.map(|one| Certificate::new(one.to_vec()));
+                note(|shaken| shaken.refused = Some(chain.collect()));
+                return Err(error);
+            }
         }
         self.check_pins(end_entity)?;
         Ok(ServerCertVerified::assertion())
@@ -96,6 +137,22 @@ impl ServerCertVerifier for Judge {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Has no certificate for servers that ask for one.
+#[derive(Debug)]
+pub(super) struct Nobody;
+
+impl ResolvesClientCert for Nobody {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        note(|shaken| shaken.wants_certificate = true);
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        // Otherwise it is not asked.
+        true
     }
 }
 

@@ -3,7 +3,7 @@
 
 const { headerFields } = require('./body.js');
 
-const DISPOSITIONS = ['performDefaultHandling', 'cancelAuthenticationChallenge', 'rejectProtectionSpace'];
+const DISPOSITIONS = ['performDefaultHandling', 'cancelAuthenticationChallenge', 'rejectProtectionSpace', 'useServerTrust'];
 
 class Questions {
   #attachment;
@@ -31,7 +31,8 @@ class Questions {
   async #answer({ name, taskIdentifier, error, challenge }) {
     const handler = this.#handlers[name];
     if (challenge) {
-      const answer = await handler({ ...challenge, taskIdentifier });
+      const serverTrust = challenge.serverTrust?.map((text) => Buffer.from(text, 'base64'));
+      const answer = await handler({ ...challenge, serverTrust, taskIdentifier });
       if (answer !== undefined) await this.#attachment.answer(taskIdentifier, challenge, answerOptions(answer));
       return;
     }
@@ -53,12 +54,13 @@ function editOptions(edit) {
   return { url: url === undefined ? undefined : String(url), headers: headerFields(headers), credential };
 }
 
-/** Makes what the addon takes of a credential or the name of another disposition. */
+/** Makes what the addon takes of a credential, a certificate of ours or the name of another disposition. */
 function answerOptions(answer) {
   if (DISPOSITIONS.includes(answer)) return { disposition: answer };
   if (typeof answer !== 'object' || answer === null) {
-    throw new TypeError(`An answer must be a credential or one of ${DISPOSITIONS.join(', ')}`);
+    throw new TypeError(`An answer must be a credential, a client certificate or one of ${DISPOSITIONS.join(', ')}`);
   }
+  if (answer.clientCertificate !== undefined) return { ...answer, disposition: 'useClientCertificate' };
   return { disposition: 'useCredential', credential: answer };
 }
 

@@ -82,7 +82,8 @@ class Session {
 
   /** Answers the question that a task waits with, with a credential or a disposition. */
   async answer(task, challenge, answer) {
-    await this.#attachment.answer(task?.taskIdentifier ?? task, challenge, answerOptions(answer));
+    const { serverTrust: _, ...asked } = challenge;
+    await this.#attachment.answer(task?.taskIdentifier ?? task, asked, answerOptions(answer));
   }
 
   /** Lists the unfinished tasks. */

@@ -258,6 +258,8 @@ pub(crate) fn challenge() -> AuthenticationChallenge {
         protection_space: space(),
         previous_failure_count: 1,
         proposed_user: Some(Secret::new("me")),
+        server_trust: vec![Certificate::new([0x30, 0x80])],
+        reason: Some("no trusted authority signed the certificate".into()),
         until: Timestamp(1_790_000_000_000),
     }
 }

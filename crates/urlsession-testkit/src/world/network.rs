@@ -338,11 +338,8 @@ fn challenge() -> AuthenticationChallenge {
         is_proxy: false,
     };
     AuthenticationChallenge {
-        question: 0,
-        protection_space,
         previous_failure_count: 1,
-        proposed_user: None,
-        until: Timestamp(0),
+        ..AuthenticationChallenge::new(protection_space)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Trial, summary};
 use crate::credentials::Keys;
 use crate::store::Store;
-use urlsession_core::{Answered, Ending};
+use urlsession_core::{Answered, Ending, Given};
 use urlsession_protocol::{
     ApplicationId, AuthenticationChallenge, AuthenticationMethod, Credential,
     CredentialPersistence, ProtectionSpace,
@@ -35,7 +35,8 @@ async fn question(trial: &Trial) -> AuthenticationChallenge {
 }
 
 fn answered(space: &ProtectionSpace, user: &str) -> Answered {
-    Answered { space: space.clone(), credential: Credential::new(user, "pw") }
+    let given = Given::Credential(Credential::new(user, "pw"));
+    Answered { space: space.clone(), given }
 }
 
 fn shown(server: &Server) -> Vec<String> {

@@ -23,6 +23,7 @@ mod metrics;
 mod peers;
 mod proxied;
 mod publish;
+mod questions;
 mod redirections;
 mod secure;
 mod splice;

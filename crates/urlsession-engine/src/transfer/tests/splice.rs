@@ -2,7 +2,8 @@
 
 use super::{Trial, summary};
 use crate::transfer::Collector;
-use crate::transfer::http::{Http, Outgoing};
+use crate::transfer::http::Http;
+use crate::transfer::outgoing::Outgoing;
 use http::{HeaderMap, Method};
 use std::fs;
 use std::time::Duration;
@@ -45,6 +46,8 @@ async fn which_bodies_are_left_to_the_kernel() {
             headers,
             body: None,
             options: &options,
+            asks: None,
+            answers: &[],
             idle_timeout: Duration::from_secs(30),
             metrics: &Collector::new(Date(0)),
         };

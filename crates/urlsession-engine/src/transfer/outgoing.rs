@@ -1,0 +1,66 @@
+//! A request as it goes out, and what its connection must be like.
+
+use super::metrics::Collector;
+use super::proxy;
+use super::question::{Asks, OfTls};
+use super::tls::Terms;
+use super::upload::Sending;
+use crate::credentials::origin_space;
+use http::{HeaderMap, Method};
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+use urlsession_core::Answered;
+use urlsession_protocol::{Proxy, TaskOptions, TlsPolicy};
+
+/// A request as it goes out.
+#[derive(Debug)]
+pub(super) struct Outgoing<'a> {
+    pub(super) method: &'a Method,
+    pub(super) url: &'a Url,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Option<&'a Arc<Sending>>,
+    /// Whether the body waits until it is wanted, where it would be sent for nothing otherwise.
+    pub(super) asks_leave: bool,
+    /// How to reach the server.
+    pub(super) options: &'a TaskOptions,
+    pub(super) idle_timeout: Duration,
+    /// What the app may be asked, and what it answered before.
+    pub(super) asks: Asks<'a>,
+    pub(super) answers: &'a [Answered],
+    /// Where it is told what it takes.
+    pub(super) metrics: &'a Collector,
+}
+
+impl<'a> Outgoing<'a> {
+    /// The proxy on the way.
+    pub(super) fn proxy(&self) -> Option<&'a Proxy> {
+        proxy::of(self.url, self.options.connection_proxy.as_ref()?)
+    }
+
+    /// The proxy that gets the request itself, and not only bytes to pass on.
+    pub(super) fn forwarder(&self) -> Option<&'a Proxy> {
+        self.proxy().filter(|proxy| proxy.is_http() && self.url.scheme() == "http")
+    }
+
+    /// Says whether there is a certificate of ours for the server.
+    pub(super) fn has_own(&self) -> bool {
+        self.options.tls.client_certificate.is_some()
+            || OfTls::new(self.answers, &origin_space(self.url)).own.is_some()
+    }
+
+    /// What the connection must be like.
+    pub(super) fn terms(&self) -> Terms {
+        // Whether `http` is refused is no matter of the connection.
+        let mut policy = TlsPolicy { https_only: false, ..self.options.tls.clone() };
+        let OfTls { trusted, own } = OfTls::new(self.answers, &origin_space(self.url));
+        policy.client_certificate = own.cloned().or(policy.client_certificate);
+        Terms {
+            roots: self.options.ca_certificates.clone(),
+            policy,
+            trusted,
+            http2: true,
+            http3: false,
+        }
+    }
+}
