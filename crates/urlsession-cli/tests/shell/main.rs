@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 #![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 
+mod answers;
 mod bad_input;
 mod control;
 mod cookies;

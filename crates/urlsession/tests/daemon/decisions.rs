@@ -1,10 +1,11 @@
-//! What apps decide while a request runs: where it goes on from a redirect.
+//! What apps decide while a request runs: where it goes on from a redirect, and what servers are shown.
 
 use crate::scenarios::{LONG, until_complete};
 use std::sync::mpsc::{Sender, channel};
 use urlsession::{
-    Error, ErrorCode, Event, HttpRedirectDisposition, Request, Response, Session,
-    SessionConfiguration, SessionDelegate, Task,
+    AuthChallengeDisposition, AuthenticationChallenge, AuthenticationMethod, Credential, Error,
+    ErrorCode, Event, HttpRedirectDisposition, Request, Response, Session, SessionConfiguration,
+    SessionDelegate, Task,
 };
 use urlsession_testkit::server::{Answer, Server};
 
@@ -98,4 +99,74 @@ pub(crate) fn a_background_session_follows_without_asking() {
         .expect_err("Apple's background sessions do not ask");
     assert_eq!(error.code, ErrorCode::UNKNOWN);
     assert!(error.to_string().contains("follows redirects without asking"), "{error}");
+}
+
+/// Says who it is at the second try, and trusts whom it knows.
+struct Porter {
+    wants: Option<AuthChallengeDisposition>,
+    told: Sender<String>,
+}
+
+impl SessionDelegate for Porter {
+    fn did_receive_challenge(
+        &mut self,
+        _: &Task,
+        challenge: &AuthenticationChallenge,
+    ) -> Option<AuthChallengeDisposition> {
+        let AuthenticationChallenge { protection_space, previous_failure_count, .. } = challenge;
+        let method = protection_space.authentication_method;
+        self.told.send(format!("{method:?} {previous_failure_count}")).expect("it listens");
+        if method == AuthenticationMethod::HttpBasic && *previous_failure_count == 0 {
+            let credential = Credential::new("me", "wrong");
+            return Some(AuthChallengeDisposition::UseCredential { credential });
+        }
+        self.wants.clone()
+    }
+
+    fn did_complete(&mut self, _: &Task, response: Option<&Response>, error: Option<&Error>) {
+        let status = response.map(|response| response.status_code);
+        let code = error.map(|error| error.code.0);
+        self.told.send(format!("{status:?} {code:?}")).expect("it listens");
+    }
+}
+
+/// what the delegate wants => what it is asked, and how the task ends
+pub(crate) fn a_delegate_answers_a_daemon() {
+    use AuthChallengeDisposition::{
+        CancelAuthenticationChallenge, PerformDefaultHandling, UseServerTrust,
+    };
+    let credential = Credential::new("me", "pw");
+    let right = AuthChallengeDisposition::UseCredential { credential };
+    let basic = || Answer::ok("who?").status(401).header("WWW-Authenticate", "Basic realm=r");
+    for (number, (wants, secure, expected)) in [
+        (right.clone(), false, "HttpBasic 0, HttpBasic 1, Some(200) None"),
+        (PerformDefaultHandling, false, "HttpBasic 0, HttpBasic 1, Some(401) None"),
+        (CancelAuthenticationChallenge, false, "HttpBasic 0, HttpBasic 1, None Some(-999)"),
+        (UseServerTrust, true, "ServerTrust 0, Some(200) None"),
+        (PerformDefaultHandling, true, "ServerTrust 0, None Some(-1202)"),
+        // A password is no answer to that.
+        (right.clone(), true, "ServerTrust 0, None Some(-1202)"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let server = if secure { Server::start_tls() } else { Server::start() };
+        // Asked, shown what is wrong, asked again, and shown what is right.
+        let answer = match () {
+            () if secure => Answer::ok("in"),
+            () if wants == right => basic().times(4).then(Answer::ok("in")),
+            () => basic(),
+        };
+        server.on("/", answer);
+        let (told, tells) = channel();
+        let mut configuration = SessionConfiguration::background(format!("s{number}"));
+        configuration.answers_challenges = true;
+        let porter = Porter { wants: Some(wants), told };
+        let session = Session::with_delegate(configuration, porter).expect("a daemon");
+        let task = session.data_task(server.url("/"), None).expect("it is taken");
+        task.resume().expect("it goes on");
+        let said = std::iter::from_fn(|| tells.recv_timeout(LONG).ok());
+        let count = expected.split(", ").count();
+        assert_eq!(said.take(count).collect::<Vec<_>>().join(", "), expected);
+    }
 }
