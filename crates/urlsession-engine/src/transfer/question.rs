@@ -90,7 +90,11 @@ pub(super) fn of_handshake(
     server: &ProtectionSpace,
     asks: Asks<'_>,
 ) -> Failure {
-    let Shaken { refused, wants_certificate } = shaken;
+    let Shaken { refused, has_unknown_root, wants_certificate } = shaken;
+    if has_unknown_root {
+        let why = failure.error.detail.take().unwrap_or_default();
+        failure = Failure::permanent(ErrorCode::SERVER_CERTIFICATE_HAS_UNKNOWN_ROOT, why);
+    }
     if let Some(chain) = refused {
         failure.challenge = of_trust(&failure, chain, server, asks);
     } else if wants_certificate && failure.error.code == ErrorCode::SECURE_CONNECTION_FAILED {

@@ -1,12 +1,14 @@
 //! Who is taken for the server: the platform's judgement, then the keys that the app pinned.
 
 use super::errors::{self, Failure};
-use rustls::client::ResolvesClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{ResolvesClientCert, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
-use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme};
+use rustls::{
+    CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
+};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls_platform_verifier::Verifier;
 use sha2::{Digest as _, Sha256};
@@ -24,6 +26,8 @@ tokio::task_local! {
 pub(super) struct Shaken {
     /// The certificates of a server that the platform does not trust.
     pub(super) refused: Option<Vec<Certificate>>,
+    /// Whether all that is wrong with them is that their root is not known.
+    pub(super) has_unknown_root: bool,
     /// Whether the server asked for a certificate, and got none.
     pub(super) wants_certificate: bool,
 }
@@ -72,6 +76,26 @@ impl Judge {
         Ok(Self { platform, trusted, pins, provider: Arc::clone(provider) })
     }
 
+    /// Says whether the certificates would do if the last of them were a root.
+    fn holds_with_its_root(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> bool {
+        let mut roots = RootCertStore::empty();
+        let root = intermediates.last().map(|root| roots.add(root.clone().into_owned()));
+        if !matches!(root, Some(Ok(()))) {
+            return false;
+        }
+        let provider = Arc::clone(&self.provider);
+        let judge = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
+        judge.is_ok_and(|judge| {
+            judge.verify_server_cert(end_entity, intermediates, server_name, &[], now).is_ok()
+        })
+    }
+
     fn check_pins(&self, end_entity: &CertificateDer<'_>) -> Result<(), Error> {
         if self.pins.is_empty() {
             return Ok(());
@@ -107,7 +131,13 @@ impl ServerCertVerifier for Judge {
             if let Err(error) = judged {
                 let chain = std::iter::once(end_entity).chain(intermediates);
                 let chain = chain.map(|one| Certificate::new(one.to_vec()));
-                note(|shaken| shaken.refused = Some(chain.collect()));
+                let is_unknown = error
+                    == Error::InvalidCertificate(CertificateError::UnknownIssuer)
+                    && self.holds_with_its_root(end_entity, intermediates, server_name, now);
+                note(|shaken| {
+                    shaken.refused = Some(chain.collect());
+                    shaken.has_unknown_root = is_unknown;
+                });
                 return Err(error);
             }
         }

@@ -18,6 +18,8 @@ use std::sync::Arc;
 pub enum Certificate {
     /// Nothing, for who trusts its authority: it is for `localhost` and `127.0.0.1`.
     Valid,
+    /// The same, and the server shows the certificate of its authority too.
+    WithRoot,
     /// It expired in the year 2001.
     Expired,
     /// It will be valid from the year 2200.
@@ -77,7 +79,10 @@ impl Identity {
         };
         let server = leaf.pem() + &key.serialize_pem();
         let public_key_sha256 = Sha256::digest(key.subject_public_key_info()).into();
-        let chain = vec![CertificateDer::from(leaf.der().to_vec())];
+        let mut chain = vec![CertificateDer::from(leaf.der().to_vec())];
+        if kind == Certificate::WithRoot {
+            chain.push(CertificateDer::from(authority.der().to_vec()));
+        }
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let provider = Arc::new(default_provider());
         let versions: &[_] = match demands {

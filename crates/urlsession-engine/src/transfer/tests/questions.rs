@@ -90,6 +90,7 @@ async fn a_server_is_trusted_as_long_as_it_shows_the_same_certificate() {
     for (kind, error, reason) in [
         (Certificate::SelfSigned, "-1202 permanent", "no trusted authority"),
         (Certificate::Valid, "-1202 permanent", "no trusted authority"),
+        (Certificate::WithRoot, "-1203 permanent", "no trusted authority"),
         (Certificate::Expired, "-1201 permanent", "the certificate expired on"),
         (Certificate::WrongName, "-1202 permanent", "the certificate is for elsewhere.test"),
     ] {

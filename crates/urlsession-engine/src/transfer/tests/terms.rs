@@ -248,6 +248,7 @@ fn our_faults() -> Vec<Fault> {
     let old = Server::start_tls_demanding(Demands { tls12: true, ..Demands::default() });
     vec![
         (Server::start_tls(), untrusting, "-1202", unsigned),
+        (Server::start_tls_with(Certificate::WithRoot), untrusting, "-1203", unsigned),
         (Server::start_tls(), pinning, "-1202", "the server’s public key sha256//"),
         (demanding(), nothing, "-1206", "the server asks for a client certificate"),
         (demanding(), strange, "-1205", "the server ended the handshake: "),
