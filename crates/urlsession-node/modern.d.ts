@@ -52,6 +52,8 @@ export interface SessionOptions {
   caCertificates?: string[];
   /** The credential of tasks that have none, each for the origin of its own request. */
   credential?: Credential;
+  /** Which kept credentials tasks use, and whether theirs are kept: the application's (`shared`), or none. */
+  urlCredentialStorage?: 'shared' | 'none';
   /** Called for tasks that wait for another request, those of earlier processes included. */
   onDelayedRequest?: DelayedRequestHandler;
   /** Called when a server wants a credential and a task has none that it takes. Without it a 401 is a result. */

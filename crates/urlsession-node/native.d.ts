@@ -437,6 +437,8 @@ export interface SessionOptions {
   caCertificates?: Array<string>
   /** The credential of tasks that have none, each for the origin of its own request. */
   credential?: Credential
+  /** Which kept credentials tasks use: the application's, or none. */
+  urlCredentialStorage?: 'shared' | 'none'
   /** Whether the app answers challenges. */
   answersChallenges?: boolean
   /**

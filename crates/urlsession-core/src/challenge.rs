@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use urlsession_protocol::{
     AuthChallengeDisposition, AuthenticationChallenge, AuthenticationMethod, Certificate,
-    ClientCertificate, Credential, Error, ProtectionSpace,
+    ClientCertificate, Credential, Error, ProtectionSpace, UrlCredentialStorage,
 };
 
 /// How long an app may take to answer; it may have to be launched, and a person to be found.
@@ -74,6 +74,14 @@ impl Order {
 }
 
 impl Core {
+    /// Says whether an attempt of the task may use and keep the credentials of its application.
+    #[must_use]
+    pub fn shares_credentials(&self, key: TaskRef) -> bool {
+        self.sessions.get(&key.session).is_some_and(|session| {
+            session.configuration.url_credential_storage == UrlCredentialStorage::Shared
+        })
+    }
+
     /// Returns what must not be asked about while an attempt of the task runs; `None` if nothing
     /// may be asked: nobody would answer.
     #[must_use]

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use urlsession::{
     Acknowledgement, Error, HttpCookieAcceptPolicy, HttpCookieStorage, SessionConfiguration,
+    UrlCredentialStorage,
 };
 
 /// What a session is created with.
@@ -52,6 +53,9 @@ pub struct SessionOptions {
     pub ca_certificates: Option<Vec<String>>,
     /// The credential of tasks that have none, each for the origin of its own request.
     pub credential: Option<Credential>,
+    /// Which kept credentials tasks use: the application's, or none.
+    #[napi(ts_type = "'shared' | 'none'")]
+    pub url_credential_storage: Option<String>,
     /// Whether the app answers challenges.
     pub answers_challenges: Option<bool>,
     /// Whether requests that do not say it themselves go over HTTP/3; absent, those do that assume
@@ -113,6 +117,11 @@ impl TryFrom<SessionOptions> for SessionConfiguration {
             Some(other) => {
                 return Err(no_such("cookie storage", other, "shared, private or none"));
             }
+        };
+        configuration.url_credential_storage = match options.url_credential_storage.as_deref() {
+            Some("none") => UrlCredentialStorage::None,
+            Some("shared") | None => UrlCredentialStorage::Shared,
+            Some(other) => return Err(no_such("credential storage", other, "shared or none")),
         };
         configuration.connection_proxy =
             options.connection_proxy.as_ref().map(ProxyFields::read).transpose()?;

@@ -27,6 +27,26 @@ pub struct Credential {
     pub persistence: CredentialPersistence,
 }
 
+/// Which kept credentials a session has: Apple's `urlCredentialStorage`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UrlCredentialStorage {
+    /// Those of its application.
+    #[default]
+    Shared,
+    /// None: only what a task, its session and answers to challenges say is shown, and nothing is
+    /// kept.
+    None,
+}
+
+impl UrlCredentialStorage {
+    /// Says whether it is the application's.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// A credential that is kept, without its password.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredCredential {

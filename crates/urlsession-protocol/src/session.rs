@@ -3,7 +3,7 @@
 use crate::{
     CachePolicy, ConnectionProxy, CookiePolicy, Credential, Header, Http3, HttpCookieAcceptPolicy,
     HttpCookieStorage, LaunchCommand, LaunchStatus, RequestCachePolicy, SessionKey, Timestamp,
-    TlsPolicy, UrlCache,
+    TlsPolicy, UrlCache, UrlCredentialStorage,
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -59,6 +59,9 @@ pub struct SessionConfiguration {
     /// tasks that have an `Authorization` field.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<Credential>,
+    /// Which credentials tasks find, and where those that let one in are kept.
+    #[serde(skip_serializing_if = "UrlCredentialStorage::is_default")]
+    pub url_credential_storage: UrlCredentialStorage,
     /// Whether the owner answers [`Event::DidReceiveChallenge`](crate::Event::DidReceiveChallenge);
     /// otherwise nobody is asked, and a 401 is a result.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -92,6 +95,7 @@ impl Default for SessionConfiguration {
             request_cache_policy: RequestCachePolicy::default(),
             url_cache: None,
             credential: None,
+            url_credential_storage: UrlCredentialStorage::default(),
             answers_challenges: false,
             answers_redirections: false,
             http3: None,

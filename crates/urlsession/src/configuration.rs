@@ -5,6 +5,7 @@ use std::time::Duration;
 use urlsession_protocol::{
     ConnectionProxy, Credential, Error, ErrorCode, Header, Http3, HttpCookieAcceptPolicy,
     HttpCookieStorage, LaunchCommand, RequestCachePolicy, SessionIdentifier, TlsPolicy, UrlCache,
+    UrlCredentialStorage,
 };
 
 /// Configures a session; copied when the session is created, later edits have no effect.
@@ -52,6 +53,8 @@ pub struct SessionConfiguration {
     pub url_cache: Option<UrlCache>,
     /// The credential of tasks that have none, each for the origin of its own request.
     pub credential: Option<Credential>,
+    /// Whether tasks use the credentials that are kept for the application, and keep theirs there.
+    pub url_credential_storage: UrlCredentialStorage,
     /// Whether the app answers challenges: a task that a server or a proxy lets in with no credential
     /// it has, that a server lets in with a client certificate only, or whose server the platform
     /// does not trust, then waits for [`Task::answer`](crate::Task::answer), where it otherwise ends
@@ -179,6 +182,7 @@ impl SessionConfiguration {
             request_cache_policy: self.request_cache_policy,
             url_cache: self.url_cache,
             credential: self.credential.clone(),
+            url_credential_storage: self.url_credential_storage,
             answers_challenges: self.answers_challenges,
             answers_redirections: self.answers_redirections,
             http3: self.http3,
@@ -203,6 +207,7 @@ impl SessionConfiguration {
             request_cache_policy: apple.request_cache_policy,
             url_cache: apple.url_cache,
             credential: apple.credential,
+            url_credential_storage: apple.url_credential_storage,
             answers_challenges: apple.answers_challenges,
             answers_redirections: apple.answers_redirections,
             http3: apple.http3,

@@ -83,7 +83,7 @@ pub use urlsession_protocol::{
     ResumeData, ResumeRung, SameSite, Secret, SessionIdentifier, SessionKey, SessionStatus,
     StoredCredential, TaskIdentifier, TaskKind, TaskMetrics, TaskOptions, TaskState, TaskStatus,
     Timestamp, TlsPolicy, TlsVersion, TransactionMetrics, TransactionRequest, TransactionResponse,
-    UrlCache, is_dangerous,
+    UrlCache, UrlCredentialStorage, is_dangerous,
 };
 
 #[cfg(test)]

@@ -18,7 +18,9 @@ impl<H: Moves> Driver<H> {
         &mut self,
         task: TaskRef,
     ) -> Result<Option<Arc<Kept>>, StoreError> {
-        let Some(key) = self.core.session_key(task.session) else { return Ok(None) };
+        let shared = self.core.shares_credentials(task);
+        let key = self.core.session_key(task.session).filter(|_| shared);
+        let Some(key) = key else { return Ok(None) };
         self.credentials.of(&key.application, &self.store).map(Some)
     }
 

@@ -5,7 +5,7 @@ const OPTIONS = new Set([
   'identifier', 'applicationId', 'headers', 'launchCommand', 'timeoutIntervalForRequest', 'timeoutIntervalForResource',
   'maximumConnectionsPerHost', 'maximumConcurrentTasks', 'httpCookieAcceptPolicy', 'httpShouldSetCookies',
   'httpCookieStorage', 'requestCachePolicy', 'urlCache', 'connectionProxy', 'tls', 'caCertificates', 'credential',
-  'onDelayedRequest', 'onChallenge', 'answersChallenges', 'http3',
+  'onDelayedRequest', 'onChallenge', 'answersChallenges', 'urlCredentialStorage', 'http3',
 ]);
 
 const calledHere = (name) => ({ why: `is called \`${name}\` here` });
@@ -19,7 +19,7 @@ const APPLE = {
   HTTPCookieAcceptPolicy: calledHere('httpCookieAcceptPolicy'),
   HTTPCookieStorage: calledHere('httpCookieStorage'),
   URLCache: calledHere('urlCache'),
-  URLCredentialStorage: calledHere('credential'),
+  URLCredentialStorage: calledHere('urlCredentialStorage'),
   connectionProxyDictionary: calledHere('connectionProxy'),
   proxyConfigurations: calledHere('connectionProxy'),
   TLSMinimumSupportedProtocolVersion: calledHere('tls.minimumVersion'),

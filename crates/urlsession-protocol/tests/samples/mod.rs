@@ -178,6 +178,7 @@ pub(crate) fn configuration() -> SessionConfiguration {
         http3: Some(Http3::Auto),
         answers_redirections: true,
         credential: Some(Credential::new("me", "secret")),
+        url_credential_storage: UrlCredentialStorage::None,
     }
 }
 

@@ -3,9 +3,9 @@
 use crate::scenarios::{LONG, until_complete};
 use std::sync::mpsc::{Sender, channel};
 use urlsession::{
-    AuthChallengeDisposition, AuthenticationChallenge, AuthenticationMethod, Credential, Error,
-    ErrorCode, Event, HttpRedirectDisposition, Request, Response, Session, SessionConfiguration,
-    SessionDelegate, Task,
+    AuthChallengeDisposition, AuthenticationChallenge, AuthenticationMethod, Credential,
+    CredentialPersistence, Error, ErrorCode, Event, HttpRedirectDisposition, ProtectionSpace,
+    Request, Response, Session, SessionConfiguration, SessionDelegate, Task, UrlCredentialStorage,
 };
 use urlsession_testkit::server::{Answer, Server};
 
@@ -168,5 +168,24 @@ pub(crate) fn a_delegate_answers_a_daemon() {
         let said = std::iter::from_fn(|| tells.recv_timeout(LONG).ok());
         let count = expected.split(", ").count();
         assert_eq!(said.take(count).collect::<Vec<_>>().join(", "), expected);
+    }
+}
+
+pub(crate) fn a_session_without_kept_credentials_shows_none() {
+    let server = Server::start();
+    let basic = Answer::ok("who?").status(401).header("WWW-Authenticate", "Basic realm=r");
+    server.on("/", basic);
+    for (storage, shown) in [(UrlCredentialStorage::None, 1), (UrlCredentialStorage::Shared, 2)] {
+        let mut configuration = SessionConfiguration::background(format!("{storage:?}"));
+        configuration.url_credential_storage = storage;
+        let session = Session::new(configuration).expect("a daemon");
+        let space = ProtectionSpace::of_url(&server.url("/")).expect("a URL");
+        let credential = Credential::new("me", "pw").kept(CredentialPersistence::ForSession);
+        session.credentials().set(space, credential).expect("it is kept");
+        let before = server.requests().len();
+        let task = session.data_task(server.url("/"), None).expect("it is taken");
+        task.resume().expect("it goes on");
+        until_complete(&mut session.events(), task.task_identifier());
+        assert_eq!(server.requests().len() - before, shown, "{storage:?}");
     }
 }

@@ -18,7 +18,7 @@ pub(crate) const LONG: Duration = Duration::from_secs(60);
 /// Larger than what may be fetched twice, and than any buffer.
 const LARGE: u64 = 24 * 1024 * 1024;
 
-pub(crate) const SCENARIOS: [(&str, fn()); 21] = [
+pub(crate) const SCENARIOS: [(&str, fn()); 22] = [
     ("a_download_arrives_whole", a_download_arrives_whole),
     ("bytes_are_uploaded_and_answered", bytes_are_uploaded_and_answered),
     ("a_missing_file_completes_with_its_error", a_missing_file_completes_with_its_error),
@@ -39,6 +39,7 @@ pub(crate) const SCENARIOS: [(&str, fn()); 21] = [
     ("a_delegate_decides_about_redirects", decisions::a_delegate_decides_about_redirects),
     ("a_redirect_is_an_event_with_an_answer", decisions::a_redirect_is_an_event_with_an_answer),
     ("a_delegate_answers_a_daemon", decisions::a_delegate_answers_a_daemon),
+    ("no_kept_credentials", decisions::a_session_without_kept_credentials_shows_none),
     ("a_background_session_follows", decisions::a_background_session_follows_without_asking),
 ];
 
