@@ -57,7 +57,8 @@ fn the_page_tells_of_all_three_doors() {
             };
             assert!(is_there, "Rust has no {name}");
         }
-        for name in names(in_script).iter().filter(|name| !in_script.starts_with("only")) {
+        let in_script = if in_script.starts_with("only") { "" } else { in_script };
+        for name in names(in_script) {
             let name = name.split('.').next().unwrap_or_default();
             assert!(script.contains(&format!("'{name}'")), "JavaScript has no {name}");
         }
