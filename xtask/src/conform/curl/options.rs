@@ -12,11 +12,13 @@ pub(super) struct Typed {
     pub(super) output: Option<String>,
     /// Whether URL or server name the file.
     pub(super) names_file: bool,
-    pub(super) fails: bool,
-    pub(super) follows: bool,
+    fails: bool,
+    follows: bool,
     pub(super) is_head: bool,
     pub(super) uploads: bool,
     data: Vec<String>,
+    /// Whether the data is part of the URL.
+    in_url: bool,
     proxy: Option<String>,
     proxy_user: Option<String>,
     cookies: Vec<String>,
@@ -111,7 +113,7 @@ impl Typed {
         }
         let mut same = |name: &str, value: String| self.words.extend([name.to_owned(), value]);
         match name.as_str() {
-            "-L" | "--location" => self.follows = true,
+            "-L" | "--location" | "--follow" => self.follows = true,
             "--url" => self.url = value(),
             "-m" | "--max-time" => same("-m", value()),
             "-H" | "--header" => {
@@ -133,6 +135,13 @@ impl Typed {
             "--compressed" | "--netrc-optional" => self.words.push(name),
             "-n" | "--netrc" => self.words.push("--netrc".to_owned()),
             "--digest" | "--anyauth" => self.asks_first = true,
+            "-G" | "--get" => self.in_url = true,
+            "--oauth2-bearer" => same("-H", format!("Authorization: Bearer {}", value())),
+            "--json" => {
+                self.data.push(value());
+                same("-H", "Content-Type: application/json".to_owned());
+                same("-H", "Accept: application/json".to_owned());
+            }
             "-d" | "--data" | "--data-binary" | "--data-ascii" => self.data.push(value()),
             "-b" | "--cookie" => self.cookies.push(value()),
             "-T" | "--upload-file" => {
@@ -179,6 +188,9 @@ impl Typed {
             self.names_file = false;
             self.words.retain(|word| word != "-J" && word != "-O");
         }
+        if !self.follows {
+            self.words.extend(["--redirect".to_owned(), "manual".to_owned()]);
+        }
         if self.is_head {
             self.words.extend(["-X".to_owned(), "HEAD".to_owned()]);
         }
@@ -186,7 +198,12 @@ impl Typed {
             if self.data.len() > 1 && self.data.iter().any(|data| data.starts_with('@')) {
                 return Err("-d of several files".to_owned());
             }
-            self.words.extend(["--data".to_owned(), self.data.join("&")]);
+            let (data, mark) =
+                (self.data.join("&"), if self.url.contains('?') { '&' } else { '?' });
+            match self.in_url {
+                true => self.url = format!("{}{mark}{data}", self.url),
+                false => self.words.extend(["--data".to_owned(), data]),
+            }
         }
         for cookie in self.cookies.drain(..).filter(|cookie| is_cookie(cookie)) {
             self.words.extend(["-b".to_owned(), cookie]);
