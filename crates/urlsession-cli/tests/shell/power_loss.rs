@@ -14,7 +14,9 @@ use urlsession_testkit::server::{Answer, Server};
 
 /// How a record says how many bytes can be relied on, as strace prints it.
 const RECORD: &str = "durable_bytes\\\":";
-/// How the event that a file is finished is named, in the store and on the socket.
+/// How the store says that a task has ended, from which follows that its file is finished.
+const END: &str = "\\\"completed\\\":";
+/// How the event that a file is finished is named on the socket.
 const EVENT: &str = "did_finish_downloading";
 
 #[test]
@@ -63,7 +65,7 @@ fn a_wrong_order_is_noticed() {
         "2 fdatasync(7</d/.f-part>) = 0",
         "1 rename(\"/d/.f-part\", \"/d/f\") = 0",
         "1 fsync(8</d>) = 0",
-        r#"3 pwrite64(4</s/store-wal>, "did_finish_downloading", 9, 0) = 9"#,
+        r#"3 pwrite64(4</s/store-wal>, "\"completed\":{", 9, 0) = 9"#,
         "3 fdatasync(4</s/store-wal>) = 0",
         "3 sendto(9<socket:[1]>, \"did_finish_downloading\", 9, 0, NULL, 0) = 9",
     ];
@@ -135,7 +137,7 @@ impl Disk {
                 }
                 self.seen.records += u32::from(recorded > 0);
             }
-            if call.contains(EVENT) {
+            if call.contains(END) {
                 if !(self.renamed && self.folder_synced) {
                     return Err("an event before its file was in place");
                 }
