@@ -34,7 +34,7 @@ impl Wire {
             began: Instant::now(),
             last: AtomicU64::new(0),
             received: AtomicU64::new(0),
-            bound: AtomicU64::new(u64::MAX),
+            bound: AtomicU64::new(BABBLE_LIMIT),
             retired: None,
         }
     }
@@ -66,16 +66,21 @@ impl Wire {
         limit: Duration,
         work: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
-        self.bound.store(self.received().saturating_add(BABBLE_LIMIT), Ordering::Relaxed);
         tokio::select! {
             biased;
-            result = work => result.map_err(|failure| {
-                if !self.is_babble() {
-                    return failure;
+            result = work => match result {
+                Ok(value) => {
+                    let bound = self.received().saturating_add(BABBLE_LIMIT);
+                    self.bound.store(bound, Ordering::Relaxed);
+                    Ok(value)
                 }
-                let why = format!("more than {BABBLE_LIMIT} bytes came that are no part of a body");
-                Failure::permanent(ErrorCode::CANNOT_PARSE_RESPONSE, why)
-            }),
+                Err(_) if self.is_babble() => {
+                    let why =
+                        format!("more than {BABBLE_LIMIT} bytes came that are no part of a body");
+                    Err(Failure::permanent(ErrorCode::CANNOT_PARSE_RESPONSE, why))
+                }
+                Err(failure) => Err(failure),
+            },
             () = self.idle(limit) => {
                 // Whether only the stream is dead or all of its connection, nobody can tell.
                 if let Some(retired) = &self.retired {
