@@ -55,10 +55,11 @@ pub(crate) fn count(arguments: &Arguments) -> Result<()> {
     let profile = format!("{:?}", arguments.profile).to_lowercase();
     let here = [compiler, target, profile].join(" ");
     let path = root().join(RECORD);
-    let recorded = match arguments.record {
-        true => None,
-        false => Some(read(&path)?),
-    };
+    if !arguments.record && !path.exists() {
+        println!("SKIPPED: nothing is recorded; run `cargo xtask instructions --record`");
+        return Ok(());
+    }
+    let recorded = if arguments.record { None } else { Some(read(&path)?) };
     if let Some(recorded) = recorded.as_ref().filter(|recorded| recorded.made_by != here) {
         println!("SKIPPED: the figures are of {}, and this is {here}", recorded.made_by);
         return Ok(());
