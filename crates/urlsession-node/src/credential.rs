@@ -116,8 +116,10 @@ pub struct AuthenticationChallenge {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proposed_user: Option<String>,
     /// The certificates that the server shows, its own first, in DER and Base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub server_trust: Option<Vec<String>>,
     /// What is wrong with them.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Until when an answer is waited for, in milliseconds since 1970.
     pub until: f64,
@@ -186,8 +188,8 @@ impl TryFrom<ChallengeAnswer> for AuthChallengeDisposition {
             (other, _) => Err(no_such(
                 "disposition",
                 other,
-                "useCredential, performDefaultHandling, cancelAuthenticationChallenge or \
-                 rejectProtectionSpace",
+                "useCredential, useServerTrust, useClientCertificate, performDefaultHandling, \
+                 cancelAuthenticationChallenge or rejectProtectionSpace",
             )),
         }
     }

@@ -72,6 +72,7 @@ pub(crate) enum Command {
     /// Give an unfinished task another URL, header fields or credentials; its bytes stay
     Edit(EditArgs),
     /// Answer a server that wants to know who a waiting task is
+    #[command(override_usage = "urlsession answer [OPTIONS] ID")]
     Answer(AnswerArgs),
     /// Let waiting tasks try now
     Retry(Selection),
