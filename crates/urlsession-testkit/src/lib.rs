@@ -1,5 +1,6 @@
 //! Development only: the scriptable server and proxy, the torturer, and the simulated world around the core.
 
+pub mod dice;
 pub mod fuzz;
 pub mod mutation;
 pub mod proxy;

@@ -3,6 +3,7 @@
 use crate::daemon::{Client, HELLO, Home};
 use std::path::Path;
 use std::time::Duration;
+use urlsession_testkit::dice::Dice;
 
 /// Asks for more than the usual number of mutated lines.
 const CASES_VARIABLE: &str = "URLSESSION_HOSTILE_CLIENT_CASES";
@@ -78,7 +79,7 @@ fn mutated_lines_harm_only_their_own_connection() {
         let _ = client.write(format!("{HELLO}\n").as_bytes());
         for _ in 0..=dice.below(4) {
             let line = &lines[dice.below(lines.len() as u64) as usize];
-            let _ = client.write(&dice.mutate(line));
+            let _ = client.write(&mutate(&mut dice, line));
             let _ = client.write(b"\n");
         }
         if dice.below(2) == 0 {
@@ -206,34 +207,21 @@ fn corpus() -> Vec<Vec<u8>> {
     lines
 }
 
-/// SplitMix64, and what it does to a line.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % limit.max(1)
-    }
-
-    fn mutate(&mut self, line: &[u8]) -> Vec<u8> {
-        let mut line = line.to_vec();
-        for _ in 0..self.below(4) {
-            let at = self.below(line.len() as u64) as usize;
-            match self.below(6) {
-                0 => line.truncate(at),
-                1 => line.insert(at, self.below(256) as u8),
-                2 if !line.is_empty() => line[at] = self.below(256) as u8,
-                3 => {
-                    let again = line[at..].to_vec();
-                    line.extend(again);
-                }
-                4 => line.splice(at..at, [b'9'; 25]).for_each(drop),
-                _ => line.splice(at..at, *b"\\u0000../\"{[").for_each(drop),
+fn mutate(dice: &mut Dice, line: &[u8]) -> Vec<u8> {
+    let mut line = line.to_vec();
+    for _ in 0..dice.below(4) {
+        let at = dice.below(line.len() as u64) as usize;
+        match dice.below(6) {
+            0 => line.truncate(at),
+            1 => line.insert(at, dice.below(256) as u8),
+            2 if !line.is_empty() => line[at] = dice.below(256) as u8,
+            3 => {
+                let again = line[at..].to_vec();
+                line.extend(again);
             }
+            4 => line.splice(at..at, [b'9'; 25]).for_each(drop),
+            _ => line.splice(at..at, *b"\\u0000../\"{[").for_each(drop),
         }
-        line
     }
+    line
 }

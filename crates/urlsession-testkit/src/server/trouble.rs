@@ -3,6 +3,7 @@
 
 use super::answer::Answer;
 use super::body::Body;
+use crate::dice::Dice;
 use bytes::Bytes;
 use std::fmt::Write as _;
 
@@ -243,22 +244,4 @@ fn nonsense(dice: &mut Dice) -> Fault {
     ][dice.index(14)]
     .clone();
     Fault { name: name.to_owned(), answer: Answer::raw(answer), end: Some(End::Error) }
-}
-
-/// SplitMix64: small, and the same everywhere.
-#[derive(Debug)]
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % limit.max(1)
-    }
-
-    fn index(&mut self, length: usize) -> usize {
-        usize::try_from(self.below(length as u64)).expect("an index below a length fits")
-    }
 }

@@ -1,7 +1,8 @@
 //! Deaths of the daemon at planned points: between a commit and what follows it, between a sync and
 //! a rename, and so on.
 
-use super::{Dice, FAILURES_LIMIT, House, Strikes};
+use super::{FAILURES_LIMIT, House, Strikes};
+use crate::dice::Dice;
 use anyhow::{Context as _, Result, ensure};
 use std::fs;
 use std::path::PathBuf;

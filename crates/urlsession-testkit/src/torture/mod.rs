@@ -22,6 +22,7 @@ pub use app::run as app;
 pub use check::Report;
 pub use crashes::{ANYWHERE, POINTS};
 
+use crate::dice::Dice;
 use crate::server::Server;
 use anyhow::{Context as _, Result, ensure};
 use plan::Plan;
@@ -287,19 +288,4 @@ fn kill_child(app: &mut App) -> Result<()> {
     app.child.kill()?;
     app.child.wait()?;
     Ok(())
-}
-
-/// SplitMix64: small, and the same everywhere.
-#[derive(Debug)]
-pub(super) struct Dice(pub(super) u64);
-
-impl Dice {
-    /// Returns a number from 0 up to but not including the limit.
-    pub(super) fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % limit
-    }
 }

@@ -1,6 +1,6 @@
 //! The tasks that are to be done, as a file that every app process reads.
 
-use super::Dice;
+use crate::dice::Dice;
 use crate::server::{Answer, Body, Server};
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};

@@ -9,7 +9,8 @@
 //! ```
 //! It is mounted in the mount namespace of this process, which should be one of its own.
 
-use super::{Dice, FAILURES_LIMIT, House, Strikes, kill_child};
+use super::{FAILURES_LIMIT, House, Strikes, kill_child};
+use crate::dice::Dice;
 use anyhow::{Context as _, Result, ensure};
 use rustix::ioctl::{Setter, ioctl};
 use std::fs::{self, DirBuilder, File};

@@ -1,12 +1,11 @@
 //! Servers that no credential of the task satisfies: the app is asked, and its answer shown.
 
-use super::{Trial, summary};
+use super::{Trial, question, summary};
 use crate::credentials::Keys;
 use crate::store::Store;
-use urlsession_core::{Answered, Ending, Given};
+use urlsession_core::{Answered, Given};
 use urlsession_protocol::{
-    ApplicationId, AuthenticationChallenge, AuthenticationMethod, Credential,
-    CredentialPersistence, ProtectionSpace,
+    ApplicationId, AuthenticationMethod, Credential, CredentialPersistence, ProtectionSpace,
 };
 use urlsession_testkit::server::{Answer, Server};
 
@@ -25,13 +24,6 @@ fn guarded(realm: &str) -> Answer {
 fn asking(mut trial: Trial) -> Trial {
     trial.asks = Some(Vec::new());
     trial
-}
-
-async fn question(trial: &Trial) -> AuthenticationChallenge {
-    match trial.run().await {
-        Ending::Challenged { challenge, .. } => *challenge,
-        other => panic!("no question: {other:?}"),
-    }
 }
 
 fn answered(space: &ProtectionSpace, user: &str) -> Answered {

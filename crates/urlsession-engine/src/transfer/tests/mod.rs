@@ -41,8 +41,9 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use urlsession_core::{Cause, Ending, Order, ResumeState};
 use urlsession_protocol::{
-    Body, CachePolicy, CookiePolicy, Date, Header, HttpRedirectDisposition, HttpRedirection,
-    ProtectionSpace, Request, ResumeRung, TaskKind, TaskOptions, Timestamp,
+    AuthenticationChallenge, Body, CachePolicy, CookiePolicy, Date, Header,
+    HttpRedirectDisposition, HttpRedirection, ProtectionSpace, Request, ResumeRung, TaskKind,
+    TaskOptions, Timestamp,
 };
 
 /// What an attempt told while it ran.
@@ -256,6 +257,13 @@ fn error_of(ending: &Ending) -> &urlsession_protocol::Error {
     match ending {
         Ending::Failed { error, .. } => error,
         other => panic!("did not fail: {other:?}"),
+    }
+}
+
+async fn question(trial: &Trial) -> AuthenticationChallenge {
+    match trial.run().await {
+        Ending::Challenged { challenge, .. } => *challenge,
+        other => panic!("no question: {other:?}"),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Questions of proxies, and those of TLS: the app is asked, and its answer is good for whom it was
 //! about.
 
-use super::{Trial, error_of, summary};
-use urlsession_core::{Answered, Ending, Given};
+use super::{Trial, error_of, question, summary};
+use urlsession_core::{Answered, Given};
 use urlsession_protocol::{
     AuthenticationChallenge, AuthenticationMethod, ClientCertificate, ConnectionProxy, Credential,
     Proxy as Through, PublicKeyPin, TlsVersion,
@@ -14,13 +14,6 @@ fn asking(url: &str) -> Trial {
     let mut trial = Trial::data(url);
     trial.asks = Some(Vec::new());
     trial
-}
-
-async fn question(trial: &Trial) -> AuthenticationChallenge {
-    match trial.run().await {
-        Ending::Challenged { challenge, .. } => *challenge,
-        other => panic!("no question: {other:?}"),
-    }
 }
 
 /// Runs the trial without what it was asked about, then without a question at all.
