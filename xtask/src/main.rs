@@ -46,6 +46,10 @@ enum Command {
     /// Measure speed, start latency and memory, beside others where they are installed.
     #[cfg(target_os = "linux")]
     Bench(bench::Arguments),
+    /// Be a receiver that does nothing but receive.
+    #[cfg(target_os = "linux")]
+    #[command(name = bench::limit::RECEIVER, hide = true)]
+    BenchReceiver(bench::limit::Receiver),
     /// Be the app that is tortured.
     #[command(name = torture::APP, hide = true)]
     TortureApp,
@@ -68,6 +72,8 @@ fn main() -> Result<()> {
         Command::Instructions(arguments) => instructions::count(&arguments),
         #[cfg(target_os = "linux")]
         Command::Bench(arguments) => bench::bench(&arguments),
+        #[cfg(target_os = "linux")]
+        Command::BenchReceiver(arguments) => bench::limit::receive(&arguments),
         Command::TortureApp => urlsession_testkit::torture::app(),
         #[cfg(target_os = "linux")]
         Command::SoakApp => urlsession_testkit::soak::app(soak::TASKS),

@@ -4,6 +4,8 @@ pub mod dice;
 pub mod fuzz;
 pub mod mutation;
 pub mod proxy;
+#[cfg(target_os = "linux")]
+pub mod receive;
 pub mod server;
 #[cfg(target_os = "linux")]
 pub mod soak;

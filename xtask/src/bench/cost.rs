@@ -1,6 +1,6 @@
 //! What it costs to begin, to queue, and to wait.
 
-use super::nginx::Nginx;
+use super::nginx::{Nginx, Way};
 use super::{House, median, process};
 use anyhow::{Context as _, Result};
 use std::fmt::Write as _;
@@ -14,7 +14,7 @@ const QUEUED: usize = 10_000;
 
 /// Measures and prints one line each, with the goal beside it.
 pub(super) fn measure(house: &House, server: &Nginx) -> Result<()> {
-    let small = server.url("small");
+    let small = server.url(Way::Plain, "tiny");
     let add = ["add", "-q", small.as_str()];
 
     let mut cold = Vec::new();

@@ -1,4 +1,4 @@
-//! A web server of known speed with one large file.
+//! A web server of known speed with one large file, plain and over TLS.
 
 use super::process;
 use anyhow::{Context as _, Result};
@@ -7,39 +7,85 @@ use std::io::{BufWriter, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use urlsession_testkit::server::pseudo_random;
+use urlsession_testkit::server::{Server, pseudo_random};
 
 /// Bytes written at a time.
 const PIECE: u64 = 1 << 20;
 
+/// Many names for two of the files.
+const NAMES: &str =
+    "location /small/ { rewrite ^ /10k break; } location /middle/ { rewrite ^ /middle break; }";
+
+/// How its files are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// HTTP/1.1.
+    Plain,
+    /// HTTP/1.1 over TLS.
+    Tls,
+    /// HTTP/2 over TLS, if the client offers it.
+    Http2,
+}
+
+impl Way {
+    /// Says what it is in a title.
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Self::Plain => "over plain HTTP/1.1",
+            Self::Tls => "over TLS, HTTP/1.1",
+            Self::Http2 => "over TLS, HTTP/2",
+        }
+    }
+}
+
 /// A running nginx; dropping it stops it.
 pub(super) struct Nginx {
     folder: PathBuf,
-    port: u16,
+    ports: [u16; 3],
     pub(super) size: u64,
 }
 
 impl Nginx {
-    /// Starts nginx with one worker on a free port of loopback.
-    pub(super) fn start(parent: &Path, size: u64) -> Result<Self> {
+    /// Starts nginx with one worker on free ports of loopback.
+    pub(super) fn start(parent: &Path, size: u64, middle: u64) -> Result<Self> {
         let folder = parent.join("nginx");
         let files = folder.join("files");
         fs::create_dir_all(&files)?;
-        fs::write(files.join("small"), "small\n")?;
+        fs::write(files.join("tiny"), "tiny!\n")?;
         fs::write(files.join("10k"), pseudo_random(2, 0, 10 << 10))?;
         write_large(&files.join("large"), size)?;
-        // Between this moment and nginx's the port is anyone's, which then shows as an error.
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-        fs::write(folder.join("nginx.conf"), configuration(&folder, port))?;
-        let server = Self { folder, port, size };
+        write_large(&files.join("middle"), middle)?;
+        // Its certificate serves nginx as well.
+        let identity = Server::start_made(0, true)?;
+        fs::copy(identity.ca_pem(), folder.join("authority.pem"))?;
+        fs::copy(identity.server_pem(), folder.join("server.pem"))?;
+        // Between this moment and nginx's the ports are anyone's, which then shows as an error.
+        let ports = free_ports()?;
+        fs::write(folder.join("nginx.conf"), configuration(&folder, ports))?;
+        let server = Self { folder, ports, size };
         // It returns once it listens.
         process::output(&mut server.command(&[]))
             .context("is nginx installed? (nginx-light is enough)")?;
         Ok(server)
     }
 
-    pub(super) fn url(&self, name: &str) -> String {
-        format!("http://127.0.0.1:{}/{name}", self.port)
+    pub(super) fn url(&self, way: Way, name: &str) -> String {
+        let [plain, tls, http2] = self.ports;
+        match way {
+            Way::Plain => format!("http://127.0.0.1:{plain}/{name}"),
+            Way::Tls => format!("https://localhost:{tls}/{name}"),
+            Way::Http2 => format!("https://localhost:{http2}/{name}"),
+        }
+    }
+
+    /// Returns the file that a URL is of.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.folder.join("files").join(name)
+    }
+
+    /// Returns the certificate of who vouches for the server, in PEM.
+    pub(super) fn authority(&self) -> PathBuf {
+        self.folder.join("authority.pem")
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -60,10 +106,25 @@ impl Drop for Nginx {
     }
 }
 
-fn configuration(folder: &Path, port: u16) -> String {
+fn free_ports() -> Result<[u16; 3]> {
+    let open = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+    // All at once, so that they differ.
+    let listeners = [open()?, open()?, open()?];
+    let mut ports = [0; 3];
+    for (port, listener) in ports.iter_mut().zip(&listeners) {
+        *port = listener.local_addr()?.port();
+    }
+    Ok(ports)
+}
+
+fn configuration(folder: &Path, ports: [u16; 3]) -> String {
     let folder = folder.display();
     // Only root may choose; its temporary folders are closed to nginx's own user.
     let user = if rustix::process::geteuid().is_root() { "user root;" } else { "" };
+    let [plain, tls, http2] = ports;
+    let servers: String = [(plain, ""), (tls, "ssl"), (http2, "ssl http2")]
+        .map(|(port, how)| format!("    server {{ listen 127.0.0.1:{port} {how}; {NAMES} }}\n"))
+        .concat();
     format!(
         "{user}
 worker_processes 1;
@@ -79,13 +140,11 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
-    server {{
-        listen 127.0.0.1:{port};
-        root {folder}/files;
-        keepalive_requests 100000;
-        location /small/ {{ rewrite ^ /10k break; }}
-    }}
-}}
+    root {folder}/files;
+    keepalive_requests 100000;
+    ssl_certificate {folder}/server.pem;
+    ssl_certificate_key {folder}/server.pem;
+{servers}}}
 "
     )
 }

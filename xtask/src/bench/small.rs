@@ -1,116 +1,108 @@
-//! Many small files over plain HTTP/1.1, as many at once by everybody: wall and processor time.
+//! Many small files over plain HTTP/1.1, as many at once by everybody.
 
-use super::nginx::Nginx;
+use super::House;
+use super::nginx::{Nginx, Way};
 use super::process::{self, Cost};
-use super::{House, median};
+use super::race::{OURS, Race, ours, words};
 use anyhow::{Context as _, Result, ensure};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-/// Transfers at once.
-const AT_ONCE: &str = "20";
+/// What is fetched by everybody.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Work {
+    /// The server's name of it.
+    pub(super) name: &'static str,
+    /// What it is called in the title.
+    pub(super) size: &'static str,
+    /// How many of them.
+    pub(super) count: usize,
+    /// How many at once.
+    pub(super) at_once: usize,
+    /// What the processor time is divided by, and its name.
+    pub(super) per: (f64, &'static str),
+}
 
-/// The one whose daemon counts too, and whose files are durable.
-const OURS: &str = "urlsession";
-
-/// Makes the arguments that download the list into the folder.
-type Fetch = fn(&str, &str) -> Vec<String>;
+/// Makes the arguments that download the list into the folder, so many at once.
+type Fetch = fn(&str, &str, &str) -> Vec<String>;
 
 const OTHERS: [(&str, Fetch); 3] = [
-    ("curl", |list, _| {
-        words(&["-s", "--parallel", "--parallel-immediate", "--parallel-max", AT_ONCE, "-K", list])
+    ("curl", |list, _, at_once| {
+        words(&["-s", "--parallel", "--parallel-immediate", "--parallel-max", at_once, "-K", list])
     }),
-    ("aria2c", |list, folder| {
-        words(&["-q", "-j", AT_ONCE, "-x1", "--file-allocation=none", "-d", folder, "-i", list])
+    ("aria2c", |list, folder, at_once| {
+        words(&["-q", "-j", at_once, "-x1", "--file-allocation=none", "-d", folder, "-i", list])
     }),
-    ("wget2", |list, folder| words(&["-q", "--max-threads", AT_ONCE, "-P", folder, "-i", list])),
+    ("wget2", |list, folder, at_once| {
+        words(&["-q", "--max-threads", at_once, "-P", folder, "-i", list])
+    }),
 ];
 
-struct Contestant {
-    name: &'static str,
-    costs: Vec<Cost>,
-}
-
-/// Measures interleaved rounds after one that warms up, and prints the medians.
-pub(super) fn measure(house: &House, server: &Nginx, count: usize, rounds: usize) -> Result<()> {
-    let others = OTHERS.iter().filter(|(name, _)| process::exists(name)).map(|(name, _)| *name);
-    let mut contestants: Vec<_> = std::iter::once(OURS)
-        .chain(others)
-        .map(|name| Contestant { name, costs: Vec::new() })
-        .collect();
-    for round in 0..=rounds {
-        let length = contestants.len();
-        for turn in 0..length {
-            let contestant = &mut contestants[(turn + round) % length];
-            // Nothing is removed before the end: some file systems are slow to make files where
-            // others were just removed.
-            let folder = house.folder().join(format!("small-{}-{round}", contestant.name));
-            let cost = fetch(house, server, contestant.name, &folder, count)?;
-            if round > 0 {
-                contestant.costs.push(cost);
-            }
+/// Measures interleaved rounds and prints the medians; then how evenly the files came.
+#[expect(clippy::print_stdout, reason = "the results are for people to read")]
+pub(super) fn measure(house: &House, server: &Nginx, work: Work, rounds: usize) -> Result<()> {
+    let Work { size, count, at_once, per, .. } = work;
+    let race =
+        Race { title: format!("{count} files of {size}, {at_once} at once, ours durable"), per };
+    let others: Vec<_> = OTHERS.iter().map(|(name, _)| *name).collect();
+    let mut slowest = Vec::new();
+    race.run(&others, rounds, |name, round| {
+        let folder = house.folder().join(format!("{}-{name}-{round}", work.name));
+        let cost = fetch(house, server, name, &folder, work)?;
+        if name == OURS && round > 0 {
+            slowest.push(unevenness(&folder)?);
         }
+        // Small ones stay until the end: some file systems are slow to make files where many
+        // were just removed.
+        if work.name != SMALL {
+            std::fs::remove_dir_all(&folder)?;
+        }
+        Ok(cost)
+    })?;
+    if work.name != SMALL {
+        println!("our last file took {:.2} of the middle one's time\n", super::median(&slowest));
     }
-    house.stop()?;
-    print(&contestants, count, rounds);
-    Ok(())
+    house.stop()
 }
 
-fn fetch(house: &House, server: &Nginx, name: &str, folder: &Path, count: usize) -> Result<Cost> {
+/// The server's name of small files.
+pub(super) const SMALL: &str = "small";
+
+fn fetch(house: &House, server: &Nginx, name: &str, folder: &Path, work: Work) -> Result<Cost> {
     std::fs::create_dir_all(folder)?;
     let into = folder.to_string_lossy();
     let list = folder.with_extension("list");
     let mut text = String::new();
-    for number in 0..count {
-        let url = server.url(&format!("small/{number}"));
+    for number in 0..work.count {
+        let url = server.url(Way::Plain, &format!("{}/{number}", work.name));
         match name {
             "curl" => writeln!(text, "url = {url}\noutput = {into}/{number}")?,
             _ => writeln!(text, "{url}")?,
         }
     }
     std::fs::write(&list, text)?;
-    let list = list.to_string_lossy();
+    let (list, at_once) = (list.to_string_lossy(), work.at_once.to_string());
     let cost = if name == OURS {
-        process::output(&mut house.command(&["daemon", "start"]))?;
-        let pid = house.status()?["pid"].as_u64().context("the daemon has a pid")?;
-        let pid = u32::try_from(pid)?;
-        let before = process::cpu(pid)?;
-        let mut get = house.command(&["get", "-q", "-j", AT_ONCE, "-d", &into, "-i", &list]);
-        let mut cost = process::cost(&mut get)?;
-        cost.cpu += process::cpu(pid)? - before;
-        cost
+        ours(house, &["get", "-q", "-j", &at_once, "-d", &into, "-i", &list])?
     } else {
         let (_, arguments) =
             OTHERS.iter().find(|(known, _)| *known == name).context("a known program")?;
-        process::cost(Command::new(name).args(arguments(&list, &into)))?
+        process::cost(Command::new(name).args(arguments(&list, &into, &at_once)))?
     };
     let fetched = std::fs::read_dir(folder)?.count();
-    ensure!(fetched == count, "{name} fetched {fetched} of {count} files");
+    ensure!(fetched == work.count, "{name} fetched {fetched} of {} files", work.count);
     Ok(cost)
 }
 
-#[expect(clippy::print_stdout, reason = "the results are for people to read")]
-fn print(contestants: &[Contestant], count: usize, rounds: usize) {
-    let of = |contestant: &Contestant, field: fn(&Cost) -> f64| {
-        median(&contestant.costs.iter().map(field).collect::<Vec<_>>())
-    };
-    println!(
-        "{count} files of 10 KiB, {AT_ONCE} at once, medians of {rounds} rounds; ours are durable"
-    );
-    println!("{:<12}{:>10}{:>10}{:>14}{:>14}", "", "wall s", "cpu s", "ours: wall", "cpu");
-    let ours = contestants.iter().find(|contestant| contestant.name == OURS);
-    for contestant in contestants {
-        let (wall, cpu) = (of(contestant, |cost| cost.wall), of(contestant, |cost| cost.cpu));
-        let (our_wall, our_cpu) = ours.map_or((f64::NAN, f64::NAN), |ours| {
-            (of(ours, |cost| cost.wall), of(ours, |cost| cost.cpu))
-        });
-        let (by_wall, by_cpu) = (our_wall / wall, our_cpu / cpu);
-        println!("{:<12}{wall:>10.2}{cpu:>10.2}{by_wall:>14.2}{by_cpu:>14.2}", contestant.name);
+/// Returns how long the last file took, beside the middle one; both began with the list.
+fn unevenness(folder: &Path) -> Result<f64> {
+    let begin = folder.with_extension("list").metadata()?.modified()?;
+    let mut ends = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let end = entry?.metadata()?.modified()?;
+        ends.push(end.duration_since(begin).unwrap_or_default().as_secs_f64());
     }
-    println!();
-}
-
-fn words(words: &[&str]) -> Vec<String> {
-    words.iter().map(|word| (*word).to_owned()).collect()
+    let last = ends.iter().copied().fold(0.0, f64::max);
+    Ok(last / super::median(&ends))
 }
