@@ -15,7 +15,7 @@ use super::question::{self, Asks};
 use super::quic::{self, Alternatives};
 use super::splice::{Detour, Pipe};
 use super::tls::{Terms, Tls, Trust};
-use super::upload::{Outbound, Sending, Sink};
+use super::upload::{Hold, Outbound, Sending, Sink, Source};
 use super::wire::Wire;
 use crate::cache::{Kept, Recording};
 use crate::credentials::{Memory, origin_space};
@@ -236,8 +236,11 @@ impl Http {
         let (body, pump) = match out.body {
             Some(sending) => {
                 let source = sending.open().await.map_err(Broken::final_)?;
-                let (body, sink) = Outbound::blocks(sending.length());
-                (body, Some(pump(sending, source, &wire, sink, (leave.clone(), transaction))))
+                let waits = (leave.clone(), transaction);
+                let (body, hold) = Outbound::blocks(sending.length(), |sink| {
+                    feed(sending, source, &wire, sink, waits)
+                });
+                (body, Some(Pump::Inside(hold)))
             }
             None => (Outbound::Empty, None),
         };
@@ -293,7 +296,7 @@ impl Broken {
 pub(super) struct Inbound {
     stream: Stream,
     /// Still sends the request body; ends with this.
-    pump: Option<AbortOnDropHandle<()>>,
+    pump: Option<Pump>,
     sending: Option<Arc<Sending>>,
     /// What is to be kept of it.
     recording: Option<Recording>,
@@ -326,7 +329,7 @@ impl Inbound {
     /// Makes a body that is to come, beside what still sends that of the request.
     pub(super) fn new(
         stream: Stream,
-        (pump, sending): (Option<AbortOnDropHandle<()>>, Option<Arc<Sending>>),
+        (pump, sending): (Option<Pump>, Option<Arc<Sending>>),
         transaction: Transaction,
     ) -> Self {
         Self { stream, pump, sending, recording: None, transaction, decoder: None }
@@ -488,7 +491,7 @@ impl Inbound {
 
     fn go_home(&mut self) {
         // A connection that still carries our body is not free for another request.
-        if self.pump.as_ref().is_some_and(|pump| !pump.is_finished()) {
+        if self.pump.is_some() && self.sending.as_ref().is_some_and(|sending| !sending.is_done()) {
             return;
         }
         if let Stream::Http1 { home, .. } = &mut self.stream
@@ -499,23 +502,43 @@ impl Inbound {
     }
 }
 
+/// Keeps a request body going; ends with it.
+#[derive(Debug)]
+#[expect(dead_code, reason = "they are only held")]
+pub(super) enum Pump {
+    /// The connection takes what it wants.
+    Inside(Hold),
+    /// A task of its own fills one stream of many.
+    Beside(AbortOnDropHandle<()>),
+}
+
 /// Sends the request body while the response is waited for.
 pub(super) fn pump(
     sending: &Arc<Sending>,
-    source: super::upload::Source,
+    source: Source,
+    wire: &Arc<Wire>,
+    sink: Sink,
+    transaction: &Transaction,
+) -> Pump {
+    let feed = feed(sending, source, wire, sink, (None, transaction));
+    Pump::Beside(AbortOnDropHandle::new(tokio::spawn(feed)))
+}
+
+fn feed(
+    sending: &Arc<Sending>,
+    source: Source,
     wire: &Arc<Wire>,
     sink: Sink,
     (leave, transaction): (Option<Leave>, &Transaction),
-) -> AbortOnDropHandle<()> {
+) -> impl Future<Output = ()> + Send + 'static {
     let (sending, wire) = (Arc::clone(sending), Arc::clone(wire));
     let transaction = transaction.clone();
-    let feed = async move {
+    async move {
         if let Some(leave) = leave {
             leave.wait().await;
         }
         sending.feed(source, &wire, sink, &transaction).await;
-    };
-    AbortOnDropHandle::new(tokio::spawn(feed))
+    }
 }
 
 fn request1(out: &Outgoing<'_>, body: Outbound) -> Result<http::Request<Outbound>, Failure> {

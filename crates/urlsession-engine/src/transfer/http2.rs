@@ -35,9 +35,8 @@ pub(super) async fn over(
     let (response, stream) = sender
         .send_request(request, source.is_none())
         .map_err(|error| Broken { failure: errors::http2(&error, true), untouched: true })?;
-    let pump = source.map(|(sending, source)| {
-        pump(sending, source, &wire, Sink::Http2(stream), (None, transaction))
-    });
+    let pump = source
+        .map(|(sending, source)| pump(sending, source, &wire, Sink::Http2(stream), transaction));
     let work = async { response.await.map_err(|error| refusal(&error)) };
     let response = match wire.watch(out.idle_timeout, async { Ok(work.await) }).await {
         Ok(Ok(response)) => response,

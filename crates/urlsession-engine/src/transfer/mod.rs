@@ -1,5 +1,6 @@
 //! One attempt as one straight async function: moves bytes, then reports how it ended.
 
+mod block;
 mod body;
 mod checksum;
 mod coding;

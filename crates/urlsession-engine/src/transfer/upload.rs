@@ -1,5 +1,6 @@
 //! Request bodies: a file read in blocks and handed to the connection.
 
+use super::block::{Block, Memory, is_in_memory};
 use super::errors::{self, Failure, Place};
 use super::metrics::Transaction;
 use super::quic;
@@ -7,19 +8,18 @@ use super::rate::Rate;
 use super::wire::Wire;
 use super::{Progress, blocking};
 use bytes::Bytes;
+use std::fmt;
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::{Duration, UNIX_EPOCH};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use urlsession_protocol::{Body, ErrorCode};
 
-/// Bytes read from the file at once.
-const BLOCK: usize = 256 * 1024;
 /// Longest sleep of a limited transfer before its pulse is renewed.
 const PULSE: Duration = Duration::from_millis(250);
 
@@ -31,12 +31,15 @@ pub(super) struct Sending {
     rate: Option<Arc<Rate>>,
     sent: AtomicU64,
     failed: Mutex<Option<Failure>>,
+    /// Whether the connection was handed all of it.
+    is_done: AtomicBool,
 }
 
 impl Sending {
     pub(super) fn new(body: Body, progress: Arc<Progress>, rate: Option<Arc<Rate>>) -> Self {
         progress.expect_to_send(Some(length(&body)));
-        Self { body, progress, rate, sent: AtomicU64::new(0), failed: Mutex::new(None) }
+        let (sent, failed) = (AtomicU64::new(0), Mutex::new(None));
+        Self { body, progress, rate, sent, failed, is_done: AtomicBool::new(false) }
     }
 
     pub(super) fn length(&self) -> u64 {
@@ -48,6 +51,11 @@ impl Sending {
         self.sent.load(Ordering::Relaxed)
     }
 
+    /// Says whether the connection was handed all of it.
+    pub(super) fn is_done(&self) -> bool {
+        self.is_done.load(Ordering::Acquire)
+    }
+
     /// Takes what went wrong while the file was being read.
     pub(super) fn failure(&self) -> Option<Failure> {
         self.failed.lock().expect("no holder panics").take()
@@ -56,6 +64,7 @@ impl Sending {
     /// Opens the file to be sent from its start.
     pub(super) async fn open(&self) -> Result<Source, Failure> {
         self.advance_to(0);
+        self.is_done.store(false, Ordering::Release);
         let body = self.body.clone();
         blocking(move || Source::open(&body)).await
     }
@@ -73,15 +82,11 @@ impl Sending {
         mut sink: Sink,
         transaction: &Transaction,
     ) {
-        let block = self.rate.as_ref().map_or(BLOCK, |rate| rate.portion().min(BLOCK));
-        loop {
+        let block = self.rate.as_ref().map_or(usize::MAX, |rate| rate.portion());
+        while source.left > 0 {
             self.wait_for_rate(wire).await;
             let bytes = match source.next(block).await {
-                Ok(Some(bytes)) => bytes,
-                Ok(None) => {
-                    sink.finish().await;
-                    return transaction.note(|metrics, now| metrics.request_end_date = Some(now));
-                }
+                Ok(bytes) => bytes,
                 Err(failure) => {
                     let why = failure.error.to_string();
                     *self.failed.lock().expect("no holder panics") = Some(failure);
@@ -99,6 +104,9 @@ impl Sending {
             self.advance_to(self.sent() + length as u64);
             transaction.sent(self.sent());
         }
+        sink.finish().await;
+        self.is_done.store(true, Ordering::Release);
+        transaction.note(|metrics, now| metrics.request_end_date = Some(now));
     }
 
     async fn wait_for_rate(&self, wire: &Wire) {
@@ -122,6 +130,8 @@ fn length(body: &Body) -> u64 {
 pub(super) struct Source {
     file: Option<File>,
     left: u64,
+    memory: Memory,
+    is_in_memory: bool,
     /// Size and modification time that an app's own file must keep.
     promised: Option<(u64, u64)>,
 }
@@ -146,42 +156,52 @@ impl Source {
         if about.len() != length || promised.is_some_and(|promised| stamp(&about) != promised) {
             return Err(changed());
         }
-        Ok(Self { file: Some(file), left: length, promised })
+        let (memory, is_in_memory) = (Memory::default(), is_in_memory(&file));
+        Ok(Self { file: Some(file), left: length, memory, is_in_memory, promised })
     }
 
-    async fn next(&mut self, block: usize) -> Result<Option<Bytes>, Failure> {
-        if self.left == 0 {
-            return Ok(None);
-        }
+    /// Returns the next bytes; there must be some left.
+    async fn next(&mut self, block: usize) -> Result<Bytes, Failure> {
         let file = self.file.take().expect("a source that failed is not asked again");
         let (left, promised) = (self.left, self.promised);
-        let (file, bytes) = blocking(move || read_block(file, block, left, promised)).await?;
+        let most = usize::try_from(left).unwrap_or(usize::MAX).min(block);
+        let mut block = self.memory.block(most);
+        // The last one is looked at more closely, which may take its time.
+        let is_last = block.len() as u64 == left;
+        if is_last || !block.fill_without_waiting(&file, self.is_in_memory) {
+            let read = move || read(&file, &mut block, is_last, promised).map(|()| (file, block));
+            let (file, block) = blocking(read).await?;
+            return Ok(self.took(file, block));
+        }
+        Ok(self.took(file, block))
+    }
+
+    fn took(&mut self, file: File, block: Block) -> Bytes {
         self.file = Some(file);
-        self.left -= bytes.len() as u64;
-        Ok(Some(bytes))
+        self.left -= block.len() as u64;
+        Bytes::from_owner(block)
     }
 }
 
-fn read_block(
-    mut file: File,
-    block: usize,
-    left: u64,
+fn read(
+    mut file: &File,
+    block: &mut Block,
+    is_last: bool,
     promised: Option<(u64, u64)>,
-) -> Result<(File, Bytes), Failure> {
-    let mut bytes = vec![0; usize::try_from(left).unwrap_or(usize::MAX).min(block)];
+) -> Result<(), Failure> {
     let fail = |error: io::Error| errors::io(Place::Source, &error);
-    file.read_exact(&mut bytes).map_err(|error| match error.kind() {
+    file.read_exact(block.as_mut()).map_err(|error| match error.kind() {
         io::ErrorKind::UnexpectedEof => changed(),
         _ => fail(error),
     })?;
-    if bytes.len() as u64 == left {
+    if is_last {
         let about = file.metadata().map_err(fail)?;
         // The last block is held back from a server that would take a mixture for whole.
         if promised.is_some_and(|promised| stamp(&about) != promised) {
             return Err(changed());
         }
     }
-    Ok((file, bytes.into()))
+    Ok(())
 }
 
 fn stamp(about: &Metadata) -> (u64, u64) {
@@ -251,18 +271,73 @@ impl Sink {
     }
 }
 
+/// Lets a request body be sent for as long as it is held.
+#[derive(Debug)]
+pub(super) struct Hold {
+    _body: oneshot::Sender<()>,
+}
+
 /// A request body as hyper takes it.
 #[derive(Debug)]
 pub(super) enum Outbound {
     Empty,
-    Blocks { from: mpsc::Receiver<io::Result<Bytes>>, left: u64 },
+    Blocks(Box<Blocks>),
+}
+
+/// A body that is read when the connection wants more of it: in the same task, so that the bytes
+/// stay where they are in the caches of one processor.
+pub(super) struct Blocks {
+    feed: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    from: mpsc::Receiver<io::Result<Bytes>>,
+    left: u64,
+    hold: oneshot::Receiver<()>,
 }
 
 impl Outbound {
-    /// Makes a body of that length and the end that feeds it.
-    pub(super) fn blocks(length: u64) -> (Self, Sink) {
+    /// Makes a body of that length, which `feed` feeds by the end that it is given.
+    pub(super) fn blocks<F>(length: u64, feed: impl FnOnce(Sink) -> F) -> (Self, Hold)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let (to, from) = mpsc::channel(1);
-        (Self::Blocks { from, left: length }, Sink::Http1(to))
+        let (hold, held) = oneshot::channel();
+        let feed = Some(Box::pin(feed(Sink::Http1(to))) as _);
+        let blocks = Blocks { feed, from, left: length, hold: held };
+        (Self::Blocks(Box::new(blocks)), Hold { _body: hold })
+    }
+}
+
+impl Blocks {
+    fn poll_feed(&mut self, cx: &mut Context<'_>) {
+        if let Some(feed) = &mut self.feed
+            && feed.as_mut().poll(cx).is_ready()
+        {
+            self.feed = None;
+        }
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
+        if Pin::new(&mut self.hold).poll(cx).is_ready() {
+            return Poll::Ready(Err(io::Error::other("the request was given up")));
+        }
+        self.poll_feed(cx);
+        let next = match std::task::ready!(self.from.poll_recv(cx)) {
+            Some(Ok(bytes)) => bytes,
+            Some(Err(error)) => return Poll::Ready(Err(error)),
+            None => return Poll::Ready(Err(io::Error::other("the request body ended early"))),
+        };
+        self.left = self.left.saturating_sub(next.len() as u64);
+        if self.left == 0 {
+            // Nobody asks again: what feeds has to see now that this was all.
+            self.poll_feed(cx);
+        }
+        Poll::Ready(Ok(next))
+    }
+}
+
+impl fmt::Debug for Blocks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Blocks").field("left", &self.left).finish_non_exhaustive()
     }
 }
 
@@ -274,28 +349,26 @@ impl http_body::Body for Outbound {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<io::Result<http_body::Frame<Bytes>>>> {
-        let Self::Blocks { from, left } = self.get_mut() else { return Poll::Ready(None) };
-        if *left == 0 {
-            return Poll::Ready(None);
-        }
-        match std::task::ready!(from.poll_recv(cx)) {
-            Some(Ok(bytes)) => {
-                *left = left.saturating_sub(bytes.len() as u64);
-                Poll::Ready(Some(Ok(http_body::Frame::data(bytes))))
+        match self.get_mut() {
+            Self::Blocks(blocks) if blocks.left > 0 => {
+                let next = std::task::ready!(blocks.poll_next(cx));
+                Poll::Ready(Some(next.map(http_body::Frame::data)))
             }
-            Some(Err(error)) => Poll::Ready(Some(Err(error))),
-            None => Poll::Ready(Some(Err(io::Error::other("the request body ended early")))),
+            Self::Empty | Self::Blocks(_) => Poll::Ready(None),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self, Self::Empty | Self::Blocks { left: 0, .. })
+        match self {
+            Self::Empty => true,
+            Self::Blocks(blocks) => blocks.left == 0,
+        }
     }
 
     fn size_hint(&self) -> http_body::SizeHint {
         http_body::SizeHint::with_exact(match self {
             Self::Empty => 0,
-            Self::Blocks { left, .. } => *left,
+            Self::Blocks(blocks) => blocks.left,
         })
     }
 }

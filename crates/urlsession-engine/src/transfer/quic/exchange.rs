@@ -55,7 +55,7 @@ pub(in crate::transfer) async fn over(
     let mut sink = Sink { sender };
     let pump = match source {
         Some((sending, source)) => {
-            Some(pump(sending, source, &wire, AnySink::Http3(Box::new(sink)), (None, transaction)))
+            Some(pump(sending, source, &wire, AnySink::Http3(Box::new(sink)), transaction))
         }
         None => {
             sink.finish().await;
