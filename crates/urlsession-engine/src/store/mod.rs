@@ -110,6 +110,8 @@ impl Store {
 
     fn prepare(mut connection: Connection, file: Option<&Path>) -> Result<Self, StoreError> {
         if file.is_some() {
+            // One program at a time has a store: who looks at it meanwhile must wait for its end.
+            connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
             connection.pragma_update(None, "journal_mode", "WAL")?;
         }
         connection.pragma_update(None, "synchronous", "FULL")?;

@@ -121,11 +121,12 @@ impl<'a> Endings<'a> {
     }
 
     /// Notes which rows there are, now that the turn is committed.
-    pub(super) fn settle(mut self, numbers: &mut Numbers) {
+    pub(super) fn settle(self, numbers: &mut Numbers) {
         for task in &self.removed {
             numbers.remove(task);
         }
-        numbers.append(&mut self.added);
+        // `append` would build the whole map anew, however few are added.
+        numbers.extend(self.added);
     }
 }
 
