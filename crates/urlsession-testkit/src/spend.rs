@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result, bail, ensure};
 use std::hint::black_box;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use urlsession::{DownloadOptions, Event, Session, SessionConfiguration};
 use urlsession_core::{
@@ -28,12 +29,18 @@ pub enum Work {
         /// How often.
         count: u64,
     },
-    /// Files are downloaded from that URL, one after the other, by a session in this process.
+    /// Files are downloaded from that URL by a session in this process.
     Download {
         /// How often.
         count: u64,
         /// Where from.
         url: String,
+        /// How many at once.
+        #[arg(long, default_value_t = 1)]
+        at_once: u32,
+        /// Where they go, under their numbers; nowhere by default.
+        #[arg(long)]
+        folder: Option<PathBuf>,
     },
 }
 
@@ -45,7 +52,9 @@ pub fn run(work: &Work) -> Result<()> {
     match work {
         Work::Core { count } => core(*count),
         Work::Line { count } => line(*count),
-        Work::Download { count, url } => download(*count, url),
+        Work::Download { count, url, at_once, folder } => {
+            download(*count, url, *at_once, folder.as_deref())
+        }
     }
 }
 
@@ -109,23 +118,26 @@ fn line(count: u64) -> Result<()> {
     Ok(())
 }
 
-fn download(count: u64, url: &str) -> Result<()> {
-    let session = Session::new(SessionConfiguration::default())?;
+fn download(count: u64, url: &str, at_once: u32, folder: Option<&Path>) -> Result<()> {
+    let mut configuration = SessionConfiguration::default();
+    configuration.http_maximum_connections_per_host = at_once;
+    let session = Session::new(configuration)?;
     let mut events = session.events().into_iter();
-    for _ in 0..count {
-        session.download_task_with(url, DownloadOptions { resume: true, ..Default::default() })?;
-        loop {
-            let delivery = events.next().context("the session goes on")?;
-            let ended = match &delivery.event {
-                Event::DidComplete { error: Some(error), .. } => bail!("{error}"),
-                Event::DidComplete { .. } => true,
-                _ => false,
-            };
-            delivery.acknowledge();
-            if ended {
-                break;
-            }
+    let (mut begun, mut ended) = (0, 0);
+    while ended < count {
+        while begun < count && begun < ended + u64::from(at_once) {
+            let destination = folder.map(|folder| folder.join(begun.to_string()));
+            let options = DownloadOptions { resume: true, destination, ..Default::default() };
+            session.download_task_with(url, options)?;
+            begun += 1;
         }
+        let delivery = events.next().context("the session goes on")?;
+        match &delivery.event {
+            Event::DidComplete { error: Some(error), .. } => bail!("{error}"),
+            Event::DidComplete { .. } => ended += 1,
+            _ => {}
+        }
+        delivery.acknowledge();
     }
     Ok(())
 }

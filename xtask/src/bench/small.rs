@@ -4,6 +4,7 @@ use super::House;
 use super::nginx::{Nginx, Way};
 use super::process::{self, Cost};
 use super::race::{OURS, Race, ours, words};
+use crate::build::{Profile, testkit};
 use anyhow::{Context as _, Result, ensure};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -45,7 +46,9 @@ pub(super) fn measure(house: &House, server: &Nginx, work: Work, rounds: usize) 
     let Work { size, count, at_once, per, .. } = work;
     let race =
         Race { title: format!("{count} files of {size}, {at_once} at once, ours durable"), per };
-    let others: Vec<_> = OTHERS.iter().map(|(name, _)| *name).collect();
+    let in_process = (work.name == SMALL).then_some(IN_PROCESS);
+    let others: Vec<_> =
+        in_process.into_iter().chain(OTHERS.iter().map(|(name, _)| *name)).collect();
     let mut slowest = Vec::new();
     race.run(&others, rounds, |name, round| {
         let folder = house.folder().join(format!("{}-{name}-{round}", work.name));
@@ -66,6 +69,9 @@ pub(super) fn measure(house: &House, server: &Nginx, work: Work, rounds: usize) 
     house.stop()
 }
 
+/// A session of ours without a daemon, which ends with its process and makes nothing durable.
+const IN_PROCESS: &str = "ours, default session";
+
 /// The server's name of small files.
 pub(super) const SMALL: &str = "small";
 
@@ -85,6 +91,10 @@ fn fetch(house: &House, server: &Nginx, name: &str, folder: &Path, work: Work) -
     let (list, at_once) = (list.to_string_lossy(), work.at_once.to_string());
     let cost = if name == OURS {
         ours(house, &["get", "-q", "-j", &at_once, "-d", &into, "-i", &list])?
+    } else if name == IN_PROCESS {
+        let (url, count) = (server.url(Way::Plain, "small/0"), work.count.to_string());
+        let into = ["spend", "download", &count, &url, "--at-once", &at_once, "--folder", &into];
+        process::cost(Command::new(testkit(Profile::Release)?).args(into))?
     } else {
         let (_, arguments) =
             OTHERS.iter().find(|(known, _)| *known == name).context("a known program")?;
