@@ -38,6 +38,8 @@ pub struct Counts {
     pub running: u64,
     /// Tasks that wait for something.
     pub waiting: u64,
+    /// Of those, tasks that wait for their app's answer.
+    pub asking: u64,
     /// Tasks that are suspended.
     pub suspended: u64,
     /// Tasks that completed and whose events are owed.
@@ -144,6 +146,7 @@ impl Core {
             sessions: self.sessions.len() as u64,
             running,
             waiting,
+            asking: self.index.asking.len() as u64,
             suspended,
             completed,
             events_owed: self.events_owed,

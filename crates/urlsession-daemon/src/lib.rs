@@ -20,7 +20,10 @@ mod log;
 mod process;
 #[cfg(unix)]
 mod ready;
+#[cfg(unix)]
+mod simulation;
 
+use std::path::PathBuf;
 use std::time::Duration;
 #[cfg(unix)]
 use {anyhow::Context as _, urlsession_protocol::paths::Paths};
@@ -35,6 +38,9 @@ pub const READY_VARIABLE: &str = "URLSESSION_READY_FD";
 /// Names the environment variable that filters the log, such as `info` or `urlsession_engine=debug`.
 pub const LOG_VARIABLE: &str = "URLSESSION_LOG";
 
+/// Names the environment variable with the scenario of a simulation: the path of its file.
+pub const SIMULATE_VARIABLE: &str = "URLSESSION_SIMULATE";
+
 /// How a daemon shall live.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
@@ -42,13 +48,15 @@ pub struct Options {
     pub version: String,
     /// Replaces [`IDLE_EXIT_VARIABLE`]; zero is for ever.
     pub idle_exit: Option<Duration>,
+    /// The scenario to simulate, in place of the real world; replaces [`SIMULATE_VARIABLE`].
+    pub simulate: Option<PathBuf>,
 }
 
 impl Options {
     /// Leaves everything but the version to the environment.
     #[must_use]
     pub fn new(version: impl Into<String>) -> Self {
-        Self { version: version.into(), idle_exit: None }
+        Self { version: version.into(), idle_exit: None, simulate: None }
     }
 }
 
@@ -83,7 +91,7 @@ pub fn run(options: &Options) -> anyhow::Result<Ended> {
     // First of all, as long as no file of ours can have the number.
     let mut ready = ready::Ready::inherited();
     let ended = prepare(options, ready.is_awaited())
-        .and_then(|(paths, idle_exit)| life::live(&paths, &options.version, idle_exit, &mut ready));
+        .and_then(|plan| life::live(plan, &options.version, &mut ready));
     if let Err(error) = &ended {
         ready.tell_error(error);
     }
@@ -92,14 +100,16 @@ pub fn run(options: &Options) -> anyhow::Result<Ended> {
 
 /// Reads the environment while relative paths still mean what the starter meant.
 #[cfg(unix)]
-fn prepare(options: &Options, detach: bool) -> anyhow::Result<(Paths, Option<Duration>)> {
+fn prepare(options: &Options, detach: bool) -> anyhow::Result<life::Plan> {
     let paths = Paths::from_env().context("cannot find the folders of this user")?;
     let idle_exit = match options.idle_exit {
         Some(duration) => duration,
         None => idle_exit(std::env::var(IDLE_EXIT_VARIABLE).ok().as_deref())?,
     };
+    let simulation = simulation::read(options.simulate.as_deref())?;
     process::settle(detach)?;
-    Ok((paths, Some(idle_exit).filter(|duration| !duration.is_zero())))
+    let idle_exit = Some(idle_exit).filter(|duration| !duration.is_zero());
+    Ok(life::Plan { paths, idle_exit, simulation })
 }
 
 #[cfg(unix)]

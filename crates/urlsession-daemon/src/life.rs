@@ -3,7 +3,7 @@
 use crate::door::{self, Door};
 use crate::instance::Instance;
 use crate::ready::Ready;
-use crate::{Ended, folder, log};
+use crate::{Ended, folder, log, simulation};
 use anyhow::{Context as _, bail};
 use std::pin::pin;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use urlsession_engine::{CachePlace, Engine, EngineConfiguration, crash};
+use urlsession_engine::{CachePlace, Engine, EngineConfiguration, Scenario, crash};
 use urlsession_protocol::connection::{Accepted, Connection, FAREWELL_LIMIT};
 use urlsession_protocol::paths::Paths;
 use urlsession_protocol::{Hello, PROTOCOL_VERSION};
@@ -35,14 +35,22 @@ const STOP_LIMIT: Duration = Duration::from_secs(8);
 /// Pause after the system refused to accept: out of files, most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// What a life is like.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) paths: Paths,
+    /// How long it goes on while idle; `None` is for ever.
+    pub(crate) idle_exit: Option<Duration>,
+    /// What is simulated.
+    pub(crate) simulation: Option<Scenario>,
+}
+
 /// Lives until stopped or idle for so long; tells `ready` once clients can connect.
-pub(crate) fn live(
-    paths: &Paths,
-    version: &str,
-    idle_exit: Option<Duration>,
-    ready: &mut Ready,
-) -> anyhow::Result<Ended> {
+pub(crate) fn live(plan: Plan, version: &str, ready: &mut Ready) -> anyhow::Result<Ended> {
+    let Plan { paths, idle_exit, simulation } = plan;
+    let paths = &paths;
     folder::ensure_private(&paths.state)?;
+    simulation::check_place(&paths.state, simulation.is_some())?;
     let Some(instance) = Instance::acquire(paths)? else {
         ready.tell();
         return Ok(Ended::AlreadyRunning);
@@ -59,7 +67,7 @@ pub(crate) fn live(
         .build()
         .context("cannot start threads")?;
     let lived = runtime.block_on(async {
-        let mut house = House::open(paths, version).await?;
+        let mut house = House::open(paths, version, simulation).await?;
         crash::point("daemon.opened");
         instance.open_gate().context("cannot unlock the gate")?;
         ready.tell();
@@ -93,13 +101,18 @@ struct House<'a> {
 }
 
 impl<'a> House<'a> {
-    async fn open(paths: &'a Paths, version: &str) -> anyhow::Result<Self> {
+    async fn open(
+        paths: &'a Paths,
+        version: &str,
+        simulation: Option<Scenario>,
+    ) -> anyhow::Result<Self> {
         // From here on a signal means an orderly stop.
         let signals = Signals::new().context("cannot handle signals")?;
         let configuration = EngineConfiguration {
             state: Some(paths.state.clone()),
             caches: CachePlace::Nowhere,
             version: version.to_owned(),
+            simulation,
         };
         let engine = Engine::start(configuration, Handle::current())
             .with_context(|| format!("cannot open the store in {}", paths.state.display()))?;

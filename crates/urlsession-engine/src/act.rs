@@ -7,6 +7,7 @@ use crate::driver::{Driver, Turn};
 use crate::inbox::Message;
 use crate::metrics;
 use crate::peers::Watching;
+use crate::simulate::Courtesy;
 use std::sync::Arc;
 use urlsession_core::{
     Action, AttemptNumber, Cause, Change, Ending, Input, Order, PeerNumber, Report, ResumeState,
@@ -53,6 +54,7 @@ impl<H: Moves> Driver<H> {
             Message::Connected(connection) => self.peers.connect(connection),
             Message::Said { peer, message } => self.hear(turn, peer, *message),
             Message::Disconnected(peer) => {
+                self.courtesy.iter_mut().for_each(|courtesy| courtesy.gone(peer));
                 self.peers.disconnect(peer);
                 turn.add(self.core.handle(turn.now, Input::Disconnected { peer }));
             }
@@ -107,6 +109,9 @@ impl<H: Moves> Driver<H> {
             ClientMessage::Call { id, call } => (id, call),
             ClientMessage::Ack { session, number, through } => {
                 self.peers.settle(peer);
+                if let Some(courtesy) = &mut self.courtesy {
+                    courtesy.settled(peer, &session, (number, through));
+                }
                 for number in acknowledged(number, through) {
                     let session = session.clone();
                     turn.add(self.core.handle(turn.now, Input::Ack { peer, session, number }));
@@ -203,6 +208,9 @@ impl<H: Moves> Driver<H> {
             }
             Action::Reply { peer, id, result } => self.peers.reply(peer, id, result),
             Action::Send { peer, session, task, number, event } => {
+                if let (Some(courtesy), Some(number)) = (&mut self.courtesy, number) {
+                    courtesy.owes(peer, &session, number);
+                }
                 self.peers.send(peer, DaemonMessage::Event { session, task, number, event });
             }
             Action::Publish { session, task, number, mut event } => {
@@ -221,6 +229,7 @@ impl<H: Moves> Driver<H> {
                 self.peers.reply(peer, id, Ok(Reply::ResumeData { resume_data }));
             }
             Action::Launch { session, key, handler, command } => {
+                self.courtesy.iter_mut().for_each(Courtesy::launched);
                 self.launcher.launch(session, key, handler, *command);
             }
         }

@@ -4,6 +4,7 @@ use crate::cache::SharedCache;
 use crate::cookies::SharedJar;
 use crate::credentials::Kept;
 use crate::inbox::{Message, Sender};
+use crate::simulate::Simulation;
 use crate::transfer::{Attempt, Collector, Hands, Notices, Progress, TaskFiles};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, poll_fn};
@@ -28,6 +29,11 @@ pub(crate) trait Moves: Send + Sync + 'static {
 
     /// Lets later requests use new connections.
     fn drop_idle_connections(&self) {}
+
+    /// Returns the simulation that it is in.
+    fn simulation(&self) -> Option<Arc<Simulation>> {
+        None
+    }
 }
 
 impl Moves for Hands {
@@ -37,6 +43,10 @@ impl Moves for Hands {
 
     fn drop_idle_connections(&self) {
         Self::drop_idle_connections(self);
+    }
+
+    fn simulation(&self) -> Option<Arc<Simulation>> {
+        Self::simulation(self)
     }
 }
 
@@ -243,6 +253,11 @@ impl<H: Moves> Attempts<H> {
     /// Returns how many run.
     pub(crate) fn count(&self) -> usize {
         self.running.len()
+    }
+
+    /// Returns how many wait to be told what to do about a redirect.
+    pub(crate) fn undecided(&self) -> usize {
+        self.running.values().filter(|running| running.decision.is_some()).count()
     }
 
     /// Says whether none runs.

@@ -14,6 +14,13 @@ pub fn point(name: &'static str) {
     let _ = name;
 }
 
+/// Ends the process as `kill -9` does, where there is that.
+pub(crate) fn die() -> ! {
+    #[cfg(unix)]
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    std::process::abort()
+}
+
 #[cfg(any(debug_assertions, feature = "crash-points"))]
 mod planned {
     use std::collections::BTreeMap;
@@ -46,7 +53,7 @@ mod planned {
         if let Some(due) = due {
             plan.deaths.remove(due);
             plan.write();
-            die();
+            super::die();
         }
     }
 
@@ -73,13 +80,5 @@ mod planned {
             // Without a file nothing dies any more, which the test that planned it sees.
             let _ = written.and_then(|()| std::fs::rename(&aside, &self.path));
         }
-    }
-
-    /// Ends the process as `kill -9` does, where there is that.
-    fn die() -> ! {
-        #[cfg(unix)]
-        let _ =
-            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
-        std::process::abort()
     }
 }

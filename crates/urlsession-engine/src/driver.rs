@@ -21,6 +21,7 @@ use crate::launch::Launcher;
 use crate::network::NetworkWatch;
 use crate::peers::Peers;
 use crate::progress::Meter;
+use crate::simulate::{Courtesy, Simulation};
 use crate::stop::Stop;
 use crate::store::Store;
 use crate::wall::WallWatch;
@@ -64,6 +65,9 @@ pub(crate) struct Driver<H> {
     /// Whether a stop was asked for; seen even while a commit is being tried.
     pub(crate) stopping: Arc<AtomicBool>,
     pub(crate) temporary: bool,
+    pub(crate) simulation: Option<Arc<Simulation>>,
+    /// How a simulation waits for the apps in it.
+    pub(crate) courtesy: Option<Courtesy>,
 }
 
 /// What one turn decided.
@@ -98,10 +102,17 @@ impl<H: Moves> Driver<H> {
             let idle = self.peers.count() == 0 && self.core.is_idle();
             self.idle.send_if_modified(|shown| std::mem::replace(shown, idle) != idle);
             let wait = self.sleep();
-            let gathered = self.pace.gather(&self.inbox, wait, &self.clock);
-            let now = self.clock.now().steady;
-            messages = self.company.admit(gathered, self.attempts.count(), now);
+            messages = self.gather(wait);
         }
+    }
+
+    fn gather(&mut self, wait: Option<Duration>) -> Vec<Message> {
+        if self.simulation.is_some() {
+            return self.pass_time(wait);
+        }
+        let gathered = self.pace.gather(&self.inbox, wait, &self.clock);
+        let now = self.clock.now().steady;
+        self.company.admit(gathered, self.attempts.count(), now)
     }
 
     fn decide(&mut self, messages: Vec<Message>) -> Turn {

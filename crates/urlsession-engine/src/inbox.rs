@@ -14,7 +14,7 @@ use urlsession_protocol::{
 };
 
 /// Most messages that one turn takes; the others wait for the next.
-const GATHER_LIMIT: usize = 1024;
+pub(crate) const GATHER_LIMIT: usize = 1024;
 
 /// Shortest time from one look into the inbox to the next.
 const INTERVAL: Duration = Duration::from_micros(250);

@@ -11,8 +11,16 @@ use urlsession_protocol::launch::{LAUNCH_HANDLER_VARIABLE, LAUNCH_SESSION_VARIAB
 use urlsession_protocol::{LaunchCommand, SessionKey};
 
 /// What a launched app inherits of the daemon's environment, where it is set.
-const INHERITED: &[&str] =
-    &["HOME", "USER", "LOGNAME", "PATH", "LANG", "TMPDIR", "URLSESSION_HOME"];
+const INHERITED: &[&str] = &[
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "PATH",
+    "LANG",
+    "TMPDIR",
+    "URLSESSION_HOME",
+    "URLSESSION_SIMULATE",
+];
 /// All variables with such a beginning, too.
 const INHERITED_PREFIXES: &[&str] = &["LC_", "XDG_"];
 /// Names the application, so that the app finds its session again.

@@ -22,11 +22,14 @@ mod peers;
 mod progress;
 mod queries;
 mod restore;
+mod simulate;
 mod stop;
 mod store;
 mod transfer;
 mod wall;
 
+pub use files::STORE;
+pub use simulate::{POSITION, Scenario, ScenarioError};
 pub use store::StoreError;
 
 use inbox::{Message, Sender};
@@ -47,6 +50,8 @@ pub struct EngineConfiguration {
     pub caches: CachePlace,
     /// The version that [`urlsession_protocol::Call::Status`] tells.
     pub version: String,
+    /// What servers, network and time do; `None` is the real world.
+    pub simulation: Option<Scenario>,
 }
 
 /// Where responses are kept.
@@ -112,7 +117,14 @@ impl Engine {
     /// # Errors
     /// The state folder or the store is refused; [`StartError`] says why.
     pub fn start(configuration: EngineConfiguration, runtime: Handle) -> Result<Self, StartError> {
-        let hands = transfer::Hands::new();
+        let hands = match &configuration.simulation {
+            None => transfer::Hands::new(),
+            Some(scenario) => {
+                let state = configuration.state.as_deref();
+                let simulation = simulate::Simulation::begin(scenario.clone(), state)?;
+                transfer::Hands::simulated(Arc::new(simulation))
+            }
+        };
         Self::start_with(configuration, runtime, Arc::new(hands))
     }
 

@@ -53,6 +53,13 @@ impl NetworkWatch {
     }
 }
 
+impl NetworkWatch {
+    /// Watches nothing: the network is simulated.
+    pub(crate) fn none() -> Self {
+        Self { _watch: None }
+    }
+}
+
 impl<H: Moves> Driver<H> {
     /// Tells the core, and gives up what no byte can come over any more.
     pub(crate) fn network_changed(&mut self, turn: &mut Turn, change: &NetworkChange) {

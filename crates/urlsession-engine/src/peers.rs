@@ -8,7 +8,7 @@
 use crate::act::Weight;
 use crate::crash;
 use crate::inbox::{Message, Sender};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -45,6 +45,18 @@ pub(crate) struct Peers {
     next: u64,
     runtime: Handle,
     inbox: Sender,
+    told: Cell<Told>,
+}
+
+/// What anybody was told since somebody asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) enum Told {
+    #[default]
+    Nothing,
+    /// What may be left out.
+    Progress,
+    /// What an app may do something about.
+    News,
 }
 
 #[derive(Debug)]
@@ -77,7 +89,7 @@ pub(crate) enum Watching {
 
 impl Peers {
     pub(crate) fn new(runtime: Handle, inbox: Sender) -> Self {
-        Self { peers: BTreeMap::new(), next: 1, runtime, inbox }
+        Self { peers: BTreeMap::new(), next: 1, runtime, inbox, told: Cell::default() }
     }
 
     /// Takes a client in.
@@ -140,6 +152,7 @@ impl Peers {
     pub(crate) fn send(&self, number: PeerNumber, message: DaemonMessage) {
         let Some(peer) = self.peers.get(&number) else { return };
         crash::point("send");
+        self.told.set(Told::News);
         let bytes = length(&message);
         if peer.waiting.add(bytes) {
             tracing::warn!(peer = number.0, "a client does not read: closing its connection");
@@ -163,6 +176,7 @@ impl Peers {
     /// Tells the owner and the watchers of a session something that is not kept.
     pub(crate) fn tell(&self, owner: Option<PeerNumber>, message: &DaemonMessage, weight: Weight) {
         let DaemonMessage::Event { session, .. } = message else { return };
+        let told = self.told.get();
         let takes_it = |number: &PeerNumber| match weight {
             Weight::Last => true,
             Weight::Passing => self.peers.get(number).is_some_and(Peer::keeps_up),
@@ -170,6 +184,14 @@ impl Peers {
         for peer in owner.into_iter().chain(self.watchers(session)).filter(takes_it) {
             self.send(peer, message.clone());
         }
+        if weight == Weight::Passing && self.told.get() > told {
+            self.told.set(told.max(Told::Progress));
+        }
+    }
+
+    /// Says what anybody was told since this was asked.
+    pub(crate) fn take_told(&self) -> Told {
+        self.told.take()
     }
 
     /// Sends a copy to every watcher of the session.

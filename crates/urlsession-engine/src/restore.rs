@@ -14,6 +14,7 @@ use crate::network::NetworkWatch;
 use crate::peers::Peers;
 use crate::progress::Meter;
 use crate::queries::needs;
+use crate::simulate::Courtesy;
 use crate::store::Store;
 use crate::wall::WallWatch;
 use crate::{EngineConfiguration, Seat, StartError};
@@ -30,7 +31,8 @@ impl<H: Moves> Driver<H> {
         runtime: Handle,
         hands: Arc<H>,
     ) -> Result<(Self, Seat), StartError> {
-        let clock = Clock::start();
+        let simulation = hands.simulation();
+        let clock = Clock::simulated(simulation.clone());
         let temporary = configuration.state.is_none();
         let (files, store) = match &configuration.state {
             Some(state) => {
@@ -50,17 +52,22 @@ impl<H: Moves> Driver<H> {
         let seat = Seat { inbox: sender.clone(), idle: shown, stopping: Arc::clone(&stopping) };
         let driver = Self {
             version: configuration.version,
-            clock,
+            courtesy: simulation.as_ref().map(|_| Courtesy::begin(&clock)),
+            simulation: simulation.clone(),
+            clock: clock.clone(),
             core,
             store,
             files,
-            cookies: Cookies::new(clock, sender.clone()),
+            cookies: Cookies::new(clock.clone(), sender.clone()),
             credentials: Keys::new(sender.clone()),
-            caches: Caches::new(clock, configuration.caches),
+            caches: Caches::new(clock.clone(), configuration.caches),
             attempts: Attempts::new(hands, runtime.clone(), sender.clone()),
             launcher: Launcher::new(runtime.clone(), sender.clone()),
             wall: WallWatch::begin(&runtime, sender.clone()),
-            _network: NetworkWatch::begin(&runtime, sender.clone()),
+            _network: match simulation {
+                Some(_) => NetworkWatch::none(),
+                None => NetworkWatch::begin(&runtime, sender.clone()),
+            },
             peers: Peers::new(runtime, sender),
             meter: Meter::default(),
             company: Company::default(),

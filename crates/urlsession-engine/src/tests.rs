@@ -307,6 +307,7 @@ async fn nothing_is_answered_before_its_commit_succeeds() {
     let folder = tempfile::tempdir().unwrap();
     let (script, _hands) = Script::new();
     let configuration = EngineConfiguration {
+        simulation: None,
         state: Some(folder.path().join("state")),
         ..EngineConfiguration::default()
     };

@@ -71,6 +71,7 @@ fn host() -> Result<Arc<Host>, Error> {
         .map_err(|error| failed(&error))?;
     let paths = Paths::from_env();
     let configuration = EngineConfiguration {
+        simulation: None,
         state: None,
         // A user without a home keeps nothing on disk.
         caches: paths.map_or(CachePlace::Memory, |paths| CachePlace::Folder(paths.url_caches())),

@@ -109,8 +109,10 @@ mod socket {
             .stderr(Stdio::null())
             .process_group(0);
         // The working folder is another there.
-        if let Some(home) = std::env::var_os("URLSESSION_HOME").filter(|home| !home.is_empty()) {
-            command.env("URLSESSION_HOME", std::path::absolute(home).map_err(lost)?);
+        for name in ["URLSESSION_HOME", "URLSESSION_SIMULATE"] {
+            if let Some(path) = std::env::var_os(name).filter(|path| !path.is_empty()) {
+                command.env(name, std::path::absolute(path).map_err(lost)?);
+            }
         }
         let child = command
             .spawn()

@@ -3,15 +3,27 @@
 use clap::{Args, Subcommand};
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct DaemonArgs {
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    /// What to do; without it, be the daemon, in the foreground
     #[command(subcommand)]
-    pub(crate) command: DaemonCommand,
+    pub(crate) command: Option<DaemonCommand>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Simulate servers, network, disk and time as this file has them, to test an app: no byte
+    /// comes from a network
+    #[arg(long, value_name = "SCENARIO")]
+    pub(crate) simulate: Option<std::path::PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DaemonCommand {
     /// Be the daemon, in the foreground
-    Run,
+    Run(RunArgs),
     /// Start the daemon if it does not run
     Start,
     /// Stop the daemon; transfers go on when it starts again, at the next use

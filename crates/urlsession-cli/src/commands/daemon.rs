@@ -1,6 +1,6 @@
 //! `daemon`: be the background process, start it, stop it, look at it.
 
-use crate::args::DaemonCommand;
+use crate::args::{DaemonArgs, DaemonCommand, RunArgs};
 use crate::escape::shown;
 use crate::exit::{self, Failure};
 use crate::{json, measure, terminal};
@@ -14,9 +14,10 @@ const LOG_TAIL: u64 = 64 * 1024;
 /// How often a followed log is looked at.
 const LOG_PAUSE: Duration = Duration::from_millis(250);
 
-pub(crate) fn daemon(command: &DaemonCommand) -> Result<u8, Failure> {
+pub(crate) fn daemon(arguments: &DaemonArgs) -> Result<u8, Failure> {
+    let Some(command) = &arguments.command else { return run(&arguments.run) };
     match command {
-        DaemonCommand::Run => run(),
+        DaemonCommand::Run(arguments) => run(arguments),
         DaemonCommand::Start => {
             let status = Daemon::connect(true)?.status()?;
             terminal::say(&format!("the daemon runs as process {}", status.pid))?;
@@ -36,8 +37,9 @@ pub(crate) fn daemon(command: &DaemonCommand) -> Result<u8, Failure> {
     }
 }
 
-fn run() -> Result<u8, Failure> {
-    let options = urlsession_daemon::Options::new(env!("CARGO_PKG_VERSION"));
+fn run(arguments: &RunArgs) -> Result<u8, Failure> {
+    let mut options = urlsession_daemon::Options::new(env!("CARGO_PKG_VERSION"));
+    options.simulate.clone_from(&arguments.simulate);
     match urlsession_daemon::run(&options) {
         Ok(ended) => Ok(ended.exit_code()),
         Err(error) => Err(Failure::new(exit::NO_DAEMON, format!("{error:#}"))),

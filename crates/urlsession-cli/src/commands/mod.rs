@@ -38,7 +38,7 @@ pub(crate) fn run(command: Command) -> Result<u8, Failure> {
         Command::Rm(selection) => control::rm(&selection),
         Command::Cookies(args) => cookies::cookies(&args.command),
         Command::Credentials(args) => credentials::credentials(&args.command),
-        Command::Daemon(args) => daemon::daemon(&args.command),
+        Command::Daemon(args) => daemon::daemon(&args),
         Command::Demo(args) => demo::demo(&args),
         Command::DemoApp(args) => demo::app(&args),
         Command::Completion { shell } => {

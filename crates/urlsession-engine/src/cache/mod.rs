@@ -81,7 +81,7 @@ impl Caches {
             }
             _ => None,
         };
-        let cache = Arc::new(SharedCache::new(room, path, self.clock));
+        let cache = Arc::new(SharedCache::new(room, path, self.clock.clone()));
         self.all.insert(owner, (Arc::clone(&cache), room));
         cache
     }

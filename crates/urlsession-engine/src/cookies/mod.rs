@@ -92,7 +92,8 @@ impl Cookies {
         let jar = Jar::restore(kept, self.clock.now().wall);
         let told = false;
         let state = Mutex::new(State { jar, told });
-        let jar = Arc::new(SharedJar { state, clock: self.clock, inbox: self.inbox.clone() });
+        let (clock, inbox) = (self.clock.clone(), self.inbox.clone());
+        let jar = Arc::new(SharedJar { state, clock, inbox });
         self.jars.insert(owner, Arc::clone(&jar));
         Ok(jar)
     }

@@ -14,6 +14,9 @@ use std::path::{Component, Path, PathBuf};
 use urlsession_core::{Order, ResumeState, SessionNumber, TaskRef};
 use urlsession_protocol::TaskKind;
 
+/// The store's file in a state folder.
+pub const STORE: &str = "store.sqlite";
+
 /// Longest file name of the file systems in use, in bytes.
 const NAME_LIMIT: usize = 255;
 /// Most parts that are kept of tasks with the same number; then the first is given up.
@@ -57,7 +60,7 @@ impl Files {
 
     /// Returns the store's file.
     pub(crate) fn store(&self) -> PathBuf {
-        self.state.join("store.sqlite")
+        self.state.join(STORE)
     }
 
     /// Returns where the files of a task are.

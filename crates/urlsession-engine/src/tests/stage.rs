@@ -31,6 +31,7 @@ impl Stage {
     fn open(folder: tempfile::TempDir) -> Self {
         let (script, hands) = Script::new();
         let configuration = EngineConfiguration {
+            simulation: None,
             state: Some(folder.path().join("state")),
             caches: CachePlace::Nowhere,
             version: "test".to_owned(),

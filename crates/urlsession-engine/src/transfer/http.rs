@@ -13,12 +13,14 @@ pub(super) use super::outgoing::Outgoing;
 use super::pool::{Channel, Http1, Key, Pool, Shared};
 use super::question::{self, Asks};
 use super::quic::{self, Alternatives};
+use super::simulated;
 use super::splice::{Detour, Pipe};
 use super::tls::{Terms, Tls, Trust};
 use super::upload::{Hold, Outbound, Sending, Sink, Source};
 use super::wire::Wire;
 use crate::cache::{Kept, Recording};
 use crate::credentials::{Memory, origin_space};
+use crate::simulate::Simulation;
 use bytes::Bytes;
 use http_body::Body as _;
 use std::future::poll_fn;
@@ -45,6 +47,8 @@ pub(super) struct Http {
     pub(super) alternatives: Arc<Alternatives>,
     /// How servers and proxies were answered that asked for credentials.
     pub(super) credentials: Memory,
+    /// What answers in place of all servers.
+    pub(super) simulation: Option<Arc<Simulation>>,
 }
 
 /// The way of a request to its server, over TCP.
@@ -88,11 +92,16 @@ impl Http {
     /// Plain bodies at least as long as the minimum may be left to the kernel.
     pub(super) fn new(splice_minimum: u64) -> Self {
         let (pool, tls, alternatives) = (Arc::default(), Arc::default(), Arc::default());
-        Self { pool, tls, alternatives, splice_minimum, credentials: Memory::default() }
+        let credentials = Memory::default();
+        Self { pool, tls, alternatives, splice_minimum, credentials, simulation: None }
     }
 
     /// Sends the request and waits for the head of the response.
     pub(super) async fn send(&self, out: &Outgoing<'_>) -> Result<Answer, Failure> {
+        if let Some(simulation) = &self.simulation {
+            let sent = simulated::send(simulation, out).await;
+            return sent.map_err(|failure| failure.at(out.url.as_str()));
+        }
         self.try_send(out).await.map_err(|failure| {
             let failure = match out.has_own() {
                 true => failure,
@@ -312,6 +321,7 @@ pub(super) enum Stream {
     Http1 { body: hyper::body::Incoming, home: Option<Home> },
     Http2 { body: h2::RecvStream, wire: Arc<Wire>, _user: Arc<()> },
     Http3(Box<quic::Body>),
+    Simulated(Box<simulated::Body>),
 }
 
 /// Where an HTTP/1.1 connection goes back to.
@@ -412,6 +422,7 @@ impl Inbound {
                 Ok(bytes) => return Ok(bytes),
                 Err(failure) => failure,
             },
+            Stream::Simulated(body) => return body.next().await,
         };
         Err(self.sending.as_ref().and_then(|sending| sending.failure()).unwrap_or(failed))
     }
@@ -422,6 +433,11 @@ impl Inbound {
         if self.decoder.is_none() {
             self.let_more_come(bytes);
         }
+    }
+
+    /// Says whether what comes next may be far away in simulated time: nothing waits for it.
+    pub(super) fn is_simulated(&self) -> bool {
+        matches!(self.stream, Stream::Simulated(_))
     }
 
     fn let_more_come(&mut self, bytes: usize) {

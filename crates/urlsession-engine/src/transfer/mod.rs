@@ -42,6 +42,7 @@ mod receive;
 mod redirect;
 mod request;
 mod resume;
+mod simulated;
 mod splice;
 mod tls;
 mod tunnel;
@@ -59,6 +60,7 @@ pub(crate) use progress::Progress;
 use crate::cache::SharedCache;
 use crate::cookies::SharedJar;
 use crate::credentials::Kept;
+use crate::simulate::Simulation;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -139,6 +141,18 @@ impl Hands {
     /// first `https` request, so that an idle daemon never holds them.
     pub(crate) fn new() -> Self {
         Self::splicing_from(splice::SPLICE_MINIMUM)
+    }
+
+    /// Prepares to ask the servers of a simulation, and nobody else.
+    pub(crate) fn simulated(simulation: Arc<Simulation>) -> Self {
+        let mut hands = Self::new();
+        hands.http.simulation = Some(simulation);
+        hands
+    }
+
+    /// Returns the simulation whose servers are asked.
+    pub(crate) fn simulation(&self) -> Option<Arc<Simulation>> {
+        self.http.simulation.clone()
     }
 
     /// Leaves plain bodies of that length and more to the kernel, where it can move them.

@@ -218,7 +218,7 @@ impl Receiver {
         }
         self.batch.push(piece);
         self.batched += length;
-        if length >= LARGE || self.batched >= BATCH {
+        if length >= LARGE || self.batched >= BATCH || from.body.is_simulated() {
             self.flush(from.body)?;
         }
         Ok(())

@@ -80,7 +80,9 @@ pub(super) struct Final {
 impl<'a> Chain<'a> {
     pub(super) fn new(http: &'a Http, attempt: &'a Attempt) -> Self {
         let order: &Order = &attempt.order;
-        let rate = order.options.limit_rate.map(|limit| Arc::new(Rate::new(limit)));
+        // A simulation keeps to the limit in its own time.
+        let limit = order.options.limit_rate.filter(|_| http.simulation.is_none());
+        let rate = limit.map(|limit| Arc::new(Rate::new(limit)));
         let progress: &Arc<Progress> = &attempt.progress;
         let sending = order
             .request

@@ -69,7 +69,7 @@ impl Sending {
         blocking(move || Source::open(&body)).await
     }
 
-    fn advance_to(&self, sent: u64) {
+    pub(super) fn advance_to(&self, sent: u64) {
         self.sent.store(sent, Ordering::Relaxed);
         self.progress.set_sent(sent);
     }
@@ -86,7 +86,8 @@ impl Sending {
         while source.left > 0 {
             self.wait_for_rate(wire).await;
             let bytes = match source.next(block).await {
-                Ok(bytes) => bytes,
+                Ok(Some(bytes)) => bytes,
+                Ok(None) => break,
                 Err(failure) => {
                     let why = failure.error.to_string();
                     *self.failed.lock().expect("no holder panics") = Some(failure);
@@ -160,8 +161,11 @@ impl Source {
         Ok(Self { file: Some(file), left: length, memory, is_in_memory, promised })
     }
 
-    /// Returns the next bytes; there must be some left.
-    async fn next(&mut self, block: usize) -> Result<Bytes, Failure> {
+    /// Returns the next bytes, `None` at the end.
+    pub(super) async fn next(&mut self, block: usize) -> Result<Option<Bytes>, Failure> {
+        if self.left == 0 {
+            return Ok(None);
+        }
         let file = self.file.take().expect("a source that failed is not asked again");
         let (left, promised) = (self.left, self.promised);
         let most = usize::try_from(left).unwrap_or(usize::MAX).min(block);
@@ -171,9 +175,9 @@ impl Source {
         if is_last || !block.fill_without_waiting(&file, self.is_in_memory) {
             let read = move || read(&file, &mut block, is_last, promised).map(|()| (file, block));
             let (file, block) = blocking(read).await?;
-            return Ok(self.took(file, block));
+            return Ok(Some(self.took(file, block)));
         }
-        Ok(self.took(file, block))
+        Ok(Some(self.took(file, block)))
     }
 
     fn took(&mut self, file: File, block: Block) -> Bytes {

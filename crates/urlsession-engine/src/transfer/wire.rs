@@ -26,6 +26,8 @@ pub(super) struct Wire {
     retired: Option<Arc<AtomicBool>>,
     /// What `received` may become before the next head or piece of a body.
     bound: AtomicU64,
+    /// Whether it may be idle for ever: what comes over it does not come in real time.
+    has_no_limit: bool,
 }
 
 impl Wire {
@@ -36,7 +38,13 @@ impl Wire {
             received: AtomicU64::new(0),
             bound: AtomicU64::new(BABBLE_LIMIT),
             retired: None,
+            has_no_limit: false,
         }
+    }
+
+    /// Makes the pulse of what is simulated, which ends by itself.
+    pub(super) fn without_limit() -> Self {
+        Self { has_no_limit: true, ..Self::new() }
     }
 
     /// Makes the pulse of one stream; one that is idle for too long sets `retired`.
@@ -98,6 +106,9 @@ impl Wire {
 
     /// Returns once nothing has moved for the limit.
     pub(super) async fn idle(&self, limit: Duration) {
+        if self.has_no_limit {
+            return std::future::pending().await;
+        }
         loop {
             let last = self.began + Duration::from_micros(self.last.load(Ordering::Relaxed));
             let Some(until) = last.checked_add(limit) else { return std::future::pending().await };
