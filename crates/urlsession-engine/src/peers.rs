@@ -53,10 +53,22 @@ pub(crate) struct Peers {
 pub(crate) enum Told {
     #[default]
     Nothing,
-    /// What may be left out.
+    /// What is not kept.
     Progress,
-    /// What an app may do something about.
+    /// A reply, or what is kept.
     News,
+}
+
+impl Told {
+    fn by(message: &DaemonMessage) -> Self {
+        match message {
+            DaemonMessage::Event { number: None, .. } => Self::Progress,
+            DaemonMessage::Event { .. }
+            | DaemonMessage::Reply { .. }
+            | DaemonMessage::Hello(_)
+            | DaemonMessage::Goodbye { .. } => Self::News,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -152,7 +164,7 @@ impl Peers {
     pub(crate) fn send(&self, number: PeerNumber, message: DaemonMessage) {
         let Some(peer) = self.peers.get(&number) else { return };
         crash::point("send");
-        self.told.set(Told::News);
+        self.told.set(self.told.get().max(Told::by(&message)));
         let bytes = length(&message);
         if peer.waiting.add(bytes) {
             tracing::warn!(peer = number.0, "a client does not read: closing its connection");
@@ -176,16 +188,12 @@ impl Peers {
     /// Tells the owner and the watchers of a session something that is not kept.
     pub(crate) fn tell(&self, owner: Option<PeerNumber>, message: &DaemonMessage, weight: Weight) {
         let DaemonMessage::Event { session, .. } = message else { return };
-        let told = self.told.get();
         let takes_it = |number: &PeerNumber| match weight {
             Weight::Last => true,
             Weight::Passing => self.peers.get(number).is_some_and(Peer::keeps_up),
         };
         for peer in owner.into_iter().chain(self.watchers(session)).filter(takes_it) {
             self.send(peer, message.clone());
-        }
-        if weight == Weight::Passing && self.told.get() > told {
-            self.told.set(told.max(Told::Progress));
         }
     }
 

@@ -162,7 +162,8 @@ impl<H: Moves> Driver<H> {
     /// Returns to which moment time could jump.
     fn next_jump(&self, simulation: &Simulation, due: Option<Duration>) -> Option<Duration> {
         let now = simulation.timeline.now();
-        if self.core.is_idle() && self.attempts.is_empty() {
+        let needs_app = self.core.is_idle() || (self.is_asking() && self.peers.count() == 0);
+        if needs_app && self.attempts.is_empty() {
             return due.filter(|due| due.saturating_sub(now) <= IDLE_JUMP);
         }
         due.into_iter().chain(simulation.timeline.next()).chain(simulation.next()).min()
@@ -179,8 +180,6 @@ impl<H: Moves> Driver<H> {
             return Some(LOOK_INTERVAL);
         }
         let Some(courtesy) = &self.courtesy else { return Some(Duration::ZERO) };
-        let counts = self.core.counts();
-        let is_asking = counts.asking > 0 && counts.asking == counts.waiting && counts.running == 0;
         let is_alone = self.peers.count() == 0;
         let grace = if courtesy.is_held {
             HOLD_GRACE
@@ -189,7 +188,7 @@ impl<H: Moves> Driver<H> {
         } else if is_alone {
             // Nobody is there to do anything, but for those who are about to come.
             if courtesy.grace == START_GRACE { START_GRACE } else { Duration::ZERO }
-        } else if undecided > 0 || is_asking {
+        } else if undecided > 0 || self.is_asking() {
             ANSWER_GRACE
         } else if courtesy.owed.values().any(|owed| !owed.is_empty()) || self.core.is_idle() {
             ACK_GRACE
@@ -197,6 +196,12 @@ impl<H: Moves> Driver<H> {
             courtesy.grace
         };
         Some((courtesy.since + grace).saturating_sub(self.clock.real()))
+    }
+
+    /// Says whether all that is left to do is up to apps.
+    fn is_asking(&self) -> bool {
+        let counts = self.core.counts();
+        counts.asking > 0 && counts.asking == counts.waiting && counts.running == 0
     }
 
     fn receive(&self, rest: Option<Duration>) -> Option<Message> {

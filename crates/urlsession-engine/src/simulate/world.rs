@@ -324,9 +324,15 @@ impl Bytes {
 
 /// Makes up bytes that are the same whenever they are asked for.
 fn made_up(seed: u64, from: u64, until: u64) -> Vec<u8> {
-    let words = (from / 8..until.div_ceil(8)).flat_map(|word| mix(seed ^ word).to_le_bytes());
+    let length = usize::try_from(until - from).unwrap_or(usize::MAX);
     let skipped = usize::try_from(from % 8).unwrap_or_default();
-    words.skip(skipped).take(usize::try_from(until - from).unwrap_or(usize::MAX)).collect()
+    let mut bytes = Vec::with_capacity(length + 16);
+    for word in from / 8..until.div_ceil(8) {
+        bytes.extend_from_slice(&mix(seed ^ word).to_le_bytes());
+    }
+    bytes.truncate(skipped + length);
+    bytes.drain(..skipped);
+    bytes
 }
 
 /// Tells the bytes of one URL from those of others, and of what was there before.

@@ -1,0 +1,2 @@
+// What `urlsession/testing` gives, as `import` has it.
+export * from './testing.js';
