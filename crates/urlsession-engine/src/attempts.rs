@@ -245,9 +245,9 @@ impl<H: Moves> Attempts<H> {
         self.running.iter_mut().map(|((task, _), running)| (*task, running))
     }
 
-    /// Returns the tasks of all attempts.
-    pub(crate) fn tasks(&self) -> impl Iterator<Item = TaskRef> {
-        self.running.keys().map(|(task, _)| *task)
+    /// Returns all attempts.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (TaskRef, &Running)> {
+        self.running.iter().map(|((task, _), running)| (*task, running))
     }
 
     /// Returns how many run.

@@ -38,7 +38,10 @@ impl<H: Moves> Driver<H> {
     /// Lets the meter run while something runs and somebody listens. Called after the deeds of a
     /// turn, which start attempts.
     pub(crate) fn wind_meter(&mut self, now: Duration) {
-        if self.attempts.tasks().any(|task| self.is_heard(task)) {
+        // Simulated time would stop at every interval of a pause otherwise.
+        let idles = self.simulation.is_some();
+        let tells = |running: &Running| !idles || running.has_moved();
+        if self.attempts.iter().any(|(task, running)| tells(running) && self.is_heard(task)) {
             self.meter.next.get_or_insert(now + INTERVAL);
         } else {
             self.meter.next = None;
@@ -52,6 +55,12 @@ impl<H: Moves> Driver<H> {
 }
 
 impl Running {
+    /// Says whether there is something to tell.
+    fn has_moved(&self) -> bool {
+        let counts = self.progress.counts();
+        counts.received != self.told_received || counts.sent != self.told_sent
+    }
+
     /// Returns what changed since it was asked last.
     pub(crate) fn progress(
         &mut self,

@@ -111,6 +111,25 @@ fn time_stands_still_for_an_app_that_is_asked() {
 }
 
 #[test]
+fn time_can_be_held_in_the_middle() {
+    let world = Simulated::of(&format!(
+        "file {A} size 10MiB rate 1MiB/s\n\
+         at 5s hold"
+    ));
+    let id = world.run(&["add", "-q", A, "-o", "a"]);
+    let seen = loop {
+        let shown = world.run(&["show", "--json", id.out.trim()]);
+        let shown: serde_json::Value = serde_json::from_str(&shown.out).unwrap();
+        let received = shown["count_of_bytes_received"].as_u64().unwrap();
+        if received > 9 * MIB as u64 / 2 {
+            break received;
+        }
+    };
+    assert!(seen < 11 * MIB as u64 / 2, "{seen}");
+    assert_eq!(world.run(&["wait", id.out.trim()]).code, 0);
+}
+
+#[test]
 fn servers_answer_as_they_were_told_to() {
     let world = Simulated::of(
         "file https://example.com/a text \"hello\" type text/plain\n\

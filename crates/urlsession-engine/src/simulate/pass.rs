@@ -105,17 +105,12 @@ impl Courtesy {
         for message in messages {
             match message {
                 Message::Said { message, .. } => {
-                    self.is_held &= matches!(**message, ClientMessage::Ack { .. });
+                    self.is_held &= !matches!(**message, ClientMessage::Call { .. });
                     self.give(now, NEWS_GRACE);
                 }
-                Message::Connected(_) => {
-                    self.is_held = false;
-                    (self.since, self.grace) = (now, NEWS_GRACE);
-                }
-                Message::Disconnected(_) => {
-                    self.is_held = false;
-                    self.give(now, NEWS_GRACE);
-                }
+                // The grace of the start is over.
+                Message::Connected(_) => (self.since, self.grace) = (now, NEWS_GRACE),
+                Message::Disconnected(_) => self.give(now, NEWS_GRACE),
                 Message::LaunchEnded { .. } => self.launched = self.launched.saturating_sub(1),
                 _ => {}
             }
@@ -219,8 +214,8 @@ impl<H: Moves> Driver<H> {
             crate::crash::die();
         }
         let Some(courtesy) = &mut self.courtesy else { return Vec::new() };
-        if happenings.contains(&Happening::Hold) {
-            courtesy.is_held = true;
+        courtesy.is_held = happenings.contains(&Happening::Hold);
+        if courtesy.is_held {
             courtesy.since = self.clock.real();
         }
         let (is_up, _) = simulation.network();
