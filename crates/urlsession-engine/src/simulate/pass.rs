@@ -126,8 +126,9 @@ impl<H: Moves> Driver<H> {
         let due = wait.map(|wait| simulation.timeline.now().saturating_add(wait));
         self.courtesy_after_turn();
         loop {
-            let next = self.next_jump(&simulation, due);
-            let rest = self.rest(&simulation, next);
+            let (sleepers, woken) = simulation.timeline.sleepers();
+            let next = self.next_jump(&simulation, due, woken);
+            let rest = self.rest(&simulation, next, sleepers);
             if let Some(first) = self.receive(rest) {
                 let messages: Vec<_> = std::iter::once(first)
                     .chain(self.inbox.try_iter())
@@ -155,23 +156,33 @@ impl<H: Moves> Driver<H> {
     }
 
     /// Returns to which moment time could jump.
-    fn next_jump(&self, simulation: &Simulation, due: Option<Duration>) -> Option<Duration> {
+    fn next_jump(
+        &self,
+        simulation: &Simulation,
+        due: Option<Duration>,
+        woken: Option<Duration>,
+    ) -> Option<Duration> {
         let now = simulation.timeline.now();
         let needs_app = self.core.is_idle() || (self.is_asking() && self.peers.count() == 0);
         if needs_app && self.attempts.is_empty() {
             return due.filter(|due| due.saturating_sub(now) <= IDLE_JUMP);
         }
-        due.into_iter().chain(simulation.timeline.next()).chain(simulation.next()).min()
+        due.into_iter().chain(woken).chain(simulation.next()).min()
     }
 
     /// Returns how long to wait in real time before time jumps there; `None` is for ever.
-    fn rest(&self, simulation: &Simulation, next: Option<Duration>) -> Option<Duration> {
+    fn rest(
+        &self,
+        simulation: &Simulation,
+        next: Option<Duration>,
+        sleepers: usize,
+    ) -> Option<Duration> {
         let next = next?;
         if next <= simulation.timeline.now() {
             return Some(Duration::ZERO);
         }
         let undecided = self.attempts.undecided();
-        if self.attempts.count() > simulation.timeline.sleepers() + undecided {
+        if self.attempts.count() > sleepers + undecided {
             return Some(LOOK_INTERVAL);
         }
         let Some(courtesy) = &self.courtesy else { return Some(Duration::ZERO) };

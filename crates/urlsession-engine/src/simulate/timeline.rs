@@ -30,14 +30,11 @@ impl Timeline {
         self.lock().now
     }
 
-    /// Returns how many wait for a moment to come.
-    pub(crate) fn sleepers(&self) -> usize {
-        self.lock().sleepers.len()
-    }
-
-    /// Returns the first moment that somebody waits for.
-    pub(crate) fn next(&self) -> Option<Duration> {
-        self.lock().sleepers.first_key_value().map(|((at, _), _)| *at)
+    /// Returns how many wait for a moment to come, and the first such moment: of one instant, as
+    /// others go to sleep meanwhile.
+    pub(crate) fn sleepers(&self) -> (usize, Option<Duration>) {
+        let state = self.lock();
+        (state.sleepers.len(), state.sleepers.first_key_value().map(|((at, _), _)| *at))
     }
 
     /// Lets that moment come, unless it was before, and wakes whose time it is.
@@ -122,9 +119,9 @@ mod tests {
         let (mut one, mut two) =
             (pin!(timeline.sleep(2 * SECOND)), pin!(timeline.sleep(3 * SECOND)));
         assert!(!is_over(one.as_mut()) && !is_over(two.as_mut()) && !is_over(one.as_mut()));
-        assert_eq!((timeline.sleepers(), timeline.next()), (2, Some(2 * SECOND)));
+        assert_eq!(timeline.sleepers(), (2, Some(2 * SECOND)));
         timeline.move_to(2 * SECOND);
-        assert_eq!((timeline.sleepers(), timeline.next()), (1, Some(3 * SECOND)));
+        assert_eq!(timeline.sleepers(), (1, Some(3 * SECOND)));
         assert!(is_over(one.as_mut()) && !is_over(two.as_mut()));
         timeline.move_to(SECOND);
         assert_eq!(timeline.now(), 2 * SECOND, "time does not go back");
@@ -138,9 +135,9 @@ mod tests {
         {
             let mut two = pin!(timeline.sleep(SECOND));
             assert!(!is_over(two.as_mut()));
-            assert_eq!(timeline.sleepers(), 2);
+            assert_eq!(timeline.sleepers().0, 2);
         }
-        assert_eq!(timeline.sleepers(), 1);
+        assert_eq!(timeline.sleepers().0, 1);
         timeline.alarm();
         assert!(is_over(one.as_mut()));
         assert_eq!(timeline.now(), Duration::ZERO);
