@@ -20,6 +20,7 @@ mod log;
 mod process;
 #[cfg(unix)]
 mod ready;
+pub mod service;
 #[cfg(unix)]
 mod simulation;
 

@@ -24,6 +24,18 @@ pub(crate) struct RunArgs {
 pub(crate) enum DaemonCommand {
     /// Be the daemon, in the foreground
     Run(RunArgs),
+    /// Have systemd start the daemon, now and at every login, so that transfers go on after a reboot
+    Enable {
+        /// Replace a unit that this command did not write
+        #[arg(long)]
+        force: bool,
+    },
+    /// Undo `enable`: stop the service and remove its unit
+    Disable {
+        /// Remove a unit that `enable` did not write
+        #[arg(long)]
+        force: bool,
+    },
     /// Start the daemon if it does not run
     Start,
     /// Stop the daemon; transfers go on when it starts again, at the next use

@@ -18,6 +18,8 @@ pub(crate) fn daemon(arguments: &DaemonArgs) -> Result<u8, Failure> {
     let Some(command) = &arguments.command else { return run(&arguments.run) };
     match command {
         DaemonCommand::Run(arguments) => run(arguments),
+        DaemonCommand::Enable { force } => super::service::enable(*force),
+        DaemonCommand::Disable { force } => super::service::disable(*force),
         DaemonCommand::Start => {
             let status = Daemon::connect(true)?.status()?;
             terminal::say(&format!("the daemon runs as process {}", status.pid))?;

@@ -7,6 +7,7 @@ mod crowd;
 mod daemon;
 mod events;
 mod list;
+mod service;
 mod show;
 mod transfer;
 mod wait;

@@ -18,6 +18,7 @@ mod network;
 mod power_loss;
 #[cfg(target_os = "linux")]
 mod secrets;
+mod service;
 mod simulate;
 mod torture;
 mod transfers;
