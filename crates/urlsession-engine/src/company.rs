@@ -145,6 +145,15 @@ mod tests {
     }
 
     #[test]
+    fn only_so_many_wait() {
+        let mut company = Company::default();
+        let ends = |count| (0..count as u64).map(ended).collect::<Vec<_>>();
+        assert_eq!(admit(&mut company, ends(HELD_LIMIT - 1), 2 * HELD_LIMIT, 0), "");
+        let admitted = admit(&mut company, ends(1), 2 * HELD_LIMIT, 1);
+        assert_eq!(admitted.split(' ').count(), HELD_LIMIT);
+    }
+
+    #[test]
     fn what_is_strict_takes_along_what_came_before() {
         let mut company = Company::default();
         let gone = Message::Disconnected(PeerNumber(1));

@@ -111,3 +111,20 @@ impl Pace {
         std::iter::once(first).chain(inbox.try_iter()).take(GATHER_LIMIT).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_takes_only_so_many() {
+        let (sender, inbox) = std::sync::mpsc::channel();
+        for _ in 0..GATHER_LIMIT + 2 {
+            sender.send(Message::CookiesChanged).unwrap();
+        }
+        let (mut pace, clock) = (Pace::default(), Clock::start());
+        assert_eq!(pace.gather(&inbox, None, &clock).len(), GATHER_LIMIT);
+        assert_eq!(pace.gather(&inbox, None, &clock).len(), 2);
+        assert_eq!(pace.gather(&inbox, Some(Duration::ZERO), &clock).len(), 0);
+    }
+}

@@ -190,3 +190,29 @@ fn run(answer: Answer, result: Result<Reply, Error>) {
         tracing::error!("a completion panicked");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_waits_until_there_is_room() {
+        let calls = Calls::default();
+        let ask = |id| {
+            calls.wait_for_room().unwrap();
+            let message = Arc::new(ClientMessage::Call { id: CallId(id), call: Call::Status });
+            calls.push(CallId(id), message, Box::new(|_| {}));
+            calls.unanswered().len()
+        };
+        std::thread::scope(|scope| {
+            let asker = scope.spawn(|| (0..UNANSWERED_LIMIT as u64 + 5).map(ask).max());
+            for id in 0..5 {
+                while calls.unanswered().len() < UNANSWERED_LIMIT {
+                    std::thread::yield_now();
+                }
+                calls.answer(CallId(id), Ok(Reply::Done));
+            }
+            assert_eq!(asker.join().unwrap(), Some(UNANSWERED_LIMIT));
+        });
+    }
+}

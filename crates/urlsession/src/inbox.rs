@@ -280,6 +280,33 @@ mod tests {
     }
 
     #[test]
+    fn who_waits_beyond_the_limit_sends_the_first_to_ask_again() {
+        use std::sync::Arc;
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        use std::task::Wake;
+        #[derive(Default)]
+        struct Count(AtomicUsize);
+        impl Wake for Count {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let inbox = Inbox::default();
+        let counts: Vec<_> = (0..=WAKERS_LIMIT).map(|_| Arc::new(Count::default())).collect();
+        for count in &counts {
+            let waker = Waker::from(Arc::clone(count));
+            assert!(inbox.poll_take(&Context::from_waker(&waker)).is_pending());
+        }
+        let woken = || {
+            let woken = counts.iter().map(|count| count.0.load(Ordering::Relaxed));
+            woken.collect::<Vec<_>>()
+        };
+        assert_eq!((woken()[0], woken().iter().sum::<usize>()), (1, 1));
+        inbox.arrive(None, None, Event::DidFinishEvents);
+        assert_eq!(woken(), vec![1; WAKERS_LIMIT + 1], "nobody waits for ever");
+    }
+
+    #[test]
     fn progress_before_an_interruption_is_dropped() {
         let inbox = Inbox::default();
         let write = |total| Event::DidWriteData {

@@ -1,6 +1,9 @@
 //! A client can say and leave unread only so much.
 
-use super::{BACKLOG_LIMIT, CALLS_LIMIT, PROGRESS_BACKLOG, Peers, WATCHES_LIMIT, Watching};
+use super::{
+    BACKLOG_BYTES_LIMIT, BACKLOG_LIMIT, CALLS_LIMIT, PROGRESS_BACKLOG, Peers, WATCHES_LIMIT,
+    Watching,
+};
 use crate::act::Weight;
 use crate::inbox::Message;
 use std::sync::mpsc::Receiver;
@@ -48,6 +51,21 @@ async fn a_client_that_does_not_read_is_sent_away() {
     peers.flush();
     gone(&inbox).await;
     while client.incoming.recv().await.is_some() {}
+}
+
+#[tokio::test]
+async fn long_messages_are_too_much_sooner() {
+    let (peers, _client, inbox) = connected();
+    let long = "x".repeat(BACKLOG_BYTES_LIMIT / 16);
+    let mut sent = 0;
+    while !peers.has_let_go(ONE) {
+        let error = urlsession_protocol::Error::new(urlsession_protocol::ErrorCode::UNKNOWN);
+        peers.send(ONE, DaemonMessage::Reply { id: CallId(0), result: Err(error.because(&long)) });
+        sent += 1;
+        assert!(sent < BACKLOG_LIMIT, "so many bytes wait");
+    }
+    assert!((16..32).contains(&sent), "{sent}");
+    gone(&inbox).await;
 }
 
 #[tokio::test]

@@ -239,3 +239,21 @@ fn entry<'a>(servers: &'a mut HashMap<Key, Server>, key: &Key) -> &'a mut Server
         speaks_http1: key.trust.is_none(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_server_that_was_used_longest_ago_is_forgotten() {
+        let pool = Pool::default();
+        let key = |port| Key { host: "h".to_owned(), port, trust: None, via: None };
+        let last = u16::try_from(SERVER_LIMIT).unwrap();
+        for port in 0..=last {
+            pool.learn_http1(&key(port));
+        }
+        let servers = pool.servers.lock().unwrap();
+        assert_eq!(servers.len(), SERVER_LIMIT);
+        assert!(!servers.contains_key(&key(0)) && servers.contains_key(&key(last)));
+    }
+}

@@ -83,6 +83,17 @@ fn later_requests_know_the_way() {
     assert_eq!(seek(&memory, "http://h/", &credential, &[]), "nothing", "forgotten");
 }
 
+#[test]
+fn folders_are_remembered_up_to_a_number() {
+    let memory = Memory::default();
+    let url = |n: usize| format!("http://h{n}/a/b").parse().unwrap();
+    for n in 0..=FOLDERS_LIMIT {
+        memory.learn(&url(n), &space(&format!("http://h{n}/")));
+    }
+    assert_eq!(memory.space_of(&url(0)), None);
+    assert!(memory.space_of(&url(1)).is_some() && memory.space_of(&url(FOLDERS_LIMIT)).is_some());
+}
+
 /// The state of a digest is good for its own origin and credential only.
 #[test]
 fn nothing_is_shared() {
