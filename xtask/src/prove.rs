@@ -5,6 +5,7 @@ use crate::{tidy, torture};
 use anyhow::{Context as _, Result, bail, ensure};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::process::Command;
 use std::time::Instant;
 #[cfg(target_os = "linux")]
@@ -23,6 +24,8 @@ const BUG_WORLDS: u64 = 24;
 const BUG_STEPS: u64 = 5000;
 /// Deaths of one round at points of the daemon's choice, beside one at every point.
 const ROUND_DEATHS: u32 = 69;
+/// Rounds at once: each waits for its timers most of the time.
+const LANES: u64 = 4;
 /// Tasks of one round of deaths, and of the kills.
 const TASKS: u32 = 50;
 
@@ -32,11 +35,11 @@ pub(crate) struct Arguments {
     /// Where the dice begin.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Rounds of a hundred deaths of the daemon at its points.
-    #[arg(long, default_value_t = 10)]
-    rounds: u32,
+    /// Deaths of the daemon at its points, at least.
+    #[arg(long, default_value_t = 2000)]
+    deaths: u32,
     /// Kills of app and daemon at random moments.
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 500)]
     kills: u32,
     /// Cases at a hostile server, and of a hostile client.
     #[arg(long, default_value_t = 5000)]
@@ -50,6 +53,17 @@ pub(crate) struct Arguments {
     /// Only print the figures.
     #[arg(long)]
     dry: bool,
+}
+
+impl Arguments {
+    /// Says what was asked for.
+    fn sentence(&self) -> String {
+        let Self { seed, deaths, kills, cases, power, soak, .. } = self;
+        format!(
+            "One run with `--deaths {deaths} --kills {kills} --cases {cases} --power {power} \
+             --soak {soak} --seed {seed}`"
+        )
+    }
 }
 
 /// One line of the table.
@@ -67,7 +81,8 @@ pub(crate) fn prove(arguments: &Arguments) -> Result<()> {
     let proofs = [simulate, plant, die, kill, serve_badly, ask_badly, lose_power, cut_power, soak];
     for proof in proofs {
         let figure = proof(arguments)?;
-        println!("{}: {}: {}", figure.proof, figure.size, figure.result);
+        let seconds = begin.elapsed().as_secs();
+        println!("{seconds} s: {}: {}: {}", figure.proof, figure.size, figure.result);
         figures.push(figure);
     }
     let minutes = begin.elapsed().as_secs().div_ceil(60);
@@ -75,11 +90,7 @@ pub(crate) fn prove(arguments: &Arguments) -> Result<()> {
     for Figure { proof, size, result } in &figures {
         let _ = writeln!(table, "| {proof} | {size} | {result} |");
     }
-    let Arguments { rounds, kills, seed, .. } = arguments;
-    let _ = writeln!(
-        table,
-        "\nOne run with `--rounds {rounds} --kills {kills}`, {minutes} minutes, seed {seed}."
-    );
+    let _ = writeln!(table, "\n{}, {minutes} minutes.", arguments.sentence());
     if arguments.dry { Ok(()) } else { record(&table) }
 }
 
@@ -126,20 +137,21 @@ fn plant(_: &Arguments) -> Result<Figure> {
 fn die(arguments: &Arguments) -> Result<Figure> {
     let (mut died, mut tasks, mut again, mut bytes) = (0, 0, 0, 0);
     let mut missed: Option<BTreeSet<String>> = None;
-    for round in 0..u64::from(arguments.rounds) {
-        let seed = arguments.seed + round;
-        let crashes = torture::deaths(ROUND_DEATHS, seed);
-        let report = tortured(seed, 0, crashes)?;
-        died += report.crashes;
-        tasks += report.accepted;
-        again += report.refetched_bytes;
-        bytes += report.resumable_bytes;
-        let unreached = report.unreached.into_iter().filter(|point| !point.starts_with('*'));
-        let unreached: BTreeSet<String> = unreached.collect();
-        missed = Some(match missed {
-            Some(before) => before.intersection(&unreached).cloned().collect(),
-            None => unreached,
-        });
+    let mut seed = arguments.seed;
+    while died < arguments.deaths {
+        for report in rounds(seed..seed + LANES)? {
+            died += report.crashes;
+            tasks += report.accepted;
+            again += report.refetched_bytes;
+            bytes += report.resumable_bytes;
+            let unreached = report.unreached.into_iter().filter(|point| !point.starts_with('*'));
+            let unreached: BTreeSet<String> = unreached.collect();
+            missed = Some(match missed {
+                Some(before) => before.intersection(&unreached).cloned().collect(),
+                None => unreached,
+            });
+        }
+        seed += LANES;
     }
     let elsewhere = missed.unwrap_or_default().len();
     Ok(Figure {
@@ -151,6 +163,22 @@ fn die(arguments: &Arguments) -> Result<Figure> {
             again >> 20,
             bytes >> 20
         ),
+    })
+}
+
+/// Plays a round for each seed, all at once.
+fn rounds(seeds: Range<u64>) -> Result<Vec<Report>> {
+    // Built once, before they begin.
+    executable(Profile::Dev)?;
+    std::thread::scope(|scope| {
+        let play =
+            |seed| scope.spawn(move || tortured(seed, 0, torture::deaths(ROUND_DEATHS, seed)));
+        let lanes: Vec<_> = seeds.map(play).collect();
+        let joined = lanes.into_iter().map(|lane| match lane.join() {
+            Ok(report) => report,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        joined.collect()
     })
 }
 
