@@ -76,8 +76,10 @@ pub(super) fn next(
     from: &Url,
     allow_insecure: bool,
 ) -> Result<Option<Hop>, Failure> {
-    let (301 | 302 | 303 | 305 | 306 | 307 | 308, Some(location)) = (status.as_u16(), location)
-    else {
+    // An empty field says nothing, as for browsers and curl, although RFC 3986 section 4.4 reads it
+    // as a reference to where one is.
+    let said = location.filter(|location| !location.trim_ascii().is_empty());
+    let (301 | 302 | 303 | 305 | 306 | 307 | 308, Some(location)) = (status.as_u16(), said) else {
         return Ok(None);
     };
     let url = target(location, from)?;
@@ -165,7 +167,8 @@ mod tests {
         (302, "GET", "http://a/x", "  /y z\u{e4}  ", "GET http://a/y%20z%C3%A4 body credentials"),
         (302, "GET", "http://a/x", "/%2Fy%20?q=%26", "GET http://a/%2Fy%20?q=%26 body credentials"),
         (302, "GET", "http://a/x", "#f", "GET http://a/x body credentials"),
-        (302, "GET", "http://a/x", "", "GET http://a/x body credentials"),
+        (302, "GET", "http://a/x", "", "final"),
+        (307, "POST", "http://a/x", " \t", "final"),
         (302, "GET", "http://a/x", "http:\\\\b\\y", "GET http://b/y body"),
         (302, "GET", "http://a/x", "file:///etc/passwd", "-1002 file:///etc/passwd"),
         (302, "GET", "http://a/x", "javascript:alert(1)", "-1002 javascript:alert(1)"),

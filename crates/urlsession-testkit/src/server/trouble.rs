@@ -193,7 +193,8 @@ impl File {
 }
 
 fn redirect(dice: &mut Dice) -> Fault {
-    let locations = ["?again", "http://[", "ftp://127.0.0.1/x", "", "http://127.0.0.1:1/x", "//"];
+    let locations =
+        ["?again", "http://[", "ftp://127.0.0.1/x", "http:", "http://127.0.0.1:1/x", "//"];
     let location = locations[dice.index(locations.len())];
     let status = [301, 302, 303, 307, 308][dice.index(5)];
     Fault {
