@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The name of a URL that ends in a slash.
+/// The name of a URL without a path.
 const INDEX: &str = "index.html";
 /// Longest name in bytes: leaves room for `.1` and for a part file's ending below the 255 that
 /// file systems allow.
@@ -33,13 +33,14 @@ impl FileName {
         if name.is_empty() { Self(INDEX.to_owned()) } else { Self(name) }
     }
 
-    /// Makes a safe name of the last path segment of a URL.
+    /// Makes a safe name of the last path segment of a URL that is not empty, as Apple's
+    /// `lastPathComponent` and curl choose it.
     #[must_use]
     pub fn of_url(url: &str) -> Self {
         let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
         let end = after_scheme.find(['?', '#']).unwrap_or(after_scheme.len());
         let path = after_scheme[..end].split_once('/').map_or("", |(_, path)| path);
-        let segment = path.rsplit('/').next().unwrap_or_default();
+        let segment = path.rsplit('/').find(|segment| !segment.is_empty()).unwrap_or_default();
         Self::sanitized(&percent_encoding::percent_decode_str(segment).decode_utf8_lossy())
     }
 
@@ -125,7 +126,9 @@ mod tests {
             ("http://h/a/b/f.tar.gz?x=/y#z/w", "f.tar.gz"),
             ("http://h", "index.html"),
             ("http://h/", "index.html"),
-            ("http://h/dir/", "index.html"),
+            ("http://h/dir/", "dir"),
+            ("http://h///a//dir///?x=/f", "dir"),
+            ("http://h///", "index.html"),
             ("http://h?f=1", "index.html"),
             ("http://h/a%20b.txt", "a b.txt"),
             ("http://h/%C3%BC.txt", "ü.txt"),

@@ -147,9 +147,9 @@ pub struct TaskOptions {
     /// What TLS connections must be like, beside what the session asks for.
     #[serde(skip_serializing_if = "TlsPolicy::is_default")]
     pub tls: TlsPolicy,
-    /// Lets the server name the finished file of a download with a destination: the
-    /// destination's own name counts only where the server says none. It never leaves the
-    /// destination's folder.
+    /// Lets the server name the finished file of a download with a destination, by
+    /// `Content-Disposition` or by a redirect to another name: the destination's own name counts
+    /// only where the server says none. It never leaves the destination's folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub suggested_filename: Option<NameClash>,
     /// When the request is answered with what is kept; `None` is the session's.

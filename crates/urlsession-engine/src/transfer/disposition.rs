@@ -47,11 +47,21 @@ pub(super) fn named(headers: &HeaderMap) -> Option<FileName> {
     fields.map(|field| text(field.as_bytes())).find_map(|text| safe_name(&text))
 }
 
-/// Returns what the server called the body of this response.
-pub(super) fn of_response(response: &Response) -> Option<&FileName> {
+/// Returns what the server called the body of this response: in the field, else by a redirect to a
+/// URL of another name than the one that was `asked` for.
+pub(super) fn of_response(response: &Response, asked: &str) -> Option<FileName> {
     let mut fields = response.headers.iter().filter(|(name, _)| name == "content-disposition");
-    let is_named = fields.any(|(_, field)| safe_name(field).is_some());
-    response.suggested_filename.as_ref().filter(|_| is_named)
+    if fields.any(|(_, field)| safe_name(field).is_some()) {
+        return response.suggested_filename.clone();
+    }
+    let (first, last) = (FileName::of_url(asked), FileName::of_url(&response.url));
+    (first != last).then(|| seen(last))
+}
+
+/// A server must not leave files that are not seen, least of all such as shells read.
+fn seen(name: FileName) -> FileName {
+    let is_hidden = name.as_str().starts_with('.');
+    if is_hidden { FileName::sanitized(&format!("_{name}")) } else { name }
 }
 
 fn safe_name(field: &str) -> Option<FileName> {
@@ -59,13 +69,7 @@ fn safe_name(field: &str) -> Option<FileName> {
     // RFC 6266 section 4.3: only the last segment counts, whosever separators they are.
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let is_empty = last.trim_matches(['.', ' ']).is_empty();
-    let name = (!is_empty).then(|| FileName::sanitized(last))?;
-    // A server must not leave files that are not seen, least of all such as shells read.
-    Some(if name.as_str().starts_with('.') {
-        FileName::sanitized(&format!("_{name}"))
-    } else {
-        name
-    })
+    (!is_empty).then(|| seen(FileName::sanitized(last)))
 }
 
 /// The bytes of a field are UTF-8 or, in old servers, Latin-1.

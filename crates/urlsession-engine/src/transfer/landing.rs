@@ -44,7 +44,7 @@ impl Landing {
         else {
             return Self::exact(&attempt.files);
         };
-        let path = match disposition::of_response(response) {
+        let path = match disposition::of_response(response, &attempt.order.request.url) {
             Some(name) => finished.with_file_name(name.as_str()),
             None => finished.clone(),
         };

@@ -455,6 +455,35 @@ async fn servers_name_files_inside_the_folder() {
     }
 }
 
+/// where it is redirected to, what the server calls it there => the finished file
+#[tokio::test]
+async fn a_redirect_names_the_file_where_the_server_may() {
+    use urlsession_protocol::{NameClash, TaskKind};
+    let server = Server::start();
+    for (location, field, clash, expected) in [
+        ("/v2/tool-2.0.tgz?key=1", None, Some(NameClash::TakeFree), "tool-2.0.tgz"),
+        ("/v2/%2e%2e%2ftool/", None, Some(NameClash::TakeFree), "_.._tool"),
+        ("/v2/.profile", None, Some(NameClash::Replace), "_.profile"),
+        ("/v2/x", Some("attachment; filename=a.bin"), Some(NameClash::TakeFree), "a.bin"),
+        ("/v2/latest", None, Some(NameClash::TakeFree), "file"),
+        ("/v2/tool-2.0.tgz", None, None, "file"),
+    ] {
+        server.on("/latest", Answer::redirect(302, location));
+        let answer = Answer::pseudo_random(1, 1000);
+        let answer = match field {
+            Some(field) => answer.header("content-disposition", field),
+            None => answer,
+        };
+        server.on(location.split('?').next().unwrap(), answer);
+        let mut trial = Trial::download(&server.url("/latest"));
+        let destination = Some(trial.files.finished.clone());
+        trial.order.kind = TaskKind::Download { destination };
+        trial.order.options.suggested_filename = clash;
+        let Ending::Done(done) = trial.run().await else { panic!("{location}") };
+        assert_eq!(done.file, Some(trial.folder.path().join(expected)), "{location}");
+    }
+}
+
 #[tokio::test]
 async fn a_file_named_by_its_server_is_found_after_a_crash() {
     use std::os::unix::fs::MetadataExt as _;
