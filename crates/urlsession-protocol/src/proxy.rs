@@ -1,5 +1,6 @@
 //! Through whom requests go: Apple's `connectionProxyDictionary`.
 
+use crate::credential::CREDENTIAL_LENGTH_LIMIT;
 use crate::{Credential, Error, ErrorCode, Secret};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -8,8 +9,8 @@ use std::fmt;
 pub const EXCEPTIONS_LIMIT: usize = 1000;
 /// Longest exception, in bytes: a host name has at most 255.
 pub const EXCEPTION_LENGTH_LIMIT: usize = 300;
-/// Longest user name and longest password, in bytes: what RFC 1929 can carry.
-pub const CREDENTIAL_LENGTH_LIMIT: usize = 255;
+/// Longest user name and longest password of a SOCKS proxy, in bytes: what RFC 1929 can carry.
+pub const SOCKS_CREDENTIAL_LIMIT: usize = 255;
 /// The port of a proxy whose URL names none; `https` has 443. As curl has it.
 const DEFAULT_PORT: u16 = 1080;
 
@@ -142,10 +143,17 @@ impl Proxy {
             return Err(refusal("a proxy needs a host and a port"));
         }
         let Some(Credential { user, password, .. }) = &self.credential else { return Ok(()) };
-        let is_long = |text: &Secret| text.expose().len() > CREDENTIAL_LENGTH_LIMIT;
-        if is_long(user) || is_long(password) {
+        let is_long = |text: &Secret| text.expose().len() > SOCKS_CREDENTIAL_LIMIT;
+        if !self.is_http() && (is_long(user) || is_long(password)) {
             let why = format!(
-                "the user name and password of a proxy have at most {CREDENTIAL_LENGTH_LIMIT} bytes each"
+                "the user name and password of a SOCKS proxy have at most \
+                 {SOCKS_CREDENTIAL_LIMIT} bytes each"
+            );
+            return Err(refusal(why));
+        }
+        if user.expose().len() + password.expose().len() > CREDENTIAL_LENGTH_LIMIT {
+            let why = format!(
+                "the user name and password of a proxy have at most {CREDENTIAL_LENGTH_LIMIT} bytes"
             );
             return Err(refusal(why));
         }
@@ -206,6 +214,21 @@ mod tests {
         ("http://a%3ab@proxy.test", "the user name of an HTTP proxy cannot have a colon"),
         ("http://%ff@proxy.test", "the credentials of a proxy are UTF-8"),
     ];
+
+    #[test]
+    fn credentials_are_as_long_as_the_proxy_can_be_told() {
+        for (scheme, bytes, is_taken) in [
+            ("http", 256, true),
+            ("https", CREDENTIAL_LENGTH_LIMIT / 2, true),
+            ("http", CREDENTIAL_LENGTH_LIMIT / 2 + 1, false),
+            ("socks5", SOCKS_CREDENTIAL_LIMIT, true),
+            ("socks5h", SOCKS_CREDENTIAL_LIMIT + 1, false),
+        ] {
+            let (user, password) = ("u".repeat(bytes), "p".repeat(bytes));
+            let proxy = Proxy::parse(&format!("{scheme}://{user}:{password}@proxy.test:1"));
+            assert_eq!(proxy.is_ok(), is_taken, "{scheme} {bytes}");
+        }
+    }
 
     #[test]
     fn proxies_are_read_as_curl_reads_them() {
