@@ -72,10 +72,6 @@ pub(crate) fn settle(plans: &mut [Plan], mut taken: BTreeSet<PathBuf>) -> Result
 /// Plans what `get` and `add` were asked for.
 pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
     let entries = entries(args)?;
-    if args.output.is_some() && entries.len() > 1 {
-        return Err(Failure::usage("-o names one file, and there are several URLs")
-            .next("give each its own name in a list: -i FILE with out=NAME"));
-    }
     let headers = headers(&args.request)?;
     let keys = Keys::of(&args.request)?;
     let options = options(&args.request, &args.policy)?;
@@ -93,7 +89,7 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
             (request(&entry.url, method.unwrap_or("PUT"), headers, &keys)?, upload(file)?)
         } else if let Some(data) = &args.data {
             let request = request(&entry.url, method.unwrap_or("POST"), headers, &keys)?;
-            let answer = match &args.output {
+            let answer = match &entry.out {
                 Some(_) => match destination(args, &entry, &request.url)? {
                     Destination::File(path) => Some(path),
                     Destination::Output | Destination::Derived { .. } => None,
@@ -150,7 +146,25 @@ fn entries(args: &GetArgs) -> Result<Vec<Entry>, Failure> {
             entries.extend(list::read(BufReader::new(file), &path.display().to_string())?);
         }
     }
-    if entries.is_empty() { Err(Failure::usage("the list has no URL")) } else { Ok(entries) }
+    if entries.is_empty() {
+        return Err(Failure::usage("the list has no URL"));
+    }
+    name_entries(&mut entries, &args.output)?;
+    Ok(entries)
+}
+
+/// Gives the files of `-o` to the URLs, one each, or standard output to all.
+fn name_entries(entries: &mut [Entry], outputs: &[PathBuf]) -> Result<(), Failure> {
+    let for_all = outputs.len() == 1 && outputs[0].as_os_str() == "-";
+    if !outputs.is_empty() && !for_all && outputs.len() != entries.len() {
+        let (files, urls) = (outputs.len(), entries.len());
+        return Err(Failure::usage(format!("{files} times -o for {urls} URLs"))
+            .next("write -o once for every URL, or give names in a list: -i FILE with out=NAME"));
+    }
+    for (entry, output) in entries.iter_mut().zip(outputs.iter().cycle()) {
+        entry.out.get_or_insert_with(|| output.clone());
+    }
+    Ok(())
 }
 
 fn request(url: &str, method: &str, headers: Vec<Header>, keys: &Keys) -> Result<Request, Failure> {
@@ -325,7 +339,7 @@ fn bounded(from: impl Read, name: &str) -> Result<Vec<u8>, Failure> {
 
 /// Finds where the file of an entry goes, and makes the folder that `-d` or `dir=` names.
 fn destination(args: &GetArgs, entry: &Entry, url: &str) -> Result<Destination, Failure> {
-    let given = entry.out.as_ref().or(args.output.as_ref());
+    let given = entry.out.as_ref();
     if given.is_some_and(|path| path.as_os_str() == "-") {
         return Ok(Destination::Output);
     }

@@ -13,13 +13,14 @@ pub(crate) struct GetArgs {
     /// What to download; http or https
     #[arg(value_name = "URL", required_unless_present = "input_file")]
     pub(crate) urls: Vec<String>,
-    /// Save as FILE, replacing it; ‘-’ writes to standard output at the end
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
+    /// Save as FILE, replacing it: one for every URL, in the same order. ‘-’ writes to standard
+    /// output at the end, and serves for all
+    #[arg(short, long, value_name = "FILE", action = ArgAction::Append)]
+    pub(crate) output: Vec<PathBuf>,
     /// Take the name from the URL; so it is without -o
     #[arg(short = 'O', long, conflicts_with = "output")]
     pub(crate) remote_name: bool,
-    /// Let the server name the file, in the folder where it would be otherwise
+    /// Let the server name the file, also by a redirect, in the folder where it would be otherwise
     #[arg(short = 'J', long, conflicts_with_all = ["output", "data", "upload_file"])]
     pub(crate) remote_header_name: bool,
     /// Save in DIR, which is made if need be

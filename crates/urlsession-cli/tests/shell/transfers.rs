@@ -26,7 +26,14 @@ fn a_file_can_go_to_standard_output() {
     let (home, server) = (Home::new(), Server::start());
     server.on("/text", Answer::ok("data and nothing else\n"));
     server.on("/api", Answer::ok("an answer"));
-    assert_eq!(home.out(&["-o", "-", &server.url("/text")]), "data and nothing else\n");
+    let text = server.url("/text");
+    assert_eq!(home.out(&["-o", "-", &text]), "data and nothing else\n");
+    server.on("/more", Answer::ok("more\n"));
+    let (one, two) = (server.url("/more"), server.url("/api"));
+    assert_eq!(home.out(&["-o", "-", &one, &text, &two]), "more\ndata and nothing else\nan answer");
+    home.out(&[&one, "-o", "first", "-o", "second", "-d", "into", &two]);
+    assert_eq!(std::fs::read(home.file("into/first")).unwrap(), b"more\n");
+    assert_eq!(std::fs::read(home.file("into/second")).unwrap(), b"an answer");
     assert_eq!(home.out(&["--data", "a=b", &server.url("/api")]), "an answer");
     let seen = server.requests_for("/api").pop().unwrap();
     assert_eq!((seen.method.as_str(), seen.body_sha256), ("POST", Some(sha256(b"a=b"))));
