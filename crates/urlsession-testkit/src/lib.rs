@@ -6,6 +6,8 @@ pub mod mutation;
 pub mod proxy;
 #[cfg(target_os = "linux")]
 pub mod receive;
+#[cfg(feature = "worker")]
+pub mod relay;
 pub mod server;
 #[cfg(target_os = "linux")]
 pub mod soak;

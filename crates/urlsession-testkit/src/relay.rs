@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// Where connections to an address go instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Detour {
+pub struct Detour {
     from: (String, u16),
     to: (String, u16),
 }
@@ -39,12 +39,12 @@ impl FromStr for Detour {
 
 /// The proxy; it ends with the process.
 #[derive(Debug)]
-pub(super) struct Relay {
+pub struct Relay {
     address: SocketAddr,
 }
 
 impl Relay {
-    pub(super) fn start(detours: Vec<Detour>) -> Result<Self> {
+    pub fn start(detours: Vec<Detour>) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let detours = Arc::new(detours);
@@ -59,7 +59,7 @@ impl Relay {
     }
 
     /// Returns the URL of a proxy that is given names as they are.
-    pub(super) fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("socks5h://{}", self.address)
     }
 }

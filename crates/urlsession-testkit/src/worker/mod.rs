@@ -7,11 +7,10 @@
 //! ```
 
 mod line;
-mod relay;
 
+use crate::relay::{Detour, Relay};
 use anyhow::{Context as _, Result};
 use line::{Answer, Asked};
-use relay::Relay;
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, Read as _, Write as _};
 use std::path::PathBuf;
@@ -34,7 +33,7 @@ pub struct Options {
     cacert: Vec<PathBuf>,
     /// Connects to the second address where a URL names the first.
     #[arg(long, value_name = "HOST:PORT:HOST:PORT")]
-    connect_to: Vec<relay::Detour>,
+    connect_to: Vec<Detour>,
     /// Keeps cookies, from one request to the next.
     #[arg(long)]
     cookie_jar: bool,

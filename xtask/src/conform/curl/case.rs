@@ -7,6 +7,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::path::Path;
 
+/// Stands before a number that is the last part of a host: such a host is an address or wrong in
+/// the URL standard, and only tells curl's server which case it is.
+pub(super) const CASE_LABEL: &str = "case";
+
 /// What a case that is filled in knows of its surroundings.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
@@ -168,7 +172,11 @@ fn choose(text: &str) -> String {
 
 fn fill(text: &str, place: &Place) -> String {
     let port = place.port.to_string();
-    let mut text = text.to_owned();
+    let mut text = text.replace(".com.%TESTNUMBER\n", &format!(".com.{CASE_LABEL}%TESTNUMBER\n"));
+    for end in [":", "/", "?", "#"] {
+        let label = format!(".{CASE_LABEL}%TESTNUMBER{end}");
+        text = text.replace(&format!(".%TESTNUMBER{end}"), &label);
+    }
     for (name, value) in [
         ("%HOSTIP", "127.0.0.1"),
         ("%CLIENTIP", "127.0.0.1"),

@@ -1,15 +1,16 @@
 //! A command line of curl's as one of ours.
 
 use std::path::Path;
+use urlsession_testkit::relay::Detour;
 
 /// What our client is started with, or why a case is not for it.
 #[derive(Debug, Default)]
 pub(super) struct Typed {
     /// Words of ours, without URL and output.
     pub(super) words: Vec<String>,
-    pub(super) url: String,
-    /// Where curl would write.
-    pub(super) output: Option<String>,
+    pub(super) urls: Vec<String>,
+    /// Where curl would write: the first URL's, the second one's, and so on.
+    pub(super) outputs: Vec<String>,
     /// Whether URL or server name the file.
     pub(super) names_file: bool,
     fails: bool,
@@ -23,6 +24,10 @@ pub(super) struct Typed {
     proxy_user: Option<String>,
     cookies: Vec<String>,
     asks_first: bool,
+    /// Whether heads go to standard output.
+    dumps: bool,
+    /// Connections that go elsewhere, as `--connect-to` has it.
+    pub(super) detours: Vec<Detour>,
 }
 
 /// Options without a value that change nothing here.
@@ -66,8 +71,6 @@ const FLAGS: &[&str] = &["-O", "-J", "-s", "-S", "-i", "-L", "-R", "-f", "-v", "
 const IDLE_WITH_VALUE: &[&str] = &[
     "-c",
     "--cookie-jar",
-    "-D",
-    "--dump-header",
     "--output-dir",
     "--retry-delay",
     "--expect100-timeout",
@@ -83,13 +86,10 @@ impl Typed {
     /// Translates; an error names the word that has no counterpart.
     pub(super) fn translate(line: &str) -> Result<Self, String> {
         let mut typed = Self::default();
-        let mut words = split(line).into_iter();
+        let mut words = split(&spelled(line)).into_iter();
         while let Some(word) = words.next() {
             if !word.starts_with('-') || word == "-" {
-                if !typed.url.is_empty() {
-                    return Err("several URLs".to_owned());
-                }
-                typed.url = word;
+                typed.urls.push(word);
                 continue;
             }
             typed.option(&word, &mut words)?;
@@ -114,7 +114,7 @@ impl Typed {
         let mut same = |name: &str, value: String| self.words.extend([name.to_owned(), value]);
         match name.as_str() {
             "-L" | "--location" | "--follow" => self.follows = true,
-            "--url" => self.url = value(),
+            "--url" => self.urls.push(value()),
             "-m" | "--max-time" => same("-m", value()),
             "-H" | "--header" => {
                 let field = value();
@@ -122,6 +122,9 @@ impl Typed {
                     return Err("-H that takes a field away".to_owned());
                 }
                 same("-H", field);
+            }
+            "-D" | "--dump-header" => {
+                self.dumps |= value() == "-";
             }
             "-A" | "--user-agent" => same("-A", value()),
             "-e" | "--referer" => same("-e", value()),
@@ -153,8 +156,13 @@ impl Typed {
                 same("-T", file);
             }
             "-x" | "--proxy" => self.proxy = Some(value()),
+            "--connect-to" => self.detours.push(detour(&value())?),
+            "--resolve" => self.detours.push(detour(&resolved(&value())?)?),
+            "--socks5" => self.proxy = Some(format!("socks5://{}", value())),
+            "--socks5-hostname" => self.proxy = Some(format!("socks5h://{}", value())),
+            "--clobber" => self.words.push("--overwrite".to_owned()),
             "-U" | "--proxy-user" => self.proxy_user = Some(value()),
-            "-o" | "--output" => self.output = Some(value()),
+            "-o" | "--output" => self.outputs.push(value()),
             "-O" | "--remote-name" => {
                 self.names_file = true;
                 self.words.push("-O".to_owned());
@@ -171,19 +179,17 @@ impl Typed {
     }
 
     fn settle(mut self) -> Result<Self, String> {
-        if self.url.contains(['{', '[']) && !self.url.contains("://[") {
-            return Err("a URL that stands for several".to_owned());
+        for url in &mut self.urls {
+            *url = complete(url)?;
         }
-        if self.url.starts_with('@') {
-            return Err("URLs of a file".to_owned());
+        if self.urls.len() > 1 {
+            if self.uploads || self.dumps || (self.names_file && !self.outputs.is_empty()) {
+                return Err("several URLs, each with something of its own".to_owned());
+            }
+            // curl asks for one after the other.
+            self.words.extend(["-j".to_owned(), "1".to_owned()]);
         }
-        if !self.url.contains("://") && !self.url.starts_with("http:") {
-            self.url = format!("http://{}", self.url);
-        }
-        if !self.url.to_ascii_lowercase().starts_with("http:") {
-            return Err("not http".to_owned());
-        }
-        if self.output.is_some() {
+        if !self.outputs.is_empty() {
             // For curl, a name that is typed wins.
             self.names_file = false;
             self.words.retain(|word| word != "-J" && word != "-O");
@@ -198,19 +204,25 @@ impl Typed {
             if self.data.len() > 1 && self.data.iter().any(|data| data.starts_with('@')) {
                 return Err("-d of several files".to_owned());
             }
-            let (data, mark) =
-                (self.data.join("&"), if self.url.contains('?') { '&' } else { '?' });
-            match self.in_url {
-                true => self.url = format!("{}{mark}{data}", self.url),
-                false => self.words.extend(["--data".to_owned(), data]),
+            let data = self.data.join("&");
+            if self.in_url {
+                for url in &mut self.urls {
+                    let mark = if url.contains('?') { '&' } else { '?' };
+                    *url = format!("{url}{mark}{data}");
+                }
+            } else {
+                self.words.extend(["--data".to_owned(), data]);
             }
         }
         for cookie in self.cookies.drain(..).filter(|cookie| is_cookie(cookie)) {
             self.words.extend(["-b".to_owned(), cookie]);
         }
         let has_user = self.words.iter().any(|word| word == "-u");
-        if self.asks_first && (has_user || self.url.contains('@')) {
+        if self.asks_first && (has_user || self.urls.iter().any(|url| url.contains('@'))) {
             self.words.push("--anyauth".to_owned());
+        }
+        if self.proxy.is_some() && !self.detours.is_empty() {
+            return Err("a proxy and --connect-to".to_owned());
         }
         if let Some(proxy) = self.proxy.take() {
             self.words.extend(["--proxy".to_owned(), self.proxy_url(&proxy)]);
@@ -242,6 +254,37 @@ impl Typed {
     }
 }
 
+/// Reads a URL as curl does that is typed without a scheme.
+fn complete(url: &str) -> Result<String, String> {
+    if url.contains(['{', '[']) && !url.contains("://[") {
+        return Err("a URL that stands for several".to_owned());
+    }
+    if url.starts_with('@') {
+        return Err("URLs of a file".to_owned());
+    }
+    let is_bare = !url.contains("://") && !url.starts_with("http:");
+    let url = if is_bare { format!("http://{url}") } else { url.to_owned() };
+    let is_http = url.to_ascii_lowercase().starts_with("http:");
+    if is_http { Ok(url) } else { Err("not http".to_owned()) }
+}
+
+fn detour(text: &str) -> Result<Detour, String> {
+    text.parse().map_err(|_| "--connect-to of another form".to_owned())
+}
+
+/// Turns `HOST:PORT:ADDRESS` into what `--connect-to` would say.
+fn resolved(text: &str) -> Result<String, String> {
+    let text = text.trim_start_matches('+');
+    let strange = || format!("--resolve {text}");
+    let (host, rest) = text.split_once(':').ok_or_else(strange)?;
+    let (port, address) = rest.split_once(':').ok_or_else(strange)?;
+    if port.parse::<u16>().is_err() || address.contains(',') || host.starts_with('-') {
+        return Err(strange());
+    }
+    let host = if host == "*" { "" } else { host };
+    Ok(format!("{host}:{port}:{address}:"))
+}
+
 /// Parts an option from a value in the same word.
 fn apart(word: &str) -> (String, Option<String>) {
     match word.split_once('=') {
@@ -255,7 +298,7 @@ fn apart(word: &str) -> (String, Option<String>) {
 
 /// A name that is no cookie and no file only turns the jar on, which ours is.
 fn is_cookie(text: &str) -> bool {
-    text.contains('=') || Path::new(text).exists()
+    text.contains('=') || Path::new(text).is_file()
 }
 
 fn escaped(text: &str) -> String {
@@ -263,6 +306,11 @@ fn escaped(text: &str) -> String {
     text.bytes()
         .map(|b| if plain(&b) { char::from(b).into() } else { format!("%{b:02X}") })
         .collect()
+}
+
+/// The bytes of a case are kept as characters of Latin-1, and are UTF-8 on a command line.
+fn spelled(line: &str) -> String {
+    String::from_utf8(super::case::latin1(line)).unwrap_or_else(|_| line.to_owned())
 }
 
 /// Splits a line as a shell does.

@@ -1,10 +1,18 @@
 //! The server of curl's cases: a request chooses one of the responses that the case has.
 
 use super::super::peer::Head;
-use super::case::Case;
+use super::case::{CASE_LABEL, Case};
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// Bytes that are written at once where the case wants a slow server.
+const PIECE: usize = 200;
+/// Where curl takes the line end off a file, we send it.
+const LINE_END: u64 = 2;
+/// Most seconds that a connection is left alone.
+const PAUSE_LIMIT: u64 = 10;
 
 /// A case being served.
 #[derive(Debug)]
@@ -23,7 +31,11 @@ impl Replay {
     pub(super) fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
         while let Some(head) = Head::read(&mut stream)? {
             let length = head.field("content-length").and_then(|text| text.parse().ok());
-            let body = (&mut stream).take(length.unwrap_or(0));
+            let left = match self.told("skip:") {
+                0 => length.unwrap_or(0u64),
+                skipped => length.unwrap_or(0).saturating_sub(skipped + LINE_END),
+            };
+            let body = (&mut stream).take(left);
             io::copy(&mut { body }, &mut io::sink())?;
             let (section, part) = self.choose(&head);
             let name = if part == 0 { section.to_owned() } else { format!("{section}{part}") };
@@ -33,15 +45,39 @@ impl Replay {
                     "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
                 return stream.write_all(none.as_bytes());
             };
-            stream.write_all(&reply)?;
-            if self.case.text("postcmd").starts_with("wait") {
-                continue;
-            }
+            self.write(&mut stream, &reply)?;
+            std::thread::sleep(Duration::from_secs(self.pause().min(PAUSE_LIMIT)));
             if has(&reply, b"swsclose") || has(self.case.text("servercmd").as_bytes(), b"swsclose")
             {
                 // What has been sent must arrive before the connection ends.
                 return super::super::peer::say_and_leave(&mut stream, b"");
             }
+        }
+        Ok(())
+    }
+
+    /// Returns the number that the server is told.
+    fn told(&self, name: &str) -> u64 {
+        let commands = self.case.text("servercmd").lines();
+        let number =
+            commands.filter_map(|line| line.trim().strip_prefix(name)?.trim().parse().ok());
+        number.last().unwrap_or(0)
+    }
+
+    /// Returns how many seconds a connection is left alone after an answer.
+    fn pause(&self) -> u64 {
+        let pause = self.case.text("postcmd").strip_prefix("wait");
+        pause.and_then(|seconds| seconds.trim().parse().ok()).unwrap_or(0)
+    }
+
+    fn write(&self, stream: &mut TcpStream, reply: &[u8]) -> io::Result<()> {
+        let delay = self.told("writedelay:");
+        if delay == 0 {
+            return stream.write_all(reply);
+        }
+        for piece in reply.chunks(PIECE) {
+            stream.write_all(piece)?;
+            std::thread::sleep(Duration::from_millis(delay));
         }
         Ok(())
     }
@@ -61,6 +97,7 @@ impl Replay {
                 head.field("host").unwrap_or_default().rsplit('.').next().unwrap_or_default()
             }
         };
+        let last = last.trim_start_matches(CASE_LABEL);
         let digits: String = last.chars().take_while(char::is_ascii_digit).collect();
         let number: u32 = digits.parse().unwrap_or(0);
         let asked = if number > 9999 { number % 10_000 } else { 0 };
