@@ -10,6 +10,7 @@ mod escape;
 mod exit;
 mod file_name;
 mod follow;
+mod form;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
 mod interrupt;
@@ -24,6 +25,7 @@ mod task_name;
 mod terminal;
 mod tracked;
 mod waterfall;
+mod write_out;
 
 use clap::Parser as _;
 use std::process::ExitCode;

@@ -6,6 +6,7 @@ use crate::args::{
     EditArgs, GetArgs, Level, PolicyArgs, PutArgs, Redirect, RequestArgs, header_fields,
 };
 use crate::exit::{self, Failure};
+use crate::form::Form;
 use crate::list::{self, Entry};
 use crate::netrc::Netrc;
 use crate::{args, file_name};
@@ -87,7 +88,8 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
         let method = args.request.method.as_deref();
         let (request, what) = if let Some(file) = &args.upload_file {
             (request(&entry.url, method.unwrap_or("PUT"), headers, &keys)?, upload(file)?)
-        } else if let Some(data) = &args.data {
+        } else if let Some(body) = body_of(args)? {
+            headers.extend(body.content_type.map(|kind| Header::new("Content-Type", kind)));
             let request = request(&entry.url, method.unwrap_or("POST"), headers, &keys)?;
             let answer = match &entry.out {
                 Some(_) => match destination(args, &entry, &request.url)? {
@@ -96,7 +98,7 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
                 },
                 None => None,
             };
-            (request, What::Data(UploadSource::Bytes(data_bytes(data)?), answer))
+            (request, What::Data(UploadSource::Bytes(body.bytes), answer))
         } else {
             let request = request(&entry.url, method.unwrap_or("GET"), headers, &keys)?;
             let destination = destination(args, &entry, &request.url)?;
@@ -314,6 +316,21 @@ fn upload(file: &Path) -> Result<What, Failure> {
     Ok(What::Upload(UploadSource::File(existing(file)?)))
 }
 
+/// What `--data` or `-F` has a request send.
+struct Body {
+    bytes: Vec<u8>,
+    content_type: Option<String>,
+}
+
+fn body_of(args: &GetArgs) -> Result<Option<Body>, Failure> {
+    if !args.form.is_empty() {
+        let Form { content_type, body } = Form::read(&args.form)?;
+        return Ok(Some(Body { bytes: body, content_type: Some(content_type) }));
+    }
+    let Some(data) = &args.data else { return Ok(None) };
+    Ok(Some(Body { bytes: data_bytes(data)?, content_type: None }))
+}
+
 fn data_bytes(data: &str) -> Result<Vec<u8>, Failure> {
     match data.strip_prefix('@') {
         None => Ok(data.as_bytes().to_vec()),
@@ -325,7 +342,8 @@ fn data_bytes(data: &str) -> Result<Vec<u8>, Failure> {
     }
 }
 
-fn bounded(from: impl Read, name: &str) -> Result<Vec<u8>, Failure> {
+/// Reads all of what may be the body of a request.
+pub(crate) fn bounded(from: impl Read, name: &str) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     from.take(BODY_LIMIT + 1)
         .read_to_end(&mut bytes)

@@ -9,6 +9,11 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
     out.flush()
 }
 
+/// Writes data that is wanted on standard error.
+pub(crate) fn complain(text: &str) -> io::Result<()> {
+    io::stderr().lock().write_all(text.as_bytes())
+}
+
 /// Writes one line of talk. Nobody to listen is no reason to fail.
 pub(crate) fn say(line: &str) -> io::Result<()> {
     // One write, so that lines of parallel processes do not mix.

@@ -56,6 +56,8 @@ fn every_command_is_understood() {
         "edit a/s/1 -H A:1 -q",
         "retry 1 2",
         "get --recoverable 401,403,410 --anyauth -u me:pw http://h/",
+        "get -F a=b -F c=@d;type=x/y -w %{http_code} http://h",
+        "put f http://h -w @format",
         "get -n http://h",
         "get --netrc-optional --netrc-file f http://h",
         "cancel 1 2 3 -q",

@@ -39,6 +39,11 @@ pub(crate) struct GetArgs {
     /// Send DATA with POST and print the answer; ‘@FILE’ sends a file’s bytes
     #[arg(long, value_name = "DATA", conflicts_with_all = ["input_file", "checksum", "upload_file"])]
     pub(crate) data: Option<String>,
+    /// Send a form with POST and print the answer: ‘NAME=VALUE’, ‘NAME=@FILE’ to send a file, ‘NAME=<FILE’
+    /// for its text, each with ‘;type=TYPE’ and ‘;filename=NAME’; once for every field
+    #[arg(short = 'F', long, value_name = "FIELD", action = ArgAction::Append,
+        conflicts_with_all = ["input_file", "checksum", "upload_file", "data", "remote_header_name"])]
+    pub(crate) form: Vec<String>,
     /// Send FILE with PUT, as ‘put’ does
     #[arg(short = 'T', long, value_name = "FILE", conflicts_with_all = ["input_file", "output"])]
     pub(crate) upload_file: Option<PathBuf>,
@@ -50,6 +55,10 @@ pub(crate) struct GetArgs {
     pub(crate) resumes: bool,
     #[arg(short = 'C', long, hide = true, value_name = "OFFSET", allow_hyphen_values = true)]
     pub(crate) continue_at: Option<String>,
+    /// Print FORMAT for every transfer that is over: ‘%{http_code}’ and the like, ‘%header{NAME}’;
+    /// ‘@FILE’ reads it from a file
+    #[arg(short, long, value_name = "FORMAT")]
+    pub(crate) write_out: Option<String>,
     #[command(flatten)]
     pub(crate) request: RequestArgs,
     #[command(flatten)]
@@ -69,6 +78,9 @@ pub(crate) struct PutArgs {
     /// Queue the upload, print its id and return at once
     #[arg(long)]
     pub(crate) detach: bool,
+    /// Print FORMAT when the transfer is over, as ‘get’ does
+    #[arg(short, long, value_name = "FORMAT", conflicts_with = "detach")]
+    pub(crate) write_out: Option<String>,
     #[command(flatten)]
     pub(crate) request: RequestArgs,
     #[command(flatten)]

@@ -10,6 +10,7 @@ use crate::progress;
 use crate::task_name::{self, APPLICATION, SESSION, TaskName};
 use crate::terminal;
 use crate::tracked::Tracked;
+use crate::write_out::WriteOut;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
@@ -29,7 +30,7 @@ pub(crate) fn get(args: &GetArgs) -> Result<u8, Failure> {
     if args.resumes || args.continue_at.is_some() {
         note(args.talk, "downloads always go on where they were; -c and -C change nothing");
     }
-    run(plans, args.max_concurrent, args.talk)
+    run(plans, args.max_concurrent, args.talk, args.write_out.as_deref())
 }
 
 pub(crate) fn add(args: &GetArgs) -> Result<u8, Failure> {
@@ -38,6 +39,9 @@ pub(crate) fn add(args: &GetArgs) -> Result<u8, Failure> {
         return Err(Failure::usage("add cannot save the answer to --data in a file")
             .next("use get, or find the answer later with: urlsession show ID"));
     }
+    if args.write_out.is_some() {
+        return Err(Failure::usage("add does not wait for what -w would print").next("use get"));
+    }
     keep_cookies(&args.request, args.talk)?;
     enqueue(plans, args.max_concurrent, args.talk)
 }
@@ -45,7 +49,10 @@ pub(crate) fn add(args: &GetArgs) -> Result<u8, Failure> {
 pub(crate) fn put(args: &PutArgs) -> Result<u8, Failure> {
     let plans = vec![plan::of_put(args)?];
     keep_cookies(&args.request, args.talk)?;
-    if args.detach { enqueue(plans, None, args.talk) } else { run(plans, None, args.talk) }
+    if args.detach {
+        return enqueue(plans, None, args.talk);
+    }
+    run(plans, None, args.talk, args.write_out.as_deref())
 }
 
 /// Keeps the cookies of the files that `-b` names for the shell: its tasks may run for days.
@@ -82,7 +89,13 @@ fn enqueue(plans: Vec<Plan>, at_once: Option<u32>, talk: Talk) -> Result<u8, Fai
 }
 
 /// Creates the tasks, follows them to their ends, hands over what they brought and forgets them.
-fn run(plans: Vec<Plan>, at_once: Option<u32>, talk: Talk) -> Result<u8, Failure> {
+fn run(
+    plans: Vec<Plan>,
+    at_once: Option<u32>,
+    talk: Talk,
+    format: Option<&str>,
+) -> Result<u8, Failure> {
+    let format = format.map(WriteOut::read).transpose()?;
     let created = create(plans, at_once)?;
     created.say_refused();
     let names: Vec<TaskName> = created.tasks.iter().map(|task| task.name.clone()).collect();
@@ -94,7 +107,14 @@ fn run(plans: Vec<Plan>, at_once: Option<u32>, talk: Talk) -> Result<u8, Failure
     for task in followed.ended() {
         // What could not be handed over stays with the daemon.
         match created.hand_over(task) {
-            Ok(()) => told.push(&task.name),
+            Ok(()) => {
+                if let Some(format) = &format {
+                    let said = format.of(task);
+                    terminal::print(&said.out)?;
+                    terminal::complain(&said.err)?;
+                }
+                told.push(&task.name);
+            }
             Err(failure) => failed = Some(failure),
         }
     }

@@ -116,6 +116,55 @@ fn a_list_is_added_at_once() {
 }
 
 #[test]
+fn a_script_is_told_what_it_asks_for() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/old", Answer::redirect(302, "/new"));
+    server.on("/new", Answer::ok("seven b").header("X-Own", "yes"));
+    let (old, gone) = (server.url("/old"), server.url("/gone"));
+    home.write("format", b"%{size_download} %{method}\\n");
+    for (format, expected) in [
+        ("%{http_code} %{num_redirects} %{http_version} %header{x-own}|\\n", "200 1 1.1 yes|\n"),
+        ("%{url_effective} %{remote_ip}", &format!("{} 127.0.0.1", server.url("/new"))),
+        ("%{filename_effective}", home.file("f").to_str().unwrap()),
+        ("@format", "7 GET\n"),
+        ("%{onerror}never", ""),
+    ] {
+        assert_eq!(home.out(&["get", "-q", &old, "-o", "f", "-w", format]), expected, "{format}");
+    }
+    let format = "%{onerror}%{http_code} %{exitcode}\\n%{stderr}%{errormsg}";
+    let ran = home.run(&["get", "-q", &gone, "--retry", "0", "-w", format]);
+    assert_eq!((ran.code, ran.out.as_str()), (8, "404 8\n"), "{ran:?}");
+    assert!(ran.err.contains("404"), "{ran:?}");
+    for wrong in [&["get", &old, "-w", "%{nothing}"][..], &["add", &old, "-w", "x"]] {
+        assert_eq!(home.run(wrong).code, 2, "{wrong:?}");
+    }
+    assert_eq!(home.out(&["ls", "-q"]), "", "what is refused was not begun");
+}
+
+#[test]
+fn a_form_is_sent_whole() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/form", Answer::echo());
+    home.write("photo.png", b"\x89PNG--");
+    let url = server.url("/form");
+    home.out(&["-F", "who=me", "-F", "photo=@photo.png;type=image/png", &url]);
+    let seen = server.requests_for("/form").pop().unwrap();
+    let kind = seen.header("content-type").unwrap().to_owned();
+    let boundary = kind.strip_prefix("multipart/form-data; boundary=").unwrap();
+    let mut body = format!(
+        "--{boundary}\r\nContent-Disposition: form-data; name=\"who\"\r\n\r\nme\r\n--{boundary}\r\n\
+         Content-Disposition: form-data; name=\"photo\"; filename=\"photo.png\"\r\n\
+         Content-Type: image/png\r\n\r\n"
+    )
+    .into_bytes();
+    body.extend(b"\x89PNG--");
+    body.extend(format!("\r\n--{boundary}--\r\n").as_bytes());
+    assert_eq!((seen.method.as_str(), seen.body_sha256), ("POST", Some(sha256(&body))));
+    assert_eq!(home.run(&["get", "-F", "a=@nowhere", &url]).code, 9);
+    assert_eq!(home.run(&["get", "-F", "a=b", "--data", "c", &url]).code, 2);
+}
+
+#[test]
 fn a_file_is_put() {
     let (home, server) = (Home::new(), Server::start());
     server.on("/up", Answer::echo());

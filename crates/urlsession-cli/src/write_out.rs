@@ -1,0 +1,288 @@
+//! `-w`: what a script wants to know of a transfer, in its own words, as curl spells them.
+
+use crate::escape::shown;
+use crate::exit::{self, Failure};
+use crate::tracked::Tracked;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+use urlsession::{TaskKind, TransactionMetrics};
+
+/// Most bytes of a format that comes from a file.
+const FORMAT_LIMIT: u64 = 64 * 1024;
+
+/// A format that was read: pieces of text and what is filled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WriteOut(Vec<Piece>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Piece {
+    Text(String),
+    Value(Value),
+    /// A field of the response; empty if there is none.
+    Header(String),
+    /// What follows goes to standard error, or again to standard output.
+    ToError(bool),
+    /// What follows is only for a transfer that failed.
+    OnError,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Value {
+    Status,
+    Url,
+    EffectiveUrl,
+    FileName,
+    ContentType,
+    Method,
+    Scheme,
+    Version,
+    Id,
+    Downloaded,
+    Uploaded,
+    Redirects,
+    Connections,
+    Headers,
+    Total,
+    LocalIp,
+    LocalPort,
+    RemoteIp,
+    RemotePort,
+    ExitCode,
+    Error,
+}
+
+/// The names that can be asked for.
+const NAMES: &[(&str, Value)] = &[
+    ("response_code", Value::Status),
+    ("http_code", Value::Status),
+    ("url", Value::Url),
+    ("url_effective", Value::EffectiveUrl),
+    ("filename_effective", Value::FileName),
+    ("content_type", Value::ContentType),
+    ("method", Value::Method),
+    ("scheme", Value::Scheme),
+    ("http_version", Value::Version),
+    ("id", Value::Id),
+    ("size_download", Value::Downloaded),
+    ("size_upload", Value::Uploaded),
+    ("num_redirects", Value::Redirects),
+    ("num_connects", Value::Connections),
+    ("num_headers", Value::Headers),
+    ("time_total", Value::Total),
+    ("local_ip", Value::LocalIp),
+    ("local_port", Value::LocalPort),
+    ("remote_ip", Value::RemoteIp),
+    ("remote_port", Value::RemotePort),
+    ("exitcode", Value::ExitCode),
+    ("errormsg", Value::Error),
+];
+
+/// What one transfer says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Said {
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl WriteOut {
+    /// Reads a format, or with `@FILE` the one of a file.
+    pub(crate) fn read(text: &str) -> Result<Self, Failure> {
+        match text.strip_prefix('@') {
+            None => Self::parse(text),
+            Some(path) => {
+                let mut format = String::new();
+                File::open(path)
+                    .and_then(|file| file.take(FORMAT_LIMIT).read_to_string(&mut format))
+                    .map_err(|error| Failure::file(Path::new(path), &error))?;
+                Self::parse(&format)
+            }
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, Failure> {
+        let mut pieces = Vec::new();
+        let mut rest = text;
+        while let Some(at) = rest.find(['%', '\\']) {
+            push(&mut pieces, &rest[..at]);
+            rest = special(&rest[at..], &mut pieces)?;
+        }
+        push(&mut pieces, rest);
+        Ok(Self(pieces))
+    }
+
+    /// Fills in what is known of a transfer that is over.
+    pub(crate) fn of(&self, task: &Tracked) -> Said {
+        let (mut said, mut to_error) = (Said::default(), false);
+        for piece in &self.0 {
+            let text = match piece {
+                Piece::Text(text) => text.clone(),
+                Piece::Value(value) => shown(&value.of(task)).into_owned(),
+                Piece::Header(name) => {
+                    let field = task.response.as_ref().and_then(|response| response.header(name));
+                    shown(field.unwrap_or_default()).into_owned()
+                }
+                Piece::ToError(to) => {
+                    to_error = *to;
+                    continue;
+                }
+                Piece::OnError if task.error.is_none() => break,
+                Piece::OnError => continue,
+            };
+            if to_error { &mut said.err } else { &mut said.out }.push_str(&text);
+        }
+        said
+    }
+}
+
+fn push(pieces: &mut Vec<Piece>, text: &str) {
+    match pieces.last_mut() {
+        Some(Piece::Text(last)) => last.push_str(text),
+        _ if text.is_empty() => {}
+        _ => pieces.push(Piece::Text(text.to_owned())),
+    }
+}
+
+/// Reads what begins with `%` or a backslash, and returns what follows it.
+fn special<'a>(text: &'a str, pieces: &mut Vec<Piece>) -> Result<&'a str, Failure> {
+    for (sign, meaning) in
+        [("\\n", "\n"), ("\\r", "\r"), ("\\t", "\t"), ("\\\\", "\\"), ("%%", "%")]
+    {
+        if let Some(rest) = text.strip_prefix(sign) {
+            push(pieces, meaning);
+            return Ok(rest);
+        }
+    }
+    let open = |begin: &str| text.strip_prefix(begin).and_then(|rest| rest.split_once('}'));
+    if let Some((name, rest)) = open("%header{") {
+        pieces.push(Piece::Header(name.to_owned()));
+        return Ok(rest);
+    }
+    if let Some((name, rest)) = open("%{") {
+        pieces.push(named(name)?);
+        return Ok(rest);
+    }
+    push(pieces, &text[..1]);
+    Ok(&text[1..])
+}
+
+fn named(name: &str) -> Result<Piece, Failure> {
+    match name {
+        "stderr" => return Ok(Piece::ToError(true)),
+        "stdout" => return Ok(Piece::ToError(false)),
+        "onerror" => return Ok(Piece::OnError),
+        _ => {}
+    }
+    match NAMES.iter().find(|(known, _)| *known == name) {
+        Some((_, value)) => Ok(Piece::Value(*value)),
+        None => {
+            let names: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
+            let known = format!("there are {}, stdout, stderr, onerror", names.join(", "));
+            Err(Failure::usage(format!("-w has no “{name}”")).next(known))
+        }
+    }
+}
+
+impl Value {
+    fn of(self, task: &Tracked) -> String {
+        let response = task.response.as_ref();
+        let metrics = task.metrics.as_deref();
+        let all = metrics.map_or(&[][..], |metrics| &metrics.transaction_metrics);
+        let last = all.last();
+        let is_upload = matches!(task.kind, TaskKind::Upload);
+        let field =
+            |name: &str| response.and_then(|response| response.header(name)).map(str::to_owned);
+        let file = || task.file.as_ref().map(|path| path.display().to_string());
+        let text = match self {
+            Self::Status => {
+                let failed = task.error.as_ref().and_then(|error| error.status_code);
+                let status = response.map(|response| response.status_code).or(failed);
+                return format!("{:03}", status.unwrap_or(0));
+            }
+            Self::Url => Some(task.url.clone()),
+            Self::EffectiveUrl => {
+                Some(response.map_or_else(|| task.url.clone(), |response| response.url.clone()))
+            }
+            Self::FileName => file(),
+            Self::ContentType => field("content-type"),
+            Self::Method => last.map(|last| last.request.method.clone()),
+            Self::Scheme => task.url.split_once(':').map(|(scheme, _)| scheme.to_owned()),
+            Self::Version => response.and_then(version),
+            Self::Id => Some(task.name.to_string()),
+            Self::Downloaded if is_upload => Some(received(last).to_string()),
+            Self::Downloaded => Some(task.done.to_string()),
+            Self::Uploaded => {
+                Some(last.map_or(0, |last| last.count_of_request_body_bytes_sent).to_string())
+            }
+            Self::Redirects => {
+                Some(metrics.map_or(0, |metrics| metrics.redirect_count).to_string())
+            }
+            Self::Connections => {
+                let is_new = |one: &&TransactionMetrics| {
+                    one.connect_start_date.is_some() && !one.is_reused_connection
+                };
+                Some(all.iter().filter(is_new).count().to_string())
+            }
+            Self::Headers => {
+                Some(response.map_or(0, |response| response.headers.len()).to_string())
+            }
+            Self::Total => metrics.map(|metrics| {
+                let (begin, end) = (metrics.task_interval.start, metrics.task_interval.end);
+                format!("{:.6}", end.0.saturating_sub(begin.0) as f64 / 1e6)
+            }),
+            Self::LocalIp => {
+                last.and_then(TransactionMetrics::local_address).map(|ip| ip.to_string())
+            }
+            Self::LocalPort => {
+                last.and_then(TransactionMetrics::local_port).map(|at| at.to_string())
+            }
+            Self::RemoteIp => {
+                last.and_then(TransactionMetrics::remote_address).map(|ip| ip.to_string())
+            }
+            Self::RemotePort => {
+                last.and_then(TransactionMetrics::remote_port).map(|at| at.to_string())
+            }
+            Self::ExitCode => {
+                Some(task.error.as_ref().map_or(exit::DONE, exit::code_of).to_string())
+            }
+            Self::Error => task.error.as_ref().map(ToString::to_string),
+        };
+        text.unwrap_or_default()
+    }
+}
+
+/// The number only, as curl has it.
+fn version(response: &urlsession::Response) -> Option<String> {
+    let name = response.network_protocol.as_deref()?;
+    Some(name.trim_start_matches("http/").trim_start_matches('h').to_owned())
+}
+
+fn received(last: Option<&TransactionMetrics>) -> u64 {
+    last.map_or(0, |last| last.count_of_response_body_bytes_after_decoding)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// what is typed => what is read, or why not
+    #[test]
+    fn formats() {
+        for (text, expected) in [
+            ("", vec![]),
+            ("a\\n%%b%c\\x", vec![Piece::Text("a\n%b%c\\x".into())]),
+            ("%{http_code}", vec![Piece::Value(Value::Status)]),
+            ("%header{ETag}%{id", vec![Piece::Header("ETag".into()), Piece::Text("%{id".into())]),
+            (
+                "%{onerror}%{stderr}ü",
+                vec![Piece::OnError, Piece::ToError(true), Piece::Text("ü".into())],
+            ),
+        ] {
+            assert_eq!(WriteOut::parse(text).unwrap(), WriteOut(expected), "{text}");
+        }
+        for wrong in ["%{}", "%{http_code }", "a%{nothing}b"] {
+            let failure = WriteOut::parse(wrong).unwrap_err();
+            assert!(failure.message.contains("-w has no"), "{wrong}: {failure:?}");
+        }
+    }
+}
