@@ -83,8 +83,11 @@ fn find<'a>(text: &'a str, part: &str) -> Option<(&'a str, &'a str)> {
 }
 
 fn attribute<'a>(attributes: &'a str, name: &str) -> Option<&'a str> {
-    let (_, after) = attributes.split_once(&format!("{name}=\""))?;
-    after.split_once('"').map(|(value, _)| value)
+    let mut quotes = ['"', '\''].into_iter();
+    quotes.find_map(|quote| {
+        let (_, after) = attributes.split_once(&format!("{name}={quote}"))?;
+        after.split_once(quote).map(|(value, _)| value)
+    })
 }
 
 fn content(attributes: &str, body: &str) -> Result<Vec<u8>> {

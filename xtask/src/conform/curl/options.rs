@@ -24,6 +24,8 @@ pub(super) struct Typed {
     proxy_user: Option<String>,
     cookies: Vec<String>,
     asks_first: bool,
+    /// Whether something of the transfer is printed after it.
+    pub(super) writes: bool,
     /// Whether heads go to standard output.
     dumps: bool,
     /// Connections that go elsewhere, as `--connect-to` has it.
@@ -82,6 +84,25 @@ const IDLE_WITH_VALUE: &[&str] = &[
     "--connect-timeout",
 ];
 
+/// What a format of curl's may have that ours has not, or that says something else here.
+const UNWRITTEN: &[&str] = &[
+    "%{redirect_url}",
+    "%{referer}",
+    "%{local_port}",
+    "%{header_json}",
+    "%{json}",
+    "%output{",
+    "%{url.",
+    "%{urle.",
+    "%{urlnum}",
+    "%{http_connect}",
+    "%{size_delivered}",
+    "%{time_",
+    "%{xfer_id}",
+    "%{num_retries}",
+    ":all:",
+];
+
 impl Typed {
     /// Translates; an error names the word that has no counterpart.
     pub(super) fn translate(line: &str) -> Result<Self, String> {
@@ -125,6 +146,21 @@ impl Typed {
             }
             "-D" | "--dump-header" => {
                 self.dumps |= value() == "-";
+            }
+            "-w" | "--write-out" => {
+                let format = value();
+                if let Some(strange) = UNWRITTEN.iter().find(|part| format.contains(*part)) {
+                    return Err(format!("-w with {strange}"));
+                }
+                self.writes = true;
+                same("-w", format);
+            }
+            "-F" | "--form" => same("-F", field(&value())?),
+            "--form-string" => {
+                let text = value();
+                let (name, value) = text.split_once('=').unwrap_or((&text, ""));
+                let escaped = value.replace('\\', "\\\\").replace('"', "\\\"");
+                same("-F", format!("{name}=\"{escaped}\""));
             }
             "-A" | "--user-agent" => same("-A", value()),
             "-e" | "--referer" => same("-e", value()),
@@ -270,6 +306,15 @@ fn complete(url: &str) -> Result<String, String> {
 
 fn detour(text: &str) -> Result<Detour, String> {
     text.parse().map_err(|_| "--connect-to of another form".to_owned())
+}
+
+fn field(text: &str) -> Result<String, String> {
+    let strange = [";headers=", ";encoder=", ";format=", "=(", "=;", ",", "=@-;filename"];
+    let is_several = text.contains("=@");
+    match strange.iter().find(|part| text.contains(**part) && (is_several || **part != ",")) {
+        Some(part) => Err(format!("-F with {part}")),
+        None => Ok(text.to_owned()),
+    }
 }
 
 /// Turns `HOST:PORT:ADDRESS` into what `--connect-to` would say.
