@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use tempfile::TempDir;
-use urlsession_testkit::server::{Answer, Seen, Server};
+use urlsession_testkit::server::{Answer, Flood, Flooding, Seen, Server};
 
 /// What a flood may cost, in KiB.
 #[cfg(target_os = "linux")]
@@ -13,6 +13,13 @@ const FLOOD_COST: u64 = 32 * 1024;
 /// Bytes of a flood: more than it may cost.
 #[cfg(target_os = "linux")]
 const FLOOD: usize = 40 * 1024 * 1024;
+
+/// Bytes of a flood of frames; kept as what they say they would be several times as many.
+#[cfg(target_os = "linux")]
+const FRAMES: u64 = 12 * 1024 * 1024;
+/// What such a flood may cost, in KiB.
+#[cfg(target_os = "linux")]
+const FRAMES_COST: u64 = 16 * 1024;
 
 /// More than any suite has under way.
 const MANY: u64 = 100;
@@ -197,4 +204,32 @@ fn what_never_ends_costs_little_memory() {
         assert!(cost <= FLOOD_COST, "{what}: {cost} KiB");
     }
     assert_eq!(worker.tell(server.url("/"), json!({})), "hello");
+}
+
+/// The same over HTTP/2, where what never ends may be legal, frame by frame.
+#[cfg(target_os = "linux")]
+#[test]
+fn frames_that_never_end_cost_little_memory() {
+    let floods = Flood::all();
+    std::thread::scope(|scope| {
+        for some in floods.chunks(floods.len().div_ceil(2)) {
+            scope.spawn(move || some.iter().for_each(drown));
+        }
+    });
+}
+
+#[cfg(target_os = "linux")]
+fn drown(flood: &Flood) {
+    let (name, server) = (flood.name, Server::start());
+    let flooding = Flooding::start(flood.clone().ending_after(FRAMES));
+    let root = flooding.ca_pem();
+    let mut worker = Worker::start(&["--ephemeral", "--cacert", root.to_str().expect("a path")]);
+    server.on("/", Answer::ok("hello"));
+    assert_eq!(worker.tell(server.url("/"), json!({})), "hello");
+    let idle = worker.peak();
+    let told = worker.tell(flooding.url(), json!({}));
+    assert!(["NetworkConnectionLost", "CannotParseResponse"].contains(&&*told), "{name}: {told}");
+    let cost = worker.peak().saturating_sub(idle);
+    assert!(cost <= FRAMES_COST, "{name}: {cost} KiB");
+    assert_eq!(worker.tell(server.url("/"), json!({})), "hello", "{name}");
 }

@@ -3,13 +3,16 @@
 use super::errors::{self, Failure};
 use super::framing;
 use super::http::{Answer, Broken, Inbound, Outgoing, Stream, pump};
+use super::interim::{self, INTERIM_LIMIT};
 use super::metrics::Transaction;
 use super::pool::Http2;
 use super::upload::Sink;
 use super::wire::Wire;
+use h2::client::ResponseFuture;
 use http::header;
+use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use urlsession_protocol::ErrorCode;
 
 /// Sends the request and waits for the head of the response.
@@ -37,7 +40,7 @@ pub(super) async fn over(
         .map_err(|error| Broken { failure: errors::http2(&error, true), untouched: true })?;
     let pump = source
         .map(|(sending, source)| pump(sending, source, &wire, Sink::Http2(stream), transaction));
-    let work = async { response.await.map_err(|error| refusal(&error)) };
+    let work = answered(response, &closed);
     let response = match wire.watch(out.idle_timeout, async { Ok(work.await) }).await {
         Ok(Ok(response)) => response,
         Ok(Err(mut broken)) => {
@@ -55,6 +58,22 @@ pub(super) async fn over(
     let stream = Stream::Http2 { body, wire: Arc::clone(&wire), _user: users };
     let body = Inbound::new(stream, (pump, out.body.cloned()), transaction.clone());
     Ok(Answer { head, body, wire })
+}
+
+/// Waits for the final response. Interim ones are taken one by one: what nobody takes is kept.
+async fn answered(
+    mut response: ResponseFuture,
+    closed: &AtomicBool,
+) -> Result<http::Response<h2::RecvStream>, Broken> {
+    for _ in 0..=INTERIM_LIMIT {
+        match poll_fn(|context| response.poll_informational(context)).await {
+            Some(Ok(_)) => {}
+            Some(Err(error)) => return Err(refusal(&error)),
+            None => return response.await.map_err(|error| refusal(&error)),
+        }
+    }
+    closed.store(true, Ordering::Release);
+    Err(Broken::final_(interim::too_many()))
 }
 
 /// RFC 9113 section 8.7: a refused stream had no effect, and neither had one above the last

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -13,6 +14,8 @@ use tokio_rustls::TlsAcceptor;
 
 /// Most bytes of one flood; after them the connection stays open in silence.
 const FLOOD_LIMIT: u64 = 2 << 20;
+/// Most frames of one trickle.
+const TRICKLE_LIMIT: u32 = 10_000;
 /// Bytes written at a time.
 const WAVE_BYTES: usize = 32 * 1024;
 const PREFACE_BYTES: usize = 24;
@@ -32,6 +35,11 @@ const PADDED: u8 = 8;
 /// `:status: 200` and `:status: 100` in HPACK.
 const STATUS_200: &[u8] = &[0x88];
 const STATUS_100: &[u8] = &[0x08, 3, b'1', b'0', b'0'];
+/// `:status: 103` and `link: <a>`.
+const STATUS_103: &[u8] =
+    &[0x08, 3, b'1', b'0', b'3', 0, 4, b'l', b'i', b'n', b'k', 3, b'<', b'a', b'>'];
+/// The field that came into the table last.
+const LAST_FIELD: u8 = 0x80 | 62;
 
 /// What floods: frames that come once, and those that come again and again.
 #[derive(Debug, Clone)]
@@ -40,15 +48,37 @@ pub struct Flood {
     pub name: &'static str,
     once: Vec<u8>,
     again: Vec<u8>,
+    /// How long it is silent between two frames; none is a flood.
+    pause: Option<Duration>,
+    /// How many bytes end the connection; none keeps it open in silence after a while.
+    bytes: Option<u64>,
 }
 
 impl Flood {
+    /// Makes it a trickle: one frame, and then so much silence.
+    #[must_use]
+    pub fn slow(self, pause: Duration) -> Self {
+        Self { pause: Some(pause), ..self }
+    }
+
+    /// Has it end with its connection, after so many bytes.
+    #[must_use]
+    pub fn ending_after(self, bytes: u64) -> Self {
+        Self { bytes: Some(bytes), ..self }
+    }
+
     /// Returns one of each.
     #[must_use]
     pub fn all() -> Vec<Self> {
         let head = frame(HEADERS, END_HEADERS, 1, STATUS_200);
         let open = frame(HEADERS, 0, 1, STATUS_200);
-        let flood = |name, once: &[u8], again: Vec<u8>| Self { name, once: once.to_vec(), again };
+        let flood = |name, once: &[u8], again: Vec<u8>| Self {
+            name,
+            once: once.to_vec(),
+            again,
+            pause: None,
+            bytes: None,
+        };
         vec![
             flood("pings", &[], frame(PING, 0, 0, &[7; 8])),
             flood("pings behind a head", &head, frame(PING, 0, 0, &[7; 8])),
@@ -67,13 +97,51 @@ impl Flood {
             flood("interim answers", &[], frame(HEADERS, END_HEADERS, 1, STATUS_100)),
             flood("promises", &[], frame(PUSH_PROMISE, END_HEADERS, 1, &[0, 0, 0, 2, 0x82])),
             flood("resets of no stream", &[], frame(RST_STREAM, 0, 9, &[0, 0, 0, 8])),
+            flood("resets of the stream", &head, frame(RST_STREAM, 0, 1, &[0, 0, 0, 8])),
+            flood("refusals", &[], frame(RST_STREAM, 0, 1, &[0, 0, 0, 7])),
             flood("goodbyes", &[], frame(GOAWAY, 0, 0, &[0, 0, 0, 1, 0, 0, 0, 0])),
+            flood("goodbyes to all", &[], frame(GOAWAY, 0, 0, &[0; 8])),
+            flood("early hints", &[], frame(HEADERS, END_HEADERS, 1, STATUS_103)),
+            flood(
+                "fields of few bytes each",
+                &bomb(),
+                frame(CONTINUATION, 0, 1, &[LAST_FIELD; 8192]),
+            ),
+            flood("a window beyond all", &[], frame(WINDOW_UPDATE, 0, 0, &[0x7f, 255, 255, 255])),
+            flood(
+                "a window of the stream",
+                &head,
+                frame(WINDOW_UPDATE, 0, 1, &[0x7f, 255, 255, 255]),
+            ),
+            flood("a window of nothing", &head, frame(WINDOW_UPDATE, 0, 1, &[0; 4])),
+            flood(
+                "a first window too large",
+                &[],
+                frame(SETTINGS, 0, 0, &[0, 4, 255, 255, 255, 255]),
+            ),
+            flood("frames too small", &[], frame(SETTINGS, 0, 0, &[0, 5, 0, 0, 0, 1])),
+            flood("tables of another size", &[], tables()),
             flood("unknown frames", &[], frame(0xbb, 0, 0, &[1; 16])),
             flood("data beyond the window", &head, frame(DATA, 0, 1, &[9; 16_384])),
             flood("nonsense", &[], vec![0xff; 64]),
             flood("silence behind half a frame", &head[..5], Vec::new()),
         ]
     }
+}
+
+/// A head whose one field has 4000 bytes and is kept in the table; an index repeats it (RFC 7541
+/// section 6.1).
+fn bomb() -> Vec<u8> {
+    // A literal with indexing, a name of one byte, a length of 127 + 3873 in its prefix form.
+    let mut block = [STATUS_200, &[0x40, 1, b'a', 127, 0xa1, 0x1e]].concat();
+    block.resize(block.len() + 4000, b'b');
+    frame(HEADERS, 0, 1, &block)
+}
+
+/// Settings that take the encoder's table away and give it back.
+fn tables() -> Vec<u8> {
+    let of = |size: u8| frame(SETTINGS, 0, 0, &[0, 1, 0, 0, size, 0]);
+    [of(0), of(255)].concat()
 }
 
 fn frame(kind: u8, flags: u8, stream: u32, content: &[u8]) -> Vec<u8> {
@@ -188,10 +256,18 @@ async fn serve(stream: TcpStream, acceptor: &TlsAcceptor, flood: &Flood) -> std:
     let flooded = async {
         to.write_all(&flood.once).await?;
         to.flush().await?;
+        if let Some(pause) = flood.pause {
+            for _ in 0..TRICKLE_LIMIT {
+                to.write_all(&flood.again).await?;
+                to.flush().await?;
+                tokio::time::sleep(pause).await;
+            }
+            return Ok(());
+        }
         let Some(times) = WAVE_BYTES.checked_div(flood.again.len()) else { return Ok(()) };
         let wave = flood.again.repeat(times.max(1));
         let mut written = 0;
-        while written < FLOOD_LIMIT {
+        while written < flood.bytes.unwrap_or(FLOOD_LIMIT) {
             to.write_all(&wave).await?;
             written += wave.len() as u64;
         }
@@ -199,7 +275,7 @@ async fn serve(stream: TcpStream, acceptor: &TlsAcceptor, flood: &Flood) -> std:
     };
     let flooded: std::io::Result<()> = flooded.await;
     // Open until the client has gone, unless it has already.
-    if flooded.is_ok() {
+    if flooded.is_ok() && flood.bytes.is_none() {
         let _ = rest.await;
     } else {
         rest.abort();

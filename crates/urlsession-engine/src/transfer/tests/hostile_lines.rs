@@ -23,6 +23,20 @@ const SILENCE: Duration = Duration::from_millis(300);
 const TRIES: u32 = 40;
 /// A case that takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Floods of what is legal and empty, were it not for their number.
+const IDLE: [&str; 9] = [
+    "pings",
+    "pings behind a head",
+    "settings",
+    "empty data",
+    "nothing but padding",
+    "windows of the stream",
+    "interim answers",
+    "early hints",
+    "unknown frames",
+];
+/// Floods with a limit of ours.
+const ENDLESS: [&str; 2] = ["interim answers", "early hints"];
 /// Bytes of the file, a few records long.
 const LENGTH: usize = 60_000;
 /// Handshake and file; most cases are in the handshake.
@@ -121,11 +135,38 @@ async fn drown(flood: Flood) {
         let ending = trial.run().await;
         idle += u64::from(error_of(&ending).code.0 == -1001);
         assert!(matches!(ending, Ending::Failed { .. }), "{name}: {}", summary(&ending));
+        let is_named = [-1001, -1005, -1017].contains(&error_of(&ending).code.0);
+        assert!(is_named, "{name}: {}", summary(&ending));
+        if ENDLESS.contains(&name) {
+            assert_eq!(summary(&ending), "-1017 permanent", "{name}");
+        }
         assert_eq!(trial.left(), Vec::<String>::new(), "{name}");
     }
     // Where nothing moved once, nothing is tried again; and nobody reads on for nobody.
     assert!(idle < 2 || flooding.connections() == 2, "{name}");
     while flooding.open() > 1 {
         tokio::task::yield_now().await;
+    }
+}
+
+/// What ends nothing and brings nothing is silence, however often it comes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trickle_of_frames_is_no_sign_of_life() {
+    let mut running = JoinSet::new();
+    for flood in Flood::all().into_iter().filter(|flood| IDLE.contains(&flood.name)) {
+        running.spawn(async move {
+            let name = flood.name;
+            let flooding = Flooding::start(flood.slow(SILENCE / 6));
+            let mut trial = Trial::download(&flooding.url());
+            trial.order.options.ca_certificates = vec![flooding.ca_pem()];
+            trial.order.idle_timeout = SILENCE;
+            let ended = tokio::time::timeout(PATIENCE, trial.run()).await;
+            let ending = ended.unwrap_or_else(|_| panic!("{name}: it hangs"));
+            assert_eq!(error_of(&ending).code.0, -1001, "{name}: {}", summary(&ending));
+        });
+    }
+    assert_eq!(running.len(), IDLE.len());
+    while let Some(ended) = running.join_next().await {
+        ended.unwrap();
     }
 }
