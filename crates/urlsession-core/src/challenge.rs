@@ -87,7 +87,7 @@ impl Core {
     #[must_use]
     pub fn asks(&self, key: TaskRef) -> Option<Vec<ProtectionSpace>> {
         let answers = self.sessions.get(&key.session)?.configuration.answers_challenges;
-        let question = self.tasks.get(&key)?.question.as_deref();
+        let question = self.tasks.get(&key)?.details.question.as_deref();
         let declined = question
             .is_some_and(|question| question.declined || question.rejected.len() >= REJECTED_LIMIT);
         let rejected = || question.map(|question| question.rejected.clone()).unwrap_or_default();
@@ -102,7 +102,7 @@ impl Core {
         mut challenge: AuthenticationChallenge,
         resume: Option<ResumeState>,
     ) {
-        self.put(turn, key, |task| task.resume = resume.map(Box::new));
+        self.put(turn, key, |task| task.details.resume = resume.map(Box::new));
         let Some(task) = self.tasks.get(&key) else { return };
         let Phase::Running { attempt, stopping } = task.phase else {
             return self.stopped(turn, key);
@@ -114,7 +114,7 @@ impl Core {
             Some(Stopping::Suspend) => Phase::Suspended,
             Some(Stopping::Timeout | Stopping::Edit) => return self.stopped(turn, key),
         };
-        let last = task.question.as_deref();
+        let last = task.details.question.as_deref();
         challenge.question = attempt.0;
         challenge.until = turn.now.wall.after(ANSWER_LIMIT);
         if let Some(last) = last.filter(|last| is_again(&last.challenge, &challenge)) {
@@ -123,9 +123,10 @@ impl Core {
         let tired = challenge.previous_failure_count >= REFUSALS_LIMIT;
         let unheard = tired || self.asks(key).is_none();
         self.put(turn, key, |task| {
-            let rejected = task.question.take().map_or_else(Vec::new, |last| last.rejected);
-            task.question = Some(Box::new(Question { challenge, rejected, declined: tired }));
-            task.error = None;
+            let rejected = task.details.question.take().map_or_else(Vec::new, |last| last.rejected);
+            task.details.question =
+                Some(Box::new(Question { challenge, rejected, declined: tired }));
+            task.details.error = None;
             task.phase = phase;
         });
         if unheard {
@@ -145,7 +146,7 @@ impl Core {
         disposition: AuthChallengeDisposition,
     ) {
         let Some(task) = self.tasks.get(&key) else { return };
-        let asked = task.question.as_deref().map(|question| &question.challenge);
+        let asked = task.details.question.as_deref().map(|question| &question.challenge);
         let waits = matches!(task.phase, Phase::Waiting(Wait::Challenge(_)));
         let Some(asked) = asked.filter(|asked| asked.question >= question) else {
             return turn.reply(from, Err(refusal("the task did not ask this")));
@@ -205,7 +206,7 @@ impl Core {
 
     fn go_on(&mut self, turn: &mut Turn, key: TaskRef, change: impl FnOnce(&mut Question)) {
         self.put(turn, key, |task| {
-            if let Some(question) = &mut task.question {
+            if let Some(question) = &mut task.details.question {
                 change(question);
             }
             if matches!(task.phase, Phase::Waiting(_)) {
@@ -220,7 +221,7 @@ impl Task {
     /// Returns the question that it waits with.
     pub(crate) fn pending_challenge(&self) -> Option<&AuthenticationChallenge> {
         let waits = matches!(self.phase, Phase::Waiting(Wait::Challenge(_)));
-        self.question.as_deref().filter(|_| waits).map(|question| &question.challenge)
+        self.details.question.as_deref().filter(|_| waits).map(|question| &question.challenge)
     }
 }
 

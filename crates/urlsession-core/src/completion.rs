@@ -23,12 +23,12 @@ impl Core {
     /// Ends a task: its events are owed from here on.
     pub(crate) fn complete(&mut self, turn: &mut Turn, key: TaskRef, result: Result<Done, Error>) {
         let Some(task) = self.tasks.get_mut(&key) else { return };
-        let (kind, resume) = (task.kind, task.resume.as_deref().cloned());
+        let (kind, resume) = (task.kind, task.details.resume.as_deref().cloned());
         let response = match &result {
             Ok(done) => Some(done.response.clone()),
             Err(_) => resume.as_ref().map(|resume| resume.response.clone()),
         };
-        let spool = task.spool.as_deref().map(Into::into);
+        let spool = task.details.spool.as_deref().map(Into::into);
         let (done, error) = match result {
             Ok(done) => (Some(done), None),
             Err(error) => (None, Some(error)),
@@ -47,8 +47,8 @@ impl Core {
         let at = turn.now.wall;
         self.put(turn, key, |task| {
             task.phase = Phase::Completed { at, done: done.map(Box::new), last, owed };
-            task.error = error.map(Box::new);
-            task.resume = None;
+            task.details.error = error.map(Box::new);
+            task.details.resume = None;
         });
         let kept = self.hand_over_part(turn, key, resume.filter(|_| failed));
         if failed && !kept {

@@ -2,20 +2,21 @@
 
 use crate::index::Index;
 use crate::launch::Launches;
+use crate::packed::PackedMap;
 use crate::planted::{CoreBug, Planted};
+use crate::portion::PORTION;
 use crate::redirection::Redirected;
 use crate::retry::Random;
 use crate::session::{Claim, Session};
 use crate::task::{Phase, Task, Wait};
 use crate::turn::{Asker, Turn};
 use crate::{
-    Action, AttemptNumber, Change, Input, Moment, PeerNumber, SessionNumber, Snapshot, Step,
-    TaskRef,
+    Action, AttemptNumber, Change, Input, Moment, PeerNumber, SessionNumber, Step, TaskRef,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-use urlsession_protocol::{Call, Error, ErrorCode, Event, SessionKey};
+use urlsession_protocol::{Call, Error, ErrorCode, Event, SessionKey, TaskIdentifier};
 
 /// Decides what happens next to every task. It has no IO and no clock: equal inputs give equal
 /// steps.
@@ -24,7 +25,7 @@ pub struct Core {
     pub(crate) sessions: BTreeMap<SessionNumber, Session>,
     pub(crate) numbers: BTreeMap<SessionKey, SessionNumber>,
     pub(crate) next_session: SessionNumber,
-    pub(crate) tasks: BTreeMap<TaskRef, Task>,
+    pub(crate) tasks: PackedMap<TaskRef, Task>,
     pub(crate) hosts: BTreeSet<Arc<str>>,
     pub(crate) index: Index,
     /// Ends of grace periods of attaching clients.
@@ -37,6 +38,8 @@ pub struct Core {
     pub(crate) redirections: BTreeMap<TaskRef, Redirected>,
     /// Completed tasks that the next tick forgets.
     pub(crate) forgettable: BTreeSet<TaskRef>,
+    /// Sessions whose tasks are being cancelled, and up to which task that is done.
+    pub(crate) cancelling: BTreeMap<SessionNumber, TaskIdentifier>,
     pub(crate) launches: Launches,
     pub(crate) events_owed: u64,
     pub(crate) network: bool,
@@ -47,19 +50,13 @@ pub struct Core {
 }
 
 impl Core {
-    /// Goes on from what the store has. The step completes what a crash left half done and may
-    /// start attempts.
-    #[must_use]
-    pub fn restore(snapshot: Snapshot, now: Moment, seed: u64) -> (Self, Step) {
-        Self::restore_with(snapshot, now, seed, Planted::default())
-    }
-
-    fn restore_with(snapshot: Snapshot, now: Moment, seed: u64, planted: Planted) -> (Self, Step) {
-        let mut core = Self {
+    /// Makes a core that knows nothing.
+    pub(crate) fn empty(seed: u64, planted: Planted) -> Self {
+        Self {
             sessions: BTreeMap::new(),
             numbers: BTreeMap::new(),
             next_session: SessionNumber(1),
-            tasks: BTreeMap::new(),
+            tasks: PackedMap::default(),
             hosts: BTreeSet::new(),
             index: Index::default(),
             graces: BTreeSet::new(),
@@ -67,6 +64,7 @@ impl Core {
             removers: BTreeMap::new(),
             redirections: BTreeMap::new(),
             forgettable: BTreeSet::new(),
+            cancelling: BTreeMap::new(),
             launches: Launches::default(),
             events_owed: 0,
             network: true,
@@ -74,25 +72,7 @@ impl Core {
             watched: true,
             random: Random(seed),
             planted,
-        };
-        let mut turn = Turn::new(now);
-        core.load(snapshot);
-        core.recover(&mut turn);
-        let step = core.finish(turn);
-        (core, step)
-    }
-
-    /// Like [`Core::restore`], with a bug for the simulator to find.
-    #[cfg(feature = "planted-bugs")]
-    #[doc(hidden)]
-    #[must_use]
-    pub fn restore_planted(
-        snapshot: Snapshot,
-        now: Moment,
-        seed: u64,
-        bug: Option<CoreBug>,
-    ) -> (Self, Step) {
-        Self::restore_with(snapshot, now, seed, Planted { bug })
+        }
     }
 
     /// Says whether anybody takes [`Action::Publish`]: otherwise none is made. At first somebody
@@ -130,7 +110,7 @@ impl Core {
     /// Returns how long it is from `now` until a [`Input::Tick`] is useful; `None` is never.
     #[must_use]
     pub fn next_wakeup(&self, now: Moment) -> Option<Duration> {
-        if !self.forgettable.is_empty() {
+        if !self.forgettable.is_empty() || !self.cancelling.is_empty() {
             return Some(Duration::ZERO);
         }
         let grace = self.graces.first().map(|(until, _)| until.saturating_sub(now.steady));
@@ -217,7 +197,8 @@ impl Core {
         self.end_graces(turn);
         self.end_launch_limits(turn);
         self.end_redirections(turn);
-        for task in self.index.due(turn.now) {
+        self.cancel_portion(turn);
+        for task in self.index.due(turn.now, PORTION) {
             self.due(turn, task);
         }
     }
@@ -229,8 +210,7 @@ impl Core {
         turn.launching.insert(key.session);
         self.index.remove(key, task);
         change(task);
-        let next_host = task.next_host.take_if(|_| task.phase.attempt().is_none());
-        let left = next_host.map(|host| std::mem::replace(&mut task.host, host));
+        let left = task.settle_details();
         self.index.add(key, task);
         if let Some(left) = left {
             self.release_host(&left);
@@ -243,7 +223,7 @@ impl Core {
         self.change(turn, key, change);
     }
 
-    fn finish(&mut self, mut turn: Turn) -> Step {
+    pub(crate) fn finish(&mut self, mut turn: Turn) -> Step {
         while let Some(session) = turn.settling.pop_first() {
             self.settle(&mut turn, session);
         }
@@ -264,15 +244,22 @@ impl Core {
     }
 
     fn start_ready(&mut self, turn: &mut Turn) {
-        while !self.quiescing || self.planted.is(CoreBug::StartsWhileStopping) {
+        let mut late = 0;
+        // Those that are late beyond a portion are found by the next tick.
+        while late < PORTION && (!self.quiescing || self.planted.is(CoreBug::StartsWhileStopping)) {
             let Some(key) = self.index.schedule.next() else { break };
             let Some(task) = self.tasks.get(&key) else { break };
             if task.is_late(turn.now.wall) {
                 self.time_out(turn, key);
+                late += 1;
                 continue;
             }
             let attempt = AttemptNumber(task.attempts.saturating_add(1));
-            turn.act(Action::Start { task: key, attempt, resume: task.resume.as_deref().cloned() });
+            turn.act(Action::Start {
+                task: key,
+                attempt,
+                resume: task.details.resume.as_deref().cloned(),
+            });
             self.change(turn, key, |task| {
                 task.attempts = attempt.0;
                 task.is_received = false;
@@ -304,7 +291,7 @@ impl Core {
                 | Phase::Canceling { .. }
                 | Phase::Completed { .. } => false,
             };
-            let error = task.error.as_deref().filter(|_| failed).cloned();
+            let error = task.details.error.as_deref().filter(|_| failed).cloned();
             actions.push(Action::Publish {
                 session: session.key.clone(),
                 task: Some(key.task),
@@ -356,84 +343,6 @@ impl Core {
         let host: Arc<str> = host.into();
         self.hosts.insert(Arc::clone(&host));
         host
-    }
-
-    fn load(&mut self, snapshot: Snapshot) {
-        if let Some(SessionNumber(removed)) = snapshot.last_removed {
-            self.next_session = SessionNumber(removed.saturating_add(1));
-        }
-        for record in snapshot.sessions {
-            let number = record.number;
-            self.next_session = self.next_session.max(SessionNumber(number.0.saturating_add(1)));
-            self.numbers.insert(record.key.clone(), number);
-            self.limit(number, &record.configuration);
-            self.sessions.insert(number, Session::new(record));
-        }
-        for (key, facts, record) in snapshot.tasks {
-            let Some(session) = self.sessions.get_mut(&key.session) else { continue };
-            session.tasks += 1;
-            let host = self.intern(&facts.host);
-            let task = Task::new(facts, record, host);
-            self.index.add(key, &task);
-            self.tasks.insert(key, task);
-        }
-        for record in snapshot.events {
-            let key = TaskRef { session: record.session, task: record.task };
-            let Some(session) = self.sessions.get_mut(&key.session) else { continue };
-            if let Some(Phase::Completed { last, owed, .. }) =
-                self.tasks.get_mut(&key).map(|task| &mut task.phase)
-            {
-                *last = record.number.max(*last);
-                *owed += 1;
-            }
-            session.outbox.insert(record);
-            self.events_owed += 1;
-        }
-    }
-
-    /// Does again what the crash may have lost.
-    fn recover(&mut self, turn: &mut Turn) {
-        let keys: Vec<TaskRef> = self.tasks.keys().copied().collect();
-        for key in keys {
-            let Some(task) = self.tasks.get(&key) else { continue };
-            match &task.phase {
-                Phase::Suspended | Phase::Running { .. } => {}
-                Phase::Waiting(_) if task.is_malformed() => self.refuse(turn, key),
-                Phase::Waiting(Wait::Answer | Wait::Challenge(_))
-                    if !self.planted.is(CoreBug::AnswerForgotten) =>
-                {
-                    self.due(turn, key);
-                }
-                Phase::Waiting(_) => {
-                    let wait = task.wait_for_begin(turn.now.wall);
-                    self.change(turn, key, |task| task.phase = Phase::Waiting(wait));
-                    self.due(turn, key);
-                }
-                Phase::Canceling { .. } if self.planted.is(CoreBug::CancelingForever) => {}
-                Phase::Canceling { by_user, .. } => {
-                    let by_user = *by_user;
-                    self.complete_cancelled(turn, key, by_user);
-                }
-                Phase::Completed { done, owed, .. } => {
-                    if done.is_none() {
-                        self.remove_part(turn, key);
-                    }
-                    if let Some(spool) = task.spool.as_deref() {
-                        turn.act(Action::RemoveFile(spool.into()));
-                    }
-                    if *owed == 0 {
-                        self.vanish(turn, key);
-                    }
-                }
-            }
-        }
-        turn.settling.extend(self.sessions.keys());
-        if !self.planted.is(CoreBug::LaunchLost) {
-            turn.launching.extend(self.sessions.keys());
-        }
-        for session in self.sessions.values_mut() {
-            session.launch.vacate(turn.now.steady);
-        }
     }
 
     fn network_returned(&mut self, turn: &mut Turn) {

@@ -93,7 +93,7 @@ impl Core {
         };
         self.put(turn, key, |task| {
             task.failures = 0;
-            task.question = None;
+            task.details.question = None;
             task.phase = phase;
         });
     }
@@ -101,7 +101,7 @@ impl Core {
     fn move_to_host(&mut self, turn: &mut Turn, key: TaskRef, host: &str) {
         let host = self.intern(host);
         let mut before = None;
-        self.change(turn, key, |task| before = task.next_host.replace(host));
+        self.change(turn, key, |task| before = task.details.next_host.replace(host));
         if let Some(before) = before {
             self.release_host(&before);
         }
@@ -120,7 +120,7 @@ impl Core {
             }
             (None, Some(redirected)) => redirected.event(),
             (None, None) if is_asking(task) => {
-                Event::WillBeginDelayedRequest { error: task.error.as_deref().cloned() }
+                Event::WillBeginDelayedRequest { error: task.details.error.as_deref().cloned() }
             }
             (None, None) => return,
         };

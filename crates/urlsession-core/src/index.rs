@@ -1,6 +1,7 @@
 //! What can be found without looking at every task: who may start, who is due, how many there are.
 
 use crate::edit::is_asking;
+use crate::packed::PackedSet;
 use crate::schedule::{Schedule, Ticket};
 use crate::task::{Phase, Task, Wait};
 use crate::{Moment, SessionNumber, TaskRef};
@@ -15,9 +16,9 @@ use urlsession_protocol::Timestamp;
 pub(crate) struct Index {
     pub(crate) schedule: Schedule,
     /// Ends of delays.
-    delays: BTreeSet<(Duration, TaskRef)>,
+    delays: PackedSet<(Duration, TaskRef)>,
     /// Begin dates and deadlines, whichever of a task is first.
-    dates: BTreeSet<(Timestamp, TaskRef)>,
+    dates: PackedSet<(Timestamp, TaskRef)>,
     /// Those that wait for their app's answer.
     pub(crate) asking: BTreeSet<TaskRef>,
     pub(crate) counts: PhaseCounts,
@@ -42,10 +43,10 @@ impl Index {
             *self.busy.entry(key.session).or_default() += 1;
         }
         if let Some(due) = delay(task) {
-            self.delays.insert((due, key));
+            self.delays.insert((due, key), ());
         }
         if let Some(date) = date(task) {
-            self.dates.insert((date, key));
+            self.dates.insert((date, key), ());
         }
         if is_asking(task) {
             self.asking.insert(key);
@@ -89,16 +90,17 @@ impl Index {
         }
     }
 
-    /// Returns the tasks for which a delay, a begin date or a deadline has come.
-    pub(crate) fn due(&self, now: Moment) -> BTreeSet<TaskRef> {
-        let delays = self.delays.iter().take_while(|(due, _)| *due <= now.steady);
-        let dates = self.dates.iter().take_while(|(date, _)| *date <= now.wall);
+    /// Returns the tasks for which a delay, a begin date or a deadline has come, the
+    /// first of each up to a limit.
+    pub(crate) fn due(&self, now: Moment, limit: usize) -> BTreeSet<TaskRef> {
+        let delays = self.delays.keys().take(limit).take_while(|(due, _)| *due <= now.steady);
+        let dates = self.dates.keys().take(limit).take_while(|(date, _)| *date <= now.wall);
         delays.map(|(_, task)| *task).chain(dates.map(|(_, task)| *task)).collect()
     }
 
     /// Returns the tasks that wait for the end of a delay.
     pub(crate) fn delayed(&self) -> Vec<TaskRef> {
-        self.delays.iter().map(|(_, task)| *task).collect()
+        self.delays.keys().map(|(_, task)| *task).collect()
     }
 
     /// Returns how long it is until the first task is due.

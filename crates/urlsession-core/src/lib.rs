@@ -4,7 +4,7 @@
 //!
 //! | Call | For |
 //! |---|---|
-//! | [`Core::restore`] | going on from what the store has |
+//! | [`Core::restoring`], [`Core::restore`] | going on from what the store has |
 //! | [`Core::handle`] | every input |
 //! | [`Core::next_wakeup`] | when to send the next [`Input::Tick`] |
 //! | [`Core::session_number`], [`Core::session_key`], [`Core::owner`] | who is who |
@@ -21,6 +21,7 @@ mod admission;
 mod challenge;
 mod completion;
 mod core;
+mod details;
 mod edit;
 mod index;
 mod launch;
@@ -28,9 +29,12 @@ mod lifecycle;
 #[cfg(feature = "planted-bugs")]
 mod observe;
 mod outbox;
+mod packed;
 mod planted;
+mod portion;
 mod query;
 mod redirection;
+mod restore;
 pub mod resume;
 mod retry;
 mod schedule;
@@ -50,7 +54,9 @@ pub use observe::{LaunchPlace, Place};
 pub use outbox::WINDOW;
 #[cfg(feature = "planted-bugs")]
 pub use planted::CoreBug;
+pub use portion::PORTION;
 pub use query::{Counts, TaskView};
+pub use restore::Restoring;
 pub use schedule::{MAX_RECEIVED, MAX_RUNNING};
 pub use session::{ATTACHERS_LIMIT, GRACE, MAX_SESSIONS};
 pub use step::*;

@@ -1,6 +1,7 @@
 //! What happens to a task between its creation and its completion.
 
 use crate::core::refusal;
+use crate::details::OptionalDate;
 use crate::planted::CoreBug;
 use crate::resume::is_usable;
 use crate::task::{Phase, Stopping, Task, Wait};
@@ -12,7 +13,7 @@ impl Core {
     pub(crate) fn resume(&mut self, turn: &mut Turn, key: TaskRef) {
         let Some(task) = self.tasks.get(&key) else { return };
         let now = turn.now.wall;
-        let deadline = task.deadline.unwrap_or_else(|| now.after(task.resource_timeout));
+        let deadline = task.deadline.get().unwrap_or_else(|| now.after(task.resource_timeout()));
         let phase = match task.phase {
             Phase::Suspended => Phase::Waiting(task.wait_for_begin(now)),
             Phase::Running { .. } if self.planted.is(CoreBug::OverlappingAttempts) => {
@@ -27,7 +28,7 @@ impl Core {
             | Phase::Completed { .. } => return,
         };
         self.put(turn, key, |task| {
-            task.deadline = Some(deadline);
+            task.deadline = OptionalDate::new(Some(deadline));
             task.phase = phase;
         });
         if self.tasks.get(&key).is_some_and(Task::is_malformed) {
@@ -122,7 +123,7 @@ impl Core {
 
     /// Completes a task that was refused at its creation with the error it has since then.
     pub(crate) fn refuse(&mut self, turn: &mut Turn, key: TaskRef) {
-        let error = self.tasks.get_mut(&key).and_then(|task| task.error.take());
+        let error = self.tasks.get_mut(&key).and_then(|task| task.details.error.take());
         if let Some(error) = error {
             self.fail(turn, key, *error);
         }
@@ -161,13 +162,13 @@ impl Core {
         }
         match report {
             Report::Durable(state) => self.put(turn, key, |task| {
-                let before = task.resume.as_ref().map_or(0, |before| before.durable_bytes);
+                let before = task.details.resume.as_ref().map_or(0, |before| before.durable_bytes);
                 if state.durable_bytes > before {
                     task.failures = 0;
-                    task.disk_failures = 0;
+                    task.details.disk_failures = 0;
                 }
-                task.resume = Some(Box::new(state));
-                if eager && let Some(resume) = &mut task.resume {
+                task.details.resume = Some(Box::new(state));
+                if eager && let Some(resume) = &mut task.details.resume {
                     resume.durable_bytes += 4096;
                 }
             }),
@@ -175,11 +176,11 @@ impl Core {
             Report::Received => self.change(turn, key, |task| task.is_received = true),
             Report::Ended(Ending::Done(done)) => self.complete(turn, key, Ok(done)),
             Report::Ended(Ending::Stopped { resume }) => {
-                self.put(turn, key, |task| task.resume = resume.map(Box::new));
+                self.put(turn, key, |task| task.details.resume = resume.map(Box::new));
                 self.stopped(turn, key);
             }
             Report::Ended(Ending::Failed { error, cause, resume, progressed }) => {
-                self.put(turn, key, |task| task.resume = resume.map(Box::new));
+                self.put(turn, key, |task| task.details.resume = resume.map(Box::new));
                 self.failed(turn, key, error, cause, progressed);
             }
             Report::Ended(Ending::Challenged { challenge, resume }) => {
@@ -220,7 +221,7 @@ impl Core {
                 stopping: None | Some(Stopping::SuspendThenResume | Stopping::Quiesce),
                 ..
             }) => {
-                self.put(turn, key, |task| task.error = Some(Box::new(error)));
+                self.put(turn, key, |task| task.details.error = Some(Box::new(error)));
                 self.try_again(turn, key, cause, progressed);
             }
             Some(&Phase::Running { stopping: Some(Stopping::Suspend), .. }) => {
@@ -228,7 +229,7 @@ impl Core {
                     return self.fail(turn, key, error);
                 }
                 self.put(turn, key, |task| {
-                    task.error = Some(Box::new(error));
+                    task.details.error = Some(Box::new(error));
                     task.phase = Phase::Suspended;
                 });
             }
@@ -249,7 +250,7 @@ impl Core {
         let cut_off = retry::is_cut_off(task, cause, self.network);
         let cause = if cut_off { Cause::Connectivity } else { cause };
         let Some(delay) = retry::count(task, cause, progressed, cut_off, &mut self.random) else {
-            let error = task.error.take().map_or_else(stopped_unasked, |error| *error);
+            let error = task.details.error.take().map_or_else(stopped_unasked, |error| *error);
             return self.fail(turn, key, error);
         };
         let wait = Wait::after(cause, delay, turn.now);

@@ -179,9 +179,9 @@ impl Core {
                 | Phase::Running { .. }
                 | Phase::Canceling { .. } => None,
             };
-            let part = task.resume.as_ref().map(|resume| resume.part.as_path());
+            let part = task.details.resume.as_ref().map(|resume| resume.part.as_path());
             let unfinished = !matches!(task.phase, Phase::Completed { .. });
-            let spool = task.spool.as_deref().filter(|_| unfinished);
+            let spool = task.details.spool.as_deref().filter(|_| unfinished);
             [done, part, spool].into_iter().flatten()
         })
     }

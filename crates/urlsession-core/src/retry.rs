@@ -32,15 +32,16 @@ pub(crate) fn count(
 ) -> Option<Duration> {
     if progressed {
         task.failures = 0;
-        task.disk_failures = 0;
+        task.details.disk_failures = 0;
     }
     if cause == Cause::Answer {
         // Nothing failed that another try would find otherwise.
         return Some(Duration::ZERO);
     }
     if cause == Cause::Disk {
-        let delay = doubled(FIRST_DISK_DELAY, task.disk_failures.into(), LONGEST_DISK_DELAY);
-        task.disk_failures = task.disk_failures.saturating_add(1);
+        let before = task.details.disk_failures;
+        let delay = doubled(FIRST_DISK_DELAY, before.into(), LONGEST_DISK_DELAY);
+        task.details.disk_failures = before.saturating_add(1);
         return Some(delay);
     }
     let sent = progressed && task.kind != Kind::Download;
@@ -86,7 +87,7 @@ impl Random {
         Duration::from_millis(self.next() % span)
     }
 
-    fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,6 +1,7 @@
 //! Which waiting task starts next: the highest priority, then the lane with the fewest attempts
 //! running, then the oldest; a logarithmic number of steps per decision.
 
+use crate::packed::PackedSet;
 use crate::{SessionNumber, TaskRef};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +40,7 @@ struct Lanes {
     per_host: u32,
     at_once: u32,
     running: u32,
+    held: bool,
     lanes: BTreeMap<Arc<str>, Lane>,
     /// The ranks of the lanes that may start something.
     open: BTreeSet<(Rank, Arc<str>)>,
@@ -46,7 +48,7 @@ struct Lanes {
 
 #[derive(Debug, Default)]
 struct Lane {
-    ready: BTreeSet<Ticket>,
+    ready: PackedSet<Ticket>,
     running: u32,
 }
 
@@ -71,9 +73,14 @@ impl Schedule {
         self.sessions.remove(&session);
     }
 
+    /// Lets no task of a session start any more.
+    pub(crate) fn hold(&mut self, session: SessionNumber) {
+        self.take_rank(session).held = true;
+    }
+
     pub(crate) fn add_ready(&mut self, lane: &LaneKey, ticket: Ticket) {
         self.change(lane, |lane| {
-            lane.ready.insert(ticket);
+            lane.ready.insert(ticket, ());
         });
     }
 
@@ -111,20 +118,34 @@ impl Schedule {
     }
 
     fn change(&mut self, (session, host): &LaneKey, change: impl FnOnce(&mut Lane)) {
-        let lanes = self.take_rank(*session);
+        let lanes = self.sessions.entry(*session).or_default();
+        let first = lanes.rank();
         let lane = lanes.lanes.entry(Arc::clone(host)).or_default();
-        if let Some(rank) = lane.rank(lanes.per_host) {
-            lanes.open.remove(&(rank, Arc::clone(host)));
-        }
-        let before = lane.running;
+        let (rank, running) = (lane.rank(lanes.per_host), lane.running);
         change(lane);
-        lanes.running = lanes.running - before + lane.running;
-        if let Some(rank) = lane.rank(lanes.per_host) {
-            lanes.open.insert((rank, Arc::clone(host)));
-        } else if lane.running == 0 {
+        lanes.running = lanes.running - running + lane.running;
+        let (before, after) = (rank, lane.rank(lanes.per_host));
+        if after.is_none() && lane.running == 0 {
             lanes.lanes.remove(host);
         }
-        self.put_rank(*session);
+        // Most tasks come and go behind the first of their lane.
+        if before != after {
+            if let Some(rank) = before {
+                lanes.open.remove(&(rank, Arc::clone(host)));
+            }
+            if let Some(rank) = after {
+                lanes.open.insert((rank, Arc::clone(host)));
+            }
+        }
+        let (before, after) = (first, lanes.rank());
+        if before != after {
+            if let Some(rank) = before {
+                self.best.remove(&(rank, *session));
+            }
+            if let Some(rank) = after {
+                self.best.insert((rank, *session));
+            }
+        }
     }
 
     fn take_rank(&mut self, session: SessionNumber) -> &mut Lanes {
@@ -148,6 +169,7 @@ impl Default for Lanes {
             per_host: SessionConfiguration::default().http_maximum_connections_per_host,
             at_once: MAX_RUNNING,
             running: 0,
+            held: false,
             lanes: BTreeMap::new(),
             open: BTreeSet::new(),
         }
@@ -156,7 +178,7 @@ impl Default for Lanes {
 
 impl Lanes {
     fn rank(&self) -> Option<Rank> {
-        if self.running >= self.at_once {
+        if self.held || self.running >= self.at_once {
             return None;
         }
         self.open.first().map(|(rank, _)| *rank)

@@ -34,6 +34,8 @@ pub(crate) struct Session {
     pub(crate) next_task: TaskIdentifier,
     next_event: EventNumber,
     pub(crate) invalidating: bool,
+    /// Whether its end cancels its tasks.
+    pub(crate) cancels: bool,
     /// How many tasks it has, completed ones included.
     pub(crate) tasks: u64,
     pub(crate) outbox: Outbox,
@@ -75,6 +77,7 @@ impl Session {
             next_task: record.next_task,
             next_event: record.next_event,
             invalidating: record.invalidating,
+            cancels: record.cancels,
             tasks: 0,
             outbox: Outbox::default(),
             launch: Launch::new(record.launch),
@@ -93,6 +96,7 @@ impl Session {
             next_task: self.next_task,
             next_event: self.next_event,
             invalidating: self.invalidating,
+            cancels: self.cancels,
             last_owner: self.last_owner,
             owned_from: self.owned_from,
             launch: self.launch.record.clone(),
@@ -220,9 +224,8 @@ impl Core {
         turn.settling.insert(number);
         turn.done(from);
         if cancel {
-            for task in self.tasks_of(number) {
-                self.cancel(turn, task, false);
-            }
+            session.cancels = true;
+            self.cancel_all(turn, number);
         }
     }
 
@@ -304,6 +307,7 @@ impl Core {
         let Some(session) = self.sessions.remove(&number) else { return };
         self.numbers.remove(&session.key);
         self.index.schedule.remove_session(number);
+        self.cancelling.remove(&number);
         self.forget_launch(number, &session.launch);
         if let Some(until) = session.grace() {
             self.graces.remove(&(until, number));
@@ -341,6 +345,7 @@ impl Core {
             next_task: TaskIdentifier(1),
             next_event: EventNumber(1),
             invalidating: false,
+            cancels: false,
             last_owner: None,
             owned_from: TaskIdentifier(1),
             launch: LaunchRecord::default(),

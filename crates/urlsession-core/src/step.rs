@@ -388,6 +388,9 @@ pub struct SessionRecord {
     pub next_event: EventNumber,
     /// Whether new tasks are refused and the session goes with its last task.
     pub invalidating: bool,
+    /// Whether that cancels the tasks it has.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cancels: bool,
     /// Who owns it or owned it last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_owner: Option<OwnerToken>,

@@ -1,13 +1,12 @@
 //! One task as the core keeps it: compact, and a machine of phases.
 
+use crate::details::{Details, OptionalDate};
 use crate::{
-    AttemptNumber, Cause, Done, Kind, Moment, Question, ResumeState, SessionNumber, Stage,
-    TaskFacts, TaskRecord,
+    AttemptNumber, Cause, Done, Kind, Moment, SessionNumber, Stage, TaskFacts, TaskRecord,
 };
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use urlsession_protocol::{Error, EventNumber, Priority, Reason, TaskState, Timestamp};
+use urlsession_protocol::{EventNumber, Priority, Reason, TaskState, Timestamp};
 
 /// Where a task is in its life.
 ///
@@ -126,21 +125,15 @@ pub(crate) struct Task {
     pub(crate) phase: Phase,
     /// Interned: all tasks for one host share it.
     pub(crate) host: Arc<str>,
-    /// Where it goes once its attempt, which takes a slot of the host before, has ended.
-    pub(crate) next_host: Option<Arc<str>>,
     pub(crate) created: Timestamp,
-    pub(crate) begin: Option<Timestamp>,
-    pub(crate) resource_timeout: Duration,
-    pub(crate) deadline: Option<Timestamp>,
-    pub(crate) resume: Option<Box<ResumeState>>,
-    pub(crate) error: Option<Box<Error>>,
-    pub(crate) question: Option<Box<Question>>,
-    pub(crate) spool: Option<Box<Path>>,
+    pub(crate) begin: OptionalDate,
+    pub(crate) deadline: OptionalDate,
+    /// In milliseconds, as the store has it.
+    resource_timeout: u64,
+    pub(crate) details: Details,
     pub(crate) attempts: u32,
     pub(crate) failures: u32,
     pub(crate) maximum_retries: Option<u32>,
-    /// Times in a row that the disk was full; forgotten by a restart.
-    pub(crate) disk_failures: u8,
     pub(crate) kind: Kind,
     pub(crate) priority: Priority,
     pub(crate) no_unsafe_retry: bool,
@@ -159,11 +152,22 @@ pub(crate) struct Outside {
 impl Task {
     /// Makes a task of what the store has. An active one waits: after a restart no attempt runs.
     pub(crate) fn new(facts: TaskFacts, record: TaskRecord, host: Arc<str>) -> Self {
+        let mut details = Details::default();
+        if facts.spool.is_some()
+            || record.resume.is_some()
+            || record.error.is_some()
+            || record.question.is_some()
+        {
+            details.spool = facts.spool.map(Into::into);
+            details.resume = record.resume;
+            details.error = record.error;
+            details.question = record.question;
+        }
         let phase = match record.stage {
             Stage::Suspended => Phase::Suspended,
             Stage::Active => Phase::Waiting(Wait::Slot),
             Stage::Asking => Phase::Waiting(Wait::Answer),
-            Stage::Challenged => Phase::Waiting(match &record.question {
+            Stage::Challenged => Phase::Waiting(match &details.question {
                 Some(question) => Wait::Challenge(question.challenge.until),
                 None => Wait::Slot,
             }),
@@ -176,19 +180,14 @@ impl Task {
         Self {
             phase,
             host,
-            next_host: None,
             created: facts.created,
-            begin: facts.begin,
-            resource_timeout: facts.resource_timeout,
-            deadline: record.deadline,
-            resume: record.resume,
-            error: record.error,
-            question: record.question,
-            spool: facts.spool.map(Into::into),
+            begin: OptionalDate::new(facts.begin),
+            deadline: OptionalDate::new(record.deadline),
+            resource_timeout: u64::try_from(facts.resource_timeout.as_millis()).unwrap_or(u64::MAX),
+            details,
             attempts: record.attempts,
             failures: record.failures,
             maximum_retries: facts.maximum_retries,
-            disk_failures: 0,
             kind: facts.kind,
             priority: facts.priority,
             no_unsafe_retry: facts.no_unsafe_retry,
@@ -201,16 +200,33 @@ impl Task {
     pub(crate) fn facts(&self) -> TaskFacts {
         TaskFacts {
             kind: self.kind,
-            host: self.next_host.as_ref().unwrap_or(&self.host).to_string(),
+            host: self.details.next_host.as_ref().unwrap_or(&self.host).to_string(),
             priority: self.priority,
             created: self.created,
-            begin: self.begin,
-            resource_timeout: self.resource_timeout,
+            begin: self.begin.get(),
+            resource_timeout: self.resource_timeout(),
             maximum_retries: self.maximum_retries,
             no_unsafe_retry: self.no_unsafe_retry,
             owns_file: self.owns_file,
-            spool: self.spool.as_deref().map(Into::into),
+            spool: self.details.spool.as_deref().map(Into::into),
         }
+    }
+
+    /// Returns how long it may take from its first resume to its completion.
+    pub(crate) fn resource_timeout(&self) -> Duration {
+        Duration::from_millis(self.resource_timeout)
+    }
+
+    /// Ends a change: without an attempt the task goes to its next host, and details that say
+    /// nothing take no memory. Returns the host that it left.
+    pub(crate) fn settle_details(&mut self) -> Option<Arc<str>> {
+        let mut left = None;
+        if self.phase.attempt().is_none() && self.details.next_host.is_some() {
+            let next = self.details.next_host.take();
+            left = next.map(|host| std::mem::replace(&mut self.host, host));
+        }
+        self.details.trim();
+        left
     }
 
     /// Returns what must be durable of it.
@@ -219,10 +235,10 @@ impl Task {
             stage: self.stage(),
             attempts: self.attempts,
             failures: self.failures,
-            deadline: self.deadline,
-            resume: self.resume.clone(),
-            error: self.error.clone(),
-            question: self.question.clone(),
+            deadline: self.deadline.get(),
+            resume: self.details.resume.clone(),
+            error: self.details.error.clone(),
+            question: self.details.question.clone(),
         }
     }
 
@@ -258,7 +274,7 @@ impl Task {
 
     /// Returns what it waits for after a resume.
     pub(crate) fn wait_for_begin(&self, now: Timestamp) -> Wait {
-        match self.begin {
+        match self.begin.get() {
             Some(at) if at > now => Wait::Begin(at),
             Some(_) | None => Wait::Slot,
         }
@@ -267,7 +283,7 @@ impl Task {
     /// Says whether it was refused at its creation: the error is there before any attempt, and
     /// completes the task once it is resumed.
     pub(crate) fn is_malformed(&self) -> bool {
-        self.attempts == 0 && self.error.is_some()
+        self.attempts == 0 && self.details.error.is_some()
     }
 
     /// Says whether its deadline passed. A suspended task is not subject to timeouts (Apple's
@@ -283,7 +299,7 @@ impl Task {
             | Phase::Running {
                 stopping: None | Some(Stopping::SuspendThenResume | Stopping::Edit),
                 ..
-            } => self.deadline,
+            } => self.deadline.get(),
             Phase::Suspended
             | Phase::Running { .. }
             | Phase::Canceling { .. }

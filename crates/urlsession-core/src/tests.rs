@@ -6,9 +6,11 @@ mod launches;
 mod queries;
 mod redirections;
 mod rules;
+mod scale;
 mod sessions;
 mod table;
 
+use crate::task::Task;
 use crate::{
     Action, AttemptNumber, Cause, Change, Conditions, Core, Done, Ending, Input, Moment,
     PeerNumber, Report, ResumeState, SessionNumber, Snapshot, Step, TaskRecord, TaskRef,
@@ -131,7 +133,8 @@ impl Bench {
 
     /// Reports for the attempt that runs.
     fn report(&mut self, task: u64, report: Report) -> Step {
-        let attempt = self.core.tasks[&name(task)].attempt().expect("an attempt runs");
+        let attempt =
+            self.core.tasks.get(&name(task)).and_then(Task::attempt).expect("an attempt runs");
         self.handle(Input::Report { task: name(task), attempt, report })
     }
 

@@ -1,7 +1,6 @@
 //! The rules of tasks, one by one: creation, slots, retries, deadlines, completion, removal.
 
 use super::*;
-use crate::task::Task;
 use crate::{Order, SessionRecord, Stage, TaskFacts, resume};
 use urlsession_protocol::{Body, CancelledReason, Header, Priority, Reason, ResumeData, Secret};
 
@@ -446,13 +445,6 @@ fn equal_inputs_give_equal_steps() {
         (steps, bench.snapshot())
     };
     assert_eq!(run(), run());
-}
-
-#[test]
-fn a_queued_task_is_small() {
-    // A node of a B-tree is filled to 6/11 at worst and 11/12 after ascending insertion.
-    let bytes = size_of::<(TaskRef, Task)>() + size_of::<crate::index::Entries>();
-    assert!(bytes <= 300, "{bytes} bytes");
 }
 
 fn default() -> SessionConfiguration {

@@ -481,6 +481,7 @@ fn session(number: u32) -> SessionRecord {
         next_task: TaskIdentifier(8),
         next_event: EventNumber(9),
         invalidating: false,
+        cancels: false,
         last_owner: Some(OwnerToken(u64::MAX)),
         owned_from: TaskIdentifier(7),
         launch: LaunchRecord { attempts: number, error: Some("why".to_owned()) },
