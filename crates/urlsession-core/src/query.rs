@@ -91,6 +91,13 @@ impl Core {
         self.tasks.get(&task).map_or(Timestamp(0), |task| task.created)
     }
 
+    /// Says whether there is such a task, and it has not ended.
+    #[must_use]
+    pub fn is_unfinished(&self, task: TaskRef) -> bool {
+        let task = self.tasks.get(&task);
+        task.is_some_and(|task| !matches!(task.phase, Phase::Completed { .. }))
+    }
+
     /// Returns one task.
     #[must_use]
     pub fn task(&self, task: TaskRef) -> Option<TaskView> {

@@ -4,13 +4,12 @@
 use crate::attempts::Moves;
 use crate::clock::milliseconds;
 use crate::driver::Driver;
-use crate::files::Needs;
 use crate::transfer::Progress;
 use urlsession_core::{Core, Order, Stage, TaskRef, TaskView};
 use urlsession_protocol::message::TASKS_PAGE_LIMIT;
 use urlsession_protocol::{
     AuthenticationChallenge, Body, Call, DaemonMessage, DaemonStatus, Error, ErrorCode,
-    PROTOCOL_VERSION, Reply, Response, SessionKey, TaskIdentifier, TaskState, TaskStatus,
+    PROTOCOL_VERSION, Reply, Response, SessionKey, TaskIdentifier, TaskStatus,
 };
 
 /// A page ends with the task that makes it longer than this, in bytes of JSON: a line has room
@@ -178,26 +177,6 @@ impl<H: Moves> Driver<H> {
             events_owed: counts.events_owed,
             clients: self.peers.count() as u64,
             memory: resident_bytes(),
-        }
-    }
-}
-
-/// Returns what the tasks need of the state folder.
-pub(crate) fn needs(core: &Core) -> Needs {
-    let mut needs = Needs {
-        files: core.referenced_files().map(ToOwned::to_owned).collect(),
-        ..Needs::default()
-    };
-    let page = TASKS_PAGE_LIMIT as usize;
-    let mut after: Option<(SessionKey, TaskIdentifier)> = None;
-    loop {
-        let begin = after.as_ref().map(|(key, task)| (key, *task));
-        let views = core.tasks_after(None, begin, page);
-        let unfinished = views.iter().filter(|view| view.state != TaskState::Completed);
-        needs.unfinished.extend(unfinished.map(|view| view.task));
-        match views.into_iter().nth(page - 1) {
-            Some(last) => after = Some((last.key, last.task.task)),
-            None => return needs,
         }
     }
 }

@@ -7,13 +7,12 @@ use crate::company::Company;
 use crate::cookies::Cookies;
 use crate::credentials::Keys;
 use crate::driver::Driver;
-use crate::files::Files;
+use crate::files::{Files, Needs};
 use crate::inbox::Pace;
 use crate::launch::Launcher;
 use crate::network::NetworkWatch;
 use crate::peers::Peers;
 use crate::progress::Meter;
-use crate::queries::needs;
 use crate::simulate::Courtesy;
 use crate::store::Store;
 use crate::wall::WallWatch;
@@ -22,7 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use urlsession_core::Core;
+use urlsession_core::{Core, Moment, Step};
 
 impl<H: Moves> Driver<H> {
     /// Restores everything; nothing moves before [`Driver::run`].
@@ -43,8 +42,12 @@ impl<H: Moves> Driver<H> {
             None => (Files::temporary()?, Store::in_memory()?),
         };
         let now = clock.now();
-        let (core, step) = Core::restore(store.load()?, now, seed());
-        files.sweep(&needs(&core), now.wall);
+        let (core, step) = restore(&store, now)?;
+        let needs = Needs {
+            files: core.referenced_files().map(ToOwned::to_owned).collect(),
+            is_unfinished: &|task| core.is_unfinished(task),
+        };
+        files.sweep(&needs, now.wall);
         crate::crash::point("restored");
         let (sender, inbox) = std::sync::mpsc::channel();
         let (idle, shown) = watch::channel(false);
@@ -81,6 +84,17 @@ impl<H: Moves> Driver<H> {
         };
         Ok((driver, seat))
     }
+}
+
+/// Tells the core what the store has, one task after the other.
+fn restore(store: &Store, now: Moment) -> Result<(Core, Step), StartError> {
+    let (sessions, last_removed) = store.sessions()?;
+    let mut restoring = Core::restoring(sessions, last_removed, now, seed());
+    store.each_task(|task, facts, record, events| {
+        restoring.task(task, facts, record);
+        events.into_iter().for_each(|event| restoring.event(event));
+    })?;
+    Ok(restoring.finish())
 }
 
 impl<H> Drop for Driver<H> {

@@ -13,23 +13,22 @@ const SPOOL_AGE: Duration = Duration::from_secs(60 * 60);
 const KEPT_PART_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// What the tasks still need.
-#[derive(Debug, Default)]
-pub(crate) struct Needs {
+pub(crate) struct Needs<'a> {
     /// Finished files, kept bodies, parts and spool files that are recorded.
     pub files: BTreeSet<PathBuf>,
-    /// Tasks that are not completed: a file of theirs may be finished and not yet recorded.
-    pub unfinished: BTreeSet<TaskRef>,
+    /// Says of a task that it is not completed: a file of theirs may be finished and not yet recorded.
+    pub is_unfinished: &'a dyn Fn(TaskRef) -> bool,
 }
 
 impl Files {
     /// Removes every file of ours that is not needed.
-    pub(crate) fn sweep(&self, needs: &Needs, now: Timestamp) {
+    pub(crate) fn sweep(&self, needs: &Needs<'_>, now: Timestamp) {
         for folder in entries(&self.finished()) {
             let session = number(&folder).and_then(|n| u32::try_from(n).ok()).map(SessionNumber);
             for file in entries(&folder) {
                 let task = session.zip(number(&file));
                 let unfinished = task.is_some_and(|(session, task)| {
-                    needs.unfinished.contains(&TaskRef { session, task: TaskIdentifier(task) })
+                    (needs.is_unfinished)(TaskRef { session, task: TaskIdentifier(task) })
                 });
                 if !unfinished && !needs.files.contains(&file) {
                     sweep_one(&file);

@@ -8,6 +8,7 @@ mod credentials;
 mod metrics;
 mod results;
 mod schema;
+mod tasks;
 
 use crate::cookies::CookieRow;
 use crate::crash;
@@ -18,7 +19,11 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
-use urlsession_core::{Change, Order, SessionNumber, SessionRecord, Snapshot, TaskFacts, TaskRef};
+#[cfg(test)]
+use urlsession_core::Snapshot;
+use urlsession_core::{
+    Change, EventRecord, Order, SessionNumber, SessionRecord, TaskFacts, TaskRecord, TaskRef,
+};
 use urlsession_protocol::{RequestEdit, TaskIdentifier, TaskMetrics};
 
 /// How long a statement waits for another program that reads the file.
@@ -142,37 +147,42 @@ impl Store {
         })
     }
 
-    /// Reads everything but the orders.
-    pub(crate) fn load(&self) -> Result<Snapshot, StoreError> {
-        let mut snapshot = Snapshot::default();
+    /// Reads the sessions, and the highest number of one that was removed.
+    pub(crate) fn sessions(
+        &self,
+    ) -> Result<(Vec<SessionRecord>, Option<SessionNumber>), StoreError> {
+        let mut sessions = Vec::new();
         let mut statement =
             self.connection.prepare("SELECT record FROM sessions ORDER BY number")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let record: SessionRecord = read(row.get_ref(0)?.as_str().map_err(damaged)?)?;
-            snapshot.sessions.push(record);
+            sessions.push(read(row.get_ref(0)?.as_str().map_err(damaged)?)?);
         }
-        let mut results = results::all(&self.connection)?;
-        let mut statement = self
-            .connection
-            .prepare("SELECT session, task, facts, state FROM tasks ORDER BY session, task")?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let task = task_ref(row.get(0)?, row.get(1)?)?;
-            let facts: TaskFacts = read(row.get_ref(2)?.as_str().map_err(damaged)?)?;
-            let result = results.remove(&task).unwrap_or_default();
-            snapshot.events.extend(result.events(task, facts.kind)?);
-            let state = match result.state {
-                Some(state) => state,
-                None => read(row.get_ref(3)?.as_str().map_err(damaged)?)?,
-            };
-            snapshot.tasks.push((task, facts, state));
-        }
-        snapshot.events.sort_by_key(|event| (event.session, event.number));
-        snapshot.last_removed = self
+        let last_removed = self
             .connection
             .query_row("SELECT max(session) FROM last_removed", [], |r| r.get(0))
             .map(|session: Option<u32>| session.map(SessionNumber))?;
+        Ok((sessions, last_removed))
+    }
+
+    /// Reads all tasks, without their orders, each with the events that it owes.
+    pub(crate) fn each_task(
+        &self,
+        take: impl FnMut(TaskRef, TaskFacts, TaskRecord, Vec<EventRecord>),
+    ) -> Result<(), StoreError> {
+        tasks::each(&self.connection, take)
+    }
+
+    /// Reads everything but the orders.
+    #[cfg(test)]
+    pub(crate) fn load(&self) -> Result<Snapshot, StoreError> {
+        let (sessions, last_removed) = self.sessions()?;
+        let mut snapshot = Snapshot { sessions, last_removed, ..Snapshot::default() };
+        self.each_task(|task, facts, state, events| {
+            snapshot.events.extend(events);
+            snapshot.tasks.push((task, facts, state));
+        })?;
+        snapshot.events.sort_by_key(|event| (event.session, event.number));
         Ok(snapshot)
     }
 
@@ -283,30 +293,15 @@ fn apply(to: &Transaction<'_>, change: &Change, endings: &Endings<'_>) -> Result
         }
         Change::RemoveSession(session) => remove_session(to, *session)?,
         Change::CreateTask { task, .. } if endings.forgets(*task) => {}
-        Change::CreateTask { task: TaskRef { session, task }, facts, state, order } => {
-            to.prepare_cached(
-                "INSERT INTO tasks (session, task, facts, state, content)
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?
-            .execute(params![
-                session.0,
-                number(*task),
-                write(facts)?,
-                write(state)?,
-                write(order)?
-            ])?;
+        Change::CreateTask { task, facts, state, order } => {
+            tasks::create(to, *task, facts, state, order)?;
         }
         Change::EditTask { task, facts, edit } => edit_task(to, *task, facts, edit)?,
         Change::AnswerTask { task, answered } => {
             change_order(to, *task, |order| order.answer(answered))?;
         }
         Change::PutTask { task, .. } if endings.ends(*task) || endings.forgets(*task) => {}
-        Change::PutTask { task: key, state } => {
-            let changed = to
-                .prepare_cached("UPDATE tasks SET state = ?3 WHERE session = ?1 AND task = ?2")?
-                .execute(params![key.session.0, number(key.task), write(state)?])?;
-            ensure_stored(changed, *key)?;
-        }
+        Change::PutTask { task, state } => tasks::put_state(to, *task, state)?,
         Change::RemoveTask(TaskRef { session, task }) => {
             to.prepare_cached("DELETE FROM tasks WHERE session = ?1 AND task = ?2")?
                 .execute(params![session.0, number(*task)])?;
@@ -363,8 +358,7 @@ fn edit_task(
     facts: &TaskFacts,
     edit: &RequestEdit,
 ) -> Result<(), StoreError> {
-    to.prepare_cached("UPDATE tasks SET facts = ?3 WHERE session = ?1 AND task = ?2")?
-        .execute(params![key.session.0, number(key.task), write(facts)?])?;
+    tasks::put_facts(to, key, facts)?;
     change_order(to, key, |order| order.edit(edit))
 }
 

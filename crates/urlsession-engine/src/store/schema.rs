@@ -109,6 +109,47 @@ pub(super) const STEPS: &[&str] = &[
     DROP TABLE tasks;
     ALTER TABLE jobs RENAME TO tasks;
 ",
+    r"
+    -- What a start reads of every task is in numbers: to parse a text for each of a million takes
+    -- seconds. Numbers beyond SQLite's are negative.
+    CREATE TABLE jobs (
+        session  INTEGER NOT NULL,
+        task     INTEGER NOT NULL,
+        kind     INTEGER NOT NULL,
+        host     TEXT NOT NULL,
+        priority INTEGER NOT NULL,
+        created  INTEGER NOT NULL,
+        begin    INTEGER,
+        timeout  INTEGER NOT NULL,
+        retries  INTEGER,
+        flags    INTEGER NOT NULL,
+        spool    TEXT,
+        stage    INTEGER NOT NULL,
+        attempts INTEGER NOT NULL,
+        failures INTEGER NOT NULL,
+        deadline INTEGER,
+        -- Where it is there, it counts instead of the four before it.
+        state    TEXT,
+        metrics  TEXT,
+        content  TEXT,
+        PRIMARY KEY (session, task)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO jobs SELECT session, task,
+        CASE facts ->> '$.kind' WHEN 'download' THEN 0 WHEN 'upload' THEN 1 ELSE 2 END,
+        facts ->> '$.host',
+        facts ->> '$.priority',
+        iif(typeof(facts ->> '$.created') = 'integer', facts ->> '$.created', -1),
+        CASE typeof(facts ->> '$.begin') WHEN 'null' THEN NULL
+            WHEN 'integer' THEN facts ->> '$.begin' ELSE -1 END,
+        iif(typeof(facts ->> '$.resource_timeout') = 'integer',
+            facts ->> '$.resource_timeout', -1),
+        facts ->> '$.maximum_retries',
+        (facts ->> '$.no_unsafe_retry') + 2 * (facts ->> '$.owns_file'),
+        facts ->> '$.spool',
+        0, 0, 0, NULL, state, metrics, content FROM tasks;
+    DROP TABLE tasks;
+    ALTER TABLE jobs RENAME TO tasks;
+",
 ];
 
 /// Refuses what is not ours or of a later program; changes nothing.

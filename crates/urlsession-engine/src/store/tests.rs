@@ -1,5 +1,6 @@
 //! The store gives back what it was given, after any end of the process.
 
+mod rows;
 mod versions;
 
 use super::{Store, StoreError, schema};
@@ -353,7 +354,7 @@ fn the_schema_is_what_its_version_has() {
         statement.query_map([], |r| r.get(0)).unwrap().map(Result::unwrap).collect();
     let expected = "cookies credentials last_removed results sessions tasks";
     assert_eq!(names.join(" "), expected);
-    assert_eq!(version(&store.connection), 6);
+    assert_eq!(version(&store.connection), 7);
 }
 
 #[test]
