@@ -138,9 +138,21 @@ impl Daemon {
         &self,
         tasks: impl IntoIterator<Item = (&'a SessionKey, TaskIdentifier)>,
     ) -> Result<(), Error> {
-        let calls = tasks.into_iter();
-        let calls = calls.map(|(session, task)| Call::Remove { session: session.clone(), task });
-        self.lock().tell_all(calls)
+        self.control_all(Control::Remove, tasks).map(drop)
+    }
+
+    /// Does the same to many tasks, which share what making it durable costs. Durable when it
+    /// returns what came of each, in order.
+    ///
+    /// # Errors
+    /// -997 without the daemon.
+    pub fn control_all<'a>(
+        &self,
+        control: Control,
+        tasks: impl IntoIterator<Item = (&'a SessionKey, TaskIdentifier)>,
+    ) -> Result<Vec<Result<(), Error>>, Error> {
+        let calls = tasks.into_iter().map(|(session, task)| control.call(session.clone(), task));
+        self.lock().ask_all(calls)
     }
 
     /// Follows a session's events, or all sessions', on a connection of its own; with `replay`
@@ -204,6 +216,33 @@ impl Daemon {
 impl fmt::Debug for Daemon {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Daemon").finish_non_exhaustive()
+    }
+}
+
+/// What [`Daemon::control_all`] does to every task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    /// [`Daemon::suspend`].
+    Suspend,
+    /// [`Daemon::resume`].
+    Resume,
+    /// [`Daemon::edit`] with an edit that replaces nothing: a waiting task tries at once.
+    Retry,
+    /// [`Daemon::cancel`].
+    Cancel,
+    /// [`Daemon::remove`].
+    Remove,
+}
+
+impl Control {
+    fn call(self, session: SessionKey, task: TaskIdentifier) -> Call {
+        match self {
+            Self::Suspend => Call::Suspend { session, task },
+            Self::Resume => Call::Resume { session, task },
+            Self::Retry => Call::Edit { session, task, edit: Box::default() },
+            Self::Cancel => Call::Cancel { session, task },
+            Self::Remove => Call::Remove { session, task },
+        }
     }
 }
 
@@ -336,37 +375,52 @@ impl Conversation {
     }
 
     /// Asks many times at once and waits for all answers, whatever they are.
-    fn tell_all(&mut self, mut calls: impl Iterator<Item = Call>) -> Result<(), Error> {
+    fn ask_all(
+        &mut self,
+        mut calls: impl Iterator<Item = Call>,
+    ) -> Result<Vec<Result<(), Error>>, Error> {
+        let mut results = Vec::new();
         loop {
+            let first = self.next_call;
             let message = |call| {
                 let id = CallId(self.next_call);
                 self.next_call += 1;
                 ClientMessage::Call { id, call }
             };
             let batch: Vec<_> = calls.by_ref().take(BATCH_LIMIT).map(message).collect();
-            let mut left = batch.len();
-            if left == 0 {
-                return Ok(());
+            if batch.is_empty() {
+                return Ok(results);
             }
             match self.transport.sender.send_all(&batch) {
                 Ok(()) => {}
                 Err(Unsent::Illegal(error)) => return Err(error),
                 Err(Unsent::Lost) => return Err(lost("the daemon is gone")),
             }
-            let first = self.next_call - left as u64;
-            let deadline = Deadline::after(REPLY_LIMIT);
-            while left > 0 {
-                match self.transport.receiver.receive(deadline) {
-                    Ok(DaemonMessage::Reply { id, .. }) => left -= usize::from(id.0 >= first),
-                    Ok(DaemonMessage::Goodbye { reason }) => return Err(goodbye(&reason)),
-                    Ok(DaemonMessage::Hello(_) | DaemonMessage::Event { .. }) => {}
-                    Err(Unreceived::Lost) => return Err(lost("the daemon is gone")),
-                    Err(Unreceived::TimedOut) => {
-                        return Err(lost("the daemon did not answer in time"));
+            results.extend(self.answers(first, batch.len())?);
+        }
+    }
+
+    /// Waits for the answers to so many calls, and returns them in the order of the calls.
+    fn answers(&mut self, first: u64, count: usize) -> Result<Vec<Result<(), Error>>, Error> {
+        let mut answers: Vec<Option<Result<(), Error>>> = vec![None; count];
+        let mut left = count;
+        let deadline = Deadline::after(REPLY_LIMIT);
+        while left > 0 {
+            match self.transport.receiver.receive(deadline) {
+                Ok(DaemonMessage::Reply { id, result }) => {
+                    let at = id.0.checked_sub(first).and_then(|at| usize::try_from(at).ok());
+                    if let Some(answer @ None) = at.and_then(|at| answers.get_mut(at)) {
+                        *answer = Some(result.map(drop));
+                        left -= 1;
                     }
                 }
+                Ok(DaemonMessage::Goodbye { reason }) => return Err(goodbye(&reason)),
+                Ok(DaemonMessage::Hello(_) | DaemonMessage::Event { .. }) => {}
+                Err(Unreceived::Lost) => return Err(lost("the daemon is gone")),
+                Err(Unreceived::TimedOut) => return Err(lost("the daemon did not answer in time")),
             }
         }
+        Ok(answers.into_iter().flatten().collect())
     }
 
     /// Asks and waits for the answer; events that come before it are handed over.

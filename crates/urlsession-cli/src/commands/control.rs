@@ -1,29 +1,26 @@
 //! `pause`, `resume`, `cancel` and `rm`: one call a task, all of them tried, the worst told.
 
-use super::crowd;
 use crate::args::{EditArgs, Selection};
 use crate::exit::{self, Failure};
 use crate::follow::no_such_task;
 use crate::plan;
 use crate::task_name::{self, TaskName};
 use crate::terminal;
-use urlsession::{Daemon, Error, RequestEdit, TaskState, TaskStatus};
+use urlsession::{Control, Daemon, Error, TaskState, TaskStatus};
+
+/// Most tasks that are asked for and told together: no more of them are in memory.
+const PORTION: usize = 8192;
 
 pub(crate) fn pause(selection: &Selection) -> Result<u8, Failure> {
-    let act = |daemon: &Daemon, name: &TaskName| daemon.suspend(&name.session, name.task);
-    each(selection, "paused", |state| state == TaskState::Running, act)
+    each(selection, "paused", |state| state == TaskState::Running, Control::Suspend)
 }
 
 pub(crate) fn resume(selection: &Selection) -> Result<u8, Failure> {
-    let act = |daemon: &Daemon, name: &TaskName| daemon.resume(&name.session, name.task);
-    each(selection, "goes on", |state| state == TaskState::Suspended, act)
+    each(selection, "goes on", |state| state == TaskState::Suspended, Control::Resume)
 }
 
 pub(crate) fn retry(selection: &Selection) -> Result<u8, Failure> {
-    let act = |daemon: &Daemon, name: &TaskName| {
-        daemon.edit(&name.session, name.task, RequestEdit::default())
-    };
-    each(selection, "tries again", |state| state == TaskState::Running, act)
+    each(selection, "tries again", |state| state == TaskState::Running, Control::Retry)
 }
 
 pub(crate) fn edit(args: &EditArgs) -> Result<u8, Failure> {
@@ -42,13 +39,11 @@ pub(crate) fn edit(args: &EditArgs) -> Result<u8, Failure> {
 }
 
 pub(crate) fn cancel(selection: &Selection) -> Result<u8, Failure> {
-    let act = |daemon: &Daemon, name: &TaskName| daemon.cancel(&name.session, name.task);
-    each(selection, "cancelled", |state| state != TaskState::Completed, act)
+    each(selection, "cancelled", |state| state != TaskState::Completed, Control::Cancel)
 }
 
 pub(crate) fn rm(selection: &Selection) -> Result<u8, Failure> {
-    let act = |daemon: &Daemon, name: &TaskName| daemon.remove(&name.session, name.task);
-    each(selection, "removed", |_| true, act)
+    each(selection, "removed", |_| true, Control::Remove)
 }
 
 /// Does something to every selected task for which it makes sense.
@@ -56,45 +51,73 @@ fn each(
     selection: &Selection,
     done: &str,
     sensible: impl Fn(TaskState) -> bool,
-    act: impl Fn(&Daemon, &TaskName) -> Result<(), Error> + Sync,
+    control: Control,
 ) -> Result<u8, Failure> {
-    let (found, mut code) = select(&Daemon::connect(true)?, selection)?;
-    let mut names = Vec::with_capacity(found.len());
-    for status in found {
-        let name = TaskName::new(status.session, status.task);
-        if sensible(status.state) {
-            names.push(name);
-        } else if !selection.all && !selection.quiet {
-            let state = super::list::state_word(status.state);
-            terminal::say(&format!("{name}: is {state} already"))?;
+    let daemon = Daemon::connect(true)?;
+    let mut code = exit::DONE;
+    let mut found: Box<dyn Iterator<Item = Result<(TaskName, TaskState), Failure>>> =
+        if selection.all {
+            let all = daemon.tasks(Some(task_name::shell()));
+            Box::new(all.map(|status| Ok(named(status?))))
+        } else {
+            let (selected, worst) = select(&daemon, &selection.tasks)?;
+            code = worst;
+            Box::new(selected.into_iter().map(Ok))
+        };
+    loop {
+        let (mut names, mut seen) = (Vec::new(), 0);
+        for found in found.by_ref().take(PORTION) {
+            let (name, state) = found?;
+            seen += 1;
+            if sensible(state) {
+                names.push(name);
+            } else if !selection.all && !selection.quiet {
+                let state = super::list::state_word(state);
+                terminal::say(&format!("{name}: is {state} already"))?;
+            }
+        }
+        if seen == 0 {
+            return Ok(code);
+        }
+        let tasks = names.iter().map(|name| (&name.session, name.task));
+        let results = daemon.control_all(control, tasks)?;
+        let talk = if selection.quiet { None } else { Some(done) };
+        if !tell(&names, results, talk)? {
+            code = exit::SOME_FAILED;
         }
     }
-    let results = crowd::each(&names, act)?;
+}
+
+/// Says what came of each task, and whether all went well.
+fn tell(
+    names: &[TaskName],
+    results: Vec<Result<(), Error>>,
+    done: Option<&str>,
+) -> Result<bool, Failure> {
+    let mut is_well = true;
     for (name, result) in names.iter().zip(results) {
-        match result {
-            Ok(()) if selection.quiet => {}
-            Ok(()) => terminal::say(&format!("{name}: {done}"))?,
-            Err(error) if exit::code_of(&error) == exit::NO_DAEMON => return Err(error.into()),
-            Err(error) => {
+        match (result, done) {
+            (Ok(()), Some(done)) => terminal::say(&format!("{name}: {done}"))?,
+            (Ok(()), None) => {}
+            (Err(error), _) => {
                 terminal::say(&format!("{name}: {}", exit::sentence(&error)))?;
-                code = exit::SOME_FAILED;
+                is_well = false;
             }
         }
     }
-    Ok(code)
+    Ok(is_well)
 }
 
 /// Finds the selected tasks; those that are missing are told and make the exit code.
-fn select(daemon: &Daemon, selection: &Selection) -> Result<(Vec<TaskStatus>, u8), Failure> {
-    if selection.all {
-        let all: Result<Vec<_>, Error> = daemon.tasks(Some(task_name::shell())).collect();
-        return Ok((all?, exit::DONE));
-    }
+fn select(
+    daemon: &Daemon,
+    tasks: &[TaskName],
+) -> Result<(Vec<(TaskName, TaskState)>, u8), Failure> {
     let mut found = Vec::new();
     let mut code = exit::DONE;
-    for name in &selection.tasks {
+    for name in tasks {
         match daemon.task(&name.session, name.task) {
-            Ok(status) => found.push(status),
+            Ok(status) => found.push(named(status)),
             Err(error) if exit::code_of(&error) == exit::NO_DAEMON => return Err(error.into()),
             Err(_) => {
                 terminal::say(&no_such_task(name).message)?;
@@ -103,4 +126,8 @@ fn select(daemon: &Daemon, selection: &Selection) -> Result<(Vec<TaskStatus>, u8
         }
     }
     Ok((found, code))
+}
+
+fn named(status: TaskStatus) -> (TaskName, TaskState) {
+    (TaskName::new(status.session, status.task), status.state)
 }

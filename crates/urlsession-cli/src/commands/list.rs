@@ -15,30 +15,71 @@ use urlsession::{Daemon, TaskState, TaskStatus, Timestamp};
 
 const NAME_WIDTH: usize = 32;
 
+/// Most tasks that are listed together: no more of them are in memory.
+const PORTION: usize = 500;
+
 pub(crate) fn ls(args: &ListArgs) -> Result<u8, Failure> {
     let daemon = Daemon::connect(true)?;
     let session = (!args.all).then(task_name::shell);
-    let mut tasks = Vec::new();
-    for status in daemon.tasks(session) {
-        let status = status?;
-        if args.state.is_none_or(|state| matches(state, &status)) {
-            tasks.push(status);
+    let is_wanted = |status: &TaskStatus| args.state.is_none_or(|state| matches(state, status));
+    let mut found = daemon.tasks(session).filter(|found| found.as_ref().map_or(true, &is_wanted));
+    let mut listing = Listing::default();
+    loop {
+        let portion: Vec<_> = found.by_ref().take(PORTION).collect::<Result<_, _>>()?;
+        let is_last = portion.len() < PORTION;
+        let out = if args.json {
+            listing.json(&portion, is_last)
+        } else if args.quiet {
+            let names = portion.into_iter().map(|status| Tracked::new(status).name.to_string());
+            names.map(|name| format!("{}\n", shown(&name))).collect()
+        } else {
+            listing.table(portion, clock::now())
+        };
+        terminal::print(&out)?;
+        if is_last {
+            return Ok(exit::DONE);
         }
     }
-    let mut out = String::new();
-    if args.json {
-        let values: Vec<_> = tasks.iter().map(json::task).collect();
-        let _ = writeln!(out, "{}", serde_json::Value::Array(values));
-    } else if args.quiet {
-        for status in tasks {
-            let name = Tracked::new(status).name;
-            let _ = writeln!(out, "{}", shown(&name.to_string()));
+}
+
+/// What has been listed so far.
+#[derive(Debug, Default)]
+struct Listing {
+    has_begun: bool,
+    /// Of the names; it grows only.
+    width: usize,
+}
+
+impl Listing {
+    /// Spells a part of one array.
+    fn json(&mut self, tasks: &[TaskStatus], is_last: bool) -> String {
+        let mut out = String::new();
+        for task in tasks {
+            out.push(if std::mem::replace(&mut self.has_begun, true) { ',' } else { '[' });
+            let _ = write!(out, "{}", json::task(task));
         }
-    } else {
-        out = table(tasks, clock::now());
+        if is_last {
+            out.push_str(if self.has_begun { "]\n" } else { "[]\n" });
+        }
+        out
     }
-    terminal::print(&out)?;
-    Ok(exit::DONE)
+
+    fn table(&mut self, tasks: Vec<TaskStatus>, now: Timestamp) -> String {
+        let tasks: Vec<Tracked> = tasks.into_iter().map(Tracked::new).collect();
+        let names: Vec<String> =
+            tasks.iter().map(|task| shown(&task.name.to_string()).into_owned()).collect();
+        let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+        let width = self.width.max(longest).max(2);
+        self.width = width;
+        let mut out = String::new();
+        if !tasks.is_empty() && !std::mem::replace(&mut self.has_begun, true) {
+            let _ = writeln!(out, "{:>width$}  STATE        %  DONE/SIZE              NAME", "ID");
+        }
+        for (task, name) in tasks.iter().zip(&names) {
+            let _ = writeln!(out, "{name:>width$}  {}", line(task, now));
+        }
+        out
+    }
 }
 
 /// Returns the word for a state.
@@ -62,35 +103,24 @@ fn matches(filter: StateFilter, status: &TaskStatus) -> bool {
     }
 }
 
-fn table(tasks: Vec<TaskStatus>, now: Timestamp) -> String {
-    let tasks: Vec<Tracked> = tasks.into_iter().map(Tracked::new).collect();
-    if tasks.is_empty() {
-        return String::new();
-    }
-    let names: Vec<String> =
-        tasks.iter().map(|task| shown(&task.name.to_string()).into_owned()).collect();
-    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(2);
-    let mut out = format!("{:>width$}  STATE        %  DONE/SIZE              NAME\n", "ID");
-    for (task, name) in tasks.iter().zip(&names) {
-        let percent = line::percent(task).map_or_else(|| "-".to_owned(), |p| p.to_string());
-        let title = shown(&task.title);
-        let _ = write!(
-            out,
-            "{name:>width$}  {:<9} {percent:>4}  {:<21}  {}",
-            word(task),
-            line::amount(task),
-            shortened(&title, NAME_WIDTH),
-        );
-        match (&task.error, task.reason) {
-            (Some(error), None) if task.ended => {
-                let _ = write!(out, "  {}", exit::sentence(error));
-            }
-            (_, Some(_)) => {
-                let _ = write!(out, "  {}", line::activity(task, None, now));
-            }
-            _ => {}
+/// Spells a task without its name.
+fn line(task: &Tracked, now: Timestamp) -> String {
+    let percent = line::percent(task).map_or_else(|| "-".to_owned(), |p| p.to_string());
+    let title = shown(&task.title);
+    let mut out = format!(
+        "{:<9} {percent:>4}  {:<21}  {}",
+        word(task),
+        line::amount(task),
+        shortened(&title, NAME_WIDTH),
+    );
+    match (&task.error, task.reason) {
+        (Some(error), None) if task.ended => {
+            let _ = write!(out, "  {}", exit::sentence(error));
         }
-        out.push('\n');
+        (_, Some(_)) => {
+            let _ = write!(out, "  {}", line::activity(task, None, now));
+        }
+        _ => {}
     }
     out
 }

@@ -3,7 +3,6 @@
 mod control;
 mod cookies;
 mod credentials;
-mod crowd;
 mod daemon;
 mod events;
 mod list;

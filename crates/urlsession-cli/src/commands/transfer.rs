@@ -11,14 +11,14 @@ use crate::task_name::{self, APPLICATION, SESSION, TaskName};
 use crate::terminal;
 use crate::tracked::Tracked;
 use crate::write_out::WriteOut;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use urlsession::{
     Daemon, DownloadOptions, Error, Session, SessionConfiguration, Task, TaskIdentifier, TaskKind,
-    UploadOptions,
+    TaskState, UploadOptions,
 };
 
 /// Longest wait for the daemon to make all tasks durable.
@@ -226,11 +226,16 @@ fn name_files(session: &Session, plans: &mut [Plan]) -> Result<(), Failure> {
     if !plans.iter().any(derived) {
         return Ok(());
     }
-    let destinations = session.tasks()?.into_iter().filter_map(|status| match status.kind {
-        TaskKind::Download { destination } => destination,
-        TaskKind::Upload | TaskKind::Data => None,
-    });
-    plan::settle(plans, destinations.collect())
+    let mut taken = BTreeSet::new();
+    for status in Daemon::connect(true)?.tasks(Some(session.key().clone())) {
+        let status = status?;
+        if let (TaskKind::Download { destination: Some(path) }, false) =
+            (status.kind, status.state == TaskState::Completed)
+        {
+            taken.insert(path);
+        }
+    }
+    plan::settle(plans, taken)
 }
 
 /// Creates one task; the second value says where the shell itself must write the result.

@@ -130,3 +130,25 @@ fn a_task_whose_url_expired_goes_on_with_another() {
         assert!(ran.code == code && ran.err.contains(text), "{words:?}: {ran:?}");
     }
 }
+
+#[test]
+fn many_tasks_are_listed_and_steered_in_portions() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("content").stall_after(3));
+    let tasks = 1201;
+    let list: String = (1..=tasks).map(|n| format!("{}\n  out={n}\n", server.url("/f"))).collect();
+    let ids: String = (1..=tasks).map(|n| format!("{n}\n")).collect();
+    assert_eq!(home.run_with_input(&["add", "-q", "-j", "1", "-i", "-"], &list).out, ids);
+    assert_eq!(home.out(&["ls", "-q"]), ids);
+    let listed = home.json(&["ls", "--json"]);
+    assert_eq!(listed.as_array().map(Vec::len), Some(tasks));
+    assert_eq!(listed[tasks - 1]["id"], tasks.to_string());
+    let table = home.out(&["ls"]);
+    assert_eq!(table.lines().filter(|line| line.contains("STATE")).count(), 1);
+    assert_eq!(table.lines().count(), tasks + 1);
+    for (words, done) in [(["pause", "--all"], "paused"), (["rm", "--all"], "removed")] {
+        let said: String = (1..=tasks).map(|n| format!("{n}: {done}\n")).collect();
+        assert_eq!(home.run(&words).err, said);
+    }
+    assert_eq!(home.out(&["ls", "--json"]), "[]\n");
+}
