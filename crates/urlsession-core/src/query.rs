@@ -85,6 +85,31 @@ impl Core {
             .map(|(number, owed)| (*number, owed.task, &owed.event))
     }
 
+    /// Returns the events that a session owes, or all do, in the order of session and number: those
+    /// after one or from the first.
+    pub fn owed_after(
+        &self,
+        session: Option<&SessionKey>,
+        after: Option<(&SessionKey, EventNumber)>,
+    ) -> impl Iterator<Item = (&SessionKey, SessionNumber, EventNumber, TaskIdentifier, &Event)>
+    {
+        let first = match (session, after) {
+            (Some(key), _) | (None, Some((key, _))) => Included(key),
+            (None, None) => Unbounded,
+        };
+        let last = session.map_or(Unbounded, Included);
+        let place = after.map(|(key, number)| (key.clone(), number));
+        self.numbers.range::<SessionKey, _>((first, last)).flat_map(move |(key, number)| {
+            let begin = match &place {
+                Some((after, event)) if after == key => Excluded(*event),
+                Some(_) | None => Unbounded,
+            };
+            let owed = self.sessions.get(number).into_iter();
+            owed.flat_map(move |session| session.outbox.owed.range((begin, Unbounded)))
+                .map(move |(event, owed)| (key, *number, *event, owed.task, &owed.event))
+        })
+    }
+
     /// Returns when a task was created.
     #[must_use]
     pub fn created(&self, task: TaskRef) -> Timestamp {

@@ -7,6 +7,7 @@ use crate::driver::{Driver, Turn};
 use crate::inbox::Message;
 use crate::metrics;
 use crate::peers::Watching;
+use crate::replay::{Place, Replay};
 use crate::simulate::Courtesy;
 use std::sync::Arc;
 use urlsession_core::{
@@ -18,6 +19,9 @@ use urlsession_protocol::{
     SessionKey, TaskIdentifier,
 };
 
+/// A portion of what is owed, and up to where it goes if there may be more.
+type Owed = (Vec<DaemonMessage>, Option<Place>);
+
 /// Something to do after the commit.
 #[derive(Debug)]
 pub(crate) enum Deed {
@@ -26,8 +30,8 @@ pub(crate) enum Deed {
     Do { action: Action, order: Option<Arc<Order>> },
     /// A call that only looks, or is about the engine itself.
     Look { peer: PeerNumber, id: CallId, call: Call },
-    /// A client watches from here on, having been told what is owed.
-    Watch { peer: PeerNumber, id: CallId, watching: Watching, owed: Vec<DaemonMessage> },
+    /// A client is told what is owed, and watches from here on if that is all of it.
+    Watch { peer: PeerNumber, id: CallId, watching: Watching, owed: Owed },
     /// An event that is not decided: progress, a resumption.
     Tell { task: TaskRef, event: Event, weight: Weight },
 }
@@ -131,8 +135,8 @@ impl<H: Moves> Driver<H> {
                 turn.deeds.push(Deed::Look { peer, id, call });
             }
             Call::Watch { session, replay } => {
-                let owed = if replay { self.owed(session.as_ref()) } else { Vec::new() };
                 let watching = session.map_or(Watching::Everything, Watching::Session);
+                let owed = if replay { self.owed(&watching, None) } else { Owed::default() };
                 turn.deeds.push(Deed::Watch { peer, id, watching, owed });
             }
             call @ (Call::Reset { .. } | Call::Flush { .. }) => {
@@ -177,12 +181,7 @@ impl<H: Moves> Driver<H> {
                     self.peers.reply(peer, id, result);
                 }
                 Deed::Watch { peer, id, watching, owed } => {
-                    let done = self.peers.watch(peer, watching);
-                    let refused = || Error::new(ErrorCode::UNKNOWN).because("too many watches");
-                    self.peers.reply(peer, id, done.then_some(Reply::Done).ok_or_else(refused));
-                    for message in owed {
-                        self.peers.send(peer, message);
-                    }
+                    self.watch(peer, id, watching, owed);
                 }
                 Deed::Tell { task, event, weight } => self.tell(task, event, weight),
             }
@@ -192,6 +191,29 @@ impl<H: Moves> Driver<H> {
                 self.files.remove_session(session);
                 self.cookies.forget(session);
                 self.caches.forget(session);
+            }
+        }
+    }
+
+    fn watch(&mut self, peer: PeerNumber, id: CallId, watching: Watching, owed: Owed) {
+        let (messages, more) = owed;
+        let others = self.replays.iter().filter(|replay| replay.peer == peer).count();
+        let is_full = !self.peers.can_watch(peer, others);
+        let done = match more {
+            None if others == 0 => self.peers.watch(peer, watching),
+            None => !is_full && self.peers.watch(peer, watching),
+            Some(told) => {
+                if !is_full {
+                    self.replays.push(Replay { peer, watching, told });
+                }
+                !is_full
+            }
+        };
+        let refused = || Error::new(ErrorCode::UNKNOWN).because("too many watches");
+        self.peers.reply(peer, id, done.then_some(Reply::Done).ok_or_else(refused));
+        if done {
+            for message in messages {
+                self.peers.send(peer, message);
             }
         }
     }

@@ -21,6 +21,7 @@ use crate::launch::Launcher;
 use crate::network::NetworkWatch;
 use crate::peers::Peers;
 use crate::progress::Meter;
+use crate::replay::Replay;
 use crate::simulate::{Courtesy, Simulation};
 use crate::stop::Stop;
 use crate::store::Store;
@@ -52,6 +53,7 @@ pub(crate) struct Driver<H> {
     pub(crate) attempts: Attempts<H>,
     pub(crate) launcher: Launcher,
     pub(crate) peers: Peers,
+    pub(crate) replays: Vec<Replay>,
     pub(crate) meter: Meter,
     pub(crate) company: Company,
     pub(crate) wall: WallWatch,
@@ -127,6 +129,8 @@ impl<H: Moves> Driver<H> {
         if let Some(step) = self.restored.take() {
             turn.add(step);
         }
+        // All that it tells was committed by earlier turns.
+        self.replay();
         let is_watched = self.peers.has_watchers() || messages.iter().any(Message::is_watch);
         self.core.set_watched(is_watched);
         // Before the messages: what the tick forgets must have been acted on in an earlier turn.
@@ -172,6 +176,7 @@ impl<H: Moves> Driver<H> {
         stop.into_iter()
             .chain(core)
             .chain(company)
+            .chain(self.next_replay())
             .chain(cookies)
             .chain(self.meter.next(now.steady))
             .min()

@@ -21,6 +21,7 @@ mod orders;
 mod peers;
 mod progress;
 mod queries;
+mod replay;
 mod restore;
 mod simulate;
 mod stop;

@@ -202,12 +202,22 @@ impl Peers {
         self.told.take()
     }
 
+    /// Says whether a client has read nearly all that it was told.
+    pub(crate) fn keeps_up(&self, peer: PeerNumber) -> bool {
+        self.peers.get(&peer).is_none_or(Peer::keeps_up)
+    }
+
     /// Sends a copy to every watcher of the session.
     pub(crate) fn publish(&self, message: &DaemonMessage) {
         let DaemonMessage::Event { session, .. } = message else { return };
         for peer in self.watchers(session) {
             self.send(peer, message.clone());
         }
+    }
+
+    /// Says whether a client can watch one more session, and so many besides.
+    pub(crate) fn can_watch(&self, peer: PeerNumber, others: usize) -> bool {
+        self.peers.get(&peer).is_none_or(|peer| peer.watches.len() + others < WATCHES_LIMIT)
     }
 
     /// Lets a client watch. `false` if it watches too much.

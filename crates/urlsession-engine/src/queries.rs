@@ -5,11 +5,11 @@ use crate::attempts::Moves;
 use crate::clock::milliseconds;
 use crate::driver::Driver;
 use crate::transfer::Progress;
-use urlsession_core::{Core, Order, Stage, TaskRef, TaskView};
+use urlsession_core::{Order, Stage, TaskRef, TaskView};
 use urlsession_protocol::message::TASKS_PAGE_LIMIT;
 use urlsession_protocol::{
-    AuthenticationChallenge, Body, Call, DaemonMessage, DaemonStatus, Error, ErrorCode,
-    PROTOCOL_VERSION, Reply, Response, SessionKey, TaskIdentifier, TaskStatus,
+    AuthenticationChallenge, Body, Call, DaemonStatus, Error, ErrorCode, PROTOCOL_VERSION, Reply,
+    Response, SessionKey, TaskIdentifier, TaskStatus,
 };
 
 /// A page ends with the task that makes it longer than this, in bytes of JSON: a line has room
@@ -43,29 +43,6 @@ impl<H: Moves> Driver<H> {
                 Err(Error::new(ErrorCode::UNKNOWN).because("the engine does not answer this call"))
             }
         }
-    }
-
-    /// Returns the kept events that are owed, of one session or of all.
-    pub(crate) fn owed(&self, session: Option<&SessionKey>) -> Vec<DaemonMessage> {
-        let keys = match session {
-            Some(key) => vec![key.clone()],
-            None => sessions_with_tasks(&self.core),
-        };
-        let mut messages = Vec::new();
-        for key in keys {
-            let Some(session) = self.core.session_number(&key) else { continue };
-            messages.extend(self.core.owed(session).map(|(number, task, event)| {
-                let mut event = event.clone();
-                self.attach_metrics(TaskRef { session, task }, &mut event);
-                DaemonMessage::Event {
-                    session: key.clone(),
-                    task: Some(task),
-                    number: Some(number),
-                    event,
-                }
-            }));
-        }
-        messages
     }
 
     fn tasks(
@@ -177,18 +154,6 @@ impl<H: Moves> Driver<H> {
             events_owed: counts.events_owed,
             clients: self.peers.count() as u64,
             memory: resident_bytes(),
-        }
-    }
-}
-
-fn sessions_with_tasks(core: &Core) -> Vec<SessionKey> {
-    let mut keys: Vec<SessionKey> = Vec::new();
-    loop {
-        // After the last possible task of a session comes the next session.
-        let after = keys.last().map(|key| (key, TaskIdentifier(u64::MAX)));
-        match core.tasks_after(None, after, 1).pop() {
-            Some(view) => keys.push(view.key),
-            None => return keys,
         }
     }
 }

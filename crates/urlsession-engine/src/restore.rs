@@ -72,6 +72,7 @@ impl<H: Moves> Driver<H> {
                 None => NetworkWatch::begin(&runtime, sender.clone()),
             },
             peers: Peers::new(runtime, sender),
+            replays: Vec::new(),
             meter: Meter::default(),
             company: Company::default(),
             stop: None,

@@ -6,6 +6,7 @@ mod flushing;
 mod launching;
 mod metrics;
 mod over_http;
+mod scale;
 mod stage;
 
 use crate::driver::Driver;

@@ -1,0 +1,96 @@
+//! What is owed is told to a new watcher in portions, however much that is.
+//!
+//! ```text
+//!   Watch ──> a portion ──> all told: watches
+//!                └─> the next turn, once the client has read ──> a portion ──> …
+//! ```
+//! Of what comes into being in between, a watcher is told what is still owed when its turn comes.
+
+use crate::attempts::Moves;
+use crate::driver::Driver;
+use crate::peers::Watching;
+use std::time::Duration;
+use urlsession_core::{PeerNumber, TaskRef};
+use urlsession_protocol::{DaemonMessage, EventNumber, SessionKey};
+
+/// Most events that one turn tells one watcher of what is owed.
+const PORTION: usize = 256;
+/// How soon a client that is behind is looked at again.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// The place of the event that was told last.
+pub(crate) type Place = (SessionKey, EventNumber);
+
+/// A watcher that has not been told everything yet.
+#[derive(Debug)]
+pub(crate) struct Replay {
+    pub(crate) peer: PeerNumber,
+    pub(crate) watching: Watching,
+    pub(crate) told: Place,
+}
+
+impl<H: Moves> Driver<H> {
+    /// Returns the first portion of the kept events that are owed, after a place or from the first,
+    /// and the place of the last if there may be more.
+    pub(crate) fn owed(
+        &self,
+        watching: &Watching,
+        after: Option<&Place>,
+    ) -> (Vec<DaemonMessage>, Option<Place>) {
+        let only = match watching {
+            Watching::Everything => None,
+            Watching::Session(key) => Some(key),
+        };
+        let after = after.map(|(key, number)| (key, *number));
+        let mut told = None;
+        let owed = self.core.owed_after(only, after).take(PORTION);
+        let messages: Vec<DaemonMessage> = owed
+            .map(|(key, session, number, task, event)| {
+                told = Some((key.clone(), number));
+                let mut event = event.clone();
+                self.attach_metrics(TaskRef { session, task }, &mut event);
+                let (session, task, number) = (key.clone(), Some(task), Some(number));
+                DaemonMessage::Event { session, task, number, event }
+            })
+            .collect();
+        let is_all = messages.len() < PORTION;
+        (messages, told.filter(|_| !is_all))
+    }
+
+    /// Goes on with what watchers are still to be told; those that were told all watch from here on.
+    pub(crate) fn replay(&mut self) {
+        for mut replay in std::mem::take(&mut self.replays) {
+            if self.peers.has_let_go(replay.peer) {
+                continue;
+            }
+            if !self.peers.keeps_up(replay.peer) {
+                self.replays.push(replay);
+                continue;
+            }
+            let (messages, more) = self.owed(&replay.watching, Some(&replay.told));
+            for message in messages {
+                self.peers.send(replay.peer, message);
+            }
+            match more {
+                Some(told) => {
+                    replay.told = told;
+                    self.replays.push(replay);
+                }
+                // There was room for it when it was asked for.
+                None => drop(self.peers.watch(replay.peer, replay.watching)),
+            }
+        }
+        if !self.replays.is_empty() {
+            self.peers.flush();
+        }
+    }
+
+    /// Returns how long it is until there may be room for more.
+    pub(crate) fn next_replay(&self) -> Option<Duration> {
+        let keeps_up = |replay: &Replay| self.peers.keeps_up(replay.peer);
+        match self.replays.iter().any(keeps_up) {
+            true => Some(Duration::ZERO),
+            false => (!self.replays.is_empty()).then_some(PAUSE),
+        }
+    }
+}
