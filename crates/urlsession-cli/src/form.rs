@@ -145,9 +145,9 @@ fn value(text: &str) -> (String, &str) {
 
 /// A type may have parameters of its own: what follows belongs to it unless it is a name of ours.
 fn type_of(text: &str) -> (String, &str) {
-    let ours = text.match_indices(';').map(|(at, _)| at);
+    let mut ours = text.match_indices(';').map(|(at, _)| at);
     let is_ours = |at: &usize| text[at + 1..].trim_start().starts_with("filename=");
-    let end = ours.filter(|at| is_ours(at)).next().unwrap_or(text.len());
+    let end = ours.find(is_ours).unwrap_or(text.len());
     (text[..end].to_owned(), &text[end..])
 }
 

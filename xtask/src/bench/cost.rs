@@ -1,16 +1,11 @@
-//! What it costs to begin, to queue, and to wait.
+//! What it costs to begin, and to wait.
 
 use super::nginx::{Nginx, Way};
 use super::{House, median, process};
 use anyhow::{Context as _, Result};
-use std::fmt::Write as _;
-use std::net::{Ipv4Addr, TcpListener};
 
 /// Starts that are measured.
 const STARTS: usize = 15;
-
-/// Tasks that are queued from one file.
-const QUEUED: usize = 10_000;
 
 /// Measures and prints one line each, with the goal beside it.
 pub(super) fn measure(house: &House, server: &Nginx) -> Result<()> {
@@ -32,23 +27,6 @@ pub(super) fn measure(house: &House, server: &Nginx) -> Result<()> {
         warm.push(process::cost(&mut house.command(&add))?.wall * 1000.0);
     }
     row("add, daemon running", &format!("{:.0} ms", median(&warm)), "30 ms");
-    house.stop()?;
-
-    // It takes connections and never says a word: what is queued for it stays queued.
-    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let address = silent.local_addr()?;
-    let list = house.folder().join("list.txt");
-    let mut text = String::new();
-    for number in 0..QUEUED {
-        writeln!(text, "http://{address}/{number}")?;
-    }
-    std::fs::write(&list, text)?;
-    let (list, folder) = (list.to_string_lossy(), house.folder().join("queued"));
-    process::output(&mut house.command(&["daemon", "start"]))?;
-    let add = ["add", "-q", "-i", &list, "-d", &folder.to_string_lossy()];
-    let took = process::cost(&mut house.command(&add))?.wall;
-    row("add -i of 10,000 lines", &format!("{took:.2} s"), "3 s");
-    row("memory with 10,000 queued", &memory(house)?, "40 MiB");
     house.stop()
 }
 

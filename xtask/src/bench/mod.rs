@@ -7,6 +7,7 @@ mod nginx;
 mod node;
 mod process;
 mod race;
+mod scale;
 mod small;
 mod tiny;
 mod upload;
@@ -57,13 +58,15 @@ enum Scenario {
     Upload,
     /// One tiny file.
     Tiny,
-    /// Starts, queues and memory.
+    /// Starts, and the memory of an idle daemon.
     Cost,
+    /// What many queued tasks cost.
+    Scale,
 }
 
 impl Scenario {
     /// Small files first: some file systems are slow to make files where others were removed.
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Node,
         Self::Small,
         Self::Many,
@@ -73,6 +76,7 @@ impl Scenario {
         Self::Upload,
         Self::Tiny,
         Self::Cost,
+        Self::Scale,
     ];
 }
 
@@ -113,6 +117,7 @@ fn measure(
         Scenario::Upload => upload::measure(house, server, rounds),
         Scenario::Tiny => tiny::measure(house, server),
         Scenario::Cost => cost::measure(house, server),
+        Scenario::Scale => scale::measure(house, quick),
     }
 }
 
