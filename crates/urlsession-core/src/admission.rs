@@ -192,6 +192,7 @@ fn merge_network(options: &mut TaskOptions, configuration: &SessionConfiguration
         options.connection_proxy = configuration.connection_proxy.as_deref().cloned();
     }
     options.http3 = options.http3.or(configuration.http3);
+    options.segments = options.segments.or(configuration.segments);
     options.tls.merge(&configuration.tls);
     options.ca_certificates.extend_from_slice(&configuration.ca_certificates);
 }

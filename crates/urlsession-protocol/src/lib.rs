@@ -21,6 +21,7 @@ pub mod redirection;
 pub mod request;
 pub mod response;
 pub mod secret;
+pub mod segments;
 pub mod session;
 pub mod task;
 pub mod time;
@@ -57,6 +58,7 @@ pub use redirection::{HttpRedirectDisposition, HttpRedirection};
 pub use request::{Body, Header, Request, RequestEdit};
 pub use response::Response;
 pub use secret::Secret;
+pub use segments::Segments;
 pub use session::{SessionConfiguration, SessionStatus};
 pub use task::{
     Checksum, ChecksumAlgorithm, NameClash, NewTask, Priority, Reason, ResumeData, TaskIdentifier,

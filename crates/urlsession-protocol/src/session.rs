@@ -2,8 +2,8 @@
 
 use crate::{
     CachePolicy, ConnectionProxy, CookiePolicy, Credential, Header, Http3, HttpCookieAcceptPolicy,
-    HttpCookieStorage, LaunchCommand, LaunchStatus, RequestCachePolicy, SessionKey, Timestamp,
-    TlsPolicy, UrlCache, UrlCredentialStorage,
+    HttpCookieStorage, LaunchCommand, LaunchStatus, RequestCachePolicy, Segments, SessionKey,
+    Timestamp, TlsPolicy, UrlCache, UrlCredentialStorage,
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -75,6 +75,9 @@ pub struct SessionConfiguration {
     /// [those that assume it](crate::TaskOptions::assumes_http3_capable).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http3: Option<Http3>,
+    /// Over how many connections downloads come that do not say it themselves; `None` is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segments: Option<Segments>,
 }
 
 impl Default for SessionConfiguration {
@@ -99,6 +102,7 @@ impl Default for SessionConfiguration {
             answers_challenges: false,
             answers_redirections: false,
             http3: None,
+            segments: None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     AuthenticationChallenge, ConnectionProxy, Error, Http3, Request, RequestCachePolicy, Response,
-    Secret, SessionKey, TaskMetrics, Timestamp, TlsPolicy,
+    Secret, Segments, SessionKey, TaskMetrics, Timestamp, TlsPolicy,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -163,6 +163,10 @@ pub struct TaskOptions {
     /// unless HTTP/3 is switched off.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub assumes_http3_capable: bool,
+    /// Over how many connections a download comes; `None` is the session's, and where that says
+    /// nothing either, it is one. Other tasks have one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segments: Option<Segments>,
 }
 
 /// What happens if a file has the name that the server suggests.

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 use urlsession_protocol::{
     ConnectionProxy, Credential, Error, ErrorCode, Header, Http3, HttpCookieAcceptPolicy,
-    HttpCookieStorage, LaunchCommand, RequestCachePolicy, SessionIdentifier, TlsPolicy, UrlCache,
-    UrlCredentialStorage,
+    HttpCookieStorage, LaunchCommand, RequestCachePolicy, Segments, SessionIdentifier, TlsPolicy,
+    UrlCache, UrlCredentialStorage,
 };
 
 /// Configures a session; copied when the session is created, later edits have no effect.
@@ -70,6 +70,8 @@ pub struct SessionConfiguration {
     /// [those that assume it](crate::TaskOptions::assumes_http3_capable); Apple's sessions are as
     /// with [`Http3::Auto`].
     pub http3: Option<Http3>,
+    /// Over how many connections downloads come that do not say it themselves; `None` is one.
+    pub segments: Option<Segments>,
     /// The application the session belongs to. `None` takes the first of: the environment's
     /// `URLSESSION_APP_ID`, the id in the nearest `tiapp.xml`, the name in the nearest
     /// `package.json` (both searched from the working folder upwards), the executable's name.
@@ -186,6 +188,7 @@ impl SessionConfiguration {
             answers_challenges: self.answers_challenges,
             answers_redirections: self.answers_redirections,
             http3: self.http3,
+            segments: self.segments,
         }
     }
 
@@ -211,6 +214,7 @@ impl SessionConfiguration {
             answers_challenges: apple.answers_challenges,
             answers_redirections: apple.answers_redirections,
             http3: apple.http3,
+            segments: apple.segments,
             application: None,
             wait_for_owner: false,
             acknowledgement: Acknowledgement::default(),

@@ -80,10 +80,10 @@ pub use urlsession_protocol::{
     HttpCookieStorage, HttpRedirectDisposition, HttpRedirection, InvalidIdentifier, LaunchCommand,
     LaunchState, LaunchStatus, NameClash, Priority, ProtectionSpace, Proxy, ProxyScheme,
     PublicKeyPin, Reason, Request, RequestCachePolicy, RequestEdit, ResourceFetchType, Response,
-    ResumeData, ResumeRung, SameSite, Secret, SessionIdentifier, SessionKey, SessionStatus,
-    StoredCredential, TaskIdentifier, TaskKind, TaskMetrics, TaskOptions, TaskState, TaskStatus,
-    Timestamp, TlsPolicy, TlsVersion, TransactionMetrics, TransactionRequest, TransactionResponse,
-    UrlCache, UrlCredentialStorage, is_dangerous,
+    ResumeData, ResumeRung, SameSite, Secret, Segments, SessionIdentifier, SessionKey,
+    SessionStatus, StoredCredential, TaskIdentifier, TaskKind, TaskMetrics, TaskOptions, TaskState,
+    TaskStatus, Timestamp, TlsPolicy, TlsVersion, TransactionMetrics, TransactionRequest,
+    TransactionResponse, UrlCache, UrlCredentialStorage, is_dangerous,
 };
 
 #[cfg(test)]
