@@ -162,8 +162,8 @@ impl Core {
         }
         match report {
             Report::Durable(state) => self.put(turn, key, |task| {
-                let before = task.details.resume.as_ref().map_or(0, |before| before.durable_bytes);
-                if state.durable_bytes > before {
+                let before = task.details.resume.as_ref().map_or(0, |before| before.synced_bytes());
+                if state.synced_bytes() > before {
                     task.failures = 0;
                     task.details.disk_failures = 0;
                 }

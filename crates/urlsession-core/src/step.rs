@@ -191,6 +191,9 @@ pub struct ResumeState {
     pub inode: u64,
     /// Bytes from the start of the part file that are synced; the file may be longer.
     pub durable_bytes: u64,
+    /// What is synced behind the first bytes. Who does not know of it fetches it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub further: Option<Box<FurtherRanges>>,
     /// Size of the whole entity, if known.
     pub total_bytes: Option<u64>,
     /// Strong entity tag (RFC 9110 section 8.8.3); weak ones are not kept.
@@ -201,6 +204,21 @@ pub struct ResumeState {
     pub last_modified: Option<String>,
     /// The head of the response that the bytes belong to.
     pub response: Response,
+}
+
+/// Synced bytes behind a hole, as ranges from byte to byte: in order, and none touches another.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct FurtherRanges(pub Vec<(u64, u64)>);
+
+impl ResumeState {
+    /// Returns how many bytes are synced in all.
+    #[must_use]
+    pub fn synced_bytes(&self) -> u64 {
+        let further = self.further.iter().flat_map(|further| &further.0);
+        let further = further.map(|(from, to)| to.saturating_sub(*from));
+        further.fold(self.durable_bytes, u64::saturating_add)
+    }
 }
 
 /// The decision: commit `changes`, then do `actions`, both in order.

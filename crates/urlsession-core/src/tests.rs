@@ -225,6 +225,7 @@ fn part(durable_bytes: u64) -> ResumeState {
         part: "/state/part".into(),
         inode: 1,
         durable_bytes,
+        further: None,
         total_bytes: Some(1000),
         etag: Some("\"e\"".to_owned()),
         last_modified: None,

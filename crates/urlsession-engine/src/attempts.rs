@@ -118,7 +118,7 @@ impl<H: Moves> Attempts<H> {
     ) {
         let stop = CancellationToken::new();
         let progress = Arc::new(Progress::default());
-        let told_received = resume.as_ref().map_or(0, |resume| resume.durable_bytes);
+        let told_received = resume.as_ref().map_or(0, ResumeState::synced_bytes);
         progress.set_received(told_received);
         progress.expect_to_receive(resume.as_ref().and_then(|resume| resume.total_bytes));
         let downloads = matches!(order.kind, TaskKind::Download { .. });

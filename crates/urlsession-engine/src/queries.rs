@@ -170,7 +170,7 @@ fn recorded(record: &urlsession_core::TaskRecord, order: Option<&Order>) -> Prog
         progress.expect_to_receive(Some(done.length));
         progress.set_sent(done.sent);
     } else if let Some(resume) = &record.resume {
-        progress.set_received(resume.durable_bytes);
+        progress.set_received(resume.synced_bytes());
         progress.expect_to_receive(resume.total_bytes);
     }
     progress

@@ -202,6 +202,7 @@ fn resume(part: &Path) -> ResumeState {
         part: part.to_owned(),
         inode: 1,
         durable_bytes: 5,
+        further: None,
         total_bytes: None,
         etag: None,
         last_modified: None,

@@ -571,6 +571,7 @@ fn resume() -> ResumeState {
         part: "/state/files/1/1.part".into(),
         inode: 1,
         durable_bytes: 2,
+        further: None,
         total_bytes: Some(3),
         etag: Some("\"1\"".into()),
         last_modified: None,

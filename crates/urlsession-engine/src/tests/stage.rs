@@ -312,6 +312,7 @@ pub(super) fn bytes(hand: &Hand, durable_bytes: u64) -> ResumeState {
         part: hand.attempt.files.part.clone(),
         inode: 1,
         durable_bytes,
+        further: None,
         total_bytes: Some(5),
         etag: Some("\"1\"".to_owned()),
         last_modified: None,

@@ -6,9 +6,10 @@ use super::http::Http;
 use super::landing::Landing;
 use super::part::{self, Part};
 use super::publish::{Finished, Publisher};
-use super::receive::{self, Inflow, Received, Receiver};
+use super::receive::{self, BATCH, Inflow, Received, Receiver};
 use super::request::{Chain, Final};
 use super::resume::{self, Question, Verdict};
+use super::segments::journal::Journal;
 use super::{Attempt, blocking};
 use bytes::Bytes;
 use http::header;
@@ -137,6 +138,7 @@ impl Run<'_> {
             part: part.path().into(),
             inode: part.inode(),
             durable_bytes: 0,
+            further: None,
             total_bytes: got.length,
             etag,
             last_modified,
@@ -184,8 +186,11 @@ impl Run<'_> {
             let wanted = attempt.order.options.checksum.as_ref();
             receiver.digest = wanted.map(|wanted| Digest::new(wanted.algorithm));
         }
-        if provable {
-            receiver.keep_checkpoints(state.clone(), &attempt.notices);
+        let journal = provable.then(|| {
+            Journal::new(state.clone(), BATCH as u64, &attempt.progress, &attempt.notices)
+        });
+        if let Some(journal) = &journal {
+            receiver.keep_journal(journal);
         }
         let mut answer = got.answer;
         let from = Inflow {
@@ -201,7 +206,13 @@ impl Run<'_> {
         if let Received::Whole = received {
             attempt.notices.received();
         }
-        let (settled, synced) = receiver.settle().await;
+        let (settled, synced) = match &journal {
+            Some(journal) => {
+                let (state, result) = journal.settle(&receiver.part).await;
+                (Some(state), result)
+            }
+            None => (None, Ok(())),
+        };
         let resume = settled.clone().filter(|state| state.durable_bytes > 0);
         let progressed = receiver.part.length() > before && resume.is_some();
         match (received, synced) {

@@ -38,6 +38,7 @@ pub fn resume(bytes: &[u8]) {
         part: "/p".into(),
         inode: 1,
         durable_bytes: 100,
+        further: None,
         total_bytes: (first & 1 != 0).then_some(300),
         etag: (first & 2 != 0).then(|| "\"a\"".into()),
         last_modified: None,

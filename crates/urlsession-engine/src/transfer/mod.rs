@@ -42,6 +42,7 @@ mod receive;
 mod redirect;
 mod request;
 mod resume;
+mod segments;
 mod simulated;
 mod splice;
 mod tls;

@@ -168,10 +168,10 @@ impl Part {
         self.synced.load(Ordering::Acquire)
     }
 
-    /// Cuts what a failed write left behind the bytes that count.
-    pub(super) fn trim(&self) -> Result<(), Failure> {
+    /// Cuts what a failed write left behind the last byte that counts.
+    pub(super) fn trim(&self, end: u64) -> Result<(), Failure> {
         let Some(Open { file, .. }) = &self.open else { return Ok(()) };
-        file.set_len(self.length).map_err(|error| named(Place::Write, &self.path, &error))
+        file.set_len(end).map_err(|error| named(Place::Write, &self.path, &error))
     }
 
     /// Reads the whole file for its digest; `None` if it was stopped.

@@ -1,39 +1,30 @@
-//! From the connection into the part file: batches, back-pressure, and what is durable so far.
-//!
-//! ```text
-//!   received ──batch──> written ──sync_data──> durable ──> Notices::durable
-//!                          └── at most SYNC_BYTES + SYNC_AHEAD before durable
-//! ```
+//! From the connection into the part file: batches and back-pressure. What is durable so far is the
+//! journal's to say.
 
+use super::Progress;
 use super::checksum::Digest;
 use super::errors::Failure;
 use super::http::Inbound;
 use super::part::Part;
 use super::rate::Rate;
+use super::segments::journal::Journal;
+use super::segments::span::Span;
 use super::splice::Detour;
 use super::wire::Wire;
-use super::{Notices, Progress};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::JoinHandle;
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
-use urlsession_core::ResumeState;
 use urlsession_protocol::ErrorCode;
 
 /// Bytes collected before they are written together, where they come in small pieces.
-const BATCH: usize = 1024 * 1024;
+pub(super) const BATCH: usize = 1024 * 1024;
 /// A piece of this size is worth a write of its own.
 pub(super) const LARGE: usize = 64 * 1024;
 /// Longest time that received bytes wait for their batch.
 const BATCH_TIME: Duration = Duration::from_millis(250);
-/// Unsynced bytes that start a sync.
-const SYNC_BYTES: u64 = 4 * 1024 * 1024;
-/// Most bytes that arrive while a sync runs.
-const SYNC_AHEAD: u64 = 4 * 1024 * 1024;
-/// Longest time that written bytes stay unsynced.
-const SYNC_INTERVAL: Duration = Duration::from_secs(2);
 
 /// What a body is received into.
 #[derive(Debug)]
@@ -47,17 +38,9 @@ pub(super) struct Receiver {
     /// Received and not written.
     pub(super) batch: Vec<Bytes>,
     batched: usize,
-    checkpoints: Option<Checkpoints>,
-}
-
-/// How durable bytes become known, for a body that can be resumed.
-#[derive(Debug)]
-pub(super) struct Checkpoints {
-    state: ResumeState,
-    notices: Arc<dyn Notices>,
-    /// The sync under way and the bytes that it makes durable.
-    running: Option<(JoinHandle<Result<(), Failure>>, u64)>,
-    last: Instant,
+    journal: Option<(Arc<Journal>, watch::Receiver<()>)>,
+    /// What of the file it is to bring; all that comes, if it is not said.
+    span: Option<Arc<Span>>,
 }
 
 /// How receiving ended; the bytes are written as far as they came. Those of a body that is whole
@@ -89,18 +72,22 @@ impl Receiver {
             limit: None,
             batch: Vec::new(),
             batched: 0,
-            checkpoints: None,
+            journal: None,
+            span: None,
         }
     }
 
-    /// Tells durable bytes from now on, starting from the state.
-    pub(super) fn keep_checkpoints(&mut self, state: ResumeState, notices: &Arc<dyn Notices>) {
-        let notices = Arc::clone(notices);
-        self.checkpoints =
-            Some(Checkpoints { state, notices, running: None, last: Instant::now() });
+    /// Has what is written made durable and told from now on.
+    pub(super) fn keep_journal(&mut self, journal: &Arc<Journal>) {
+        self.journal = Some((Arc::clone(journal), journal.turns()));
     }
 
-    /// Returns the bytes received, written or not.
+    /// Brings no more than that of the file.
+    pub(super) fn keep_to(&mut self, span: &Arc<Span>) {
+        self.span = Some(Arc::clone(span));
+    }
+
+    /// Returns where in the file the next byte belongs; what is before may not be written yet.
     pub(super) fn length(&self) -> u64 {
         self.part.length() + self.batched as u64
     }
@@ -119,6 +106,7 @@ impl Receiver {
                 result.and_then(|received| flushed.map(|()| received))
             }
         };
+        let expected = self.span.as_ref().map_or(expected, |span| Some(span.end()));
         match received {
             Ok(Received::Whole) if expected.is_some_and(|total| total != self.length()) => {
                 let why = format!("{} of {} bytes came", self.length(), expected.unwrap_or(0));
@@ -139,6 +127,9 @@ impl Receiver {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut piece = Bytes::new();
         loop {
+            if self.is_cut() {
+                return Ok(Received::Whole);
+            }
             while !piece.is_empty() && !self.is_full() && self.unpaid().is_none() {
                 let portion = self.rate.as_ref().map_or(usize::MAX, |rate| rate.portion());
                 self.take(piece.split_to(portion.min(piece.len())), from)?;
@@ -147,8 +138,8 @@ impl Receiver {
             tokio::select! {
                 biased;
                 () = from.stop.cancelled() => return Ok(Received::Stopped),
-                synced = synced(self.checkpoints.as_mut()) => {
-                    self.synced(synced?);
+                () = turned(&mut self.journal) => {
+                    self.sync_if_due()?;
                     from.wire.touch();
                 }
                 _ = tick.tick() => {
@@ -182,30 +173,44 @@ impl Receiver {
         let mut tick = tokio::time::interval_at(Instant::now() + BATCH_TIME, BATCH_TIME);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            if self.is_cut() {
+                return Ok(Received::Whole);
+            }
+            let most = self.span.as_ref().map_or(u64::MAX, |span| span.rest());
             tokio::select! {
                 biased;
                 () = from.stop.cancelled() => return Ok(Received::Stopped),
-                synced = synced(self.checkpoints.as_mut()) => {
-                    self.synced(synced?);
+                () = turned(&mut self.journal) => {
+                    self.sync_if_due()?;
                     from.wire.touch();
                 }
-                _ = tick.tick() => self.start_sync(),
-                moved = from.wire.watch(from.idle_timeout, detour.advance(&mut self.part)),
+                _ = tick.tick() => self.sync_if_due()?,
+                moved = from.wire.watch(from.idle_timeout, detour.advance(&mut self.part, most)),
                     if !self.is_full() =>
                 {
-                    if moved? == 0 {
+                    let moved = moved?;
+                    if moved == 0 {
                         from.body.rejoin(detour).await;
                         return Ok(Received::Whole);
                     }
-                    self.progress.set_received(self.part.length());
-                    self.start_sync();
+                    self.advance();
+                    self.wrote(moved, 0)?;
                 }
             }
         }
     }
 
-    fn take(&mut self, piece: Bytes, from: &mut Inflow<'_>) -> Result<(), Failure> {
+    fn take(&mut self, mut piece: Bytes, from: &mut Inflow<'_>) -> Result<(), Failure> {
+        if let Some(span) = &self.span {
+            if piece.len() as u64 > span.last().saturating_sub(self.length()) {
+                return Err(Failure::lost("more came than was announced"));
+            }
+            piece.truncate(usize::try_from(span.rest()).unwrap_or(usize::MAX));
+        }
         let length = piece.len();
+        if length == 0 {
+            return Ok(());
+        }
         let total = self.length() + length as u64;
         if let Some(limit) = self.limit.filter(|limit| total > *limit) {
             return Err(too_large(limit));
@@ -218,6 +223,10 @@ impl Receiver {
         }
         self.batch.push(piece);
         self.batched += length;
+        self.advance();
+        if let Some((journal, _)) = &self.journal {
+            journal.took(length);
+        }
         if length >= LARGE || self.batched >= BATCH || from.body.is_simulated() {
             self.flush(from.body)?;
         }
@@ -226,27 +235,40 @@ impl Receiver {
 
     /// Writes the batch, then lets the server send as much again.
     fn flush(&mut self, body: &mut Inbound) -> Result<(), Failure> {
-        if self.batched > 0 {
-            self.part.write(&self.batch)?;
-            body.release(self.batched);
-            self.batch.clear();
-            self.batched = 0;
-            self.progress.set_received(self.part.length());
+        if self.batched == 0 {
+            return self.sync_if_due();
         }
-        self.start_sync();
-        Ok(())
+        self.part.write(&self.batch)?;
+        body.release(self.batched);
+        self.batch.clear();
+        let written = std::mem::take(&mut self.batched);
+        self.wrote(written, written)
     }
 
-    fn start_sync(&mut self) {
-        let Some(checkpoints) = &mut self.checkpoints else { return };
-        let written = self.part.length();
-        let unsynced = written - checkpoints.state.durable_bytes;
-        let due =
-            unsynced >= SYNC_BYTES || (unsynced > 0 && checkpoints.last.elapsed() >= SYNC_INTERVAL);
-        if due && checkpoints.running.is_none() {
-            let sync = tokio::task::spawn_blocking(self.part.syncer());
-            checkpoints.running = Some((sync, written));
+    /// Notes bytes that are in the file, of which so many had been taken into the batch.
+    fn wrote(&mut self, bytes: usize, batched: usize) -> Result<(), Failure> {
+        let end = self.part.length();
+        match &self.journal {
+            Some((journal, _)) => journal.wrote(end - bytes as u64..end, batched),
+            None => self.progress.set_received(end),
         }
+        self.sync_if_due()
+    }
+
+    fn sync_if_due(&self) -> Result<(), Failure> {
+        self.journal.as_ref().map_or(Ok(()), |(journal, _)| journal.sync_if_due(&self.part))
+    }
+
+    /// Tells how far it is.
+    fn advance(&self) {
+        if let Some(span) = &self.span {
+            span.advance(self.length());
+        }
+    }
+
+    /// Says whether all is there that is wanted, and the server goes on sending.
+    fn is_cut(&self) -> bool {
+        self.span.as_ref().is_some_and(|span| span.is_cut())
     }
 
     fn unpaid(&self) -> Option<Instant> {
@@ -254,58 +276,15 @@ impl Receiver {
     }
 
     fn is_full(&self) -> bool {
-        self.checkpoints.as_ref().is_some_and(|checkpoints| {
-            let unsynced = self.length() - checkpoints.state.durable_bytes;
-            checkpoints.running.is_some() && unsynced >= SYNC_BYTES + SYNC_AHEAD - BATCH as u64
-        })
-    }
-
-    fn synced(&mut self, bytes: u64) {
-        assert!(bytes <= self.part.synced(), "bytes are told only after their sync");
-        if let Some(checkpoints) = &mut self.checkpoints {
-            checkpoints.state.durable_bytes = bytes;
-            checkpoints.state.inode = self.part.inode();
-            checkpoints.last = Instant::now();
-            checkpoints.notices.durable(checkpoints.state.clone());
-        }
-    }
-
-    /// Syncs everything written and returns from what to go on; `None` where nothing proves the
-    /// entity. What an earlier sync covered survives a failure of this one.
-    pub(super) async fn settle(&mut self) -> (Option<ResumeState>, Result<(), Failure>) {
-        let Some(mut checkpoints) = self.checkpoints.take() else { return (None, Ok(())) };
-        checkpoints.state.inode = self.part.inode();
-        let result = async {
-            if checkpoints.running.is_some() {
-                checkpoints.state.durable_bytes = synced(Some(&mut checkpoints)).await?;
-            }
-            if checkpoints.state.durable_bytes < self.part.length() {
-                self.part.trim()?;
-                let sync = tokio::task::spawn_blocking(self.part.syncer());
-                checkpoints.running = Some((sync, self.part.length()));
-                checkpoints.state.durable_bytes = synced(Some(&mut checkpoints)).await?;
-            }
-            Ok(())
-        };
-        let result = result.await;
-        let durable = checkpoints.state.durable_bytes;
-        assert!(durable <= self.part.synced(), "bytes are told only after their sync");
-        (Some(checkpoints.state), result)
+        self.journal.as_ref().is_some_and(|(journal, _)| journal.is_full())
     }
 }
 
-/// Waits for the sync under way, for ever if there is none; returns the bytes it made durable.
-async fn synced(checkpoints: Option<&mut Checkpoints>) -> Result<u64, Failure> {
-    let Some(checkpoints) = checkpoints else { return std::future::pending().await };
-    let Some((sync, bytes)) = &mut checkpoints.running else {
-        return std::future::pending().await;
-    };
-    let (result, bytes) = (sync.await, *bytes);
-    checkpoints.running = None;
-    match result {
-        Ok(result) => result.map(|()| bytes),
-        Err(error) => Err(Failure::permanent(ErrorCode::CANNOT_WRITE_TO_FILE, error)),
-    }
+/// Waits until a sync has ended, for ever if none is ever begun.
+async fn turned(journal: &mut Option<(Arc<Journal>, watch::Receiver<()>)>) {
+    let Some((_, turns)) = journal else { return std::future::pending().await };
+    // The sender lives as long as the journal.
+    let _ = turns.changed().await;
 }
 
 /// The body is larger than what is kept of it.

@@ -144,6 +144,7 @@ mod tests {
             part: "/p".into(),
             inode: 1,
             durable_bytes: 100,
+            further: None,
             total_bytes: total,
             etag: etag.map(Into::into),
             last_modified: date.map(Into::into),

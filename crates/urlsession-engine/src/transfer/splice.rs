@@ -75,10 +75,10 @@ pub(super) struct Detour {
 }
 
 impl Detour {
-    /// Appends the next bytes to the part; 0 is the end of the body. Losing the future loses no
-    /// bytes.
-    pub(super) async fn advance(&mut self, part: &mut Part) -> Result<usize, Failure> {
-        let most = usize::try_from(self.left).unwrap_or(PIPE_SIZE).min(PIPE_SIZE);
+    /// Appends the next bytes to the part, some of so many at most; 0 is the end of the body.
+    /// Losing the future loses no bytes.
+    pub(super) async fn advance(&mut self, part: &mut Part, most: u64) -> Result<usize, Failure> {
+        let most = usize::try_from(self.left.min(most)).unwrap_or(PIPE_SIZE).min(PIPE_SIZE);
         if most == 0 {
             return Ok(0);
         }

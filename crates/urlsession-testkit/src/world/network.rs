@@ -360,6 +360,7 @@ fn state(task: TaskRef, transfer: &Transfer) -> ResumeState {
         part: format!("/parts/{}/{}", task.session.0, task.task.0).into(),
         inode: transfer.inode,
         durable_bytes: transfer.bytes,
+        further: None,
         total_bytes: None,
         etag: Some("\"e\"".to_owned()),
         last_modified: None,

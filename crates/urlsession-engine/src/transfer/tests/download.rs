@@ -502,6 +502,7 @@ async fn a_file_named_by_its_server_is_found_after_a_crash() {
         part: trial.files.part.clone(),
         inode,
         durable_bytes: 1_000_000,
+        further: None,
         total_bytes: Some(6_000_000),
         etag: Some("\"a\"".into()),
         last_modified: None,
