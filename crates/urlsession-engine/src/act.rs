@@ -297,6 +297,10 @@ impl<H: Moves> Driver<H> {
             cache: self.cache_of(task, &order),
             asks: self.core.asks(task),
             asks_about_redirects: self.core.asks_about_redirects(task),
+            connections_per_host: self
+                .core
+                .configuration(task.session)
+                .map_or(1, |configuration| configuration.http_maximum_connections_per_host),
         };
         self.attempts.start(task, attempt, order, files, resume, storages);
     }

@@ -67,6 +67,8 @@ pub(crate) struct Storages {
     pub asks: Option<Vec<ProtectionSpace>>,
     /// Whether its app may be asked about redirects.
     pub asks_about_redirects: bool,
+    /// How many connections its session may have to one server.
+    pub connections_per_host: u32,
 }
 
 /// All attempts that have not reported their end.
@@ -133,6 +135,7 @@ impl<H: Moves> Attempts<H> {
             credentials: storages.credentials,
             asks: storages.asks,
             asks_about_redirects: storages.asks_about_redirects,
+            connections_per_host: storages.connections_per_host,
             progress: Arc::clone(&progress),
             metrics: Arc::clone(&collector),
             stop: stop.clone(),

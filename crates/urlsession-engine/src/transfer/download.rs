@@ -6,10 +6,12 @@ use super::http::Http;
 use super::landing::Landing;
 use super::part::{self, Part};
 use super::publish::{Finished, Publisher};
-use super::receive::{self, BATCH, Inflow, Received, Receiver};
+use super::receive::{self, Inflow, Received, Receiver};
 use super::request::{Chain, Final};
 use super::resume::{self, Question, Verdict};
+use super::segments;
 use super::segments::journal::Journal;
+use super::segments::run::{Lead, Outcome, Segments};
 use super::{Attempt, blocking};
 use bytes::Bytes;
 use http::header;
@@ -21,17 +23,16 @@ use urlsession_protocol::{ErrorCode, ResumeRung};
 /// Runs one attempt of a download.
 pub(super) async fn run(http: &Http, publisher: &Arc<Publisher>, attempt: Attempt) -> Ending {
     let run = Run { chain: Chain::new(http, &attempt), publisher, attempt: &attempt };
-    let mut part = match prepare(&attempt).await {
-        Ok(Prepared::Begin) => None,
-        Ok(Prepared::GoOn(part)) => Some(part),
+    let (mut part, resume) = match prepare(&attempt).await {
+        Ok(Prepared::Begin) => (None, None),
+        Ok(Prepared::GoOn(part, state)) => (Some(part), Some(*state)),
         Ok(Prepared::Published { state, path, length }) => return run.done(state, path, length),
         Err(failure) => return failed(failure, attempt.resume.clone(), false),
     };
-    if let Some(whole) = take_whole(&mut part, &attempt) {
+    if let Some(whole) = take_whole(&mut part, resume.as_ref()) {
         return run.publish(whole).await;
     }
     // Until a response says otherwise, the state is as good as its part file.
-    let resume = attempt.resume.clone().filter(|_| part.is_some());
     let begun = tokio::select! {
         biased;
         () = attempt.stop.cancelled() => return Ending::Stopped { resume },
@@ -49,10 +50,10 @@ pub(super) async fn run(http: &Http, publisher: &Arc<Publisher>, attempt: Attemp
                 ..state
             };
             let rung = resume::question(&state).map_or(ResumeRung::Restart, |asked| asked.rung);
-            attempt.notices.resumed(part.length(), state.total_bytes, rung);
+            attempt.notices.resumed(state.synced_bytes(), state.total_bytes, rung);
             run.receive(got, part, state).await
         }
-        (Ok((got, _)), ..) => run.restart(got).await,
+        (Ok((got, _)), ..) => run.restart(got, attempt.resume.is_some()).await,
     }
 }
 
@@ -61,8 +62,8 @@ pub(super) async fn run(http: &Http, publisher: &Arc<Publisher>, attempt: Attemp
 enum Prepared {
     /// Nothing that could be used.
     Begin,
-    /// A part file to go on from.
-    GoOn(Part),
+    /// A part file to go on from, and what it has.
+    GoOn(Part, Box<ResumeState>),
     /// The file is in place; the end of its attempt was lost in a crash.
     Published { state: ResumeState, path: PathBuf, length: u64 },
 }
@@ -84,15 +85,15 @@ async fn prepare(attempt: &Attempt) -> Result<Prepared, Failure> {
         }
         part::check_destination(&files)?;
         let usable = resume.filter(|state| is_get && resume::question(state).is_some());
-        let part = usable.and_then(|state| Part::reopen(&state, &files));
-        Ok(part.map_or(Prepared::Begin, Prepared::GoOn))
+        let found = usable.and_then(|mut state| Some((Part::reopen(&mut state, &files)?, state)));
+        Ok(found.map_or(Prepared::Begin, |(part, state)| Prepared::GoOn(part, Box::new(state))))
     })
     .await
 }
 
 /// Takes a part file that misses nothing: its attempt ended between the last sync and the rename.
-fn take_whole(part: &mut Option<Part>, attempt: &Attempt) -> Option<Whole> {
-    let state = attempt.resume.as_ref()?;
+fn take_whole(part: &mut Option<Part>, state: Option<&ResumeState>) -> Option<Whole> {
+    let state = state?;
     if state.total_bytes != Some(state.durable_bytes) {
         return None;
     }
@@ -126,13 +127,20 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Receives the whole entity into a new part file.
-    async fn restart(&self, got: Final) -> Ending {
-        let attempt = self.attempt;
-        let part = match self.create(&got).await {
-            Ok(part) => part,
-            Err(failure) => return failed(failure.at(&got.response.url), None, false),
-        };
+    /// Receives the whole entity into a new part file, which may have to replace another.
+    async fn restart(&self, got: Final, replaces: bool) -> Ending {
+        match self.begin_anew(&got, replaces).await {
+            Ok((part, state)) => self.receive(got, part, state).await,
+            Err(failure) => failed(failure.at(&got.response.url), None, false),
+        }
+    }
+
+    async fn begin_anew(
+        &self,
+        got: &Final,
+        replaces: bool,
+    ) -> Result<(Part, ResumeState), Failure> {
+        let part = self.create(got, replaces).await?;
         let (etag, last_modified) = resume::validators(&got.answer.head.headers);
         let state = ResumeState {
             part: part.path().into(),
@@ -144,20 +152,20 @@ impl Run<'_> {
             last_modified,
             response: got.response.clone(),
         };
-        if attempt.resume.is_some() {
-            attempt.notices.resumed(0, state.total_bytes, ResumeRung::Restart);
+        if replaces {
+            self.attempt.notices.resumed(0, state.total_bytes, ResumeRung::Restart);
             // The recorded state must not outlive its part file.
-            attempt.notices.durable(state.clone());
+            self.attempt.notices.durable(state.clone());
         }
-        self.receive(got, part, state).await
+        Ok((part, state))
     }
 
     /// Creates the part file, unless its body may be short: that is whole before there is
     /// anything to write, most likely.
-    async fn create(&self, got: &Final) -> Result<Part, Failure> {
+    async fn create(&self, got: &Final, replaces: bool) -> Result<Part, Failure> {
         let files = self.attempt.files.clone();
         let is_short = got.length.is_none_or(|length| length < receive::LARGE as u64);
-        if is_short && self.attempt.resume.is_none() {
+        if is_short && !replaces {
             return Ok(Part::planned(&files.part));
         }
         let old = self.attempt.resume.as_ref().map(|state| state.part.clone());
@@ -176,58 +184,144 @@ impl Run<'_> {
     }
 
     async fn receive(&self, got: Final, part: Part, state: ResumeState) -> Ending {
+        match self.receive_once(got, part, state, true).await {
+            Ok(ending) => ending,
+            Err(changed) => self.receive_changed(changed).await,
+        }
+    }
+
+    /// Receives another file than the one that was begun, over one connection.
+    async fn receive_changed(&self, changed: Option<Box<Final>>) -> Ending {
+        let got = match changed {
+            Some(got) => Ok(*got),
+            None => self.ask_for_all().await,
+        };
+        let got = match got {
+            Ok(got) => got,
+            Err(failure) => return failed(failure, None, false),
+        };
+        let (part, state) = match self.begin_anew(&got, true).await {
+            Ok(begun) => begun,
+            Err(failure) => return failed(failure.at(&got.response.url), None, false),
+        };
+        // Without segments nothing is asked twice, and nothing can have changed.
+        self.receive_once(got, part, state, false).await.unwrap_or(Ending::Stopped { resume: None })
+    }
+
+    async fn ask_for_all(&self) -> Result<Final, Failure> {
+        tokio::select! {
+            biased;
+            () = self.attempt.stop.cancelled() => Err(Failure::lost("it was stopped")),
+            got = async { self.chain.judge_status(self.chain.ask(&[]).await?).await } => got,
+        }
+    }
+
+    /// Receives what is missing. What is not the file that was begun comes back.
+    async fn receive_once(
+        &self,
+        got: Final,
+        part: Part,
+        state: ResumeState,
+        may_split: bool,
+    ) -> Result<Ending, Option<Box<Final>>> {
         let attempt = self.attempt;
-        let before = part.length();
+        let before = state.synced_bytes();
         let expected = state.total_bytes.or_else(|| got.length.map(|length| before + length));
         attempt.progress.expect_to_receive(expected);
         let provable = is_provable(&state, &attempt.order);
+        let policy = Some(expected).flatten().filter(|_| may_split && provable).and_then(|total| {
+            segments::policy_for(attempt, &got, &state, total).map(|policy| (policy, total))
+        });
+        let is_new = part.length() == 0;
         let mut receiver = Receiver::new(part, &attempt.progress, self.chain.rate.clone());
-        if before == 0 {
+        if is_new {
             let wanted = attempt.order.options.checksum.as_ref();
             receiver.digest = wanted.map(|wanted| Digest::new(wanted.algorithm));
         }
         let journal = provable.then(|| {
-            Journal::new(state.clone(), BATCH as u64, &attempt.progress, &attempt.notices)
+            let most = policy.as_ref().map_or(1, |(policy, _)| policy.most());
+            Journal::new(state.clone(), most, &attempt.progress, &attempt.notices)
         });
         if let Some(journal) = &journal {
             receiver.keep_journal(journal);
         }
+        let url = got.response.url.clone();
+        let reserved = expected.map_or(Ok(()), |total| receiver.part.reserve(total));
+        let (received, filled) = match (reserved, policy, &journal) {
+            (Err(failure), ..) => (Received::Failed(failure), Filled::of(receiver)),
+            (Ok(()), Some((policy, total)), Some(journal)) => {
+                let segments =
+                    Segments { attempt, chain: &self.chain, journal, state: &state, total };
+                let last = resume::last(&got.answer.head.headers).unwrap_or(total);
+                let lead = Lead { answer: got.answer, receiver, last };
+                let (outcome, part, digest) = segments.run(lead, policy).await;
+                let filled = Filled { part, rest: Vec::new(), digest };
+                match outcome {
+                    Outcome::Received(received) => (received, filled),
+                    Outcome::Changed(changed) => {
+                        // A sync that is told later would be of a file that is gone.
+                        let _ = journal.settle(&filled.part).await;
+                        return Err(changed);
+                    }
+                }
+            }
+            (Ok(()), ..) => self.fill(got, receiver, expected).await,
+        };
+        Ok(self.conclude(received, filled, (state, journal), (&url, before)).await)
+    }
+
+    /// Receives from start to end over one connection.
+    async fn fill(
+        &self,
+        got: Final,
+        mut receiver: Receiver,
+        expected: Option<u64>,
+    ) -> (Received, Filled) {
         let mut answer = got.answer;
         let from = Inflow {
             body: &mut answer.body,
             wire: &answer.wire,
-            idle_timeout: attempt.order.idle_timeout,
-            stop: &attempt.stop,
+            idle_timeout: self.attempt.order.idle_timeout,
+            stop: &self.attempt.stop,
         };
-        let received = match expected.map(|total| receiver.part.reserve(total)) {
-            Some(Err(failure)) => Received::Failed(failure),
-            _ => receiver.run(from, expected).await,
-        };
+        (receiver.run(from, expected).await, Filled::of(receiver))
+    }
+
+    /// Makes durable what came, and ends the attempt.
+    async fn conclude(
+        &self,
+        received: Received,
+        Filled { mut part, rest, digest }: Filled,
+        (state, journal): (ResumeState, Option<Arc<Journal>>),
+        (url, before): (&str, u64),
+    ) -> Ending {
         if let Received::Whole = received {
-            attempt.notices.received();
+            self.attempt.notices.received();
         }
         let (settled, synced) = match &journal {
             Some(journal) => {
-                let (state, result) = journal.settle(&receiver.part).await;
+                let (state, result) = journal.settle(&part).await;
                 (Some(state), result)
             }
             None => (None, Ok(())),
         };
         let resume = settled.clone().filter(|state| state.durable_bytes > 0);
-        let progressed = receiver.part.length() > before && resume.is_some();
+        let progressed = resume.as_ref().is_some_and(|state| state.synced_bytes() > before);
         match (received, synced) {
             (Received::Whole, Ok(())) => {
-                let state = settled.unwrap_or(state);
-                let Receiver { part, batch, digest, .. } = receiver;
-                self.publish(Whole { part, rest: batch, state, digest, provable }).await
+                let (provable, state) = (settled.is_some(), settled.unwrap_or(state));
+                if state.durable_bytes > part.length() {
+                    part.complete(state.durable_bytes);
+                }
+                self.publish(Whole { part, rest, state, digest, provable }).await
             }
             (Received::Stopped, _) => {
-                discard(receiver.part, resume.as_ref()).await;
+                discard(part, resume.as_ref()).await;
                 Ending::Stopped { resume }
             }
             (Received::Failed(failure), _) | (Received::Whole, Err(failure)) => {
-                discard(receiver.part, resume.as_ref()).await;
-                failed(failure.at(&got.response.url), resume, progressed)
+                discard(part, resume.as_ref()).await;
+                failed(failure.at(url), resume, progressed)
             }
         }
     }
@@ -306,6 +400,20 @@ fn is_provable(state: &ResumeState, order: &Order) -> bool {
         && !request.headers.iter().any(|field| field.name.eq_ignore_ascii_case("range"))
         && state.response.status_code == 200
         && (state.etag.is_some() || state.last_modified.is_some())
+}
+
+/// What receiving leaves.
+struct Filled {
+    part: Part,
+    rest: Vec<Bytes>,
+    digest: Option<Digest>,
+}
+
+impl Filled {
+    fn of(receiver: Receiver) -> Self {
+        let Receiver { part, batch: rest, digest, .. } = receiver;
+        Self { part, rest, digest }
+    }
 }
 
 /// A body that misses nothing but its name.

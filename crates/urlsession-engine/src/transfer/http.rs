@@ -151,6 +151,12 @@ impl Http {
         out: &Outgoing<'_>,
     ) -> Result<Answer, Failure> {
         let key = route.key;
+        // Taken before it is counted: two that begin at once must not both find room for one.
+        let seat = out.most_connections.map(|most| (self.pool.seat(key), most));
+        if seat.as_ref().is_some_and(|(_, most)| self.pool.busy(key) > *most) {
+            let why = "the server has as many connections as the session allows";
+            return Err(Failure::transient(ErrorCode::CANNOT_CONNECT_TO_HOST, why));
+        }
         let mut transaction = out.metrics.begin(out.url.as_str(), out.method.as_str());
         if let Some(channel) = self.pool.take(key) {
             transaction.reused();
@@ -195,7 +201,7 @@ impl Http {
         let age = self.pool.age();
         let line = dial::dial(goal, limit).await?;
         goal.transaction.note(|metrics, now| metrics.connect_end_date = Some(now));
-        let facts = Arc::new(line.facts(goal.via.is_some()));
+        let facts = Arc::new(line.facts(goal.via.is_some()).seated(self.pool.seat(key)));
         if line.is_http2() {
             let channel = match line {
                 Line::Plain(stream) => handshake2(stream, facts).await?,

@@ -41,6 +41,8 @@ pub(super) struct Facts {
     suite: Option<String>,
     is_proxied: bool,
     protocol: Version,
+    /// Counts the connection for as long as it is there.
+    _seat: Option<Arc<()>>,
 }
 
 impl Facts {
@@ -49,7 +51,12 @@ impl Facts {
     pub(super) fn of_quic(local: Option<SocketAddr>, remote: SocketAddr) -> Self {
         let version = Some(TlsVersion::Tls13);
         let (remote, protocol) = (Some(remote), Version::HTTP_3);
-        Self { local, remote, version, suite: None, is_proxied: false, protocol }
+        Self { local, remote, version, suite: None, is_proxied: false, protocol, _seat: None }
+    }
+
+    /// Counts the connection by a clone of its seat.
+    pub(super) fn seated(self, seat: Arc<()>) -> Self {
+        Self { _seat: Some(seat), ..self }
     }
 
     pub(super) fn new(
@@ -72,6 +79,7 @@ impl Facts {
             suite: suite.map(|suite| format!("{:?}", suite.suite()).replace("TLS13_", "TLS_")),
             is_proxied,
             protocol: if is_http2 { Version::HTTP_2 } else { Version::HTTP_11 },
+            _seat: None,
         }
     }
 }

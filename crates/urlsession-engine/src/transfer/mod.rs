@@ -93,6 +93,8 @@ pub(crate) struct Attempt {
     pub asks: Option<Vec<ProtectionSpace>>,
     /// Whether its app may be asked about redirects.
     pub asks_about_redirects: bool,
+    /// How many connections its session may have to one server.
+    pub connections_per_host: u32,
     /// Last value wins; read by the driver at a bounded rate.
     pub progress: Arc<Progress>,
     /// What its requests take.

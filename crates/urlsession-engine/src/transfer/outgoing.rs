@@ -25,6 +25,8 @@ pub(super) struct Outgoing<'a> {
     /// How to reach the server.
     pub(super) options: &'a TaskOptions,
     pub(super) idle_timeout: Duration,
+    /// How many connections its server may have at work with this one; `None` is not asked.
+    pub(super) most_connections: Option<u32>,
     /// What the app may be asked, and what it answered before.
     pub(super) asks: Asks<'a>,
     pub(super) answers: &'a [Answered],

@@ -4,6 +4,7 @@ use super::TaskFiles;
 use super::checksum;
 use super::errors::{self, Failure, Place};
 use super::landing::Landing;
+use super::segments::ranges::Ranges;
 use super::splice::Pipe;
 use crate::crash;
 use bytes::Bytes;
@@ -35,6 +36,34 @@ pub(super) struct Placed {
     pub(super) is_copy: bool,
 }
 
+/// Where a part file is, for one writer more.
+#[derive(Debug, Clone)]
+pub(super) struct Site {
+    path: PathBuf,
+    inode: u64,
+}
+
+impl Site {
+    /// Opens the part file once more, to be written from that byte on.
+    pub(super) fn open(&self, from: u64) -> Result<Part, Failure> {
+        let opened = existing(&self.path).and_then(|mut file| {
+            let about = file.metadata()?;
+            if !is_ours(&about) || inode(&about) != self.inode {
+                return Err(io::ErrorKind::NotFound.into());
+            }
+            file.seek(SeekFrom::Start(from))?;
+            Ok(file)
+        });
+        let file = opened.map_err(|error| named(Place::Write, &self.path, &error))?;
+        Ok(Part {
+            path: self.path.clone(),
+            open: Some(Open { file: Arc::new(file), inode: self.inode }),
+            length: from,
+            synced: Arc::default(),
+        })
+    }
+}
+
 #[derive(Debug)]
 struct Open {
     file: Arc<File>,
@@ -63,22 +92,26 @@ impl Part {
         Ok(Arc::clone(&self.open.insert(open).file))
     }
 
-    /// Opens the file that the state speaks of, cut to its durable bytes; `None` if it is not
-    /// that file any more.
-    pub(super) fn reopen(state: &ResumeState, files: &TaskFiles) -> Option<Self> {
+    /// Opens the file that the state speaks of, cut to its durable bytes and placed behind the first
+    /// of them; `None` if it is not that file any more. Of a file that was cut already, the state
+    /// keeps the first bytes only.
+    pub(super) fn reopen(state: &mut ResumeState, files: &TaskFiles) -> Option<Self> {
         let kept = state.part.parent() == Some(files.kept_parts.as_path());
         if state.part != files.part && !kept {
             return None;
         }
-        let mut options = OpenOptions::new();
-        options.read(true).write(true);
-        private(&mut options);
-        let mut file = options.open(&state.part).ok()?;
+        let mut file = existing(&state.part).ok()?;
         let about = file.metadata().ok()?;
         if !is_ours(&about) || inode(&about) != state.inode || about.len() < state.durable_bytes {
             return None;
         }
-        file.set_len(state.durable_bytes).ok()?;
+        let mut durable = Ranges::of(state);
+        if durable.end() > about.len() || state.total_bytes.is_none() {
+            state.further = None;
+            durable = Ranges::of(state);
+        }
+        durable.write(state);
+        file.set_len(durable.end()).ok()?;
         file.seek(SeekFrom::Start(state.durable_bytes)).ok()?;
         Some(Self {
             path: state.part.clone(),
@@ -98,7 +131,19 @@ impl Part {
         self.open.as_ref().map_or(0, |open| open.inode)
     }
 
-    /// Returns the bytes written.
+    /// Returns where the file is; `None` for one that is only planned.
+    pub(super) fn site(&self) -> Option<Site> {
+        let inode = self.open.as_ref()?.inode;
+        Some(Site { path: self.path.clone(), inode })
+    }
+
+    /// Takes the file for whole: all of it was written and synced, by others too.
+    pub(super) fn complete(&mut self, total: u64) {
+        self.length = total;
+        self.synced = Arc::new(total.into());
+    }
+
+    /// Returns where the next byte goes: the bytes written, of a file with one writer.
     pub(super) fn length(&self) -> u64 {
         self.length
     }
@@ -238,6 +283,13 @@ impl Part {
             let _ = std::fs::remove_file(&self.path);
         }
     }
+}
+
+fn existing(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    private(&mut options);
+    options.open(path)
 }
 
 fn create(path: &Path) -> io::Result<Open> {

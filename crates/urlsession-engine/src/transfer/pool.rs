@@ -89,6 +89,8 @@ struct Server {
     /// One dials at a time until it is known whether the server shares its connections.
     gate: Arc<Semaphore>,
     speaks_http1: bool,
+    /// Each clone is a connection.
+    seat: Arc<()>,
 }
 
 impl Pool {
@@ -127,6 +129,20 @@ impl Pool {
         if server.idle.len() < IDLE_PER_SERVER {
             server.idle.push((channel, Instant::now()));
         }
+    }
+
+    /// Returns what a connection to the server has a clone of for as long as it is there.
+    pub(super) fn seat(&self, key: &Key) -> Arc<()> {
+        let mut servers = self.servers.lock().expect("no holder panics");
+        Arc::clone(&entry(&mut servers, key).seat)
+    }
+
+    /// Returns how many connections to the server are at work.
+    pub(super) fn busy(&self, key: &Key) -> u32 {
+        let servers = self.servers.lock().expect("no holder panics");
+        let Some(server) = servers.get(key) else { return 0 };
+        let open = Arc::strong_count(&server.seat) - 1;
+        u32::try_from(open.saturating_sub(server.idle.len())).unwrap_or(u32::MAX)
     }
 
     /// Returns what a connection that is dialled now must be marked with.
@@ -212,7 +228,8 @@ impl Server {
 
     fn is_spare(&self, now: Instant) -> bool {
         let streams = self.shared.iter().any(|shared| Arc::strong_count(shared.users()) > 1);
-        self.idle.is_empty() && !streams && now.duration_since(self.used) >= IDLE_TIME
+        let is_used = Arc::strong_count(&self.seat) > 1;
+        self.idle.is_empty() && !streams && !is_used && now.duration_since(self.used) >= IDLE_TIME
     }
 }
 
@@ -237,6 +254,7 @@ fn entry<'a>(servers: &'a mut HashMap<Key, Server>, key: &Key) -> &'a mut Server
         used: now,
         gate: Arc::new(Semaphore::new(1)),
         speaks_http1: key.trust.is_none(),
+        seat: Arc::new(()),
     })
 }
 

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use urlsession_protocol::ErrorCode;
 
 /// Bytes collected before they are written together, where they come in small pieces.
-pub(super) const BATCH: usize = 1024 * 1024;
+const BATCH: usize = 1024 * 1024;
 /// A piece of this size is worth a write of its own.
 pub(super) const LARGE: usize = 64 * 1024;
 /// Longest time that received bytes wait for their batch.
@@ -64,6 +64,11 @@ pub(super) struct Inflow<'a> {
 impl Receiver {
     pub(super) fn new(part: Part, progress: &Arc<Progress>, rate: Option<Arc<Rate>>) -> Self {
         progress.set_received(part.length());
+        Self::beside(part, progress, rate)
+    }
+
+    /// Receives beside others, who are told how far they are together by their journal.
+    pub(super) fn beside(part: Part, progress: &Arc<Progress>, rate: Option<Arc<Rate>>) -> Self {
         Self {
             part,
             progress: Arc::clone(progress),
@@ -96,7 +101,7 @@ impl Receiver {
     pub(super) async fn run(&mut self, mut from: Inflow<'_>, expected: Option<u64>) -> Received {
         let received = match self.receive(&mut from).await {
             // Written when it is put in place, together with others: [`super::publish`].
-            Ok(Received::Whole) if self.part.length() == 0 => {
+            Ok(Received::Whole) if self.part.length() == 0 && self.span.is_none() => {
                 from.body.release(self.batched);
                 Ok(Received::Whole)
             }

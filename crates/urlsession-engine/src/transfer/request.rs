@@ -104,6 +104,15 @@ impl<'a> Chain<'a> {
 
     /// Asks and follows redirects to the final response. The extra fields go with every request.
     pub(super) async fn ask(&self, extra: &[(HeaderName, String)]) -> Result<Final, Failure> {
+        self.ask_beside(extra, None).await
+    }
+
+    /// The same, unless its server has so many connections at work already.
+    pub(super) async fn ask_beside(
+        &self,
+        extra: &[(HeaderName, String)],
+        most_connections: Option<u32>,
+    ) -> Result<Final, Failure> {
         let body = self.sending.as_ref();
         let mut leg = Leg::first(&self.order.request, body)?;
         if let Some(sending) = body {
@@ -123,6 +132,7 @@ impl<'a> Chain<'a> {
                 asks: self.attempt.asks.as_deref(),
                 answers: &self.order.answers,
                 asks_leave: false,
+                most_connections,
                 idle_timeout: self.order.idle_timeout,
                 metrics: self.metrics,
             };

@@ -27,16 +27,36 @@ pub(super) enum Verdict {
 
 /// Makes the question, if there are bytes to go on from and a validator to prove them with.
 pub(super) fn question(state: &ResumeState) -> Option<Question> {
-    let (if_range, rung) = match (&state.etag, &state.last_modified) {
-        (Some(etag), _) => (etag.clone(), ResumeRung::StrongEtag),
-        (None, Some(date)) => (date.clone(), ResumeRung::LastModified),
-        (None, None) => return None,
+    let if_range = validator(state)?;
+    let rung = match state.etag {
+        Some(_) => ResumeRung::StrongEtag,
+        None => ResumeRung::LastModified,
     };
+    let next = state.further.as_ref().and_then(|further| further.0.first());
+    let last = next.map_or_else(String::new, |(from, _)| (from - 1).to_string());
     (state.durable_bytes > 0).then(|| Question {
-        range: format!("bytes={}-", state.durable_bytes),
+        range: format!("bytes={}-{last}", state.durable_bytes),
         if_range,
         rung,
     })
+}
+
+/// Returns what proves whose bytes these are.
+pub(super) fn validator(state: &ResumeState) -> Option<String> {
+    state.etag.clone().or_else(|| state.last_modified.clone())
+}
+
+/// Returns where the part ends that a 206 has.
+pub(super) fn last(headers: &HeaderMap) -> Option<u64> {
+    content_range(headers)?.range.and_then(|(_, last)| last.checked_add(1))
+}
+
+/// Says whether a server offers ranges of what it answers.
+pub(super) fn has_ranges(status: StatusCode, headers: &HeaderMap) -> bool {
+    let offers = headers.get_all(header::ACCEPT_RANGES).iter();
+    let mut units = offers.filter_map(|value| value.to_str().ok()).flat_map(|s| s.split(','));
+    status == StatusCode::PARTIAL_CONTENT
+        || units.any(|unit| unit.trim().eq_ignore_ascii_case("bytes"))
 }
 
 /// Judges the answer to [`question`]; nothing doubtful is ever appended.

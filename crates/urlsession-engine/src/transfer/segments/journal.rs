@@ -21,6 +21,10 @@ use urlsession_core::ResumeState;
 const SYNC_BYTES: u64 = 4 * 1024 * 1024;
 /// Most bytes that arrive while a sync runs.
 const SYNC_AHEAD: u64 = 4 * 1024 * 1024;
+/// Most bytes that one connection brings after it was told to wait.
+const MARGIN: u64 = 256 * 1024;
+/// The same of all, as long as they are few: what one of them batches.
+const LEAST_MARGIN: u64 = 1024 * 1024;
 /// Longest time that written bytes stay unsynced.
 const SYNC_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -49,10 +53,10 @@ struct Inner {
 }
 
 impl Journal {
-    /// Begins with what the state says is durable.
+    /// Begins with what the state says is durable, for that many connections at most.
     pub(crate) fn new(
         state: ResumeState,
-        margin: u64,
+        connections: u32,
         progress: &Arc<Progress>,
         notices: &Arc<dyn Notices>,
     ) -> Arc<Self> {
@@ -63,7 +67,7 @@ impl Journal {
             durable,
             state,
             batched: 0,
-            margin,
+            margin: (u64::from(connections) * MARGIN).max(LEAST_MARGIN),
             is_syncing: false,
             last: Instant::now(),
             failure: None,
@@ -92,6 +96,11 @@ impl Journal {
         inner.batched -= batched as u64;
         inner.written.insert(range);
         self.progress.set_received(inner.written.total());
+    }
+
+    /// Returns how many bytes are in the file.
+    pub(crate) fn received(&self) -> u64 {
+        self.lock().written.total()
     }
 
     /// Returns what is in the file.

@@ -26,6 +26,7 @@ mod publish;
 mod questions;
 mod redirections;
 mod secure;
+mod segments;
 mod splice;
 mod terms;
 
@@ -99,6 +100,7 @@ struct Trial {
     order: Order,
     files: TaskFiles,
     asks: Option<Vec<ProtectionSpace>>,
+    connections_per_host: u32,
     credentials: Option<Arc<Kept>>,
     resume: Option<ResumeState>,
     cache: Option<Arc<SharedCache>>,
@@ -128,6 +130,7 @@ impl Trial {
             },
             files,
             asks: None,
+            connections_per_host: 6,
             credentials: None,
             resume: None,
             cache: None,
@@ -179,6 +182,7 @@ impl Trial {
             credentials: self.credentials.clone(),
             asks: self.asks.clone(),
             asks_about_redirects: self.ear.decide.lock().unwrap().is_some(),
+            connections_per_host: self.connections_per_host,
             progress: Arc::clone(&self.progress),
             metrics: Arc::clone(&self.metrics),
             stop: self.stop.clone(),
