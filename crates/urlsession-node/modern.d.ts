@@ -62,6 +62,8 @@ export interface SessionOptions {
   answersChallenges?: boolean;
   /** Whether requests that do not say it themselves go over HTTP/3; absent, those do that assume it. */
   http3?: Http3;
+  /** Over how many connections downloads come that do not say it themselves: one. */
+  segments?: Segments;
   /** What requests say to caches on the way, as Apple's policies do; nothing is kept here. */
   requestCachePolicy?: RequestCachePolicy;
   /** A session of the daemon keeps no responses, as Apple's background sessions: anything else is refused. */
@@ -199,7 +201,15 @@ export interface TaskOptions {
   http3?: Http3;
   /** Tries HTTP/3 before the server has offered it, unless it is switched off. */
   assumesHttp3Capable?: boolean;
+  /** Over how many connections a download comes; absent, the session's choice. */
+  segments?: Segments;
 }
+
+/**
+ * 1 to 16 connections, or `automatic`: one, and up to 4 where more of them measure faster. More than one needs a server
+ * that sends ranges, a length and a validator; elsewhere one connection brings all.
+ */
+export type Segments = number | 'automatic';
 
 /**
  * `auto` goes over HTTP/3 to servers that offer it by `Alt-Svc` or are assumed to speak it, and over TCP where QUIC does

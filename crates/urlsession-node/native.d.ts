@@ -203,6 +203,8 @@ export interface NewTask {
   http3?: 'off' | 'auto' | 'only'
   /** Tries HTTP/3 before the server has offered it. */
   assumesHttp3Capable?: boolean
+  /** Over how many connections a download comes; absent, the session says. */
+  segments?: number | 'automatic'
 }
 
 /** An error of NSURLErrorDomain. */
@@ -446,6 +448,8 @@ export interface SessionOptions {
    * it.
    */
   http3?: 'off' | 'auto' | 'only'
+  /** Over how many connections downloads come that do not say it themselves: one. */
+  segments?: number | 'automatic'
 }
 
 /** What all requests of a task took. */

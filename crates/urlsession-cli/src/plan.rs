@@ -270,6 +270,7 @@ fn options(request: &RequestArgs, policy: &PolicyArgs) -> Result<TaskOptions, Fa
             Level::High => 255,
         }),
         limit_rate: policy.limit_rate,
+        segments: policy.segments,
         timeout_interval_for_request: policy.idle_timeout.map(milliseconds),
         timeout_interval_for_resource: policy.max_time.map(milliseconds),
         maximum_retries: policy.retry,

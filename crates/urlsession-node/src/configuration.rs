@@ -5,6 +5,7 @@ use crate::credential::Credential;
 use crate::event::HeaderField;
 use crate::network::{self, ProxyFields, TlsFields};
 use crate::task::no_such;
+use napi::Either;
 use napi_derive::napi;
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -62,6 +63,9 @@ pub struct SessionOptions {
     /// it.
     #[napi(ts_type = "'off' | 'auto' | 'only'")]
     pub http3: Option<String>,
+    /// Over how many connections downloads come that do not say it themselves: one.
+    #[napi(ts_type = "number | 'automatic'")]
+    pub segments: Option<Either<f64, String>>,
 }
 
 /// A program that the daemon starts without a shell.
@@ -131,6 +135,7 @@ impl TryFrom<SessionOptions> for SessionConfiguration {
             options.ca_certificates.iter().flatten().map(PathBuf::from).collect();
         configuration.answers_challenges = options.answers_challenges.unwrap_or(false);
         configuration.http3 = options.http3.as_deref().map(network::http3).transpose()?;
+        configuration.segments = options.segments.as_ref().map(network::segments).transpose()?;
         configuration.credential = options.credential.map(TryInto::try_into).transpose()?;
         if let Some(policy) = options.request_cache_policy.as_deref() {
             configuration.request_cache_policy = cache::policy(policy)?;

@@ -1,11 +1,12 @@
 //! The way to the server as plain fields: proxies and terms of TLS.
 
 use crate::task::no_such;
+use napi::Either;
 use napi_derive::napi;
 use std::path::PathBuf;
 use urlsession::{
-    ClientCertificate, ConnectionProxy, Error, ErrorCode, Http3, Proxy, PublicKeyPin, Secret,
-    TlsPolicy, TlsVersion,
+    ClientCertificate, ConnectionProxy, Error, ErrorCode, Http3, Proxy, PublicKeyPin,
+    SEGMENTS_LIMIT, Secret, Segments, TlsPolicy, TlsVersion,
 };
 
 /// Which proxy a request goes through; an empty object is none at all.
@@ -85,6 +86,24 @@ pub(crate) fn http3(text: &str) -> Result<Http3, Error> {
         "only" => Ok(Http3::Only),
         other => Err(no_such("http3", other, "off, auto or only")),
     }
+}
+
+/// Reads over how many connections a download comes.
+pub(crate) fn segments(value: &Either<f64, String>) -> Result<Segments, Error> {
+    let found = match value {
+        Either::A(number) if number.fract() == 0.0 && (1.0..=255.0).contains(number) => {
+            Segments::count(*number as u8)
+        }
+        Either::B(text) if text == "automatic" => Some(Segments::Automatic),
+        Either::A(_) | Either::B(_) => None,
+    };
+    found.ok_or_else(|| {
+        let other = match value {
+            Either::A(number) => number.to_string(),
+            Either::B(text) => text.clone(),
+        };
+        no_such("number of segments", &other, &format!("1 to {SEGMENTS_LIMIT} or automatic"))
+    })
 }
 
 fn version(text: &str) -> Result<TlsVersion, Error> {

@@ -5,6 +5,7 @@ use crate::credential::Credential;
 use crate::error::TaskError;
 use crate::event::{HeaderField, ResponseHead, number, reason_name, state_name, text};
 use crate::network::{self, ProxyFields, TlsFields};
+use napi::Either;
 use napi::bindgen_prelude::Uint8Array;
 use napi_derive::napi;
 use std::path::PathBuf;
@@ -94,6 +95,9 @@ pub struct NewTask {
     pub http3: Option<String>,
     /// Tries HTTP/3 before the server has offered it.
     pub assumes_http3_capable: Option<bool>,
+    /// Over how many connections a download comes; absent, the session says.
+    #[napi(ts_type = "number | 'automatic'")]
+    pub segments: Option<Either<f64, String>>,
 }
 
 impl NewTask {
@@ -183,6 +187,7 @@ impl NewTask {
             suggested_filename: self.suggested_filename.as_deref().map(name_clash).transpose()?,
             http3: self.http3.as_deref().map(network::http3).transpose()?,
             assumes_http3_capable: self.assumes_http3_capable.unwrap_or(false),
+            segments: self.segments.as_ref().map(network::segments).transpose()?,
         })
     }
 }

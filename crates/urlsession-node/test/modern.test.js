@@ -2,11 +2,12 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const { createHash } = require('node:crypto');
 const fs = require('node:fs');
 const { after, before, test } = require('node:test');
 const { runApp } = require('./support/app.js');
 const { inHome } = require('./support/home.js');
-const { Server } = require('./support/server.js');
+const { Server, sha256Of } = require('./support/server.js');
 const { Session, URLSessionError } = require('../index.js');
 
 let server;
@@ -53,6 +54,20 @@ test('a download resolves with its file, its response and its metrics', async ()
   const { headers } = server.requests.at(-1);
   assert.equal(headers['x-session'], 'yes');
   assert.equal(headers['x-task'], 'a');
+});
+
+test('a download comes over as many connections as it asks for', async () => {
+  const result = await session.download(server.url('/ranges/1048576'), { segments: 4, destination: inHome('segments') });
+  const file = fs.readFileSync(result.path);
+  assert.equal(createHash('sha256').update(file).digest('hex'), sha256Of(1048576));
+  const asked = server.requests.filter(({ url }) => url === '/ranges/1048576').map(({ headers }) => headers.range ?? 'all');
+  const quarters = ['all', 'bytes=262144-524287', 'bytes=524288-786431', 'bytes=786432-1048575'];
+  assert.deepEqual(asked.sort(), quarters);
+  await session.download(server.url('/bytes/1000'), { segments: 'automatic' });
+  for (const segments of [0, 17, 1.5, -1, NaN, 'many']) {
+    await assert.rejects(async () => session.download(server.url('/bytes/1'), { segments }), { code: -1 });
+    assert.throws(() => new Session({ identifier: 'segmented', segments }), { code: -1 });
+  }
 });
 
 test('redirects are followed, are the result, or are an error', async () => {

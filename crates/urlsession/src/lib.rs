@@ -72,6 +72,7 @@ pub use session::Session;
 pub use task::{DataTask, DownloadTask, Task, UploadTask};
 
 pub use urlsession_protocol::paths::Paths;
+pub use urlsession_protocol::segments::SEGMENTS_LIMIT;
 pub use urlsession_protocol::{
     ApplicationId, AuthChallengeDisposition, AuthenticationChallenge, AuthenticationMethod, Body,
     CancelledReason, Certificate, Checksum, ChecksumAlgorithm, ClientCertificate, ConnectionProxy,

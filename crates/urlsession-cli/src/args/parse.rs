@@ -5,7 +5,8 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 use urlsession::{
-    ApplicationId, Checksum, ChecksumAlgorithm, Header, SessionIdentifier, SessionKey,
+    ApplicationId, Checksum, ChecksumAlgorithm, Header, SEGMENTS_LIMIT, Segments,
+    SessionIdentifier, SessionKey,
 };
 
 /// Most bytes of a file of header fields: more than a request may carry.
@@ -25,6 +26,15 @@ pub(crate) fn checksum(text: &str) -> Result<Checksum, String> {
         return Err(format!("a digest of this type has {digits} hexadecimal digits"));
     }
     Ok(Checksum { algorithm, hex })
+}
+
+/// Reads a number of connections, or leaves it to what is measured.
+pub(crate) fn segments(text: &str) -> Result<Segments, String> {
+    if matches!(text, "auto" | "automatic") {
+        return Ok(Segments::Automatic);
+    }
+    let number = text.parse().ok().and_then(Segments::count);
+    number.ok_or_else(|| format!("it is a number from 1 to {SEGMENTS_LIMIT}, or ‘auto’"))
 }
 
 /// Reads `APP/SESSION`.

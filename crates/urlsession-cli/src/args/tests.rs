@@ -3,7 +3,7 @@
 use super::*;
 use crate::exit;
 use clap::CommandFactory as _;
-use urlsession::ChecksumAlgorithm;
+use urlsession::{ChecksumAlgorithm, Segments};
 
 fn parse(line: &str) -> Result<Command, String> {
     let words = std::iter::once("urlsession").chain(line.split_whitespace()).map(OsString::from);
@@ -108,6 +108,9 @@ fn misuse_has_exit_code_2() {
         "edit --url http://h",
         "get --recoverable 200 http://h",
         "get --recoverable often http://h",
+        "get -s 0 http://h",
+        "get -s 17 http://h",
+        "get -s many http://h",
         "daemon",
         "ls --state odd",
         "completion",
@@ -128,6 +131,16 @@ fn options_become_values() {
     assert_eq!(get.policy.limit_rate, Some(2 << 20));
     assert_eq!(get.policy.max_time, Some(Duration::from_secs(90)));
     assert_eq!(get.policy.retry, Some(3));
+    for (line, segments) in [
+        ("http://h/f", None),
+        ("-s 4 http://h/f", Segments::count(4)),
+        ("-s1 http://h/f", Some(Segments::ONE)),
+        ("--split=16 http://h/f", Segments::count(16)),
+        ("--segments auto http://h/f", Some(Segments::Automatic)),
+    ] {
+        let Ok(Command::Get(get)) = parse(line) else { panic!("not understood: {line}") };
+        assert_eq!(get.policy.segments, segments, "{line}");
+    }
     let checksum = get.checksum.unwrap();
     assert_eq!(checksum.algorithm, ChecksumAlgorithm::Md5);
     assert_eq!(checksum.hex, "d41d8cd98f00b204e9800998ecf8427e");

@@ -6,7 +6,7 @@ use crate::measure;
 use clap::{ArgAction, Args, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
-use urlsession::Checksum;
+use urlsession::{Checksum, Segments};
 
 #[derive(Debug, Args)]
 pub(crate) struct GetArgs {
@@ -135,6 +135,11 @@ pub(crate) struct PolicyArgs {
     /// Bytes per second at most, such as 500K or 2M
     #[arg(long, value_name = "RATE", value_parser = measure::parse_size)]
     pub(crate) limit_rate: Option<u64>,
+    /// Bring each file over N connections at once, where its server has ranges; ‘auto’ takes more
+    /// than one where they measure faster [default: 1]
+    #[arg(short, long, visible_alias = "split", value_name = "N|auto",
+        value_parser = parse::segments)]
+    pub(crate) segments: Option<Segments>,
     /// Time at most, waiting and retries included [default: 7d]
     #[arg(short = 'm', long, value_name = "TIME", value_parser = measure::parse_duration)]
     pub(crate) max_time: Option<Duration>,

@@ -2,7 +2,7 @@
 
 use crate::home::Home;
 use rustix::process::Signal;
-use urlsession_testkit::server::{Answer, Server, sha256};
+use urlsession_testkit::server::{Answer, Server, pseudo_random, sha256};
 
 #[test]
 fn a_url_becomes_a_file() {
@@ -19,6 +19,18 @@ fn a_url_becomes_a_file() {
     assert_eq!((again.code, again.out.as_str(), again.err.as_str()), (0, "", ""));
     let (first, second) = (home.file("disk.iso"), home.file("disk.iso.1"));
     assert_eq!(std::fs::read(first).unwrap(), std::fs::read(second).unwrap());
+}
+
+#[test]
+fn a_file_comes_over_several_connections() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::pseudo_random(3, 4 << 20).etag("\"a\"").rate(2 << 20));
+    home.out(&["-q", "-s", "4", &server.url("/f")]);
+    assert!(std::fs::read(home.file("f")).unwrap() == pseudo_random(3, 0, 4 << 20));
+    assert_eq!(server.peak_concurrency(), 4);
+    let before = server.requests().len();
+    home.out(&["-q", "-s", "auto", "-o", "g", &server.url("/f")]);
+    assert_eq!(server.requests().len() - before, 1, "too short to be worth a trial");
 }
 
 #[test]
@@ -233,7 +245,7 @@ fn a_get_survives_the_death_of_the_daemon() {
     let ran = get.end();
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(ran.err.contains("1 f: done, 488 KiB"), "{ran:?}");
-    let expected = urlsession_testkit::server::pseudo_random(3, 0, 500_000);
+    let expected = pseudo_random(3, 0, 500_000);
     assert!(std::fs::read(home.file("f")).unwrap() == expected);
 }
 

@@ -5,7 +5,7 @@ const OPTIONS = new Set([
   'identifier', 'applicationId', 'headers', 'launchCommand', 'timeoutIntervalForRequest', 'timeoutIntervalForResource',
   'maximumConnectionsPerHost', 'maximumConcurrentTasks', 'httpCookieAcceptPolicy', 'httpShouldSetCookies',
   'httpCookieStorage', 'requestCachePolicy', 'urlCache', 'connectionProxy', 'tls', 'caCertificates', 'credential',
-  'onDelayedRequest', 'onChallenge', 'answersChallenges', 'urlCredentialStorage', 'http3',
+  'onDelayedRequest', 'onChallenge', 'answersChallenges', 'urlCredentialStorage', 'http3', 'segments',
 ]);
 
 const calledHere = (name) => ({ why: `is called \`${name}\` here` });

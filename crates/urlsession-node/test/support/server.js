@@ -97,6 +97,21 @@ const handlers = {
       response.end(CHUNK.subarray(Number(from), length));
     }
   },
+  // A part of the file, and its rest when three more have been asked for.
+  async ranges({ request, response, argument, server }) {
+    const length = Number(argument);
+    const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? [];
+    const head = { ETag: '"ranges"', 'Accept-Ranges': 'bytes' };
+    if (from !== undefined) {
+      response.writeHead(206, { ...head, 'Content-Range': `bytes ${from}-${to}/${length}` });
+      return response.end(CHUNK.subarray(Number(from), Number(to) + 1));
+    }
+    response.writeHead(200, { ...head, 'Content-Length': length });
+    response.write(CHUNK.subarray(0, length / 8));
+    const all = () => server.requests.filter(({ url }) => url === request.url).length >= 4;
+    while (!all()) await new Promise((resolve) => { setImmediate(resolve); });
+    return response.end(CHUNK.subarray(length / 8, length));
+  },
   // Waits for the test to say so.
   held({ response, server }) {
     server.held.push(() => response.end('released'));
