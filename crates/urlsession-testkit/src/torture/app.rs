@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 use urlsession::{
-    Acknowledgement, Delivery, DownloadOptions, Event, Request, Session, SessionConfiguration,
-    TaskIdentifier, TaskOptions, TaskState, UploadOptions, UploadSource,
+    Acknowledgement, Delivery, DownloadOptions, Event, Request, Segments, Session,
+    SessionConfiguration, TaskIdentifier, TaskOptions, TaskState, UploadOptions, UploadSource,
 };
 
 /// How long the app listens before it looks whether it may create another task.
@@ -110,8 +110,11 @@ impl App {
     fn created(&self, place: usize, planned: &Planned) -> Result<TaskIdentifier> {
         // Both ways to start a task are tried.
         let resume = place.is_multiple_of(2);
-        let options =
-            TaskOptions { description: Some(place.to_string()), ..TaskOptions::default() };
+        let options = TaskOptions {
+            description: Some(place.to_string()),
+            segments: segments(place),
+            ..TaskOptions::default()
+        };
         let mut request = Request::new(&planned.url)?;
         let source = match (&planned.file, planned.request) {
             (Some(file), _) => Some(UploadSource::File(file.clone())),
@@ -203,5 +206,15 @@ impl App {
     fn allowed(&self) -> usize {
         let text = fs::read_to_string(self.folder.join(ALLOWED)).unwrap_or_default();
         text.parse().unwrap_or(0)
+    }
+}
+
+/// Over how many connections a download comes: of those that can go on, half come over several.
+fn segments(place: usize) -> Option<Segments> {
+    match place % 12 {
+        0 => Segments::count(4),
+        2 => Segments::count(3),
+        6 => Some(Segments::Automatic),
+        _ => None,
     }
 }
