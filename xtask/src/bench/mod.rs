@@ -3,6 +3,8 @@
 mod cost;
 mod large;
 pub(crate) mod limit;
+mod link;
+mod lossy;
 mod nginx;
 mod node;
 mod process;
@@ -58,6 +60,8 @@ enum Scenario {
     Upload,
     /// One tiny file.
     Tiny,
+    /// One file over a long link that loses packets.
+    Lossy,
     /// Starts, and the memory of an idle daemon.
     Cost,
     /// What many queued tasks cost.
@@ -66,7 +70,7 @@ enum Scenario {
 
 impl Scenario {
     /// Small files first: some file systems are slow to make files where others were removed.
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Node,
         Self::Small,
         Self::Many,
@@ -75,6 +79,7 @@ impl Scenario {
         Self::Http2,
         Self::Upload,
         Self::Tiny,
+        Self::Lossy,
         Self::Cost,
         Self::Scale,
     ];
@@ -116,6 +121,7 @@ fn measure(
         Scenario::Http2 => large::measure(house, server, Way::Http2, rounds),
         Scenario::Upload => upload::measure(house, server, rounds),
         Scenario::Tiny => tiny::measure(house, server),
+        Scenario::Lossy => lossy::measure(house, rounds),
         Scenario::Cost => cost::measure(house, server),
         Scenario::Scale => scale::measure(house, quick),
     }

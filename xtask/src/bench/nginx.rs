@@ -12,6 +12,9 @@ use urlsession_testkit::server::{Server, pseudo_random};
 /// Bytes written at a time.
 const PIECE: u64 = 1 << 20;
 
+/// Where it listens in a network of its own.
+const FAR_PORTS: [u16; 3] = [8080, 8443, 8444];
+
 /// Many names for two of the files.
 const NAMES: &str =
     "location /small/ { rewrite ^ /10k break; } location /middle/ { rewrite ^ /middle break; }";
@@ -41,6 +44,7 @@ impl Way {
 /// A running nginx; dropping it stops it.
 pub(super) struct Nginx {
     folder: PathBuf,
+    address: String,
     ports: [u16; 3],
     pub(super) size: u64,
 }
@@ -48,6 +52,27 @@ pub(super) struct Nginx {
 impl Nginx {
     /// Starts nginx with one worker on free ports of loopback.
     pub(super) fn start(parent: &Path, size: u64, middle: u64) -> Result<Self> {
+        // Between this moment and nginx's the ports are anyone's, which then shows as an error.
+        Self::listen(parent, (size, middle), "127.0.0.1", free_ports()?, &|command| command)
+    }
+
+    /// Starts it at an address of another network, where a command is told to run.
+    pub(super) fn start_at(
+        parent: &Path,
+        size: u64,
+        address: &str,
+        there: &dyn Fn(Command) -> Command,
+    ) -> Result<Self> {
+        Self::listen(parent, (size, 0), address, FAR_PORTS, there)
+    }
+
+    fn listen(
+        parent: &Path,
+        (size, middle): (u64, u64),
+        address: &str,
+        ports: [u16; 3],
+        there: &dyn Fn(Command) -> Command,
+    ) -> Result<Self> {
         let folder = parent.join("nginx");
         let files = folder.join("files");
         fs::create_dir_all(&files)?;
@@ -59,12 +84,10 @@ impl Nginx {
         let identity = Server::start_made(0, true)?;
         fs::copy(identity.ca_pem(), folder.join("authority.pem"))?;
         fs::copy(identity.server_pem(), folder.join("server.pem"))?;
-        // Between this moment and nginx's the ports are anyone's, which then shows as an error.
-        let ports = free_ports()?;
-        fs::write(folder.join("nginx.conf"), configuration(&folder, ports))?;
-        let server = Self { folder, ports, size };
+        fs::write(folder.join("nginx.conf"), configuration(&folder, address, ports))?;
+        let server = Self { folder, address: address.to_owned(), ports, size };
         // It returns once it listens.
-        process::output(&mut server.command(&[]))
+        process::output(&mut there(server.command(&[])))
             .context("is nginx installed? (nginx-light is enough)")?;
         Ok(server)
     }
@@ -72,7 +95,7 @@ impl Nginx {
     pub(super) fn url(&self, way: Way, name: &str) -> String {
         let [plain, tls, http2] = self.ports;
         match way {
-            Way::Plain => format!("http://127.0.0.1:{plain}/{name}"),
+            Way::Plain => format!("http://{}:{plain}/{name}", self.address),
             Way::Tls => format!("https://localhost:{tls}/{name}"),
             Way::Http2 => format!("https://localhost:{http2}/{name}"),
         }
@@ -117,13 +140,13 @@ fn free_ports() -> Result<[u16; 3]> {
     Ok(ports)
 }
 
-fn configuration(folder: &Path, ports: [u16; 3]) -> String {
+fn configuration(folder: &Path, address: &str, ports: [u16; 3]) -> String {
     let folder = folder.display();
     // Only root may choose; its temporary folders are closed to nginx's own user.
     let user = if rustix::process::geteuid().is_root() { "user root;" } else { "" };
     let [plain, tls, http2] = ports;
     let servers: String = [(plain, ""), (tls, "ssl"), (http2, "ssl http2")]
-        .map(|(port, how)| format!("    server {{ listen 127.0.0.1:{port} {how}; {NAMES} }}\n"))
+        .map(|(port, how)| format!("    server {{ listen {address}:{port} {how}; {NAMES} }}\n"))
         .concat();
     format!(
         "{user}
