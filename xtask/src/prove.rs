@@ -25,7 +25,7 @@ const BUG_STEPS: u64 = 5000;
 /// Deaths of one round at points of the daemon's choice, beside one at every point.
 const ROUND_DEATHS: u32 = 69;
 /// Rounds at once: each waits for its timers most of the time.
-const LANES: u64 = 4;
+const LANES: u64 = 6;
 /// Tasks of one round of deaths, and of the kills.
 const TASKS: u32 = 50;
 

@@ -67,12 +67,13 @@ pub(crate) fn live(plan: Plan, version: &str, ready: &mut Ready) -> anyhow::Resu
         .build()
         .context("cannot start threads")?;
     let lived = runtime.block_on(async {
+        let is_simulated = simulation.is_some();
         let mut house = House::open(paths, version, simulation).await?;
         crash::point("daemon.opened");
         instance.open_gate().context("cannot unlock the gate")?;
         ready.tell();
         crash::point("daemon.ready");
-        tracing::info!(version, pid = std::process::id(), "started");
+        tracing::info!(version, pid = std::process::id(), is_simulated, "started");
         let why = house.welcome(idle_exit).await;
         instance.close_gate().context("cannot lock the gate")?;
         tracing::info!(why, "stopping");

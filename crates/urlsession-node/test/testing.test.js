@@ -7,6 +7,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
 const { promisify } = require('node:util');
+const { runApp } = require('./support/app.js');
 const { inHome } = require('./support/home.js');
 const { Session } = require('../index.js');
 const { simulate } = require('../testing.js');
@@ -74,6 +75,29 @@ inWorld('a deadline and an upload', `
   const sent = await session.upload('https://example.com/up', Buffer.alloc(10_000), { method: 'PUT' });
   assert.equal(sent.response.statusCode, 201);
   assert.equal(await sent.text(), 'thanks');
+});
+
+inWorld('an app that died is launched when the night is over', `
+  file ${link} size 1MiB etag one
+  network down
+  at 8h network up
+`, async (session, world) => {
+  const app = path.join(world.home, 'app.js');
+  fs.mkdirSync(path.join(world.home, 'node_modules'));
+  fs.symlinkSync(path.join(__dirname, '..'), path.join(world.home, 'node_modules/urlsession'));
+  fs.copyFileSync(path.join(__dirname, 'apps/launched.js'), app);
+  const records = path.join(world.home, 'records');
+  const launched = new Promise((resolve) => {
+    const watcher = fs.watch(world.home, () => {
+      if (!fs.existsSync(records)) return;
+      watcher.close();
+      resolve();
+    });
+  });
+  assert.equal((await runApp(app, [link, records, 'given'])).code, 0);
+  await launched;
+  assert.match(fs.readFileSync(records, 'utf8'), /downloadcompleted\nsessioncompleted/);
+  assert.ok(world.elapsed >= 8 * 3_600_000 && world.elapsed < 9 * 3_600_000, `${world.elapsed}`);
 });
 
 test('a line that is wrong is named', async () => {

@@ -122,6 +122,14 @@ impl Going {
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
+    pub(crate) fn goes_on(&self) -> bool {
+        let pid = rustix::process::Pid::from_child(self.child.as_ref().unwrap());
+        let options = rustix::process::WaitIdOptions::EXITED
+            | rustix::process::WaitIdOptions::NOWAIT
+            | rustix::process::WaitIdOptions::NOHANG;
+        rustix::process::waitid(rustix::process::WaitId::Pid(pid), options).unwrap().is_none()
+    }
+
     pub(crate) fn end(mut self) -> Ran {
         let mut rest = Vec::new();
         std::io::Read::read_to_end(&mut self.err, &mut rest).unwrap();

@@ -78,6 +78,19 @@ fn a_daemon_that_runs_makes_room_for_the_service() {
 }
 
 #[test]
+fn what_the_unit_starts_is_the_daemon() {
+    let home = Home::new();
+    let unit = urlsession_daemon::service::UNIT;
+    let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/bin/urlsession "));
+    let service = home.start(&start.unwrap().split(' ').collect::<Vec<_>>());
+    while home.run(&["daemon", "status"]).code != 0 {
+        assert!(service.goes_on(), "it is the daemon until it is stopped");
+    }
+    assert_eq!(home.run(&["daemon", "stop"]).code, 0);
+    assert_eq!(service.end().code, 0);
+}
+
+#[test]
 fn what_others_wrote_stays() {
     let machine = Machine::with_systemctl();
     std::fs::create_dir_all(machine.unit().parent().unwrap()).unwrap();

@@ -1,5 +1,6 @@
 // Compiled with `tsc --strict`, never run: the modern face as an app would use it.
 import urlSession, { Session, Ti, URLSessionError, type Event } from 'urlsession';
+import { simulate, type Simulation } from 'urlsession/testing';
 
 const session = new Session({ identifier: 'a', headers: [['A', 'b']], timeoutIntervalForRequest: 5 });
 const { path, response, metrics } = await session.download('https://example.com/a', {
@@ -53,4 +54,8 @@ new (session.task(1).constructor as typeof import('urlsession').Task)();
 // @ts-expect-error bytes, a path or a file URL
 session.upload('https://example.com', 5);
 urlSession.createSession({ configuration: urlSession.createSessionConfiguration({ identifier: Ti.App.id }) });
-console.log(path, metrics.started, status, type, sent, text);
+const world: Simulation = await simulate('network down');
+const home: string = world.home;
+const elapsed: number = world.elapsed;
+await world.stop();
+console.log(home, elapsed, path, metrics.started, status, type, sent, text);
