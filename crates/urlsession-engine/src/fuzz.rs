@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 pub use crate::cache::fuzz::{cache, http_date};
 pub use crate::cookies::fuzz::{cookie_date, set_cookie};
 pub use crate::credentials::fuzz::challenge;
+pub use crate::simulate::fuzz::simulation;
 #[cfg(feature = "http3")]
 pub use crate::transfer::fuzz::{alt_svc, frames};
 pub use crate::transfer::fuzz::{
@@ -31,6 +32,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("resume", resume),
     ("resume_data", resume_data),
     ("set_cookie", set_cookie),
+    ("simulation", simulation),
     ("socks", socks),
 ];
 

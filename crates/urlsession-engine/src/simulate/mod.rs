@@ -6,6 +6,8 @@
 //!                     └── pass: the driver moves the time when nobody has anything to do
 //! ```
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod pass;
 mod scenario;
 mod timeline;

@@ -282,7 +282,9 @@ fn trouble(verb: &str, place: Place, words: &mut Words) -> Result<What, String> 
         "status" => Trouble::Status(status(&words.need("a status")?)?, None),
         "redirect" => {
             words.exactly("to")?;
-            Trouble::Redirect(302, words.need("a URL")?)
+            let to = words.need("a URL")?;
+            field("Location", &to)?;
+            Trouble::Redirect(302, to)
         }
         "fail" => Trouble::Fail(error_code(&words.need("a number such as -1004")?)?),
         _ => {

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Longest time that a scenario can name: a hundred years.
+const TIME_LIMIT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// The words that are left of a line.
 #[derive(Debug)]
 pub(super) struct Words {
@@ -111,7 +114,7 @@ pub(super) fn duration(word: &str) -> Result<Duration, String> {
             _ => return Err(wrong()),
         };
         let part = Duration::try_from_secs_f64(number * seconds).map_err(|_| wrong())?;
-        total = total.checked_add(part).ok_or_else(wrong)?;
+        total = total.checked_add(part).filter(|total| *total <= TIME_LIMIT).ok_or_else(wrong)?;
         rest = next;
     }
     Ok(total)

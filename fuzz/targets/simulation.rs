@@ -1,0 +1,4 @@
+//! The target `simulation` for libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| urlsession_engine::fuzz::simulation(bytes));
