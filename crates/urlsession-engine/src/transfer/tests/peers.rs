@@ -1,4 +1,4 @@
-//! Against programs of others, where this machine has them: tinyproxy, microsocks, nginx.
+//! Against programs of others, where this machine has them: tinyproxy, Squid, microsocks, nginx.
 //!
 //! A missing one is said loudly and skipped; `URLSESSION_REQUIRE_PEERS` makes that a failure.
 
@@ -128,6 +128,77 @@ async fn tinyproxy_asks_who_we_are() {
                 true => assert_eq!(error_of(&ending).code.name(), "UserAuthenticationRequired"),
                 false => assert!(got.starts_with("done 40"), "{got}"),
             }
+        }
+    }
+}
+
+/// Where Debian has Squid's programs that know passwords.
+const SQUID_PROGRAMS: &str = "/usr/lib/squid";
+
+/// `secret` as `openssl passwd -apr1` hashes it.
+const SECRET_HASHED: &str = "$apr1$salty$GY3CpKmA8he0dDHlJp6hv0";
+
+async fn squid(extra: &str) -> Option<Peer> {
+    Peer::start("squid", |port, folder| {
+        // Started as root, it becomes somebody else.
+        let open = <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
+        fs::set_permissions(folder, open).unwrap();
+        fs::write(folder.join("digest"), "someone:secret\n").unwrap();
+        fs::write(folder.join("basic"), format!("someone:{SECRET_HASHED}\n")).unwrap();
+        let path = folder.join("squid.conf");
+        let extra = extra.replace("FOLDER", &folder.display().to_string());
+        let text = format!(
+            "http_port 127.0.0.1:{port}\nvisible_hostname localhost\npid_filename none\n\
+             cache_log /dev/null\naccess_log none\ncoredump_dir none\npinger_enable off\n\
+             cache deny all\n{extra}\n"
+        );
+        fs::write(&path, text).unwrap();
+        vec!["-N".into(), "-f".into(), path.display().to_string()]
+    })
+    .await
+}
+
+#[tokio::test]
+async fn squid_forwards_and_tunnels() {
+    let Some(peer) = squid("http_access allow all").await else { return };
+    for server in servers() {
+        let trial = through(&server, &format!("http://127.0.0.1:{}", peer.port));
+        assert_eq!(summary(&trial.run().await), "done 200 2000000", "{}", server.url("/"));
+    }
+}
+
+/// how it asks => who we are is told, wrong and not at all
+#[tokio::test]
+async fn squid_asks_who_we_are() {
+    let basic = format!("auth_param basic program {SQUID_PROGRAMS}/basic_ncsa_auth FOLDER/basic");
+    let digest = format!(
+        "auth_param digest program {SQUID_PROGRAMS}/digest_file_auth FOLDER/digest\n\
+         auth_param digest realm squid"
+    );
+    let rule = "acl known proxy_auth REQUIRED\nhttp_access allow known\nhttp_access deny all";
+    for how in [basic.clone(), digest.clone(), format!("{basic}\n{digest}")] {
+        let Some(peer) = squid(&format!("{how}\n{rule}")).await else { return };
+        let port = peer.port;
+        for server in servers() {
+            let is_tls = server.url("/").starts_with("https");
+            let good = format!("http://someone:secret@127.0.0.1:{port}");
+            assert_eq!(summary(&through(&server, &good).run().await), "done 200 2000000", "{how}");
+            for wrong in ["", "someone:wrong@"] {
+                let wrong = format!("http://{wrong}127.0.0.1:{port}");
+                let ending = through(&server, &wrong).run().await;
+                match is_tls {
+                    true => assert_eq!(error_of(&ending).code.name(), "UserAuthenticationRequired"),
+                    false => assert!(summary(&ending).starts_with("done 407"), "{how}: {ending:?}"),
+                }
+            }
+            server.on("/up", Answer::sink());
+            let mut trial = Trial::upload(&server.url("/up"), &vec![7; 300_000]);
+            trial.order.options.ca_certificates.extend(is_tls.then(|| server.ca_pem()));
+            let proxy = ConnectionProxy::everywhere(Proxy::parse(&good).unwrap());
+            trial.order.options.connection_proxy = Some(proxy);
+            let ending = trial.run().await;
+            let Ending::Done(done) = &ending else { panic!("{how}: {ending:?}") };
+            assert_eq!((done.response.status_code, done.sent), (201, 300_000), "{how}");
         }
     }
 }
