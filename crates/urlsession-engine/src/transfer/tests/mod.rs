@@ -1,6 +1,7 @@
 //! Attempts against a server on loopback that answers, drops, stalls and lies as told.
 
 mod cached;
+mod cases;
 mod challenges;
 mod credentials;
 mod download;
