@@ -250,3 +250,88 @@ fn is_token(text: &str) -> bool {
     !text.is_empty()
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// what is written => the URL and the user that come of it, or the number of the error
+    const URLS: &[(&str, &str)] = &[
+        ("HTTP://Host:80/a b?c#d", "http://host/a%20b?c"),
+        ("http://good#@evil/", "http://good/"),
+        ("http://good\\@evil/", "http://good/@evil/"),
+        ("http://good?@evil/", "http://good/?@evil/"),
+        ("http://a;b@host/", "http://host/ a;b"),
+        ("http://a@b@host/", "http://host/ a@b"),
+        ("http://a%0d%0ab:c@host/", "http://host/ a\r\nb"),
+        ("http://evil%2fgood/", "-1000"),
+        ("http://evil%23good/", "-1000"),
+        ("http://evil%00/", "-1000"),
+        ("http://ev il/", "-1000"),
+        ("http://[::1%25eth0]/", "-1000"),
+        ("http://[::g]/", "-1000"),
+        ("http://host:65536/", "-1000"),
+        ("http://me:distinctive@host:65536/", "-1000"),
+        ("http://0x7f.1/", "http://127.0.0.1/"),
+        ("http://2130706433/", "http://127.0.0.1/"),
+        ("http://host/\r\nX: y", "http://host/X:%20y"),
+        ("http://host/a\0b", "http://host/a%00b"),
+        ("http://host/%0d%0aX:", "http://host/%0d%0aX:"),
+        ("http://h\u{f6}st/", "http://xn--hst-sna/"),
+        ("http://a\u{3002}b/", "http://a.b/"),
+        ("http://xn--a/", "-1000"),
+        ("http://", "-1000"),
+        ("", "-1002"),
+        ("host/path", "-1002"),
+        ("file:///etc/passwd", "-1002"),
+        ("data:,x", "-1002"),
+        ("javascript:alert(1)", "-1002"),
+    ];
+
+    #[test]
+    fn urls_are_read_in_one_way_only() {
+        for (text, expected) in URLS {
+            let got = match Request::new(text) {
+                Ok(Request { url, credential: None, .. }) => url,
+                Ok(Request { url, credential: Some(credential), .. }) => {
+                    format!("{url} {}", credential.user.expose())
+                }
+                Err(error) => {
+                    assert!(!format!("{error:?}").contains("distinctive"), "{error:?}");
+                    error.code.0.to_string()
+                }
+            };
+            assert_eq!(got, *expected, "{text:?}");
+        }
+        let long = format!("http://host/{}", "a".repeat(URL_LIMIT));
+        assert_eq!(Request::new(&long).unwrap_err().code, ErrorCode::BAD_URL);
+    }
+
+    #[test]
+    fn nothing_is_added_to_a_head() {
+        let mut request = Request::new("http://host/").unwrap();
+        for method in ["", "G T", "GET\r\nX: y", "GET\0", "G\u{e9}T", "GET /x HTTP/1.1"] {
+            request.method = method.into();
+            assert_eq!(request.normalize().unwrap_err().code, ErrorCode::UNKNOWN, "{method:?}");
+        }
+        request.method = "get".into();
+        request.normalize().unwrap();
+        assert_eq!(request.method, "GET");
+        for (name, value) in [
+            ("", "x"),
+            ("a b", "x"),
+            ("a:", "x"),
+            ("a\r\nb", "x"),
+            ("a\0", "x"),
+            ("\u{e9}", "x"),
+            ("a", "distinctive\r\nb: c"),
+            ("a", "distinctive\n b"),
+            ("a", "distinctive\0"),
+        ] {
+            let error = check_headers(&[Header::new(name, value)]).unwrap_err();
+            assert_eq!(error.code, ErrorCode::UNKNOWN, "{name:?} {value:?}");
+            assert!(!format!("{error:?}").contains("distinctive"), "{error:?}");
+        }
+        check_headers(&[Header::new("a", "b\tc \u{e9}")]).unwrap();
+    }
+}

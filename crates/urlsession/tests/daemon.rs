@@ -8,6 +8,9 @@
 #[path = "daemon/app.rs"]
 mod app;
 #[cfg(unix)]
+#[path = "daemon/cases.rs"]
+mod cases;
+#[cfg(unix)]
 #[path = "daemon/decisions.rs"]
 mod decisions;
 #[cfg(unix)]

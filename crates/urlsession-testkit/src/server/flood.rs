@@ -257,10 +257,11 @@ async fn serve(stream: TcpStream, acceptor: &TlsAcceptor, flood: &Flood) -> std:
         to.write_all(&flood.once).await?;
         to.flush().await?;
         if let Some(pause) = flood.pause {
+            let mut ticks = tokio::time::interval(pause);
             for _ in 0..TRICKLE_LIMIT {
+                ticks.tick().await;
                 to.write_all(&flood.again).await?;
                 to.flush().await?;
-                tokio::time::sleep(pause).await;
             }
             return Ok(());
         }

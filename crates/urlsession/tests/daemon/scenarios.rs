@@ -1,7 +1,7 @@
 //! What is tried, each in a process with a home of its own.
 
 use crate::app::{App, kill};
-use crate::decisions;
+use crate::{cases, decisions};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::sync::mpsc::{Sender, channel};
@@ -18,7 +18,7 @@ pub(crate) const LONG: Duration = Duration::from_secs(60);
 /// Larger than what may be fetched twice, and than any buffer.
 const LARGE: u64 = 24 * 1024 * 1024;
 
-pub(crate) const SCENARIOS: [(&str, fn()); 22] = [
+pub(crate) const SCENARIOS: [(&str, fn()); 31] = [
     ("a_download_arrives_whole", a_download_arrives_whole),
     ("bytes_are_uploaded_and_answered", bytes_are_uploaded_and_answered),
     ("a_missing_file_completes_with_its_error", a_missing_file_completes_with_its_error),
@@ -41,6 +41,15 @@ pub(crate) const SCENARIOS: [(&str, fn()); 22] = [
     ("a_delegate_answers_a_daemon", decisions::a_delegate_answers_a_daemon),
     ("no_kept_credentials", decisions::a_session_without_kept_credentials_shows_none),
     ("a_background_session_follows", decisions::a_background_session_follows_without_asking),
+    ("fields_of_session_and_request", cases::fields_of_session_and_request),
+    ("a_cancelled_task_ends_once", cases::a_cancelled_task_ends_once),
+    ("unfinished_tasks_are_listed", cases::unfinished_tasks_are_listed),
+    ("surplus_resumes_do_nothing", cases::surplus_resumes_do_nothing),
+    ("resume_data_of_nothing", cases::resume_data_of_nothing),
+    ("the_patience_of_a_request", cases::the_patience_of_a_request),
+    ("tasks_of_many_threads", cases::tasks_of_many_threads),
+    ("cookies_of_a_session", cases::cookies_of_a_session),
+    ("a_credential_lets_in", cases::a_credential_lets_in),
 ];
 
 /// Apps that scenarios start: they tell a line when they are where the scenario wants them.
