@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufReader, IsTerminal as _, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use urlsession::{
     Credential, Error, ErrorCode, FileName, Header, NameClash, Priority, Request, RequestEdit,
@@ -29,7 +30,8 @@ const BODY_LIMIT: u64 = 256 * 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) request: Request,
-    pub(crate) options: TaskOptions,
+    /// Shared by the tasks of a list.
+    pub(crate) options: Arc<TaskOptions>,
     pub(crate) what: What,
 }
 
@@ -75,14 +77,16 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
     let entries = entries(args)?;
     let headers = headers(&args.request)?;
     let keys = Keys::of(&args.request)?;
-    let options = options(&args.request, &args.policy)?;
+    let mut shared = options(&args.request, &args.policy)?;
+    shared.checksum.clone_from(&args.checksum);
+    let shared = Arc::new(shared);
     let mut plans = Vec::with_capacity(entries.len());
     for entry in entries {
-        let mut options = options.clone();
-        options.checksum = match &entry.checksum {
-            Some(text) => Some(args::checksum(text).map_err(Failure::usage)?),
-            None => args.checksum.clone(),
-        };
+        let mut options = Arc::clone(&shared);
+        if let Some(text) = &entry.checksum {
+            let checksum = args::checksum(text).map_err(Failure::usage)?;
+            Arc::make_mut(&mut options).checksum = Some(checksum);
+        }
         let mut headers = headers.clone();
         headers.extend(header_fields(&entry.headers)?);
         let method = args.request.method.as_deref();
@@ -104,7 +108,7 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
             let destination = destination(args, &entry, &request.url)?;
             if args.remote_header_name && entry.out.is_none() {
                 let replaces = args.overwrite;
-                options.suggested_filename =
+                Arc::make_mut(&mut options).suggested_filename =
                     Some(if replaces { NameClash::Replace } else { NameClash::TakeFree });
             }
             (request, What::Download(destination))
@@ -119,7 +123,7 @@ pub(crate) fn of_put(args: &PutArgs) -> Result<Plan, Failure> {
     let method = args.request.method.as_deref().unwrap_or("PUT");
     Ok(Plan {
         request: request(&args.url, method, headers(&args.request)?, &Keys::of(&args.request)?)?,
-        options: options(&args.request, &args.policy)?,
+        options: Arc::new(options(&args.request, &args.policy)?),
         what: upload(&args.file)?,
     })
 }

@@ -15,14 +15,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use urlsession::{
     Daemon, DownloadOptions, Error, Session, SessionConfiguration, Task, TaskIdentifier, TaskKind,
     TaskState, UploadOptions,
 };
 
-/// Longest wait for the daemon to make all tasks durable.
+/// Longest wait for the daemon to make tasks durable.
 const ACCEPT_LIMIT: Duration = Duration::from_secs(300);
+/// Most tasks that are created before it is waited for.
+const PORTION: usize = 8192;
 
 pub(crate) fn get(args: &GetArgs) -> Result<u8, Failure> {
     let plans = plan::of_get(args)?;
@@ -195,18 +198,31 @@ fn create(mut plans: Vec<Plan>, at_once: Option<u32>) -> Result<Created, Failure
     let session = Session::new(configuration)?;
     name_files(&session, &mut plans)?;
     let mut created = Created { tasks: vec![], refused: vec![], answers: BTreeMap::new() };
-    let mut handles = Vec::with_capacity(plans.len());
+    let mut plans = plans.into_iter();
+    while plans.len() > 0 {
+        create_portion(&session, plans.by_ref().take(PORTION), &mut created)?;
+    }
+    session.detach();
+    Ok(created)
+}
+
+/// Creates tasks and waits until they are durable.
+fn create_portion(
+    session: &Session,
+    plans: impl Iterator<Item = Plan>,
+    created: &mut Created,
+) -> Result<(), Failure> {
+    let mut handles = Vec::with_capacity(PORTION);
     for plan in plans {
         let (url, title) = (plan.request.url.clone(), title(&plan));
-        let (task, answer) = begin(&session, plan)?;
+        let (task, answer) = begin(session, plan)?;
         if let Some(answer) = answer {
             created.answers.insert(task.task_identifier(), answer);
         }
         handles.push((task, url, title));
     }
     session.synced(ACCEPT_LIMIT)?;
-    for (task, url, title) in &handles {
-        let (url, title) = (url.clone(), title.clone());
+    for (task, url, title) in handles {
         match task.refusal() {
             Some(error) => created.refused.push((url, error.clone())),
             None => {
@@ -215,9 +231,7 @@ fn create(mut plans: Vec<Plan>, at_once: Option<u32>) -> Result<Created, Failure
             }
         }
     }
-    drop(handles);
-    session.detach();
-    Ok(created)
+    Ok(())
 }
 
 /// Gives files their names. As long as the session is owned nobody else can take one.
@@ -241,6 +255,7 @@ fn name_files(session: &Session, plans: &mut [Plan]) -> Result<(), Failure> {
 /// Creates one task; the second value says where the shell itself must write the result.
 fn begin(session: &Session, plan: Plan) -> Result<(Task, Option<Option<PathBuf>>), Error> {
     let Plan { request, options, what } = plan;
+    let options = Arc::unwrap_or_clone(options);
     let with_body = UploadOptions { resume: true, task: options.clone() };
     Ok(match what {
         What::Download(to) => {
