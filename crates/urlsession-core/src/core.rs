@@ -13,7 +13,7 @@ use crate::turn::{Asker, Turn};
 use crate::{
     Action, AttemptNumber, Change, Input, Moment, PeerNumber, SessionNumber, Step, TaskRef,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use urlsession_protocol::{Call, Error, ErrorCode, Event, SessionKey, TaskIdentifier};
@@ -40,6 +40,8 @@ pub struct Core {
     pub(crate) forgettable: BTreeSet<TaskRef>,
     /// Sessions whose tasks are being cancelled, and up to which task that is done.
     pub(crate) cancelling: BTreeMap<SessionNumber, TaskIdentifier>,
+    /// Ended tasks of which the files that they leave may not have been removed before a crash.
+    pub(crate) unswept: VecDeque<TaskRef>,
     pub(crate) launches: Launches,
     pub(crate) events_owed: u64,
     pub(crate) network: bool,
@@ -65,6 +67,7 @@ impl Core {
             redirections: BTreeMap::new(),
             forgettable: BTreeSet::new(),
             cancelling: BTreeMap::new(),
+            unswept: VecDeque::new(),
             launches: Launches::default(),
             events_owed: 0,
             network: true,
@@ -110,7 +113,8 @@ impl Core {
     /// Returns how long it is from `now` until a [`Input::Tick`] is useful; `None` is never.
     #[must_use]
     pub fn next_wakeup(&self, now: Moment) -> Option<Duration> {
-        if !self.forgettable.is_empty() || !self.cancelling.is_empty() {
+        let is_busy = !self.cancelling.is_empty() || !self.unswept.is_empty();
+        if is_busy || !self.forgettable.is_empty() {
             return Some(Duration::ZERO);
         }
         let grace = self.graces.first().map(|(until, _)| until.saturating_sub(now.steady));
@@ -198,6 +202,7 @@ impl Core {
         self.end_launch_limits(turn);
         self.end_redirections(turn);
         self.cancel_portion(turn);
+        self.recover_portion(turn);
         for task in self.index.due(turn.now, PORTION) {
             self.due(turn, task);
         }

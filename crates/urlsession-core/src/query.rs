@@ -190,7 +190,10 @@ impl Core {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         let counts = &self.index.counts;
-        counts.waiting == 0 && counts.running == 0 && self.launches.is_empty()
+        counts.waiting == 0
+            && counts.running == 0
+            && self.launches.is_empty()
+            && self.unswept.is_empty()
     }
 
     /// Returns every file that a known task has or hands over: part files, finished files, kept

@@ -2,6 +2,7 @@
 //! once.
 
 use crate::planted::{CoreBug, Planted};
+use crate::portion::PORTION;
 use crate::session::Session;
 use crate::task::{Phase, Task, Wait};
 use crate::turn::Turn;
@@ -16,7 +17,7 @@ use urlsession_protocol::TaskIdentifier;
 pub struct Restoring {
     core: Core,
     now: Moment,
-    /// Tasks that a crash may have left half done.
+    /// Unfinished tasks that a crash may have left half done.
     half_done: Vec<TaskRef>,
 }
 
@@ -102,7 +103,11 @@ impl Restoring {
                 task.phase = Phase::Waiting(task.wait_for_begin(self.now.wall));
                 task.is_malformed()
             }
-            Phase::Canceling { .. } | Phase::Completed { .. } => true,
+            Phase::Canceling { .. } => true,
+            Phase::Completed { .. } => {
+                self.core.unswept.push_back(key);
+                false
+            }
             Phase::Suspended | Phase::Running { .. } => false,
         };
         if is_half_done {
@@ -129,12 +134,12 @@ impl Restoring {
     /// Returns the core with the step that completes what a crash left half done.
     #[must_use]
     pub fn finish(self) -> (Core, Step) {
-        let Self { mut core, now, mut half_done } = self;
+        let Self { mut core, now, half_done } = self;
         let mut turn = Turn::new(now);
-        half_done.sort_unstable();
         for key in half_done {
             core.recover(&mut turn, key);
         }
+        core.recover_portion(&mut turn);
         turn.settling.extend(core.sessions.keys());
         if !core.planted.is(CoreBug::LaunchLost) {
             turn.launching.extend(core.sessions.keys());
@@ -148,6 +153,14 @@ impl Restoring {
 }
 
 impl Core {
+    /// Does again what the crash may have lost of some tasks that have ended.
+    pub(crate) fn recover_portion(&mut self, turn: &mut Turn) {
+        let count = self.unswept.len().min(PORTION);
+        for key in self.unswept.drain(..count).collect::<Vec<_>>() {
+            self.recover(turn, key);
+        }
+    }
+
     /// Does again what the crash may have lost of a task. What is late is found by the first tick.
     fn recover(&mut self, turn: &mut Turn, key: TaskRef) {
         let Some(task) = self.tasks.get(&key) else { return };

@@ -1,8 +1,8 @@
 //! What does not change with the number of tasks: their room, the work of one step, its length.
 
 use super::*;
-use crate::PORTION;
 use crate::index::Entries;
+use crate::{MAX_RUNNING, PORTION};
 
 #[test]
 fn a_queued_task_is_small() {
@@ -44,6 +44,24 @@ fn what_is_due_at_once_is_done_in_portions() {
     assert!(steps.iter().all(|step| ends(step) <= 2 * PORTION));
     assert_eq!(steps.iter().map(ends).sum::<usize>() as u64, tasks);
     assert!(steps.iter().all(|step| starts(step).is_empty()));
+}
+
+#[test]
+fn what_ended_tasks_leave_is_removed_in_portions_after_a_crash() {
+    let tasks = 2 * PORTION as u64 + 7;
+    let mut bench = queue(tasks);
+    bench.call(APP, Call::InvalidateAndCancel { session: key() });
+    while bench.wakeup() == Some(Duration::ZERO) {
+        bench.tick_after(Duration::ZERO);
+    }
+    let mut steps = vec![bench.restart()];
+    assert!(!bench.core.is_idle());
+    while bench.wakeup() == Some(Duration::ZERO) {
+        steps.push(bench.tick_after(Duration::ZERO));
+    }
+    // The first step also ends what was being cancelled.
+    assert!(steps.iter().all(|step| sweeps(step) <= PORTION + MAX_RUNNING as usize));
+    assert_eq!(steps.iter().map(sweeps).sum::<usize>() as u64, tasks);
 }
 
 #[test]
@@ -89,4 +107,8 @@ fn queue(tasks: u64) -> Bench {
 
 fn ends(step: &Step) -> usize {
     step.changes.iter().filter(|change| matches!(change, Change::AppendEvent(_))).count()
+}
+
+fn sweeps(step: &Step) -> usize {
+    step.actions.iter().filter(|action| matches!(action, Action::RemovePart { .. })).count()
 }
