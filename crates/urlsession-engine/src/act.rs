@@ -8,7 +8,6 @@ use crate::inbox::Message;
 use crate::metrics;
 use crate::peers::Watching;
 use crate::replay::{Place, Replay};
-use crate::simulate::Courtesy;
 use std::sync::Arc;
 use urlsession_core::{
     Action, AttemptNumber, Cause, Change, Ending, Input, Order, PeerNumber, Report, ResumeState,
@@ -251,7 +250,9 @@ impl<H: Moves> Driver<H> {
                 self.peers.reply(peer, id, Ok(Reply::ResumeData { resume_data }));
             }
             Action::Launch { session, key, handler, command } => {
-                self.courtesy.iter_mut().for_each(Courtesy::launched);
+                if let Some(courtesy) = &mut self.courtesy {
+                    courtesy.launched(&self.clock);
+                }
                 self.launcher.launch(session, key, handler, *command);
             }
         }

@@ -47,7 +47,7 @@ pub(crate) struct Courtesy {
     grace: Duration,
     /// Kept events that were sent and not acknowledged.
     owed: BTreeMap<(PeerNumber, SessionKey), BTreeSet<EventNumber>>,
-    /// Apps that were launched and have not ended.
+    /// Apps that were launched and have neither connected nor ended.
     launched: usize,
     is_held: bool,
     /// Whether the driver was told so.
@@ -89,8 +89,9 @@ impl Courtesy {
     }
 
     /// Notes that an app was launched.
-    pub(crate) fn launched(&mut self) {
+    pub(crate) fn launched(&mut self, clock: &Clock) {
         self.launched += 1;
+        self.since = clock.real();
     }
 
     /// Gives time from now on, unless there is more already.
@@ -109,7 +110,10 @@ impl Courtesy {
                     self.give(now, NEWS_GRACE);
                 }
                 // The grace of the start is over.
-                Message::Connected(_) => (self.since, self.grace) = (now, NEWS_GRACE),
+                Message::Connected(_) => {
+                    self.launched = self.launched.saturating_sub(1);
+                    (self.since, self.grace) = (now, NEWS_GRACE);
+                }
                 Message::Disconnected(_) => self.give(now, NEWS_GRACE),
                 Message::LaunchEnded { .. } => self.launched = self.launched.saturating_sub(1),
                 _ => {}
@@ -189,7 +193,7 @@ impl<H: Moves> Driver<H> {
         let is_alone = self.peers.count() == 0;
         let grace = if courtesy.is_held {
             HOLD_GRACE
-        } else if is_alone && courtesy.launched > 0 {
+        } else if courtesy.launched > 0 {
             ANSWER_GRACE
         } else if is_alone {
             // Nobody is there to do anything, but for those who are about to come.
