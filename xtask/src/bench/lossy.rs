@@ -25,8 +25,8 @@ struct Scenario {
 
 const SCENARIOS: [Scenario; 3] = [
     Scenario { name: "no loss", loses_one_of: 0, size: 64 * MIB },
-    Scenario { name: "0.1 % lost", loses_one_of: 1000, size: 64 * MIB },
-    Scenario { name: "1 % lost", loses_one_of: 100, size: 12 * MIB },
+    Scenario { name: "0.1 % lost", loses_one_of: 1000, size: 32 * MIB },
+    Scenario { name: "1 % lost", loses_one_of: 100, size: 6 * MIB },
 ];
 
 /// Makes the arguments that download this URL to this file.

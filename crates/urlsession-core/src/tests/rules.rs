@@ -1,7 +1,7 @@
 //! The rules of tasks, one by one: creation, slots, retries, deadlines, completion, removal.
 
 use super::*;
-use crate::{Order, SessionRecord, Stage, TaskFacts, resume};
+use crate::{FurtherRanges, Order, SessionRecord, Stage, TaskFacts, resume};
 use urlsession_protocol::{Body, CancelledReason, Header, Priority, Reason, ResumeData, Secret};
 
 /// Makes a task wrong.
@@ -91,9 +91,14 @@ fn resume_data_says_where_a_download_goes_on() {
     assert!(!step.actions.contains(&Action::RemovePart { task: name(1) }));
     let data = resume::encode(&part(600)).unwrap();
     assert_eq!(resume::decode(&data), Ok(part(600)));
+    let further = Some(Box::new(FurtherRanges(vec![(700, 800), (900, 1000)])));
+    let state = ResumeState { further, ..part(600) };
+    let data = resume::encode(&state).unwrap();
+    assert_eq!(resume::decode(&data).as_ref(), Ok(&state));
+    assert_eq!((state.synced_bytes(), part(600).synced_bytes()), (800, 600));
     bench.create(NewTask { resume_data: Some(data), ..download(2) });
     let step = bench.resume(2);
-    let start = Action::Start { task: name(2), attempt: attempt(1), resume: Some(part(600)) };
+    let start = Action::Start { task: name(2), attempt: attempt(1), resume: Some(state) };
     assert!(step.actions.contains(&start));
 }
 

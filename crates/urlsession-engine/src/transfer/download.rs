@@ -198,6 +198,7 @@ impl Run<'_> {
         };
         let got = match got {
             Ok(got) => got,
+            Err(_) if self.attempt.stop.is_cancelled() => return Ending::Stopped { resume: None },
             Err(failure) => return failed(failure, None, false),
         };
         let (part, state) = match self.begin_anew(&got, true).await {

@@ -104,43 +104,39 @@ impl<'a> Segments<'a> {
                 ended = next(&mut streams) => ended,
             };
             plan.end(number);
+            let (is_last, is_stopped) = (streams.is_empty(), self.attempt.stop.is_cancelled());
             let failure = match ended {
                 Ended::Received(received, part, digest) => {
                     kept = kept.or(Some((part, digest)));
                     match received {
-                        Received::Whole => None,
-                        Received::Stopped if streams.is_empty() => {
-                            break Outcome::Received(Received::Stopped);
-                        }
-                        Received::Stopped => continue,
-                        Received::Failed(failure) if streams.is_empty() => {
+                        Received::Failed(failure) if is_last && !is_stopped => {
                             break Outcome::Received(Received::Failed(failure));
                         }
                         Received::Failed(failure) => Some(failure),
+                        Received::Whole | Received::Stopped => None,
                     }
                 }
-                Ended::Failed(failure) if streams.is_empty() && !is_beside => {
+                Ended::Failed(failure) if is_last && !is_beside && !is_stopped => {
                     break Outcome::Received(Received::Failed(failure));
                 }
                 Ended::Failed(failure) => Some(failure),
-                Ended::Other(verdict, got) if !is_beside => {
+                Ended::Other(verdict, got) if !is_beside && !is_stopped => {
                     break self.changed(verdict, *got).await;
                 }
                 Ended::Other(..) => Some(Failure::lost("it sent something else than asked for")),
             };
-            if self.attempt.stop.is_cancelled() {
-                match streams.is_empty() {
-                    true => break Outcome::Received(Received::Stopped),
-                    false => continue,
-                }
+            if plan.is_done() {
+                break Outcome::Received(Received::Whole);
+            }
+            match is_stopped {
+                true if is_last => break Outcome::Received(Received::Stopped),
+                true => continue,
+                false => {}
             }
             if let Some(failure) = failure {
                 tracing::debug!(error = %failure.error, "one connection less");
                 let left = u32::try_from(streams.len()).unwrap_or(u32::MAX);
                 policy.refused(began.elapsed(), left);
-            }
-            if plan.is_done() {
-                break Outcome::Received(Received::Whole);
             }
             fetched += self.add(&mut streams, &mut plan, &policy, site.as_ref());
         };

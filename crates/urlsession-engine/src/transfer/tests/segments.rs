@@ -233,6 +233,23 @@ async fn stopped_and_gone_on_with_all_of_them() {
     assert!(is_right(&trial));
 }
 
+#[tokio::test]
+async fn stopped_while_nothing_is_answered() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silence = format!("http://{}/", silent.local_addr().unwrap());
+    let server = Server::start();
+    server.on("/file", slow().drop_after(M).times(2).then(file()));
+    let mut trial = trial(&server, Segments::count(2));
+    assert_eq!(summary(&trial.run_and_record().await), "-1005 transient progressed kept 1048576");
+    server.on("/file", file().times(1).then(Answer::redirect(302, &silence)));
+    let stop = trial.stop.clone();
+    let (ending, ()) = tokio::join!(trial.run(), async {
+        server.reach(|seen| seen.len() >= 4).await;
+        stop.cancel();
+    });
+    assert_eq!(summary(&ending), "stopped kept 5242880");
+}
+
 /// Whatever the journal has told when the power fails, the file has.
 #[tokio::test]
 async fn what_is_told_is_in_the_file() {
