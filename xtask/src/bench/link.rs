@@ -28,6 +28,8 @@ const NEAR: &str = "10.78.0.2";
 const NETWORK: &str = "10.78.0.0/24";
 /// A packet, whatever it has.
 const PACKET_LIMIT: usize = 65_536;
+/// What the link carries in this time waits before it: a stream that begins loses nothing by itself.
+const QUEUE: Duration = Duration::from_millis(250);
 /// How often a thread looks whether the link is gone.
 const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 const TUNSETIFF: rustix::ioctl::Opcode = opcode::write::<c_int>(b'T', 202);
@@ -135,8 +137,7 @@ fn open(device: &str) -> Result<File> {
     Ok(file)
 }
 
-/// Takes packets in and says when they arrive, unless they are lost or the queue is full, which has
-/// room for what the link carries in one round trip.
+/// Takes packets in and says when they arrive, unless they are lost or the queue is full.
 #[expect(clippy::disallowed_methods, reason = "a benchmark asks the time")]
 fn take(
     mut from: File,
@@ -156,7 +157,7 @@ fn take(
         let now = Instant::now();
         let starts = free.max(now);
         let is_lost = character.loses_one_of > 0 && dice.below(character.loses_one_of) == 0;
-        if is_lost || starts - now > character.delay * 2 {
+        if is_lost || starts - now > QUEUE {
             continue;
         }
         free = starts + Duration::from_secs_f64(length as f64 / character.rate);
