@@ -28,8 +28,8 @@ pub(crate) struct Plan {
 pub(crate) enum Share {
     /// The latter half.
     Half,
-    /// So many bytes of its end, and never more than half: if nothing is gained by it, the span
-    /// ends where these begin, and no byte is fetched twice.
+    /// So many bytes of its end, and never more than a quarter: if nothing is gained by it, they are
+    /// there before the span ends where they begin, and no byte is fetched or sent for nothing.
     Tail(u64),
 }
 
@@ -63,7 +63,7 @@ impl Plan {
         let (rest, end) = (longest.rest(), longest.end());
         let part = match share {
             Share::Half => rest / 2,
-            Share::Tail(bytes) => bytes.min(rest / 2),
+            Share::Tail(bytes) => bytes.min(rest / 4),
         };
         (part >= least.max(SEGMENT_MINIMUM)).then(|| end - part..end)
     }
@@ -168,7 +168,8 @@ mod tests {
         let (mut plan, lead) = led();
         lead.advance(10 * M);
         assert_eq!(plan.choose(Share::Tail(2 * M), 0, 1), Some(62 * M..64 * M));
-        assert_eq!(plan.choose(Share::Tail(60 * M), 0, 1), Some(37 * M..64 * M), "half at most");
+        let quarter = 64 * M - 54 * M / 4..64 * M;
+        assert_eq!(plan.choose(Share::Tail(60 * M), 0, 1), Some(quarter), "a quarter at most");
         let (trial, span) = plan.begin(62 * M..64 * M, 64 * M);
         span.advance(64 * M);
         plan.end(trial);

@@ -241,6 +241,8 @@ async fn stopped_while_nothing_is_answered() {
     server.on("/file", slow().drop_after(M).times(2).then(file()));
     let mut trial = trial(&server, Segments::count(2));
     assert_eq!(summary(&trial.run_and_record().await), "-1005 transient progressed kept 1048576");
+    // One hole after the other.
+    trial.order.options.segments = None;
     server.on("/file", file().times(1).then(Answer::redirect(302, &silence)));
     let stop = trial.stop.clone();
     let (ending, ()) = tokio::join!(trial.run(), async {
