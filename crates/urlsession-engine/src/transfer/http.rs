@@ -27,6 +27,7 @@ use std::future::poll_fn;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
@@ -265,16 +266,22 @@ impl Http {
         }
         let interim = Interim::of(&mut request, leave);
         transaction.requested(&request, out.body.is_some());
+        // What comes back was never begun, whatever of its body waited behind it.
+        let came_back = AtomicBool::new(false);
         let work = async {
-            channel.sender.send_request(request).await.map_err(|error| errors::http1(&error))
+            channel.sender.try_send_request(request).await.map_err(|mut error| {
+                came_back.store(error.take_message().is_some(), Ordering::Relaxed);
+                errors::http1(&error.into_error())
+            })
         };
         let response =
             wire.watch(out.idle_timeout, interim.watch(work)).await.map_err(|failure| {
                 let sent = out.body.map_or(0, |sending| sending.sent());
+                let is_silent = wire.received() == before;
+                let may_repeat = is_silent && (sent == 0 || out.method.is_idempotent());
                 Broken {
                     untouched: failure.error.code == ErrorCode::NETWORK_CONNECTION_LOST
-                        && wire.received() == before
-                        && (sent == 0 || out.method.is_idempotent()),
+                        && (may_repeat || came_back.load(Ordering::Relaxed)),
                     failure: out.body.and_then(|sending| sending.failure()).unwrap_or(failure),
                 }
             })?;
