@@ -79,7 +79,7 @@ fn fetch() -> Result<PathBuf> {
         .arg(&prefix)
         .arg(CACHE_TESTS)
         .status()
-        .context("npm")?;
+        .context("this needs npm, which comes with Node.js; a checkout needs none")?;
     ensure!(status.success(), "npm could not fetch {CACHE_TESTS}");
     Ok(prefix.join("node_modules/http-cache-tests"))
 }
@@ -96,7 +96,8 @@ fn play(suite: &Path, worker: &Path, kills: bool) -> Result<Outcome> {
     if kills {
         command.env("URLSESSION_CONFORM_KILL", "1");
     }
-    let output = command.stderr(std::process::Stdio::inherit()).output().context("node")?;
+    let output =
+        command.stderr(std::process::Stdio::inherit()).output().context("this needs Node.js")?;
     ensure!(output.status.success(), "the suite's script failed");
     serde_json::from_slice(&output.stdout).context("what the suite's script printed")
 }

@@ -53,9 +53,35 @@ enum Suite {
     Names,
 }
 
+impl Suite {
+    /// Where its checkout comes from.
+    fn repository(self) -> &'static str {
+        match self {
+            Self::Cache => "https://github.com/http-tests/cache-tests",
+            Self::Cookies => "https://github.com/abarth/http-state",
+            Self::Suffixes => "https://github.com/publicsuffix/list",
+            Self::Curl => "https://github.com/curl/curl",
+            Self::Tls => "https://github.com/C2SP/x509-limbo",
+            Self::Responses => "https://github.com/nodejs/llhttp",
+            Self::Lengths => "https://github.com/web-platform-tests/wpt",
+            Self::Frames => "https://github.com/http2jp/http2-frame-test-case",
+            Self::Names => "https://github.com/jshttp/content-disposition",
+        }
+    }
+}
+
 pub(crate) fn conform(arguments: &Arguments) -> Result<()> {
     let folder = arguments.folder.as_ref().map(std::path::absolute).transpose()?;
-    let checkout = || folder.as_deref().context("this suite needs the folder of its checkout");
+    let checkout = || {
+        let needed = || {
+            let repository = arguments.suite.repository();
+            format!(
+                "this suite is used as its repository has it: git clone --depth 1 {repository} FOLDER, \
+                 then name the folder"
+            )
+        };
+        folder.as_deref().with_context(needed)
+    };
     let keep = arguments.record;
     match arguments.suite {
         Suite::Cache => cache::run(folder.as_deref(), keep),

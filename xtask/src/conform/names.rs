@@ -65,7 +65,8 @@ struct Case {
 
 pub(super) fn run(folder: &Path, keep: bool) -> Result<()> {
     let script = crate::tidy::root().join("xtask/src/conform/names.mjs");
-    let output = Command::new("node").arg(script).arg(folder).output().context("node")?;
+    let output =
+        Command::new("node").arg(script).arg(folder).output().context("this needs Node.js")?;
     ensure!(output.status.success(), "this is no checkout of jshttp/content-disposition");
     let cases: Vec<Case> = serde_json::from_slice(&output.stdout)?;
     let house = House::new(House::build()?)?;

@@ -230,7 +230,7 @@ impl Server {
         if !case.untrusted_intermediates.is_empty() {
             command.args(["-cert_chain", "chain.pem"]);
         }
-        let mut child = command.spawn().context("openssl")?;
+        let mut child = command.spawn().context("this needs openssl: apt-get install openssl")?;
         let lines = BufReader::new(child.stdout.take().context("it is piped")?).lines();
         let port = lines
             .map_while(Result::ok)

@@ -59,7 +59,7 @@ pub(super) fn clock(time: &str) -> Result<Vec<(&'static str, OsString)>> {
         .flatten()
         .map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"))
         .find(|path| path.exists())
-        .context("libfaketime is not installed")?;
+        .context("this needs libfaketime: apt-get install libfaketime")?;
     Ok(vec![
         ("LD_PRELOAD", library.into()),
         ("FAKETIME", format!("@{time}").into()),

@@ -84,6 +84,27 @@ const IDLE_WITH_VALUE: &[&str] = &[
     "--connect-timeout",
 ];
 
+/// Options with a value that mean the same, and how we call them.
+const SAME: &[(&str, &str)] = &[
+    ("-m", "-m"),
+    ("--max-time", "-m"),
+    ("-A", "-A"),
+    ("--user-agent", "-A"),
+    ("-e", "-e"),
+    ("--referer", "-e"),
+    ("-X", "-X"),
+    ("--request", "-X"),
+    ("-u", "-u"),
+    ("--user", "-u"),
+    ("--max-redirs", "--max-redirs"),
+    ("--retry", "--retry"),
+    ("--noproxy", "--noproxy"),
+    ("--netrc-file", "--netrc-file"),
+];
+
+/// Fields that a short request of ours does not have.
+const UNSENT: &[&str] = &["Expect", "Referer", "Cookie", "Proxy-Connection", "TE", "Range"];
+
 /// What a format of curl's may have that ours has not, or that says something else here.
 const UNWRITTEN: &[&str] = &[
     "%{redirect_url}",
@@ -132,20 +153,71 @@ impl Typed {
             value();
             return Ok(());
         }
-        let mut same = |name: &str, value: String| self.words.extend([name.to_owned(), value]);
-        match name.as_str() {
+        if let Some((_, ours)) = SAME.iter().find(|(theirs, _)| *theirs == name) {
+            self.words.extend([(*ours).to_owned(), value()]);
+            return Ok(());
+        }
+        if self.switch(&name) || self.place(&name, &mut value)? {
+            return Ok(());
+        }
+        self.content(&name, &mut value)
+    }
+
+    /// Takes an option without a value, if it is one.
+    fn switch(&mut self, name: &str) -> bool {
+        match name {
             "-L" | "--location" | "--follow" => self.follows = true,
+            "--compressed" | "--netrc-optional" => self.words.push(name.to_owned()),
+            "-n" | "--netrc" => self.words.push("--netrc".to_owned()),
+            "--digest" | "--anyauth" => self.asks_first = true,
+            "-G" | "--get" => self.in_url = true,
+            "--clobber" => self.words.push("--overwrite".to_owned()),
+            "-O" | "--remote-name" => {
+                self.names_file = true;
+                self.words.push("-O".to_owned());
+            }
+            "-J" | "--remote-header-name" => {
+                self.names_file = true;
+                self.words.push("-J".to_owned());
+            }
+            "-f" | "--fail" => self.fails = true,
+            "-I" | "--head" => self.is_head = true,
+            _ => return false,
+        }
+        true
+    }
+
+    /// Takes an option that says where something comes from or goes to, if it is one.
+    fn place(&mut self, name: &str, value: &mut dyn FnMut() -> String) -> Result<bool, String> {
+        match name {
             "--url" => self.urls.push(value()),
-            "-m" | "--max-time" => same("-m", value()),
+            "-o" | "--output" => self.outputs.push(value()),
+            "-D" | "--dump-header" => self.dumps |= value() == "-",
+            "-x" | "--proxy" => self.proxy = Some(value()),
+            "--socks5" => self.proxy = Some(format!("socks5://{}", value())),
+            "--socks5-hostname" => self.proxy = Some(format!("socks5h://{}", value())),
+            "-U" | "--proxy-user" => self.proxy_user = Some(value()),
+            "--connect-to" => self.detours.push(detour(&value())?),
+            "--resolve" => self.detours.push(detour(&resolved(&value())?)?),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Takes an option that says what is sent or told.
+    fn content(&mut self, name: &str, value: &mut dyn FnMut() -> String) -> Result<(), String> {
+        let mut same = |name: &str, value: String| self.words.extend([name.to_owned(), value]);
+        match name {
             "-H" | "--header" => {
                 let field = value();
-                if field.ends_with(':') || field.starts_with('@') {
-                    return Err("-H that takes a field away".to_owned());
+                match field.strip_suffix(':') {
+                    None if field.starts_with('@') => return Err("-H of a file".to_owned()),
+                    None => same("-H", field),
+                    // What would not be sent anyway need not be taken away.
+                    Some(name) if UNSENT.iter().any(|unsent| name.eq_ignore_ascii_case(unsent)) => {
+                    }
+                    Some(_) => return Err("-H that takes a field away".to_owned()),
                 }
-                same("-H", field);
-            }
-            "-D" | "--dump-header" => {
-                self.dumps |= value() == "-";
             }
             "-w" | "--write-out" => {
                 let format = value();
@@ -162,19 +234,7 @@ impl Typed {
                 let escaped = value.replace('\\', "\\\\").replace('"', "\\\"");
                 same("-F", format!("{name}=\"{escaped}\""));
             }
-            "-A" | "--user-agent" => same("-A", value()),
-            "-e" | "--referer" => same("-e", value()),
-            "-X" | "--request" => same("-X", value()),
             "-r" | "--range" => same("-H", format!("Range: bytes={}", value())),
-            "-u" | "--user" => same("-u", value()),
-            "--max-redirs" => same("--max-redirs", value()),
-            "--retry" => same("--retry", value()),
-            "--noproxy" => same("--noproxy", value()),
-            "--netrc-file" => same("--netrc-file", value()),
-            "--compressed" | "--netrc-optional" => self.words.push(name),
-            "-n" | "--netrc" => self.words.push("--netrc".to_owned()),
-            "--digest" | "--anyauth" => self.asks_first = true,
-            "-G" | "--get" => self.in_url = true,
             "--oauth2-bearer" => same("-H", format!("Authorization: Bearer {}", value())),
             "--json" => {
                 self.data.push(value());
@@ -191,24 +251,6 @@ impl Typed {
                 }
                 same("-T", file);
             }
-            "-x" | "--proxy" => self.proxy = Some(value()),
-            "--connect-to" => self.detours.push(detour(&value())?),
-            "--resolve" => self.detours.push(detour(&resolved(&value())?)?),
-            "--socks5" => self.proxy = Some(format!("socks5://{}", value())),
-            "--socks5-hostname" => self.proxy = Some(format!("socks5h://{}", value())),
-            "--clobber" => self.words.push("--overwrite".to_owned()),
-            "-U" | "--proxy-user" => self.proxy_user = Some(value()),
-            "-o" | "--output" => self.outputs.push(value()),
-            "-O" | "--remote-name" => {
-                self.names_file = true;
-                self.words.push("-O".to_owned());
-            }
-            "-J" | "--remote-header-name" => {
-                self.names_file = true;
-                self.words.push("-J".to_owned());
-            }
-            "-f" | "--fail" => self.fails = true,
-            "-I" | "--head" => self.is_head = true,
             other => return Err(other.to_owned()),
         }
         Ok(())

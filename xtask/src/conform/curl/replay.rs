@@ -46,6 +46,10 @@ impl Replay {
                 return stream.write_all(none.as_bytes());
             };
             self.write(&mut stream, &reply)?;
+            if self.told("skip:") > 0 {
+                // What is left of the body is no next request.
+                return super::super::peer::say_and_leave(&mut stream, b"");
+            }
             std::thread::sleep(Duration::from_secs(self.pause().min(PAUSE_LIMIT)));
             if has(&reply, b"swsclose") || has(self.case.text("servercmd").as_bytes(), b"swsclose")
             {
@@ -59,9 +63,9 @@ impl Replay {
     /// Returns the number that the server is told.
     fn told(&self, name: &str) -> u64 {
         let commands = self.case.text("servercmd").lines();
-        let number =
+        let mut number =
             commands.filter_map(|line| line.trim().strip_prefix(name)?.trim().parse().ok());
-        number.last().unwrap_or(0)
+        number.next_back().unwrap_or(0)
     }
 
     /// Returns how many seconds a connection is left alone after an answer.
