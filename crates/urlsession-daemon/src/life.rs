@@ -29,7 +29,7 @@ const BLOCKING_THREADS: usize = 32;
 /// How long a thread that waits for nothing stays.
 const BLOCKING_KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// Size of a thread's stack in bytes; only what is touched costs memory.
-const STACK_BYTES: usize = 1024 * 1024;
+const STACK_BYTES: usize = 4 * 1024 * 1024;
 /// Longest orderly stop, shorter than starters wait: what is not done is recovered as after a crash.
 const STOP_LIMIT: Duration = Duration::from_secs(8);
 /// Pause after the system refused to accept: out of files, most likely.
