@@ -7,6 +7,7 @@ const { after, before, test } = require('node:test');
 const { runApp } = require('./support/app.js');
 const { urlsession } = require('./support/home.js');
 const { Server } = require('./support/server.js');
+const { Questions } = require('../lib/modern/questions.js');
 const { Session } = require('../index.js');
 
 let server;
@@ -54,6 +55,32 @@ test('a handler can cancel, try again, or leave it for later', async () => {
   assert.equal(reason, 'answer');
   await task.edit({ url: new URL(server.url('/bytes/8')) });
   assert.equal((await task.finished).length, 8);
+});
+
+test('the next question may come before the last answer is confirmed', async () => {
+  const events = [];
+  let confirm;
+  const attachment = { edit: () => new Promise((resolve) => { events.push('edit'); confirm = resolve; }) };
+  let answer;
+  const questions = new Questions(attachment, {
+    onDelayedRequest: () => new Promise((resolve) => { events.push('asked'); answer = resolve; }),
+  });
+  const question = { name: 'willBeginDelayedRequest', taskIdentifier: 1 };
+  const turn = () => new Promise((resolve) => { setImmediate(resolve); });
+
+  const settled = questions.receive(question);
+  assert.equal(questions.receive(question), undefined, 'it is asked already');
+  answer('continueLoading');
+  await turn();
+  questions.receive(question);
+  assert.deepEqual(events, ['asked', 'edit']);
+  confirm();
+  await turn();
+  answer('continueLoading');
+  await turn();
+  confirm();
+  await settled;
+  assert.deepEqual(events, ['asked', 'edit', 'asked', 'edit']);
 });
 
 test('the session answers for tasks that have no handler', async () => {

@@ -8,7 +8,7 @@ const DISPOSITIONS = ['performDefaultHandling', 'cancelAuthenticationChallenge',
 class Questions {
   #attachment;
   #handlers;
-  #open = new Set();
+  #open = new Map();
 
   constructor(attachment, { onDelayedRequest, onChallenge }) {
     this.#attachment = attachment;
@@ -21,23 +21,45 @@ class Questions {
   }
 
   receive(event) {
-    // A daemon that was started again asks again; whoever has the question need not hear that.
+    if (!this.wants(event)) return undefined;
     const key = `${event.taskIdentifier} ${event.challenge?.question}`;
-    if (!this.wants(event) || this.#open.has(key)) return undefined;
-    this.#open.add(key);
-    return this.#answer(event).finally(() => this.#open.delete(key));
+    const open = this.#open.get(key);
+    if (open) {
+      // A daemon that was started again asks again; whoever has the question need not hear that. What
+      // comes when the answer is on its way may be the next one: its task may have been refused anew.
+      if (open.isAnswered) open.next = event;
+      return undefined;
+    }
+    return this.#settle(event, key);
   }
 
-  async #answer({ name, taskIdentifier, error, challenge }) {
+  async #settle(event, key) {
+    const open = {};
+    this.#open.set(key, open);
+    try {
+      for (let question = event; question; question = open.next) {
+        open.isAnswered = false;
+        open.next = undefined;
+        await this.#answer(question, open);
+      }
+    } finally {
+      this.#open.delete(key);
+    }
+  }
+
+  async #answer({ name, taskIdentifier, error, challenge }, open) {
     const handler = this.#handlers[name];
     if (challenge) {
       const serverTrust = challenge.serverTrust?.map((text) => Buffer.from(text, 'base64'));
       const answer = await handler({ ...challenge, serverTrust, taskIdentifier });
-      if (answer !== undefined) await this.#attachment.answer(taskIdentifier, challenge, answerOptions(answer));
+      if (answer === undefined) return;
+      open.isAnswered = true;
+      await this.#attachment.answer(taskIdentifier, challenge, answerOptions(answer));
       return;
     }
     const disposition = await handler({ taskIdentifier, error });
     if (disposition === undefined) return;
+    open.isAnswered = true;
     if (disposition === 'cancel') {
       this.#attachment.cancel(taskIdentifier);
     } else {
