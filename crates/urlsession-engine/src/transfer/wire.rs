@@ -26,6 +26,8 @@ pub(super) struct Wire {
     retired: Option<Arc<AtomicBool>>,
     /// What `received` may become before the next head or piece of a body.
     bound: AtomicU64,
+    /// Whether it became more: the head that comes with it may be taken later than that is seen.
+    has_babbled: AtomicBool,
     /// Whether it may be idle for ever: what comes over it does not come in real time.
     has_no_limit: bool,
 }
@@ -37,6 +39,7 @@ impl Wire {
             last: AtomicU64::new(0),
             received: AtomicU64::new(0),
             bound: AtomicU64::new(BABBLE_LIMIT),
+            has_babbled: AtomicBool::new(false),
             retired: None,
             has_no_limit: false,
         }
@@ -101,7 +104,11 @@ impl Wire {
 
     /// Says whether more has come than one answer or one piece of a body can take.
     fn is_babble(&self) -> bool {
-        self.received() > self.bound.load(Ordering::Relaxed)
+        let is_babble = self.received() > self.bound.load(Ordering::Relaxed);
+        if is_babble {
+            self.has_babbled.store(true, Ordering::Relaxed);
+        }
+        is_babble || self.has_babbled.load(Ordering::Relaxed)
     }
 
     /// Returns once nothing has moved for the limit.
@@ -196,5 +203,23 @@ impl<S> Counted<S> {
         if matches!(polled, Poll::Ready(Ok(1..))) {
             self.wire.touch();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn babble_is_babble_though_the_head_before_it_is_taken_later() {
+        let wire = Wire::new();
+        wire.count_received(usize::try_from(BABBLE_LIMIT).expect("a limit") + 1);
+        assert!(wire.is_babble(), "who reads gives up");
+        let limit = Duration::from_secs(60);
+        let head = wire.watch(limit, async { Ok::<_, Failure>(()) }).await;
+        assert!(head.is_ok());
+        let body = wire.watch(limit, async { Err::<(), _>(Failure::lost("gone")) }).await;
+        let code = body.map_err(|failure| failure.error.code);
+        assert_eq!(code, Err(ErrorCode::CANNOT_PARSE_RESPONSE));
     }
 }
