@@ -249,9 +249,13 @@ impl Http {
         transaction.connected(&channel.facts);
         channel.sender.ready().await.map_err(|error| unsent(errors::http1(&error)))?;
         let leave = out.asks_leave.then(Leave::default);
-        let (body, pump) = match out.body {
-            Some(sending) => {
-                let source = sending.open().await.map_err(Broken::final_)?;
+        let source = match out.body {
+            Some(sending) => Some((sending, sending.open().await.map_err(Broken::final_)?)),
+            None => None,
+        };
+        // The connection never asks for what an empty one has.
+        let (body, pump) = match source.filter(|(sending, _)| !sending.is_done()) {
+            Some((sending, source)) => {
                 let waits = (leave.clone(), transaction);
                 let (body, hold) = Outbound::blocks(sending.length(), |sink| {
                     feed(sending, source, &wire, sink, waits)
@@ -265,7 +269,7 @@ impl Http {
             leave.ask(&mut request);
         }
         let interim = Interim::of(&mut request, leave);
-        transaction.requested(&request, out.body.is_some());
+        transaction.requested(&request, pump.is_some());
         // What comes back was never begun, whatever of its body waited behind it.
         let came_back = AtomicBool::new(false);
         let work = async {
@@ -520,7 +524,7 @@ impl Inbound {
 
     fn go_home(&mut self) {
         // A connection that still carries our body is not free for another request.
-        if self.pump.is_some() && self.sending.as_ref().is_some_and(|sending| !sending.is_done()) {
+        if self.sending.as_ref().is_some_and(|sending| !sending.is_done()) {
             return;
         }
         if let Stream::Http1 { home, .. } = &mut self.stream

@@ -13,7 +13,7 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::{Duration, UNIX_EPOCH};
@@ -31,15 +31,12 @@ pub(super) struct Sending {
     rate: Option<Arc<Rate>>,
     sent: AtomicU64,
     failed: Mutex<Option<Failure>>,
-    /// Whether the connection was handed all of it.
-    is_done: AtomicBool,
 }
 
 impl Sending {
     pub(super) fn new(body: Body, progress: Arc<Progress>, rate: Option<Arc<Rate>>) -> Self {
         progress.expect_to_send(Some(length(&body)));
-        let (sent, failed) = (AtomicU64::new(0), Mutex::new(None));
-        Self { body, progress, rate, sent, failed, is_done: AtomicBool::new(false) }
+        Self { body, progress, rate, sent: AtomicU64::new(0), failed: Mutex::new(None) }
     }
 
     pub(super) fn length(&self) -> u64 {
@@ -53,7 +50,7 @@ impl Sending {
 
     /// Says whether the connection was handed all of it.
     pub(super) fn is_done(&self) -> bool {
-        self.is_done.load(Ordering::Acquire)
+        self.sent() == self.length()
     }
 
     /// Takes what went wrong while the file was being read.
@@ -64,7 +61,6 @@ impl Sending {
     /// Opens the file to be sent from its start.
     pub(super) async fn open(&self) -> Result<Source, Failure> {
         self.advance_to(0);
-        self.is_done.store(false, Ordering::Release);
         let body = self.body.clone();
         blocking(move || Source::open(&body)).await
     }
@@ -106,7 +102,6 @@ impl Sending {
             transaction.sent(self.sent());
         }
         sink.finish().await;
-        self.is_done.store(true, Ordering::Release);
         transaction.note(|metrics, now| metrics.request_end_date = Some(now));
     }
 

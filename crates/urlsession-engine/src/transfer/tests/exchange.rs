@@ -439,6 +439,23 @@ async fn connections_are_used_again() {
 }
 
 #[tokio::test]
+async fn connections_are_used_again_after_bodies_of_any_length() {
+    let server = Server::start();
+    server.on("/", Answer::sink());
+    for length in [0, 1, 1_000_003] {
+        let trial = Trial::upload(&server.url("/"), &vec![7; length]);
+        for _ in 0..2 {
+            assert!(matches!(trial.run().await, Ending::Done(_)));
+        }
+        let requests = server.requests();
+        let [.., first, second] = &requests[..] else { panic!("{requests:?}") };
+        assert_eq!(first.connection, second.connection, "{length}");
+        let sent = trial.metrics.snapshot().transaction_metrics;
+        assert!(sent.iter().all(|one| one.request_end_date.is_some()), "{length}: {sent:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_kept_connection_that_died_is_replaced_once() {
     let server = Server::start();
     for (method, body, expected) in [
