@@ -46,8 +46,7 @@ pub(super) fn create(
     state: &TaskRecord,
     order: &Order,
 ) -> Result<(), StoreError> {
-    let (stage, attempts, failures, deadline) = plain(state).unwrap_or_default();
-    let text = plain(state).is_none().then(|| write(state)).transpose()?;
+    let ((stage, attempts, failures, deadline), text) = columns(state)?;
     to.prepare_cached(
         "INSERT INTO tasks (session, task, kind, host, priority, created, begin, timeout, retries,
          flags, spool, stage, attempts, failures, deadline, state, content)
@@ -106,8 +105,7 @@ pub(super) fn put_state(
     key: TaskRef,
     state: &TaskRecord,
 ) -> Result<(), StoreError> {
-    let (stage, attempts, failures, deadline) = plain(state).unwrap_or_default();
-    let text = plain(state).is_none().then(|| write(state)).transpose()?;
+    let ((stage, attempts, failures, deadline), text) = columns(state)?;
     let changed = to
         .prepare_cached(
             "UPDATE tasks SET stage = ?3, attempts = ?4, failures = ?5, deadline = ?6, state = ?7
@@ -170,6 +168,14 @@ fn state(row: &Row<'_>) -> Result<TaskRecord, StoreError> {
         resume: None,
         error: None,
         question: None,
+    })
+}
+
+/// Says a state in numbers, and in a text where they do not say it all.
+fn columns(state: &TaskRecord) -> Result<(Plain, Option<String>), StoreError> {
+    Ok(match plain(state) {
+        Some(plain) => (plain, None),
+        None => (Plain::default(), Some(write(state)?)),
     })
 }
 

@@ -1,14 +1,14 @@
 //! Blocks of a file on their way to a connection, in memory that is used again.
 
 use std::fs::File;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Most bytes of a block.
 const BLOCK: usize = 128 * 1024;
 
 /// Where blocks find their memory. It holds what was under way at once, which the connection
 /// bounds.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Memory(Arc<Mutex<Vec<Box<[u8]>>>>);
 
 /// The next bytes of a file. Dropped, it leaves its memory to a later one.
@@ -16,17 +16,20 @@ pub(super) struct Memory(Arc<Mutex<Vec<Box<[u8]>>>>);
 pub(super) struct Block {
     bytes: Box<[u8]>,
     length: usize,
-    memory: Arc<Mutex<Vec<Box<[u8]>>>>,
+    memory: Memory,
 }
 
 impl Memory {
     /// Makes a block of that many bytes, or of as many as one may have.
     pub(super) fn block(&self, most: usize) -> Block {
         let length = most.min(BLOCK);
-        let free = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let bytes = free.filter(|bytes| bytes.len() >= length);
-        let bytes = bytes.unwrap_or_else(|| vec![0; length].into());
-        Block { bytes, length, memory: Arc::clone(&self.0) }
+        let free = self.free().pop().filter(|bytes| bytes.len() >= length);
+        let bytes = free.unwrap_or_else(|| vec![0; length].into());
+        Block { bytes, length, memory: self.clone() }
+    }
+
+    fn free(&self) -> MutexGuard<'_, Vec<Box<[u8]>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -89,7 +92,7 @@ impl AsMut<[u8]> for Block {
 impl Drop for Block {
     fn drop(&mut self) {
         let bytes = std::mem::take(&mut self.bytes);
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner).push(bytes);
+        self.memory.free().push(bytes);
     }
 }
 

@@ -102,7 +102,8 @@ impl Wire {
         }
     }
 
-    /// Says whether more has come than one answer or one piece of a body can take.
+    /// Says whether more has come than one answer or one piece of a body can take; once seen, that
+    /// stays so.
     fn is_babble(&self) -> bool {
         let is_babble = self.received() > self.bound.load(Ordering::Relaxed);
         if is_babble {
