@@ -230,7 +230,7 @@ impl Run<'_> {
         let expected = state.total_bytes.or_else(|| got.length.map(|length| before + length));
         attempt.progress.expect_to_receive(expected);
         let provable = is_provable(&state, &attempt.order);
-        let policy = Some(expected).flatten().filter(|_| may_split && provable).and_then(|total| {
+        let policy = expected.filter(|_| may_split && provable).and_then(|total| {
             segments::policy_for(attempt, &got, &state, total).map(|policy| (policy, total))
         });
         let is_new = part.length() == 0;

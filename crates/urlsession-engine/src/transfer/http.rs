@@ -249,10 +249,7 @@ impl Http {
         transaction.connected(&channel.facts);
         channel.sender.ready().await.map_err(|error| unsent(errors::http1(&error)))?;
         let leave = out.asks_leave.then(Leave::default);
-        let source = match out.body {
-            Some(sending) => Some((sending, sending.open().await.map_err(Broken::final_)?)),
-            None => None,
-        };
+        let source = out.open_body().await.map_err(Broken::final_)?;
         // The connection never asks for what an empty one has.
         let (body, pump) = match source.filter(|(sending, _)| !sending.is_done()) {
             Some((sending, source)) => {

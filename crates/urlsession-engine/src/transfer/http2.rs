@@ -24,10 +24,7 @@ pub(super) async fn over(
     let Http2 { sender, users, closed, facts } = channel;
     transaction.connected(&facts);
     let wire = Arc::new(Wire::of_stream(Arc::clone(&closed)));
-    let source = match out.body {
-        Some(sending) => Some((sending, sending.open().await.map_err(Broken::final_)?)),
-        None => None,
-    };
+    let source = out.open_body().await.map_err(Broken::final_)?;
     let ready = async { sender.ready().await.map_err(|error| errors::http2(&error, true)) };
     let mut sender = wire.watch(out.idle_timeout, ready).await.map_err(|failure| {
         closed.store(true, Ordering::Release);

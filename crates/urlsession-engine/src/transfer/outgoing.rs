@@ -1,10 +1,11 @@
 //! A request as it goes out, and what its connection must be like.
 
+use super::errors::Failure;
 use super::metrics::Collector;
 use super::proxy;
 use super::question::{Asks, OfTls};
 use super::tls::Terms;
-use super::upload::Sending;
+use super::upload::{Sending, Source};
 use crate::credentials::origin_space;
 use http::{HeaderMap, Method};
 use std::sync::Arc;
@@ -35,6 +36,14 @@ pub(super) struct Outgoing<'a> {
 }
 
 impl<'a> Outgoing<'a> {
+    /// Opens the body that goes with it.
+    pub(super) async fn open_body(&self) -> Result<Option<(&'a Arc<Sending>, Source)>, Failure> {
+        match self.body {
+            Some(sending) => Ok(Some((sending, sending.open().await?))),
+            None => Ok(None),
+        }
+    }
+
     /// The proxy on the way.
     pub(super) fn proxy(&self) -> Option<&'a Proxy> {
         proxy::of(self.url, self.options.connection_proxy.as_ref()?)

@@ -36,10 +36,7 @@ pub(in crate::transfer) async fn over(
 ) -> Result<Answer, Broken> {
     transaction.connected(&channel.facts);
     let wire = Arc::new(Wire::of_stream(Arc::clone(&channel.closing)));
-    let source = match out.body {
-        Some(sending) => Some((sending, sending.open().await.map_err(Broken::final_)?)),
-        None => None,
-    };
+    let source = out.open_body().await.map_err(Broken::final_)?;
     let mut request = http2::request(out, Version::HTTP_3).map_err(Broken::final_)?;
     if let Some(used) = &channel.alternative {
         request.headers_mut().insert(ALT_USED, used.clone());

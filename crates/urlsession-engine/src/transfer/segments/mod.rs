@@ -14,7 +14,7 @@ use super::request::Final;
 use super::resume;
 use http::Version;
 use urlsession_core::ResumeState;
-use urlsession_protocol::ResourceFetchType;
+use urlsession_protocol::{ResourceFetchType, Segments};
 
 /// Says over how many connections a file may come whose first response is there; `None` is one from
 /// start to end. Whether its bytes can be proved is settled.
@@ -35,7 +35,6 @@ pub(super) fn policy_for(
     if !may_split {
         return one;
     }
-    use urlsession_protocol::Segments;
     let options = &attempt.order.options;
     let most = attempt.connections_per_host;
     let policy = match options.segments.unwrap_or(Segments::ONE) {
