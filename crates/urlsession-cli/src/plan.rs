@@ -80,6 +80,8 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
     let mut shared = options(&args.request, &args.policy)?;
     shared.checksum.clone_from(&args.checksum);
     let shared = Arc::new(shared);
+    // Once for all URLs: standard input comes once.
+    let body = body_of(args)?;
     let mut plans = Vec::with_capacity(entries.len());
     for entry in entries {
         let mut options = Arc::clone(&shared);
@@ -92,8 +94,9 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
         let method = args.request.method.as_deref();
         let (request, what) = if let Some(file) = &args.upload_file {
             (request(&entry.url, method.unwrap_or("PUT"), headers, &keys)?, upload(file)?)
-        } else if let Some(body) = body_of(args)? {
-            headers.extend(body.content_type.map(|kind| Header::new("Content-Type", kind)));
+        } else if let Some(body) = &body {
+            let content_type = body.content_type.as_deref();
+            headers.extend(content_type.map(|kind| Header::new("Content-Type", kind)));
             let request = request(&entry.url, method.unwrap_or("POST"), headers, &keys)?;
             let answer = match &entry.out {
                 Some(_) => match destination(args, &entry, &request.url)? {
@@ -102,7 +105,7 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
                 },
                 None => None,
             };
-            (request, What::Data(UploadSource::Bytes(body.bytes), answer))
+            (request, What::Data(UploadSource::Bytes(body.bytes.clone()), answer))
         } else {
             let request = request(&entry.url, method.unwrap_or("GET"), headers, &keys)?;
             let destination = destination(args, &entry, &request.url)?;

@@ -177,6 +177,23 @@ fn a_form_is_sent_whole() {
 }
 
 #[test]
+fn what_comes_from_standard_input_is_sent_to_every_url() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/in", Answer::sink());
+    let url = server.url("/in");
+    for (words, sent) in [(["--data", "@-"], Some("outside")), (["-F", "a=<-"], None)] {
+        let ran = home.run_with_input(&["get", words[0], words[1], &url, &url], "outside");
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let requests = server.requests_for("/in");
+        let [.., first, second] = &requests[..] else { panic!("{requests:?}") };
+        assert_eq!(first.body_sha256, second.body_sha256, "{words:?}");
+        if let Some(sent) = sent {
+            assert_eq!(first.body_sha256, Some(sha256(sent.as_bytes())));
+        }
+    }
+}
+
+#[test]
 fn a_file_is_put() {
     let (home, server) = (Home::new(), Server::start());
     server.on("/up", Answer::echo());
