@@ -9,6 +9,9 @@ use urlsession_protocol::{Call, CallId, ClientMessage, Error, Reply, SessionKey,
 /// Most unanswered calls; a further one waits. Replies to that many fit into the daemon's queue,
 /// so that sending them all again after a reconnect cannot block it.
 pub(crate) const UNANSWERED_LIMIT: usize = 1024;
+/// Who waits for room goes on when there are so few: to wake somebody for every answer would cost
+/// more than the answers.
+const ROOMY: usize = UNANSWERED_LIMIT / 2;
 
 /// What to do with an answer; called on the thread that reads the connection.
 pub(crate) type Answer = Box<dyn FnOnce(Result<Reply, Error>) + Send>;
@@ -16,7 +19,10 @@ pub(crate) type Answer = Box<dyn FnOnce(Result<Reply, Error>) + Send>;
 #[derive(Default)]
 pub(crate) struct Calls {
     list: Mutex<List>,
-    changed: Condvar,
+    /// There is room, or there will be none.
+    room: Condvar,
+    /// What somebody waits for is answered, or will not be.
+    answered: Condvar,
 }
 
 #[derive(Default)]
@@ -25,6 +31,10 @@ struct List {
     open: VecDeque<Open>,
     /// The one whose answer is being handed over.
     answering: Option<CallId>,
+    /// Whether somebody waits for room: to wake nobody costs as much as to wake somebody.
+    crowded: bool,
+    /// The lowest number whose answer somebody waits for.
+    awaited: Option<CallId>,
     /// Why none will be answered any more.
     over: Option<Error>,
 }
@@ -40,7 +50,8 @@ impl Calls {
     pub(crate) fn wait_for_room(&self) -> Result<(), Error> {
         let mut list = self.lock();
         while list.open.len() >= UNANSWERED_LIMIT && list.over.is_none() {
-            list = self.changed.wait(list).unwrap_or_else(PoisonError::into_inner);
+            list.crowded = true;
+            list = self.room.wait(list).unwrap_or_else(PoisonError::into_inner);
         }
         list.over.clone().map_or(Ok(()), Err)
     }
@@ -51,8 +62,9 @@ impl Calls {
 
     /// Takes back a call that was not written.
     pub(crate) fn withdraw(&self, id: CallId) {
-        self.lock().remove(id);
-        self.changed.notify_all();
+        let mut list = self.lock();
+        list.remove(id);
+        self.wake(&mut list);
     }
 
     /// Hands an answer to whoever waits for it; of a call answered before, a second one is ignored.
@@ -63,8 +75,9 @@ impl Calls {
         list.answering = Some(id);
         drop(list);
         run(open.answer, result);
-        self.lock().answering = None;
-        self.changed.notify_all();
+        let mut list = self.lock();
+        list.answering = None;
+        self.wake(&mut list);
     }
 
     /// Returns what must be written again on a new connection.
@@ -90,7 +103,7 @@ impl Calls {
         for call in about {
             run(call.answer, Err(disowned()));
         }
-        self.changed.notify_all();
+        self.wake(&mut self.lock());
     }
 
     /// Returns the lowest number of a task whose creation was not answered.
@@ -105,15 +118,15 @@ impl Calls {
             if let Some(error) = &list.over {
                 return Err(error.clone());
             }
-            let oldest = list.answering.or_else(|| list.open.front().map(|open| open.id));
-            if oldest.is_none_or(|id| id > last) {
+            if list.has_answered(last) {
                 return Ok(true);
             }
+            list.awaited = Some(list.awaited.map_or(last, |awaited| awaited.min(last)));
             list = match until.remaining() {
-                None => self.changed.wait(list).unwrap_or_else(PoisonError::into_inner),
+                None => self.answered.wait(list).unwrap_or_else(PoisonError::into_inner),
                 Some(left) if left.is_zero() => return Ok(false),
                 Some(left) => {
-                    let waited = self.changed.wait_timeout(list, left);
+                    let waited = self.answered.wait_timeout(list, left);
                     waited.unwrap_or_else(PoisonError::into_inner).0
                 }
             };
@@ -126,9 +139,23 @@ impl Calls {
         list.over.get_or_insert_with(|| error.clone());
         let open = std::mem::take(&mut list.open);
         drop(list);
-        self.changed.notify_all();
+        self.room.notify_all();
+        self.answered.notify_all();
         for call in open {
             run(call.answer, Err(error.clone()));
+        }
+    }
+
+    /// Wakes those who wait for what has come to be.
+    fn wake(&self, list: &mut List) {
+        if list.crowded && list.open.len() <= ROOMY {
+            list.crowded = false;
+            self.room.notify_all();
+        }
+        if list.awaited.is_some_and(|last| list.has_answered(last)) {
+            // Whoever waits for more says so again.
+            list.awaited = None;
+            self.answered.notify_all();
         }
     }
 
@@ -154,6 +181,12 @@ impl Open {
 }
 
 impl List {
+    /// Says whether every call up to this one is answered.
+    fn has_answered(&self, last: CallId) -> bool {
+        let oldest = self.answering.or_else(|| self.open.front().map(|open| open.id));
+        oldest.is_none_or(|id| id > last)
+    }
+
     fn remove(&mut self, id: CallId) -> Option<Open> {
         let at = self.open.binary_search_by_key(&id, |open| open.id).ok()?;
         self.open.remove(at)
@@ -206,13 +239,34 @@ mod tests {
         };
         std::thread::scope(|scope| {
             let asker = scope.spawn(|| (0..UNANSWERED_LIMIT as u64 + 5).map(ask).max());
-            for id in 0..5 {
-                while calls.unanswered().len() < UNANSWERED_LIMIT {
-                    std::thread::yield_now();
-                }
+            while calls.unanswered().len() < UNANSWERED_LIMIT {
+                std::thread::yield_now();
+            }
+            // It goes on when half of them are answered, whether it waited already or not.
+            for id in 0..ROOMY as u64 {
                 calls.answer(CallId(id), Ok(Reply::Done));
             }
             assert_eq!(asker.join().unwrap(), Some(UNANSWERED_LIMIT));
         });
+    }
+
+    #[test]
+    fn answers_are_waited_for_one_by_one_and_all() {
+        let calls = Calls::default();
+        let message = Arc::new(ClientMessage::Call { id: CallId(0), call: Call::Status });
+        for id in 0..3 {
+            calls.push(CallId(id), Arc::clone(&message), Box::new(|_| {}));
+        }
+        std::thread::scope(|scope| {
+            let wait = |last| calls.wait_until_answered(CallId(last), Deadline::never()).unwrap();
+            let waiters = [0, 1, 2].map(|last| scope.spawn(move || wait(last)));
+            for id in [1, 0, 2] {
+                calls.answer(CallId(id), Ok(Reply::Done));
+            }
+            assert!(waiters.into_iter().all(|waiter| waiter.join().unwrap()));
+        });
+        calls.push(CallId(3), message, Box::new(|_| {}));
+        let soon = Deadline::after(std::time::Duration::ZERO);
+        assert!(!calls.wait_until_answered(CallId(3), soon).unwrap());
     }
 }

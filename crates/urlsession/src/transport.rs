@@ -191,7 +191,9 @@ impl Lines {
             if remaining == Some(Duration::ZERO) {
                 return Err(Unreceived::TimedOut);
             }
-            if remaining.is_some() || self.timed {
+            // What has been read already is not waited for.
+            let waits = !self.stream.buffer().contains(&b'\n');
+            if waits && (remaining.is_some() || self.timed) {
                 let socket = self.stream.get_ref();
                 socket.set_read_timeout(remaining).map_err(|_| Unreceived::Lost)?;
                 self.timed = remaining.is_some();
