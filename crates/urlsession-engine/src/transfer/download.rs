@@ -396,9 +396,11 @@ fn is_provable(state: &ResumeState, order: &Order) -> bool {
     // A server's ranges are those of what it packed, and these bytes are unpacked.
     let is_decoded =
         order.options.decodes_content && state.response.header("content-encoding").is_some();
-    !is_decoded &&     request.method == "GET"
-        // A range that the app asks for itself would be taken for the whole entity.
-        && !request.headers.iter().any(|field| field.name.eq_ignore_ascii_case("range"))
+    // A range that the app asks for itself would be taken for the whole entity.
+    let is_partial = request.headers.iter().any(|field| field.name.eq_ignore_ascii_case("range"));
+    !is_decoded
+        && !is_partial
+        && request.method == "GET"
         && state.response.status_code == 200
         && (state.etag.is_some() || state.last_modified.is_some())
 }
