@@ -51,9 +51,9 @@ pub(super) async fn run(http: &Http, publisher: &Arc<Publisher>, attempt: Attemp
             };
             let rung = resume::question(&state).map_or(ResumeRung::Restart, |asked| asked.rung);
             attempt.notices.resumed(state.synced_bytes(), state.total_bytes, rung);
-            run.receive(got, part, state).await
+            Box::pin(run.receive(got, part, state)).await
         }
-        (Ok((got, _)), ..) => run.restart(got, attempt.resume.is_some()).await,
+        (Ok((got, _)), ..) => Box::pin(run.restart(got, attempt.resume.is_some())).await,
     }
 }
 
@@ -112,7 +112,7 @@ async fn begin(
         let head = &got.answer.head;
         match resume::judge(state, head.status, &head.headers) {
             Verdict::Restart => return Ok((chain.judge_status(got).await?, Verdict::Restart)),
-            Verdict::AskAnew => chain.discard(got).await,
+            Verdict::AskAnew => Box::pin(chain.discard(got)).await,
             verdict => return Ok((got, verdict)),
         }
     }
@@ -186,7 +186,7 @@ impl Run<'_> {
     async fn receive(&self, got: Final, part: Part, state: ResumeState) -> Ending {
         match self.receive_once(got, part, state, true).await {
             Ok(ending) => ending,
-            Err(changed) => self.receive_changed(changed).await,
+            Err(changed) => Box::pin(self.receive_changed(changed)).await,
         }
     }
 
@@ -255,7 +255,7 @@ impl Run<'_> {
                     Segments { attempt, chain: &self.chain, journal, state: &state, total };
                 let last = resume::last(&got.answer.head.headers).unwrap_or(total);
                 let lead = Lead { answer: got.answer, receiver, last };
-                let (outcome, part, digest) = segments.run(lead, policy).await;
+                let (outcome, part, digest) = Box::pin(segments.run(lead, policy)).await;
                 let filled = Filled { part, rest: Vec::new(), digest };
                 match outcome {
                     Outcome::Received(received) => (received, filled),

@@ -139,7 +139,8 @@ impl Http {
         let (trust, via, asks) = (trust.as_ref(), via.as_ref(), out.asks);
         let route = Route { key: &key, trust, via, asks };
         let answer = match self.way(out, &route).await? {
-            Some(way) => self.send_by(&way, &route, out).await?,
+            // Few requests go this way, and what it keeps is long.
+            Some(way) => Box::pin(self.send_by(&way, &route, out)).await?,
             None => self.send_over_tcp(&route, out).await?,
         };
         self.learn(out, &route, &answer);
@@ -167,7 +168,8 @@ impl Http {
             }
             transaction = out.metrics.begin(out.url.as_str(), out.method.as_str());
         }
-        let channel = self.open(key, &route.goal(&transaction), out.idle_timeout).await?;
+        let goal = route.goal(&transaction);
+        let channel = Box::pin(self.open(key, &goal, out.idle_timeout)).await?;
         self.over(channel, key, out, &transaction).await.map_err(|broken| broken.failure)
     }
 
@@ -230,8 +232,8 @@ impl Http {
     ) -> Result<Answer, Broken> {
         match channel {
             Channel::Http1(channel) => self.over_http1(channel, key, out, transaction).await,
-            Channel::Http2(channel) => http2::over(channel, out, transaction).await,
-            Channel::Http3(channel) => quic::over(channel, out, transaction).await,
+            Channel::Http2(channel) => Box::pin(http2::over(channel, out, transaction)).await,
+            Channel::Http3(channel) => Box::pin(quic::over(channel, out, transaction)).await,
         }
     }
 

@@ -104,7 +104,7 @@ impl<'a> Chain<'a> {
 
     /// Asks and follows redirects to the final response. The extra fields go with every request.
     pub(super) async fn ask(&self, extra: &[(HeaderName, String)]) -> Result<Final, Failure> {
-        self.ask_beside(extra, None).await
+        Box::pin(self.ask_beside(extra, None)).await
     }
 
     /// The same, unless its server has so many connections at work already.
@@ -210,14 +210,18 @@ impl<'a> Chain<'a> {
     }
 
     /// Answers one request with what is kept, or sends it.
-    async fn load(
+    async fn load(&self, out: Outgoing<'_>, own: Option<&Credential>) -> Result<Answer, Failure> {
+        if self.cache.is_idle() {
+            return self.send(out, own).await;
+        }
+        Box::pin(self.load_or_answer(out, own)).await
+    }
+
+    async fn load_or_answer(
         &self,
         mut out: Outgoing<'_>,
         own: Option<&Credential>,
     ) -> Result<Answer, Failure> {
-        if self.cache.is_idle() {
-            return self.send(out, own).await;
-        }
         let (method, url) = (out.method, out.url);
         let mut fields = out.headers.clone();
         self.cookies.send(url, &mut fields);
@@ -349,7 +353,7 @@ impl<'a> Chain<'a> {
         let reason = status.canonical_reason().unwrap_or_default();
         let why = format!("the server answered {} {reason}", status.as_u16());
         let url = got.response.url.clone();
-        self.discard(got).await;
+        Box::pin(self.discard(got)).await;
         Err(Failure::new(ErrorCode::BAD_SERVER_RESPONSE, cause, why.trim_end())
             .with_status(status.as_u16())
             .at(&url))
