@@ -162,8 +162,8 @@ impl Http {
         transaction: &Transaction,
     ) -> Result<Won, Failure> {
         let (over_quic, over_tcp) = (transaction.fork(), transaction.fork());
-        let mut quic = std::pin::pin!(self.dial(way, route, limit, &over_quic));
-        let mut tcp = std::pin::pin!(self.tcp(route, limit, &over_tcp));
+        let mut quic = Box::pin(self.dial(way, route, limit, &over_quic));
+        let mut tcp = Box::pin(self.tcp(route, limit, &over_tcp));
         let came_through = |channel: Http3| {
             transaction.adopt(&over_quic);
             self.alternatives.worked(route.key);
