@@ -17,8 +17,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 use urlsession::{Daemon, Error, ErrorCode, SessionKey, TaskState, Watch, Watched};
 
-/// Most events that wait to be shown.
-const QUEUE_LIMIT: usize = 1024;
+/// Most portions of events that wait to be shown.
+const QUEUE_LIMIT: usize = 16;
+/// Most events of a portion: to hand over each alone would cost as much as to read it.
+const PORTION_LIMIT: usize = 64;
 /// How often countdowns and speeds are shown anew.
 const TICK: Duration = Duration::from_millis(200);
 /// How often in a row a daemon that goes away is started again before the shell gives up.
@@ -64,7 +66,7 @@ impl Followed {
 }
 
 enum Input {
-    Event(Box<Watched>),
+    Events(Vec<Watched>),
     Gone(Error),
     Signal(i32),
 }
@@ -116,9 +118,11 @@ impl Follower<'_> {
                 return Ok(Stop::TimedOut);
             }
             match self.inputs.recv_timeout(left.map_or(TICK, |left| left.min(TICK))) {
-                Ok(Input::Event(watched)) => {
+                Ok(Input::Events(events)) => {
                     lost_in_a_row = 0;
-                    self.happened(&watched)?;
+                    for watched in &events {
+                        self.happened(watched)?;
+                    }
                 }
                 Ok(Input::Signal(signal)) => return Ok(Stop::Signal(signal)),
                 Ok(Input::Gone(error)) => {
@@ -229,18 +233,28 @@ pub(crate) fn no_such_task(name: &TaskName) -> Failure {
 fn forward(mut watch: Watch, to: SyncSender<Input>) -> Result<(), Failure> {
     let run = move || {
         loop {
-            let input = match watch.recv() {
-                Ok(event) => Input::Event(Box::new(event)),
-                Err(error) => {
-                    let _ = to.send(Input::Gone(error));
-                    return;
-                }
-            };
-            if to.send(input).is_err() {
+            let mut events = Vec::new();
+            let gone = portion(&mut watch, &mut events).err();
+            if !events.is_empty() && to.send(Input::Events(events)).is_err() {
+                return;
+            }
+            if let Some(error) = gone {
+                let _ = to.send(Input::Gone(error));
                 return;
             }
         }
     };
     std::thread::Builder::new().name("events".to_owned()).spawn(run)?;
+    Ok(())
+}
+
+/// Waits for an event, and takes those that came with it.
+fn portion(watch: &mut Watch, events: &mut Vec<Watched>) -> Result<(), Error> {
+    events.push(watch.recv()?);
+    while events.len() < PORTION_LIMIT
+        && let Some(event) = watch.recv_timeout(Duration::ZERO)?
+    {
+        events.push(event);
+    }
     Ok(())
 }

@@ -309,7 +309,8 @@ impl Watch {
         self.receive(Deadline::never()).map(|event| event.expect("never is no deadline"))
     }
 
-    /// Waits for the next event, at most that long; `Ok(None)` when the time is up.
+    /// Waits for the next event, at most that long; `Ok(None)` when the time is up. Without time it
+    /// returns what came together with the one before, and asks nobody.
     ///
     /// # Errors
     /// -997 when the daemon is gone.

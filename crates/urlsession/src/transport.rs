@@ -187,16 +187,9 @@ impl Lines {
             self.line.clear();
         }
         loop {
-            let remaining = deadline.remaining();
-            if remaining == Some(Duration::ZERO) {
-                return Err(Unreceived::TimedOut);
-            }
             // What has been read already is not waited for.
-            let waits = !self.stream.buffer().contains(&b'\n');
-            if waits && (remaining.is_some() || self.timed) {
-                let socket = self.stream.get_ref();
-                socket.set_read_timeout(remaining).map_err(|_| Unreceived::Lost)?;
-                self.timed = remaining.is_some();
+            if !self.stream.buffer().contains(&b'\n') {
+                self.wait_until(deadline)?;
             }
             let room = (LINE_LIMIT - self.line.len()) as u64;
             match self.stream.by_ref().take(room).read_until(b'\n', &mut self.line) {
@@ -207,6 +200,20 @@ impl Lines {
                 Err(_) => return Err(Unreceived::Lost),
             }
         }
+    }
+
+    /// Lets the next read end with the deadline.
+    fn wait_until(&mut self, deadline: Deadline) -> Result<(), Unreceived> {
+        let remaining = deadline.remaining();
+        if remaining == Some(Duration::ZERO) {
+            return Err(Unreceived::TimedOut);
+        }
+        if remaining.is_some() || self.timed {
+            let socket = self.stream.get_ref();
+            socket.set_read_timeout(remaining).map_err(|_| Unreceived::Lost)?;
+            self.timed = remaining.is_some();
+        }
+        Ok(())
     }
 }
 
