@@ -25,8 +25,13 @@ pub(crate) fn after(error: &Error, url: Option<&str>) -> Option<String> {
         ErrorCode::APP_TRANSPORT_SECURITY_REQUIRES_SECURE_CONNECTION => {
             "allow it with --allow-insecure-redirect".to_owned()
         }
-        ErrorCode(-1204..=-1201) => {
-            "if you know better, trust its root with --cacert FILE".to_owned()
+        ErrorCode::SERVER_CERTIFICATE_HAS_BAD_DATE
+        | ErrorCode::SERVER_CERTIFICATE_NOT_YET_VALID => {
+            "check this machine’s date, or have the server’s certificate renewed".to_owned()
+        }
+        ErrorCode(-1203 | -1202) => {
+            "if you know better, trust its root, or the certificate itself, with --cacert FILE"
+                .to_owned()
         }
         ErrorCode::USER_CANCELLED_AUTHENTICATION | ErrorCode::USER_AUTHENTICATION_REQUIRED => {
             "give credentials with -u USER".to_owned()
@@ -103,7 +108,10 @@ mod tests {
             (-1004, None, "urlsession 'http://h/it%27s'"),
             (-1011, Some(401), "-u"),
             (-1011, Some(404), "URL"),
+            (-1201, None, "date"),
             (-1202, None, "--cacert"),
+            (-1203, None, "--cacert"),
+            (-1204, None, "date"),
             (-3000, None, "-d"),
             (-3007, None, "digest"),
         ] {

@@ -134,6 +134,25 @@ fn terms_of_tls() {
     assert!(log.contains("WARN") && log.contains("insecure"), "{log}");
 }
 
+/// words => how it ends, and what is said
+#[test]
+fn a_certificate_that_is_its_own_authority() {
+    let (home, server) = (Home::new(), Server::start_tls_with(Certificate::OwnAuthority));
+    server.on("/f", Answer::ok("x"));
+    let (url, own) = (server.url("/f"), server.server_pem());
+    let zeros = format!("sha256//{}=", "A".repeat(43));
+    let own = own.to_str().unwrap();
+    for (words, code, says) in [
+        (&[][..], 10, "or the certificate itself, with --cacert FILE"),
+        (&["--cacert", own], 0, ""),
+        (&["--cacert", own, "--pinnedpubkey", &zeros], 10, "none of the pinned ones"),
+    ] {
+        let did = get(&home, &[&[url.as_str()], words].concat(), &[]);
+        assert_eq!(did.code, code, "{words:?}: {did:?}");
+        assert!(did.err.contains(says), "{words:?}: {did:?}");
+    }
+}
+
 #[test]
 fn certificates_of_ours() {
     let demands = Demands { certificate: true, ..Demands::default() };

@@ -225,7 +225,12 @@ fn reason(error: &rustls::Error) -> String {
             }
             Certificate::UnknownIssuer => "no trusted authority signed the certificate".to_owned(),
             Certificate::Revoked => "the certificate was revoked".to_owned(),
-            Certificate::Other(other) => other.0.to_string(),
+            Certificate::Other(other) => match other.0.downcast_ref() {
+                Some(webpki::Error::CaUsedAsEndEntity) => {
+                    "the certificate is an authority’s, and no trusted root itself".to_owned()
+                }
+                _ => other.0.to_string(),
+            },
             why => format!("the certificate is invalid: {why}"),
         },
         Tls::AlertReceived(Alert::ProtocolVersion)

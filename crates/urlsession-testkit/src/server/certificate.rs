@@ -28,6 +28,10 @@ pub enum Certificate {
     WrongName,
     /// No authority signed it.
     SelfSigned,
+    /// No authority signed it, and it says that it is one itself.
+    OwnAuthority,
+    /// The same, and it expired in the year 2001.
+    ExpiredAuthority,
 }
 
 /// What a server demands of clients. The default is nothing.
@@ -74,7 +78,9 @@ impl Identity {
         let params = server_params(kind)?;
         let key = KeyPair::generate()?;
         let leaf = match kind {
-            Certificate::SelfSigned => params.self_signed(&key)?,
+            Certificate::SelfSigned | Certificate::OwnAuthority | Certificate::ExpiredAuthority => {
+                params.self_signed(&key)?
+            }
             _ => params.signed_by(&key, &authority)?,
         };
         let server = leaf.pem() + &key.serialize_pem();
@@ -117,8 +123,11 @@ fn server_params(kind: Certificate) -> Result<CertificateParams> {
     };
     let mut params = CertificateParams::new(names)?;
     params.distinguished_name.push(DnType::CommonName, "testkit server");
+    if matches!(kind, Certificate::OwnAuthority | Certificate::ExpiredAuthority) {
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    }
     match kind {
-        Certificate::Expired => {
+        Certificate::Expired | Certificate::ExpiredAuthority => {
             params.not_before = date_time_ymd(2000, 1, 1);
             params.not_after = date_time_ymd(2001, 1, 1);
         }

@@ -89,6 +89,24 @@ async fn certificates() {
     }
 }
 
+/// a certificate that is one of the app's roots => how the attempt ends
+#[tokio::test]
+async fn certificates_that_are_roots_themselves() {
+    for (certificate, expected) in [
+        (Certificate::OwnAuthority, "done 200 1"),
+        (Certificate::Valid, "done 200 1"),
+        (Certificate::ExpiredAuthority, "-1201 permanent"),
+        (Certificate::WrongName, "-1202 permanent"),
+    ] {
+        let server = Server::start_quic(certificate, Demands::default());
+        server.on("/", Answer::ok("x"));
+        let mut trial = only(Trial::data(&server.url("/")), &server);
+        trial.order.options.ca_certificates = vec![server.server_pem()];
+        let ending = trial.run().await;
+        assert_eq!(summary(&ending), expected, "{certificate:?}: {ending:?}");
+    }
+}
+
 /// the certificate shown => how the attempt ends
 #[tokio::test]
 async fn client_certificates() {

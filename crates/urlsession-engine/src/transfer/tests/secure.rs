@@ -2,8 +2,10 @@
 
 use super::{Trial, error_of, summary};
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use urlsession_core::Ending;
+use urlsession_protocol::PublicKeyPin;
 use urlsession_testkit::server::{Answer, Certificate, Server, pseudo_random, sha256};
 
 fn trusting(mut trial: Trial, server: &Server) -> Trial {
@@ -35,6 +37,96 @@ async fn certificates() {
             assert!(error.message.contains("127.0.0.1"), "{error}");
         }
     }
+}
+
+/// A certificate that is one of the app's roots lets its own server in, whoever signed it, and no other.
+///
+/// the certificate => how the attempt ends, and why
+#[tokio::test]
+async fn certificates_that_are_roots_themselves() {
+    let other = Server::start_tls_with(Certificate::OwnAuthority);
+    for (certificate, expected, why) in [
+        (Certificate::OwnAuthority, "done 200 1", ""),
+        (Certificate::SelfSigned, "done 200 1", ""),
+        (Certificate::Valid, "done 200 1", ""),
+        (Certificate::ExpiredAuthority, "-1201 permanent", "expired on"),
+        (Certificate::Expired, "-1201 permanent", "expired on"),
+        (Certificate::NotYetValid, "-1204 permanent", "not valid before"),
+        (Certificate::WrongName, "-1202 permanent", "elsewhere.test"),
+    ] {
+        let server = Server::start_tls_with(certificate);
+        server.on("/", Answer::ok("x"));
+        let mut trial = Trial::data(&server.url("/"));
+        trial.order.options.ca_certificates = vec![server.server_pem()];
+        let ending = trial.run().await;
+        assert_eq!(summary(&ending), expected, "{certificate:?}: {ending:?}");
+        if expected.starts_with('-') {
+            assert!(error_of(&ending).detail.as_ref().unwrap().contains(why), "{ending:?}");
+            continue;
+        }
+        trial.order.options.tls.pinned_public_keys = vec![PublicKeyPin::new([0; 32])];
+        assert_eq!(summary(&trial.run().await), "-1202 permanent", "{certificate:?}, pinned");
+        trial.order.options.tls.pinned_public_keys.clear();
+        trial.order.options.ca_certificates = vec![other.server_pem()];
+        assert_eq!(summary(&trial.run().await), "-1202 permanent", "{certificate:?}, another's");
+    }
+    let trial = Trial::data(&other.url("/"));
+    let ending = trial.run().await;
+    let why = "the certificate is an authority’s, and no trusted root itself";
+    assert_eq!(error_of(&ending).detail.as_deref(), Some(why));
+}
+
+/// What is trusted is the certificate with its key: who has only the former is refused.
+#[tokio::test]
+async fn a_trusted_certificate_without_its_key_is_worth_nothing() {
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let real = Server::start_tls_with(Certificate::OwnAuthority);
+        let thief = Server::start_tls_with(Certificate::OwnAuthority);
+        let url = impostor(&real.server_pem(), &thief.server_pem(), version);
+        let mut trial = Trial::data(&url);
+        trial.order.options.ca_certificates = vec![real.server_pem()];
+        let ending = trial.run().await;
+        assert_eq!(summary(&ending), "-1202 permanent", "{version:?}: {ending:?}");
+    }
+}
+
+/// Shows the certificate of one file and signs with the key of the other.
+fn impostor(
+    certificate: &Path,
+    key: &Path,
+    version: &'static rustls::SupportedProtocolVersion,
+) -> String {
+    use rustls_pki_types::pem::PemObject as _;
+    #[derive(Debug)]
+    struct Shown(Arc<rustls::sign::CertifiedKey>);
+    impl rustls::server::ResolvesServerCert for Shown {
+        fn resolve(
+            &self,
+            _: rustls::server::ClientHello<'_>,
+        ) -> Option<Arc<rustls::sign::CertifiedKey>> {
+            Some(Arc::clone(&self.0))
+        }
+    }
+    let certificate = rustls_pki_types::CertificateDer::from_pem_file(certificate).unwrap();
+    let key = rustls_pki_types::PrivateKeyDer::from_pem_file(key).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let key = provider.key_provider.load_private_key(key).unwrap();
+    let shown = Shown(Arc::new(rustls::sign::CertifiedKey::new(vec![certificate], key)));
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(shown));
+    let config = Arc::new(config);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut tls = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            while tls.is_handshaking() && tls.complete_io(&mut stream).is_ok() {}
+        }
+    });
+    url
 }
 
 #[tokio::test]
