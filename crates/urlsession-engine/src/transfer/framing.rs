@@ -11,8 +11,9 @@ use urlsession_protocol::ErrorCode;
 pub(super) fn check(head: &Parts) -> Result<(), Failure> {
     let refuse = |why: String| Err(Failure::permanent(ErrorCode::CANNOT_PARSE_RESPONSE, why));
     let lengths = elements(&head.headers, header::CONTENT_LENGTH);
-    let digits = |text: &&str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    if let Some(wrong) = lengths.iter().find(|text| !digits(text) || **text != lengths[0]) {
+    // Rust's numbers may have a sign.
+    let is_number = |text: &str| !text.starts_with('+') && text.parse::<u64>().is_ok();
+    if let Some(wrong) = lengths.iter().find(|text| !is_number(text) || **text != lengths[0]) {
         return refuse(format!("the content length is in doubt: “{}”", wrong.escape_debug()));
     }
     let codings = elements(&head.headers, header::TRANSFER_ENCODING);
@@ -44,6 +45,12 @@ pub(super) fn check_part(head: &Parts, out: &Outgoing<'_>) -> Result<(), Failure
     }
     let why = "the server sent a part of what was asked for as a whole";
     Err(Failure::permanent(ErrorCode::BAD_SERVER_RESPONSE, why))
+}
+
+/// Returns how long the body says it is, of a head that [`check`] has let pass: one number, however
+/// often it is there.
+pub(super) fn length(headers: &HeaderMap) -> Option<u64> {
+    elements(headers, header::CONTENT_LENGTH).first()?.parse().ok()
 }
 
 /// Says whether the connection can be used again (RFC 9112 section 9.3): not where the body ends
@@ -89,6 +96,8 @@ mod tests {
             ("Content-Length: +1", "refused"),
             ("Content-Length: -1", "refused"),
             ("Content-Length: 0x20", "refused"),
+            ("Content-Length: 18446744073709551615", "stays"),
+            ("Content-Length: 18446744073709551616", "refused"),
             ("Transfer-Encoding: chunked", "stays"),
             ("Transfer-Encoding: Chunked\nContent-Length: 3", "stays"),
             ("Transfer-Encoding: identity, chunked", "stays"),

@@ -3,6 +3,7 @@
 use super::coding::{self, Decoder};
 use super::disposition;
 use super::errors::Failure;
+use super::framing;
 use super::gate::{self, Gate, Means, Verdict};
 use super::guard::Guard;
 use super::http::{Answer, Http, absolute};
@@ -457,8 +458,7 @@ fn finished(answer: Answer, method: &Method, url: &Url) -> Final {
     let response = response_of(head, url);
     let empty = *method == Method::HEAD
         || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    let told = head.headers.get(header::CONTENT_LENGTH);
-    let length = match told.and_then(|value| value.to_str().ok()?.trim().parse().ok()) {
+    let length = match framing::length(&head.headers) {
         _ if empty => Some(0),
         // RFC 9112 section 6.3: the coding overrides the length.
         _ if head.headers.contains_key(header::TRANSFER_ENCODING) => None,

@@ -14,7 +14,7 @@ use crate::transfer::wire::Wire;
 use bytes::{Buf as _, Bytes, BytesMut};
 use h3::client::RequestStream;
 use h3::error::StreamError;
-use http::{HeaderName, Method, StatusCode, Version, header};
+use http::{HeaderName, Method, StatusCode, Version};
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -98,8 +98,7 @@ async fn head(
 fn length(head: &http::response::Parts, method: &Method) -> Option<u64> {
     let bodiless = *method == Method::HEAD
         || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    let told = head.headers.get(header::CONTENT_LENGTH).filter(|_| !bodiless)?;
-    told.to_str().ok()?.trim().parse().ok()
+    framing::length(&head.headers).filter(|_| !bodiless)
 }
 
 /// What the server takes no request of this size for is no fault of its response.

@@ -7,6 +7,7 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use urlsession_core::Ending;
 use urlsession_protocol::Http3;
 use urlsession_testkit::server::Server;
 
@@ -15,7 +16,8 @@ const GOAWAY: u64 = 0x7;
 const GREASE: u64 = 0x21;
 
 /// What a server does with a connection; the number counts them.
-type Act = fn(u32, Connection) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+type Act = fn(u32, Connection) -> Acting;
+type Acting = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A server of bare QUIC, with the certificate of another.
 struct Bare {
@@ -26,6 +28,15 @@ struct Bare {
 
 impl Bare {
     fn start(act: Act) -> Self {
+        Self::with(move |number, connection| act(number, connection))
+    }
+
+    /// Answers the first request of each connection with the bytes.
+    fn answering(bytes: Vec<u8>) -> Self {
+        Self::with(move |_, connection| Box::pin(answer(connection, bytes.clone(), true)))
+    }
+
+    fn with(act: impl Fn(u32, Connection) -> Acting + Send + Sync + 'static) -> Self {
         let lender = Server::start_tls();
         let pem = lender.server_pem();
         let chain = CertificateDer::pem_file_iter(&pem).unwrap().collect::<Result<_, _>>().unwrap();
@@ -43,9 +54,11 @@ impl Bare {
         let at = (Ipv4Addr::LOCALHOST, 0).into();
         let endpoint = Endpoint::server(configuration, at).unwrap();
         let accepting = endpoint.clone();
+        let act = Arc::new(act);
         tokio::spawn(async move {
             let mut number = 0;
             while let Some(incoming) = accepting.accept().await {
+                let act = Arc::clone(&act);
                 tokio::spawn(async move { act(number, incoming.await.unwrap()).await });
                 number += 1;
             }
@@ -76,6 +89,22 @@ fn frame(kind: u64, payload: &[u8]) -> Vec<u8> {
 /// The head of a response: no dynamic table, `:status` 200 from the static one.
 fn head() -> Vec<u8> {
     frame(HEADERS, &[0, 0, 0xc0 | 25])
+}
+
+/// The same with a field of that name and value, spelled out.
+fn head_with(name: &str, value: &str) -> Vec<u8> {
+    // A number that does not fit into its bits goes on in the next byte (RFC 7541 section 5.1).
+    let spelled = |text: &str, mark: u8, most: u8| {
+        let length = u8::try_from(text.len()).unwrap();
+        let begin = match length.checked_sub(most) {
+            None => vec![mark | length],
+            Some(rest) => vec![mark | most, rest],
+        };
+        [begin, text.as_bytes().to_vec()].concat()
+    };
+    let status = vec![0, 0, 0xc0 | 25];
+    let fields = [status, spelled(name, 0x20, 7), spelled(value, 0, 0x7f)].concat();
+    frame(HEADERS, &fields)
 }
 
 /// Opens the control stream with settings.
@@ -186,6 +215,54 @@ fn broken_rules() -> [(&'static str, Act, &'static str); 10] {
             "-1005 transient",
         ),
     ]
+}
+
+/// a field, the data => how the attempt ends
+#[tokio::test]
+async fn fields_that_are_in_doubt() {
+    for (name, value, data, expected) in [
+        ("x", "y", "abcd", "done 200 4"),
+        ("length", "9", "abcd", "done 200 4"),
+        ("x", "a\r\nb: c", "abcd", "-1017 permanent"),
+        ("x", "a\0b", "abcd", "-1017 permanent"),
+        ("X", "y", "abcd", "-1017 permanent"),
+        ("a b", "y", "abcd", "-1017 permanent"),
+        (":path", "/", "abcd", "-1017 permanent"),
+    ] {
+        let said = format!("{name:?} {value:?}");
+        let bytes = [head_with(name, value), frame(0, data.as_bytes())].concat();
+        let ending = answering(bytes).await;
+        assert_eq!(summary(&ending), expected, "{said}: {ending:?}");
+    }
+}
+
+/// what is said of the length, the data => how the attempt ends
+#[tokio::test]
+async fn lengths_that_are_in_doubt() {
+    for (value, data, expected) in [
+        ("4", "abcd", "done 200 4"),
+        ("4, 4", "abcd", "done 200 4"),
+        ("9", "abcd", "-1005 transient"),
+        ("9, 9", "abcd", "-1005 transient"),
+        ("3, 3", "abcd", "-1005 transient"),
+        ("4, 9", "abcd", "-1017 permanent"),
+        ("+4", "abcd", "-1017 permanent"),
+        ("", "abcd", "-1017 permanent"),
+        ("99999999999999999999", "abcd", "-1017 permanent"),
+    ] {
+        // The name is the fourth of the static table.
+        let mut fields = vec![0, 0, 0xc0 | 25, 0x54, value.len() as u8];
+        fields.extend(value.bytes());
+        let bytes = [frame(HEADERS, &fields), frame(0, data.as_bytes())].concat();
+        let ending = answering(bytes).await;
+        assert_eq!(summary(&ending), expected, "{value}: {ending:?}");
+    }
+}
+
+/// Runs one attempt at a server that answers with the bytes.
+async fn answering(bytes: Vec<u8>) -> Ending {
+    let server = Bare::answering(bytes);
+    server.trial().run().await
 }
 
 #[tokio::test]
