@@ -77,8 +77,8 @@ impl Landing {
         is_same: impl Fn(&Path) -> bool,
     ) -> Result<PathBuf, (PathBuf, io::Error)> {
         if !self.takes_free {
-            let renamed = std::fs::rename(part, &self.path);
-            return named(&self.path, renamed);
+            let renamed = part::check_place(&self.path);
+            return named(&self.path, renamed.and_then(|()| std::fs::rename(part, &self.path)));
         }
         for path in self.candidates() {
             match std::fs::hard_link(part, &path) {

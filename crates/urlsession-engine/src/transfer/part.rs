@@ -345,11 +345,21 @@ pub(super) fn is_same(one: &Path, other: &Path) -> bool {
 
 /// Refuses a destination that no file can be put at.
 pub(super) fn check_destination(files: &TaskFiles) -> Result<(), Failure> {
-    if files.finished.is_dir() {
-        let error = io::ErrorKind::IsADirectory.into();
-        return Err(named(Place::Create, &files.finished, &error));
+    let checked = match files.finished.is_dir() {
+        true => Err(io::ErrorKind::IsADirectory.into()),
+        false => check_place(&files.finished),
+    };
+    checked.map_err(|error| named(Place::Create, &files.finished, &error))
+}
+
+/// Refuses a name that is a device's, a pipe's or a socket's: a rename would take it from them.
+pub(super) fn check_place(path: &Path) -> io::Result<()> {
+    let Ok(about) = std::fs::symlink_metadata(path) else { return Ok(()) };
+    let kind = about.file_type();
+    match kind.is_file() || kind.is_dir() || kind.is_symlink() {
+        true => Ok(()),
+        false => Err(io::Error::other("a device, a pipe or a socket has the name")),
     }
-    Ok(())
 }
 
 pub(super) fn named(place: Place, path: &Path, error: &io::Error) -> Failure {

@@ -388,6 +388,37 @@ async fn destinations_that_cannot_be() {
     assert_eq!(mode & 0o7777, 0o600);
 }
 
+/// The name of a device, a pipe or a socket stays theirs, whoever runs this.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn destinations_that_are_no_files() {
+    use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
+    use std::os::unix::fs::FileTypeExt as _;
+    let server = Server::start();
+    server.on("/long", file());
+    server.on("/short", Answer::ok("x"));
+    let mut kinds = vec![FileType::Fifo, FileType::Socket];
+    let probe = tempfile::tempdir().unwrap();
+    let null = makedev(1, 3);
+    let device = mknodat(CWD, probe.path().join("a"), FileType::CharacterDevice, Mode::RUSR, null);
+    // Only the superuser makes devices, and only they could lose one.
+    if device.is_ok() {
+        kinds.push(FileType::CharacterDevice);
+    }
+    for kind in kinds {
+        for path in ["/long", "/short"] {
+            let trial = Trial::download(&server.url(path));
+            mknodat(CWD, &trial.files.finished, kind, Mode::RUSR | Mode::WUSR, null).unwrap();
+            let ending = trial.run().await;
+            assert_eq!(summary(&ending), "-3000 permanent", "{kind:?} {path}: {ending:?}");
+            let found = fs::symlink_metadata(&trial.files.finished).unwrap().file_type();
+            let stays = found.is_fifo() || found.is_socket() || found.is_char_device();
+            assert!(stays, "{kind:?} {path}");
+            assert_eq!(trial.left(), ["file"], "{kind:?} {path}: nothing else is there");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_full_disk_keeps_what_came() {
     let server = Server::start();
