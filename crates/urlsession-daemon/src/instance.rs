@@ -99,7 +99,7 @@ fn record(lock: &mut File, socket: &Path) -> std::io::Result<()> {
 fn ask_to_reopen(lock: &mut File, socket: &Path) -> anyhow::Result<()> {
     let mut record = String::new();
     lock.rewind()?;
-    lock.take(RECORD_BYTES).read_to_string(&mut record)?;
+    (&*lock).take(RECORD_BYTES).read_to_string(&mut record)?;
     let mut lines = record.lines();
     let pid: Option<i32> = lines.next().and_then(|line| line.parse().ok());
     let (Some(pid), Some(theirs)) = (pid, lines.next()) else { return Ok(()) };
@@ -111,9 +111,49 @@ fn ask_to_reopen(lock: &mut File, socket: &Path) -> anyhow::Result<()> {
         );
     }
     if let Some(pid) = Pid::from_raw(pid).filter(|pid| !pid.is_init()) {
-        // The record's author lives, for it holds the lock; if it has just died, the next round
-        // gets the lock.
-        let _ = rustix::process::kill_process(pid, Signal::HUP);
+        hang_up(pid, || match lock.try_lock() {
+            // It is taken with the gate held, or not at all.
+            Ok(()) => lock.unlock().is_err(),
+            Err(why) => matches!(why, TryLockError::WouldBlock),
+        });
     }
     Ok(())
+}
+
+/// Sends the author of the record a hang-up. It lives as long as it holds the lock: who has its
+/// number while that is so is no later process.
+#[cfg(target_os = "linux")]
+fn hang_up(pid: Pid, is_held: impl FnOnce() -> bool) {
+    use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
+    let author = pidfd_open(pid, PidfdFlags::empty());
+    if let (Ok(author), true) = (author, is_held()) {
+        // If it has just died, the next round gets the lock.
+        let _ = pidfd_send_signal(author, Signal::HUP);
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn hang_up(pid: Pid, is_held: impl FnOnce() -> bool) {
+    if is_held() {
+        let _ = rustix::process::kill_process(pid, Signal::HUP);
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::process::{Command, Stdio};
+
+    /// Whether the lock is held still => the signal that a process of that number gets
+    #[test]
+    fn only_who_holds_the_lock_is_told_to_hang_up() {
+        for (is_held, expected) in [(false, None), (true, Some(Signal::HUP.as_raw()))] {
+            let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+            let pid = Pid::from_raw(child.id().cast_signed()).unwrap();
+            hang_up(pid, || is_held);
+            drop(child.stdin.take());
+            assert_eq!(child.wait().unwrap().signal(), expected, "{is_held}");
+        }
+    }
 }
