@@ -188,6 +188,30 @@ mod socket {
         path.metadata()
             .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
     }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+        use std::io::Write as _;
+
+        /// what a daemon says before it hangs up => what is heard
+        #[test]
+        fn a_daemon_has_one_line_to_say_it_in() {
+            let endless = "ready".repeat(READY_LINE_LIMIT);
+            for (said, expected) in [
+                ("ready\n", "ready\n"),
+                ("error: no room\n", "error: no room\n"),
+                ("", ""),
+                ("rea", "rea"),
+                (&endless, &endless[..READY_LINE_LIMIT]),
+            ] {
+                let (ready, told) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).unwrap();
+                File::from(told).write_all(said.as_bytes()).unwrap();
+                let heard = listen(&File::from(ready));
+                assert_eq!(heard, expected, "{} bytes", said.len());
+            }
+        }
+    }
 }
 
 #[cfg(not(unix))]

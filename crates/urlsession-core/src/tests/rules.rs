@@ -1,6 +1,7 @@
 //! The rules of tasks, one by one: creation, slots, retries, deadlines, completion, removal.
 
 use super::*;
+use crate::turn::ASKERS_LIMIT;
 use crate::{FurtherRanges, Order, SessionRecord, Stage, TaskFacts, resume};
 use urlsession_protocol::{Body, CancelledReason, Header, Priority, Reason, ResumeData, Secret};
 
@@ -482,4 +483,25 @@ fn records_keep_sessions_apart_from_their_numbers() {
         matches!(change, Change::PutSession(SessionRecord { number: SessionNumber(2), .. }))
     };
     assert!(step.changes.iter().any(put));
+}
+
+#[test]
+fn so_many_calls_wait_for_one_task() {
+    type Ask = fn(&mut Bench, u64) -> Step;
+    let asks: [Ask; 2] = [Bench::cancel_for_resume_data, Bench::remove];
+    for ask in asks {
+        let mut bench = Bench::new();
+        let task = bench.download();
+        for _ in 0..ASKERS_LIMIT {
+            assert_eq!(replies(&ask(&mut bench, task)), [], "it waits for the attempt");
+        }
+        let step = ask(&mut bench, task);
+        assert_eq!(replies(&step), [Err(-1)], "one more is refused");
+        assert_eq!(step.changes, []);
+        let resume = None;
+        let mut answered = replies(&bench.report(task, Report::Ended(Ending::Stopped { resume })));
+        answered.extend(replies(&bench.handle(Input::Tick)));
+        assert_eq!(answered.len(), ASKERS_LIMIT, "those that wait are all answered");
+        assert!(answered.iter().all(Result::is_ok), "{answered:?}");
+    }
 }

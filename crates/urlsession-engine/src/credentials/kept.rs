@@ -190,3 +190,28 @@ impl Kept {
 fn key(space: &ProtectionSpace) -> ProtectionSpace {
     ProtectionSpace { authentication_method: AuthenticationMethod::Default, ..space.clone() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credentials::origin_space;
+
+    #[test]
+    fn applications_that_nobody_needs_are_let_go() {
+        let store = Store::in_memory().unwrap();
+        let (inbox, _) = std::sync::mpsc::channel();
+        let mut keys = Keys::new(inbox);
+        let mut open = |n: usize| {
+            let kept = keys.of(&ApplicationId::new(format!("app{n}")).unwrap(), &store).unwrap();
+            (kept, keys.applications.len())
+        };
+        let (needed, _) = open(0);
+        // What lasts as long as the daemon is nowhere else.
+        let space = origin_space(&"http://h/".parse().unwrap());
+        open(1).0.set(&space, &Credential::new("me", "pw")).unwrap();
+        let most = (2..3 * APPLICATIONS_LIMIT).map(|n| open(n).1).max();
+        assert_eq!(most, Some(APPLICATIONS_LIMIT));
+        assert!(Arc::ptr_eq(&needed, &open(0).0), "one that is needed stays");
+        assert!(open(1).0.find(&space).is_some(), "so does one that would be lost");
+    }
+}

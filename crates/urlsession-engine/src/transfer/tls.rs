@@ -172,3 +172,41 @@ fn unreadable(path: &Path, why: &dyn std::fmt::Display) -> Failure {
         format!("cannot use the file {path}: {why}"),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use urlsession_protocol::PublicKeyPin;
+
+    fn terms(number: u8) -> Terms {
+        // Without a judge no roots are read.
+        let pinned_public_keys = vec![PublicKeyPin::new([number; 32])];
+        let policy =
+            TlsPolicy { allow_any_certificate: true, pinned_public_keys, ..TlsPolicy::default() };
+        Terms { policy, ..Terms::default() }
+    }
+
+    #[test]
+    fn configurations_are_made_anew_and_never_mistaken() {
+        let tls = Tls::default();
+        let limit = u8::try_from(CONFIGURATION_LIMIT).unwrap();
+        let number = |of: u8| tls.make(terms(of)).unwrap_or_else(|_| panic!("{of}")).number;
+        let first: Vec<_> = (0..limit).map(number).collect();
+        assert_eq!((0..limit).map(number).collect::<Vec<_>>(), first, "all of them are there");
+        let more: Vec<_> = (0..3 * limit).rev().map(number).collect();
+        assert!(tls.made.lock().unwrap().by_terms.len() <= CONFIGURATION_LIMIT);
+        let all: BTreeSet<_> = first.iter().chain(&more).collect();
+        assert_eq!(all.len(), first.len() + more.len(), "no number is given twice");
+    }
+
+    /// What is sent before the server has answered may be sent again by somebody else.
+    #[test]
+    fn nothing_is_sent_early() {
+        let tls = Tls::default();
+        for http3 in [false, true] {
+            let trust = tls.make(Terms { http3, ..terms(1) }).unwrap_or_else(|_| panic!("{http3}"));
+            assert!(!trust.configuration.enable_early_data);
+        }
+    }
+}
