@@ -4,7 +4,7 @@ use super::super::identity;
 use super::{Trial, error_of, summary};
 use std::fs;
 use std::sync::Arc;
-use urlsession_protocol::{ClientCertificate, PublicKeyPin, Secret, TlsVersion};
+use urlsession_protocol::{ClientCertificate, Http3, PublicKeyPin, Secret, TlsVersion};
 use urlsession_testkit::server::{Answer, Certificate, Demands, Pkcs12, Server};
 
 fn trusting(server: &Server) -> Trial {
@@ -138,40 +138,60 @@ async fn a_blind_eye_sees_no_certificate() {
     }
 }
 
+/// Over HTTP/1.1, HTTP/2 and HTTP/3, that is, over connections that are taken in turns or shared.
 #[tokio::test]
 async fn connections_belong_to_their_terms() {
-    let server = Server::start_tls();
-    let hands = Arc::clone(&trusting(&server).hands);
+    let mut servers = vec![(Server::start_tls(), None), (Server::start_h2(), None)];
+    if cfg!(feature = "http3") {
+        let quic = Server::start_quic(Certificate::Valid, Demands::default());
+        servers.push((quic, Some(Http3::Only)));
+    }
+    for (server, http3) in servers {
+        connections_of(&server, http3).await;
+    }
+}
+
+async fn connections_of(server: &Server, http3: Option<Http3>) {
+    let hands = Arc::clone(&trusting(server).hands);
     let right = PublicKeyPin::new(server.public_key_sha256());
     let run = async |change: &dyn Fn(&mut Trial)| {
-        let mut trial = trusting(&server);
+        let mut trial = trusting(server);
         trial.hands = Arc::clone(&hands);
+        trial.order.options.http3 = http3;
         change(&mut trial);
         let ending = trial.run().await;
         (summary(&ending), server.requests().last().map(|seen| seen.connection))
     };
     let first = run(&|_| {}).await;
+    assert_eq!(first.0, "done 200 1", "{http3:?}");
     assert_eq!(run(&|_| {}).await, first, "the connection is used again");
     assert_eq!(run(&|trial| trial.order.options.tls.https_only = true).await, first);
-    let blind = run(&|trial| trial.order.options.tls.allow_any_certificate = true).await;
-    let pinned = run(&|trial| trial.order.options.tls.pinned_public_keys = vec![right]).await;
-    let newer = run(&|trial| {
-        trial.order.options.tls.minimum_version = Some(TlsVersion::Tls13);
-    })
-    .await;
-    let shown = run(&|trial| {
-        let certificate = server.client_pem();
-        trial.order.options.tls.client_certificate = Some(ClientCertificate::new(certificate));
-    })
-    .await;
-    let used: std::collections::BTreeSet<_> = [first, blind, pinned, newer, shown]
-        .into_iter()
-        .map(|(_, connection)| connection)
-        .collect();
-    assert_eq!(used.len(), 5, "each has a connection of its own");
+    let own = |certificate| {
+        move |trial: &mut Trial| {
+            trial.order.options.tls.client_certificate = Some(ClientCertificate::new(certificate));
+        }
+    };
+    let others: [&dyn Fn(&mut Trial); 6] = [
+        &|trial| trial.order.options.tls.allow_any_certificate = true,
+        &|trial| trial.order.options.tls.pinned_public_keys = vec![right],
+        &|trial| trial.order.options.tls.minimum_version = Some(TlsVersion::Tls13),
+        &|trial| own(server.client_pem())(trial),
+        &|trial| own(server.stranger_pem())(trial),
+        &|trial| trial.order.options.ca_certificates.push(server.server_pem()),
+    ];
+    let mut used: std::collections::BTreeSet<_> = [first.1].into();
+    for change in others {
+        let (ending, connection) = run(change).await;
+        assert_eq!(ending, "done 200 1", "{http3:?}");
+        used.insert(connection);
+    }
+    assert_eq!(used.len(), 7, "each has a connection of its own: {http3:?}");
     // A session that somebody blind began must not carry somebody who sees.
     let stranger = run(&|trial| trial.order.options.ca_certificates.clear()).await;
-    assert_eq!(stranger.0, "-1202 permanent");
+    assert_eq!(stranger.0, "-1202 permanent", "{http3:?}");
+    let wrong = PublicKeyPin::new([0; 32]);
+    let pinned = run(&|trial| trial.order.options.tls.pinned_public_keys = vec![wrong]).await;
+    assert_eq!(pinned.0, "-1202 permanent", "{http3:?}");
 }
 
 #[tokio::test]
