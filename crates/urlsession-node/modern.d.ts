@@ -190,7 +190,7 @@ export interface TaskOptions {
   /** `false` neither sends nor keeps cookies. */
   httpShouldHandleCookies?: boolean;
   /** The document that the request is made for, which tells the cookies of other sites. */
-  mainDocumentUrl?: string;
+  mainDocumentUrl?: string | URL;
   /** As the session's. */
   requestCachePolicy?: RequestCachePolicy;
   /** Through whom the request goes; absent, the session's choice, else what the environment says. */

@@ -1,6 +1,6 @@
 //! The way to the server as plain fields: proxies and terms of TLS.
 
-use crate::task::no_such;
+use crate::task::{illegal, no_such};
 use napi::Either;
 use napi_derive::napi;
 use std::path::PathBuf;
@@ -61,6 +61,9 @@ impl TlsFields {
         let pins = self.pinned_public_keys.iter().flatten();
         let key = self.client_key.as_ref().map(PathBuf::from);
         let password = self.client_certificate_password.as_ref().map(Secret::new);
+        if self.client_certificate.is_none() && (key.is_some() || password.is_some()) {
+            return Err(illegal("a key or a password needs a client certificate".to_owned()));
+        }
         Ok(TlsPolicy {
             minimum_version: self.minimum_version.as_deref().map(version).transpose()?,
             maximum_version: self.maximum_version.as_deref().map(version).transpose()?,

@@ -1,12 +1,36 @@
 // The options of a session by name: ours, and all of Apple's `URLSessionConfiguration`, so that none is ignored.
 'use strict';
 
-const OPTIONS = new Set([
-  'identifier', 'applicationId', 'headers', 'launchCommand', 'timeoutIntervalForRequest', 'timeoutIntervalForResource',
-  'maximumConnectionsPerHost', 'maximumConcurrentTasks', 'httpCookieAcceptPolicy', 'httpShouldSetCookies',
-  'httpCookieStorage', 'requestCachePolicy', 'urlCache', 'connectionProxy', 'tls', 'caCertificates', 'credential',
-  'onDelayedRequest', 'onChallenge', 'answersChallenges', 'urlCredentialStorage', 'http3', 'segments',
-]);
+const {
+  checkedValue, count, fields, flag, handler, milliseconds, numberOrText, object, size, text, texts, unknown,
+} = require('./checks.js');
+const { CREDENTIAL, PROXY, TLS } = require('./fields.js');
+
+const OPTIONS = new Map(Object.entries({
+  identifier: text,
+  applicationId: text,
+  headers: fields,
+  launchCommand: texts,
+  timeoutIntervalForRequest: milliseconds,
+  timeoutIntervalForResource: milliseconds,
+  maximumConnectionsPerHost: count(1),
+  maximumConcurrentTasks: count(1),
+  httpCookieAcceptPolicy: text,
+  httpShouldSetCookies: flag,
+  httpCookieStorage: text,
+  requestCachePolicy: text,
+  urlCache: object(new Map([['memoryCapacity', size], ['diskCapacity', size]]), ['memoryCapacity', 'diskCapacity']),
+  connectionProxy: PROXY,
+  tls: TLS,
+  caCertificates: texts,
+  credential: CREDENTIAL,
+  onDelayedRequest: handler,
+  onChallenge: handler,
+  answersChallenges: flag,
+  urlCredentialStorage: text,
+  http3: text,
+  segments: numberOrText,
+}));
 
 const calledHere = (name) => ({ why: `is called \`${name}\` here` });
 const onlyHere = (only, why) => ({ only, why });
@@ -44,15 +68,18 @@ const APPLE = {
   protocolClasses: { why: 'is not supported: a background session speaks http and https only' },
 };
 
-/** Throws for options that there are not; returns the others. */
+/** Returns the options that are there; throws for those that there are not, or that cannot be what they are. */
 function knownOptions(options) {
   const known = {};
   for (const [name, value] of Object.entries(options)) {
     const apple = Object.hasOwn(APPLE, name) ? APPLE[name] : undefined;
-    if (OPTIONS.has(name)) known[name] = value;
-    else if (apple === undefined) throw new TypeError(`There is no option \`${name}\``);
-    // What is left out, or is so anyway, needs no refusal.
-    else if (value !== undefined && value !== null && (apple.only === undefined || value !== apple.only)) {
+    const isThere = value !== undefined && value !== null;
+    if (OPTIONS.has(name)) {
+      if (isThere) known[name] = checkedValue(value, OPTIONS.get(name), name);
+    } else if (apple === undefined) {
+      throw new TypeError(unknown(name, new Map([...OPTIONS, ...Object.entries(APPLE)])));
+    } else if (isThere && (apple.only === undefined || value !== apple.only)) {
+      // What is left out, or is so anyway, needs no refusal.
       throw new TypeError(`The option \`${name}\` ${apple.why}`);
     }
   }

@@ -1,6 +1,9 @@
 // The credentials that are kept for the application of a session.
 'use strict';
 
+const { checked } = require('./checks.js');
+const { KEPT } = require('./fields.js');
+
 class Credentials {
   #attachment;
 
@@ -14,7 +17,8 @@ class Credentials {
   }
 
   /** Keeps a credential for the server of a URL, or for the part of it that is called `realm`. */
-  async set(url, { user, password, persistence = 'permanent', realm }) {
+  async set(url, credential) {
+    const { user, password, persistence = 'permanent', realm } = checked(credential, KEPT, { of: ' of a kept credential' });
     await this.#attachment.setCredential(String(url), realm, { user, password, persistence });
   }
 

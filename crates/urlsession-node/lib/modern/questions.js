@@ -2,6 +2,8 @@
 'use strict';
 
 const { headerFields } = require('./body.js');
+const { checked } = require('./checks.js');
+const { CERTIFICATE, CREDENTIAL, EDIT } = require('./fields.js');
 
 const DISPOSITIONS = ['performDefaultHandling', 'cancelAuthenticationChallenge', 'rejectProtectionSpace', 'useServerTrust'];
 
@@ -71,8 +73,7 @@ class Questions {
 
 /** Makes what the addon takes of `{ url, headers, credential }`. */
 function editOptions(edit) {
-  if (typeof edit !== 'object' || edit === null) throw new TypeError('An edit must be an object');
-  const { url, headers, credential } = edit;
+  const { url, headers, credential } = checked(edit, EDIT, { of: ' of an edit' });
   return { url: url === undefined ? undefined : String(url), headers: headerFields(headers), credential };
 }
 
@@ -82,8 +83,11 @@ function answerOptions(answer) {
   if (typeof answer !== 'object' || answer === null) {
     throw new TypeError(`An answer must be a credential, a client certificate or one of ${DISPOSITIONS.join(', ')}`);
   }
-  if (answer.clientCertificate !== undefined) return { ...answer, disposition: 'useClientCertificate' };
-  return { disposition: 'useCredential', credential: answer };
+  const of = ' of an answer';
+  if (answer.clientCertificate !== undefined) {
+    return { ...checked(answer, CERTIFICATE, { of }), disposition: 'useClientCertificate' };
+  }
+  return { disposition: 'useCredential', credential: checked(answer, CREDENTIAL, { of }) };
 }
 
 module.exports = { answerOptions, editOptions, Questions };

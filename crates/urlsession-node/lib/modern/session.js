@@ -4,11 +4,13 @@
 const { Attachment } = require('../attachment.js');
 const { sessionOptions } = require('../options.js');
 const { knownOptions } = require('./configuration.js');
+const { address } = require('./checks.js');
 const { dataBody, headerFields, pathOf, uploadBody } = require('./body.js');
 const { Credentials } = require('./credentials.js');
 const { events } = require('./events.js');
 const { answerOptions, editOptions, Questions } = require('./questions.js');
 const { Task } = require('./task.js');
+const { checkedTaskOptions } = require('./task-options.js');
 
 class Session {
   #attachment;
@@ -28,7 +30,7 @@ class Session {
     }
     this.#identifier = identifier;
     const { onDelayedRequest, onChallenge, answersChallenges = onChallenge !== undefined, ...rest } = knownOptions(options);
-    const headers = headerFields(options.headers);
+    const headers = headerFields(rest.headers);
     this.#attachment = Attachment.attach(sessionOptions({ ...rest, answersChallenges, headers }));
     this.credentials = new Credentials(this.#attachment);
     const questions = new Questions(this.#attachment, { onDelayedRequest, onChallenge });
@@ -57,33 +59,36 @@ class Session {
     return this.dataTask(url, options).finished;
   }
 
-  downloadTask(url, { destination, ...options } = {}) {
+  downloadTask(url, given = {}) {
+    const { destination, ...options } = checkedTaskOptions('download', given);
     return this.#start({ kind: 'download', url, destination: pathOf(destination) }, options);
   }
 
-  uploadTask(url, source, { method = 'POST', ...options } = {}) {
+  uploadTask(url, source, given = {}) {
+    const { method = 'POST', ...options } = checkedTaskOptions('upload', given);
     return this.#start({ kind: 'upload', url, method, ...uploadBody(source) }, options);
   }
 
-  dataTask(url, { body: source, method = source === undefined ? 'GET' : 'POST', ...options } = {}) {
+  dataTask(url, given = {}) {
+    const { body: source, method = source === undefined ? 'GET' : 'POST', ...options } = checkedTaskOptions('data', given);
     const { contentType, ...body } = source === undefined ? {} : dataBody(source);
     return this.#start({ kind: 'data', url, method, ...body }, options, contentType);
   }
 
   /** Returns the task of that number, such as one that an earlier process created. */
   task(taskIdentifier) {
-    return new Task(this.#attachment, taskIdentifier, {});
+    return new Task(this.#attachment, numberOf(taskIdentifier), {});
   }
 
   /** Replaces parts of the request of a task, given by its number or itself. */
   async edit(task, edit) {
-    await this.#attachment.edit(task?.taskIdentifier ?? task, editOptions(edit));
+    await this.#attachment.edit(numberOf(task), editOptions(edit));
   }
 
   /** Answers the question that a task waits with, with a credential or a disposition. */
   async answer(task, challenge, answer) {
     const { serverTrust: _, ...asked } = challenge;
-    await this.#attachment.answer(task?.taskIdentifier ?? task, asked, answerOptions(answer));
+    await this.#attachment.answer(numberOf(task), asked, answerOptions(answer));
   }
 
   /** Lists the unfinished tasks. */
@@ -136,10 +141,6 @@ class Session {
 
   #start(task, { signal, onProgress, onDelayedRequest, ...options }, contentType) {
     signal?.throwIfAborted();
-    if (options.onRedirect !== undefined) {
-      // Apple's background sessions never ask their delegate either: the app may be gone by then.
-      throw new TypeError('The option `onRedirect` is not supported: a background session follows redirects without asking; see `redirect`');
-    }
     const number = this.#attachment.createTask(taskOptions(task, options, contentType));
     const created = new Task(this.#attachment, number, { signal, onProgress, onDelayedRequest });
     if (onDelayedRequest) {
@@ -151,7 +152,18 @@ class Session {
   }
 }
 
-function taskOptions(task, { headers, suspended = false, earliestBeginDate, ...options }, contentType) {
+function numberOf(task) {
+  const number = task?.taskIdentifier ?? task;
+  if (!Number.isSafeInteger(number) || number < 0) throw new TypeError('A task is given by its number or itself');
+  return number;
+}
+
+function urlText(url) {
+  if (!address.test(url)) throw new TypeError(`The URL must be ${address.words}`);
+  return String(url);
+}
+
+function taskOptions(task, { headers, suspended = false, earliestBeginDate, mainDocumentUrl, ...options }, contentType) {
   const fields = headerFields(headers);
   if (contentType && !fields.some(({ name }) => name.toLowerCase() === 'content-type')) {
     fields.push({ name: 'Content-Type', value: contentType });
@@ -159,8 +171,9 @@ function taskOptions(task, { headers, suspended = false, earliestBeginDate, ...o
   return {
     ...options,
     ...task,
-    url: String(task.url),
+    url: urlText(task.url),
     headers: fields,
+    mainDocumentUrl: mainDocumentUrl && String(mainDocumentUrl),
     earliestBeginDate: earliestBeginDate === undefined ? undefined : Number(earliestBeginDate),
     resume: !suspended,
   };

@@ -1,0 +1,30 @@
+// The objects that options of sessions and of tasks have in common, and what may be in them.
+'use strict';
+
+const { address, fields, flag, object, text, texts } = require('./checks.js');
+
+/** A name and a password. */
+const CREDENTIAL = object(new Map(Object.entries({ user: text, password: text, persistence: text })), ['user', 'password']);
+
+/** A credential that is kept for a server. */
+const KEPT = object(new Map([...CREDENTIAL.table, ['realm', text]]), ['user', 'password']);
+
+/** A certificate of ours. */
+const CERTIFICATE = object(
+  new Map(Object.entries({ clientCertificate: text, clientKey: text, clientCertificatePassword: text })),
+  ['clientCertificate'],
+);
+
+const PROXY = object(new Map(Object.entries({ http: text, https: text, exceptions: texts })));
+
+const TLS = object(new Map([
+  ...CERTIFICATE.table,
+  ...Object.entries({
+    minimumVersion: text, maximumVersion: text, pinnedPublicKeys: texts, allowAnyCertificate: flag, httpsOnly: flag,
+  }),
+]));
+
+/** What replaces parts of a request. */
+const EDIT = object(new Map(Object.entries({ url: address, headers: fields, credential: CREDENTIAL })));
+
+module.exports = { CERTIFICATE, CREDENTIAL, EDIT, KEPT, PROXY, TLS };

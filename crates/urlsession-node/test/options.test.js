@@ -1,0 +1,133 @@
+// Every option of the modern face that is misspelt, or is what it cannot be, throws and is named.
+'use strict';
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { test } = require('node:test');
+require('./support/home.js');
+const { useNative } = require('../lib/native.js');
+const { FakeNative } = require('./support/fake-native.js');
+const { OPTIONS } = require('../lib/modern/configuration.js');
+const { CERTIFICATE, CREDENTIAL, EDIT, KEPT, PROXY, TLS } = require('../lib/modern/fields.js');
+const { TASKS } = require('../lib/modern/task-options.js');
+
+useNative({ NativeSession: FakeNative });
+const { Session } = require('../index.js');
+
+const url = 'http://127.0.0.1/';
+const create = (options) => new Session({ identifier: 'options', ...options });
+const session = create({});
+const task = (method) => (options) => session[`${method}Task`](...(method === 'upload' ? [url, Buffer.alloc(1)] : [url]), options);
+const [download, upload, data] = ['download', 'upload', 'data'].map(task);
+
+// Who takes it, what is given, what is said.
+const wrong = [
+  [create, { timeoutIntervalForRequest: '60' }, /`timeoutIntervalForRequest` must be a number of milliseconds above 0/],
+  [create, { timeoutIntervalForResource: 0 }, /`timeoutIntervalForResource` must/],
+  [create, { timeoutIntervalForRequest: NaN }, /`timeoutIntervalForRequest` must/],
+  [create, { maximumConnectionsPerHost: 0 }, /`maximumConnectionsPerHost` must be a whole number, 1 or more/],
+  [create, { maximumConcurrentTasks: 1.5 }, /`maximumConcurrentTasks` must/],
+  [create, { httpCookieStorage: true }, /`httpCookieStorage` must be a string/],
+  [create, { answersChallenges: 'yes' }, /`answersChallenges` must be true or false/],
+  [create, { onChallenge: 1 }, /`onChallenge` must be a function/],
+  [create, { applicationId: 7 }, /`applicationId` must/],
+  [create, { headers: 'a: b' }, /`headers` must be an object/],
+  [create, { caCertificates: 'root.pem' }, /`caCertificates` must be a list of strings/],
+  [create, { credential: 'me:secret' }, /`credential` must be an object$/],
+  [create, { credential: { user: 'me' } }, /`credential.password` is missing/],
+  [create, { credential: { user: 'me', password: 5 } }, /`credential.password` must be a string$/],
+  [create, { credential: { user: 'me', password: '', persistance: 'none' } }, /no option `credential.persistance`; is `credential.persistence` meant/],
+  [create, { connectionProxy: 'http://proxy' }, /`connectionProxy` must be an object/],
+  [create, { connectionProxy: { htp: 'http://proxy' } }, /no option `connectionProxy.htp`; is `connectionProxy.http` meant/],
+  [create, { tls: '1.3' }, /`tls` must be an object/],
+  [create, { tls: { minimumversion: '1.3' } }, /no option `tls.minimumversion`; is `tls.minimumVersion` meant/],
+  [create, { tls: { minimumVersion: 1.3 } }, /`tls.minimumVersion` must be a string/],
+  [create, { tls: { pinnedPublicKeys: 'sha256//' } }, /`tls.pinnedPublicKeys` must be a list/],
+  [create, { urlCache: { memoryCapacity: 1 } }, /`urlCache.diskCapacity` is missing/],
+  [create, { timeoutIntervalForResorce: 1 }, /no option `timeoutIntervalForResorce`; is `timeoutIntervalForResource` meant/],
+  [create, { zebra: 1 }, /^There is no option `zebra`$/],
+  [data, 'x', /options of a data task must be an object/],
+  [data, null, /options of a data task must be an object/],
+  [data, { metod: 'GET' }, /no option `metod` of a data task; is `method` meant/],
+  [data, { method: 5 }, /`method` must be a string/],
+  [data, { destination: 'x' }, /no option `destination` of a data task/],
+  [data, { signal: 1 }, /`signal` must be an AbortSignal/],
+  [data, { onProgress: 1 }, /`onProgress` must be a function/],
+  [data, { priority: 2 }, /`priority` must be a number from 0 to 1/],
+  [data, { earliestBeginDate: 'soon' }, /`earliestBeginDate` must be a valid Date/],
+  [data, { earliestBeginDate: new Date(NaN) }, /`earliestBeginDate` must/],
+  [data, { limitRate: 0 }, /`limitRate` must be a number of bytes per second/],
+  [data, { maximumRetries: -1 }, /`maximumRetries` must be a whole number, 0 or more/],
+  [data, { maximumRedirects: 101 }, /`maximumRedirects` must be a whole number from 0 to 100/],
+  [data, { retryStatuses: 503 }, /`retryStatuses` must be a list of HTTP statuses/],
+  [data, { recoverableStatuses: [200] }, /`recoverableStatuses` must be a list of HTTP statuses from 400 to 599/],
+  [data, { failOnHttpError: 1 }, /`failOnHttpError` must/],
+  [data, { headers: [['a']] }, /`headers` must/],
+  [data, { tls: { httpsonly: true } }, /no option `tls.httpsonly`; is `tls.httpsOnly` meant/],
+  [data, { onRedirect: () => {} }, /`onRedirect` is not supported: .*`redirect`/],
+  [download, { destination: 5 }, /`destination` must be a path or a file URL/],
+  [download, { destination: '' }, /`destination` must/],
+  [download, { body: 'x' }, /no option `body` of a download task/],
+  [upload, { checksum: 'md5:' }, /no option `checksum` of an upload task/],
+  [() => session.dataTask(), undefined, /URL must be a string or a URL/],
+  [() => session.dataTask({ url }), undefined, /URL must/],
+  [() => session.dataTask(new URL(url), new URL(url)), undefined, /options of a data task must be an object/],
+  [() => session.task('1'), undefined, /task is given by its number or itself/],
+];
+
+for (const [call, given, message] of wrong) {
+  test(`refused: ${message.source}`, () => {
+    const before = FakeNative.sessions.flatMap(({ calls }) => calls).length;
+    assert.throws(() => call(given), (error) => error instanceof TypeError && message.test(error.message) && !/secret/.test(error.message));
+    assert.equal(FakeNative.sessions.flatMap(({ calls }) => calls).length, before, 'no task came of it');
+  });
+}
+
+test('promises are rejected by name, too', async () => {
+  await assert.rejects(session.edit(1, { ur: url }), /no option `ur` of an edit; is `url` meant/);
+  await assert.rejects(session.edit(1, null), /options of an edit must be an object/);
+  await assert.rejects(session.edit('one', { url }), /task is given by its number/);
+  await assert.rejects(session.answer(1, {}, { user: 'me' }), /`password` is missing/);
+  await assert.rejects(session.credentials.set(url, { user: 'me', password: '', persistance: 'permanent' }), /is `persistence` meant/);
+});
+
+test('what is absent is the default, and what is right comes through', () => {
+  for (const call of [create, download, upload, data]) {
+    assert.doesNotThrow(() => call({ headers: undefined, tls: null, timeoutIntervalForRequest: undefined }));
+  }
+  create({ onChallenge: null });
+  assert.equal(FakeNative.last.options.answersChallenges, false);
+  data({
+    headers: new Headers({ a: 'b' }), priority: 1, earliestBeginDate: new Date(5), retryStatuses: [503], maximumRetries: 0,
+    signal: new AbortController().signal, mainDocumentUrl: new URL(url), body: null, segments: 'automatic',
+  });
+  const [, created] = FakeNative.sessions[0].calls.at(-1);
+  assert.deepEqual(created.headers, [{ name: 'a', value: 'b' }]);
+  assert.equal(created.mainDocumentUrl, url);
+  assert.equal(created.earliestBeginDate, 5);
+  assert.equal(created.method, 'GET');
+});
+
+test('the declarations have the same options', () => {
+  const page = fs.readFileSync(path.join(__dirname, '../modern.d.ts'), 'utf8');
+  const declared = (name) => {
+    const [, body] = new RegExp(`interface ${name} (?:extends \\w+ )?{\\n(.*?)\\n}`, 's').exec(page);
+    return [...body.matchAll(/^ {2}(\w+)\??:/gm)].map(([, field]) => field);
+  };
+  const same = (table, ...names) => {
+    // A refused name is no option.
+    const known = [...table].filter(([, { why }]) => !why).map(([name]) => name);
+    assert.deepEqual(known.sort(), names.flatMap(declared).sort(), names.join());
+  };
+  same(OPTIONS, 'SessionOptions');
+  same(TASKS.data.table, 'TaskOptions', 'DataOptions');
+  same(TASKS.download.table, 'TaskOptions', 'DownloadOptions');
+  same(TASKS.upload.table, 'TaskOptions');
+  same(CREDENTIAL.table, 'Credential');
+  same(CERTIFICATE.table, 'ClientCertificate');
+  same(PROXY.table, 'ConnectionProxy');
+  same(TLS.table, 'TlsPolicy');
+  same(EDIT.table, 'RequestEdit');
+  assert.deepEqual([...KEPT.table.keys()].sort(), ['password', 'persistence', 'realm', 'user']);
+});
