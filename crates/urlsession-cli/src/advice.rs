@@ -4,14 +4,22 @@ use crate::escape::shown;
 use crate::measure;
 use urlsession::{Error, ErrorCode, Reason, Timestamp};
 
+/// What a proxy wants, which -u does not say.
+const PROXY_CREDENTIALS: &str =
+    "give the proxy a name and a password that it takes: --proxy http://USER:PASSWORD@HOST:PORT";
+
 /// Tells what to do about a task that failed; nothing where there is nothing sensible to say.
 pub(crate) fn after(error: &Error, url: Option<&str>) -> Option<String> {
+    let was_sent_elsewhere = url.is_some_and(|url| elsewhere(error, url).is_some());
     let again = || match url {
         Some(url) => format!("try again with: urlsession '{}'", shown(url).replace('\'', "%27")),
         None => "try again later".to_owned(),
     };
     let advice = match error.code {
         ErrorCode::CANCELLED => return None,
+        ErrorCode::BAD_URL | ErrorCode::UNSUPPORTED_URL if was_sent_elsewhere => {
+            "look at where the server sends with: --redirect manual".to_owned()
+        }
         ErrorCode::BAD_URL | ErrorCode::UNSUPPORTED_URL => {
             "write the whole URL, beginning with http:// or https://".to_owned()
         }
@@ -21,9 +29,17 @@ pub(crate) fn after(error: &Error, url: Option<&str>) -> Option<String> {
         ErrorCode::CANNOT_FIND_HOST | ErrorCode::DNS_LOOKUP_FAILED => {
             format!("check the server's name; {}", again())
         }
-        ErrorCode::HTTP_TOO_MANY_REDIRECTS => "the server sends in circles; check the URL".into(),
+        ErrorCode::HTTP_TOO_MANY_REDIRECTS => {
+            "check the URL; --max-redirs NUMBER sets how many are followed".to_owned()
+        }
         ErrorCode::APP_TRANSPORT_SECURITY_REQUIRES_SECURE_CONNECTION => {
-            "allow it with --allow-insecure-redirect".to_owned()
+            // Redirects come from https; what is plain from the beginning was refused on request.
+            match url.is_some_and(|url| url.starts_with("http:")) {
+                true => "write https:// in the URL, or leave --https-only away".to_owned(),
+                false => {
+                    "allow http with --allow-insecure-redirect, without --https-only".to_owned()
+                }
+            }
         }
         ErrorCode::SERVER_CERTIFICATE_HAS_BAD_DATE
         | ErrorCode::SERVER_CERTIFICATE_NOT_YET_VALID => {
@@ -33,10 +49,15 @@ pub(crate) fn after(error: &Error, url: Option<&str>) -> Option<String> {
             "if you know better, trust its root, or the certificate itself, with --cacert FILE"
                 .to_owned()
         }
-        ErrorCode::USER_CANCELLED_AUTHENTICATION | ErrorCode::USER_AUTHENTICATION_REQUIRED => {
-            "give credentials with -u USER".to_owned()
+        ErrorCode(-1206 | -1205) => {
+            "show the server a certificate that it knows, with --cert FILE[:PASSWORD]".to_owned()
         }
-        ErrorCode::DATA_LENGTH_EXCEEDS_MAXIMUM => "save large answers with get -o FILE".to_owned(),
+        // Only proxies end a task so: a server's 401 is an answer.
+        ErrorCode::USER_AUTHENTICATION_REQUIRED => PROXY_CREDENTIALS.to_owned(),
+        ErrorCode::USER_CANCELLED_AUTHENTICATION => "give credentials with -u USER".to_owned(),
+        ErrorCode::DATA_LENGTH_EXCEEDS_MAXIMUM => {
+            "save large answers with get -o FILE, and packed ones without --compressed".to_owned()
+        }
         ErrorCode::REQUEST_BODY_STREAM_EXHAUSTED => {
             "leave the file unchanged while it is sent, then send it again".to_owned()
         }
@@ -47,14 +68,22 @@ pub(crate) fn after(error: &Error, url: Option<&str>) -> Option<String> {
         ErrorCode(-3999..=-3000) => {
             "check the folder, or choose another with -d DIR or -o FILE".to_owned()
         }
-        ErrorCode(-1299..=-1001) => match error.status_code {
-            Some(401 | 403 | 407) => "give credentials with -u USER".to_owned(),
+        ErrorCode::BAD_SERVER_RESPONSE => match error.status_code {
+            Some(401) => "give credentials that the server takes, with -u USER".to_owned(),
+            Some(403) => "if the server wants credentials, give them with -u USER".to_owned(),
+            Some(407) => PROXY_CREDENTIALS.to_owned(),
             Some(404 | 410) => "check the URL".to_owned(),
             _ => again(),
         },
+        ErrorCode(-1299..=-1001) => again(),
         _ => return None,
     };
     Some(advice)
+}
+
+/// Returns the URL that failed where it is not the task's own: a server sent there.
+pub(crate) fn elsewhere<'a>(error: &'a Error, url: &str) -> Option<&'a str> {
+    error.failing_url.as_deref().filter(|failing| *failing != url)
 }
 
 /// Tells why a task waits, and until when.
@@ -106,7 +135,13 @@ mod tests {
             (-1000, None, "http://"),
             (-1003, None, "name"),
             (-1004, None, "urlsession 'http://h/it%27s'"),
+            (-1004, Some(403), "try again with"),
+            (-1007, None, "--max-redirs"),
             (-1011, Some(401), "-u"),
+            (-1011, Some(407), "--proxy"),
+            (-1013, Some(407), "--proxy"),
+            (-1022, None, "--https-only away"),
+            (-1206, None, "--cert"),
             (-1011, Some(404), "URL"),
             (-1201, None, "date"),
             (-1202, None, "--cacert"),
@@ -120,5 +155,17 @@ mod tests {
             assert!(advice.contains(part), "{code}: {advice}");
         }
         assert_eq!(after(&Error::new(ErrorCode::CANCELLED), None), None);
+    }
+
+    #[test]
+    fn what_a_server_sends_to_is_not_what_was_typed() {
+        let error = Error::new(ErrorCode::UNSUPPORTED_URL).for_url("ftp://h/");
+        let advice = after(&error, Some("http://h/")).unwrap_or_default();
+        assert!(advice.contains("--redirect manual"), "{advice}");
+        assert_eq!(elsewhere(&error, "http://h/"), Some("ftp://h/"));
+        assert_eq!(elsewhere(&error, "ftp://h/"), None);
+        let insecure = Error::new(ErrorCode::APP_TRANSPORT_SECURITY_REQUIRES_SECURE_CONNECTION);
+        let advice = after(&insecure, Some("https://h/")).unwrap_or_default();
+        assert!(advice.contains("--allow-insecure-redirect"), "{advice}");
     }
 }

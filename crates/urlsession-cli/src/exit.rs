@@ -51,11 +51,13 @@ pub(crate) fn code_of(error: &Error) -> u8 {
         | ErrorCode::REQUEST_BODY_STREAM_EXHAUSTED => FILE,
         ErrorCode::DATA_LENGTH_EXCEEDS_MAXIMUM => SOME_FAILED,
         ErrorCode(-3999..=-3000) => FILE,
-        ErrorCode(-1299..=-1001) => match error.status_code {
+        // Any other status is a proxy's, which did not let through to the server.
+        ErrorCode::BAD_SERVER_RESPONSE => match error.status_code {
             Some(401 | 403 | 407) => AUTHENTICATION,
             Some(_) => HTTP_STATUS,
             None => NETWORK,
         },
+        ErrorCode(-1299..=-1001) => NETWORK,
         _ => SOME_FAILED,
     }
 }
@@ -161,6 +163,8 @@ mod tests {
             (-1002, None, USAGE),
             (-1003, None, NETWORK),
             (-1004, None, NETWORK),
+            (-1004, Some(403), NETWORK),
+            (-1004, Some(503), NETWORK),
             (-1005, None, NETWORK),
             (-1006, None, NETWORK),
             (-1007, None, NETWORK),
@@ -173,6 +177,7 @@ mod tests {
             (-1011, Some(503), HTTP_STATUS),
             (-1012, None, AUTHENTICATION),
             (-1013, None, AUTHENTICATION),
+            (-1013, Some(407), AUTHENTICATION),
             (-1017, None, NETWORK),
             (-1021, None, FILE),
             (-1022, None, NETWORK),

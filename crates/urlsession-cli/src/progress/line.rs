@@ -60,6 +60,8 @@ pub(crate) fn ended(task: &Tracked, took: Duration) -> Vec<String> {
     } else {
         format!("{title}: failed: {}", exit::sentence(error))
     }];
+    let elsewhere = advice::elsewhere(error, &task.url).map(shown);
+    lines.extend(elsewhere.map(|url| format!("  at {url}, where it was redirected to")));
     lines.extend(advice::after(error, Some(&task.url)).map(|next| format!("  {next}")));
     lines
 }
