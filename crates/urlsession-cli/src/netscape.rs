@@ -83,7 +83,7 @@ fn cookie(line: &str, http_only: bool) -> Option<Cookie> {
     };
     Some(Cookie {
         identity: CookieIdentity {
-            domain: domain.trim_start_matches('.').to_owned(),
+            domain: without_port(domain.trim_start_matches('.')).to_owned(),
             host_only: !yes(below),
             path: if path.is_empty() { "/".to_owned() } else { path.to_owned() },
             name: name.to_owned(),
@@ -95,6 +95,18 @@ fn cookie(line: &str, http_only: bool) -> Option<Cookie> {
         expires: seconds.map(|seconds| Timestamp(seconds.saturating_mul(1000))),
         created: Timestamp(0),
     })
+}
+
+/// Cuts off the port that wget writes behind a host; cookies are of a host whatever its port.
+fn without_port(domain: &str) -> &str {
+    match domain.rsplit_once(':') {
+        Some((host, port)) if port.parse::<u16>().is_ok() => match host.strip_prefix('[') {
+            Some(address) => address.strip_suffix(']').unwrap_or(domain),
+            None if host.contains(':') => domain,
+            None => host,
+        },
+        _ => domain,
+    }
 }
 
 #[cfg(test)]
@@ -123,6 +135,9 @@ mod tests {
             ),
             ("..ex.com\tTRUE\t\tFALSE\t-1\tn\tv", Some(("ex.com", None))),
             ("ex.com\tTRUE\t/\tFALSE\t0\tn", Some(("ex.com", None))),
+            ("ex.com:8080\tFALSE\t/\tFALSE\t0\tn\tv", Some(("ex.com", None))),
+            ("[::1]:8080\tFALSE\t/\tFALSE\t0\tn\tv", Some(("::1", None))),
+            ("::1\tFALSE\t/\tFALSE\t0\tn\tv", Some(("::1", None))),
             ("ex.com\tTRUE\t/\tFALSE\tsoon\tn\tv", None),
             ("ex.com TRUE / FALSE 0 n v", None),
             ("a=b", None),

@@ -90,7 +90,7 @@ pub(crate) fn import(application: &ApplicationId, path: &Path) -> Result<Importe
     let refused = given - taken;
     let mut told = format!("{name}: {taken} kept");
     for (count, why) in [
-        (passing as u64, "have no end: those are in memory only"),
+        (passing as u64, "without an end, kept in memory only"),
         (ended.len() as u64, "had ended"),
         (refused, "refused: illegal, or of a public suffix"),
         (file.illegible.len() as u64, "illegible"),
