@@ -9,6 +9,14 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
     out.flush()
 }
 
+/// Columns of a line of output where nobody says how many there are.
+const WIDTH: usize = 80;
+
+/// Returns how many columns a line of data may have.
+pub(crate) fn width() -> usize {
+    console::Term::stdout().size_checked().map_or(WIDTH, |(_, columns)| usize::from(columns))
+}
+
 /// Writes data that is wanted on standard error.
 pub(crate) fn complain(text: &str) -> io::Result<()> {
     io::stderr().lock().write_all(text.as_bytes())

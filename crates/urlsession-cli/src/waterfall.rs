@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! 1  GET http://example.com/old
-//!    302, http/1.1, 192.0.2.1:80
+//!    302, http/1.1, 192.0.2.1:80, 70 B out, 30 B + 0 B in
 //!    lookup   |==                                      |    1.2 ms
 //! ```
 
@@ -12,20 +12,26 @@ use std::fmt::Write as _;
 use std::time::Duration;
 use urlsession::{Date, ResourceFetchType, TaskMetrics, TlsVersion, TransactionMetrics};
 
-/// Columns of a bar.
-const WIDTH: u64 = 40;
+/// Columns beside a bar: indent, name, edges and time.
+const BESIDE: usize = 27;
+/// Fewest and most columns of a bar: below nothing can be told, above the eye loses its line.
+const BAR: (usize, usize) = (20, 80);
+/// What lines below a request's begin with.
+const INDENT: &str = "   ";
 
 /// A step of a request: its name, its start and its end.
 type Step = (&'static str, Option<Date>, Option<Date>);
 
-/// Draws the metrics of a task; every line ends with a line break.
-pub(crate) fn waterfall(metrics: &TaskMetrics) -> String {
+/// Draws the metrics of a task in so many columns; every line ends with a line break.
+pub(crate) fn waterfall(metrics: &TaskMetrics, columns: usize) -> String {
     let mut out = String::new();
-    let scale = Scale::of(metrics);
+    let scale = Scale::of(metrics, columns.saturating_sub(BESIDE).clamp(BAR.0, BAR.1));
     for (index, transaction) in metrics.transaction_metrics.iter().enumerate() {
         let request = &transaction.request;
         let _ = writeln!(out, "{:<2} {} {}", index + 1, request.method, shown(&request.url));
-        let _ = writeln!(out, "   {}", facts(transaction));
+        for line in lines(&facts(transaction), columns.saturating_sub(INDENT.len())) {
+            let _ = writeln!(out, "{INDENT}{line}");
+        }
         for (name, start, end) in steps(transaction) {
             let Some(start) = start else { continue };
             let took = match end {
@@ -33,33 +39,48 @@ pub(crate) fn waterfall(metrics: &TaskMetrics) -> String {
                 None => "unfinished".to_owned(),
             };
             let bar = scale.bar(start, end.unwrap_or(start));
-            let _ = writeln!(out, "   {name:<8} |{bar}| {took:>11}");
+            let _ = writeln!(out, "{INDENT}{name:<8} |{bar}| {took:>11}");
         }
     }
     if metrics.omitted_transactions > 0 {
-        let _ = writeln!(out, "   {} more in the middle", metrics.omitted_transactions);
+        let _ = writeln!(out, "{INDENT}{} more in the middle", metrics.omitted_transactions);
     }
     let interval = metrics.task_interval;
     let redirects = match metrics.redirect_count {
-        1 => "1 redirect".to_owned(),
-        count => format!("{count} redirects"),
+        0 => String::new(),
+        1 => "1 redirect, ".to_owned(),
+        count => format!("{count} redirects, "),
     };
-    let _ = writeln!(
-        out,
-        "   {redirects}, {} from creation to end",
-        measure::duration(interval.start.until(interval.end))
-    );
+    let took = milliseconds(interval.start.until(interval.end));
+    let _ = writeln!(out, "{INDENT}{redirects}{took} from creation to end");
     out
+}
+
+/// Fills lines of so many columns with facts; one that is longer has a line of its own.
+fn lines(facts: &[String], columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for (index, fact) in facts.iter().enumerate() {
+        let comma = if index + 1 < facts.len() { "," } else { "" };
+        let length = fact.chars().count() + comma.len();
+        match lines.last_mut().filter(|line| line.chars().count() + 1 + length <= columns) {
+            Some(line) => {
+                let _ = write!(line, " {fact}{comma}");
+            }
+            None => lines.push(format!("{fact}{comma}")),
+        }
+    }
+    lines
 }
 
 /// From when until when the bars go.
 struct Scale {
     start: Date,
     length: Duration,
+    columns: usize,
 }
 
 impl Scale {
-    fn of(metrics: &TaskMetrics) -> Self {
+    fn of(metrics: &TaskMetrics, columns: usize) -> Self {
         let all = metrics.transaction_metrics.iter();
         let all =
             all.flat_map(|one| steps(one).into_iter().flat_map(|(_, start, end)| [start, end]));
@@ -67,18 +88,18 @@ impl Scale {
             (Some(least.map_or(date, |least: Date| least.min(date))), most.max(Some(date)))
         });
         let (start, end) = (start.unwrap_or_default(), end.unwrap_or_default());
-        Self { start, length: start.until(end).max(Duration::from_micros(1)) }
+        Self { start, length: start.until(end).max(Duration::from_micros(1)), columns }
     }
 
     fn bar(&self, start: Date, end: Date) -> String {
         let column = |date: Date| {
-            let share = self.start.until(date).as_micros() * u128::from(WIDTH);
+            let share = self.start.until(date).as_micros() * self.columns as u128;
             // A share of the length is at most the width.
             (share / self.length.as_micros()) as usize
         };
-        let from = column(start).min(WIDTH as usize - 1);
-        let length = (column(end) - column(start)).clamp(1, WIDTH as usize - from);
-        let rest = WIDTH as usize - from - length;
+        let from = column(start).min(self.columns - 1);
+        let length = (column(end) - column(start)).clamp(1, self.columns - from);
+        let rest = self.columns - from - length;
         format!("{}{}{}", " ".repeat(from), "=".repeat(length), " ".repeat(rest))
     }
 }
@@ -97,7 +118,7 @@ fn steps(one: &TransactionMetrics) -> [Step; 6] {
     ]
 }
 
-fn facts(one: &TransactionMetrics) -> String {
+fn facts(one: &TransactionMetrics) -> Vec<String> {
     let status = one.response.map(|response| response.status_code.to_string());
     let mut facts = vec![status.unwrap_or_else(|| "no response".to_owned())];
     if one.resource_fetch_type == ResourceFetchType::LocalCache {
@@ -109,23 +130,25 @@ fn facts(one: &TransactionMetrics) -> String {
         TlsVersion::Tls13 => "TLS 1.3".to_owned(),
     }));
     facts.extend(one.negotiated_tls_cipher_suite.clone());
-    facts.extend(one.remote.map(|remote| remote.to_string()));
-    facts.extend(one.is_proxy_connection.then(|| "a proxy".to_owned()));
+    facts.extend(one.remote.map(|remote| match one.is_proxy_connection {
+        true => format!("proxy {remote}"),
+        false => remote.to_string(),
+    }));
     facts.extend(one.is_reused_connection.then(|| "reused connection".to_owned()));
     let sent = one.count_of_request_header_bytes_sent + one.count_of_request_body_bytes_sent;
     if sent > 0 {
-        facts.push(format!("{sent} bytes out"));
+        facts.push(format!("{} out", measure::size(sent)));
     }
     let head = one.count_of_response_header_bytes_received;
     let body = one.count_of_response_body_bytes_received;
     if head + body > 0 {
-        facts.push(format!("{head}+{body} bytes in"));
+        facts.push(format!("{} + {} in", measure::size(head), measure::size(body)));
     }
     let decoded = one.count_of_response_body_bytes_after_decoding;
     if decoded != body && decoded > 0 {
-        facts.push(format!("{decoded} decoded"));
+        facts.push(format!("{} decoded", measure::size(decoded)));
     }
-    shown(&facts.join(", ")).into_owned()
+    facts.into_iter().map(|fact| shown(&fact).into_owned()).collect()
 }
 
 fn milliseconds(time: Duration) -> String {
@@ -176,7 +199,7 @@ mod tests {
         };
         let expected = "\
 1  GET http://a/^[[2J
-   302, http/1.1, 192.0.2.1:80, 70 bytes out, 30+0 bytes in
+   302, http/1.1, 192.0.2.1:80, 70 B out, 30 B + 0 B in
    connect  |==                                      |     10.0 ms
    send     |  =                                     |      0.0 ms
    wait     |  ==                                    |     10.0 ms
@@ -187,10 +210,40 @@ mod tests {
    connect  |        ================================|    160.0 ms
    tls      |                                       =|  unfinished
    2 more in the middle
-   1 redirect, 1.5 s from creation to end
+   1 redirect, 1.50 s from creation to end
 ";
-        let drawn = waterfall(&metrics);
+        let drawn = waterfall(&metrics, 40 + BESIDE);
         assert_eq!(drawn.replace("\\u{1b}", "^["), expected, "{drawn}");
-        assert_eq!(waterfall(&TaskMetrics::default()).lines().count(), 1);
+        assert_eq!(waterfall(&TaskMetrics::default(), 80).lines().count(), 1);
+    }
+
+    #[test]
+    fn every_line_fits_the_terminal() {
+        let one = TransactionMetrics {
+            request: TransactionRequest::new("https://a/", "GET"),
+            response: Some(TransactionResponse { status_code: 206 }),
+            network_protocol_name: Some("h2".into()),
+            negotiated_tls_protocol_version: Some(TlsVersion::Tls12),
+            negotiated_tls_cipher_suite: Some("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384".into()),
+            remote: "[2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff]:65535".parse().ok(),
+            is_proxy_connection: true,
+            is_reused_connection: true,
+            response_start_date: Some(Date(5)),
+            response_end_date: Some(Date(5_000_000)),
+            count_of_request_header_bytes_sent: 154,
+            count_of_response_header_bytes_received: 272,
+            count_of_response_body_bytes_received: 417_792,
+            ..TransactionMetrics::default()
+        };
+        let metrics = TaskMetrics { transaction_metrics: vec![one], ..TaskMetrics::default() };
+        for columns in [60, 80, 120, 300] {
+            let drawn = waterfall(&metrics, columns);
+            let longest = drawn.lines().map(|line| line.chars().count()).max();
+            assert!(longest <= Some(columns), "{columns}\n{drawn}");
+            let words = drawn.split_whitespace().collect::<Vec<_>>().join(" ");
+            for fact in ["proxy [2001:", "reused connection, 154 B out, 272 B + 408 KiB in"] {
+                assert!(words.contains(fact), "{columns}\n{drawn}");
+            }
+        }
     }
 }

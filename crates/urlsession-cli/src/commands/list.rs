@@ -125,7 +125,8 @@ fn line(task: &Tracked, now: Timestamp) -> String {
     out
 }
 
-fn word(task: &Tracked) -> &'static str {
+/// Names the state of a task: Apple's, with waiting told from running and failed from done.
+pub(crate) fn word(task: &Tracked) -> &'static str {
     match (task.state, &task.error) {
         (TaskState::Running, _) if task.reason.is_some() => "waiting",
         (TaskState::Completed, Some(error)) if error.is_cancelled() => "cancelled",

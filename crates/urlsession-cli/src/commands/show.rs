@@ -33,7 +33,9 @@ pub(crate) fn show(args: &ShowArgs) -> Result<u8, Failure> {
         if args.metrics {
             text.push('\n');
             // A daemon from before there were metrics has none.
-            text += &waterfall(status.metrics.as_deref().unwrap_or(&TaskMetrics::default()));
+            let none = TaskMetrics::default();
+            let metrics = status.metrics.as_deref().unwrap_or(&none);
+            text += &waterfall(metrics, terminal::width());
         }
         terminal::print(&text)?;
     }
@@ -132,7 +134,7 @@ fn description(status: &TaskStatus, now: Timestamp) -> String {
     if let Some(text) = &status.description {
         row("description", text.clone());
     }
-    row("state", super::list::state_word(status.state).to_owned());
+    row("state", super::list::word(&task).to_owned());
     if status.reason.is_some() {
         row("why", line::activity(&task, None, now));
     }
@@ -170,6 +172,9 @@ fn description(status: &TaskStatus, now: Timestamp) -> String {
     }
     if let Some(error) = &status.error {
         row("error", exit::sentence(error));
+        if let Some(url) = advice::elsewhere(error, &status.url) {
+            row("redirected", url.to_owned());
+        }
     }
     if let Some(path) = &status.file {
         row("file", path.to_string_lossy().into_owned());
