@@ -12,19 +12,32 @@ pub(super) fn check(head: &Parts) -> Result<(), Failure> {
     let refuse = |why: String| Err(Failure::permanent(ErrorCode::CANNOT_PARSE_RESPONSE, why));
     let lengths = elements(&head.headers, header::CONTENT_LENGTH);
     // Rust's numbers may have a sign.
-    let is_number = |text: &str| !text.starts_with('+') && text.parse::<u64>().is_ok();
-    if let Some(wrong) = lengths.iter().find(|text| !is_number(text) || **text != lengths[0]) {
+    let number = |text: &str| match text.starts_with('+') {
+        true => None,
+        false => text.parse::<u64>().ok(),
+    };
+    let differs = |text: &&&str| number(text).is_none() || number(text) != number(lengths[0]);
+    if let Some(wrong) = lengths.iter().find(differs) {
         return refuse(format!("the content length is in doubt: “{}”", wrong.escape_debug()));
     }
     let codings = elements(&head.headers, header::TRANSFER_ENCODING);
-    let last = codings.len().saturating_sub(1);
+    // What names it twice has it once, whoever sends that: hyper, curl and browsers agree.
+    let first = codings.iter().position(|coding| is_chunked(coding)).unwrap_or(codings.len());
     for (at, coding) in codings.iter().enumerate() {
-        let is_chunked = at == last && coding.eq_ignore_ascii_case("chunked");
-        if !is_chunked && !coding.eq_ignore_ascii_case("identity") {
+        let is_known = if at < first { is_identity(coding) } else { is_chunked(coding) };
+        if !is_known {
             return refuse(format!("the transfer coding is “{}”", coding.escape_debug()));
         }
     }
     Ok(())
+}
+
+fn is_chunked(coding: &str) -> bool {
+    coding.eq_ignore_ascii_case("chunked")
+}
+
+fn is_identity(coding: &str) -> bool {
+    coding.eq_ignore_ascii_case("identity")
 }
 
 /// Refuses what a multiplexed connection's own framing lets through: too many fields, and a part
@@ -54,18 +67,28 @@ pub(super) fn length(headers: &HeaderMap) -> Option<u64> {
 }
 
 /// Says whether the connection can be used again (RFC 9112 section 9.3): not where the body ends
-/// with it. An HTTP/1.0 server that offers more is not taken at its word.
+/// with it, or where others may see another end. An HTTP/1.0 server that offers more is not taken
+/// at its word.
 pub(super) fn stays_open(head: &Parts, is_empty: bool) -> bool {
     let closes = |option: &&str| option.eq_ignore_ascii_case("close");
+    // The second is what old proxies say.
+    let mut told = [header::CONNECTION, HeaderName::from_static("proxy-connection")].into_iter();
     head.version == Version::HTTP_11
-        && !elements(&head.headers, header::CONNECTION).iter().any(closes)
+        && !told.any(|name| elements(&head.headers, name).iter().any(closes))
         && (is_empty || has_end(head))
 }
 
+/// The length that counts where a coding says nothing: what is called `identity` is none.
+pub(super) fn length_beside_identity(head: &Parts) -> Option<u64> {
+    let codings = elements(&head.headers, header::TRANSFER_ENCODING);
+    let says_nothing = !codings.is_empty() && codings.iter().all(|coding| is_identity(coding));
+    length(&head.headers).filter(|_| says_nothing)
+}
+
 fn has_end(head: &Parts) -> bool {
-    match elements(&head.headers, header::TRANSFER_ENCODING).last() {
-        Some(last) => last.eq_ignore_ascii_case("chunked"),
-        None => head.headers.contains_key(header::CONTENT_LENGTH),
+    match &elements(&head.headers, header::TRANSFER_ENCODING)[..] {
+        [] => head.headers.contains_key(header::CONTENT_LENGTH),
+        codings => codings.iter().filter(|coding| is_chunked(coding)).count() == 1,
     }
 }
 
@@ -91,7 +114,10 @@ mod tests {
             ("Content-Length: 42,30", "refused"),
             ("Content-Length: 30,", "refused"),
             ("Content-Length: ,30", "refused"),
-            ("Content-Length: 030, 30", "refused"),
+            ("Content-Length: 030, 30", "stays"),
+            ("Content-Length: 6,06,6\nContent-Length: 6,    6", "stays"),
+            ("Content-Length: 00, 0", "stays"),
+            ("Content-Length: 030, 3", "refused"),
             ("Content-Length: ", "refused"),
             ("Content-Length: +1", "refused"),
             ("Content-Length: -1", "refused"),
@@ -105,9 +131,14 @@ mod tests {
             ("Transfer-Encoding: identityx", "refused"),
             ("Transfer-Encoding: gzip, chunked", "refused"),
             ("Transfer-Encoding: chunked, identity", "refused"),
-            ("Transfer-Encoding: chunked, chunked", "refused"),
+            ("Transfer-Encoding: chunked, chunked", "closes"),
+            ("Transfer-Encoding: chunked\nTransfer-Encoding: chunked", "closes"),
+            ("Transfer-Encoding: chunked, gzip, chunked", "refused"),
+            ("Transfer-Encoding: identity, identity\nContent-Length: 3", "closes"),
             ("Transfer-Encoding:", "refused"),
             ("Content-Length: 3\nConnection: keep-alive, Close", "closes"),
+            ("Content-Length: 3\nProxy-Connection: close", "closes"),
+            ("Content-Length: 3\nProxy-Connection: keep-alive", "stays"),
         ] {
             let mut response = http::Response::builder();
             for (name, value) in fields.lines().filter_map(|line| line.split_once(':')) {

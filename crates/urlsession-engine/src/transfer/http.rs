@@ -297,7 +297,8 @@ impl Http {
         let (pool, key) = (Arc::clone(&self.pool), key.clone());
         let home = Home { pool, key, channel, stays, splice_minimum: self.splice_minimum };
         let stream = Stream::Http1 { body, home: Some(home) };
-        let body = Inbound::new(stream, (pump, out.body.cloned()), transaction);
+        let mut body = Inbound::new(stream, (pump, out.body.cloned()), transaction);
+        body.left = framing::length_beside_identity(&head);
         Ok(Answer { head, body, wire })
     }
 }
@@ -322,6 +323,8 @@ pub(super) struct Inbound {
     stream: Stream,
     /// Still sends the request body; ends with this.
     pump: Option<Pump>,
+    /// Bytes to come of a body that would end with its connection otherwise.
+    left: Option<u64>,
     sending: Option<Arc<Sending>>,
     /// What is to be kept of it.
     recording: Option<Recording>,
@@ -358,7 +361,7 @@ impl Inbound {
         (pump, sending): (Option<Pump>, Option<Arc<Sending>>),
         transaction: Transaction,
     ) -> Self {
-        Self { stream, pump, sending, recording: None, transaction, decoder: None }
+        Self { stream, pump, sending, left: None, recording: None, transaction, decoder: None }
     }
 
     /// Keeps the body if it comes whole, and is not kept already.
@@ -409,6 +412,19 @@ impl Inbound {
         Ok(next)
     }
 
+        let Some(left) = self.left else { return self.receive_all().await };
+        if left == 0 {
+            return Ok(None);
+        }
+        let next = self.receive_all().await?;
+        Ok(next.map(|mut bytes| {
+            bytes.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+            self.left = Some(left - bytes.len() as u64);
+            bytes
+        }))
+    }
+
+    async fn receive_all(&mut self) -> Result<Option<Bytes>, Failure> {
     async fn receive(&mut self) -> Result<Option<Bytes>, Failure> {
         let failed = match &mut self.stream {
             Stream::Kept(body) => return Ok(body.take()),
@@ -527,7 +543,7 @@ impl Inbound {
             return;
         }
         if let Stream::Http1 { home, .. } = &mut self.stream
-            && let Some(home) = home.take()
+            && let Some(home) = home.take().filter(|home| home.stays)
         {
             home.pool.put_back(&home.key, home.channel);
         }

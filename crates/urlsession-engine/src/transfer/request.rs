@@ -461,7 +461,9 @@ fn finished(answer: Answer, method: &Method, url: &Url) -> Final {
     let length = match framing::length(&head.headers) {
         _ if empty => Some(0),
         // RFC 9112 section 6.3: the coding overrides the length.
-        _ if head.headers.contains_key(header::TRANSFER_ENCODING) => None,
+        _ if head.headers.contains_key(header::TRANSFER_ENCODING) => {
+            framing::length_beside_identity(head)
+        }
         length => length,
     };
     Final { answer, response, length }

@@ -28,6 +28,13 @@ const TABLE: &[(&str, &str)] = &[
     ("X: a\r\n Content-Length: 5\r\nContent-Length: 1\r\n\r\nx", "x"),
     // The same length twice is one.
     ("Content-Length: 1\r\nContent-Length: 1\r\n\r\nx", "x"),
+    // A number is one however it is written, and what is called a coding may be none.
+    ("Content-Length: 1,01\r\nContent-Length: 001\r\n\r\nx", "x"),
+    ("Transfer-Encoding: identity, identity\r\nContent-Length: 1\r\n\r\nx", "x"),
+    // The same coding twice is one, and the connection is not thought well of.
+    ("Transfer-Encoding: chunked, chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", "x"),
+    ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", "x"),
+    ("Transfer-Encoding: chunked, identity\r\n\r\n1\r\nx\r\n0\r\n\r\n", "-1017"),
     // Sizes of chunks.
     ("Transfer-Encoding: chunked\r\n\r\n1;a=b\r\nx\r\n0\r\n\r\n", "x"),
     ("Transfer-Encoding: chunked\r\n\r\n001\r\nx\r\n000\r\n\r\n", "x"),
