@@ -1,7 +1,7 @@
 //! Whether and when a failed attempt is tried again.
 
 use crate::task::Task;
-use crate::{Cause, Kind};
+use crate::{Cause, Core, Kind, TaskRef};
 use std::time::Duration;
 
 /// The first retry delay is at most this long.
@@ -14,6 +14,15 @@ const LONGEST_SERVER_DELAY: Duration = Duration::from_secs(24 * 60 * 60);
 const FIRST_DISK_DELAY: Duration = Duration::from_secs(5);
 /// and after twice as long every time, up to this.
 const LONGEST_DISK_DELAY: Duration = Duration::from_secs(60);
+
+impl Core {
+    /// Says whether no attempt follows the one that begins now, should that bring nothing.
+    #[must_use]
+    pub fn is_last_try(&self, key: TaskRef) -> bool {
+        let task = self.tasks.get(&key);
+        task.is_some_and(|task| task.maximum_retries.is_some_and(|most| task.failures >= most))
+    }
+}
 
 /// Says whether an attempt failed because this machine has no network, whatever it says itself.
 pub(crate) fn is_cut_off(task: &Task, cause: Cause, network: bool) -> bool {

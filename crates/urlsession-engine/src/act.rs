@@ -297,6 +297,7 @@ impl<H: Moves> Driver<H> {
             credentials,
             cache: self.cache_of(task, &order),
             asks: self.core.asks(task),
+            is_last_try: self.core.is_last_try(task),
             asks_about_redirects: self.core.asks_about_redirects(task),
             connections_per_host: self
                 .core

@@ -65,6 +65,8 @@ pub(crate) struct Storages {
     pub credentials: Option<Arc<Kept>>,
     /// What its app must not be asked about; `None` if nothing may be asked.
     pub asks: Option<Vec<ProtectionSpace>>,
+    /// Whether no other follows, should it bring nothing.
+    pub is_last_try: bool,
     /// Whether its app may be asked about redirects.
     pub asks_about_redirects: bool,
     /// How many connections its session may have to one server.
@@ -134,6 +136,7 @@ impl<H: Moves> Attempts<H> {
             cache: storages.cache,
             credentials: storages.credentials,
             asks: storages.asks,
+            is_last_try: storages.is_last_try,
             asks_about_redirects: storages.asks_about_redirects,
             connections_per_host: storages.connections_per_host,
             progress: Arc::clone(&progress),

@@ -79,6 +79,8 @@ pub(crate) struct Attempt {
     pub order: Arc<Order>,
     /// From what to go on.
     pub resume: Option<ResumeState>,
+    /// Whether no other follows, should it bring nothing.
+    pub is_last_try: bool,
     /// When its task was created.
     pub created: Timestamp,
     /// Where the files of this task go.

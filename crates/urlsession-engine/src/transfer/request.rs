@@ -335,11 +335,13 @@ impl<'a> Chain<'a> {
         Err(Failure::permanent(code, "only https is allowed, and this is http").at(url.as_str()))
     }
 
-    /// Turns a status into an error where the task asks for that; the body is then discarded.
+    /// Turns a status into an error where the task asks for that; the body is then discarded. With
+    /// the last try, a status that is only tried again is the result.
     pub(super) async fn judge_status(&self, got: Final) -> Result<Final, Failure> {
         let status = got.answer.head.status;
         let options = &self.order.options;
-        let retried = options.retry_statuses.contains(&status.as_u16());
+        let retried =
+            !self.attempt.is_last_try && options.retry_statuses.contains(&status.as_u16());
         let refused = options.fail_on_http_error && status.as_u16() >= 400;
         let recoverable = options.recoverable_statuses.contains(&status.as_u16());
         if !retried && !refused && !recoverable {
