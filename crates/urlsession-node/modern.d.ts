@@ -227,6 +227,8 @@ export interface ConnectionProxy {
   exceptions?: string[];
 }
 
+  /** Has an HTTP proxy connect to the servers of `http` URLs, too, instead of taking their requests itself. */
+  tunnels?: boolean;
 export interface TlsPolicy {
   minimumVersion?: '1.2' | '1.3';
   maximumVersion?: '1.2' | '1.3';

@@ -542,3 +542,8 @@ export interface ProxyFields {
   /** Hosts that are reached straight. */
   exceptions?: Array<string>
 }
+  /**
+   * Has an HTTP proxy connect to the servers of `http` URLs, too, instead of taking their
+   * requests itself.
+   */
+  tunnels?: boolean

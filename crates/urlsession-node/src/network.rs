@@ -18,6 +18,9 @@ pub struct ProxyFields {
     pub https: Option<String>,
     /// Hosts that are reached straight.
     pub exceptions: Option<Vec<String>>,
+    /// Has an HTTP proxy connect to the servers of `http` URLs, too, instead of taking their
+    /// requests itself.
+    pub tunnels: Option<bool>,
 }
 
 impl ProxyFields {
@@ -27,6 +30,7 @@ impl ProxyFields {
             http: proxy(&self.http)?,
             https: proxy(&self.https)?,
             exceptions: self.exceptions.clone().unwrap_or_default(),
+            tunnels: self.tunnels.unwrap_or_default(),
         };
         proxies.check()?;
         Ok(proxies)

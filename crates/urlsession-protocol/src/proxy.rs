@@ -28,13 +28,17 @@ pub struct ConnectionProxy {
     /// network such as `10.0.0.0/8`, each with or without `:PORT`, or `*` for all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exceptions: Vec<String>,
+    /// Has an HTTP proxy connect to the servers of `http` URLs, too (`CONNECT`), instead of taking
+    /// their requests itself.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub tunnels: bool,
 }
 
 impl ConnectionProxy {
     /// Sends every request through the proxy.
     #[must_use]
     pub fn everywhere(proxy: Proxy) -> Self {
-        Self { http: Some(proxy.clone()), https: Some(proxy), exceptions: Vec::new() }
+        Self { http: Some(proxy.clone()), https: Some(proxy), ..Self::default() }
     }
 
     /// Reads exceptions as `no_proxy` has them: between commas or blanks.

@@ -26,7 +26,7 @@ fn read(variable: impl Fn(&str) -> Option<String>) -> Result<ConnectionProxy, Er
     let proxies = ConnectionProxy {
         http: proxy(set("http_proxy").or_else(all))?,
         https: proxy(set("https_proxy").or_else(|| set("HTTPS_PROXY")).or_else(all))?,
-        exceptions: Vec::new(),
+        ..ConnectionProxy::default()
     };
     let exceptions = set("no_proxy").or_else(|| set("NO_PROXY"));
     let proxies = proxies.except(&exceptions.map(|(_, list)| list).unwrap_or_default());

@@ -88,14 +88,17 @@ pub(super) struct Via<'a> {
     pub(super) proxy: &'a Proxy,
     /// `None` for one that is reached without TLS.
     pub(super) trust: Option<Trust>,
+    /// Whether it connects to servers of `http`, too, instead of taking their requests.
+    pub(super) tunnels: bool,
     /// How it was shown who we are before.
     pub(super) credentials: &'a Memory,
 }
 
 impl Via<'_> {
     /// What keeps apart the connections of different proxies and of different users of one.
-    pub(super) fn key(&self) -> Arc<(Proxy, Option<u64>)> {
-        Arc::new((self.proxy.clone(), self.trust.as_ref().map(|trust| trust.number)))
+    pub(super) fn key(&self) -> Arc<(Proxy, Option<u64>, bool)> {
+        let trust = self.trust.as_ref().map(|trust| trust.number);
+        Arc::new((self.proxy.clone(), trust, self.tunnels))
     }
 }
 
@@ -120,8 +123,8 @@ pub(super) async fn dial(goal: &Goal<'_>, limit: Duration) -> Result<Line, Failu
                         within(limit, "connecting", socks(via.proxy, goal)).await.map(Near::Plain)
                     }
                     // It takes the request itself.
-                    None => reach(via, limit, goal.transaction).await,
-                    Some(_) => tunnel(via, goal, limit).await,
+                    None if !via.tunnels => reach(via, limit, goal.transaction).await,
+                    None | Some(_) => tunnel(via, goal, limit).await,
                 }
             };
             way.await.map_err(|failure| proxy::blame(via.proxy, failure))?

@@ -24,7 +24,6 @@ use crate::simulate::Simulation;
 use bytes::Bytes;
 use http_body::Body as _;
 use std::future::poll_fn;
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -127,7 +126,7 @@ impl Http {
             _ => None,
         };
         let via = match out.proxy() {
-            Some(proxy) => Some(self.via(proxy, &out.options.ca_certificates).await?),
+            Some(proxy) => Some(self.via(proxy, out).await?),
             None => None,
         };
         let key = Key {
@@ -174,13 +173,13 @@ impl Http {
     }
 
     /// The terms for servers are not those for proxies: no certificate of ours and no pin.
-    async fn via<'a>(&'a self, proxy: &'a Proxy, roots: &[PathBuf]) -> Result<Via<'a>, Failure> {
-        let terms = Terms { roots: roots.to_vec(), ..Terms::default() };
+    async fn via<'a>(&'a self, proxy: &'a Proxy, out: &Outgoing<'_>) -> Result<Via<'a>, Failure> {
+        let terms = Terms { roots: out.options.ca_certificates.clone(), ..Terms::default() };
         let trust = match proxy.scheme {
             ProxyScheme::Https => Some(self.tls.trust(terms).await?),
             _ => None,
         };
-        Ok(Via { proxy, trust, credentials: &self.credentials })
+        Ok(Via { proxy, trust, tunnels: out.tunnels(), credentials: &self.credentials })
     }
 
     pub(super) async fn open(
@@ -323,9 +322,9 @@ pub(super) struct Inbound {
     stream: Stream,
     /// Still sends the request body; ends with this.
     pump: Option<Pump>,
+    sending: Option<Arc<Sending>>,
     /// Bytes to come of a body that would end with its connection otherwise.
     left: Option<u64>,
-    sending: Option<Arc<Sending>>,
     /// What is to be kept of it.
     recording: Option<Recording>,
     transaction: Transaction,
@@ -412,6 +411,7 @@ impl Inbound {
         Ok(next)
     }
 
+    async fn receive(&mut self) -> Result<Option<Bytes>, Failure> {
         let Some(left) = self.left else { return self.receive_all().await };
         if left == 0 {
             return Ok(None);
@@ -425,7 +425,6 @@ impl Inbound {
     }
 
     async fn receive_all(&mut self) -> Result<Option<Bytes>, Failure> {
-    async fn receive(&mut self) -> Result<Option<Bytes>, Failure> {
         let failed = match &mut self.stream {
             Stream::Kept(body) => return Ok(body.take()),
             Stream::Http1 { body, .. } => loop {

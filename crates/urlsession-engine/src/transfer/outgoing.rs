@@ -51,7 +51,13 @@ impl<'a> Outgoing<'a> {
 
     /// The proxy that gets the request itself, and not only bytes to pass on.
     pub(super) fn forwarder(&self) -> Option<&'a Proxy> {
-        self.proxy().filter(|proxy| proxy.is_http() && self.url.scheme() == "http")
+        let takes = |proxy: &&Proxy| proxy.is_http() && self.url.scheme() == "http";
+        self.proxy().filter(takes).filter(|_| !self.tunnels())
+    }
+
+    /// Says whether a proxy of plain `http` is asked for a way to the server.
+    pub(super) fn tunnels(&self) -> bool {
+        self.options.connection_proxy.as_ref().is_some_and(|proxies| proxies.tunnels)
     }
 
     /// Says whether there is a certificate of ours for the server.

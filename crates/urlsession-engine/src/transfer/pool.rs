@@ -31,7 +31,7 @@ pub(super) struct Key {
     /// The number of the TLS configuration; `None` for plain `http`.
     pub(super) trust: Option<u64>,
     /// The proxy on the way, who we are to it, and the number of its TLS configuration.
-    pub(super) via: Option<Arc<(Proxy, Option<u64>)>>,
+    pub(super) via: Option<Arc<(Proxy, Option<u64>, bool)>>,
 }
 
 /// A connection that can take a request.

@@ -57,6 +57,34 @@ async fn every_way_to_every_server() {
     }
 }
 
+/// how the proxy is spoken to, user-info => what it was asked for a server of `http`
+#[tokio::test]
+async fn tunnels_for_plain_servers() {
+    for (way, user_info, expected) in [
+        (Way::Http, "user:p:ss@", "done 200 1"),
+        (Way::Https, "user:p:ss@", "done 200 1"),
+        (Way::Http, "user:wrong@", "-1013 permanent"),
+    ] {
+        let server = Server::start();
+        server.on("/", Answer::ok("x"));
+        let proxy = Proxy::start(way);
+        proxy.demand("user", "p:ss");
+        let mut trial = through(Trial::data(&server.url("/")), &proxy.url(user_info));
+        trial = trusting(trial, &server, &proxy, way);
+        // A connection of one kind is none of the other.
+        let forwarded = trial.run().await;
+        trial.order.options.connection_proxy.as_mut().unwrap().tunnels = true;
+        let ending = trial.run().await;
+        assert_eq!(summary(&ending), expected, "{way:?}: {ending:?} {forwarded:?}");
+        let asked = proxy.seen();
+        let begin = format!("CONNECT {} HTTP/1.1\r\n", server.address());
+        assert!(asked.last().unwrap().starts_with(&begin), "{way:?}: {asked:?}");
+        for request in server.requests() {
+            assert_eq!(request.header("proxy-authorization"), None);
+        }
+    }
+}
+
 /// how the proxy is spoken to, whether the server speaks TLS, user-info => how the attempt ends
 #[tokio::test]
 async fn credentials() {
