@@ -165,6 +165,8 @@ export interface TaskOptions {
   earliestBeginDate?: Date | number;
   /** Most bytes per second. */
   limitRate?: number;
+  /** Most bytes of the file, or of a body that is kept; a larger one ends the task with -1103. */
+  maximumResponseSize?: number;
   timeoutIntervalForRequest?: number;
   timeoutIntervalForResource?: number;
   /** Most attempts after the first that make no progress. */
@@ -225,10 +227,10 @@ export interface ConnectionProxy {
   https?: string;
   /** Hosts that are reached straight: `example.com` with all below it, `10.0.0.0/8`, `host:port`, `*`. */
   exceptions?: string[];
-}
-
   /** Has an HTTP proxy connect to the servers of `http` URLs, too, instead of taking their requests itself. */
   tunnels?: boolean;
+}
+
 export interface TlsPolicy {
   minimumVersion?: '1.2' | '1.3';
   maximumVersion?: '1.2' | '1.3';

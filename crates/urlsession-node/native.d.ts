@@ -182,6 +182,8 @@ export interface NewTask {
   decodesContent?: boolean
   /** Most redirects: 20. */
   maximumRedirects?: number
+  /** Most bytes of the file, or of a body that is kept; a larger one ends the task with -1103. */
+  maximumResponseSize?: number
   /** PEM files of roots that are trusted beside the platform's. */
   caCertificates?: Array<string>
   /** Sends and keeps cookies, as the session says; `true` by default. */
@@ -541,9 +543,9 @@ export interface ProxyFields {
   https?: string
   /** Hosts that are reached straight. */
   exceptions?: Array<string>
-}
   /**
    * Has an HTTP proxy connect to the servers of `http` URLs, too, instead of taking their
    * requests itself.
    */
   tunnels?: boolean
+}

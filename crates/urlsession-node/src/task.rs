@@ -74,6 +74,8 @@ pub struct NewTask {
     pub decodes_content: Option<bool>,
     /// Most redirects: 20.
     pub maximum_redirects: Option<u32>,
+    /// Most bytes of the file, or of a body that is kept; a larger one ends the task with -1103.
+    pub maximum_response_size: Option<f64>,
     /// PEM files of roots that are trusted beside the platform's.
     pub ca_certificates: Option<Vec<String>>,
     /// Sends and keeps cookies, as the session says; `true` by default.
@@ -173,6 +175,7 @@ impl NewTask {
             allow_insecure_redirect: self.allow_insecure_redirect.unwrap_or(false),
             ignores_redirects,
             maximum_redirects,
+            maximum_response_size: self.maximum_response_size.map(|most| most as u64),
             decodes_content: self.decodes_content.unwrap_or(false),
             ca_certificates: self.ca_certificates.iter().flatten().map(PathBuf::from).collect(),
             no_cookies: self.http_should_handle_cookies == Some(false),

@@ -126,6 +126,10 @@ pub struct TaskOptions {
     /// first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub maximum_redirects: Option<u32>,
+    /// Most bytes of the file of a download, or of a response body that is kept; a larger one ends
+    /// the task with -1103, before or while it comes. Without it a download has no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maximum_response_size: Option<u64>,
     /// Asks for a packed body and unpacks it, as every data and upload task does. A download then
     /// cannot go on where it was, unless the server packed nothing.
     #[serde(skip_serializing_if = "std::ops::Not::not")]

@@ -44,12 +44,14 @@ async fn keep(
     let Final { mut answer, response, length } = got;
     let named = |failure: Failure| failure.at(&response.url);
     attempt.progress.expect_to_receive(length);
-    if length.is_some_and(|length| length > BODY_LIMIT) {
-        return Err(named(receive::too_large(BODY_LIMIT)));
+    let asked = attempt.order.options.maximum_response_size.unwrap_or(BODY_LIMIT);
+    let limit = asked.min(BODY_LIMIT);
+    if length.is_some_and(|length| length > limit) {
+        return Err(named(receive::too_large(limit)));
     }
     let part = Part::planned(&attempt.files.part);
     let mut receiver = Receiver::new(part, &attempt.progress, chain.rate.clone());
-    receiver.limit = Some(BODY_LIMIT);
+    receiver.limit = Some(limit);
     let from = Inflow {
         body: &mut answer.body,
         wire: &answer.wire,

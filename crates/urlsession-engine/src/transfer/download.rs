@@ -14,11 +14,11 @@ use super::segments::journal::Journal;
 use super::segments::run::{Lead, Outcome, Segments};
 use super::{Attempt, blocking};
 use bytes::Bytes;
-use http::header;
+use http::{StatusCode, header};
 use std::path::PathBuf;
 use std::sync::Arc;
 use urlsession_core::{Done, Ending, Order, ResumeState};
-use urlsession_protocol::{ErrorCode, ResumeRung};
+use urlsession_protocol::{ErrorCode, ResumeRung, TaskKind};
 
 /// Runs one attempt of a download.
 pub(super) async fn run(http: &Http, publisher: &Arc<Publisher>, attempt: Attempt) -> Ending {
@@ -52,6 +52,12 @@ pub(super) async fn run(http: &Http, publisher: &Arc<Publisher>, attempt: Attemp
             let rung = resume::question(&state).map_or(ResumeRung::Restart, |asked| asked.rung);
             attempt.notices.resumed(state.synced_bytes(), state.total_bytes, rung);
             Box::pin(run.receive(got, part, state)).await
+        }
+        (Ok((got, _)), part, _) if is_unchanged(&got, &attempt) => {
+            if let Some(part) = part {
+                discard(part, None).await;
+            }
+            run.keep_file(got).await
         }
         (Ok((got, _)), ..) => Box::pin(run.restart(got, attempt.resume.is_some())).await,
     }
@@ -229,12 +235,19 @@ impl Run<'_> {
         let before = state.synced_bytes();
         let expected = state.total_bytes.or_else(|| got.length.map(|length| before + length));
         attempt.progress.expect_to_receive(expected);
+        let limit = attempt.order.options.maximum_response_size;
+        if let Some(limit) = limit.filter(|limit| expected.is_some_and(|total| total > *limit)) {
+            discard(part, None).await;
+            return Ok(failed(receive::too_large(limit).at(&got.response.url), None, false));
+        }
         let provable = is_provable(&state, &attempt.order);
         let policy = expected.filter(|_| may_split && provable).and_then(|total| {
             segments::policy_for(attempt, &got, &state, total).map(|policy| (policy, total))
         });
         let is_new = part.length() == 0;
         let mut receiver = Receiver::new(part, &attempt.progress, self.chain.rate.clone());
+        // What is known to keep to it need not be watched.
+        receiver.limit = limit.filter(|_| expected.is_none());
         if is_new {
             let wanted = attempt.order.options.checksum.as_ref();
             receiver.digest = wanted.map(|wanted| Digest::new(wanted.algorithm));
@@ -384,10 +397,24 @@ impl Run<'_> {
         blocking(verify).await
     }
 
+    /// Leaves the file at the destination as it is.
+    async fn keep_file(&self, got: Final) -> Ending {
+        let response = got.response.clone();
+        Box::pin(self.chain.discard(got)).await;
+        let sent = self.chain.sent();
+        Ending::Done(Done { response, file: None, length: 0, sent })
+    }
+
     fn done(&self, state: ResumeState, path: PathBuf, length: u64) -> Ending {
         let sent = self.chain.sent();
         Ending::Done(Done { response: state.response, file: Some(path), length, sent })
     }
+}
+
+/// Says whether the app asked for news of a file of its own, and there are none.
+fn is_unchanged(got: &Final, attempt: &Attempt) -> bool {
+    got.answer.head.status == StatusCode::NOT_MODIFIED
+        && matches!(attempt.order.kind, TaskKind::Download { destination: Some(_) })
 }
 
 /// Says whether a later attempt could prove that its bytes belong to the same entity.

@@ -294,6 +294,11 @@ async fn turned(journal: &mut Option<(Arc<Journal>, watch::Receiver<()>)>) {
 
 /// The body is larger than what is kept of it.
 pub(super) fn too_large(limit: u64) -> Failure {
-    let why = format!("the response body is larger than {} MiB", limit / (1024 * 1024));
+    const MEBIBYTE: u64 = 1024 * 1024;
+    let limit = match limit % MEBIBYTE {
+        0 if limit > 0 => format!("{} MiB", limit / MEBIBYTE),
+        _ => format!("{limit} bytes"),
+    };
+    let why = format!("the response body is larger than {limit}");
     Failure::permanent(ErrorCode::DATA_LENGTH_EXCEEDS_MAXIMUM, why)
 }

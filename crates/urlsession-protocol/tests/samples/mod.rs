@@ -230,6 +230,7 @@ pub(crate) fn new_task() -> NewTask {
             allow_insecure_redirect: true,
             ignores_redirects: true,
             maximum_redirects: Some(3),
+            maximum_response_size: Some(1_000_000),
             decodes_content: true,
             ca_certificates: vec!["/etc/ssl/own.pem".into()],
             no_cookies: true,

@@ -3,6 +3,7 @@
 mod cached;
 mod cases;
 mod challenges;
+mod conditions;
 mod credentials;
 mod download;
 mod exchange;
@@ -102,8 +103,8 @@ struct Trial {
     files: TaskFiles,
     asks: Option<Vec<ProtectionSpace>>,
     connections_per_host: u32,
-    credentials: Option<Arc<Kept>>,
     is_last_try: bool,
+    credentials: Option<Arc<Kept>>,
     resume: Option<ResumeState>,
     cache: Option<Arc<SharedCache>>,
     progress: Arc<Progress>,
@@ -133,8 +134,8 @@ impl Trial {
             files,
             asks: None,
             connections_per_host: 6,
-            credentials: None,
             is_last_try: false,
+            credentials: None,
             resume: None,
             cache: None,
             progress: Arc::default(),
@@ -186,8 +187,8 @@ impl Trial {
             asks: self.asks.clone(),
             asks_about_redirects: self.ear.decide.lock().unwrap().is_some(),
             connections_per_host: self.connections_per_host,
-            progress: Arc::clone(&self.progress),
             is_last_try: self.is_last_try,
+            progress: Arc::clone(&self.progress),
             metrics: Arc::clone(&self.metrics),
             stop: self.stop.clone(),
             notices: Arc::clone(&self.ear) as Arc<dyn Notices>,
