@@ -290,6 +290,7 @@ export type Response = Omit<ResponseHead, 'headers'> & { headers: Headers };
 
 export interface DownloadResult {
   path: string;
+  /** 0 with status 304, which leaves the file at `destination` as it was. */
   length: number;
   response?: Response;
   metrics: Metrics;

@@ -56,6 +56,23 @@ test('a download resolves with its file, its response and its metrics', async ()
   assert.equal(headers['x-task'], 'a');
 });
 
+test('a file of which there is no news stays as it is', async () => {
+  const destination = inHome('known');
+  fs.writeFileSync(destination, 'mine');
+  const headers = { 'If-None-Match': '"a"' };
+  const { path, length, response } = await session.download(server.url('/status/304'), { destination, headers });
+  assert.deepEqual([path, length, response.statusCode], [destination, 0, 304]);
+  assert.equal(fs.readFileSync(destination, 'utf8'), 'mine');
+});
+
+test('a size is kept to', async () => {
+  const refused = ({ code, cause }) => code === -1103 && /larger than 999 bytes/.test(cause.message);
+  const options = { maximumResponseSize: 999 };
+  await assert.rejects(session.download(server.url('/chunked/1000'), options), refused);
+  await assert.rejects(session.data(server.url('/bytes/1000'), options), refused);
+  assert.equal((await session.download(server.url('/bytes/999'), options)).length, 999);
+});
+
 test('a download comes over as many connections as it asks for', async () => {
   const result = await session.download(server.url('/ranges/1048576'), { segments: 4, destination: inHome('segments') });
   const file = fs.readFileSync(result.path);

@@ -142,7 +142,7 @@ class Session {
   #start(task, { signal, onProgress, onDelayedRequest, ...options }, contentType) {
     signal?.throwIfAborted();
     const number = this.#attachment.createTask(taskOptions(task, options, contentType));
-    const created = new Task(this.#attachment, number, { signal, onProgress, onDelayedRequest });
+    const created = new Task(this.#attachment, number, { signal, onProgress, onDelayedRequest, kept: task.destination });
     if (onDelayedRequest) {
       this.#answering.add(number);
       const forget = () => this.#answering.delete(number);

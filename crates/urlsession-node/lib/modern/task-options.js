@@ -3,7 +3,7 @@
 
 const {
   address, anything, checked, count, date, fields, flag, handler, location, milliseconds, numberOrText, object, rate, refused,
-  share, signal, statuses, text, texts,
+  share, signal, size, statuses, text, texts,
 } = require('./checks.js');
 const { CREDENTIAL, PROXY, TLS } = require('./fields.js');
 
@@ -29,6 +29,7 @@ const COMMON = {
   allowInsecureRedirect: flag,
   redirect: text,
   maximumRedirects: count(0, 100),
+  maximumResponseSize: size,
   caCertificates: texts,
   httpShouldHandleCookies: flag,
   mainDocumentUrl: address,

@@ -12,12 +12,12 @@ class Task {
   /** Settles when the task has ended: with its result, or with a URLSessionError. */
   finished;
 
-  constructor(attachment, taskIdentifier, { signal, onProgress, onDelayedRequest }) {
+  constructor(attachment, taskIdentifier, { signal, onProgress, onDelayedRequest, kept }) {
     this.#attachment = attachment;
     this.taskIdentifier = taskIdentifier;
     this.finished = new Promise((resolve, reject) => {
       const questions = onDelayedRequest && new Questions(attachment, { onDelayedRequest });
-      const following = new Following(taskIdentifier, { resolve, reject, signal, onProgress, questions });
+      const following = new Following(taskIdentifier, { resolve, reject, signal, onProgress, questions, kept });
       following.begin(attachment, signal && (() => this.cancel()));
     });
     // Whoever created it to control it need not wait for it.
@@ -115,8 +115,11 @@ class Following {
 
   #succeed(event) {
     this.#end();
-    if (this.#download) {
-      const { path, length } = this.#download;
+    // A file of the app's own that the server has no news of stays as it is.
+    const { kept } = this.#asked;
+    const file = this.#download ?? (kept && { path: kept, length: 0 });
+    if (file) {
+      const { path, length } = file;
       this.#asked.resolve(this.#result(event, { path, length }, length));
     } else {
       const { body = Buffer.alloc(0) } = event;
