@@ -10,6 +10,7 @@ use super::interim::Interim;
 use super::leave::Leave;
 use super::metrics::Transaction;
 pub(super) use super::outgoing::Outgoing;
+use super::outgoing::request1;
 use super::pool::{Channel, Http1, Key, Pool, Shared};
 use super::question::{self, Asks};
 use super::quic::{self, Alternatives};
@@ -29,7 +30,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio_util::task::AbortOnDropHandle;
-use url::Url;
 use urlsession_protocol::{ErrorCode, Proxy, ProxyScheme};
 
 /// Most bytes that are read to save a connection whose body nobody wants.
@@ -586,23 +586,4 @@ fn feed(
         }
         sending.feed(source, &wire, sink, &transaction).await;
     }
-}
-
-fn request1(out: &Outgoing<'_>, body: Outbound) -> Result<http::Request<Outbound>, Failure> {
-    let target = match out.forwarder() {
-        Some(_) => absolute(out.url),
-        None => &out.url[url::Position::BeforePath..url::Position::AfterQuery],
-    };
-    let mut request = http::Request::builder()
-        .method(out.method)
-        .uri(target)
-        .body(body)
-        .map_err(|error| Failure::permanent(ErrorCode::BAD_URL, error))?;
-    *request.headers_mut() = out.headers.clone();
-    Ok(request)
-}
-
-/// The target of a request that a proxy forwards (RFC 9112 section 3.2.2).
-pub(super) fn absolute(url: &Url) -> &str {
-    &url[..url::Position::AfterQuery]
 }

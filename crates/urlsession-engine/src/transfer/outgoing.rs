@@ -5,14 +5,14 @@ use super::metrics::Collector;
 use super::proxy;
 use super::question::{Asks, OfTls};
 use super::tls::Terms;
-use super::upload::{Sending, Source};
+use super::upload::{Outbound, Sending, Source};
 use crate::credentials::origin_space;
 use http::{HeaderMap, Method};
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 use urlsession_core::Answered;
-use urlsession_protocol::{Proxy, TaskOptions, TlsPolicy};
+use urlsession_protocol::{ErrorCode, Proxy, TaskOptions, TlsPolicy};
 
 /// A request as it goes out.
 #[derive(Debug)]
@@ -80,4 +80,27 @@ impl<'a> Outgoing<'a> {
             http3: false,
         }
     }
+}
+
+/// Makes the request as HTTP/1.1 has it.
+pub(super) fn request1(
+    out: &Outgoing<'_>,
+    body: Outbound,
+) -> Result<http::Request<Outbound>, Failure> {
+    let target = match out.forwarder() {
+        Some(_) => absolute(out.url),
+        None => &out.url[url::Position::BeforePath..url::Position::AfterQuery],
+    };
+    let mut request = http::Request::builder()
+        .method(out.method)
+        .uri(target)
+        .body(body)
+        .map_err(|error| Failure::permanent(ErrorCode::BAD_URL, error))?;
+    *request.headers_mut() = out.headers.clone();
+    Ok(request)
+}
+
+/// The target of a request that a proxy forwards (RFC 9112 section 3.2.2).
+pub(super) fn absolute(url: &Url) -> &str {
+    &url[..url::Position::AfterQuery]
 }
