@@ -56,7 +56,9 @@ pub(crate) fn after(error: &Error, url: Option<&str>) -> Option<String> {
         ErrorCode::USER_AUTHENTICATION_REQUIRED => PROXY_CREDENTIALS.to_owned(),
         ErrorCode::USER_CANCELLED_AUTHENTICATION => "give credentials with -u USER".to_owned(),
         ErrorCode::DATA_LENGTH_EXCEEDS_MAXIMUM => {
-            "save large answers with get -o FILE, and packed ones without --compressed".to_owned()
+            "save large answers with get -o FILE, packed ones without --compressed, and allow more \
+             with --max-filesize"
+                .to_owned()
         }
         ErrorCode::REQUEST_BODY_STREAM_EXHAUSTED => {
             "leave the file unchanged while it is sent, then send it again".to_owned()

@@ -2,9 +2,12 @@
 //! itself.
 
 mod advice;
+mod after;
 mod args;
 mod clock;
 mod commands;
+mod condition;
+mod data;
 mod demo;
 mod escape;
 mod exit;
@@ -13,6 +16,8 @@ mod follow;
 mod form;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
+mod glob;
+mod hand_over;
 mod interrupt;
 mod json;
 mod list;
@@ -21,6 +26,7 @@ mod netrc;
 mod netscape;
 mod plan;
 mod progress;
+mod set_cookie;
 mod task_name;
 mod terminal;
 mod tracked;

@@ -1,10 +1,12 @@
-//! Files of cookies as curl, wget and browser extensions read and write them.
+//! Files of cookies as curl, wget and browser extensions read and write them; also heads of responses,
+//! as curl's `-D` writes them.
 //!
 //! ```text
 //! domain  all hosts below  path  secure  seconds since 1970, or 0  name  value
 //! ```
 //! The fields are parted by tabs. `#HttpOnly_` before the domain is no comment.
 
+use crate::set_cookie;
 use std::fmt::Write as _;
 use urlsession::{Cookie, CookieIdentity, Secret, Timestamp};
 
@@ -20,12 +22,25 @@ pub(crate) struct CookieFile {
     pub(crate) illegible: Vec<usize>,
 }
 
-/// Reads the text of a file, line by line.
-pub(crate) fn read(text: &str) -> CookieFile {
+/// Reads the text of a file, line by line. A field of a head without a domain is of these hosts.
+pub(crate) fn read(text: &str, hosts: &[String], now: Timestamp) -> CookieFile {
     let mut file = CookieFile::default();
-    for (number, line) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
+    let text = text.trim_start_matches('\u{feff}');
+    let has_heads = text.trim_start().starts_with("HTTP/");
+    for (number, line) in (1..).zip(text.lines()) {
         // The last line of a file may end with half of an end.
         let line = line.trim_end_matches('\r');
+        match set_cookie::field(line) {
+            Some(value) => {
+                let cookies = set_cookie::cookies(value, hosts, now);
+                file.illegible.extend(cookies.is_empty().then_some(number));
+                file.cookies.extend(cookies);
+                continue;
+            }
+            // What else a server said is about no cookie.
+            None if has_heads => continue,
+            None => {}
+        }
         let (line, http_only) = match line.strip_prefix(HTTP_ONLY) {
             Some(line) => (line, true),
             None => (line, false),
@@ -119,11 +134,30 @@ mod tests {
             .example.com\tTRUE\t/\tFALSE\t2000000000\ta\tb=c; d\n\
             #HttpOnly_example.com\tFALSE\t/p\tTRUE\t0\tid\t\n\
             example.com\tFALSE\t/\tFALSE\t0\t\tonly a value\n";
-        let file = read(text);
+        let file = read(text, &[], Timestamp(0));
         assert_eq!((file.cookies.len(), file.illegible.len()), (3, 0));
         assert_eq!(write(&file.cookies), (text.to_owned(), 0));
         let id = &file.cookies[1];
         assert!(id.secure && id.http_only && id.identity.host_only && id.expires.is_none());
+    }
+
+    #[test]
+    fn heads_of_responses_are_files_of_cookies_too() {
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nset-cookie: a=1; Path=/p\r\n\
+            Set-Cookie: b=2; domain=.Ex.com; secure; HttpOnly; Max-Age=60\r\n\
+            Set-Cookie: bad\u{1}=3\r\n\r\n";
+        let file = read(head, &["h".into(), "i".into()], Timestamp(5000));
+        let told: Vec<String> = write(&file.cookies).0.lines().skip(1).map(str::to_owned).collect();
+        assert_eq!(
+            told,
+            [
+                "h\tFALSE\t/p\tFALSE\t0\ta\t1",
+                "i\tFALSE\t/p\tFALSE\t0\ta\t1",
+                "#HttpOnly_.ex.com\tTRUE\t/\tTRUE\t65\tb\t2"
+            ]
+        );
+        assert_eq!(file.illegible, [5]);
+        assert_eq!(read(head, &[], Timestamp(0)).illegible, [3, 5], "of nobody knows whom");
     }
 
     #[test]
@@ -142,7 +176,7 @@ mod tests {
             ("ex.com TRUE / FALSE 0 n v", None),
             ("a=b", None),
         ] {
-            let file = read(line);
+            let file = read(line, &[], Timestamp(0));
             let got = file.cookies.first().map(|cookie| {
                 let seconds = cookie.expires.map(|end| end.0 / 1000);
                 (cookie.identity.domain.as_str(), seconds)
@@ -150,10 +184,10 @@ mod tests {
             assert_eq!(got, expected, "{line}");
             assert_eq!(file.illegible.len(), usize::from(expected.is_none()));
         }
-        assert_eq!(read("# a comment\n\n   \n#\n").illegible.len(), 0);
+        assert_eq!(read("# a comment\n\n   \n#\n", &[], Timestamp(0)).illegible.len(), 0);
         let tab = Cookie {
             value: Secret::new("a\tb"),
-            ..read("h\tTRUE\t/\tFALSE\t0\tn").cookies.remove(0)
+            ..read("h\tTRUE\t/\tFALSE\t0\tn", &[], Timestamp(0)).cookies.remove(0)
         };
         assert_eq!(write(&[tab]), (HEADER.to_owned(), 1));
     }

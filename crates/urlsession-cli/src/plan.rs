@@ -1,5 +1,7 @@
 //! From what was typed to what is asked of the session: requests, destinations and options.
 
+mod asked;
+mod entries;
 pub(crate) mod network;
 
 use crate::args::{
@@ -7,12 +9,14 @@ use crate::args::{
 };
 use crate::exit::{self, Failure};
 use crate::form::Form;
-use crate::list::{self, Entry};
+use crate::hand_over::{HandOver, Rest};
+use crate::list::Entry;
 use crate::netrc::Netrc;
-use crate::{args, file_name};
+use crate::{args, data, file_name};
+use asked::{Asked, offset};
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, BufReader, IsTerminal as _, Read};
+use std::io::{self, IsTerminal as _, Read, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +37,8 @@ pub(crate) struct Plan {
     /// Shared by the tasks of a list.
     pub(crate) options: Arc<TaskOptions>,
     pub(crate) what: What,
+    /// What the shell does with a download instead of the daemon, which then only keeps it.
+    pub(crate) finish: Option<HandOver>,
 }
 
 /// What the task moves.
@@ -74,11 +80,14 @@ pub(crate) fn settle(plans: &mut [Plan], mut taken: BTreeSet<PathBuf>) -> Result
 
 /// Plans what `get` and `add` were asked for.
 pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
-    let entries = entries(args)?;
-    let headers = headers(&args.request)?;
+    let entries = entries::of(args)?;
+    let asked = Asked::of(&args.condition, entries.len())?;
+    let mut headers = headers(&args.request)?;
+    headers.extend(asked.fields.iter().cloned());
     let keys = Keys::of(&args.request)?;
     let mut shared = options(&args.request, &args.policy)?;
     shared.checksum.clone_from(&args.checksum);
+    shared.maximum_response_size = args.condition.max_filesize;
     let shared = Arc::new(shared);
     // Once for all URLs: standard input comes once.
     let body = body_of(args)?;
@@ -92,8 +101,11 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
         let mut headers = headers.clone();
         headers.extend(header_fields(&entry.headers)?);
         let method = args.request.method.as_deref();
+        let mut finish = None;
         let (request, what) = if let Some(file) = &args.upload_file {
-            (request(&entry.url, method.unwrap_or("PUT"), headers, &keys)?, upload(file)?)
+            let (source, range) = upload(file, args.condition.continue_at.as_deref())?;
+            headers.extend(range);
+            (request(&entry.url, method.unwrap_or("PUT"), headers, &keys)?, source)
         } else if let Some(body) = &body {
             let content_type = body.content_type.as_deref();
             headers.extend(content_type.map(|kind| Header::new("Content-Type", kind)));
@@ -107,8 +119,19 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
             };
             (request, What::Data(UploadSource::Bytes(body.bytes.clone()), answer))
         } else {
-            let request = request(&entry.url, method.unwrap_or("GET"), headers, &keys)?;
+            let mut request = request(&entry.url, method.unwrap_or("GET"), headers, &keys)?;
             let destination = destination(args, &entry, &request.url)?;
+            if args.condition.skip_existing
+                && matches!(&destination, Destination::File(path) if path.symlink_metadata().is_ok())
+            {
+                continue;
+            }
+            finish = asked.finish(&destination)?;
+            if let Some(HandOver::Rest(Rest { offset, .. })) = finish {
+                request.headers.push(Header::new("Range", format!("bytes={offset}-")));
+                // Whether it is the rest is judged by more than the status.
+                Arc::make_mut(&mut options).fail_on_http_error = false;
+            }
             if args.remote_header_name && entry.out.is_none() {
                 let replaces = args.overwrite;
                 Arc::make_mut(&mut options).suggested_filename =
@@ -116,7 +139,7 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
             }
             (request, What::Download(destination))
         };
-        plans.push(Plan { request, options, what });
+        plans.push(Plan { request, options, what, finish });
     }
     Ok(plans)
 }
@@ -124,10 +147,12 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
 /// Plans what `put` was asked for.
 pub(crate) fn of_put(args: &PutArgs) -> Result<Plan, Failure> {
     let method = args.request.method.as_deref().unwrap_or("PUT");
+    let (what, _) = upload(&args.file, None)?;
     Ok(Plan {
         request: request(&args.url, method, headers(&args.request)?, &Keys::of(&args.request)?)?,
         options: Arc::new(options(&args.request, &args.policy)?),
-        what: upload(&args.file)?,
+        what,
+        finish: None,
     })
 }
 
@@ -140,40 +165,6 @@ pub(crate) fn of_edit(args: &EditArgs) -> Result<RequestEdit, Failure> {
     };
     edit.normalize().map_err(|error| Failure::refused(&error))?;
     Ok(edit)
-}
-
-fn entries(args: &GetArgs) -> Result<Vec<Entry>, Failure> {
-    let typed = args.urls.iter().map(|url| Entry { url: url.clone(), ..Entry::default() });
-    let mut entries: Vec<Entry> = typed.collect();
-    match &args.input_file {
-        None => {}
-        Some(path) if path.as_os_str() == "-" => {
-            entries.extend(list::read(io::stdin().lock(), "standard input")?);
-        }
-        Some(path) => {
-            let file = File::open(path).map_err(|error| Failure::file(path, &error))?;
-            entries.extend(list::read(BufReader::new(file), &path.display().to_string())?);
-        }
-    }
-    if entries.is_empty() {
-        return Err(Failure::usage("the list has no URL"));
-    }
-    name_entries(&mut entries, &args.output)?;
-    Ok(entries)
-}
-
-/// Gives the files of `-o` to the URLs, one each, or standard output to all.
-fn name_entries(entries: &mut [Entry], outputs: &[PathBuf]) -> Result<(), Failure> {
-    let for_all = outputs.len() == 1 && outputs[0].as_os_str() == "-";
-    if !outputs.is_empty() && !for_all && outputs.len() != entries.len() {
-        let (files, urls) = (outputs.len(), entries.len());
-        return Err(Failure::usage(format!("{files} times -o for {urls} URLs"))
-            .next("write -o once for every URL, or give names in a list: -i FILE with out=NAME"));
-    }
-    for (entry, output) in entries.iter_mut().zip(outputs.iter().cycle()) {
-        entry.out.get_or_insert_with(|| output.clone());
-    }
-    Ok(())
 }
 
 fn request(url: &str, method: &str, headers: Vec<Header>, keys: &Keys) -> Result<Request, Failure> {
@@ -215,8 +206,7 @@ impl Keys {
         let complete = in_url.filter(|c| self.url_first && !c.password.expose().is_empty());
         let found = || {
             let host = request.host().ok()?;
-            let host = host.rsplit_once(':').map_or(host.as_str(), |(host, _)| host);
-            let host = host.trim_start_matches('[').trim_end_matches(']');
+            let host = without_port(&host);
             let wanted = in_url.map(|credential| credential.user.expose());
             let (user, password) = self.netrc.as_ref()?.find(host, wanted)?;
             Some(Credential::new(user, password))
@@ -225,6 +215,12 @@ impl Keys {
             self.user.clone().or_else(|| complete.cloned()).or_else(found).or(in_url.cloned())?;
         Some(Credential { proactive: !self.on_demand, ..chosen })
     }
+}
+
+/// Returns the name or address of `HOST:PORT`.
+pub(crate) fn without_port(host: &str) -> &str {
+    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
+    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 /// Reads `USER[:PASSWORD]`, and asks for what is missing.
@@ -281,8 +277,15 @@ fn options(request: &RequestArgs, policy: &PolicyArgs) -> Result<TaskOptions, Fa
         timeout_interval_for_request: policy.idle_timeout.map(milliseconds),
         timeout_interval_for_resource: policy.max_time.map(milliseconds),
         maximum_retries: policy.retry,
-        fail_on_http_error: !policy.no_fail,
-        retry_statuses: if policy.no_fail { Vec::new() } else { RETRY_STATUSES.to_vec() },
+        fail_on_http_error: !policy.no_fail && !policy.fail_with_body,
+        retry_statuses: match policy {
+            // A number of tries says that there shall be some.
+            PolicyArgs { no_fail: true, retry: None | Some(0), .. } => Vec::new(),
+            // What has a body is saved at the latest then.
+            PolicyArgs { fail_with_body: true, retry: None, .. } => Vec::new(),
+            PolicyArgs { retry_all_errors: true, .. } => (400..600).collect(),
+            _ => RETRY_STATUSES.to_vec(),
+        },
         recoverable_statuses: policy.recoverable.clone(),
         allow_insecure_redirect: policy.allow_insecure_redirect,
         ignores_redirects: policy.redirect == Redirect::Manual,
@@ -314,14 +317,29 @@ fn existing(path: &Path) -> Result<PathBuf, Failure> {
     }
 }
 
-fn upload(file: &Path) -> Result<What, Failure> {
-    if file.as_os_str() == "-" {
-        return Ok(What::Upload(UploadSource::Bytes(bounded(
-            io::stdin().lock(),
-            "standard input",
-        )?)));
-    }
-    Ok(What::Upload(UploadSource::File(existing(file)?)))
+/// Returns what is sent, and how its place in the whole is told if it is a part.
+fn upload(file: &Path, from: Option<&str>) -> Result<(What, Option<Header>), Failure> {
+    // Nobody knows how much of it the server has.
+    let from = from.filter(|from| *from != "-").map(offset).transpose()?.unwrap_or(0);
+    let bytes = if file.as_os_str() == "-" {
+        let mut bytes = bounded(io::stdin().lock(), "standard input")?;
+        drop(bytes.drain(..usize::try_from(from).unwrap_or(usize::MAX).min(bytes.len())));
+        bytes
+    } else {
+        let path = existing(file)?;
+        if from == 0 {
+            return Ok((What::Upload(UploadSource::File(path)), None));
+        }
+        let rest = File::open(&path).and_then(|mut opened| {
+            opened.seek(SeekFrom::Start(from))?;
+            Ok(opened)
+        });
+        bounded(rest.map_err(|error| Failure::file(&path, &error))?, &path.display().to_string())?
+    };
+    let end = from + bytes.len() as u64;
+    let range = || Header::new("Content-Range", format!("bytes {from}-{}/{end}", end - 1));
+    let range = (from > 0 && !bytes.is_empty()).then(range);
+    Ok((What::Upload(UploadSource::Bytes(bytes)), range))
 }
 
 /// What `--data` or `-F` has a request send.
@@ -335,19 +353,10 @@ fn body_of(args: &GetArgs) -> Result<Option<Body>, Failure> {
         let Form { content_type, body } = Form::read(&args.form)?;
         return Ok(Some(Body { bytes: body, content_type: Some(content_type) }));
     }
-    let Some(data) = &args.data else { return Ok(None) };
-    Ok(Some(Body { bytes: data_bytes(data)?, content_type: None }))
-}
-
-fn data_bytes(data: &str) -> Result<Vec<u8>, Failure> {
-    match data.strip_prefix('@') {
-        None => Ok(data.as_bytes().to_vec()),
-        Some("-") => bounded(io::stdin().lock(), "standard input"),
-        Some(path) => {
-            let file = File::open(path).map_err(|e| Failure::file(Path::new(path), &e))?;
-            bounded(file, path)
-        }
+    if args.data.0.is_empty() || args.get {
+        return Ok(None);
     }
+    Ok(Some(Body { bytes: data::read(&args.data.0)?, content_type: None }))
 }
 
 /// Reads all of what may be the body of a request.
@@ -379,14 +388,21 @@ fn destination(args: &GetArgs, entry: &Entry, url: &str) -> Result<Destination, 
     let folder = std::path::absolute(folder).map_err(|error| cannot_create(folder, &error))?;
     let path = match given {
         Some(path) => folder.join(path),
-        None => {
-            let name = FileName::of_url(url).to_string();
-            if !args.overwrite {
-                return Ok(Destination::Derived { folder, name });
-            }
-            folder.join(name)
-        }
+        None => folder.join(FileName::of_url(url).to_string()),
     };
+    let condition = &args.condition;
+    if args.create_dirs
+        && let Some(parent) = path.parent()
+    {
+        std::fs::create_dir_all(parent).map_err(|error| cannot_create(parent, &error))?;
+    }
+    // What is about the file that is there.
+    let is_meant = condition.is_about_file() || args.overwrite;
+    if (given.is_none() && !is_meant) || (given.is_some() && condition.no_clobber) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let folder = path.parent().unwrap_or(&folder).to_owned();
+        return Ok(Destination::Derived { folder, name });
+    }
     if path.is_dir() {
         Err(cannot_create(&path, &"a folder"))
     } else if !path.parent().is_some_and(Path::is_dir) {

@@ -1,5 +1,7 @@
 //! What can be typed: the commands and their options, named as curl, wget and aria2c users know them.
 
+mod body;
+mod condition;
 mod cookies;
 mod credentials;
 mod daemon;
@@ -7,6 +9,8 @@ mod network;
 pub(crate) mod parse;
 mod transfer;
 
+pub(crate) use body::Datum;
+pub(crate) use condition::ConditionArgs;
 pub(crate) use cookies::{CookiesArgs, CookiesCommand};
 pub(crate) use credentials::{AnswerArgs, CredentialsArgs, CredentialsCommand};
 pub(crate) use daemon::{DaemonArgs, DaemonCommand, RunArgs};

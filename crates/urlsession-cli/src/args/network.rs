@@ -16,6 +16,12 @@ pub(crate) struct NetworkArgs {
     /// Hosts that need no proxy, between commas; ‘*’ is all [default: what no_proxy says]
     #[arg(long, value_name = "LIST")]
     pub(crate) noproxy: Option<String>,
+    /// Who we are to the proxy; a missing password is asked for
+    #[arg(short = 'U', long, value_name = "USER[:PASSWORD]")]
+    pub(crate) proxy_user: Option<String>,
+    /// Have the proxy connect to servers of http, too, instead of taking their requests itself
+    #[arg(short = 'p', long)]
+    pub(crate) proxytunnel: bool,
     /// Trust the roots in this PEM file, too
     #[arg(long, value_name = "FILE", action = ArgAction::Append)]
     pub(crate) cacert: Vec<PathBuf>,

@@ -12,6 +12,18 @@ use urlsession::{
 /// Most bytes of a file of header fields: more than a request may carry.
 const HEADER_FILE_LIMIT: u64 = 512 * 1024;
 
+/// Fields that a request has by itself.
+const OWN: &[&str] = &[
+    "Accept",
+    "Accept-Encoding",
+    "Authorization",
+    "Content-Length",
+    "Content-Type",
+    "Cookie",
+    "Host",
+    "User-Agent",
+];
+
 /// Reads `sha-256=HEX` as aria2c does; the name also without its dash.
 pub(crate) fn checksum(text: &str) -> Result<Checksum, String> {
     let (name, hex) = text.split_once('=').ok_or("write TYPE=HEX, such as sha-256=9f86…")?;
@@ -51,11 +63,11 @@ pub(crate) fn header_fields(texts: &[String]) -> Result<Vec<Header>, Failure> {
     let mut fields = Vec::new();
     for text in texts {
         match text.strip_prefix('@') {
-            None => fields.push(header_field(text)?),
+            None => fields.extend(header_field(text)?),
             Some(path) => {
                 let lines = header_file(Path::new(path))?;
                 for line in lines.lines().filter(|line| !line.trim().is_empty()) {
-                    fields.push(header_field(line)?);
+                    fields.extend(header_field(line)?);
                 }
             }
         }
@@ -63,16 +75,25 @@ pub(crate) fn header_fields(texts: &[String]) -> Result<Vec<Header>, Failure> {
     Ok(fields)
 }
 
-/// Reads `Name: value`, or `Name;` for an empty value, as curl does. Never repeats a value.
-fn header_field(text: &str) -> Result<Header, Failure> {
+/// Reads `Name: value`, or `Name;` for an empty value, as curl does. `Name:` takes away what would be
+/// sent, which is nothing for most. Never repeats a value.
+fn header_field(text: &str) -> Result<Option<Header>, Failure> {
     let blank = [' ', '\t'];
     if let Some((name, value)) = text.split_once(':') {
         let value = value.trim_matches(blank);
         if !value.is_empty() {
-            return Ok(Header::new(name.trim_end_matches(blank), value));
+            return Ok(Some(Header::new(name.trim_end_matches(blank), value)));
+        }
+        let name = name.trim();
+        if OWN.iter().any(|own| own.eq_ignore_ascii_case(name)) {
+            let why = format!("the header field {name} cannot be left out");
+            return Err(Failure::usage(why).next("write ‘Name;’ to send it without a value"));
+        }
+        if !name.is_empty() {
+            return Ok(None);
         }
     } else if let Some(name) = text.strip_suffix(';') {
-        return Ok(Header::new(name, ""));
+        return Ok(Some(Header::new(name, "")));
     }
     Err(Failure::usage("a header field is ‘Name: value’, or ‘Name;’ to send it without a value"))
 }

@@ -78,6 +78,15 @@ fn every_command_is_understood() {
         "cookies import cookies.txt",
         "cookies export - --domain ex.com",
         "cookies clear --app com.example",
+        "get -C - http://h",
+        "get -c http://h",
+        "get -z -2030-01-31 --etag-compare a --etag-save a -o f http://h",
+        "get -r -500 --max-filesize 2M -f http://h",
+        "get -G --data a --data-raw @b --data-urlencode c --url-query d http://h",
+        "get -g -D heads -R --create-dirs --output-dir d -o f http://h/[1]",
+        "get -p --proxy h:1 -U me:pw --fail-with-body --retry-all-errors http://h",
+        "get --skip-existing http://h",
+        "get --no-clobber -o f http://h",
         "get -b a=b -b cookies.txt --cookie c=d http://h",
         "demo",
     ] {
@@ -102,6 +111,14 @@ fn misuse_has_exit_code_2() {
         "get -j 0 http://h",
         "get -q -v http://h",
         "get -o x -O http://h",
+        "get -r 1-2,x http://h",
+        "get -r - http://h",
+        "get -r 1-2 -c http://h",
+        "get -z 2030-01-31 -C 5 http://h",
+        "get --fail-with-body --no-fail http://h",
+        "get --skip-existing -c http://h",
+        "get --data-raw a -T f http://h",
+        "get --max-filesize big http://h",
         "put file",
         "show",
         "show x",
@@ -165,7 +182,8 @@ fn header_fields_are_read_as_curl_reads_them() {
         shown,
         [("X-A", "1"), ("Authorization", "Bearer x:y"), ("X-B", "2"), ("X-Empty", "")]
     );
-    for wrong in ["X-A", "X-A:", "", "@/nonexistent/fields"] {
+    assert!(header_fields(&["Expect: ".to_owned()]).unwrap().is_empty());
+    for wrong in ["X-A", "Host:", ":", "", "@/nonexistent/fields"] {
         let failure = header_fields(&[wrong.to_owned()]).unwrap_err();
         assert!(matches!(failure.code, exit::USAGE | exit::FILE), "{wrong}");
     }

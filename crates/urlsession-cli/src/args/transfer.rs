@@ -1,5 +1,7 @@
 //! Options of the commands that move bytes: `get`, `add` and `put`.
 
+use super::body::DataArgs;
+use super::condition::ConditionArgs;
 use super::network::NetworkArgs;
 use super::parse;
 use crate::measure;
@@ -21,10 +23,17 @@ pub(crate) struct GetArgs {
     #[arg(short = 'O', long, conflicts_with = "output")]
     pub(crate) remote_name: bool,
     /// Let the server name the file, also by a redirect, in the folder where it would be otherwise
-    #[arg(short = 'J', long, conflicts_with_all = ["output", "data", "upload_file"])]
+    #[arg(short = 'J', long, conflicts_with_all = ["output", "data", "data-raw", "data-urlencode",
+        "upload_file"])]
     pub(crate) remote_header_name: bool,
     /// Save in DIR, which is made if need be
-    #[arg(short, long, value_name = "DIR", visible_short_alias = 'P')]
+    #[arg(
+        short,
+        long,
+        value_name = "DIR",
+        visible_short_alias = 'P',
+        visible_alias = "output-dir"
+    )]
     pub(crate) dir: Option<PathBuf>,
     /// Replace files of the same name; without it ‘name.1’, ‘name.2’, … are taken
     #[arg(long)]
@@ -36,13 +45,20 @@ pub(crate) struct GetArgs {
     /// Move at most N tasks at once; holds for all tasks of the shell until the next get, add, put
     #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_concurrent: Option<u32>,
-    /// Send DATA with POST and print the answer; ‘@FILE’ sends a file’s bytes
-    #[arg(long, value_name = "DATA", conflicts_with_all = ["input_file", "checksum", "upload_file"])]
-    pub(crate) data: Option<String>,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// Put what --data and its relatives say into the URL’s query, and send nothing
+    #[arg(short = 'G', long, conflicts_with = "form")]
+    pub(crate) get: bool,
+    /// Add DATA to the URL’s query, percent-encoded as by --data-urlencode; with ‘+’ in front, as it
+    /// stands
+    #[arg(long, value_name = "DATA", action = ArgAction::Append)]
+    pub(crate) url_query: Vec<String>,
     /// Send a form with POST and print the answer: ‘NAME=VALUE’, ‘NAME=@FILE’ to send a file, ‘NAME=<FILE’
     /// for its text, each with ‘;type=TYPE’ and ‘;filename=NAME’; once for every field
     #[arg(short = 'F', long, value_name = "FIELD", action = ArgAction::Append,
-        conflicts_with_all = ["input_file", "checksum", "upload_file", "data", "remote_header_name"])]
+        conflicts_with_all = ["input_file", "checksum", "upload_file", "data", "data-raw",
+            "data-urlencode", "remote_header_name"])]
     pub(crate) form: Vec<String>,
     /// Send FILE with PUT, as ‘put’ does
     #[arg(short = 'T', long, value_name = "FILE", conflicts_with_all = ["input_file", "output"])]
@@ -50,11 +66,21 @@ pub(crate) struct GetArgs {
     /// Digest that the file must have, such as sha-256=HEX; also sha-512 and md5
     #[arg(long, value_name = "TYPE=HEX", value_parser = parse::checksum)]
     pub(crate) checksum: Option<Checksum>,
-    /// Accepted; downloads always go on where they were
-    #[arg(short = 'c', long = "continue", hide = true)]
-    pub(crate) resumes: bool,
-    #[arg(short = 'C', long, hide = true, value_name = "OFFSET", allow_hyphen_values = true)]
-    pub(crate) continue_at: Option<String>,
+    /// Take ‘{one,two}’, ‘[1-9]’ and ‘[a-z]’ in URLs as they stand; without it a URL stands for
+    /// several, and ‘#1’ in -o for what is in place of the first of these
+    #[arg(short, long)]
+    pub(crate) globoff: bool,
+    /// Make the folders of -o
+    #[arg(long)]
+    pub(crate) create_dirs: bool,
+    /// Give the file the date that the server tells
+    #[arg(short = 'R', long)]
+    pub(crate) remote_time: bool,
+    /// Write the head of every final response to FILE, cookies hidden; ‘-’ is standard output
+    #[arg(short = 'D', long, value_name = "FILE")]
+    pub(crate) dump_header: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) condition: ConditionArgs,
     /// Print FORMAT for every transfer that is over: ‘%{http_code}’ and the like, ‘%header{NAME}’;
     /// ‘@FILE’ reads it from a file
     #[arg(short, long, value_name = "FORMAT")]
@@ -152,6 +178,15 @@ pub(crate) struct PolicyArgs {
     /// Take an error status such as 404 for an answer like any other, and save its body
     #[arg(long, alias = "keep-error-body")]
     pub(crate) no_fail: bool,
+    /// Save the body of an error status, and fail all the same
+    #[arg(long, conflicts_with = "no_fail")]
+    pub(crate) fail_with_body: bool,
+    /// Fail with an error status, as is done unless --no-fail is given
+    #[arg(short, long, hide = true, conflicts_with = "no_fail")]
+    pub(crate) fail: bool,
+    /// Try again after every error status, not only after those of a server that is busy or broken
+    #[arg(long, conflicts_with = "no_fail")]
+    pub(crate) retry_all_errors: bool,
     /// Statuses such as 401,403,410 upon which the task keeps its bytes and waits for ‘edit’ or
     /// ‘retry’
     #[arg(long, value_name = "STATUS", value_delimiter = ',',

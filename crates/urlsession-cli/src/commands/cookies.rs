@@ -38,7 +38,7 @@ pub(crate) fn cookies(command: &CookiesCommand) -> Result<u8, Failure> {
             Ok(exit::DONE)
         }
         CookiesCommand::Import { file, whose } => {
-            let imported = import(&of(&whose.application), file)?;
+            let imported = import(&of(&whose.application), file, &[])?;
             terminal::say(&imported.told)?;
             Ok(if imported.whole { exit::DONE } else { exit::SOME_FAILED })
         }
@@ -72,15 +72,19 @@ pub(crate) struct Imported {
     pub(crate) whole: bool,
 }
 
-/// Keeps the cookies of a file.
-pub(crate) fn import(application: &ApplicationId, path: &Path) -> Result<Imported, Failure> {
+/// Keeps the cookies of a file; what names no domain in it is of these hosts.
+pub(crate) fn import(
+    application: &ApplicationId,
+    path: &Path,
+    hosts: &[String],
+) -> Result<Imported, Failure> {
     let name = path.display();
-    let file = netscape::read(&text(path)?);
+    let now = clock::now();
+    let file = netscape::read(&text(path)?, hosts, now);
     if file.cookies.is_empty() && !file.illegible.is_empty() {
         return Err(Failure::new(exit::FILE, format!("{name}: no file of cookies"))
             .next("it has one cookie a line, its seven fields parted by tabs"));
     }
-    let now = clock::now();
     // What ended while it lay in the file must not remove what a server set since.
     let (lasting, ended): (Vec<Cookie>, Vec<Cookie>) =
         file.cookies.into_iter().partition(|cookie| cookie.expires.is_none_or(|end| end > now));

@@ -2,9 +2,11 @@
 
 use super::cookies;
 use super::wait::detached;
+use crate::after::{After, Sheet};
 use crate::args::{GetArgs, PutArgs, RequestArgs, Talk};
 use crate::exit::{self, Failure};
 use crate::follow::{Stop, Until, follow};
+use crate::hand_over::HandOver;
 use crate::plan::{self, Destination, Plan, What};
 use crate::progress;
 use crate::task_name::{self, APPLICATION, SESSION, TaskName};
@@ -12,9 +14,6 @@ use crate::terminal;
 use crate::tracked::Tracked;
 use crate::write_out::WriteOut;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use urlsession::{
@@ -29,11 +28,19 @@ const PORTION: usize = 8192;
 
 pub(crate) fn get(args: &GetArgs) -> Result<u8, Failure> {
     let plans = plan::of_get(args)?;
-    keep_cookies(&args.request, args.talk)?;
-    if args.resumes || args.continue_at.is_some() {
-        note(args.talk, "downloads always go on where they were; -c and -C change nothing");
+    if plans.is_empty() {
+        // All of it is there.
+        return Ok(exit::DONE);
     }
-    run(plans, args.max_concurrent, args.talk, args.write_out.as_deref())
+    keep_cookies(&args.request, &plans, args.talk)?;
+    let after = After {
+        format: args.write_out.as_deref().map(WriteOut::read).transpose()?,
+        heads: args.dump_header.as_deref().map(Sheet::begin).transpose()?,
+        etag: args.condition.etag_save.as_deref().map(Sheet::new),
+        fails_with_body: args.policy.fail_with_body,
+        keeps_time: args.remote_time,
+    };
+    run(plans, args.max_concurrent, args.talk, after)
 }
 
 pub(crate) fn add(args: &GetArgs) -> Result<u8, Failure> {
@@ -42,26 +49,47 @@ pub(crate) fn add(args: &GetArgs) -> Result<u8, Failure> {
         return Err(Failure::usage("add cannot save the answer to --data in a file")
             .next("use get, or find the answer later with: urlsession show ID"));
     }
-    if args.write_out.is_some() {
-        return Err(Failure::usage("add does not wait for what -w would print").next("use get"));
+    let condition = &args.condition;
+    for (is_typed, what) in [
+        (args.write_out.is_some(), "-w"),
+        (args.dump_header.is_some(), "-D"),
+        (args.remote_time, "-R"),
+        (condition.etag_save.is_some(), "--etag-save"),
+        (args.policy.fail_with_body, "--fail-with-body"),
+        (plans.iter().any(|plan| matches!(plan.finish, Some(HandOver::Rest(_)))), "-c and -C"),
+    ] {
+        if is_typed {
+            let why = format!("add does not wait for a file’s end, as {what} would have to");
+            return Err(Failure::usage(why).next("use get"));
+        }
     }
-    keep_cookies(&args.request, args.talk)?;
+    if plans.is_empty() {
+        return Ok(exit::DONE);
+    }
+    keep_cookies(&args.request, &plans, args.talk)?;
     enqueue(plans, args.max_concurrent, args.talk)
 }
 
 pub(crate) fn put(args: &PutArgs) -> Result<u8, Failure> {
     let plans = vec![plan::of_put(args)?];
-    keep_cookies(&args.request, args.talk)?;
+    keep_cookies(&args.request, &plans, args.talk)?;
     if args.detach {
         return enqueue(plans, None, args.talk);
     }
-    run(plans, None, args.talk, args.write_out.as_deref())
+    let format = args.write_out.as_deref().map(WriteOut::read).transpose()?;
+    let fails_with_body = args.policy.fail_with_body;
+    run(plans, None, args.talk, After { format, fails_with_body, ..After::default() })
 }
 
 /// Keeps the cookies of the files that `-b` names for the shell: its tasks may run for days.
-fn keep_cookies(args: &RequestArgs, talk: Talk) -> Result<(), Failure> {
+fn keep_cookies(args: &RequestArgs, plans: &[Plan], talk: Talk) -> Result<(), Failure> {
+    let hosts: BTreeSet<String> = plan::cookie_files(args)
+        .flat_map(|_| plans.iter().filter_map(|plan| plan.request.host().ok()))
+        .map(|host| plan::without_port(&host).to_owned())
+        .collect();
+    let hosts: Vec<String> = hosts.into_iter().collect();
     for file in plan::cookie_files(args) {
-        let imported = cookies::import(&task_name::shell().application, file)?;
+        let imported = cookies::import(&task_name::shell().application, file, &hosts)?;
         if talk.verbose || !imported.whole {
             terminal::say(&imported.told)?;
         }
@@ -96,9 +124,8 @@ fn run(
     plans: Vec<Plan>,
     at_once: Option<u32>,
     talk: Talk,
-    format: Option<&str>,
+    mut after: After,
 ) -> Result<u8, Failure> {
-    let format = format.map(WriteOut::read).transpose()?;
     let created = create(plans, at_once)?;
     created.say_refused();
     let names: Vec<TaskName> = created.tasks.iter().map(|task| task.name.clone()).collect();
@@ -111,11 +138,7 @@ fn run(
         // What could not be handed over stays with the daemon.
         match created.hand_over(task) {
             Ok(()) => {
-                if let Some(format) = &format {
-                    let said = format.of(task);
-                    terminal::print(&said.out)?;
-                    terminal::complain(&said.err)?;
-                }
+                failed = after.tell(task)?.or(failed);
                 told.push(&task.name);
             }
             Err(failure) => failed = Some(failure),
@@ -141,8 +164,8 @@ fn run(
 struct Created {
     tasks: Vec<New>,
     refused: Vec<(String, Error)>,
-    /// Where the answers of data tasks go; `None` is standard output.
-    answers: BTreeMap<TaskIdentifier, Option<PathBuf>>,
+    /// Where that goes which the daemon does not put in its place.
+    answers: BTreeMap<TaskIdentifier, HandOver>,
 }
 
 struct New {
@@ -165,23 +188,8 @@ impl Created {
 
     /// Writes what a task brought to where the user wants it, if the daemon does not do that.
     fn hand_over(&self, task: &Tracked) -> Result<(), Failure> {
-        let Some(to) = self.answers.get(&task.name.task) else { return Ok(()) };
-        let (None, Some(from)) = (&task.error, &task.file) else { return Ok(()) };
-        let mut answer = File::open(from).map_err(|error| Failure::file(from, &error))?;
-        match to {
-            None => {
-                io::copy(&mut answer, &mut io::stdout().lock())?;
-            }
-            Some(path) => copy(&mut answer, path).map_err(|error| Failure::file(path, &error))?,
-        }
-        Ok(())
+        self.answers.get(&task.name.task).map_or(Ok(()), |to| to.take(task))
     }
-}
-
-fn copy(answer: &mut File, path: &Path) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    io::copy(answer, &mut file)?;
-    file.sync_all()
 }
 
 /// Owns the session for as long as it takes to create the tasks: others wait meanwhile.
@@ -253,24 +261,28 @@ fn name_files(session: &Session, plans: &mut [Plan]) -> Result<(), Failure> {
 }
 
 /// Creates one task; the second value says where the shell itself must write the result.
-fn begin(session: &Session, plan: Plan) -> Result<(Task, Option<Option<PathBuf>>), Error> {
-    let Plan { request, options, what } = plan;
+fn begin(session: &Session, plan: Plan) -> Result<(Task, Option<HandOver>), Error> {
+    let Plan { request, options, what, finish } = plan;
     let options = Arc::unwrap_or_clone(options);
     let with_body = UploadOptions { resume: true, task: options.clone() };
     Ok(match what {
         What::Download(to) => {
-            let (destination, answer) = match to {
-                Destination::File(path) => (Some(path), None),
-                Destination::Output | Destination::Derived { .. } => (None, Some(None)),
+            let (destination, answer) = match (finish, to) {
+                (Some(finish), _) => (None, Some(finish)),
+                (None, Destination::File(path)) => (Some(path), None),
+                (None, Destination::Output | Destination::Derived { .. }) => {
+                    (None, Some(HandOver::Output))
+                }
             };
             let options =
                 DownloadOptions { destination, resume_data: None, resume: true, task: options };
             (session.download_task_with(request, options)?.into(), answer)
         }
         What::Upload(source) => {
-            (session.upload_task_with(request, source, with_body)?.into(), Some(None))
+            (session.upload_task_with(request, source, with_body)?.into(), Some(HandOver::Output))
         }
         What::Data(source, answer) => {
+            let answer = answer.map_or(HandOver::Output, HandOver::File);
             (session.data_task_with(request, Some(source), with_body)?.into(), Some(answer))
         }
     })
@@ -280,11 +292,5 @@ fn title(plan: &Plan) -> String {
     match &plan.what {
         What::Download(Destination::File(path)) => crate::file_name::title(path),
         _ => urlsession::FileName::of_url(&plan.request.url).to_string(),
-    }
-}
-
-fn note(talk: Talk, text: &str) {
-    if talk.verbose {
-        let _ = terminal::say(text);
     }
 }

@@ -103,6 +103,13 @@ fn proxies(args: &NetworkArgs) -> Result<ConnectionProxy, Failure> {
     if let Some(list) = &args.noproxy {
         proxies = proxies.except(list);
     }
+    if let Some(text) = &args.proxy_user {
+        let shown = super::user(text)?;
+        for proxy in proxies.http.iter_mut().chain(&mut proxies.https) {
+            proxy.credential = Some(shown.clone());
+        }
+    }
+    proxies.tunnels = args.proxytunnel;
     proxies.check().map_err(usage)?;
     Ok(proxies)
 }

@@ -5,6 +5,7 @@
 
 mod answers;
 mod bad_input;
+mod conditions;
 mod configuration;
 mod control;
 mod cookies;

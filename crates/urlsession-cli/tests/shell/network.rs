@@ -91,6 +91,20 @@ fn the_environment_of_the_client_decides() {
 }
 
 #[test]
+fn a_proxy_is_told_who_we_are_and_where_to() {
+    let (home, server, proxy) = (Home::new(), Server::start(), Proxy::start(Way::Http));
+    server.on("/f", Answer::ok("x"));
+    proxy.demand("user", SECRET);
+    let (url, through, user) = (server.url("/f"), proxy.url(""), format!("user:{SECRET}"));
+    let words = ["--proxy", &through, "-U", &user, "-p", &url];
+    let did = get(&home, &words, &[]);
+    assert_eq!(did.code, 0, "{did:?}");
+    assert!(!format!("{did:?}").contains(SECRET));
+    let begin = format!("CONNECT {} ", server.address());
+    assert!(proxy.seen().iter().all(|asked| asked.starts_with(&begin)), "{:?}", proxy.seen());
+}
+
+#[test]
 fn a_proxy_that_is_not_there_is_named() {
     let home = Home::new();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

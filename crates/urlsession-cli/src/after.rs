@@ -1,0 +1,121 @@
+//! What is told of a transfer that is over, beside its bytes: heads, ETags, dates, what `-w` asks.
+
+use crate::condition;
+use crate::exit::Failure;
+use crate::hand_over;
+use crate::terminal;
+use crate::tracked::Tracked;
+use crate::write_out::WriteOut;
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
+use urlsession::Response;
+
+/// What was asked for.
+#[derive(Debug, Default)]
+pub(crate) struct After {
+    pub(crate) format: Option<WriteOut>,
+    pub(crate) heads: Option<Sheet>,
+    pub(crate) etag: Option<Sheet>,
+    pub(crate) fails_with_body: bool,
+    pub(crate) keeps_time: bool,
+}
+
+/// A file that is written beside the one that came; `-` is standard output.
+#[derive(Debug)]
+pub(crate) struct Sheet {
+    path: PathBuf,
+    open: Option<File>,
+}
+
+impl Sheet {
+    pub(crate) fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), open: None }
+    }
+
+    /// Makes the file at once: what cannot be written need not be brought.
+    pub(crate) fn begin(path: &Path) -> Result<Self, Failure> {
+        let mut sheet = Self::new(path);
+        sheet.write("")?;
+        Ok(sheet)
+    }
+
+    /// Adds to what was written; replaces what was there before.
+    fn write(&mut self, text: &str) -> Result<(), Failure> {
+        if self.path.as_os_str() == "-" {
+            return Ok(terminal::print(text)?);
+        }
+        let named = |error| Failure::file(&self.path, &error);
+        let file = match &mut self.open {
+            Some(file) => file,
+            open => open.insert(private().open(&self.path).map_err(named)?),
+        };
+        file.write_all(text.as_bytes()).map_err(named)
+    }
+}
+
+/// Heads say much of who asked: nobody else reads a file that is made.
+fn private() -> OpenOptions {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+impl After {
+    /// Tells it of a task; returns with what the command fails although the body is there.
+    pub(crate) fn tell(&mut self, task: &Tracked) -> Result<Option<Failure>, Failure> {
+        if let (Some(sheet), Some(response)) = (&mut self.heads, &task.response) {
+            sheet.write(&head(response))?;
+        }
+        if let (Some(sheet), Some(response), None) = (&mut self.etag, &task.response, &task.error) {
+            let etag = response.header("etag").map(str::trim).filter(|etag| !etag.is_empty());
+            // What has no news has its old ETag.
+            if etag.is_some() || response.status_code != 304 {
+                sheet.write(&etag.map_or_else(String::new, |etag| format!("{etag}\n")))?;
+            }
+        }
+        if self.keeps_time {
+            keep_time(task)?;
+        }
+        if let Some(format) = &self.format {
+            let said = format.of(task);
+            terminal::print(&said.out)?;
+            terminal::complain(&said.err)?;
+        }
+        let refused = task.response.as_ref().filter(|response| response.status_code >= 400);
+        Ok(refused
+            .filter(|_| self.fails_with_body && task.error.is_none())
+            .map(|response| hand_over::of_status(task, response)))
+    }
+}
+
+/// Writes a head as HTTP/1.1 has it.
+fn head(response: &Response) -> String {
+    let protocol = match response.network_protocol.as_deref() {
+        Some("h2") => "HTTP/2".to_owned(),
+        Some("h3") => "HTTP/3".to_owned(),
+        Some(other) => other.to_uppercase(),
+        None => "HTTP/1.1".to_owned(),
+    };
+    let mut head = format!("{protocol} {}\r\n", response.status_code);
+    for (name, value) in &response.headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head + "\r\n"
+}
+
+fn keep_time(task: &Tracked) -> Result<(), Failure> {
+    let told = task.response.as_ref().and_then(|response| response.header("last-modified"));
+    let date = told.and_then(|text| condition::date(text).ok());
+    let (Some(date), Some(path), None) = (date, task.destination(), &task.error) else {
+        return Ok(());
+    };
+    let changed = File::options()
+        .write(true)
+        .open(path)
+        .and_then(|file| file.set_modified(UNIX_EPOCH + Duration::from_millis(date.0)));
+    changed.map_err(|error| Failure::file(path, &error))
+}

@@ -1,0 +1,71 @@
+//! What a request carries: data and forms, in the order in which they were typed.
+
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches};
+
+/// One piece of data as it was typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Datum {
+    /// `DATA`, or `@FILE` for the bytes of a file.
+    Plain(String),
+    /// As it stands, also with an `@` in front.
+    Raw(String),
+    /// `CONTENT`, `=CONTENT`, `NAME=CONTENT`, `@FILE` or `NAME@FILE`, percent-encoded.
+    Encoded(String),
+}
+
+/// All of it, which is sent with an `&` between.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct DataArgs(pub(crate) Vec<Datum>);
+
+/// The options: their names, what they mean, what the help says.
+type Meaning = fn(String) -> Datum;
+const OPTIONS: [(&str, Meaning, &str); 3] = [
+    (
+        "data",
+        Datum::Plain,
+        "Send DATA with POST and print the answer; ‘@FILE’ sends a file’s bytes. Several are sent with \
+         ‘&’ between them",
+    ),
+    ("data-raw", Datum::Raw, "The same, but an ‘@’ in front means nothing"),
+    (
+        "data-urlencode",
+        Datum::Encoded,
+        "The same, percent-encoded: ‘CONTENT’, ‘NAME=CONTENT’, ‘@FILE’ or ‘NAME@FILE’",
+    ),
+];
+
+impl Args for DataArgs {
+    fn augment_args(command: Command) -> Command {
+        OPTIONS.into_iter().fold(command, |command, (name, _, help)| {
+            let option = Arg::new(name)
+                .long(name)
+                .help(help)
+                .value_name("DATA")
+                .action(ArgAction::Append)
+                .conflicts_with_all(["input_file", "checksum", "upload_file"]);
+            // Nothing is ever taken out of a file’s bytes here.
+            command.arg(if name == "data" { option.alias("data-binary") } else { option })
+        })
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for DataArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        let typed = OPTIONS.iter().flat_map(|(name, meaning, _)| {
+            let values = matches.get_many::<String>(name).into_iter().flatten().cloned();
+            matches.indices_of(name).into_iter().flatten().zip(values.map(meaning))
+        });
+        let mut typed: Vec<(usize, Datum)> = typed.collect();
+        typed.sort_by_key(|(at, _)| *at);
+        Ok(Self(typed.into_iter().map(|(_, datum)| datum).collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}

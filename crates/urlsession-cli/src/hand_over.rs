@@ -1,0 +1,226 @@
+//! What the shell itself does with what came: print it, add it to a file, or drop what is no news.
+
+use crate::condition;
+use crate::exit::{self, Failure};
+use crate::tracked::Tracked;
+use std::fs::File;
+use std::io::{self, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+use urlsession::{Error, ErrorCode, Response, Timestamp};
+
+/// Status of a file that has no bytes beyond those that were asked from.
+const RANGE_NOT_SATISFIABLE: u16 = 416;
+/// Status of what has not changed.
+const NOT_MODIFIED: u16 = 304;
+
+/// Where what came goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum HandOver {
+    /// To standard output.
+    Output,
+    /// Here, replacing what is there.
+    File(PathBuf),
+    /// Behind what is there.
+    Rest(Rest),
+    /// Here, or to standard output, unless it is no news.
+    News(Option<PathBuf>, Option<Since>),
+}
+
+/// The rest of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Rest {
+    /// `None` is standard output.
+    pub(crate) path: Option<PathBuf>,
+    /// Where it begins.
+    pub(crate) offset: u64,
+    /// Whether the whole is taken where the server does not send the rest.
+    pub(crate) or_whole: bool,
+}
+
+/// The moment after which something is news; with the second, until which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Since(pub(crate) Timestamp, pub(crate) bool);
+
+impl HandOver {
+    /// Takes what a task brought there. What failed is told elsewhere.
+    pub(crate) fn take(&self, task: &Tracked) -> Result<(), Failure> {
+        if task.error.is_some() {
+            return Ok(());
+        }
+        match self {
+            Self::Output => write(task, None),
+            Self::File(path) => write(task, Some(path)),
+            Self::Rest(rest) => rest.take(task),
+            Self::News(to, since) => match &task.response {
+                Some(response) if is_old(response, *since) => Ok(()),
+                _ => write(task, to.as_deref()),
+            },
+        }
+    }
+}
+
+impl Rest {
+    fn take(&self, task: &Tracked) -> Result<(), Failure> {
+        let Some(response) = &task.response else { return Ok(()) };
+        let (begin, whole) = content_range(response);
+        let is_whole = self.offset > 0 && whole == Some(self.offset);
+        match response.status_code {
+            RANGE_NOT_SATISFIABLE if is_whole || whole.is_none() => Ok(()),
+            RANGE_NOT_SATISFIABLE => {
+                let (here, there) = (self.offset, whole.unwrap_or(0));
+                let why =
+                    format!("the server’s file ends at {there}, and is no longer than {here}");
+                Err(Failure::new(exit::INTEGRITY, format!("{}: {why}", task.title)))
+            }
+            400.. => Err(of_status(task, response)),
+            _ if begin == Some(self.offset) => self.append(task),
+            _ if begin.is_none() && self.or_whole => write(task, self.path.as_deref()),
+            // A server without ranges, whose file is no longer than ours.
+            _ if begin.is_none() && task.done == self.offset => Ok(()),
+            _ => Err(Failure::new(
+                exit::NETWORK,
+                format!("{}: the server does not send the rest; nothing was changed", task.title),
+            )
+            .next("begin anew with -c, which takes the whole file then")),
+        }
+    }
+
+    fn append(&self, task: &Tracked) -> Result<(), Failure> {
+        let (Some(path), Some(from)) = (&self.path, &task.file) else {
+            return write(task, self.path.as_deref());
+        };
+        let added = || {
+            let mut rest = File::open(from)?;
+            let mut file = File::options().write(true).create(true).truncate(false).open(path)?;
+            // A file that was not there has only the rest.
+            if file.metadata()?.len() >= self.offset {
+                file.set_len(self.offset)?;
+                file.seek(SeekFrom::Start(self.offset))?;
+            } else if file.metadata()?.len() > 0 {
+                return Err(io::Error::other("it became shorter meanwhile"));
+            }
+            io::copy(&mut rest, &mut file)?;
+            file.sync_all()
+        };
+        added().map_err(|error| Failure::file(path, &error))
+    }
+}
+
+/// The failure of what came with an error status.
+pub(crate) fn of_status(task: &Tracked, response: &Response) -> Failure {
+    let status = response.status_code;
+    let mut error = Error::new(ErrorCode::BAD_SERVER_RESPONSE);
+    error.status_code = Some(status);
+    let why = format!("{}: the server answered {status}", task.title);
+    Failure::new(exit::code_of(&error), why)
+}
+
+fn is_old(response: &Response, since: Option<Since>) -> bool {
+    if response.status_code == NOT_MODIFIED {
+        return true;
+    }
+    // Servers that do not understand the question tell the date all the same.
+    let (Some(Since(moment, until)), 200) = (since, response.status_code) else { return false };
+    let told = response.header("last-modified").and_then(|text| condition::date(text).ok());
+    told.is_some_and(|told| (told > moment) == until)
+}
+
+/// Returns where a part begins, and how long the whole is, as far as it is said.
+fn content_range(response: &Response) -> (Option<u64>, Option<u64>) {
+    let Some(text) = response.header("content-range") else { return (None, None) };
+    let range = text.trim().trim_start_matches("bytes").trim_start();
+    let (range, whole) = range.split_once('/').unwrap_or((range, ""));
+    let begin = range.split_once('-').map_or("", |(begin, _)| begin);
+    (begin.trim().parse().ok(), whole.trim().parse().ok())
+}
+
+/// Writes all that came; nothing came with an empty body.
+fn write(task: &Tracked, to: Option<&Path>) -> Result<(), Failure> {
+    let open = |from: &PathBuf| File::open(from).map_err(|error| Failure::file(from, &error));
+    let from = task.file.as_ref().map(open).transpose()?;
+    match (from, to) {
+        (None, _) => {}
+        (Some(mut from), None) => drop(io::copy(&mut from, &mut io::stdout().lock())?),
+        (Some(mut from), Some(path)) => {
+            let mut copied = || {
+                let mut file = File::create(path)?;
+                io::copy(&mut from, &mut file)?;
+                file.sync_all()
+            };
+            copied().map_err(|error| Failure::file(path, &error))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tracked::tests::download;
+
+    fn response(status: u16, fields: &[(&str, &str)]) -> Response {
+        let headers = fields.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        Response { status_code: status, headers: headers.collect(), ..Response::default() }
+    }
+
+    /// what is there, status, fields, what came => what is there then, or why not
+    #[test]
+    fn rests_belong_where_they_begin() {
+        let range = |value| vec![("content-range", value)];
+        let folder = tempfile::tempdir().unwrap();
+        let (file, came) = (folder.path().join("f"), folder.path().join("came"));
+        for (there, status, fields, body, strict, or_whole) in [
+            ("abc", 206, range("bytes 3-5/6"), "def", "abcdef", "abcdef"),
+            ("abc", 200, range("bytes 3-"), "def", "abcdef", "abcdef"),
+            ("abc", 206, range("bytes 2-4/6"), "cde", "not send", "not send"),
+            ("abc", 200, vec![], "abcdef", "not send", "abcdef"),
+            ("abc", 200, vec![], "xyz", "abc", "xyz"),
+            ("abc", 416, range("bytes */3"), "no", "abc", "abc"),
+            ("abc", 416, vec![], "no", "abc", "abc"),
+            ("abc", 416, range("bytes */2"), "no", "ends at 2", "ends at 2"),
+            ("abc", 404, vec![], "no", "404", "404"),
+        ] {
+            for (or_whole, expected) in [(false, strict), (true, or_whole)] {
+                std::fs::write(&file, there).unwrap();
+                std::fs::write(&came, body).unwrap();
+                let task = Tracked {
+                    file: Some(came.clone()),
+                    done: body.len() as u64,
+                    response: Some(response(status, &fields)),
+                    ..download(1)
+                };
+                let offset = there.len() as u64;
+                let rest = Rest { path: Some(file.clone()), offset, or_whole };
+                let what = format!("{status} {fields:?} {or_whole}");
+                let now = || std::fs::read_to_string(&file).unwrap();
+                match HandOver::Rest(rest).take(&task) {
+                    Ok(()) => assert_eq!(now(), expected, "{what}"),
+                    Err(failure) => {
+                        assert!(failure.message.contains(expected), "{what}: {failure:?}");
+                        assert_eq!(now(), there, "{what}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn news_are_told_from_what_is_old() {
+        let moment = condition::date("Sun, 12 Dec 1999 12:00:00 GMT").unwrap();
+        let on = |date| vec![("last-modified", date)];
+        let (before, after) = ("Tue, 13 Jun 1990 12:10:00 GMT", "Sun, 13 Jun 2010 12:10:00 GMT");
+        for (status, fields, newer, not_newer) in [
+            (304, vec![], true, true),
+            (200, on(before), true, false),
+            (200, on(after), false, true),
+            (200, vec![], false, false),
+            (200, on("yesterday"), false, false),
+            (404, on(before), false, false),
+        ] {
+            let response = response(status, &fields);
+            assert_eq!(is_old(&response, Some(Since(moment, false))), newer, "{response:?}");
+            assert_eq!(is_old(&response, Some(Since(moment, true))), not_newer, "{response:?}");
+            assert_eq!(is_old(&response, None), status == 304, "{response:?}");
+        }
+    }
+}

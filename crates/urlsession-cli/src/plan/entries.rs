@@ -1,0 +1,112 @@
+//! Which URLs are asked for, and under which names: what is typed, and what a list says.
+
+use crate::args::GetArgs;
+use crate::data;
+use crate::exit::Failure;
+use crate::glob;
+use crate::list::{self, Entry};
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::path::PathBuf;
+
+/// Returns one entry for each of them.
+pub(super) fn of(args: &GetArgs) -> Result<Vec<Entry>, Failure> {
+    let mut entries = typed(args)?;
+    match &args.input_file {
+        None => {}
+        Some(path) if path.as_os_str() == "-" => {
+            entries.extend(list::read(io::stdin().lock(), "standard input")?);
+        }
+        Some(path) => {
+            let file = File::open(path).map_err(|error| Failure::file(path, &error))?;
+            entries.extend(list::read(BufReader::new(file), &path.display().to_string())?);
+        }
+    }
+    if entries.is_empty() {
+        return Err(Failure::usage("the list has no URL"));
+    }
+    if args.input_file.is_some() || is_for_all(&args.output) {
+        name_entries(&mut entries, &args.output)?;
+    }
+    add_to_query(args, &mut entries)?;
+    Ok(entries)
+}
+
+fn is_for_all(outputs: &[PathBuf]) -> bool {
+    outputs.len() == 1 && outputs[0].as_os_str() == "-"
+}
+
+fn check_outputs(outputs: &[PathBuf], urls: usize) -> Result<(), Failure> {
+    let files = outputs.len();
+    if files == 0 || files == urls || is_for_all(outputs) {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("{files} times -o for {urls} URLs"))
+        .next("write -o once for every URL, or give names in a list: -i FILE with out=NAME"))
+}
+
+/// Gives the files of `-o` to the URLs, one each, or standard output to all.
+fn name_entries(entries: &mut [Entry], outputs: &[PathBuf]) -> Result<(), Failure> {
+    check_outputs(outputs, entries.len())?;
+    for (entry, output) in entries.iter_mut().zip(outputs.iter().cycle()) {
+        entry.out.get_or_insert_with(|| output.clone());
+    }
+    Ok(())
+}
+
+/// Adds what `--url-query` and `-G` say to every URL.
+fn add_to_query(args: &GetArgs, entries: &mut [Entry]) -> Result<(), Failure> {
+    let query = args.url_query.iter().map(|text| match text.strip_prefix('+') {
+        Some(text) => Ok(text.to_owned()),
+        None => data::encoded(text),
+    });
+    let mut query = query.collect::<Result<Vec<_>, Failure>>()?;
+    if args.get && !args.data.0.is_empty() {
+        let data = String::from_utf8(data::read(&args.data.0)?)
+            .map_err(|_| Failure::usage("-G: what is part of a URL is text"))?;
+        query.push(data);
+    }
+    for entry in entries {
+        entry.url = data::with_query(&entry.url, &query.join("&"));
+    }
+    Ok(())
+}
+
+/// Returns what is typed, one entry for everything that a URL stands for.
+fn typed(args: &GetArgs) -> Result<Vec<Entry>, Failure> {
+    let outputs = &args.output;
+    // With a list they are given to what both have together.
+    let named = !outputs.is_empty() && !is_for_all(outputs) && args.input_file.is_none();
+    if named {
+        check_outputs(outputs, args.urls.len())?;
+    }
+    let mut entries = Vec::new();
+    for (number, url) in args.urls.iter().enumerate() {
+        let matches = if args.globoff { Ok(vec![]) } else { glob::expand(url) };
+        let mut matches = matches.map_err(|why| {
+            Failure::usage(format!("{url}: {why}")).next("take the URL as it stands with -g")
+        })?;
+        let output = outputs.get(number).filter(|_| named);
+        if matches.len() <= 1 {
+            let url = matches.pop().map_or_else(|| url.clone(), |one| one.url);
+            entries.push(Entry { url, out: output.cloned(), ..Entry::default() });
+            continue;
+        }
+        let name = |one: &glob::Match| {
+            let output = output?;
+            Some(output.to_str().map_or_else(|| output.clone(), |text| one.fill(text).into()))
+        };
+        let mut taken = BTreeSet::new();
+        for one in matches {
+            let out = name(&one);
+            let is_new = out.as_ref().is_none_or(|out: &PathBuf| taken.insert(out.clone()));
+            if !is_new && out.as_ref().is_some_and(|out| out.as_os_str() != "-") {
+                return Err(Failure::usage("one -o for what several URLs bring")
+                    .next("write ‘#1’ in it for what is in place of the first pattern"));
+            }
+            entries.push(Entry { url: one.url, out, ..Entry::default() });
+        }
+    }
+    Ok(entries)
+}
