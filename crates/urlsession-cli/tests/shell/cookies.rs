@@ -61,10 +61,7 @@ fn files_go_to_curl_and_come_from_it() {
     curl(&home, &["-c", "curl.txt", &root]);
     let imported = home.run(&["cookies", "import", "curl.txt"]);
     assert_eq!(imported.code, 0, "{imported:?}");
-    assert!(
-        imported.err.contains("3 kept; 1 have no end: those are in memory only"),
-        "{imported:?}"
-    );
+    assert!(imported.err.contains("3 kept; 1 without an end, kept in memory only"), "{imported:?}");
     home.out(&["get", "-q", "-o", "f", &deep]);
     home.out(&["cookies", "export", "ours.txt"]);
     curl(&home, &["-b", "ours.txt", &deep]);
@@ -121,7 +118,7 @@ fn files_that_are_none() {
     let mixed = "a.test\tTRUE\t/\tFALSE\t0\tn\tv\nco.uk\tTRUE\t/\tFALSE\t0\tn\tv\n\
         a.test\tTRUE\t/\tFALSE\t1\told\tv\nwhat\n";
     let ran = home.run_with_input(&["cookies", "import", "-"], mixed);
-    let told = "-: 1 kept; 2 have no end: those are in memory only; 1 had ended; 1 refused: illegal, \
+    let told = "-: 1 kept; 2 without an end, kept in memory only; 1 had ended; 1 refused: illegal, \
         or of a public suffix; 1 illegible, the first in line 4\n";
     assert_eq!((ran.code, ran.err.as_str()), (1, told));
     assert_eq!(home.run(&["cookies", "import", "none"]).code, 9);
