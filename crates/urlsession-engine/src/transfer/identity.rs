@@ -3,12 +3,15 @@
 use super::errors::Failure;
 use p12_keystore::error::Error;
 use p12_keystore::{Certificate, Pkcs12Archive};
+use rustls::InconsistentKeys;
 use rustls::crypto::CryptoProvider;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::{self, PemObject as _};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::path::Path;
 use urlsession_protocol::{ClientCertificate, ErrorCode, Secret};
+
+const UNKNOWN_KEY: &str = "its private key is of a kind that is not known here";
 
 /// Our certificate first, then those that lead to its authority; and the key.
 pub(super) type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
@@ -32,7 +35,24 @@ pub(super) fn load(
         }
         error => unusable(path, &error),
     })?;
+    fits(&chain, &key, provider).map_err(|why| unusable(path, &why))?;
     Ok((chain, key))
+}
+
+/// Finds out now what a handshake would end with: a key that nobody can use, or of another certificate.
+fn fits(
+    chain: &[CertificateDer<'static>],
+    key: &PrivateKeyDer<'static>,
+    provider: &CryptoProvider,
+) -> Result<(), &'static str> {
+    let signer = provider.key_provider.load_private_key(key.clone_key());
+    let signer = signer.map_err(|_| UNKNOWN_KEY)?;
+    match CertifiedKey::new(chain.to_vec(), signer).keys_match() {
+        Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
+            Err("its private key is not that of the certificate")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Reads the certificates of a PEM file, which must have one.
@@ -68,7 +88,7 @@ pub(super) fn from_pkcs12(
     for bag in &archive.keys {
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(bag.key.as_der().to_vec()));
         let Ok(signer) = provider.key_provider.load_private_key(key.clone_key()) else {
-            why = "its private key is of a kind that is not known here";
+            why = UNKNOWN_KEY;
             continue;
         };
         let fits = |certificate: &Certificate| {

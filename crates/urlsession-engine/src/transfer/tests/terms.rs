@@ -59,6 +59,10 @@ async fn client_certificates() {
     }
 }
 
+/// A key of no certificate.
+const OTHER_KEY: &str = "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg0gK4NsLoQOo40ugdAI25+WE5HmpMnRCeSYdZ2h+fg5Sh\
+    RANCAAReLZO/GsPkMRvPtKtC73/Id+nuanJB/mkgka97UOfzbB0BtT65QWcNauT01U/sH5te8TJpkedFkaYWVzZdDpIU";
+
 #[tokio::test]
 async fn files_that_are_no_client_certificate() {
     let demands = Demands { certificate: true, ..Demands::default() };
@@ -75,12 +79,18 @@ async fn files_that_are_no_client_certificate() {
     fs::write(at("empty"), "").unwrap();
     let other = &other[..other.find("-----BEGIN PRIVATE").unwrap()];
     fs::write(at("other.pem"), other).unwrap();
+    for (name, key) in [("other.key", OTHER_KEY), ("unknown.key", "MAA=")] {
+        let key = format!("-----BEGIN PRIVATE KEY-----\n{key}\n-----END PRIVATE KEY-----\n");
+        fs::write(at(name), key).unwrap();
+    }
     for (certificate, key, expected) in [
         ("own.pem", Some("own.key"), None),
         ("own.pem", None, Some("own.pem: it has no private key")),
         ("own.pem", Some("locked.key"), Some("locked.key: it has no private key")),
         ("own.pem", Some("empty"), Some("empty: it has no private key")),
         ("own.pem", Some("missing"), Some("missing: ")),
+        ("own.pem", Some("other.key"), Some("other.key: its private key is not that of the")),
+        ("own.pem", Some("unknown.key"), Some("unknown.key: its private key is of a kind")),
         ("empty", Some("own.key"), Some("empty: it has no certificate")),
     ] {
         let mut own = ClientCertificate::new(at(certificate));
