@@ -122,7 +122,10 @@ where
     match (chosen, credential) {
         ([5, 0], _) => {}
         ([5, 2], Some(credential)) => log_in(stream, credential).await?,
-        ([5, 0xff], _) => return Err(unauthorized("it asks for credentials of another kind")),
+        ([5, 0xff], None) => return Err(unauthorized("it wants a user name and a password")),
+        ([5, 0xff], Some(_)) => {
+            return Err(unauthorized("it wants neither nobody nor a user name and a password"));
+        }
         ([5, _], _) => return Err(babble("it chose a way to log in that was not offered")),
         _ => return Err(babble("it does not speak SOCKS 5")),
     }

@@ -270,6 +270,22 @@ async fn lies_of_socks_proxies() {
     }
 }
 
+/// the user-info of the proxy's URL => what is said where it lets nobody in so
+#[tokio::test]
+async fn a_socks_proxy_that_wants_to_know_says_what() {
+    let server = Server::start();
+    let proxy = Proxy::start(Way::Socks5);
+    for (user, expected) in [
+        ("", "it wants a user name and a password"),
+        ("me:pw@", "it wants neither nobody nor a user name and a password"),
+    ] {
+        proxy.reply(b"\x05\xff");
+        let ending = through(Trial::data(&server.url("/")), &proxy.url(user)).run().await;
+        let detail = error_of(&ending).detail.clone().unwrap();
+        assert!(detail.ends_with(expected), "{user}: {detail}");
+    }
+}
+
 #[tokio::test]
 async fn a_proxy_that_is_not_there() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
