@@ -90,7 +90,7 @@ impl Decoder {
             for stage in &mut self.stages {
                 let mut out = Out { bytes: Vec::new(), room };
                 stage.push(&bytes, &mut out).map_err(|error| match error.kind() {
-                    io::ErrorKind::FileTooLarge => too_large(),
+                    io::ErrorKind::FileTooLarge => too_large(most),
                     _ => broken(&error),
                 })?;
                 bytes = out.bytes;
@@ -115,8 +115,11 @@ fn broken(why: &dyn std::fmt::Display) -> Failure {
     Failure::permanent(ErrorCode::CANNOT_DECODE_RAW_DATA, why)
 }
 
-fn too_large() -> Failure {
-    let why = "the content becomes too large when it is decoded";
+fn too_large(most: u64) -> Failure {
+    let mebibytes = most.min(DECODED_LIMIT) / 1024 / 1024;
+    let why = format!(
+        "unpacked, the content is more than {mebibytes} MiB, too much for what has come of it"
+    );
     Failure::permanent(ErrorCode::DATA_LENGTH_EXCEEDS_MAXIMUM, why)
 }
 

@@ -1,6 +1,6 @@
 //! What is packed comes out, in any pieces; what is not whole, or a bomb, is an error.
 
-use super::{DECODED_FLOOR, DECODED_RATIO_LIMIT, Decoder};
+use super::{DECODED_FLOOR, DECODED_RATIO_LIMIT, Decoder, too_large};
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
@@ -140,6 +140,8 @@ fn bombs_are_stopped_early() {
         assert!(honest < zeros.len() as u64, "{coding} is a bomb");
         assert_eq!(unpack(coding, &bomb, 4096), Err(LARGE), "{coding}");
     }
+    let said = too_large(DECODED_FLOOR + 5).error.detail.clone().unwrap();
+    assert!(said.contains("more than 8 MiB"), "{said}");
 }
 
 #[test]
