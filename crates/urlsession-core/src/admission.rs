@@ -131,11 +131,23 @@ fn admit(
     (facts, order, origin)
 }
 
+/// Refuses a timeout that is over before anything can happen: a task with one would end at once, or
+/// try in vain until its whole time is up.
+pub(crate) fn no_time() -> Error {
+    refusal("a timeout must be longer than 0")
+}
+
 fn check(new: &mut NewTask) -> Result<Option<ResumeState>, Error> {
     new.request.normalize()?;
     new.request.host()?;
     if new.options.description.as_ref().is_some_and(|text| text.len() > DESCRIPTION_LIMIT) {
         return Err(refusal("the task description is too long"));
+    }
+    let options = &new.options;
+    if [options.timeout_interval_for_request, options.timeout_interval_for_resource]
+        .contains(&Some(0))
+    {
+        return Err(no_time());
     }
     let body = match &new.request.body {
         Some(Body::File { path, .. } | Body::Spool { path, .. }) => Some(path),

@@ -289,7 +289,8 @@ impl Core {
 }
 
 fn timed_out() -> Error {
-    Error::new(ErrorCode::TIMED_OUT).because("the resource timed out")
+    Error::new(ErrorCode::TIMED_OUT)
+        .because("its whole time is up, with all waiting and trying again")
 }
 
 fn stopped_unasked() -> Error {

@@ -1,5 +1,6 @@
 //! One session: who owns it, who waits for it, what it owes, and how it ends.
 
+use crate::admission::no_time;
 use crate::core::{in_use, refusal};
 use crate::launch::Launch;
 use crate::outbox::{Delivery, Outbox, Owed};
@@ -405,6 +406,11 @@ impl Core {
 
 fn check(configuration: &SessionConfiguration) -> Result<(), Error> {
     check_headers(&configuration.http_additional_headers)?;
+    let timeouts =
+        [configuration.timeout_interval_for_request, configuration.timeout_interval_for_resource];
+    if timeouts.contains(&Duration::ZERO) {
+        return Err(no_time());
+    }
     configuration.launch_command.as_ref().map_or(Ok(()), LaunchCommand::check)?;
     configuration.tls.check()?;
     configuration.connection_proxy.as_deref().map_or(Ok(()), ConnectionProxy::check)

@@ -18,9 +18,10 @@ pub struct SessionConfiguration {
     /// case-insensitively).
     pub http_additional_headers: Vec<Header>,
     /// Longest pause without any byte before an attempt is given up (60 s). In a background
-    /// session the attempt is retried, not reported.
+    /// session the attempt is retried, not reported. Less than 1 ms is refused with -1.
     pub timeout_interval_for_request: Duration,
     /// Longest time from the first resume to completion, waiting and retries included (7 days).
+    /// Less than 1 ms is refused with -1.
     pub timeout_interval_for_resource: Duration,
     /// Most attempts of this session that run at once against one host (6).
     pub http_maximum_connections_per_host: u32,

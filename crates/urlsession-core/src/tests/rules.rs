@@ -42,12 +42,14 @@ fn the_session_completes_the_request() {
 
 #[test]
 fn a_wrong_task_completes_with_its_error_once_resumed() {
-    let cases: [(&str, Spoil, i32); 8] = [
+    let cases: [(&str, Spoil, i32); 10] = [
         ("scheme", |new| new.request.url = "ftp://u:p@host/".to_owned(), -1002),
         ("url", |new| new.request.url = "http://".to_owned(), -1000),
         ("method", |new| new.request.method = "A B".to_owned(), -1),
         ("header", |new| new.request.headers.push(Header::new("a", "b\r\nc")), -1),
         ("description", |new| new.options.description = Some("x".repeat(70_000)), -1),
+        ("no time", |new| new.options.timeout_interval_for_resource = Some(0), -1),
+        ("no patience", |new| new.options.timeout_interval_for_request = Some(0), -1),
         ("body", |new| new.kind = TaskKind::Upload, -1),
         (
             "destination",

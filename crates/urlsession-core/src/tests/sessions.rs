@@ -195,3 +195,16 @@ fn the_number_of_a_session_is_not_used_again_after_a_restart() {
 fn default() -> SessionConfiguration {
     SessionConfiguration::default()
 }
+
+#[test]
+fn a_session_whose_time_is_up_at_once_is_refused() {
+    for spoil in [
+        (|c| c.timeout_interval_for_request = Duration::ZERO) as fn(&mut SessionConfiguration),
+        |c| c.timeout_interval_for_resource = Duration::ZERO,
+    ] {
+        let mut bench = Bench::empty();
+        let mut configuration = SessionConfiguration::default();
+        spoil(&mut configuration);
+        assert_eq!(replies(&bench.attach(APP, configuration)), [Err(-1)]);
+    }
+}
