@@ -87,6 +87,11 @@ fn cookie(line: &str, http_only: bool) -> Option<Cookie> {
     let mut next = || fields.next();
     let (domain, below, path, secure) = (next()?, next()?, next()?, next()?);
     let (seconds, name) = (next()?, next()?);
+    let domain = without_port(domain.trim_start_matches('.'));
+    // No host is called so, and without its dots the line would be a comment.
+    if domain.starts_with('#') {
+        return None;
+    }
     // A cookie without a value may end with its name.
     let value = next().unwrap_or_default();
     let yes = |word: &str| word.eq_ignore_ascii_case("TRUE");
@@ -98,7 +103,7 @@ fn cookie(line: &str, http_only: bool) -> Option<Cookie> {
     };
     Some(Cookie {
         identity: CookieIdentity {
-            domain: without_port(domain.trim_start_matches('.')).to_owned(),
+            domain: domain.to_owned(),
             host_only: !yes(below),
             path: if path.is_empty() { "/".to_owned() } else { path.to_owned() },
             name: name.to_owned(),
@@ -175,6 +180,7 @@ mod tests {
             ("ex.com\tTRUE\t/\tFALSE\tsoon\tn\tv", None),
             ("ex.com TRUE / FALSE 0 n v", None),
             ("a=b", None),
+            (".#ex.com\tTRUE\t/\tFALSE\t0\tn\tv", None),
         ] {
             let file = read(line, &[], Timestamp(0));
             let got = file.cookies.first().map(|cookie| {

@@ -10,6 +10,8 @@ const MONTHS: [&str; 12] =
 /// A year of two digits that would be later than this many years from now was in the century
 /// before.
 const FUTURE_YEARS: u64 = 50;
+/// The end of the year 9999, in seconds since 1970.
+const LAST_SECOND: u64 = 253_402_300_799;
 
 /// Reads a date in one of the three forms; `None` if it is in none of them.
 pub(super) fn parse(text: &[u8], now: Timestamp) -> Option<Timestamp> {
@@ -82,7 +84,8 @@ fn moment(year: u64, month: u64, day: u64, time: &str) -> Option<Timestamp> {
         && second <= 60;
     is_legal.then_some(())?;
     let seconds = days_since_1970(year, month, day)? * 86_400 + hour * 3600 + minute * 60 + second;
-    Some(Timestamp(seconds * 1000))
+    // After a leap second comes the next year, which four digits must spell.
+    (seconds <= LAST_SECOND).then_some(Timestamp(seconds * 1000))
 }
 
 /// Counts days in the Gregorian calendar, whose years here begin with March.
@@ -103,6 +106,9 @@ mod tests {
         ("Sunday, 06-Nov-94 08:49:37 GMT", Some(784_111_777)),
         ("Sun Nov  6 08:49:37 1994", Some(784_111_777)),
         ("Wed Nov 16 08:49:37 1994", Some(784_975_777)),
+        // The last one that can be spelled.
+        ("Fri, 31 Dec 9999 23:59:59 GMT", Some(253_402_300_799)),
+        ("Fri, 31 Dec 9999 23:59:60 GMT", None),
         // Letters of either case.
         ("SUN, 06 nOv 1994 08:49:37 gMT", Some(784_111_777)),
         // Two digits are a year not more than fifty from now, which is 2026 here.
