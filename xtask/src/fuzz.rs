@@ -137,8 +137,10 @@ mod tests {
         let programs = names(&fuzz.join("targets")).unwrap();
         assert_eq!(names(&fuzz.join("corpus")).unwrap(), programs);
         let manifest = std::fs::read_to_string(fuzz.join("Cargo.toml")).unwrap();
+        let page = std::fs::read_to_string(root().join("CONTRIBUTING.md")).unwrap();
         for name in programs {
             assert!(manifest.contains(&format!("path = \"targets/{name}.rs\"")), "{name}");
+            assert!(page.contains(&format!("`{name}`")), "{name} is not in CONTRIBUTING.md");
         }
     }
 }

@@ -9,7 +9,7 @@ pub use crate::simulate::fuzz::simulation;
 #[cfg(feature = "http3")]
 pub use crate::transfer::fuzz::{alt_svc, frames};
 pub use crate::transfer::fuzz::{
-    coding, content_disposition, identity, redirect, resume, resume_data, socks,
+    coding, content_disposition, framing, identity, redirect, resume, resume_data, socks,
 };
 
 /// What is done with bytes.
@@ -26,6 +26,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("cookie_date", cookie_date),
     #[cfg(feature = "http3")]
     ("frames", frames),
+    ("framing", framing),
     ("http_date", http_date),
     ("identity", identity),
     ("redirect", redirect),

@@ -150,6 +150,16 @@ mod tests {
         assert!(decode(b"\xff").is_err());
     }
 
+    /// Of fields that nobody knows, serde looks at more than it needs to.
+    #[test]
+    fn what_serde_reads_is_read_alike() {
+        urlsession_testkit::mutation::play(&[("line", |bytes| {
+            if let Ok(message) = line::decode::<DaemonMessage>(bytes) {
+                assert_eq!(decode(bytes).ok(), Some(message));
+            }
+        })]);
+    }
+
     fn told(event: Event) -> DaemonMessage {
         let session = SessionKey {
             application: ApplicationId::new("a").unwrap(),

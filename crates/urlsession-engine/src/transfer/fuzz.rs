@@ -150,6 +150,25 @@ pub fn identity(bytes: &[u8]) {
     }
 }
 
+/// A head that is taken has one length or none, and its connection is used again only where the body
+/// has an end.
+pub fn framing(bytes: &[u8]) {
+    let (mut head, ()) = http::Response::new(()).into_parts();
+    head.headers = fields(bytes);
+    if super::framing::check(&head).is_err() {
+        return;
+    }
+    let length = super::framing::length(&head.headers);
+    let told = head.headers.get_all(header::CONTENT_LENGTH).iter();
+    for text in told.flat_map(|value| value.to_str().unwrap_or("?").split(',')) {
+        assert_eq!(text.trim().parse().ok(), length, "{:?}", head.headers);
+        assert!(length.is_some());
+    }
+    if super::framing::stays_open(&head, false) {
+        assert!(length.is_some() || head.headers.contains_key(header::TRANSFER_ENCODING));
+    }
+}
+
 /// A SOCKS proxy that lies is refused, and no byte behind its answer is taken.
 pub fn socks(bytes: &[u8]) {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else { return };

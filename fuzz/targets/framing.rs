@@ -1,0 +1,4 @@
+//! The target `framing` for libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| urlsession_engine::fuzz::framing(bytes));
