@@ -171,6 +171,37 @@ fn credentials_come_from_where_curl_takes_them() {
     assert_eq!((ran.code, ran.err.contains("missing")), (9, true), "{ran:?}");
 }
 
+/// A file of credentials is asked about the server that was named, and about no other.
+#[test]
+fn a_redirect_gets_nothing_out_of_a_file_of_credentials() {
+    let (home, server) = (Home::new(), Server::start());
+    let other = server.url("/there").replace("127.0.0.1", "localhost");
+    server.on("/here", Answer::redirect(302, &other));
+    server.on("/there", Answer::ok("x"));
+    home.write(
+        "rc",
+        b"machine 127.0.0.1 login a password ap\nmachine localhost login b password bp\n",
+    );
+    home.write("default", b"machine 127.0.0.1 login a password ap\ndefault login d password dp\n");
+    let bearer = ["-H", "Authorization: Bearer t"];
+    for (file, words, expected) in [
+        ("rc", &[][..], "Basic YTphcA=="),
+        ("default", &[], "Basic YTphcA=="),
+        ("rc", &bearer, "Bearer t"),
+        ("default", &bearer, "Bearer t"),
+    ] {
+        let url = server.url("/here");
+        let ran = home.run(&[&["--overwrite", "--netrc-file", file, &url], words].concat());
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let shown = |path| {
+            let seen = server.requests_for(path).pop().unwrap();
+            seen.header("authorization").map(str::to_owned)
+        };
+        assert_eq!(shown("/here").as_deref(), Some(expected), "{file} {words:?}");
+        assert_eq!(shown("/there"), None, "{file} {words:?}");
+    }
+}
+
 #[test]
 fn names_and_sentences_of_servers_cannot_command_the_terminal() {
     let (home, server) = (Home::new(), Server::start());

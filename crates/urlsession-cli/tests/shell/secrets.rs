@@ -81,6 +81,7 @@ fn nobody_else_is_told() {
     told.push_str(&home.out(&["daemon", "status", "--json"]));
     told.push_str(&home.out(&["daemon", "logs"]));
     told.push_str(&seen_in(&home.paths().state.join("..")));
+    told.push_str(&seen_by_everybody(&home));
     check(&told);
     assert!(proxy.seen().len() > 1 && !private.requests().is_empty(), "the secrets were used");
 }
@@ -96,6 +97,18 @@ fn check(told: &str) {
         let line = told.lines().find(|line| line.contains(secret));
         assert_eq!(line, None, "{secret} is told");
     }
+}
+
+/// What the system tells every user of the daemon's process, as `ps` shows it.
+fn seen_by_everybody(home: &Home) -> String {
+    let record = std::fs::read_to_string(home.paths().lock()).unwrap();
+    let process = Path::new("/proc").join(record.lines().next().unwrap());
+    let told = |name: &str| std::fs::read(process.join(name)).unwrap_or_default();
+    let words = String::from_utf8(told("cmdline")).unwrap();
+    if cfg!(target_os = "linux") {
+        assert!(words.ends_with("daemon\0run\0"), "{words:?}");
+    }
+    format!("{words}{}\n", String::from_utf8_lossy(&told("comm")))
 }
 
 /// Names of all files below a folder, which are their user's alone.

@@ -4,6 +4,7 @@ use crate::daemon::{Client, Home};
 use std::fs::DirBuilder;
 use std::os::unix::fs::{DirBuilderExt as _, symlink};
 use std::path::{Path, PathBuf};
+use urlsession_protocol::paths::Paths;
 use urlsession_testkit::server::{Answer, Server};
 
 const SESSION: &str = r#""session":{"application":"com.example","session":"files"}"#;
@@ -150,6 +151,27 @@ fn planted_links_are_not_followed() {
     trial.nothing_happened("links in the session's folder");
 }
 
+/// A second name of a file is as good as a link: what it names is neither written nor cut.
+#[test]
+fn planted_second_names_are_left_alone() {
+    let mut trial = Trial::new();
+    // Beside the file, because both names are of one file system.
+    let folder = trial.outside.path().join("folder");
+    std::fs::create_dir(&folder).unwrap();
+    let next = trial.tasks + 1;
+    let finished = folder.join("file");
+    for planted in [folder.join(format!(".file.1-{next}.urlsession-part")), finished.clone()] {
+        std::fs::hard_link(trial.treasure(), &planted).unwrap();
+        let end = trial.download_to(finished.to_str().unwrap());
+        assert!(end.contains("did_complete"), "{end}");
+        assert_eq!(std::fs::read_to_string(trial.treasure()).unwrap(), TREASURE, "{planted:?}");
+        assert_eq!(std::fs::metadata(&finished).unwrap().len(), 1000, "{end}");
+        std::fs::remove_file(&finished).unwrap();
+        let left = std::fs::read_dir(&folder).unwrap().count();
+        assert_eq!(left, 0, "{planted:?}: its name is taken");
+    }
+}
+
 #[test]
 fn a_body_elsewhere_is_not_removed() {
     let mut trial = Trial::new();
@@ -168,18 +190,30 @@ fn a_body_elsewhere_is_not_removed() {
 
 #[test]
 fn links_at_the_daemons_own_files_keep_it_from_starting() {
-    for name in ["store.sqlite", "files", "spool", "resume"] {
+    let own = |path: fn(&Paths) -> PathBuf, is_file: bool| (path, is_file);
+    for (path, is_file) in [
+        own(|paths| paths.state.clone(), false),
+        own(|paths| paths.state.join("store.sqlite"), true),
+        own(|paths| paths.state.join("files"), false),
+        own(|paths| paths.state.join("spool"), false),
+        own(|paths| paths.state.join("resume"), false),
+        own(Paths::lock, true),
+        own(Paths::gate, true),
+        own(Paths::log, true),
+    ] {
         let home = Home::new();
         let outside = tempfile::tempdir().unwrap();
-        let state = home.paths().state;
-        DirBuilder::new().mode(0o700).recursive(true).create(&state).unwrap();
+        let path = path(&home.paths());
+        let name = path.display();
+        let parent = path.parent().unwrap();
+        DirBuilder::new().mode(0o700).recursive(true).create(parent).unwrap();
         let target: PathBuf = outside.path().join("target");
-        if name == "store.sqlite" {
+        if is_file {
             std::fs::write(&target, TREASURE).unwrap();
         } else {
             std::fs::create_dir(&target).unwrap();
         }
-        symlink(&target, state.join(name)).unwrap();
+        symlink(&target, &path).unwrap();
         let mut daemon = crate::daemon::Daemon::spawn(home.path(), "0");
         let word = daemon.word();
         assert!(word.contains("error") && word.contains("symbolic link"), "{name}: {word}");

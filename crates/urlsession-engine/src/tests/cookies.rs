@@ -62,6 +62,31 @@ async fn another_host_gets_nothing() {
     assert_eq!(server.requests_for("/here")[1].header("cookie"), Some("a=1"));
 }
 
+/// Whose cookies they are says the URL, whatever the app says in `Host`.
+#[tokio::test]
+async fn a_host_of_the_apps_own_moves_no_cookies() {
+    let server = Server::start();
+    server.on("/", Answer::ok("x").header("Set-Cookie", "here=1"));
+    let port = server.address().port();
+    let folder = tempfile::tempdir().unwrap();
+    let mut app = Asker::new(folder.path()).await;
+    for (host, own, expected) in [
+        ("127.0.0.1", Some("localhost"), None),
+        ("localhost", None, None),
+        ("127.0.0.1", Some("localhost"), Some("here=1")),
+        ("127.0.0.1", None, Some("here=1")),
+    ] {
+        let mut new = app.task(&server, "/");
+        new.request.url = format!("http://{host}:{port}/");
+        let field = own.map(|own| urlsession_protocol::Header::new("Host", own));
+        new.request.headers.extend(field);
+        app.run(new).await;
+        let seen = server.requests().pop().unwrap();
+        assert_eq!(seen.header("cookie"), expected, "{host} {own:?}");
+        app.forget_at("localhost").await;
+    }
+}
+
 /// what the task's own field says, what the session says => what goes out
 #[tokio::test]
 async fn the_caller_and_the_storage() {
@@ -311,6 +336,11 @@ impl Asker {
             Reply::Cookies { cookies, more: false } => cookies,
             other => panic!("{other:?}"),
         }
+    }
+
+    async fn forget_at(&mut self, domain: &str) {
+        let domain = Some(domain.to_owned());
+        self.app.call(Call::ClearCookies { storage: shared(), domain }).await.unwrap();
     }
 
     async fn names(&mut self) -> Vec<String> {

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, PublicKeyData as _, date_time_ymd,
+    KeyPair, KeyUsagePurpose, PublicKeyData as _, SanType, date_time_ymd,
 };
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -26,6 +26,8 @@ pub enum Certificate {
     NotYetValid,
     /// It is for `elsewhere.test`.
     WrongName,
+    /// It is for these names and for nothing else, all of them written as names of hosts.
+    Named(&'static [&'static str]),
     /// No authority signed it.
     SelfSigned,
     /// No authority signed it, and it says that it is one itself.
@@ -123,6 +125,10 @@ fn server_params(kind: Certificate) -> Result<CertificateParams> {
     };
     let mut params = CertificateParams::new(names)?;
     params.distinguished_name.push(DnType::CommonName, "testkit server");
+    if let Certificate::Named(names) = kind {
+        let names = names.iter().map(|name| Ok(SanType::DnsName((*name).try_into()?)));
+        params.subject_alt_names = names.collect::<Result<_>>()?;
+    }
     if matches!(kind, Certificate::OwnAuthority | Certificate::ExpiredAuthority) {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     }

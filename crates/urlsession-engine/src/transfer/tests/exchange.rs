@@ -2,6 +2,9 @@
 
 use super::{Trial, error_of, source, summary};
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::Path;
 use std::time::Duration;
 use urlsession_core::Ending;
 use urlsession_protocol::Body;
@@ -60,7 +63,6 @@ async fn header_fields() {
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
-    use std::io::Write as _;
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
@@ -255,6 +257,69 @@ async fn upload_sources_without_an_end(url: &str) {
     }
 }
 
+/// What becomes of the file, and how the attempt ends.
+type Change = (&'static str, fn(&Path), &'static str);
+
+/// A server never has a mixture for whole: at the end the file must be what it was at the start.
+#[tokio::test]
+async fn sources_that_change_while_they_are_sent() {
+    const LENGTH: usize = 32 << 20;
+    let table: [Change; 5] = [
+        ("nothing", |_| {}, "done 200 0 no file"),
+        ("cut", |path| open(path).set_len(1 << 20).unwrap(), "-1021 permanent progressed"),
+        ("longer", |path| open(path).set_len(1 << 26).unwrap(), "-1021 permanent progressed"),
+        (
+            "others",
+            |path| open(path).write_all(&[8; LENGTH]).unwrap(),
+            "-1021 permanent progressed",
+        ),
+        // What is under the name then is nobody's concern: the file that was opened is sent.
+        ("another file", |path| fs::remove_file(path).unwrap(), "done 200 0 no file"),
+    ];
+    for (what, change, expected) in table {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let (go, waits) = std::sync::mpsc::channel::<()>();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            waits.recv().unwrap();
+            let (mut all, mut block) = (Vec::new(), vec![0; 1 << 20]);
+            let head = loop {
+                let length = stream.read(&mut block).unwrap();
+                all.extend(&block[..length]);
+                if let Some(at) = all.windows(4).position(|end| end == b"\r\n\r\n") {
+                    break at + 4;
+                }
+            };
+            let rest = (head + LENGTH - all.len()) as u64;
+            let _ = (&stream).take(rest).read_to_end(&mut all);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+            all.split_off(head)
+        });
+        let trial = Trial::upload(&url, &vec![7; LENGTH]);
+        let path = trial.folder.path().join("source");
+        let progress = trial.progress.clone();
+        let changing = async {
+            while progress.counts().sent == 0 {
+                tokio::task::yield_now().await;
+            }
+            change(&path);
+            go.send(()).unwrap();
+        };
+        let (ending, ()) = tokio::join!(trial.run(), changing);
+        assert_eq!(summary(&ending), expected, "{what}: {ending:?}");
+        drop(trial);
+        let got = server.join().unwrap();
+        let is_whole = got.len() == LENGTH;
+        assert_eq!(is_whole, expected.starts_with("done"), "{what}: {} bytes", got.len());
+        assert!(!is_whole || got.iter().all(|byte| *byte == 7), "{what}");
+    }
+}
+
+fn open(path: &Path) -> fs::File {
+    fs::File::options().write(true).open(path).unwrap()
+}
+
 #[tokio::test]
 async fn uploads_that_are_cut_have_progressed() {
     let server = Server::start();
@@ -296,6 +361,7 @@ async fn redirects_are_followed() {
         let seen = server.requests().pop().unwrap();
         assert_eq!((&*seen.method, seen.body_length), expected, "{status} {method}");
         assert_eq!(seen.header("authorization"), Some("a"), "the same origin");
+        assert_eq!(seen.header("referer"), None, "nobody is told where it comes from");
     }
     for status in [300, 304, 302] {
         let answer = match status {

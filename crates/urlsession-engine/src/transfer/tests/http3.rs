@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use urlsession_core::Ending;
 use urlsession_protocol::{
@@ -299,6 +300,31 @@ async fn tcp_is_taken_where_quic_does_not_come_through() {
     // The first may still have taken its leave.
     assert!(senders(&socket).is_subset(&first));
     // Who takes nothing else is told.
+    let mut alone = only(Trial::data(&server.url("/")), &server);
+    alone.order.idle_timeout = Duration::from_millis(300);
+    assert_eq!(summary(&alone.run().await), "-1001 transient");
+}
+
+/// Whoever answers with nothing, and that without end, holds up nobody.
+#[tokio::test]
+async fn empty_datagrams_are_nothing() {
+    let server = Server::start_h2();
+    server.on("/", Answer::pseudo_random(3, 1000));
+    let socket = UdpSocket::bind(server.address()).unwrap();
+    let flooded = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&flooded);
+    // It ends with the test program.
+    std::thread::spawn(move || {
+        while let Ok((_, from)) = socket.recv_from(&mut [0; 2000]) {
+            for _ in 0..10_000 {
+                counter.fetch_add(1, Ordering::Relaxed);
+                let _ = socket.send_to(&[], from);
+            }
+        }
+    });
+    let trial = assuming(Trial::download(&server.url("/")), &server);
+    assert_eq!(protocol(&trial.run().await), "h2");
+    assert!(flooded.load(Ordering::Relaxed) > 1000, "they came");
     let mut alone = only(Trial::data(&server.url("/")), &server);
     alone.order.idle_timeout = Duration::from_millis(300);
     assert_eq!(summary(&alone.run().await), "-1001 transient");

@@ -385,3 +385,32 @@ async fn each_hop_finds_its_own_way() {
     assert_eq!(seen.header("proxy-authorization"), None);
     assert_eq!(seen.header("via"), None, "it came straight");
 }
+
+/// What one proxy learns of us, another does not, though a redirect leads through both, and though
+/// the same name and password would be good for it.
+#[tokio::test]
+async fn a_redirect_shows_a_proxy_nothing_of_another() {
+    let (first, second) = (Server::start(), Server::start_tls());
+    first.on("/", Answer::redirect(302, &second.url("/there")));
+    second.on("/there", Answer::ok("x"));
+    for (demands_digest, user_info) in
+        [(false, ""), (true, ""), (false, "user:p:ss@"), (true, "user:p:ss@")]
+    {
+        let (one, two) = (Proxy::start(Way::Http), Proxy::start(Way::Http));
+        match demands_digest {
+            true => one.demand_digest("user", "p:ss", 9),
+            false => one.demand("user", "p:ss"),
+        }
+        let mut trial = Trial::data(&first.url("/"));
+        trial.order.options.ca_certificates.push(second.ca_pem());
+        trial.order.options.connection_proxy = Some(ConnectionProxy {
+            http: Through::parse(&one.url("user:p:ss@")).ok(),
+            https: Through::parse(&two.url(user_info)).ok(),
+            exceptions: Vec::new(),
+        });
+        assert_eq!(summary(&trial.run().await), "done 200 1", "{demands_digest} {user_info}");
+        assert!(one.seen().concat().contains("Proxy-Authorization"), "{:?}", one.seen());
+        assert!(!two.seen().concat().contains("Proxy-Authorization"), "{:?}", two.seen());
+        assert_eq!(two.seen().len(), 1, "{demands_digest} {user_info}");
+    }
+}

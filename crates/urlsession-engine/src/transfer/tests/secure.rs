@@ -39,6 +39,49 @@ async fn certificates() {
     }
 }
 
+/// names of a certificate of a trusted authority, whom we want to reach => whether that is it
+const NAMES: &[(&[&str], &str, bool)] = &[
+    (&["a.b.localhost"], "a.b.localhost", true),
+    (&["A.B.LocalHost"], "a.b.localhost", true),
+    (&["a.b.localhost"], "a.b.localhost.", true),
+    (&["other.localhost", "a.b.localhost"], "a.b.localhost", true),
+    (&["*.b.localhost"], "a.b.localhost", true),
+    (&["*.b.localhost"], "b.localhost", false),
+    (&["*.b.localhost"], "c.a.b.localhost", false),
+    (&["*.localhost"], "a.b.localhost", false),
+    (&["*"], "a.b.localhost", false),
+    (&["*.*.localhost"], "a.b.localhost", false),
+    (&["a.*.localhost"], "a.b.localhost", false),
+    (&["a*.b.localhost"], "aa.b.localhost", false),
+    (&["*a.b.localhost"], "aa.b.localhost", false),
+    (&["x*.b.localhost"], "xn--4ca.b.localhost", false),
+    (&["b.localhost"], "a.b.localhost", false),
+    (&[".b.localhost"], "a.b.localhost", false),
+    (&["a.b.localhost\0.evil.test"], "a.b.localhost", false),
+    (&["a.b.localhost.evil.test"], "a.b.localhost", false),
+    // Addresses are no names, and have no parts.
+    (&["127.0.0.1"], "127.0.0.1", false),
+    (&["*.0.0.1"], "127.0.0.1", false),
+    (&["*"], "127.0.0.1", false),
+    // The common name is `testkit server`.
+    (&["testkit"], "localhost", false),
+];
+
+#[tokio::test]
+async fn names_of_certificates() {
+    for (names, host, is_it) in NAMES {
+        let server = Server::start_tls_with(Certificate::Named(names));
+        server.on("/", Answer::ok("x"));
+        let url = format!("https://{host}:{}/", server.address().port());
+        let ending = trusting(Trial::data(&url), &server).run().await;
+        let expected = if *is_it { "done 200 1" } else { "-1202 permanent" };
+        assert_eq!(summary(&ending), expected, "{names:?} {host}: {ending:?}");
+        // No name is printed that could command a terminal.
+        let told = format!("{ending:?}");
+        assert!(!told.contains('\0'), "{told}");
+    }
+}
+
 /// A certificate that is one of the app's roots lets its own server in, whoever signed it, and no other.
 ///
 /// the certificate => how the attempt ends, and why
