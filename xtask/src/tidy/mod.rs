@@ -2,7 +2,9 @@
 
 mod arrows;
 mod documents;
+mod floors;
 mod limits;
+mod proofs;
 mod text;
 
 use anyhow::{Context as _, Result};
@@ -44,6 +46,8 @@ pub(crate) fn offences(root: &Path) -> Result<Vec<String>> {
         documents::check(root, file, &mut offences);
     }
     limits::check(&files, &mut offences);
+    proofs::check(&files, &mut offences);
+    floors::check(&files, &mut offences);
     Ok(offences)
 }
 
