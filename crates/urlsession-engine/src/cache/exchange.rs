@@ -27,6 +27,18 @@ pub(crate) struct Exchange {
     terms: Vec<u8>,
 }
 
+/// Makes the digest of the terms of an order; empty are those that all have. What the app has
+/// answered about TLS is part of them: the next task may trust no such server, nor be trusted.
+fn terms(order: &Order) -> Vec<u8> {
+    let Order { options, answers, .. } = order;
+    let of_tls: Vec<_> = answers.iter().filter(|answer| answer.credential().is_none()).collect();
+    if options.ca_certificates.is_empty() && options.tls.is_default() && of_tls.is_empty() {
+        return Vec::new();
+    }
+    let terms = serde_json::to_vec(&(&options.ca_certificates, &options.tls, of_tls));
+    Sha256::digest(terms.expect("an order that was stored is text")).to_vec()
+}
+
 /// What there is for a request.
 #[derive(Debug)]
 pub(crate) enum LookUp<'a> {
@@ -84,15 +96,8 @@ impl Exchange {
     pub(crate) fn new(cache: Option<Arc<SharedCache>>, order: &Order) -> Self {
         let options = &order.options;
         let shunned = [&options.retry_statuses[..], &options.recoverable_statuses[..]].concat();
-        let terms = match options.ca_certificates.is_empty() && options.tls.is_default() {
-            true => Vec::new(),
-            false => {
-                let terms = serde_json::to_vec(&(&options.ca_certificates, &options.tls));
-                Sha256::digest(terms.expect("an order that was stored is text")).to_vec()
-            }
-        };
         let policy = options.request_cache_policy.unwrap_or(order.cache.policy);
-        Self { cache, policy, shunned, terms }
+        Self { cache, policy, shunned, terms: terms(order) }
     }
 
     /// Says whether requests go out as they are, and nothing is kept of what comes back.

@@ -6,11 +6,12 @@ use crate::clock::Clock;
 use std::fs;
 use std::sync::Arc;
 use tempfile::TempDir;
-use urlsession_core::Ending;
+use urlsession_core::{Answered, Ending, Given};
 use urlsession_protocol::{
-    Credential, ErrorCode, RequestCachePolicy, ResourceFetchType, Response, UrlCache,
+    ClientCertificate, Credential, ErrorCode, RequestCachePolicy, ResourceFetchType, Response,
+    UrlCache,
 };
-use urlsession_testkit::server::{Answer, Seen, Server};
+use urlsession_testkit::server::{Answer, Certificate, Demands, Seen, Server};
 
 const FRESH: (&str, &str) = ("Cache-Control", "max-age=3600");
 const STALE: (&str, &str) = ("Cache-Control", "max-age=0");
@@ -401,6 +402,39 @@ async fn what_is_tried_again_is_not_what_is_kept() {
     stubborn.order.options.retry_statuses = vec![503];
     assert_eq!(tell(&stubborn).await, "-1011 transient");
     assert_eq!(scene.count(), 2);
+}
+
+/// What the app answers about TLS is good for its task: others are asked themselves.
+#[tokio::test]
+async fn nobody_gets_what_another_trusted_or_showed_a_certificate_for() {
+    let demands = Demands { certificate: true, ..Demands::default() };
+    for server in
+        [Server::start_tls_with(Certificate::SelfSigned), Server::start_tls_demanding(demands)]
+    {
+        let scene = Scene::of(server);
+        scene.on(answer("secret", FRESH));
+        let data = || {
+            let mut trial = scene.data();
+            trial.asks = Some(Vec::new());
+            trial
+        };
+        let mut first = data();
+        let mut given = Vec::new();
+        while let Ending::Challenged { challenge, .. } = first.run().await {
+            let answer = match challenge.server_trust.first() {
+                Some(certificate) => Given::ServerTrust(certificate.clone()),
+                None => Given::ClientCertificate(ClientCertificate::new(scene.server.client_pem())),
+            };
+            let answered = Answered { space: challenge.protection_space, given: answer };
+            first.order.answer(&answered);
+            given.push(answered);
+        }
+        assert!(!given.is_empty() && tell(&first).await.ends_with("200 secret"));
+        assert!(matches!(data().run().await, Ending::Challenged { .. }), "{given:?}");
+        let mut again = data();
+        again.order.answers = given;
+        assert_eq!(tell(&again).await, "kept 200 secret");
+    }
 }
 
 #[tokio::test]
