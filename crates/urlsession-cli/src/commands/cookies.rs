@@ -133,6 +133,10 @@ fn text(path: &Path) -> Result<String, Failure> {
 /// Writes a file that appears whole and that nobody else can read.
 fn publish(path: &Path, text: &str) -> io::Result<()> {
     let path = std::path::absolute(path)?;
+    // A device or a pipe is written to, not replaced.
+    if std::fs::metadata(&path).is_ok_and(|about| !about.is_file()) {
+        return File::options().write(true).open(&path)?.write_all(text.as_bytes());
+    }
     let folder = path.parent().unwrap_or(&path);
     let mut aside = tempfile::NamedTempFile::new_in(folder)?;
     aside.write_all(text.as_bytes())?;

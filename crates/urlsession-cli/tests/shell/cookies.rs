@@ -85,6 +85,10 @@ fn files_go_to_curl_and_come_from_it() {
     let mode = std::fs::metadata(home.file("ours.txt")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     assert!(home.out(&["cookies", "export", "-"]).starts_with("# Netscape HTTP Cookie File\n"));
+    // A device is written to, and stays what it is.
+    std::os::unix::fs::symlink("/dev/stdout", home.file("link")).unwrap();
+    assert!(home.out(&["cookies", "export", "link"]).starts_with("# Netscape HTTP Cookie File\n"));
+    assert!(home.file("link").is_symlink());
 }
 
 #[test]

@@ -354,11 +354,16 @@ pub(super) fn check_destination(files: &TaskFiles) -> Result<(), Failure> {
 
 /// Refuses a name that is a device's, a pipe's or a socket's: a rename would take it from them.
 pub(super) fn check_place(path: &Path) -> io::Result<()> {
-    let Ok(about) = std::fs::symlink_metadata(path) else { return Ok(()) };
-    let kind = about.file_type();
-    match kind.is_file() || kind.is_dir() || kind.is_symlink() {
-        true => Ok(()),
-        false => Err(io::Error::other("a device, a pipe or a socket has the name")),
+    let about = match std::fs::symlink_metadata(path) {
+        // Names such as /dev/stdout are links to devices.
+        Ok(about) if about.is_symlink() => std::fs::metadata(path),
+        about => about,
+    };
+    match about {
+        Ok(about) if !about.is_file() && !about.is_dir() => {
+            Err(io::Error::other("a device, a pipe or a socket has the name"))
+        }
+        _ => Ok(()),
     }
 }
 

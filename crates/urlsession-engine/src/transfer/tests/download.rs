@@ -415,6 +415,12 @@ async fn destinations_that_are_no_files() {
             let stays = found.is_fifo() || found.is_socket() || found.is_char_device();
             assert!(stays, "{kind:?} {path}");
             assert_eq!(trial.left(), ["file"], "{kind:?} {path}: nothing else is there");
+            // A link to it is as good as the thing itself.
+            let mut linked = Trial::download(&server.url(path));
+            linked.files.finished = linked.folder.path().join("link");
+            std::os::unix::fs::symlink(&trial.files.finished, &linked.files.finished).unwrap();
+            assert_eq!(summary(&linked.run().await), "-3000 permanent", "{kind:?} {path}, linked");
+            assert!(linked.files.finished.is_symlink());
         }
     }
 }
