@@ -251,7 +251,7 @@ async fn upload_sources_without_an_end(url: &str) {
     let mut trial = Trial::upload(url, b"abc");
     let pipe = trial.folder.path().join("source.pipe");
     mknodat(CWD, &pipe, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
-    for path in [&*pipe, std::path::Path::new("/dev/zero")] {
+    for path in [&*pipe, Path::new("/dev/zero")] {
         trial.order.request.body = Some(source(path));
         assert_eq!(summary(&trial.run().await), "-3001 permanent", "{}", path.display());
     }
@@ -548,7 +548,7 @@ async fn a_kept_connection_that_died_is_replaced_once() {
 
 #[tokio::test]
 async fn silence_before_the_head() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let mut trial = Trial::data(&url);
     trial.order.idle_timeout = Duration::from_millis(150);
@@ -560,7 +560,7 @@ async fn silence_before_the_head() {
 #[tokio::test]
 async fn servers_that_cannot_be_reached() {
     let closed = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap()
     };
     for (url, expected) in [
