@@ -33,7 +33,11 @@ impl Netrc {
             let why = format!("{}: more than {FILE_LIMIT} bytes", path.display());
             return Err(Failure::new(exit::USAGE, why));
         }
-        Ok(parse(&text))
+        // What is in the line may be a password.
+        parse(&text).map_err(|line| {
+            let why = format!("{}: the quote in line {line} does not end", path.display());
+            Failure::new(exit::USAGE, why)
+        })
     }
 
     /// Reads the user's own file, which need not be there.
@@ -64,13 +68,19 @@ impl Netrc {
     }
 }
 
-pub(crate) fn parse(text: &str) -> Netrc {
+/// Reads the text of a file; the error is the number of the line, from 1, where a quote begins that
+/// does not end.
+pub(crate) fn parse(text: &str) -> Result<Netrc, usize> {
     let mut entries: Vec<Entry> = Vec::new();
     let mut rest = text;
-    while let Some(word) = next_word(&mut rest) {
-        let mut value = || next_word(&mut rest);
+    let line = |Unended(rest): Unended| {
+        let before = text.len() - rest;
+        1 + text.bytes().take(before).filter(|byte| *byte == b'\n').count()
+    };
+    while let Some(word) = next_word(&mut rest).map_err(line)? {
+        let mut value = || next_word(&mut rest).map_err(line);
         match word.as_str() {
-            "machine" => entries.push(Entry { machine: value(), ..Entry::default() }),
+            "machine" => entries.push(Entry { machine: value()?, ..Entry::default() }),
             "default" => entries.push(Entry::default()),
             "macdef" => {
                 // A macro ends with an empty line.
@@ -78,7 +88,7 @@ pub(crate) fn parse(text: &str) -> Netrc {
                 rest = &rest[end..];
             }
             word => {
-                let (value, entry) = (value(), entries.last_mut());
+                let (value, entry) = (value()?, entries.last_mut());
                 match (word, entry) {
                     ("login", Some(entry)) => entry.login = value,
                     ("password", Some(entry)) => entry.password = value,
@@ -88,11 +98,14 @@ pub(crate) fn parse(text: &str) -> Netrc {
             }
         }
     }
-    Netrc { entries }
+    Ok(Netrc { entries })
 }
 
+/// A quote that does not end, with how many bytes there are from it on.
+struct Unended(usize);
+
 /// Takes a word, quoted or not; a comment goes from a word's `#` to the end of its line.
-fn next_word(rest: &mut &str) -> Option<String> {
+fn next_word(rest: &mut &str) -> Result<Option<String>, Unended> {
     loop {
         *rest = rest.trim_start();
         if !rest.starts_with('#') {
@@ -107,24 +120,24 @@ fn next_word(rest: &mut &str) -> Option<String> {
             match c {
                 '"' => {
                     *rest = &quoted[at + 1..];
-                    return Some(word);
+                    return Ok(Some(word));
                 }
-                '\\' => match characters.next()?.1 {
-                    'n' => word.push('\n'),
-                    'r' => word.push('\r'),
-                    't' => word.push('\t'),
-                    c => word.push(c),
+                '\\' => match characters.next() {
+                    Some((_, 'n')) => word.push('\n'),
+                    Some((_, 'r')) => word.push('\r'),
+                    Some((_, 't')) => word.push('\t'),
+                    Some((_, c)) => word.push(c),
+                    None => {}
                 },
                 c => word.push(c),
             }
         }
-        *rest = "";
-        return None;
+        return Err(Unended(rest.len()));
     }
     let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
     let (word, after) = rest.split_at(end);
     *rest = after;
-    (!word.is_empty()).then(|| word.to_owned())
+    Ok((!word.is_empty()).then(|| word.to_owned()))
 }
 
 #[cfg(test)]
@@ -142,7 +155,7 @@ mod tests {
 
     #[test]
     fn every_machine_and_name() {
-        let netrc = parse(FILE);
+        let netrc = parse(FILE).unwrap();
         for (machine, wanted, expected) in [
             ("a.test", None, Some(("me", "one"))),
             ("A.TEST", Some("you"), Some(("you", "t w\"o\n"))),
@@ -162,8 +175,20 @@ mod tests {
 
     #[test]
     fn nonsense_is_nobody() {
-        for text in ["", "login", "machine", "password x", "machine a login \"open", "\"", "#"] {
-            assert_eq!(parse(text).find("a", None), None, "{text}");
+        for text in ["", "login", "machine", "password x", "machine a login", "#"] {
+            assert_eq!(parse(text).unwrap().find("a", None), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_quote_that_does_not_end_is_named_by_its_line() {
+        for (text, line) in [
+            ("\"", 1),
+            ("machine a login \"open", 1),
+            ("machine a\n login \"x\"\n password \"1\nmachine b\n", 3),
+            ("machine a password \"1\\", 1),
+        ] {
+            assert_eq!(parse(text).err(), Some(line), "{text}");
         }
     }
 }
