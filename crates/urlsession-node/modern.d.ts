@@ -323,6 +323,8 @@ export declare class Task<Result = DownloadResult | DataResult> {
   private constructor();
   readonly taskIdentifier: number;
   readonly finished: Promise<Result>;
+  /** Tells how the task is; rejects with -1 once its end has been handled, or if it never was. */
+  status(): Promise<TaskListing>;
   resume(): void;
   suspend(): void;
   /** Replaces parts of the request; the task keeps its bytes and tries at once, if it waits for that. */
@@ -346,7 +348,10 @@ export declare class Session {
   downloadTask(url: string | URL, options?: DownloadOptions): Task<DownloadResult>;
   uploadTask(url: string | URL, source: UploadSource, options?: TaskOptions): Task<DataResult>;
   dataTask(url: string | URL, options?: DataOptions): Task<DataResult>;
-  /** Returns the task of that number, such as one that an earlier process created. */
+  /**
+   * Returns the task of that number, such as one that an earlier process created. Its `finished` rejects with -1 if there
+   * is none, or its end has been handled already.
+   */
   task(taskIdentifier: number): Task;
   /** Replaces parts of the request of a task, given by its number or itself. */
   edit(task: number | Task, edit: RequestEdit): Promise<void>;

@@ -345,6 +345,8 @@ export declare class NativeSession {
   cancelByProducingResumeData(task: number): Promise<string | null>
   /** Lists the tasks, completed ones whose events are owed included. */
   tasks(): Promise<Array<TaskListing>>
+  /** Tells how a task is; rejects if there is none of that number, or none any more. */
+  status(task: number): Promise<TaskListing>
   /** Acknowledges kept events: they and their files are forgotten. */
   acknowledge(eventNumbers: Array<number>): void
   /** Resolves once everything asked for is durable. */

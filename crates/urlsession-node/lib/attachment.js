@@ -112,6 +112,11 @@ class Attachment {
     return this.#ask(() => this.#native.tasks());
   }
 
+  /** Tells how a task is; rejects if there is none of that number, or none any more. */
+  status(task) {
+    return this.#ask(() => this.#native.status(task));
+  }
+
   synced() {
     return this.#ask(() => this.#native.synced());
   }

@@ -224,6 +224,13 @@ impl NativeSession {
         })
     }
 
+    /// Tells how a task is; rejects if there is none of that number, or none any more.
+    #[napi(ts_return_type = "Promise<TaskListing>")]
+    pub fn status(&self, task: i64) -> AsyncTask<Answer<TaskListing>> {
+        let task = self.task(task);
+        answer(move || task.status().map(TaskListing::from))
+    }
+
     /// Acknowledges kept events: they and their files are forgotten.
     #[napi]
     pub fn acknowledge(&self, event_numbers: Vec<i64>) {

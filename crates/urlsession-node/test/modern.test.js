@@ -188,11 +188,23 @@ test('a task is created suspended, resumed and cancelled', async () => {
   assert.equal(listed.state, 'suspended');
   assert.equal(listed.description, 'later');
   const again = session.task(task.taskIdentifier);
+  assert.equal((await again.status()).state, 'suspended');
   task.resume();
   assert.equal((await again.finished).length, 10, 'found again by its number');
   const other = session.downloadTask(server.url('/held'));
   other.cancel();
   await assert.rejects(other.finished, { code: -999 });
+});
+
+test('a task that there is not, or not any more, is waited for by nobody', async () => {
+  const gone = session.dataTask(server.url('/data'));
+  await gone.finished;
+  await session.synced();
+  for (const number of [gone.taskIdentifier, 1_000_000]) {
+    const task = session.task(number);
+    await assert.rejects(task.finished, { code: -1, name: 'URLSessionError' });
+    await assert.rejects(task.status(), { code: -1, message: /no such task/ });
+  }
 });
 
 test('events are iterated over and acknowledged by asking for the next', async () => {

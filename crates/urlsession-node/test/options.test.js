@@ -68,6 +68,8 @@ const wrong = [
   [data, { onRedirect: () => {} }, /`onRedirect` is not supported: .*`redirect`/],
   [download, { destination: 5 }, /`destination` must be a path or a file URL/],
   [download, { destination: '' }, /`destination` must/],
+  [download, { destination: new URL(url) }, /`destination` must/],
+  [(source) => session.uploadTask(url, source), new URL(url), /source of an upload must be a path, a file URL or bytes/],
   [download, { body: 'x' }, /no option `body` of a download task/],
   [upload, { checksum: 'md5:' }, /no option `checksum` of an upload task/],
   [() => session.dataTask(), undefined, /URL must be a string or a URL/],

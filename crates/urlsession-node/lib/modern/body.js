@@ -2,11 +2,12 @@
 'use strict';
 
 const path = require('node:path');
+const { location } = require('./checks.js');
 const { fileURLToPath } = require('node:url');
 
 /** Returns `{ file }` of a path or file URL, `{ data }` of bytes. */
 function uploadBody(source) {
-  if (typeof source === 'string' || source instanceof URL) return { file: pathOf(source) };
+  if (location.test(source)) return { file: pathOf(source) };
   const data = bytesOf(source);
   if (data) return { data };
   throw new TypeError('The source of an upload must be a path, a file URL or bytes');

@@ -18,7 +18,7 @@ const share = kind('a number from 0 to 1', (value) => isNumber(value) && value >
 const date = kind('a valid Date or milliseconds since 1970', (value) => (
   (value instanceof Date || typeof value === 'number') && Number.isFinite(Number(value))
 ));
-const location = kind('a path or a file URL', (value) => value instanceof URL || (isText(value) && value !== ''));
+const location = kind('a path or a file URL', (value) => value instanceof URL ? value.protocol === 'file:' : isText(value) && value !== '');
 const address = kind('a string or a URL', (value) => isText(value) || isURL(value));
 const numberOrText = kind('a number or a string', (value) => typeof value === 'number' || isText(value));
 const anything = kind('anything', () => true);

@@ -77,7 +77,7 @@ class Session {
 
   /** Returns the task of that number, such as one that an earlier process created. */
   task(taskIdentifier) {
-    return new Task(this.#attachment, numberOf(taskIdentifier), {});
+    return new Task(this.#attachment, numberOf(taskIdentifier), { mayBeGone: true });
   }
 
   /** Replaces parts of the request of a task, given by its number or itself. */

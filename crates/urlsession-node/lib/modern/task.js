@@ -6,22 +6,31 @@ const { temporaryPath } = require('../temporary.js');
 const { textOf } = require('../text.js');
 const { metricsOf, responseOf } = require('../told.js');
 
+// The code of what has no other, such as a task that there is not.
+const UNKNOWN = -1;
+
 class Task {
   #attachment;
 
   /** Settles when the task has ended: with its result, or with a URLSessionError. */
   finished;
 
-  constructor(attachment, taskIdentifier, { signal, onProgress, onDelayedRequest, kept }) {
+  constructor(attachment, taskIdentifier, { signal, onProgress, onDelayedRequest, kept, mayBeGone = false }) {
     this.#attachment = attachment;
     this.taskIdentifier = taskIdentifier;
     this.finished = new Promise((resolve, reject) => {
       const questions = onDelayedRequest && new Questions(attachment, { onDelayedRequest });
       const following = new Following(taskIdentifier, { resolve, reject, signal, onProgress, questions, kept });
       following.begin(attachment, signal && (() => this.cancel()));
+      if (mayBeGone) this.status().catch((error) => following.miss(error));
     });
     // Whoever created it to control it need not wait for it.
     this.finished.catch(ignore);
+  }
+
+  /** Tells how the task is; rejects once its end has been handled, or if it never was. */
+  async status() {
+    return this.#attachment.status(this.taskIdentifier);
   }
 
   resume() {
@@ -67,6 +76,11 @@ class Following {
     this.#unsubscribe = attachment.subscribe(this);
     this.#abort = abort;
     this.#asked.signal?.addEventListener('abort', abort);
+  }
+
+  /** Ends where there is no such task: nothing would ever come. A daemon that is away comes back. */
+  miss(error) {
+    if (error.code === UNKNOWN) this.#fail(error);
   }
 
   receive(event) {

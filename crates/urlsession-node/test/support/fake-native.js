@@ -41,6 +41,7 @@ class FakeNative {
   invalidateAndCancel() { this.calls.push(['invalidateAndCancel']); }
   async cancelByProducingResumeData() { return 'resume data'; }
   async tasks() { return this.listing; }
+  async status(task) { return this.listing.find(({ taskIdentifier }) => taskIdentifier === task); }
   async synced() {}
   async reset() {}
   async flush() {}
