@@ -7,8 +7,13 @@ use super::http::Outgoing;
 use http::{HeaderMap, HeaderName, Method, StatusCode, Version, header, response::Parts};
 use urlsession_protocol::ErrorCode;
 
+/// Most bytes of the value of one field of a response; a head has more than one, and curl takes no
+/// longer one.
+pub(super) const VALUE_LIMIT: usize = 100 * 1024;
+
 /// Refuses a response whose length is in doubt, or packed in a way that nobody asked for.
 pub(super) fn check(head: &Parts) -> Result<(), Failure> {
+    check_values(head)?;
     let refuse = |why: String| Err(Failure::permanent(ErrorCode::CANNOT_PARSE_RESPONSE, why));
     let lengths = elements(&head.headers, header::CONTENT_LENGTH);
     // Rust's numbers may have a sign.
@@ -32,6 +37,17 @@ pub(super) fn check(head: &Parts) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Refuses a field that is too long, over whatever it comes.
+pub(super) fn check_values(head: &Parts) -> Result<(), Failure> {
+    match head.headers.iter().find(|(_, value)| value.len() >= VALUE_LIMIT) {
+        None => Ok(()),
+        Some((name, _)) => {
+            let why = format!("the header field “{name}” has {} KiB or more", VALUE_LIMIT / 1024);
+            Err(Failure::permanent(ErrorCode::CANNOT_PARSE_RESPONSE, why))
+        }
+    }
+}
+
 fn is_chunked(coding: &str) -> bool {
     coding.eq_ignore_ascii_case("chunked")
 }
@@ -47,6 +63,7 @@ pub(super) fn check_stream(head: &Parts, out: &Outgoing<'_>) -> Result<(), Failu
         let why = format!("the response has more than {FIELD_LIMIT} header fields");
         return Err(Failure::permanent(ErrorCode::CANNOT_PARSE_RESPONSE, why));
     }
+    check_values(head)?;
     check_part(head, out)
 }
 
