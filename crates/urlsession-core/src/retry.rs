@@ -3,6 +3,7 @@
 use crate::task::Task;
 use crate::{Cause, Core, Kind, TaskRef};
 use std::time::Duration;
+use urlsession_protocol::Timestamp;
 
 /// The first retry delay is at most this long.
 const FIRST_DELAY: Duration = Duration::from_secs(1);
@@ -21,6 +22,12 @@ impl Core {
     pub fn is_last_try(&self, key: TaskRef) -> bool {
         let task = self.tasks.get(&key);
         task.is_some_and(|task| task.maximum_retries.is_some_and(|most| task.failures >= most))
+    }
+
+    /// Returns when the task ends whatever comes, if there is such a moment.
+    #[must_use]
+    pub fn deadline(&self, key: TaskRef) -> Option<Timestamp> {
+        self.tasks.get(&key)?.armed_deadline()
     }
 }
 

@@ -9,6 +9,7 @@ use crate::metrics;
 use crate::peers::Watching;
 use crate::replay::{Place, Replay};
 use std::sync::Arc;
+use std::time::Duration;
 use urlsession_core::{
     Action, AttemptNumber, Cause, Change, Ending, Input, Order, PeerNumber, Report, ResumeState,
     TaskRef, WINDOW,
@@ -289,6 +290,7 @@ impl<H: Moves> Driver<H> {
                 return self.attempts.fail(task, attempt, failed(error, Cause::Transient));
             }
         };
+        let now = self.clock.now();
         let storages = Storages {
             now: Clock::date(),
             created: self.core.created(task),
@@ -298,6 +300,10 @@ impl<H: Moves> Driver<H> {
             cache: self.cache_of(task, &order),
             asks: self.core.asks(task),
             is_last_try: self.core.is_last_try(task),
+            time_left: self
+                .core
+                .deadline(task)
+                .map(|deadline| Duration::from_millis(deadline.0.saturating_sub(now.wall.0))),
             asks_about_redirects: self.core.asks_about_redirects(task),
             connections_per_host: self
                 .core

@@ -13,6 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
+use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
@@ -67,6 +68,8 @@ pub(crate) struct Storages {
     pub asks: Option<Vec<ProtectionSpace>>,
     /// Whether no other follows, should it bring nothing.
     pub is_last_try: bool,
+    /// How long its task has left; `None` is for ever.
+    pub time_left: Option<Duration>,
     /// Whether its app may be asked about redirects.
     pub asks_about_redirects: bool,
     /// How many connections its session may have to one server.
@@ -137,6 +140,7 @@ impl<H: Moves> Attempts<H> {
             credentials: storages.credentials,
             asks: storages.asks,
             is_last_try: storages.is_last_try,
+            time_left: storages.time_left,
             asks_about_redirects: storages.asks_about_redirects,
             connections_per_host: storages.connections_per_host,
             progress: Arc::clone(&progress),

@@ -64,6 +64,7 @@ use crate::credentials::Kept;
 use crate::simulate::Simulation;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use urlsession_core::{Ending, Order, ResumeState};
@@ -81,6 +82,8 @@ pub(crate) struct Attempt {
     pub resume: Option<ResumeState>,
     /// Whether no other follows, should it bring nothing.
     pub is_last_try: bool,
+    /// How long its task has left; `None` is for ever.
+    pub time_left: Option<Duration>,
     /// When its task was created.
     pub created: Timestamp,
     /// Where the files of this task go.

@@ -340,14 +340,18 @@ impl<'a> Chain<'a> {
     pub(super) async fn judge_status(&self, got: Final) -> Result<Final, Failure> {
         let status = got.answer.head.status;
         let options = &self.order.options;
-        let retried =
-            !self.attempt.is_last_try && options.retry_statuses.contains(&status.as_u16());
+        let delay = retry_after(&got.answer.head.headers);
+        let ends_before =
+            delay.zip(self.attempt.time_left).is_some_and(|(delay, left)| delay > left);
+        let retried = !self.attempt.is_last_try
+            && !ends_before
+            && options.retry_statuses.contains(&status.as_u16());
         let refused = options.fail_on_http_error && status.as_u16() >= 400;
         let recoverable = options.recoverable_statuses.contains(&status.as_u16());
         if !retried && !refused && !recoverable {
             return Ok(got);
         }
-        let cause = match retry_after(&got.answer.head.headers) {
+        let cause = match delay {
             _ if recoverable => Cause::Answer,
             _ if !retried => Cause::Permanent,
             Some(delay) => Cause::After(delay),

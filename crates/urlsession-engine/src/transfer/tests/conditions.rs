@@ -55,6 +55,25 @@ async fn a_size_is_kept_to() {
     }
 }
 
+/// whether errors fail, seconds that are left => how the attempt ends
+#[tokio::test]
+async fn nobody_waits_for_what_comes_too_late() {
+    let server = Server::start();
+    server.on("/", Answer::ok("busy").status(503).retry_after(200));
+    for (fails, left, expected) in [
+        (false, None, "-1011 after 200s"),
+        (true, Some(201), "-1011 after 200s"),
+        (true, Some(199), "-1011 permanent"),
+        (false, Some(199), "done 503 4"),
+    ] {
+        let mut trial = Trial::download(&server.url("/"));
+        trial.order.options.retry_statuses = vec![503];
+        trial.order.options.fail_on_http_error = fails;
+        trial.time_left = left.map(std::time::Duration::from_secs);
+        assert_eq!(summary(&trial.run().await), expected, "{fails} {left:?}");
+    }
+}
+
 /// whether errors fail, whether it is the last try => how the attempt ends
 #[tokio::test]
 async fn the_last_try_has_a_result() {
