@@ -1,21 +1,25 @@
 //! A URL that stands for several, as curl has it: `{one,two}`, `[1-9]`, `[001-100]`, `[a-z]`,
-//! `[0-20:5]`, and `#1` in `-o` for what stands there.
+//! `[0-20:5]`, and `#1` in `-o` for what stands there; `{<name>one,two}` for `#<name>`.
 
 /// Most URLs that one stands for.
 pub(crate) const GLOB_LIMIT: usize = 1_000_000;
+/// Most digits of a number in a pattern.
+const DIGITS_LIMIT: usize = 18;
 
 /// One of the URLs, and what stands in it for each pattern.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Match {
     pub(crate) url: String,
-    chosen: Vec<String>,
+    /// With the names of the patterns that have one.
+    chosen: Vec<(Option<String>, String)>,
 }
 
 /// A text, or what can stand in its place.
 #[derive(Debug, PartialEq, Eq)]
 enum Piece {
     Text(String),
-    Choice(Vec<String>),
+    /// With the name that is typed in front.
+    Choice(Option<String>, Vec<String>),
 }
 
 /// Returns what the URL stands for, the last pattern first to change; itself if it has none.
@@ -24,14 +28,14 @@ pub(crate) fn expand(url: &str) -> Result<Vec<Match>, String> {
     for piece in pieces(url)? {
         match piece {
             Piece::Text(text) => matches.iter_mut().for_each(|one| one.url.push_str(&text)),
-            Piece::Choice(choices) => {
+            Piece::Choice(name, choices) => {
                 if matches.len().saturating_mul(choices.len()) > GLOB_LIMIT {
                     return Err(format!("it stands for more than {GLOB_LIMIT} URLs"));
                 }
                 let with = |one: &Match, choice: &String| {
                     let mut one = one.clone();
                     one.url.push_str(choice);
-                    one.chosen.push(choice.clone());
+                    one.chosen.push((name.clone(), choice.clone()));
                     one
                 };
                 matches = matches
@@ -45,21 +49,37 @@ pub(crate) fn expand(url: &str) -> Result<Vec<Match>, String> {
 }
 
 impl Match {
-    /// Puts what stands for the first pattern in the place of `#1`, and so on. A number without a
-    /// pattern stays.
+    /// Says whether there is a pattern in the URL.
+    pub(crate) fn is_one_of(&self) -> bool {
+        !self.chosen.is_empty()
+    }
+
+    /// Puts what stands for the first pattern in the place of `#1`, and so on, and for that of a
+    /// name in the place of `#<name>`. What has no pattern stays.
     pub(crate) fn fill(&self, name: &str) -> String {
         let mut filled = String::new();
         let mut rest = name;
         while let Some((before, after)) = rest.split_once('#') {
             filled.push_str(before);
             let digits = after.len() - after.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-            let place = after[..digits].parse::<usize>().ok().and_then(|n| n.checked_sub(1));
-            match place.and_then(|place| self.chosen.get(place)) {
+            let named = after.strip_prefix('<').and_then(|after| after.split_once('>'));
+            let (chosen, length) = match named {
+                Some((name, _)) => {
+                    let of_name = |(of, _): &&(Option<String>, _)| of.as_deref() == Some(name);
+                    (self.chosen.iter().find(of_name), name.len() + 2)
+                }
+                None => {
+                    let place = after[..digits].parse::<usize>().ok();
+                    let place = place.and_then(|number| number.checked_sub(1));
+                    (place.and_then(|place| self.chosen.get(place)), digits)
+                }
+            };
+            match chosen {
                 // It is part of a name, and must not become one of a folder.
-                Some(chosen) => filled.push_str(&chosen.replace(['/', '\\'], "_")),
-                None => filled.push_str(&format!("#{}", &after[..digits])),
+                Some((_, chosen)) => filled.push_str(&chosen.replace(['/', '\\'], "_")),
+                None => filled.push_str(&format!("#{}", &after[..length])),
             }
-            rest = &after[digits..];
+            rest = &after[length..];
         }
         filled + rest
     }
@@ -80,27 +100,35 @@ fn pieces(url: &str) -> Result<Vec<Piece>, String> {
             '[' if is_address(after) || after.starts_with(']') => (None, after),
             '[' => {
                 let (inner, end) = after.split_once(']').ok_or("a ‘[’ is not closed")?;
-                (Some(range(inner)?), end)
+                let (name, inner) = named(inner);
+                (Some((name, range(inner)?)), end)
             }
             '{' if after.starts_with('}') => (None, after),
             '{' => {
                 let (inner, end) = after.split_once('}').ok_or("a ‘{’ is not closed")?;
-                (Some(inner.split(',').map(str::to_owned).collect()), end)
+                let (name, inner) = named(inner);
+                (Some((name, inner.split(',').map(str::to_owned).collect())), end)
             }
             '}' if !text.ends_with('{') => return Err("a ‘}’ closes nothing".to_owned()),
             _ => (None, after),
         };
         match choices {
             None => text.push(first),
-            Some(choices) => {
+            Some((name, choices)) => {
                 pieces.push(Piece::Text(std::mem::take(&mut text)));
-                pieces.push(Piece::Choice(choices));
+                pieces.push(Piece::Choice(name, choices));
             }
         }
         rest = end;
     }
     pieces.push(Piece::Text(text));
     Ok(pieces)
+}
+
+/// Parts the name that a pattern may have from the rest.
+fn named(inner: &str) -> (Option<String>, &str) {
+    let named = inner.strip_prefix('<').and_then(|inner| inner.split_once('>'));
+    named.map_or((None, inner), |(name, rest)| (Some(name.to_owned()), rest))
 }
 
 /// Says whether what follows a bracket is an IPv6 address.
@@ -129,7 +157,7 @@ fn range(inner: &str) -> Result<Vec<String>, String> {
     }
     let number = |text: &str| {
         let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        text.parse::<u64>().ok().filter(|_| is_number)
+        text.parse::<u64>().ok().filter(|_| is_number && text.len() <= DIGITS_LIMIT)
     };
     let (first, last) = (number(begin).ok_or_else(wrong)?, number(end).ok_or_else(wrong)?);
     if first > last {
@@ -163,10 +191,8 @@ mod tests {
             ("http://[::1]:80/[1-2]", "http://[::1]:80/1 http://[::1]:80/2"),
             ("http://h/[]{}", "http://h/[]{}"),
             ("http://h/\\[1-2\\]\\{a,b\\}", "http://h/[1-2]{a,b}"),
-            (
-                "http://h/[18446744073709551614-18446744073709551615]",
-                "http://h/18446744073709551614 http://h/18446744073709551615",
-            ),
+            ("http://h/[999999999999999998-999999999999999998]", "http://h/999999999999999998"),
+            ("http://h/{<n>a,b}[<m>1-2]", "http://h/a1 http://h/a2 http://h/b1 http://h/b2"),
             ("http://h/[1-3", "not closed"),
             ("http://h/{a,b", "not closed"),
             ("http://h/a}", "closes nothing"),
@@ -174,7 +200,7 @@ mod tests {
             ("http://h/[a-Z]", "no range"),
             ("http://h/[1-2:0]", "no range"),
             ("http://h/[1]", "no range"),
-            ("http://h/[1-18446744073709551616]", "no range"),
+            ("http://h/[1-1000000000000000000]", "no range"),
             ("http://h/[1-9999999]", "more than 1000000"),
             ("http://h/[1-1001][1-1000]", "more than 1000000"),
         ] {
@@ -190,7 +216,7 @@ mod tests {
 
     #[test]
     fn names_have_what_stands_there() {
-        let last = expand("http://h/{a/b,c}/[01-02]").unwrap().swap_remove(1);
+        let last = expand("http://h/{a/b,c}/[<n>01-02]").unwrap().swap_remove(1);
         for (name, expected) in
             [("f", "f"), ("#1-#2.txt", "a_b-02.txt"), ("#3#0##2#", "#3#0#02#"), ("ä#2ö", "ä02ö")]
         {

@@ -3,6 +3,7 @@
 use crate::escape::shown;
 use crate::exit::{self, Failure};
 use crate::tracked::Tracked;
+use serde_json::json;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
@@ -41,6 +42,8 @@ enum Value {
     Downloaded,
     Uploaded,
     Redirects,
+    RedirectUrl,
+    HeaderJson,
     Connections,
     Headers,
     Total,
@@ -65,8 +68,11 @@ const NAMES: &[(&str, Value)] = &[
     ("http_version", Value::Version),
     ("id", Value::Id),
     ("size_download", Value::Downloaded),
+    ("size_delivered", Value::Downloaded),
     ("size_upload", Value::Uploaded),
     ("num_redirects", Value::Redirects),
+    ("redirect_url", Value::RedirectUrl),
+    ("header_json", Value::HeaderJson),
     ("num_connects", Value::Connections),
     ("num_headers", Value::Headers),
     ("time_total", Value::Total),
@@ -217,6 +223,8 @@ impl Value {
             Self::Redirects => {
                 Some(metrics.map_or(0, |metrics| metrics.redirect_count).to_string())
             }
+            Self::RedirectUrl => response.and_then(redirect_url),
+            Self::HeaderJson => response.map(header_json),
             Self::Connections => {
                 let is_new = |one: &&TransactionMetrics| {
                     one.connect_start_date.is_some() && !one.is_reused_connection
@@ -249,6 +257,24 @@ impl Value {
         };
         text.unwrap_or_default()
     }
+}
+
+/// Where the server would send the task, had that been followed.
+fn redirect_url(response: &urlsession::Response) -> Option<String> {
+    let place = response.header("location").filter(|_| response.status_code / 100 == 3)?;
+    Some(url::Url::parse(&response.url).ok()?.join(place).ok()?.into())
+}
+
+/// All fields, each with the list of its values.
+fn header_json(response: &urlsession::Response) -> String {
+    let mut fields = serde_json::Map::new();
+    for (name, value) in &response.headers {
+        let values = fields.entry(name.to_ascii_lowercase()).or_insert_with(|| json!([]));
+        if let Some(values) = values.as_array_mut() {
+            values.push(json!(value));
+        }
+    }
+    serde_json::Value::Object(fields).to_string()
 }
 
 /// The number only, as curl has it.

@@ -15,7 +15,8 @@ pub(crate) struct ConditionArgs {
     /// Bring what is from OFFSET on, or with ‘-’ what is missing at the end of the file that is there;
     /// fail where the server has no ranges. With -T: send what is from OFFSET on
     #[arg(short = 'C', long, value_name = "OFFSET|-", allow_hyphen_values = true,
-        conflicts_with_all = ["remote_header_name", "form"])]
+        conflicts_with_all = ["remote_header_name", "form", "data", "data-raw",
+            "data-urlencode"])]
     pub(crate) continue_at: Option<String>,
     /// Bring only these bytes, such as 0-499, 500- or -500
     #[arg(short, long, value_name = "RANGE", allow_hyphen_values = true, value_parser = range,

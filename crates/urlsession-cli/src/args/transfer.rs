@@ -70,7 +70,7 @@ pub(crate) struct GetArgs {
     /// several, and ‘#1’ in -o for what is in place of the first of these
     #[arg(short, long)]
     pub(crate) globoff: bool,
-    /// Make the folders of -o
+    /// Make the folders of -o, -D and --etag-save
     #[arg(long)]
     pub(crate) create_dirs: bool,
     /// Give the file the date that the server tells

@@ -33,6 +33,12 @@ pub(crate) fn get(args: &GetArgs) -> Result<u8, Failure> {
         return Ok(exit::DONE);
     }
     keep_cookies(&args.request, &plans, args.talk)?;
+    if args.create_dirs {
+        let sheets = args.dump_header.iter().chain(&args.condition.etag_save);
+        for folder in sheets.filter_map(|path| path.parent()) {
+            std::fs::create_dir_all(folder).map_err(|error| Failure::file(folder, &error))?;
+        }
+    }
     let after = After {
         format: args.write_out.as_deref().map(WriteOut::read).transpose()?,
         heads: args.dump_header.as_deref().map(Sheet::begin).transpose()?,

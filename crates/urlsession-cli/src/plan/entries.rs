@@ -88,7 +88,7 @@ fn typed(args: &GetArgs) -> Result<Vec<Entry>, Failure> {
             Failure::usage(format!("{url}: {why}")).next("take the URL as it stands with -g")
         })?;
         let output = outputs.get(number).filter(|_| named);
-        if matches.len() <= 1 {
+        if !matches.first().is_some_and(glob::Match::is_one_of) {
             let url = matches.pop().map_or_else(|| url.clone(), |one| one.url);
             entries.push(Entry { url, out: output.cloned(), ..Entry::default() });
             continue;
