@@ -21,6 +21,8 @@ pub(super) fn of<'a>(url: &Url, proxies: &'a ConnectionProxy) -> Option<&'a Prox
 pub(super) fn blame(proxy: &Proxy, mut failure: Failure) -> Failure {
     let why = failure.error.detail.take().unwrap_or_default();
     failure.error.detail = Some(format!("the proxy {proxy}: {why}"));
+    // Its certificate is no word about the server.
+    failure.error.message = failure.error.message.replace("HOST", &proxy.host);
     failure
 }
 
@@ -81,6 +83,7 @@ fn covers_address(entry: &str, address: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use urlsession_protocol::ErrorCode;
 
     /// exceptions, URL => whether it goes straight
     const TABLE: &[(&str, &str, bool)] = &[
@@ -123,6 +126,15 @@ mod tests {
         ("10.0.0.0/8", "http://10.0.0.0.test/", false),
         ("ü", "http://a.test/", false),
     ];
+
+    #[test]
+    fn the_certificate_of_a_proxy_is_the_proxys() {
+        let proxy = Proxy::parse("https://proxy.test").unwrap();
+        let failure = Failure::permanent(ErrorCode::SERVER_CERTIFICATE_UNTRUSTED, "so");
+        let error = blame(&proxy, failure).at("http://origin.test/").error;
+        assert!(error.message.contains("“proxy.test”"), "{error}");
+        assert_eq!(error.failing_url.as_deref(), Some("http://origin.test/"));
+    }
 
     #[test]
     fn exceptions() {
