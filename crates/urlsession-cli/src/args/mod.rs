@@ -238,7 +238,8 @@ pub(crate) fn with_default_command(arguments: impl IntoIterator<Item = OsString>
     let mut arguments: Vec<OsString> = arguments.into_iter().collect();
     let implied = arguments.get(1).and_then(|first| first.to_str()).is_some_and(|first| {
         let own = ["-h", "--help", "-V", "--version", "--"];
-        first.contains("://") || (first.starts_with('-') && !own.contains(&first))
+        // A URL without its beginning is told so; no command has such characters.
+        first.contains(['.', '/', ':']) || (first.starts_with('-') && !own.contains(&first))
     });
     if implied {
         arguments.insert(1, "get".into());

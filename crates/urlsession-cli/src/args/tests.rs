@@ -23,6 +23,8 @@ fn a_bare_url_is_a_get() {
         "-i list",
         "--limit-rate 2M -q http://h/f",
         "download http://h",
+        "h.test/f",
+        "localhost:8080",
     ] {
         assert!(matches!(parse(line), Ok(Command::Get(_))), "{line}");
     }
