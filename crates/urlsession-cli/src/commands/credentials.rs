@@ -107,7 +107,12 @@ pub(crate) fn explain_question(name: &str, challenge: &AuthenticationChallenge) 
         AuthenticationMethod::Default
         | AuthenticationMethod::HttpBasic
         | AuthenticationMethod::HttpDigest => {
-            format!("{space} wants a credential: {answer} -u USER")
+            let wants = match challenge.previous_failure_count {
+                0 => "a credential".to_owned(),
+                1 => "a credential, and refused the last one".to_owned(),
+                count => format!("a credential, and refused {count}"),
+            };
+            format!("{space} wants {wants}: {answer} -u USER")
         }
     }
 }
@@ -150,4 +155,31 @@ fn objects(list: &[StoredCredential]) -> String {
         })
     };
     format!("{}\n", serde_json::Value::Array(list.iter().map(object).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use urlsession::Timestamp;
+
+    #[test]
+    fn a_question_tells_that_an_answer_was_refused() {
+        for (refused, says) in [
+            (0, "h:80 wants a credential: urlsession answer 1"),
+            (1, "wants a credential, and refused the last one: urlsession answer 1"),
+            (3, "wants a credential, and refused 3: urlsession answer 1"),
+        ] {
+            let challenge = AuthenticationChallenge {
+                question: 1,
+                protection_space: space("http://h:80/", None).unwrap(),
+                previous_failure_count: refused,
+                proposed_user: None,
+                server_trust: Vec::new(),
+                reason: None,
+                until: Timestamp(0),
+            };
+            let told = explain_question("1", &challenge);
+            assert!(told.contains(says), "{told}");
+        }
+    }
 }
