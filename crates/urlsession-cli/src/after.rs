@@ -65,15 +65,19 @@ fn private() -> OpenOptions {
 }
 
 impl After {
-    /// Tells it of a task; returns with what the command fails although the body is there.
-    pub(crate) fn tell(&mut self, task: &Tracked) -> Result<Option<Failure>, Failure> {
+    /// Tells it of a task, whose URL may have been typed in other letters; returns with what the command fails although the body is there.
+    pub(crate) fn tell(
+        &mut self,
+        task: &Tracked,
+        typed: Option<&String>,
+    ) -> Result<Option<Failure>, Failure> {
         if let (Some(sheet), Some(response)) = (&mut self.heads, &task.response) {
             sheet.write(&head(response))?;
         }
         if let (Some(sheet), Some(response), None) = (&mut self.etag, &task.response, &task.error) {
             let etag = response.header("etag").map(str::trim).filter(|etag| !etag.is_empty());
             // What has no news has its old ETag.
-            if etag.is_some() || response.status_code != 304 {
+            if etag.is_some() || response.status_code != hand_over::NOT_MODIFIED {
                 sheet.write(&etag.map_or_else(String::new, |etag| format!("{etag}\n")))?;
             }
         }
@@ -81,7 +85,7 @@ impl After {
             keep_time(task)?;
         }
         if let Some(format) = &self.format {
-            let said = format.of(task);
+            let said = format.of(task, typed.map(String::as_str));
             terminal::print(&said.out)?;
             terminal::complain(&said.err)?;
         }

@@ -11,7 +11,7 @@ use urlsession::{Error, ErrorCode, Response, Timestamp};
 /// Status of a file that has no bytes beyond those that were asked from.
 const RANGE_NOT_SATISFIABLE: u16 = 416;
 /// Status of what has not changed.
-const NOT_MODIFIED: u16 = 304;
+pub(crate) const NOT_MODIFIED: u16 = 304;
 
 /// Where what came goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,14 @@ pub(crate) struct Rest {
 pub(crate) struct Since(pub(crate) Timestamp, pub(crate) bool);
 
 impl HandOver {
+    /// Says whether the task brought no news, whatever the server’s status.
+    pub(crate) fn drops(&self, task: &Tracked) -> bool {
+        match (self, &task.response) {
+            (Self::News(_, since), Some(response)) => is_old(response, *since),
+            _ => false,
+        }
+    }
+
     /// Takes what a task brought there. What failed is told elsewhere.
     pub(crate) fn take(&self, task: &Tracked) -> Result<(), Failure> {
         if task.error.is_some() {
@@ -51,10 +59,8 @@ impl HandOver {
             Self::Output => write(task, None),
             Self::File(path) => write(task, Some(path)),
             Self::Rest(rest) => rest.take(task),
-            Self::News(to, since) => match &task.response {
-                Some(response) if is_old(response, *since) => Ok(()),
-                _ => write(task, to.as_deref()),
-            },
+            Self::News(..) if self.drops(task) => Ok(()),
+            Self::News(to, _) => write(task, to.as_deref()),
         }
     }
 }

@@ -37,6 +37,8 @@ pub(crate) struct Plan {
     /// Shared by the tasks of a list.
     pub(crate) options: Arc<TaskOptions>,
     pub(crate) what: What,
+    /// The URL as it was typed, where its host is in letters that requests do not have.
+    pub(crate) typed: Option<String>,
     /// What the shell does with a download instead of the daemon, which then only keeps it.
     pub(crate) finish: Option<HandOver>,
 }
@@ -139,7 +141,7 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
             }
             (request, What::Download(destination))
         };
-        plans.push(Plan { request, options, what, finish });
+        plans.push(Plan { request, options, what, typed: in_letters(&entry.url), finish });
     }
     Ok(plans)
 }
@@ -152,8 +154,13 @@ pub(crate) fn of_put(args: &PutArgs) -> Result<Plan, Failure> {
         request: request(&args.url, method, headers(&args.request)?, &Keys::of(&args.request)?)?,
         options: Arc::new(options(&args.request, &args.policy)?),
         what,
+        typed: in_letters(&args.url),
         finish: None,
     })
+}
+
+fn in_letters(url: &str) -> Option<String> {
+    (!url.is_ascii()).then(|| url.to_owned())
 }
 
 /// Takes what `edit` was asked for.

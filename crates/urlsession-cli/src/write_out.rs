@@ -118,12 +118,14 @@ impl WriteOut {
     }
 
     /// Fills in what is known of a transfer that is over.
-    pub(crate) fn of(&self, task: &Tracked) -> Said {
+    pub(crate) fn of(&self, task: &Tracked, typed: Option<&str>) -> Said {
         let (mut said, mut to_error) = (Said::default(), false);
         for piece in &self.0 {
             let text = match piece {
                 Piece::Text(text) => text.clone(),
-                Piece::Value(value) => shown(&value.of(task)).into_owned(),
+                // Its lines are ours, and what servers say is escaped in them.
+                Piece::Value(Value::HeaderJson) => Value::HeaderJson.of(task, typed),
+                Piece::Value(value) => shown(&value.of(task, typed)).into_owned(),
                 Piece::Header(name) => {
                     let field = task.response.as_ref().and_then(|response| response.header(name));
                     shown(field.unwrap_or_default()).into_owned()
@@ -190,7 +192,7 @@ fn named(name: &str) -> Result<Piece, Failure> {
 }
 
 impl Value {
-    fn of(self, task: &Tracked) -> String {
+    fn of(self, task: &Tracked, typed: Option<&str>) -> String {
         let response = task.response.as_ref();
         let metrics = task.metrics.as_deref();
         let all = metrics.map_or(&[][..], |metrics| &metrics.transaction_metrics);
@@ -205,9 +207,10 @@ impl Value {
                 let status = response.map(|response| response.status_code).or(failed);
                 return format!("{:03}", status.unwrap_or(0));
             }
-            Self::Url => Some(task.url.clone()),
+            Self::Url => Some(typed.unwrap_or(&task.url).to_owned()),
             Self::EffectiveUrl => {
-                Some(response.map_or_else(|| task.url.clone(), |response| response.url.clone()))
+                let url = response.map_or(&task.url, |response| &response.url);
+                typed.and_then(|typed| as_typed(url, typed)).or_else(|| Some(url.clone()))
             }
             Self::FileName => file(),
             Self::ContentType => field("content-type"),
@@ -259,22 +262,34 @@ impl Value {
     }
 }
 
+/// Writes the host of a URL as it was typed, if it is that one.
+fn as_typed(url: &str, typed: &str) -> Option<String> {
+    let (host, own) = (url::Url::parse(url).ok()?, url::Url::parse(typed).ok()?);
+    let (host, own) = (host.host_str()?, own.host_str()?);
+    let rest = typed.split_once("://")?.1.split(['/', '?', '#']).next()?;
+    let letters = rest.rsplit('@').next()?.split(':').next()?;
+    (host == own).then(|| url.replacen(host, letters, 1))
+}
+
 /// Where the server would send the task, had that been followed.
 fn redirect_url(response: &urlsession::Response) -> Option<String> {
     let place = response.header("location").filter(|_| response.status_code / 100 == 3)?;
     Some(url::Url::parse(&response.url).ok()?.join(place).ok()?.into())
 }
 
-/// All fields, each with the list of its values.
+/// All fields as they came, one a line, each with the list of its values.
 fn header_json(response: &urlsession::Response) -> String {
-    let mut fields = serde_json::Map::new();
+    let mut fields: Vec<(String, Vec<_>)> = Vec::new();
     for (name, value) in &response.headers {
-        let values = fields.entry(name.to_ascii_lowercase()).or_insert_with(|| json!([]));
-        if let Some(values) = values.as_array_mut() {
-            values.push(json!(value));
+        let (name, value) = (name.to_ascii_lowercase(), shown(value));
+        match fields.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, values)) => values.push(value),
+            None => fields.push((name, vec![value])),
         }
     }
-    serde_json::Value::Object(fields).to_string()
+    let lines: Vec<String> =
+        fields.iter().map(|(name, values)| format!("{}:{}", json!(name), json!(values))).collect();
+    format!("{{{}\n}}", lines.join(",\n"))
 }
 
 /// The number only, as curl has it.
@@ -290,6 +305,28 @@ fn received(last: Option<&TransactionMetrics>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fields_are_told_as_json() {
+        let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let headers = vec![field("Vary", "a\""), field("etag", "b"), field("vary", "c")];
+        let response = urlsession::Response { headers, ..urlsession::Response::default() };
+        let told = header_json(&response);
+        assert_eq!(told, "{\"vary\":[\"a\\\"\",\"c\"],\n\"etag\":[\"b\"]\n}");
+        assert!(serde_json::from_str::<serde_json::Value>(&told).is_ok());
+    }
+
+    #[test]
+    fn hosts_are_told_as_they_were_typed() {
+        for (url, typed, expected) in [
+            ("http://xn--4cab6c.se:80/a", "http://åäö.se:80/b", Some("http://åäö.se:80/a")),
+            ("http://xn--4cab6c.se/", "http://u:p@ÅÄÖ.se", Some("http://ÅÄÖ.se/")),
+            ("http://other.se/", "http://åäö.se/", None),
+            ("http://h/", "http://h/ö", Some("http://h/")),
+        ] {
+            assert_eq!(as_typed(url, typed).as_deref(), expected, "{typed}");
+        }
+    }
 
     /// what is typed => what is read, or why not
     #[test]

@@ -6,13 +6,14 @@ use crate::after::{After, Sheet};
 use crate::args::{GetArgs, PutArgs, RequestArgs, Talk};
 use crate::exit::{self, Failure};
 use crate::follow::{Stop, Until, follow};
-use crate::hand_over::HandOver;
+use crate::hand_over::{HandOver, NOT_MODIFIED};
 use crate::plan::{self, Destination, Plan, What};
 use crate::progress;
 use crate::task_name::{self, APPLICATION, SESSION, TaskName};
 use crate::terminal;
 use crate::tracked::Tracked;
 use crate::write_out::WriteOut;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -144,7 +145,8 @@ fn run(
         // What could not be handed over stays with the daemon.
         match created.hand_over(task) {
             Ok(()) => {
-                failed = after.tell(task)?.or(failed);
+                failed =
+                    after.tell(&created.told(task), created.typed.get(&task.name.task))?.or(failed);
                 told.push(&task.name);
             }
             Err(failure) => failed = Some(failure),
@@ -172,6 +174,8 @@ struct Created {
     refused: Vec<(String, Error)>,
     /// Where that goes which the daemon does not put in its place.
     answers: BTreeMap<TaskIdentifier, HandOver>,
+    /// URLs as they were typed, where that differs in letters.
+    typed: BTreeMap<TaskIdentifier, String>,
 }
 
 struct New {
@@ -190,6 +194,18 @@ impl Created {
             let why = exit::sentence(error);
             let _ = terminal::say(&format!("{}: refused: {why}", crate::escape::shown(url)));
         }
+    }
+
+    /// Returns what is told of a task: what is no news is 304, also of a server that sent it again.
+    fn told<'a>(&self, task: &'a Tracked) -> Cow<'a, Tracked> {
+        if !self.answers.get(&task.name.task).is_some_and(|to| to.drops(task)) {
+            return Cow::Borrowed(task);
+        }
+        let mut told = task.clone();
+        if let Some(response) = &mut told.response {
+            response.status_code = NOT_MODIFIED;
+        }
+        Cow::Owned(told)
     }
 
     /// Writes what a task brought to where the user wants it, if the daemon does not do that.
@@ -211,7 +227,12 @@ fn create(mut plans: Vec<Plan>, at_once: Option<u32>) -> Result<Created, Failure
     }
     let session = Session::new(configuration)?;
     name_files(&session, &mut plans)?;
-    let mut created = Created { tasks: vec![], refused: vec![], answers: BTreeMap::new() };
+    let mut created = Created {
+        tasks: vec![],
+        refused: vec![],
+        answers: BTreeMap::new(),
+        typed: BTreeMap::new(),
+    };
     let mut plans = plans.into_iter();
     while plans.len() > 0 {
         create_portion(&session, plans.by_ref().take(PORTION), &mut created)?;
@@ -229,7 +250,9 @@ fn create_portion(
     let mut handles = Vec::with_capacity(PORTION);
     for plan in plans {
         let (url, title) = (plan.request.url.clone(), title(&plan));
+        let typed = plan.typed.clone();
         let (task, answer) = begin(session, plan)?;
+        created.typed.extend(typed.map(|typed| (task.task_identifier(), typed)));
         if let Some(answer) = answer {
             created.answers.insert(task.task_identifier(), answer);
         }
@@ -268,7 +291,7 @@ fn name_files(session: &Session, plans: &mut [Plan]) -> Result<(), Failure> {
 
 /// Creates one task; the second value says where the shell itself must write the result.
 fn begin(session: &Session, plan: Plan) -> Result<(Task, Option<HandOver>), Error> {
-    let Plan { request, options, what, finish } = plan;
+    let Plan { request, options, what, typed: _, finish } = plan;
     let options = Arc::unwrap_or_clone(options);
     let with_body = UploadOptions { resume: true, task: options.clone() };
     Ok(match what {

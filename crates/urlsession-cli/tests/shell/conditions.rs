@@ -88,6 +88,8 @@ fn what_is_no_news_leaves_the_file() {
         home.out(&[&["get", "-q", "-o", "f", &url], words].concat());
         assert_eq!(read("f"), expected, "{path} {words:?}");
     }
+    let told = ["get", "-q", "-w", "%{http_code}", "-o", "f", "-z", "1999-12-12"];
+    assert_eq!(home.out(&[&told[..], &[&server.url("/old")]].concat()), "304");
     let seen = server.requests();
     let since = seen[0].header("if-modified-since");
     assert_eq!(since, Some("Sun, 12 Dec 1999 00:00:00 GMT"));
