@@ -17,9 +17,11 @@ pub(super) struct Typed {
     follows: bool,
     pub(super) is_head: bool,
     pub(super) uploads: bool,
-    data: Vec<String>,
-    /// Whether the data is part of the URL.
-    in_url: bool,
+    /// Whether URLs stand for several.
+    pub(super) globs: bool,
+    takes_globs_as_they_stand: bool,
+    /// Where relative outputs are.
+    output_dir: Option<String>,
     proxy: Option<String>,
     proxy_user: Option<String>,
     cookies: Vec<String>,
@@ -49,16 +51,15 @@ const IDLE: &[&str] = &[
     "-4",
     "--ipv4",
     "--basic",
-    "--create-dirs",
-    "-g",
     "--no-include",
+    "--suppress-connect-headers",
+    "--remote-name-all",
     "--no-http0.9",
     "--proxy-basic",
     "-q",
     "--proxy-digest",
     "--proxy-anyauth",
     "-N",
-    "-R",
     "--no-buffer",
     "--tcp-nodelay",
     "--tcp-fastopen",
@@ -73,7 +74,6 @@ const FLAGS: &[&str] = &["-O", "-J", "-s", "-S", "-i", "-L", "-R", "-f", "-v", "
 const IDLE_WITH_VALUE: &[&str] = &[
     "-c",
     "--cookie-jar",
-    "--output-dir",
     "--retry-delay",
     "--expect100-timeout",
     "--stderr",
@@ -100,24 +100,64 @@ const SAME: &[(&str, &str)] = &[
     ("--retry", "--retry"),
     ("--noproxy", "--noproxy"),
     ("--netrc-file", "--netrc-file"),
+    ("-C", "-C"),
+    ("--continue-at", "-C"),
+    ("-z", "-z"),
+    ("--time-cond", "-z"),
+    ("-r", "-r"),
+    ("--range", "-r"),
+    ("--etag-save", "--etag-save"),
+    ("--etag-compare", "--etag-compare"),
+    ("--max-filesize", "--max-filesize"),
+    ("--url-query", "--url-query"),
+    ("-d", "--data"),
+    ("--data", "--data"),
+    ("--data-ascii", "--data"),
+    ("--data-binary", "--data"),
+    ("--data-raw", "--data-raw"),
+    ("--data-urlencode", "--data-urlencode"),
 ];
 
-/// Fields that a short request of ours does not have.
-const UNSENT: &[&str] = &["Expect", "Referer", "Cookie", "Proxy-Connection", "TE", "Range"];
+/// The same without a value.
+const SAME_FLAGS: &[(&str, &str)] = &[
+    ("--compressed", "--compressed"),
+    ("--netrc-optional", "--netrc-optional"),
+    ("-n", "--netrc"),
+    ("--netrc", "--netrc"),
+    ("--clobber", "--overwrite"),
+    ("-p", "-p"),
+    ("--proxytunnel", "-p"),
+    ("-G", "-G"),
+    ("--get", "-G"),
+    ("-R", "-R"),
+    ("--remote-time", "-R"),
+    ("--create-dirs", "--create-dirs"),
+    ("--no-clobber", "--no-clobber"),
+    ("--skip-existing", "--skip-existing"),
+    ("--retry-all-errors", "--retry-all-errors"),
+];
+
+/// Fields that we always send.
+const SENT: &[&str] = &[
+    "Accept",
+    "Accept-Encoding",
+    "Authorization",
+    "Content-Length",
+    "Content-Type",
+    "Host",
+    "User-Agent",
+];
 
 /// What a format of curl's may have that ours has not, or that says something else here.
 const UNWRITTEN: &[&str] = &[
-    "%{redirect_url}",
     "%{referer}",
     "%{local_port}",
-    "%{header_json}",
     "%{json}",
     "%output{",
     "%{url.",
     "%{urle.",
     "%{urlnum}",
     "%{http_connect}",
-    "%{size_delivered}",
     "%{time_",
     "%{xfer_id}",
     "%{num_retries}",
@@ -165,13 +205,18 @@ impl Typed {
 
     /// Takes an option without a value, if it is one.
     fn switch(&mut self, name: &str) -> bool {
+        if let Some((_, ours)) = SAME_FLAGS.iter().find(|(theirs, _)| *theirs == name) {
+            self.words.push((*ours).to_owned());
+            return true;
+        }
         match name {
             "-L" | "--location" | "--follow" => self.follows = true,
-            "--compressed" | "--netrc-optional" => self.words.push(name.to_owned()),
-            "-n" | "--netrc" => self.words.push("--netrc".to_owned()),
             "--digest" | "--anyauth" => self.asks_first = true,
-            "-G" | "--get" => self.in_url = true,
-            "--clobber" => self.words.push("--overwrite".to_owned()),
+            "-g" | "--globoff" => self.takes_globs_as_they_stand = true,
+            "--fail-with-body" => {
+                self.fails = true;
+                self.words.push(name.to_owned());
+            }
             "-O" | "--remote-name" => {
                 self.names_file = true;
                 self.words.push("-O".to_owned());
@@ -192,7 +237,11 @@ impl Typed {
         match name {
             "--url" => self.urls.push(value()),
             "-o" | "--output" => self.outputs.push(value()),
-            "-D" | "--dump-header" => self.dumps |= value() == "-",
+            "--output-dir" => self.output_dir = Some(value()),
+            "-D" | "--dump-header" => match value().as_str() {
+                "-" => self.dumps = true,
+                file => self.words.extend(["-D".to_owned(), file.to_owned()]),
+            },
             "-x" | "--proxy" => self.proxy = Some(value()),
             "--socks5" => self.proxy = Some(format!("socks5://{}", value())),
             "--socks5-hostname" => self.proxy = Some(format!("socks5h://{}", value())),
@@ -210,14 +259,14 @@ impl Typed {
         match name {
             "-H" | "--header" => {
                 let field = value();
-                match field.strip_suffix(':') {
-                    None if field.starts_with('@') => return Err("-H of a file".to_owned()),
-                    None => same("-H", field),
-                    // What would not be sent anyway need not be taken away.
-                    Some(name) if UNSENT.iter().any(|unsent| name.eq_ignore_ascii_case(unsent)) => {
-                    }
-                    Some(_) => return Err("-H that takes a field away".to_owned()),
+                let emptied = field.trim_end().strip_suffix(':').unwrap_or_default();
+                if SENT.iter().any(|sent| emptied.trim().eq_ignore_ascii_case(sent)) {
+                    return Err("-H that takes a field away".to_owned());
                 }
+                if field == "@-" {
+                    return Err("-H of standard input".to_owned());
+                }
+                same("-H", field);
             }
             "-w" | "--write-out" => {
                 let format = value();
@@ -234,14 +283,12 @@ impl Typed {
                 let escaped = value.replace('\\', "\\\\").replace('"', "\\\"");
                 same("-F", format!("{name}=\"{escaped}\""));
             }
-            "-r" | "--range" => same("-H", format!("Range: bytes={}", value())),
             "--oauth2-bearer" => same("-H", format!("Authorization: Bearer {}", value())),
             "--json" => {
-                self.data.push(value());
+                same("--data", value());
                 same("-H", "Content-Type: application/json".to_owned());
                 same("-H", "Accept: application/json".to_owned());
             }
-            "-d" | "--data" | "--data-binary" | "--data-ascii" => self.data.push(value()),
             "-b" | "--cookie" => self.cookies.push(value()),
             "-T" | "--upload-file" => {
                 self.uploads = true;
@@ -259,6 +306,24 @@ impl Typed {
     fn settle(mut self) -> Result<Self, String> {
         for url in &mut self.urls {
             *url = complete(url)?;
+        }
+        let is_pattern = |url: &String| {
+            url.replace("://[", "").contains(['{', '['])
+                && !url.contains("[]")
+                && !url.contains("{}")
+        };
+        if self.takes_globs_as_they_stand {
+            self.words.push("-g".to_owned());
+        } else if self.urls.iter().any(is_pattern) {
+            self.globs = true;
+            self.words.extend(["-j".to_owned(), "1".to_owned()]);
+        }
+        for output in &mut self.outputs {
+            if let Some(folder) = &self.output_dir
+                && !output.starts_with('/')
+            {
+                *output = format!("{folder}/{output}");
+            }
         }
         if self.urls.len() > 1 {
             if self.uploads || self.dumps || (self.names_file && !self.outputs.is_empty()) {
@@ -278,20 +343,6 @@ impl Typed {
         if self.is_head {
             self.words.extend(["-X".to_owned(), "HEAD".to_owned()]);
         }
-        if !self.data.is_empty() {
-            if self.data.len() > 1 && self.data.iter().any(|data| data.starts_with('@')) {
-                return Err("-d of several files".to_owned());
-            }
-            let data = self.data.join("&");
-            if self.in_url {
-                for url in &mut self.urls {
-                    let mark = if url.contains('?') { '&' } else { '?' };
-                    *url = format!("{url}{mark}{data}");
-                }
-            } else {
-                self.words.extend(["--data".to_owned(), data]);
-            }
-        }
         for cookie in self.cookies.drain(..).filter(|cookie| is_cookie(cookie)) {
             self.words.extend(["-b".to_owned(), cookie]);
         }
@@ -306,8 +357,7 @@ impl Typed {
             self.words.extend(["--proxy".to_owned(), self.proxy_url(&proxy)]);
         }
         let retries = self.words.iter().any(|word| word == "--retry");
-        // Statuses are tried again only where they are errors.
-        if !self.fails && !retries {
+        if !self.fails && !self.words.iter().any(|word| word == "--retry-all-errors") {
             self.words.push("--no-fail".to_owned());
         }
         if !retries {
@@ -334,9 +384,6 @@ impl Typed {
 
 /// Reads a URL as curl does that is typed without a scheme.
 fn complete(url: &str) -> Result<String, String> {
-    if url.contains(['{', '[']) && !url.contains("://[") {
-        return Err("a URL that stands for several".to_owned());
-    }
     if url.starts_with('@') {
         return Err("URLs of a file".to_owned());
     }
