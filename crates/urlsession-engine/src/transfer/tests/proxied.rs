@@ -406,7 +406,7 @@ async fn a_redirect_shows_a_proxy_nothing_of_another() {
         trial.order.options.connection_proxy = Some(ConnectionProxy {
             http: Through::parse(&one.url("user:p:ss@")).ok(),
             https: Through::parse(&two.url(user_info)).ok(),
-            exceptions: Vec::new(),
+            ..ConnectionProxy::default()
         });
         assert_eq!(summary(&trial.run().await), "done 200 1", "{demands_digest} {user_info}");
         assert!(one.seen().concat().contains("Proxy-Authorization"), "{:?}", one.seen());
