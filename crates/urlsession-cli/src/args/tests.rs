@@ -23,7 +23,7 @@ fn a_bare_url_is_a_get() {
         "-i list",
         "--limit-rate 2M -q http://h/f",
         "download http://h",
-        "h.test/f",
+        "example.org/file",
         "localhost:8080",
     ] {
         assert!(matches!(parse(line), Ok(Command::Get(_))), "{line}");
@@ -102,7 +102,6 @@ fn misuse_has_exit_code_2() {
     for line in [
         "",
         "fetch http://h",
-        "example.org/file",
         "get",
         "get --nonsense http://h",
         "get -o",
