@@ -196,7 +196,7 @@ impl Trial {
             stop: self.stop.clone(),
             notices: Arc::clone(&self.ear) as Arc<dyn Notices>,
         };
-        Arc::clone(&self.hands).run(attempt).await
+        Box::pin(Arc::clone(&self.hands).run(attempt)).await
     }
 
     /// Runs, then takes over what a driver would have recorded.
