@@ -31,8 +31,8 @@ pub(crate) struct Arguments {
     /// Write the figures down instead of comparing them.
     #[arg(long)]
     record: bool,
-    /// How the program is built.
-    #[arg(long, value_enum, default_value_t = Profile::Release)]
+    /// How the program is built: the tests have built it so, and what a change adds shows there too.
+    #[arg(long, value_enum, default_value_t = Profile::Dev)]
     profile: Profile,
 }
 
