@@ -63,7 +63,7 @@ pub(crate) fn add(args: &GetArgs) -> Result<u8, Failure> {
         (args.remote_time, "-R"),
         (condition.etag_save.is_some(), "--etag-save"),
         (args.policy.fail_with_body, "--fail-with-body"),
-        (plans.iter().any(|plan| matches!(plan.finish, Some(HandOver::Rest(_)))), "-c and -C"),
+        (plans.iter().any(|plan| plan.finish.is_some()), "-c, -C, -z or --etag-compare"),
     ] {
         if is_typed {
             let why = format!("add does not wait for a file’s end, as {what} would have to");
