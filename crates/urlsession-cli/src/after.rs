@@ -65,7 +65,8 @@ fn private() -> OpenOptions {
 }
 
 impl After {
-    /// Tells it of a task, whose URL may have been typed in other letters; returns with what the command fails although the body is there.
+    /// Tells it of a task, whose URL may have been typed in other letters; returns with what the
+    /// command fails although the body is there.
     pub(crate) fn tell(
         &mut self,
         task: &Tracked,

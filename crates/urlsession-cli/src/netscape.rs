@@ -117,15 +117,15 @@ fn cookie(line: &str, http_only: bool) -> Option<Cookie> {
     })
 }
 
-/// Cuts off the port that wget writes behind a host; cookies are of a host whatever its port.
-fn without_port(domain: &str) -> &str {
-    match domain.rsplit_once(':') {
-        Some((host, port)) if port.parse::<u16>().is_ok() => match host.strip_prefix('[') {
-            Some(address) => address.strip_suffix(']').unwrap_or(domain),
-            None if host.contains(':') => domain,
-            None => host,
+/// Cuts off the port behind a host, as wget writes it: cookies are of a host whatever its port.
+pub(crate) fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.parse::<u16>().is_ok() => match name.strip_prefix('[') {
+            Some(address) => address.strip_suffix(']').unwrap_or(host),
+            None if name.contains(':') => host,
+            None => name,
         },
-        _ => domain,
+        _ => host,
     }
 }
 

@@ -12,6 +12,7 @@ use crate::form::Form;
 use crate::hand_over::{HandOver, Rest};
 use crate::list::Entry;
 use crate::netrc::Netrc;
+use crate::netscape::without_port;
 use crate::{args, data, file_name};
 use asked::{Asked, offset};
 use std::collections::BTreeSet;
@@ -222,12 +223,6 @@ impl Keys {
             self.user.clone().or_else(|| complete.cloned()).or_else(found).or(in_url.cloned())?;
         Some(Credential { proactive: !self.on_demand, ..chosen })
     }
-}
-
-/// Returns the name or address of `HOST:PORT`.
-pub(crate) fn without_port(host: &str) -> &str {
-    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
-    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 /// Reads `USER[:PASSWORD]`, and asks for what is missing.

@@ -7,6 +7,7 @@ use crate::args::{GetArgs, PutArgs, RequestArgs, Talk};
 use crate::exit::{self, Failure};
 use crate::follow::{Stop, Until, follow};
 use crate::hand_over::{HandOver, NOT_MODIFIED};
+use crate::netscape::without_port;
 use crate::plan::{self, Destination, Plan, What};
 use crate::progress;
 use crate::task_name::{self, APPLICATION, SESSION, TaskName};
@@ -90,10 +91,11 @@ pub(crate) fn put(args: &PutArgs) -> Result<u8, Failure> {
 
 /// Keeps the cookies of the files that `-b` names for the shell: its tasks may run for days.
 fn keep_cookies(args: &RequestArgs, plans: &[Plan], talk: Talk) -> Result<(), Failure> {
-    let hosts: BTreeSet<String> = plan::cookie_files(args)
-        .flat_map(|_| plans.iter().filter_map(|plan| plan.request.host().ok()))
-        .map(|host| plan::without_port(&host).to_owned())
-        .collect();
+    if plan::cookie_files(args).next().is_none() {
+        return Ok(());
+    }
+    let hosts = plans.iter().filter_map(|plan| plan.request.host().ok());
+    let hosts: BTreeSet<String> = hosts.map(|host| without_port(&host).to_owned()).collect();
     let hosts: Vec<String> = hosts.into_iter().collect();
     for file in plan::cookie_files(args) {
         let imported = cookies::import(&task_name::shell().application, file, &hosts)?;
