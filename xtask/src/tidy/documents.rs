@@ -49,11 +49,7 @@ mod tests {
 
     #[track_caller]
     fn judge(text: &str, offences: usize) {
-        let file = File {
-            path: "xtask/a.md".to_owned(),
-            text: Some(text.to_owned()),
-            length: text.len() as u64,
-        };
+        let file = File::of("xtask/a.md", text);
         let mut found = Vec::new();
         check(&root(), &file, &mut found);
         assert_eq!(found.len(), offences, "{found:?}");

@@ -60,10 +60,8 @@ mod tests {
             let package =
                 |name: &str| format!("\n[[package]]\nname = \"{name}\"\nversion = \"{version}\"\n");
             let text = package("h2") + &package("unknown");
-            let length = text.len() as u64;
-            let file = File { path: super::LOCK.to_owned(), text: Some(text), length };
             let mut found = Vec::new();
-            check(&[file], &mut found);
+            check(&[File::of(super::LOCK, &text)], &mut found);
             assert_eq!(found.len(), offences, "{version}: {found:?}");
         }
         assert!(FLOORS.is_sorted());

@@ -74,13 +74,10 @@ mod tests {
 
     #[track_caller]
     fn judge(document: &str, code: &str, offences: usize) {
-        let file = |path: &str, text: &str| File {
-            path: path.to_owned(),
-            text: Some(text.to_owned()),
-            length: text.len() as u64,
-        };
-        let files =
-            [file(super::DOCUMENT, document), file("crates/urlsession-core/src/a.rs", code)];
+        let files = [
+            File::of(super::DOCUMENT, document),
+            File::of("crates/urlsession-core/src/a.rs", code),
+        ];
         let mut found = Vec::new();
         check(&files, &mut found);
         assert_eq!(found.len(), offences, "{found:?}");

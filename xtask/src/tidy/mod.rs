@@ -24,6 +24,12 @@ pub(crate) struct File {
 }
 
 impl File {
+    /// Makes a file that is not on the disk.
+    #[cfg(test)]
+    fn of(path: &str, text: &str) -> Self {
+        Self { path: path.to_owned(), text: Some(text.to_owned()), length: text.len() as u64 }
+    }
+
     /// Returns the file's name without folders.
     pub(crate) fn name(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or(&self.path)

@@ -63,12 +63,7 @@ mod tests {
 
     #[track_caller]
     fn judge(document: &str, code: &str, offences: usize) {
-        let file = |path: &str, text: &str| File {
-            path: path.to_owned(),
-            text: Some(text.to_owned()),
-            length: text.len() as u64,
-        };
-        let files = [file(DOCUMENT, document), file("crates/x/src/a/b.rs", code)];
+        let files = [File::of(DOCUMENT, document), File::of("crates/x/src/a/b.rs", code)];
         let mut found = Vec::new();
         check(&files, &mut found);
         assert_eq!(found.len(), offences, "{found:?}");

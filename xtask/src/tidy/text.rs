@@ -100,10 +100,8 @@ mod tests {
 
     #[track_caller]
     fn judge(path: &str, text: &str, offences: usize) {
-        let file =
-            File { path: path.to_owned(), text: Some(text.to_owned()), length: text.len() as u64 };
         let mut found = Vec::new();
-        check(&file, &mut found);
+        check(&File::of(path, text), &mut found);
         assert_eq!(found.len(), offences, "{found:?}");
     }
 
