@@ -30,7 +30,8 @@ pub(super) struct Key {
     pub(super) port: u16,
     /// The number of the TLS configuration; `None` for plain `http`.
     pub(super) trust: Option<u64>,
-    /// The proxy on the way, who we are to it, and the number of its TLS configuration.
+    /// The proxy on the way, who we are to it, the number of its TLS configuration, and whether it
+    /// connects to servers of `http`, too.
     pub(super) via: Option<Arc<(Proxy, Option<u64>, bool)>>,
 }
 
