@@ -53,6 +53,7 @@ struct Shared {
 #[derive(Debug, Clone, Default)]
 struct Script {
     reply: Option<Vec<u8>>,
+    grant: Option<String>,
     user: Option<(String, String)>,
 }
 
@@ -110,6 +111,11 @@ impl Proxy {
     /// Answers the first bytes of every further connection with these, and ends it.
     pub fn reply(&self, bytes: &[u8]) {
         self.shared.script().reply = Some(bytes.to_vec());
+    }
+
+    /// Says with these bytes that there is a tunnel, from now on.
+    pub fn grant(&self, head: &str) {
+        self.shared.script().grant = Some(head.to_owned());
     }
 
     /// Serves only this user from now on, who proves it with Digest; a nonce is stale after so many
@@ -198,7 +204,9 @@ async fn http(mut client: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared) 
         let Ok(mut server) = reach(target).await else {
             return end(client, b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n").await;
         };
-        client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
+        let grant =
+            script.grant.as_deref().unwrap_or("HTTP/1.1 200 Connection established\r\n\r\n");
+        client.write_all(grant.as_bytes()).await?;
         copy_bidirectional(&mut client, &mut server).await?;
         return Ok(());
     }

@@ -8,6 +8,7 @@ use hyper_util::rt::TokioIo;
 use std::io;
 use std::net::IpAddr;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio_util::task::AbortOnDropHandle;
 use urlsession_core::Cause;
 use urlsession_protocol::{Credential, ErrorCode};
 
@@ -64,20 +65,19 @@ where
         .handshake(TokioIo::new(stream))
         .await
         .map_err(|error| errors::http1(&error))?;
-    // Ends with the answer: it is upgraded, or its sender is dropped.
-    let talk = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(connection.with_upgrades()));
+    // Ends after the answer: hyper upgrades, or, as it knows no tunnel of 204, nobody is left to ask.
+    let talk = AbortOnDropHandle::new(tokio::spawn(connection.without_shutdown()));
     let response = sender.send_request(request).await.map_err(|error| errors::http1(&error))?;
     if !response.status().is_success() {
         let (head, _) = response.into_parts();
         let answer = Some(Box::new((head.status, head.headers)));
         return Err(Refusal { failure: refused(head.status), answer });
     }
-    let upgraded = hyper::upgrade::on(response).await.map_err(|error| errors::http1(&error))?;
-    // The connection has let go of the stream, and has nothing more to do.
-    drop(talk);
-    let parts = upgraded
-        .downcast::<TokioIo<S>>()
-        .map_err(|_| Failure::lost("the stream of the tunnel is another one"))?;
+    drop((response, sender));
+    let parts = talk
+        .await
+        .map_err(|_| Failure::lost("nobody is left who speaks to it"))?
+        .map_err(|error| errors::http1(&error))?;
     if !parts.read_buf.is_empty() {
         // In TLS the client speaks first: what comes earlier is no server's.
         let why = "it sent bytes of its own into the tunnel";

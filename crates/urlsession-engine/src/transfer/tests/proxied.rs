@@ -196,6 +196,29 @@ async fn a_proxy_and_a_server_that_both_ask() {
     assert_eq!(seen.header("proxy-authorization"), None);
 }
 
+/// what the proxy answers to `CONNECT`: any 2xx is a tunnel, and has no body (RFC 9110 section 9.3.6)
+#[tokio::test]
+async fn grants_of_http_proxies() {
+    let server = Server::start_tls();
+    server.on("/", Answer::ok("x"));
+    for head in [
+        "200 OK\r\n",
+        "201 Made\r\nContent-Length: 5\r\n",
+        "202 Soon\r\nTransfer-Encoding: chunked\r\n",
+        "204 Sure go ahead\r\n",
+        "204 No Content\r\nConnection: close\r\n",
+        "299 So\r\nConnection: close\r\n",
+    ] {
+        for version in ["1.0", "1.1"] {
+            let proxy = Proxy::start(Way::Http);
+            proxy.grant(&format!("HTTP/{version} {head}\r\n"));
+            let trial = through(Trial::data(&server.url("/")), &proxy.url(""));
+            let ending = trusting(trial, &server, &proxy, Way::Http).run().await;
+            assert_eq!(summary(&ending), "done 200 1", "{version} {head}: {ending:?}");
+        }
+    }
+}
+
 /// what the proxy answers to `CONNECT` => how the attempt ends
 #[tokio::test]
 async fn lies_of_http_proxies() {
