@@ -149,7 +149,12 @@ mod tests {
     #[test]
     fn only_who_holds_the_lock_is_told_to_hang_up() {
         for (is_held, expected) in [(false, None), (true, Some(Signal::HUP.as_raw()))] {
-            let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+            // It would ignore a hang-up that this process ignores, as under `nohup`.
+            let mut mortal = Command::new("env");
+            mortal.args(["--default-signal=HUP", "cat"]);
+            let mut child = mortal.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+            child.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+            child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
             let pid = Pid::from_raw(child.id().cast_signed()).unwrap();
             hang_up(pid, || is_held);
             drop(child.stdin.take());
