@@ -26,10 +26,11 @@ const TABLE: &[(&str, &str)] = &[
     ("Content-Length:\r\n\r\nx", "-1017"),
     // A line that begins with a space goes on with the one before (RFC 9112 section 5.2).
     ("X: a\r\n Content-Length: 5\r\nContent-Length: 1\r\n\r\nx", "x"),
-    // The same length twice is one.
+    // The same length twice is one, if it is written the same way.
     ("Content-Length: 1\r\nContent-Length: 1\r\n\r\nx", "x"),
-    // A number is one however it is written, and what is called a coding may be none.
-    ("Content-Length: 1,01\r\nContent-Length: 001\r\n\r\nx", "x"),
+    ("Content-Length: 1,1\r\nContent-Length: 1\r\n\r\nx", "x"),
+    ("Content-Length: 1,01\r\n\r\nx", "-1017"),
+    // What is called a coding may be none.
     ("Transfer-Encoding: identity, identity\r\nContent-Length: 1\r\n\r\nx", "x"),
     // The same coding twice is one, and the connection is not thought well of.
     ("Transfer-Encoding: chunked, chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", "x"),
