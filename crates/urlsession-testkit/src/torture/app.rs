@@ -15,6 +15,8 @@ use urlsession::{
     SessionConfiguration, TaskIdentifier, TaskOptions, TaskState, UploadOptions, UploadSource,
 };
 
+/// What a disk that has lost power answers with.
+const EIO: i32 = 5;
 /// How long the app listens before it looks whether it may create another task.
 const PATIENCE: Duration = Duration::from_millis(25);
 
@@ -157,7 +159,7 @@ impl App {
         let (task, number) = (task.0, number.0);
         let line = match &delivery.event {
             Event::DidFinishDownloading { path, .. } | Event::DidReceiveData { path, .. } => {
-                let sha256 = self.read(path);
+                let sha256 = digest(path)?;
                 Line::Received { number, task, plan: self.place(task), sha256 }
             }
             Event::DidComplete { error, response, .. } => {
@@ -171,11 +173,6 @@ impl App {
         self.remember(&line);
         delivery.acknowledge();
         Ok(())
-    }
-
-    /// Returns the file's digest, or why there is none.
-    fn read(&self, path: &Path) -> String {
-        fs::read(path).map_or_else(|error| format!("{}: {error}", path.display()), |b| sha256(&b))
     }
 
     /// Finds the task in the plan: by the journal, else by the description it was given.
@@ -216,5 +213,17 @@ fn segments(place: usize) -> Option<Segments> {
         2 => Segments::count(3),
         6 => Some(Segments::Automatic),
         _ => None,
+    }
+}
+
+/// Returns the file's digest, or why there is none.
+///
+/// # Errors
+/// The disk has lost power: who saw that is dead, and says nothing more.
+fn digest(path: &Path) -> Result<String> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(sha256(&bytes)),
+        Err(error) if error.raw_os_error() == Some(EIO) => Err(error).context("the disk is gone"),
+        Err(error) => Ok(format!("{}: {error}", path.display())),
     }
 }
