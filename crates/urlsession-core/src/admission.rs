@@ -6,6 +6,7 @@ use crate::planted::CoreBug;
 use crate::task::Task;
 use crate::turn::{Asker, Turn};
 use crate::{Core, Kind, Order, ResumeState, Stage, TaskFacts, TaskRecord, TaskRef, resume};
+use std::sync::Arc;
 use std::time::Duration;
 use urlsession_protocol::error::without_user_info;
 use urlsession_protocol::task::DESCRIPTION_LIMIT;
@@ -45,7 +46,7 @@ impl Core {
         session.next_task = TaskIdentifier(key.task.0 + 1);
         session.tasks += 1;
         turn.sessions.insert(number);
-        turn.created.push((key, Box::new(order)));
+        turn.created.push((key, Arc::new(order)));
         turn.touched.insert(key, None);
         self.index.add(key, &task);
         self.tasks.insert(key, task);

@@ -10,6 +10,7 @@
 use crate::{Answered, Question};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use urlsession_protocol::{
     AuthenticationChallenge, CachePolicy, Call, CallId, CookiePolicy, Error, Event, EventNumber,
@@ -246,7 +247,7 @@ pub enum Change {
         /// What changes.
         state: TaskRecord,
         /// What the transfer needs; the core does not keep it.
-        order: Box<Order>,
+        order: Arc<Order>,
     },
     /// Replaces parts of a task's order, and its facts: it may go to another host.
     EditTask {

@@ -5,6 +5,7 @@ use crate::{
     Action, Answered, Change, EventRecord, Moment, Order, PeerNumber, SessionNumber, TaskRef,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use urlsession_protocol::{CallId, Error, Reply, RequestEdit};
 
 /// Most calls that wait for the end of one task.
@@ -26,7 +27,7 @@ pub(crate) struct Turn {
     /// Sessions whose record changed.
     pub(crate) sessions: BTreeSet<SessionNumber>,
     /// Tasks that are new.
-    pub(crate) created: Vec<(TaskRef, Box<Order>)>,
+    pub(crate) created: Vec<(TaskRef, Arc<Order>)>,
     /// Tasks whose request changed.
     pub(crate) edits: Vec<(TaskRef, Box<RequestEdit>)>,
     /// Tasks whose app answered a server's question.

@@ -14,7 +14,7 @@ pub(crate) fn complete(turn: &mut Turn, store: &Store, core: &Core) {
     for change in &turn.changes {
         match change {
             Change::CreateTask { task, order, .. } => {
-                orders.changed.insert(*task, order.clone().into());
+                orders.changed.insert(*task, Arc::clone(order));
             }
             Change::EditTask { task, edit, .. } => {
                 if let Some(order) = orders.of(*task) {
@@ -74,7 +74,7 @@ impl Orders<'_> {
             return Some(Arc::clone(order));
         }
         let read = || match self.store.order(task) {
-            Ok(order) => order.map(Arc::new),
+            Ok(order) => order,
             Err(error) => {
                 tracing::error!(%error, ?task, "could not read the order of a task");
                 None

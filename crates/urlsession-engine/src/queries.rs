@@ -5,6 +5,7 @@ use crate::attempts::Moves;
 use crate::clock::milliseconds;
 use crate::driver::Driver;
 use crate::transfer::Progress;
+use std::sync::Arc;
 use urlsession_core::{Order, Stage, TaskRef, TaskView};
 use urlsession_protocol::message::TASKS_PAGE_LIMIT;
 use urlsession_protocol::{
@@ -83,11 +84,11 @@ impl<H: Moves> Driver<H> {
         Ok(Reply::Task { task })
     }
 
-    fn describe(&self, view: TaskView, order: Option<Order>) -> TaskStatus {
+    fn describe(&self, view: TaskView, order: Option<Arc<Order>>) -> TaskStatus {
         let TaskView { task, key, facts, state, reason, record, challenge } = view;
         let counts = match self.attempts.of(task) {
             Some(running) => running.progress.counts(),
-            None => recorded(&record, order.as_ref()).counts(),
+            None => recorded(&record, order.as_deref()).counts(),
         };
         let (completed, done) = match record.stage {
             Stage::Completed { at, done } => (Some(at), done),
@@ -104,7 +105,7 @@ impl<H: Moves> Driver<H> {
         // Any client may look; what a server set is in the jar.
         answered.iter_mut().for_each(Response::hide_cookies);
         // The order is gone only if the store was damaged.
-        let (kind, request, options) = match order {
+        let (kind, request, options) = match order.map(Arc::unwrap_or_clone) {
             Some(order) => (order.kind, Some(order.request), Some(order.options)),
             None => (kind_of(facts.kind), None, None),
         };

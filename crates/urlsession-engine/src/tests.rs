@@ -314,7 +314,7 @@ async fn nothing_is_answered_before_its_commit_succeeds() {
     };
     let runtime = tokio::runtime::Handle::current();
     let (mut driver, seat) = Driver::new(configuration, runtime, Arc::new(script)).unwrap();
-    driver.store.faults = 2;
+    driver.store.fail(2);
     let engine = Engine::run(driver, seat).unwrap();
     let mut app = App::connect(&engine);
     app.attach(false).await.unwrap();
@@ -328,9 +328,13 @@ async fn nothing_is_answered_before_its_commit_succeeds() {
 async fn a_stop_gives_a_commit_up_that_cannot_succeed() {
     let (script, _hands) = Script::new();
     let runtime = tokio::runtime::Handle::current();
-    let configuration = EngineConfiguration::default();
+    let folder = tempfile::tempdir().unwrap();
+    let configuration = EngineConfiguration {
+        state: Some(folder.path().join("state")),
+        ..EngineConfiguration::default()
+    };
     let (mut driver, seat) = Driver::new(configuration, runtime, Arc::new(script)).unwrap();
-    driver.store.faults = u32::MAX;
+    driver.store.fail(u32::MAX);
     let engine = Engine::run(driver, seat).unwrap();
     let mut app = App::connect(&engine);
     app.send(Call::Attach {

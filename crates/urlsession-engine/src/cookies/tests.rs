@@ -291,7 +291,7 @@ fn an_application_has_so_much_room() {
 
 #[test]
 fn storages_that_nobody_needs_are_let_go() {
-    let store = Store::in_memory().unwrap();
+    let store = Store::in_memory();
     let (inbox, _) = std::sync::mpsc::channel();
     let mut cookies = Cookies::new(Clock::start(), inbox);
     let mut open = |n: usize| {

@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn applications_that_nobody_needs_are_let_go() {
-        let store = Store::in_memory().unwrap();
+        let store = Store::in_memory();
         let (inbox, _) = std::sync::mpsc::channel();
         let mut keys = Keys::new(inbox);
         let mut open = |n: usize| {

@@ -1,6 +1,6 @@
 //! The table of cookies.
 
-use super::{Store, StoreError, damaged, read, write};
+use super::{Database, StoreError, damaged, read, write};
 use crate::cookies::{CookieRow, Kept};
 use rusqlite::{Transaction, params};
 use serde::{Deserialize, Serialize};
@@ -14,9 +14,9 @@ struct Content {
     accessed: Timestamp,
 }
 
-impl Store {
+impl Database {
     /// Reads the cookies of an application.
-    pub(crate) fn cookies(&self, application: &ApplicationId) -> Result<Vec<Kept>, StoreError> {
+    pub(super) fn cookies(&self, application: &ApplicationId) -> Result<Vec<Kept>, StoreError> {
         let mut statement =
             self.connection.prepare_cached("SELECT content FROM cookies WHERE application = ?1")?;
         let mut rows = statement.query([application.as_str()])?;

@@ -1,13 +1,13 @@
 //! The table of permanent credentials.
 
-use super::{Store, StoreError, damaged, read, write};
+use super::{Database, StoreError, damaged, read, write};
 use crate::credentials::CredentialRow;
 use rusqlite::{Transaction, params};
 use urlsession_protocol::{ApplicationId, Credential, ProtectionSpace};
 
-impl Store {
+impl Database {
     /// Reads the credentials of an application.
-    pub(crate) fn credentials(
+    pub(super) fn credentials(
         &self,
         application: &ApplicationId,
     ) -> Result<Vec<(ProtectionSpace, Credential)>, StoreError> {

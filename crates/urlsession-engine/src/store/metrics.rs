@@ -1,13 +1,13 @@
 //! The metrics of tasks: with the task while it is unfinished, with its result afterwards.
 
-use super::{Store, StoreError, number, read, write};
+use super::{Database, StoreError, number, read, write};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 use urlsession_core::TaskRef;
 use urlsession_protocol::TaskMetrics;
 
-impl Store {
+impl Database {
     /// Reads the metrics of a task; `None` if it had no attempt, or is gone.
-    pub(crate) fn metrics(&self, task: TaskRef) -> Result<Option<TaskMetrics>, StoreError> {
+    pub(super) fn metrics(&self, task: TaskRef) -> Result<Option<TaskMetrics>, StoreError> {
         let result = match self.results.get(&task) {
             Some(number) => self
                 .connection

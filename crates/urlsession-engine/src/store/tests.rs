@@ -3,7 +3,7 @@
 mod rows;
 mod versions;
 
-use super::{Store, StoreError, schema};
+use super::{Database as Store, StoreError, schema};
 use crate::cookies::{CookieRow, Kept};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -291,7 +291,7 @@ fn what_a_task_owes_is_read_back_as_it_was_told() {
             task: task(1, 1),
             facts,
             state: record(Stage::Active),
-            order: Box::new(order()),
+            order: order().into(),
         };
         store.commit(&[Change::PutSession(session(1)), created]).unwrap();
         let ended = Change::PutTask { task: task(1, 1), state: record(stage.clone()) };
@@ -494,7 +494,7 @@ fn task(session: u32, task: u64) -> TaskRef {
 }
 
 fn create(task: TaskRef, state: TaskRecord) -> Change {
-    Change::CreateTask { task, facts: facts(), state, order: Box::new(order()) }
+    Change::CreateTask { task, facts: facts(), state, order: order().into() }
 }
 
 fn facts() -> TaskFacts {

@@ -1,6 +1,7 @@
 //! The rows of tasks: numbers say what they can, and whatever the core can say is given back.
 
 use super::*;
+use std::sync::Arc;
 
 #[test]
 fn facts_are_given_back_however_large_their_numbers() {
@@ -41,7 +42,7 @@ fn facts_are_given_back_however_large_their_numbers() {
             drop(connection);
             let mut store = Store::open(&file).unwrap();
             if version != 6 {
-                let (order, state) = (Box::new(order()), record(Stage::Active));
+                let (order, state) = (Arc::new(order()), record(Stage::Active));
                 let create =
                     Change::CreateTask { task: task(1, 1), facts: facts.clone(), state, order };
                 store.commit(&[Change::PutSession(session(1)), create]).unwrap();

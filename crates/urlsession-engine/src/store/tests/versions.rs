@@ -2,7 +2,7 @@
 //!
 //! A new step of the schema needs a new file, which the test writes when `URLSESSION_BLESS` is set.
 
-use super::super::{Store, schema};
+use super::super::{Database as Store, schema};
 use super::{everything, order, task};
 use rusqlite::Connection;
 use std::fmt::Write as _;

@@ -1,0 +1,108 @@
+//! What is remembered only as long as the process: what tasks that are there may still ask for.
+//!
+//! Nobody reads it after an end of the process, so what only a start would need is not kept.
+
+use crate::cookies::{CookieRow, Kept};
+use crate::credentials::CredentialRow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use urlsession_core::{Change, Order, TaskRef};
+use urlsession_protocol::{
+    ApplicationId, CookieIdentity, Credential, ProtectionSpace, TaskMetrics,
+};
+
+/// As many rows as there are tasks, cookies and credentials.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    tasks: BTreeMap<TaskRef, Remembered>,
+    cookies: BTreeMap<ApplicationId, BTreeMap<CookieIdentity, Kept>>,
+    credentials: BTreeMap<ApplicationId, BTreeMap<ProtectionSpace, Credential>>,
+}
+
+#[derive(Debug)]
+struct Remembered {
+    order: Arc<Order>,
+    metrics: Option<Box<TaskMetrics>>,
+}
+
+impl Memory {
+    /// Takes over what one turn changes.
+    pub(super) fn keep(
+        &mut self,
+        changes: &[Change],
+        cookies: &[CookieRow],
+        credentials: &[CredentialRow],
+        metrics: &BTreeMap<TaskRef, TaskMetrics>,
+    ) {
+        for change in changes {
+            self.apply(change);
+        }
+        for (task, metrics) in metrics {
+            if let Some(remembered) = self.tasks.get_mut(task) {
+                remembered.metrics = Some(Box::new(metrics.clone()));
+            }
+        }
+        for CookieRow { application, identity, kept } in cookies {
+            let of_application = self.cookies.entry(application.clone()).or_default();
+            match kept {
+                Some(kept) => drop(of_application.insert(identity.clone(), kept.clone())),
+                None => drop(of_application.remove(identity)),
+            }
+        }
+        for CredentialRow { application, space, credential } in credentials {
+            let of_application = self.credentials.entry(application.clone()).or_default();
+            match credential {
+                Some(credential) => {
+                    of_application.insert(space.clone(), credential.clone());
+                }
+                None => drop(of_application.remove(space)),
+            }
+        }
+    }
+
+    pub(super) fn order(&self, task: TaskRef) -> Option<Arc<Order>> {
+        self.tasks.get(&task).map(|remembered| Arc::clone(&remembered.order))
+    }
+
+    pub(super) fn metrics(&self, task: TaskRef) -> Option<TaskMetrics> {
+        self.tasks.get(&task)?.metrics.as_deref().cloned()
+    }
+
+    pub(super) fn cookies(&self, application: &ApplicationId) -> Vec<Kept> {
+        self.cookies.get(application).into_iter().flat_map(BTreeMap::values).cloned().collect()
+    }
+
+    pub(super) fn credentials(
+        &self,
+        application: &ApplicationId,
+    ) -> Vec<(ProtectionSpace, Credential)> {
+        let rows = self.credentials.get(application).into_iter().flatten();
+        rows.map(|(space, credential)| (space.clone(), credential.clone())).collect()
+    }
+
+    fn apply(&mut self, change: &Change) {
+        match change {
+            Change::CreateTask { task, order, .. } => {
+                let order = Arc::clone(order);
+                self.tasks.insert(*task, Remembered { order, metrics: None });
+            }
+            Change::EditTask { task, edit, .. } => self.change(*task, |order| order.edit(edit)),
+            Change::AnswerTask { task, answered } => {
+                self.change(*task, |order| order.answer(answered));
+            }
+            Change::RemoveTask(task) => drop(self.tasks.remove(task)),
+            // The core has them.
+            Change::PutSession(_)
+            | Change::RemoveSession(_)
+            | Change::PutTask { .. }
+            | Change::AppendEvent(_)
+            | Change::RemoveEvent { .. } => {}
+        }
+    }
+
+    fn change(&mut self, task: TaskRef, change: impl FnOnce(&mut Order)) {
+        if let Some(remembered) = self.tasks.get_mut(&task) {
+            change(Arc::make_mut(&mut remembered.order));
+        }
+    }
+}
