@@ -7,7 +7,9 @@ use crate::transfer::publish::{Finished, Publisher};
 use bytes::Bytes;
 use std::fs;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use tempfile::TempDir;
 use urlsession_protocol::ErrorCode;
 
@@ -49,10 +51,23 @@ async fn one_that_fails_does_not_take_others_with_it() {
 
 #[tokio::test]
 async fn an_empty_file_is_a_file() {
+    for publisher in [Publisher::default(), Publisher::passing()] {
+        let folder = TempDir::new().unwrap();
+        Arc::new(publisher).publish(finished(folder.path(), "empty", &[])).await.unwrap();
+        assert_eq!(fs::read(folder.path().join("empty")).unwrap(), b"");
+    }
+}
+
+#[tokio::test]
+async fn what_need_not_last_is_in_place_at_once() {
     let folder = TempDir::new().unwrap();
-    let publisher = Arc::new(Publisher::default());
-    publisher.publish(finished(folder.path(), "empty", &[])).await.unwrap();
-    assert_eq!(fs::read(folder.path().join("empty")).unwrap(), b"");
+    let publisher = Arc::new(Publisher::passing());
+    fs::write(folder.path().join("file"), "old").unwrap();
+    let publish = pin!(publisher.publish(finished(folder.path(), "file", &["he", "llo"])));
+    let published = publish.poll(&mut Context::from_waker(Waker::noop()));
+    assert!(matches!(published, Poll::Ready(Ok(_))), "nobody else is woken for it");
+    assert_eq!(fs::read(folder.path().join("file")).unwrap(), b"hello");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
 #[tokio::test]
@@ -70,13 +85,14 @@ async fn a_folder_is_worked_on_again_after_a_failure() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn what_cannot_be_renamed_leaves_nothing() {
-    let folder = TempDir::new().unwrap();
-    let publisher = Arc::new(Publisher::default());
-    let mut unnamed = finished(folder.path(), "file", &["a"]);
-    // A name that no file system takes, while the part's is a good one.
-    unnamed.files.finished = folder.path().join("x".repeat(300));
-    unnamed.landing = Landing::exact(&unnamed.files);
-    let failure = publisher.publish(unnamed).await.unwrap_err();
-    assert!(failure.error.detail.is_some(), "{failure:?}");
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    for publisher in [Publisher::default(), Publisher::passing()] {
+        let folder = TempDir::new().unwrap();
+        let mut unnamed = finished(folder.path(), "file", &["a"]);
+        // A name that no file system takes, while the part's is a good one.
+        unnamed.files.finished = folder.path().join("x".repeat(300));
+        unnamed.landing = Landing::exact(&unnamed.files);
+        let failure = Arc::new(publisher).publish(unnamed).await.unwrap_err();
+        assert!(failure.error.detail.is_some(), "{failure:?}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
 }
