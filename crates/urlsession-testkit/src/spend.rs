@@ -29,11 +29,11 @@ pub enum Work {
         /// How often.
         count: u64,
     },
-    /// Files are downloaded from that URL by a session in this process.
+    /// Files are downloaded from that URL by a session in this process that keeps no responses.
     Download {
         /// How often.
         count: u64,
-        /// Where from.
+        /// Where from; behind a slash at its end comes the number of the file.
         url: String,
         /// How many at once.
         #[arg(long, default_value_t = 1)]
@@ -120,6 +120,8 @@ fn line(count: u64) -> Result<()> {
 
 fn download(count: u64, url: &str, at_once: u32, folder: Option<&Path>) -> Result<()> {
     let mut configuration = SessionConfiguration::default();
+    // What was kept would be downloaded once.
+    configuration.url_cache = None;
     configuration.http_maximum_connections_per_host = at_once;
     let session = Session::new(configuration)?;
     let mut events = session.events().into_iter();
@@ -128,7 +130,10 @@ fn download(count: u64, url: &str, at_once: u32, folder: Option<&Path>) -> Resul
         while begun < count && begun < ended + u64::from(at_once) {
             let destination = folder.map(|folder| folder.join(begun.to_string()));
             let options = DownloadOptions { resume: true, destination, ..Default::default() };
-            session.download_task_with(url, options)?;
+            match url.ends_with('/') {
+                true => session.download_task_with(format!("{url}{begun}").as_str(), options)?,
+                false => session.download_task_with(url, options)?,
+            };
             begun += 1;
         }
         let delivery = events.next().context("the session goes on")?;

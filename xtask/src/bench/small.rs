@@ -92,7 +92,7 @@ fn fetch(house: &House, server: &Nginx, name: &str, folder: &Path, work: Work) -
     let cost = if name == OURS {
         ours(house, &["get", "-q", "-j", &at_once, "-d", &into, "-i", &list])?
     } else if name == IN_PROCESS {
-        let (url, count) = (server.url(Way::Plain, "small/0"), work.count.to_string());
+        let (url, count) = (server.url(Way::Plain, "small/"), work.count.to_string());
         let into = ["spend", "download", &count, &url, "--at-once", &at_once, "--folder", &into];
         process::cost(Command::new(testkit(Profile::Release)?).args(into))?
     } else {
