@@ -6,7 +6,8 @@
 //!             is ready              action
 //! ```
 //! It is the only owner of the [`Core`] and of the [`Store`], on a thread of its own because
-//! commits block.
+//! commits block; where nothing outlives the process they do not, and it is a task beside the
+//! attempts.
 
 use crate::act::Deed;
 use crate::attempts::{Attempts, Moves};
@@ -16,7 +17,7 @@ use crate::company::Company;
 use crate::cookies::{CookieRow, Cookies};
 use crate::credentials::{CredentialRow, Keys};
 use crate::files::Files;
-use crate::inbox::{Message, Pace};
+use crate::inbox::{Inbox, Message, Pace};
 use crate::launch::Launcher;
 use crate::network::NetworkWatch;
 use crate::peers::Peers;
@@ -30,7 +31,6 @@ use crate::{EngineError, metrics, orders};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Receiver;
 use std::time::Duration;
 use tokio::sync::watch;
 use urlsession_core::{Change, Core, Input, Moment, Step, TaskRef};
@@ -59,7 +59,7 @@ pub(crate) struct Driver<H> {
     pub(crate) wall: WallWatch,
     pub(crate) _network: NetworkWatch,
     pub(crate) stop: Option<Stop>,
-    pub(crate) inbox: Receiver<Message>,
+    pub(crate) inbox: Inbox,
     pub(crate) pace: Pace,
     pub(crate) idle: watch::Sender<bool>,
     /// What was restored has to be done first.
@@ -85,27 +85,47 @@ pub(crate) struct Turn {
 }
 
 impl<H: Moves> Driver<H> {
-    /// Turns until a stop is complete.
+    /// Turns until a stop is complete, on a thread of its own.
     pub(crate) fn run(mut self) -> Result<(), EngineError> {
         let mut messages = Vec::new();
-        loop {
-            let mut turn = self.decide(std::mem::take(&mut messages));
-            orders::complete(&mut turn, &self.store, &self.core);
-            metrics::complete(&mut turn, &self.store, &self.core);
-            let cookies = self.unwritten_cookies(&turn);
-            let credentials = self.credentials.take_unwritten();
-            self.commit(&turn, &cookies, &credentials)?;
-            self.act(turn);
-            let has_stopped = self.has_stopped();
-            self.peers.flush();
-            if has_stopped {
-                return Ok(());
-            }
-            let idle = self.peers.count() == 0 && self.core.is_idle();
-            self.idle.send_if_modified(|shown| std::mem::replace(shown, idle) != idle);
+        while !self.turn(std::mem::take(&mut messages))? {
             let wait = self.sleep();
             messages = self.gather(wait);
         }
+        Ok(())
+    }
+
+    /// Turns until a stop is complete, as a task: nothing is durable, so nothing is waited for.
+    pub(crate) async fn run_beside(mut self) -> Result<(), EngineError> {
+        let mut messages = Vec::new();
+        while !self.turn(std::mem::take(&mut messages))? {
+            let wait = self.sleep();
+            messages = self.inbox.gather(wait).await;
+        }
+        Ok(())
+    }
+
+    /// Says whether nothing of it outlives the process, nor is simulated.
+    pub(crate) fn is_passing(&self) -> bool {
+        self.temporary && self.simulation.is_none()
+    }
+
+    /// Does all that follows from the messages; says whether a stop is complete.
+    fn turn(&mut self, messages: Vec<Message>) -> Result<bool, EngineError> {
+        let mut turn = self.decide(messages);
+        orders::complete(&mut turn, &self.store, &self.core);
+        metrics::complete(&mut turn, &self.store, &self.core);
+        let cookies = self.unwritten_cookies(&turn);
+        let credentials = self.credentials.take_unwritten();
+        self.commit(&turn, &cookies, &credentials)?;
+        self.act(turn);
+        let has_stopped = self.has_stopped();
+        self.peers.flush();
+        if !has_stopped {
+            let idle = self.peers.count() == 0 && self.core.is_idle();
+            self.idle.send_if_modified(|shown| std::mem::replace(shown, idle) != idle);
+        }
+        Ok(has_stopped)
     }
 
     fn gather(&mut self, wait: Option<Duration>) -> Vec<Message> {

@@ -4,9 +4,9 @@ use crate::attempts::Notice;
 use crate::clock::Clock;
 use crate::network::NetworkChange;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SendError};
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use urlsession_core::{AttemptNumber, Ending, PeerNumber, SessionNumber, TaskRef};
 use urlsession_protocol::connection::Connection;
 use urlsession_protocol::{
@@ -21,7 +21,71 @@ const INTERVAL: Duration = Duration::from_micros(250);
 
 /// The end that tells. Its messages are bounded at their sources: calls per connection by
 /// [`crate::peers`], durable bytes by one notice per attempt.
-pub(crate) type Sender = std::sync::mpsc::Sender<Message>;
+#[derive(Debug, Clone)]
+pub(crate) struct Sender {
+    queue: std::sync::mpsc::Sender<Message>,
+    /// What wakes a driver that is a task; one with a thread waits for the queue itself.
+    bell: Arc<Notify>,
+}
+
+/// The end that is the driver's.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    queue: Receiver<Message>,
+    bell: Arc<Notify>,
+}
+
+/// Makes both ends.
+pub(crate) fn channel() -> (Sender, Inbox) {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let bell = Arc::new(Notify::new());
+    (Sender { queue: sender, bell: Arc::clone(&bell) }, Inbox { queue: receiver, bell })
+}
+
+impl Sender {
+    /// Tells the driver, and fails only if that has ended.
+    pub(crate) fn send(&self, message: Message) -> Result<(), SendError<Message>> {
+        self.queue.send(message)?;
+        self.bell.notify_one();
+        Ok(())
+    }
+}
+
+impl Inbox {
+    /// Takes what is there, or waits for it on this thread; `None` waits for ever.
+    pub(crate) fn wait(&self, wait: Option<Duration>) -> Result<Message, RecvTimeoutError> {
+        if let Ok(message) = self.queue.try_recv() {
+            return Ok(message);
+        }
+        match wait {
+            Some(wait) => self.queue.recv_timeout(wait),
+            None => self.queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        }
+    }
+
+    /// Takes all that is there, at most as much as one turn takes.
+    pub(crate) fn take(&self) -> impl Iterator<Item = Message> {
+        self.queue.try_iter().take(GATHER_LIMIT)
+    }
+
+    /// Waits as a task until something happened or the time is over, then takes all that is ready.
+    ///
+    /// Whoever else can run does so before: what they tell is decided together.
+    pub(crate) async fn gather(&mut self, wait: Option<Duration>) -> Vec<Message> {
+        let rung = self.bell.notified();
+        match wait {
+            // The bell is remembered: what came before this is not waited for.
+            Some(wait) => drop(tokio::time::timeout(wait, rung).await),
+            None => rung.await,
+        }
+        tokio::task::yield_now().await;
+        let messages: Vec<_> = self.take().collect();
+        if messages.len() == GATHER_LIMIT {
+            self.bell.notify_one();
+        }
+        messages
+    }
+}
 
 /// Something that happened outside the driver.
 #[derive(Debug)]
@@ -89,26 +153,19 @@ impl Pace {
     /// [`INTERVAL`] is taken together: waking the driver costs more than what it then decides.
     pub(crate) fn gather(
         &mut self,
-        inbox: &Receiver<Message>,
+        inbox: &Inbox,
         wait: Option<Duration>,
         clock: &Clock,
     ) -> Vec<Message> {
-        let first = match inbox.try_recv() {
-            Ok(first) => Ok(first),
-            Err(_) => match wait {
-                Some(wait) => inbox.recv_timeout(wait),
-                None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            },
-        };
         // The driver holds a sender itself, so the queue cannot be closed: no message is a timeout.
-        let Ok(first) = first else { return Vec::new() };
+        let Ok(first) = inbox.wait(wait) else { return Vec::new() };
         let rest = (self.looked + INTERVAL).saturating_sub(clock.now().steady);
         if !rest.is_zero() {
             // A stop ends the pause.
             std::thread::park_timeout(rest);
         }
         self.looked = clock.now().steady;
-        std::iter::once(first).chain(inbox.try_iter()).take(GATHER_LIMIT).collect()
+        std::iter::once(first).chain(inbox.take()).take(GATHER_LIMIT).collect()
     }
 }
 
@@ -118,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_turn_takes_only_so_many() {
-        let (sender, inbox) = std::sync::mpsc::channel();
+        let (sender, inbox) = channel();
         for _ in 0..GATHER_LIMIT + 2 {
             sender.send(Message::CookiesChanged).unwrap();
         }

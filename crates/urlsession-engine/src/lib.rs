@@ -92,13 +92,15 @@ pub enum EngineError {
     Panicked,
 }
 
-/// A running engine: a driver on a thread of its own, transfers on the given runtime.
+/// A running engine: a driver on a thread of its own, transfers on the given runtime. The driver
+/// of one that keeps nothing is a task there as well.
 ///
 /// Dropping it asks for the orderly stop and does not wait for it.
 #[derive(Debug)]
 pub struct Engine {
     seat: Seat,
-    thread: std::thread::Thread,
+    /// The driver's; `None` where it is a task.
+    thread: Option<std::thread::Thread>,
     finished: watch::Receiver<Option<Result<(), EngineError>>>,
     state: PathBuf,
 }
@@ -135,8 +137,29 @@ impl Engine {
         runtime: Handle,
         hands: Arc<H>,
     ) -> Result<Self, StartError> {
-        let (driver, seat) = driver::Driver::new(configuration, runtime, hands)?;
-        Self::run(driver, seat)
+        let (driver, seat) = driver::Driver::new(configuration, runtime.clone(), hands)?;
+        match driver.is_passing() {
+            true => Ok(Self::run_beside(driver, seat, &runtime)),
+            false => Self::run(driver, seat),
+        }
+    }
+
+    fn run_beside<H: attempts::Moves>(
+        driver: driver::Driver<H>,
+        seat: Seat,
+        runtime: &Handle,
+    ) -> Self {
+        let (finished_sender, finished) = watch::channel(None);
+        let state = driver.files.state().to_owned();
+        let run = runtime.spawn(driver.run_beside());
+        runtime.spawn(async move {
+            let end = run.await.unwrap_or(Err(EngineError::Panicked));
+            if let Err(error) = &end {
+                tracing::error!(%error, "the driver ended");
+            }
+            finished_sender.send_replace(Some(end));
+        });
+        Self { seat, thread: None, finished, state }
     }
 
     fn run<H: attempts::Moves>(driver: driver::Driver<H>, seat: Seat) -> Result<Self, StartError> {
@@ -150,7 +173,7 @@ impl Engine {
             }
             finished_sender.send_replace(Some(end));
         })?;
-        Ok(Self { seat, thread: thread.thread().clone(), finished, state })
+        Ok(Self { seat, thread: Some(thread.thread().clone()), finished, state })
     }
 
     /// Serves a client until either side closes the connection. An engine that has ended closes it
@@ -176,7 +199,9 @@ impl Engine {
         self.seat.stopping.store(true, Ordering::Release);
         let _ = self.seat.inbox.send(Message::Stop);
         // The driver may be waiting to try a failed commit again.
-        self.thread.unpark();
+        if let Some(thread) = &self.thread {
+            thread.unpark();
+        }
     }
 
     /// Waits until the driver has ended, after a stop or by itself.

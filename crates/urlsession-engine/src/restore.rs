@@ -49,7 +49,7 @@ impl<H: Moves> Driver<H> {
         };
         files.sweep(&needs, now.wall);
         crate::crash::point("restored");
-        let (sender, inbox) = std::sync::mpsc::channel();
+        let (sender, inbox) = crate::inbox::channel();
         let (idle, shown) = watch::channel(false);
         let stopping = Arc::new(AtomicBool::new(false));
         let seat = Seat { inbox: sender.clone(), idle: shown, stopping: Arc::clone(&stopping) };

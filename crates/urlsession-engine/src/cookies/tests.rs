@@ -292,7 +292,7 @@ fn an_application_has_so_much_room() {
 #[test]
 fn storages_that_nobody_needs_are_let_go() {
     let store = Store::in_memory();
-    let (inbox, _) = std::sync::mpsc::channel();
+    let (inbox, _) = crate::inbox::channel();
     let mut cookies = Cookies::new(Clock::start(), inbox);
     let mut open = |n: usize| {
         let application = ApplicationId::new(format!("app{n}")).unwrap();

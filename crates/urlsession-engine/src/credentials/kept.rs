@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn applications_that_nobody_needs_are_let_go() {
         let store = Store::in_memory();
-        let (inbox, _) = std::sync::mpsc::channel();
+        let (inbox, _) = crate::inbox::channel();
         let mut keys = Keys::new(inbox);
         let mut open = |n: usize| {
             let kept = keys.of(&ApplicationId::new(format!("app{n}")).unwrap(), &store).unwrap();

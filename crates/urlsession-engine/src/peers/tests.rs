@@ -5,8 +5,7 @@ use super::{
     Watching,
 };
 use crate::act::Weight;
-use crate::inbox::Message;
-use std::sync::mpsc::Receiver;
+use crate::inbox::{Inbox, Message};
 use tokio::runtime::Handle;
 use urlsession_core::PeerNumber;
 use urlsession_protocol::connection::{ClientEnd, Connection, QUEUE_LIMIT};
@@ -26,18 +25,18 @@ async fn calls_wait_outside_until_others_are_answered() {
     }
     let mut said = 0;
     while said < CALLS_LIMIT {
-        said += inbox.try_iter().count();
+        said += inbox.take().count();
         tokio::task::yield_now().await;
     }
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
-    assert!(inbox.try_recv().is_err(), "one more than the limit came in");
+    assert!(inbox.take().next().is_none(), "one more than the limit came in");
     peers.reply(ONE, CallId(0), Ok(Reply::Done));
     peers.settle(ONE);
     said = 0;
     while said < 2 {
-        said += inbox.try_iter().count();
+        said += inbox.take().count();
         tokio::task::yield_now().await;
     }
 }
@@ -95,7 +94,7 @@ async fn a_client_that_leaves_is_reported_once() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
-    assert!(inbox.try_recv().is_err());
+    assert!(inbox.take().next().is_none());
 }
 
 #[tokio::test]
@@ -110,20 +109,20 @@ async fn a_client_watches_a_bounded_number_of_sessions() {
     assert!(!peers.is_watched(&key(WATCHES_LIMIT)));
 }
 
-fn connected() -> (Peers, ClientEnd, Receiver<Message>) {
-    let (sender, inbox) = std::sync::mpsc::channel();
+fn connected() -> (Peers, ClientEnd, Inbox) {
+    let (sender, inbox) = crate::inbox::channel();
     let mut peers = Peers::new(Handle::current(), sender);
     let (connection, client) = Connection::pair();
     peers.connect(connection);
     (peers, client, inbox)
 }
 
-async fn gone(inbox: &Receiver<Message>) {
+async fn gone(inbox: &Inbox) {
     loop {
-        match inbox.try_recv() {
-            Ok(Message::Disconnected(ONE)) => return,
-            Ok(other) => panic!("{other:?}"),
-            Err(_) => tokio::task::yield_now().await,
+        match inbox.take().next() {
+            Some(Message::Disconnected(ONE)) => return,
+            Some(other) => panic!("{other:?}"),
+            None => tokio::task::yield_now().await,
         }
     }
 }

@@ -16,7 +16,6 @@ use crate::network::NetworkChange;
 use crate::peers::Told;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 use urlsession_core::PeerNumber;
 use urlsession_protocol::{ClientMessage, EventNumber, SessionKey};
@@ -134,10 +133,8 @@ impl<H: Moves> Driver<H> {
             let next = self.next_jump(&simulation, due, woken);
             let rest = self.rest(&simulation, next, sleepers);
             if let Some(first) = self.receive(rest) {
-                let messages: Vec<_> = std::iter::once(first)
-                    .chain(self.inbox.try_iter())
-                    .take(GATHER_LIMIT)
-                    .collect();
+                let messages: Vec<_> =
+                    std::iter::once(first).chain(self.inbox.take()).take(GATHER_LIMIT).collect();
                 let now = self.clock.real();
                 self.courtesy.iter_mut().for_each(|courtesy| courtesy.hear(&messages, now));
                 return messages;
@@ -215,11 +212,7 @@ impl<H: Moves> Driver<H> {
     }
 
     fn receive(&self, rest: Option<Duration>) -> Option<Message> {
-        let received = match rest {
-            Some(rest) => self.inbox.recv_timeout(rest),
-            None => self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
-        };
-        received.ok()
+        self.inbox.wait(rest).ok()
     }
 
     /// Lets a moment come, and what the scenario has for it.

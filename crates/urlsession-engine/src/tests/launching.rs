@@ -124,10 +124,10 @@ async fn status(app: &mut App) -> Option<LaunchStatus> {
 }
 
 async fn launch(command: LaunchCommand) -> Result<(), String> {
-    let (sender, inbox) = std::sync::mpsc::channel();
+    let (sender, inbox) = crate::inbox::channel();
     let launcher = Launcher::new(Handle::current(), sender);
     launcher.launch(SessionNumber(1), key(), "Session-1-1".to_owned(), command);
-    match tokio::task::spawn_blocking(move || inbox.recv().unwrap()).await.unwrap() {
+    match tokio::task::spawn_blocking(move || inbox.wait(None).unwrap()).await.unwrap() {
         Message::LaunchEnded { session: SessionNumber(1), result } => result,
         other => panic!("{other:?}"),
     }

@@ -141,7 +141,7 @@ async fn a_credential_that_was_let_in_is_kept_for_others() {
     server.on("/a/b", guarded("r").times(1).then(Answer::ok("in")));
     server.on("/a/c/d", Answer::ok("in"));
     server.on("/e", guarded("r").times(1).then(Answer::ok("in")));
-    let (inbox, _messages) = std::sync::mpsc::channel();
+    let (inbox, _messages) = crate::inbox::channel();
     let store = Store::in_memory();
     let kept = Keys::new(inbox).of(&ApplicationId::new("app").unwrap(), &store).unwrap();
     let mut trial = Trial::data(&server.url("/a/b"));
