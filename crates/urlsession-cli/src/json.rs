@@ -144,7 +144,7 @@ mod tests {
             completed: None,
             response: Some(Response {
                 suggested_filename: None,
-                headers: vec![("Set-Cookie".into(), "id=opaque".into())],
+                headers: vec![("Set-Cookie".into(), "id=opaque".into())].into(),
                 ..Response::default()
             }),
             error: Some(error.clone()),

@@ -310,7 +310,8 @@ mod tests {
     fn fields_are_told_as_json() {
         let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let headers = vec![field("Vary", "a\""), field("etag", "b"), field("vary", "c")];
-        let response = urlsession::Response { headers, ..urlsession::Response::default() };
+        let response =
+            urlsession::Response { headers: headers.into(), ..urlsession::Response::default() };
         let told = header_json(&response);
         assert_eq!(told, "{\"vary\":[\"a\\\"\",\"c\"],\n\"etag\":[\"b\"]\n}");
         assert!(serde_json::from_str::<serde_json::Value>(&told).is_ok());

@@ -45,7 +45,7 @@ pub struct ResponseHead {
 
 impl From<Response> for ResponseHead {
     fn from(response: Response) -> Self {
-        let fields = response.headers.into_iter();
+        let fields = response.headers.iter().cloned();
         Self {
             url: response.url,
             status_code: response.status_code.into(),

@@ -56,7 +56,7 @@ pub use metrics::{
 pub use proxy::{ConnectionProxy, Proxy, ProxyScheme};
 pub use redirection::{HttpRedirectDisposition, HttpRedirection};
 pub use request::{Body, Header, Request, RequestEdit};
-pub use response::Response;
+pub use response::{HeaderFields, Response};
 pub use secret::Secret;
 pub use segments::Segments;
 pub use session::{SessionConfiguration, SessionStatus};

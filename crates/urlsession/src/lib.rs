@@ -77,14 +77,15 @@ pub use urlsession_protocol::{
     ApplicationId, AuthChallengeDisposition, AuthenticationChallenge, AuthenticationMethod, Body,
     CancelledReason, Certificate, Checksum, ChecksumAlgorithm, ClientCertificate, ConnectionProxy,
     Cookie, CookieIdentity, Credential, CredentialPersistence, DaemonStatus, Date, DateInterval,
-    Error, ErrorCode, Event, EventNumber, FileName, Header, Http3, HttpCookieAcceptPolicy,
-    HttpCookieStorage, HttpRedirectDisposition, HttpRedirection, InvalidIdentifier, LaunchCommand,
-    LaunchState, LaunchStatus, NameClash, Priority, ProtectionSpace, Proxy, ProxyScheme,
-    PublicKeyPin, Reason, Request, RequestCachePolicy, RequestEdit, ResourceFetchType, Response,
-    ResumeData, ResumeRung, SameSite, Secret, Segments, SessionIdentifier, SessionKey,
-    SessionStatus, StoredCredential, TaskIdentifier, TaskKind, TaskMetrics, TaskOptions, TaskState,
-    TaskStatus, Timestamp, TlsPolicy, TlsVersion, TransactionMetrics, TransactionRequest,
-    TransactionResponse, UrlCache, UrlCredentialStorage, is_dangerous,
+    Error, ErrorCode, Event, EventNumber, FileName, Header, HeaderFields, Http3,
+    HttpCookieAcceptPolicy, HttpCookieStorage, HttpRedirectDisposition, HttpRedirection,
+    InvalidIdentifier, LaunchCommand, LaunchState, LaunchStatus, NameClash, Priority,
+    ProtectionSpace, Proxy, ProxyScheme, PublicKeyPin, Reason, Request, RequestCachePolicy,
+    RequestEdit, ResourceFetchType, Response, ResumeData, ResumeRung, SameSite, Secret, Segments,
+    SessionIdentifier, SessionKey, SessionStatus, StoredCredential, TaskIdentifier, TaskKind,
+    TaskMetrics, TaskOptions, TaskState, TaskStatus, Timestamp, TlsPolicy, TlsVersion,
+    TransactionMetrics, TransactionRequest, TransactionResponse, UrlCache, UrlCredentialStorage,
+    is_dangerous,
 };
 
 #[cfg(test)]

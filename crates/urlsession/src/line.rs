@@ -173,7 +173,7 @@ mod tests {
         Response {
             url: "http://127.0.0.1/".to_owned(),
             status_code: 200,
-            headers: vec![("A".to_owned(), "b".to_owned())],
+            headers: vec![("A".to_owned(), "b".to_owned())].into(),
             network_protocol: Some("h2".to_owned()),
             resource_fetch_type: ResourceFetchType::LocalCache,
             suggested_filename: None,

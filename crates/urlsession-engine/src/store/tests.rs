@@ -561,7 +561,7 @@ fn response() -> Response {
         status_code: 200,
         network_protocol: Some("h2".into()),
         resource_fetch_type: urlsession_protocol::ResourceFetchType::NetworkLoad,
-        headers: vec![("etag".into(), "\"1\"".into())],
+        headers: vec![("etag".into(), "\"1\"".into())].into(),
         suggested_filename: None,
     }
 }

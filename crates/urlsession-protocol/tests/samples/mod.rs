@@ -371,7 +371,7 @@ pub(crate) fn response() -> Response {
         status_code: 404,
         network_protocol: Some("h2".into()),
         resource_fetch_type: ResourceFetchType::LocalCache,
-        headers: vec![("content-length".into(), "512".into())],
+        headers: vec![("content-length".into(), "512".into())].into(),
     }
 }
 

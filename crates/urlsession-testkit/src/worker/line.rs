@@ -60,7 +60,12 @@ impl Asked {
 impl Answer {
     pub(super) fn of(id: Value, response: Response, body: &[u8]) -> Self {
         let body = String::from_utf8_lossy(body).into_owned();
-        Self::Response { id, status: response.status_code, headers: response.headers, body }
+        Self::Response {
+            id,
+            status: response.status_code,
+            headers: response.headers.to_vec(),
+            body,
+        }
     }
 
     pub(super) fn failed(id: Value, error: &Error) -> Self {
