@@ -81,13 +81,18 @@ fn admit(
     configuration: &SessionConfiguration,
     now: Timestamp,
 ) -> (TaskFacts, Order, Result<Option<ResumeState>, Error>) {
-    let origin = check(&mut new);
-    if origin.is_err() {
-        // It was not rewritten to its legal form, and is listed.
-        new.request.url = without_user_info(&new.request.url);
-    } else {
-        merge(&mut new.request, configuration);
-    }
+    let checked = check(&mut new);
+    let (host, origin) = match checked {
+        Ok((host, resume)) => {
+            merge(&mut new.request, configuration);
+            (host, Ok(resume))
+        }
+        Err(error) => {
+            // It was not rewritten to its legal form, and is listed.
+            new.request.url = without_user_info(&new.request.url);
+            (new.request.host().unwrap_or_default(), Err(error))
+        }
+    };
     merge_network(&mut new.options, configuration);
     let options = new.options;
     let timeout = |own: Option<u64>, session| own.map_or(session, Duration::from_millis);
@@ -98,7 +103,7 @@ fn admit(
     };
     let facts = TaskFacts {
         kind,
-        host: new.request.host().unwrap_or_default(),
+        host,
         priority: options.priority,
         created: now,
         begin: options.earliest_begin_date,
@@ -138,9 +143,9 @@ pub(crate) fn no_time() -> Error {
     refusal("a timeout must be longer than 0")
 }
 
-fn check(new: &mut NewTask) -> Result<Option<ResumeState>, Error> {
-    new.request.normalize()?;
-    new.request.host()?;
+/// Returns where the request goes, and from what to go on.
+fn check(new: &mut NewTask) -> Result<(String, Option<ResumeState>), Error> {
+    let host = new.request.normalize()?;
     if new.options.description.as_ref().is_some_and(|text| text.len() > DESCRIPTION_LIMIT) {
         return Err(refusal("the task description is too long"));
     }
@@ -171,15 +176,16 @@ fn check(new: &mut NewTask) -> Result<Option<ResumeState>, Error> {
     }
     new.options.connection_proxy.as_ref().map_or(Ok(()), ConnectionProxy::check)?;
     new.options.tls.check()?;
-    match &new.kind {
+    let resume = match &new.kind {
         TaskKind::Download { destination: Some(path) } if !path.is_absolute() => {
-            Err(Error::new(ErrorCode::CANNOT_CREATE_FILE)
-                .because("the path of the destination is not absolute"))
+            return Err(Error::new(ErrorCode::CANNOT_CREATE_FILE)
+                .because("the path of the destination is not absolute"));
         }
-        TaskKind::Download { .. } => new.resume_data.as_ref().map(resume::decode).transpose(),
-        TaskKind::Upload if body.is_none() => Err(refusal("an upload needs a body")),
-        TaskKind::Upload | TaskKind::Data => Ok(None),
-    }
+        TaskKind::Download { .. } => new.resume_data.as_ref().map(resume::decode).transpose()?,
+        TaskKind::Upload if body.is_none() => return Err(refusal("an upload needs a body")),
+        TaskKind::Upload | TaskKind::Data => None,
+    };
+    Ok((host, resume))
 }
 
 /// Adds the session's header fields and its credential; the request's own of the same name win, and

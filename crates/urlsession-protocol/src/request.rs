@@ -132,18 +132,17 @@ impl Request {
     /// # Errors
     /// As [`Request::new`].
     pub fn host(&self) -> Result<String, Error> {
-        let url = parse(&self.url)?;
-        let host = url.host_str().unwrap_or_default();
-        Ok(format!("{host}:{}", url.port_or_known_default().unwrap_or_default()))
+        parse(&self.url).map(|url| host_of(&url))
     }
 
-    /// Checks every part and rewrites the URL to its legal form.
+    /// Checks every part and rewrites the URL to its legal form; returns its [`host`](Self::host).
     ///
     /// # Errors
     /// -1000 or -1002 for the URL, -1 for an illegal method or header field, -1103 for a GET with
     /// a body.
-    pub fn normalize(&mut self) -> Result<(), Error> {
+    pub fn normalize(&mut self) -> Result<String, Error> {
         let mut url = parse(&self.url)?;
+        let host = host_of(&url);
         if let Some(credential) = credential_of(&url)? {
             self.credential.get_or_insert(credential);
             // Neither call can fail for a URL that has a host.
@@ -164,8 +163,13 @@ impl Request {
                 .because("a GET request cannot have a body")
                 .for_url(&self.url));
         }
-        Ok(())
+        Ok(host)
     }
+}
+
+fn host_of(url: &url::Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    format!("{host}:{}", url.port_or_known_default().unwrap_or_default())
 }
 
 /// Checks header fields: legal names, values without CR, LF or NUL, within the named limits.
