@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::mem::discriminant;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 use urlsession_protocol::{Event, EventNumber, TaskIdentifier};
 
 /// Most async tasks that wait for events of one session at once.
@@ -56,10 +57,25 @@ struct Queue {
     /// How often the daemon began to count anew.
     count: u32,
     wakers: Vec<Waker>,
+    /// Threads that wait: to wake nobody costs as much as to wake somebody.
+    waiting: usize,
 }
 
 impl Inbox {
+    /// Takes an event in and wakes those who wait for one.
     pub(crate) fn arrive(
+        &self,
+        task: Option<TaskIdentifier>,
+        number: Option<EventNumber>,
+        event: Event,
+    ) -> Arrival {
+        let arrival = self.put(task, number, event);
+        self.ring();
+        arrival
+    }
+
+    /// Takes an event in; who waits is woken by [`ring`](Self::ring).
+    pub(crate) fn put(
         &self,
         task: Option<TaskIdentifier>,
         number: Option<EventNumber>,
@@ -79,8 +95,15 @@ impl Inbox {
         }
         let kept = number.map(|number| Kept { number, count: queue.count });
         queue.push(Item { task, kept, event });
-        self.wake(queue);
         Arrival::Queued
+    }
+
+    /// Wakes those who wait for what has come.
+    pub(crate) fn ring(&self) {
+        let queue = self.lock();
+        if !queue.items.is_empty() {
+            self.wake(queue);
+        }
     }
 
     /// Takes the next event; `None` when there will be none. `Err` when the time is up.
@@ -93,14 +116,19 @@ impl Inbox {
             if queue.ended {
                 return Ok(None);
             }
-            queue = match deadline.remaining() {
+            let left = deadline.remaining();
+            if left == Some(Duration::ZERO) {
+                return Err(());
+            }
+            queue.waiting += 1;
+            queue = match left {
                 None => self.arrived.wait(queue).unwrap_or_else(PoisonError::into_inner),
-                Some(left) if left.is_zero() => return Err(()),
                 Some(left) => {
                     let waited = self.arrived.wait_timeout(queue, left);
                     waited.unwrap_or_else(PoisonError::into_inner).0
                 }
             };
+            queue.waiting -= 1;
         }
     }
 
@@ -165,8 +193,11 @@ impl Inbox {
 
     fn wake(&self, mut queue: MutexGuard<'_, Queue>) {
         let wakers = std::mem::take(&mut queue.wakers);
+        let is_awaited = queue.waiting > 0;
         drop(queue);
-        self.arrived.notify_all();
+        if is_awaited {
+            self.arrived.notify_all();
+        }
         wakers.into_iter().for_each(Waker::wake);
     }
 

@@ -29,6 +29,8 @@ pub(crate) const REPLY_LIMIT: Duration = Duration::from_secs(30);
 const FIRST_ATTEMPTS: u32 = 8;
 const FIRST_DELAY: Duration = Duration::from_millis(25);
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
+/// Most messages that are taken in before the app is woken for the first of them.
+const TOGETHER: usize = 64;
 
 /// Opens a connection and exchanges hellos.
 pub(crate) type Connect = Box<dyn Fn(Deadline) -> Result<Transport, Error> + Send + Sync>;
@@ -298,7 +300,10 @@ impl Link {
                     return Err(lost(format!("the daemon said: {}", reason.escape_debug())));
                 }
                 Ok(DaemonMessage::Hello(_) | DaemonMessage::Reply { .. }) => {}
-                Ok(event @ DaemonMessage::Event { .. }) => self.arrive(event),
+                Ok(event @ DaemonMessage::Event { .. }) => {
+                    self.arrive(event);
+                    self.inbox.ring();
+                }
                 Err(Unreceived::Lost) => return Err(lost("the daemon hung up")),
                 Err(Unreceived::TimedOut) => {
                     return Err(lost("the daemon did not answer in time"));
@@ -312,6 +317,11 @@ impl Link {
         loop {
             while let Ok(message) = receiver.receive(Deadline::never()) {
                 self.arrive(message);
+                // What has come with it wakes the app together with it.
+                for message in std::iter::from_fn(|| receiver.take_ready()).take(TOGETHER) {
+                    self.arrive(message);
+                }
+                self.inbox.ring();
             }
             let mut outgoing = self.lock();
             outgoing.hang_up();
@@ -341,7 +351,7 @@ impl Link {
                     // Whoever sees the event may create the session anew.
                     self.over.store(true, Ordering::Release);
                 }
-                if self.inbox.arrive(task, number, event) == Arrival::Handled
+                if self.inbox.put(task, number, event) == Arrival::Handled
                     && let Some(number) = number
                 {
                     self.write_acks(&[number]);

@@ -169,6 +169,21 @@ impl Receiver {
             Self::Memory(ref mut queue) => queue.blocking_recv().ok_or(Unreceived::Lost),
         }
     }
+
+    /// Takes the next message if it is here already.
+    pub(crate) fn take_ready(&mut self) -> Option<DaemonMessage> {
+        match *self {
+            #[cfg(unix)]
+            Self::Socket(ref mut lines) => loop {
+                match crate::line::decode(lines.next_ready()?) {
+                    Ok(message) => return Some(message),
+                    Err(error) => tracing::warn!(%error, "skipped a line of the daemon"),
+                }
+            },
+            #[cfg(feature = "embedded")]
+            Self::Memory(ref mut queue) => queue.try_recv().ok(),
+        }
+    }
 }
 
 /// Lines of a socket; one that was interrupted by a deadline goes on later.
@@ -200,6 +215,14 @@ impl Lines {
                 Err(_) => return Err(Unreceived::Lost),
             }
         }
+    }
+
+    /// Returns the next line if all of it has been read from the socket.
+    fn next_ready(&mut self) -> Option<&[u8]> {
+        if !self.stream.buffer().contains(&b'\n') {
+            return None;
+        }
+        self.next(Deadline::never()).ok()
     }
 
     /// Lets the next read end with the deadline.
