@@ -176,6 +176,7 @@ fn check(new: &mut NewTask) -> Result<(String, Option<ResumeState>), Error> {
     }
     new.options.connection_proxy.as_ref().map_or(Ok(()), ConnectionProxy::check)?;
     new.options.tls.check()?;
+    new.options.request_policy.check()?;
     let resume = match &new.kind {
         TaskKind::Download { destination: Some(path) } if !path.is_absolute() => {
             return Err(Error::new(ErrorCode::CANNOT_CREATE_FILE)

@@ -19,6 +19,7 @@ pub mod paths;
 pub mod proxy;
 pub mod redirection;
 pub mod request;
+pub mod request_policy;
 pub mod response;
 pub mod secret;
 pub mod segments;
@@ -56,6 +57,7 @@ pub use metrics::{
 pub use proxy::{ConnectionProxy, Proxy, ProxyScheme};
 pub use redirection::{HttpRedirectDisposition, HttpRedirection};
 pub use request::{Body, Header, Request, RequestEdit};
+pub use request_policy::RequestPolicy;
 pub use response::{HeaderFields, Response};
 pub use secret::Secret;
 pub use segments::Segments;

@@ -250,7 +250,7 @@ fn credential_of(url: &url::Url) -> Result<Option<Credential>, Error> {
 }
 
 /// Says whether the text is a token of RFC 9110 section 5.6.2.
-fn is_token(text: &str) -> bool {
+pub(crate) fn is_token(text: &str) -> bool {
     !text.is_empty()
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }

@@ -1,8 +1,8 @@
 //! What a task is: its number, its kind, its options, its state and why it waits.
 
 use crate::{
-    AuthenticationChallenge, ConnectionProxy, Error, Http3, Request, RequestCachePolicy, Response,
-    Secret, Segments, SessionKey, TaskMetrics, Timestamp, TlsPolicy,
+    AuthenticationChallenge, ConnectionProxy, Error, Http3, Request, RequestCachePolicy,
+    RequestPolicy, Response, Secret, Segments, SessionKey, TaskMetrics, Timestamp, TlsPolicy,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -171,6 +171,9 @@ pub struct TaskOptions {
     /// nothing either, it is one. Other tasks have one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub segments: Option<Segments>,
+    /// How requests go out where that is not as HTTP clients have it.
+    #[serde(skip_serializing_if = "RequestPolicy::is_default")]
+    pub request_policy: RequestPolicy,
 }
 
 /// What happens if a file has the name that the server suggests.

@@ -81,11 +81,11 @@ pub use urlsession_protocol::{
     HttpCookieAcceptPolicy, HttpCookieStorage, HttpRedirectDisposition, HttpRedirection,
     InvalidIdentifier, LaunchCommand, LaunchState, LaunchStatus, NameClash, Priority,
     ProtectionSpace, Proxy, ProxyScheme, PublicKeyPin, Reason, Request, RequestCachePolicy,
-    RequestEdit, ResourceFetchType, Response, ResumeData, ResumeRung, SameSite, Secret, Segments,
-    SessionIdentifier, SessionKey, SessionStatus, StoredCredential, TaskIdentifier, TaskKind,
-    TaskMetrics, TaskOptions, TaskState, TaskStatus, Timestamp, TlsPolicy, TlsVersion,
-    TransactionMetrics, TransactionRequest, TransactionResponse, UrlCache, UrlCredentialStorage,
-    is_dangerous,
+    RequestEdit, RequestPolicy, ResourceFetchType, Response, ResumeData, ResumeRung, SameSite,
+    Secret, Segments, SessionIdentifier, SessionKey, SessionStatus, StoredCredential,
+    TaskIdentifier, TaskKind, TaskMetrics, TaskOptions, TaskState, TaskStatus, Timestamp,
+    TlsPolicy, TlsVersion, TransactionMetrics, TransactionRequest, TransactionResponse, UrlCache,
+    UrlCredentialStorage, is_dangerous,
 };
 
 #[cfg(test)]

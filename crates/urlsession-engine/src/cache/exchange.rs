@@ -97,6 +97,11 @@ impl Exchange {
         let options = &order.options;
         let shunned = [&options.retry_statuses[..], &options.recoverable_statuses[..]].concat();
         let policy = options.request_cache_policy.unwrap_or(order.cache.policy);
+        let asked = &options.request_policy;
+        if asked.target.is_some() || asked.path.is_some() {
+            // What is kept is found by its URL, which is not all that this asks for.
+            return Self::default();
+        }
         Self { cache, policy, shunned, terms: terms(order) }
     }
 

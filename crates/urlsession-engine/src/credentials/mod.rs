@@ -16,14 +16,27 @@ pub(crate) mod fuzz;
 mod kept;
 mod memory;
 
-use challenge::Challenge;
-pub(crate) use challenge::parse;
+use challenge::{Challenge, parse};
 pub(crate) use kept::{CredentialRow, Kept, Keys};
 pub(crate) use memory::{Memory, Seeker};
 
 use digest::{Digest, Hash};
 use url::Url;
 use urlsession_protocol::{AuthenticationMethod, Credential, ProtectionSpace, Proxy, ProxyScheme};
+
+/// Reads what a server asks for, as far as it may be answered: in that way, by default in any.
+pub(crate) fn offered<'a>(
+    fields: impl IntoIterator<Item = &'a [u8]>,
+    method: AuthenticationMethod,
+) -> Vec<Challenge> {
+    let mut challenges = parse(fields);
+    challenges.retain(|challenge| match method {
+        AuthenticationMethod::HttpBasic => challenge.scheme == "basic",
+        AuthenticationMethod::HttpDigest => challenge.scheme == "digest",
+        _ => true,
+    });
+    challenges
+}
 
 /// Returns the space of all that a server has.
 pub(crate) fn origin_space(url: &Url) -> ProtectionSpace {

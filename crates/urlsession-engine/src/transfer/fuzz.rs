@@ -97,7 +97,8 @@ pub fn redirect(bytes: &[u8]) {
         let (Ok(status), Ok(from)) = (StatusCode::from_u16(status), from.parse::<Url>()) else {
             return;
         };
-        let next = redirect::next(status, Some(bytes), &Method::PUT, &from, allow_insecure);
+        let rules = redirect::Rules { allow_insecure, ..redirect::Rules::default() };
+        let next = redirect::next(status, Some(bytes), &Method::PUT, &from, rules);
         let Ok(Some(hop)) = next else {
             assert!(
                 next.is_err() || bytes.trim_ascii().is_empty(),

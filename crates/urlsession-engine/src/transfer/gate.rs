@@ -9,13 +9,15 @@
 
 use super::errors::Failure;
 use super::guard::{Guard, cnonce};
+use super::outgoing::Target;
 use crate::credentials::{self, Kept, Memory, Way, origin_space};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use url::Url;
 use urlsession_core::Answered;
 use urlsession_protocol::challenge::REALM_LIMIT;
 use urlsession_protocol::{
-    AuthenticationChallenge, Credential, CredentialPersistence, ErrorCode, ProtectionSpace, Secret,
+    AuthenticationChallenge, AuthenticationMethod, Credential, CredentialPersistence, ErrorCode,
+    ProtectionSpace, Secret,
 };
 
 /// What there is to be shown to servers, and whether the app can be asked.
@@ -30,6 +32,8 @@ pub(super) struct Means<'a> {
     /// What must not be asked about; `None` if nothing may be asked.
     pub(super) asks: Option<&'a [ProtectionSpace]>,
     pub(super) memory: &'a Memory,
+    /// The only way in that may be gone.
+    pub(super) method: AuthenticationMethod,
 }
 
 /// One request's way into its server, however many times it is sent.
@@ -37,6 +41,7 @@ pub(super) struct Means<'a> {
 pub(super) struct Gate<'a> {
     means: Means<'a>,
     url: &'a Url,
+    target: Target<'a>,
     shows: Option<(Guard<'a>, Credential)>,
     /// The part of the server that refused the request last.
     space: Option<ProtectionSpace>,
@@ -68,8 +73,8 @@ impl Means<'_> {
 }
 
 impl<'a> Gate<'a> {
-    pub(super) fn new(means: Means<'a>, url: &'a Url) -> Self {
-        let mut gate = Self { means, url, shows: None, space: None, refused: Vec::new() };
+    pub(super) fn new(means: Means<'a>, url: &'a Url, target: Target<'a>) -> Self {
+        let mut gate = Self { means, url, target, shows: None, space: None, refused: Vec::new() };
         let server = origin_space(url);
         let answers = means.answers.iter().rev().filter(|a| a.space.is_of_same_server(&server));
         let first = answers.filter_map(Answered::credential).next().cloned();
@@ -123,7 +128,8 @@ impl<'a> Gate<'a> {
     /// Returns which part of the server refused, in the strongest way that the app has not rejected.
     fn learn(&mut self, fields: &HeaderMap) -> Result<Option<ProtectionSpace>, Failure> {
         let fields = fields.get_all(header::WWW_AUTHENTICATE);
-        let challenges = credentials::parse(fields.iter().map(HeaderValue::as_bytes));
+        let fields = fields.iter().map(HeaderValue::as_bytes);
+        let challenges = credentials::offered(fields, self.means.method);
         let rejected = self.means.asks.unwrap_or_default();
         let offered = challenges.into_iter().filter_map(|challenge| {
             let space = Way::strongest(std::slice::from_ref(&challenge), "")?
@@ -172,7 +178,9 @@ impl<'a> Gate<'a> {
     }
 
     fn showing(&self, credential: Credential) -> (Guard<'a>, Credential) {
-        (Guard::of_origin(self.means.memory, self.url, &credential), credential)
+        let asks = (self.url, self.target);
+        let Means { memory, method, .. } = self.means;
+        (Guard::of_origin(memory, asks, &credential, method), credential)
     }
 }
 

@@ -2,10 +2,12 @@
 //! try again.
 
 use super::errors::Failure;
+use super::outgoing::Target;
 use crate::credentials::{self, Memory, Seeker, origin_space, proxy_space};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use std::borrow::Cow;
 use url::Url;
-use urlsession_protocol::{Credential, ErrorCode, Proxy};
+use urlsession_protocol::{AuthenticationMethod, Credential, ErrorCode, Proxy};
 
 /// A server or a proxy, for as long as one request takes.
 #[derive(Debug)]
@@ -15,36 +17,52 @@ pub(super) struct Guard<'a> {
     asks: HeaderName,
     refusal: StatusCode,
     /// What the request line has when the request gets to it.
-    target: &'a str,
+    target: Cow<'a, str>,
+    /// The only way in that may be gone.
+    method: AuthenticationMethod,
 }
 
 impl<'a> Guard<'a> {
-    pub(super) fn of_origin(memory: &'a Memory, url: &'a Url, credential: &Credential) -> Self {
+    pub(super) fn of_origin(
+        memory: &'a Memory,
+        (url, target): (&'a Url, Target<'a>),
+        credential: &Credential,
+        method: AuthenticationMethod,
+    ) -> Self {
         Self {
             seeker: Seeker::new(memory, origin_space(url), credential),
             shown: header::AUTHORIZATION,
             asks: header::WWW_AUTHENTICATE,
             refusal: StatusCode::UNAUTHORIZED,
-            target: &url[url::Position::BeforePath..url::Position::AfterQuery],
+            target: target.origin_form(url).into(),
+            method,
         }
     }
 
     /// `None` for a proxy that nobody has a credential for.
-    pub(super) fn of_proxy(memory: &'a Memory, proxy: &'a Proxy, target: &'a str) -> Option<Self> {
+    pub(super) fn of_proxy(
+        memory: &'a Memory,
+        proxy: &'a Proxy,
+        target: impl Into<Cow<'a, str>>,
+    ) -> Option<Self> {
         let credential = proxy.credential.as_ref()?;
         Some(Self {
             seeker: Seeker::new(memory, proxy_space(proxy), credential),
             shown: header::PROXY_AUTHORIZATION,
             asks: header::PROXY_AUTHENTICATE,
             refusal: StatusCode::PROXY_AUTHENTICATION_REQUIRED,
-            target,
+            target: target.into(),
+            method: AuthenticationMethod::Default,
         })
     }
 
     /// Adds what it is shown to the fields of the request; says whether it may want to see
     /// something else before it lets the request in.
     pub(super) fn show(&mut self, method: &Method, fields: &mut HeaderMap) -> bool {
-        let value = self.seeker.authorization(method.as_str(), self.target);
+        let value = self.seeker.authorization(method.as_str(), &self.target);
+        let is_digest = self.method == AuthenticationMethod::HttpDigest;
+        // What worked before may have been another way.
+        let value = value.filter(|value| !is_digest || !value.starts_with("Basic "));
         // A nonce gets old; a password does not.
         let may_refuse = !value.as_ref().is_some_and(|value| value.starts_with("Basic "));
         // A name with a control character cannot be shown.
@@ -65,7 +83,8 @@ impl<'a> Guard<'a> {
             return Ok(false);
         }
         let fields = fields.get_all(&self.asks);
-        let challenges = credentials::parse(fields.iter().map(HeaderValue::as_bytes));
+        let challenges =
+            credentials::offered(fields.iter().map(HeaderValue::as_bytes), self.method);
         Ok(self.seeker.is_worth_another(&challenges, &cnonce()?))
     }
 }

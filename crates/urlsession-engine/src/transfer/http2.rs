@@ -90,7 +90,11 @@ pub(super) fn request(
     let mut headers = out.headers.clone();
     let host = headers.remove(header::HOST);
     let authority = host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let target = &out.url[url::Position::BeforePath..url::Position::AfterQuery];
+    let target = out.target.origin_form(out.url);
+    if !target.starts_with('/') {
+        let why = "a request target that is no path goes over HTTP/1.1 only";
+        return Err(Failure::permanent(ErrorCode::BAD_URL, why));
+    }
     let mut request = http::Request::builder()
         .version(version)
         .method(out.method)

@@ -1,6 +1,7 @@
 //! One request of a chain of redirects: what it asks for, and what the next one keeps of it.
 
 use super::errors::Failure;
+use super::outgoing::Target;
 use super::redirect::{Hop, is_credential};
 use super::upload::Sending;
 use http::Method;
@@ -18,6 +19,8 @@ pub(super) struct Leg<'a> {
     pub(super) body: Option<&'a Arc<Sending>>,
     /// The task's own credential, where it may go.
     pub(super) credential: Option<Cow<'a, Credential>>,
+    /// What stands in place of the URL's target.
+    pub(super) target: Target<'a>,
 }
 
 impl<'a> Leg<'a> {
@@ -29,14 +32,18 @@ impl<'a> Leg<'a> {
         let headers = Cow::Borrowed(&request.headers[..]);
         let credential = request.credential.as_ref().map(Cow::Borrowed);
         let (url, method) = read(request)?;
-        Ok(Self { url, method, headers, body, credential })
+        Ok(Self { url, method, headers, body, credential, target: Target::OfUrl })
     }
 
     /// Goes where the server says.
     pub(super) fn follow(self, hop: Hop) -> Self {
         let mut headers = self.headers;
-        if !hop.keeps_credentials && headers.iter().any(|field| stays(&field.name)) {
-            headers.to_mut().retain(|field| !stays(&field.name));
+        let stays = |field: &Header| {
+            let name = field.name.to_ascii_lowercase();
+            (!hop.keeps_host && name == "host") || (!hop.keeps_credentials && is_credential(&name))
+        };
+        if headers.iter().any(stays) {
+            headers.to_mut().retain(|field| !stays(field));
         }
         Self {
             url: hop.url,
@@ -44,6 +51,7 @@ impl<'a> Leg<'a> {
             headers,
             body: self.body.filter(|_| hop.keeps_body),
             credential: self.credential.filter(|_| hop.keeps_credentials),
+            target: Target::OfUrl,
         }
     }
 
@@ -74,14 +82,9 @@ impl<'a> Leg<'a> {
             headers: Cow::Owned(request.headers),
             url,
             method,
+            target: Target::OfUrl,
         })
     }
-}
-
-/// Says whether a header field stays with its origin.
-fn stays(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    name == "host" || is_credential(&name)
 }
 
 fn read(request: &Request) -> Result<(Url, Method), Failure> {

@@ -8,17 +8,20 @@ use super::tls::Terms;
 use super::upload::{Outbound, Sending, Source};
 use crate::credentials::origin_space;
 use http::{HeaderMap, Method};
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 use urlsession_core::Answered;
-use urlsession_protocol::{ErrorCode, Proxy, TaskOptions, TlsPolicy};
+use urlsession_protocol::{ErrorCode, Proxy, RequestPolicy, TaskOptions, TlsPolicy};
 
 /// A request as it goes out.
 #[derive(Debug)]
 pub(super) struct Outgoing<'a> {
     pub(super) method: &'a Method,
     pub(super) url: &'a Url,
+    /// What stands in place of its target.
+    pub(super) target: Target<'a>,
     pub(super) headers: HeaderMap,
     pub(super) body: Option<&'a Arc<Sending>>,
     /// Whether the body waits until it is wanted, where it would be sent for nothing otherwise.
@@ -33,6 +36,47 @@ pub(super) struct Outgoing<'a> {
     pub(super) answers: &'a [Answered],
     /// Where it is told what it takes.
     pub(super) metrics: &'a Collector,
+}
+
+/// What a request line asks for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Target<'a> {
+    /// What the URL says.
+    #[default]
+    OfUrl,
+    /// This path and query in place of the URL's.
+    Path(&'a str),
+    /// This, whoever gets it.
+    Whole(&'a str),
+}
+
+impl<'a> Target<'a> {
+    /// Reads what a task says of its first request.
+    pub(super) fn of(policy: &'a RequestPolicy) -> Self {
+        match (&policy.target, &policy.path) {
+            (Some(whole), _) => Self::Whole(whole),
+            (None, Some(path)) => Self::Path(path),
+            (None, None) => Self::OfUrl,
+        }
+    }
+
+    /// Returns it as the server itself gets it.
+    pub(super) fn origin_form(self, url: &'a Url) -> &'a str {
+        match self {
+            Self::OfUrl => &url[url::Position::BeforePath..url::Position::AfterQuery],
+            Self::Path(path) => path,
+            Self::Whole(target) => target,
+        }
+    }
+
+    /// Returns it as a proxy gets it that forwards the request (RFC 9112 section 3.2.2).
+    pub(super) fn absolute_form(self, url: &'a Url) -> Cow<'a, str> {
+        match self {
+            Self::OfUrl => Cow::Borrowed(&url[..url::Position::AfterQuery]),
+            Self::Path(path) => format!("{}{path}", &url[..url::Position::BeforePath]).into(),
+            Self::Whole(target) => Cow::Borrowed(target),
+        }
+    }
 }
 
 impl<'a> Outgoing<'a> {
@@ -88,19 +132,14 @@ pub(super) fn request1(
     body: Outbound,
 ) -> Result<http::Request<Outbound>, Failure> {
     let target = match out.forwarder() {
-        Some(_) => absolute(out.url),
-        None => &out.url[url::Position::BeforePath..url::Position::AfterQuery],
+        Some(_) => out.target.absolute_form(out.url),
+        None => Cow::Borrowed(out.target.origin_form(out.url)),
     };
     let mut request = http::Request::builder()
         .method(out.method)
-        .uri(target)
+        .uri(&*target)
         .body(body)
         .map_err(|error| Failure::permanent(ErrorCode::BAD_URL, error))?;
     *request.headers_mut() = out.headers.clone();
     Ok(request)
-}
-
-/// The target of a request that a proxy forwards (RFC 9112 section 3.2.2).
-pub(super) fn absolute(url: &Url) -> &str {
-    &url[..url::Position::AfterQuery]
 }

@@ -66,7 +66,10 @@ pub(super) fn of_proxy(
 ) -> Option<Box<AuthenticationChallenge>> {
     let rejected = asks.filter(|_| status == StatusCode::PROXY_AUTHENTICATION_REQUIRED)?;
     let fields = fields.get_all(header::PROXY_AUTHENTICATE);
-    let challenges = credentials::parse(fields.iter().map(HeaderValue::as_bytes));
+    let challenges = credentials::offered(
+        fields.iter().map(HeaderValue::as_bytes),
+        AuthenticationMethod::Default,
+    );
     let spaces = challenges.iter().filter_map(|challenge| {
         let way = Way::strongest(std::slice::from_ref(challenge), "")?;
         Some(way.space(proxy_space(proxy), challenge))

@@ -65,7 +65,19 @@ pub(super) struct Hop {
     pub(super) url: Url,
     pub(super) method: Method,
     pub(super) keeps_body: bool,
+    pub(super) keeps_host: bool,
     pub(super) keeps_credentials: bool,
+}
+
+/// What a task says of redirects.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Rules<'a> {
+    /// Whether they may lead from https to http.
+    pub(super) allow_insecure: bool,
+    /// Statuses after which a POST stays one.
+    pub(super) keeps_post: &'a [u16],
+    /// Whether credentials go wherever they lead.
+    pub(super) trusts: bool,
 }
 
 /// Decides about one response; `None` makes it the final one.
@@ -74,7 +86,7 @@ pub(super) fn next(
     location: Option<&[u8]>,
     method: &Method,
     from: &Url,
-    allow_insecure: bool,
+    rules: Rules<'_>,
 ) -> Result<Option<Hop>, Failure> {
     // An empty field says nothing, as for browsers and curl, although RFC 3986 section 4.4 reads it
     // as a reference to where one is.
@@ -87,7 +99,7 @@ pub(super) fn next(
         let why = format!("redirected to the scheme “{}”", url.scheme());
         return Err(Failure::permanent(ErrorCode::UNSUPPORTED_URL, why).at(url.as_str()));
     }
-    if from.scheme() == "https" && url.scheme() == "http" && !allow_insecure {
+    if from.scheme() == "https" && url.scheme() == "http" && !rules.allow_insecure {
         return Err(Failure::permanent(
             ErrorCode::APP_TRANSPORT_SECURITY_REQUIRES_SECURE_CONNECTION,
             "redirected from https to http",
@@ -95,6 +107,7 @@ pub(super) fn next(
         .at(url.as_str()));
     }
     let becomes_get = match status.as_u16() {
+        _ if *method == Method::POST && rules.keeps_post.contains(&status.as_u16()) => false,
         301 | 302 => *method == Method::POST,
         303 => true,
         _ => false,
@@ -102,7 +115,8 @@ pub(super) fn next(
     Ok(Some(Hop {
         method: if becomes_get { Method::GET } else { method.clone() },
         keeps_body: !becomes_get,
-        keeps_credentials: url.origin() == from.origin(),
+        keeps_host: url.origin() == from.origin(),
+        keeps_credentials: rules.trusts || url.origin() == from.origin(),
         url,
     }))
 }
@@ -192,30 +206,56 @@ mod tests {
             let status = StatusCode::from_u16(*status).expect("a status");
             let method: Method = method.parse().expect("a method");
             let from: Url = from.parse().expect("a URL");
-            let got = match next(status, Some(location.as_bytes()), &method, &from, false) {
-                Ok(None) => "final".to_owned(),
-                Ok(Some(hop)) => format!(
-                    "{} {}{}{}",
-                    hop.method,
-                    hop.url,
-                    if hop.keeps_body { " body" } else { "" },
-                    if hop.keeps_credentials { " credentials" } else { "" }
-                ),
-                Err(failure) => format!(
-                    "{} {}",
-                    failure.error.code.0,
-                    failure.error.failing_url.unwrap_or_default()
-                ),
-            };
+            let got =
+                match next(status, Some(location.as_bytes()), &method, &from, Rules::default()) {
+                    Ok(None) => "final".to_owned(),
+                    Ok(Some(hop)) => format!(
+                        "{} {}{}{}",
+                        hop.method,
+                        hop.url,
+                        if hop.keeps_body { " body" } else { "" },
+                        if hop.keeps_credentials { " credentials" } else { "" }
+                    ),
+                    Err(failure) => format!(
+                        "{} {}",
+                        failure.error.code.0,
+                        failure.error.failing_url.unwrap_or_default()
+                    ),
+                };
             assert_eq!(got, *expected, "{status} {method} {from} {location}");
         }
         let from: Url = "https://a/".parse().expect("a URL");
         let get = Method::GET;
-        assert_eq!(next(StatusCode::FOUND, None, &get, &from, false), Ok(None));
-        assert!(next(StatusCode::FOUND, Some(b"http://a/"), &get, &from, true).is_ok());
-        let hop = next(StatusCode::FOUND, Some(b"/a\xe4\xff b"), &get, &from, true);
+        let lax = Rules { allow_insecure: true, ..Rules::default() };
+        assert_eq!(next(StatusCode::FOUND, None, &get, &from, lax), Ok(None));
+        assert!(next(StatusCode::FOUND, Some(b"http://a/"), &get, &from, lax).is_ok());
+        let hop = next(StatusCode::FOUND, Some(b"/a\xe4\xff b"), &get, &from, lax);
         let url = hop.ok().flatten().map(|hop| hop.url.to_string());
         assert_eq!(url.as_deref(), Some("https://a/a%E4%FF%20b"));
+    }
+
+    #[test]
+    fn a_task_can_have_a_post_kept_and_trust_where_it_is_sent() {
+        let from: Url = "http://a/".parse().expect("a URL");
+        for (status, method, keeps, expected) in [
+            (301, Method::POST, vec![301], "POST"),
+            (301, Method::POST, vec![302], "GET"),
+            (302, Method::POST, vec![302, 303], "POST"),
+            (303, Method::POST, vec![302, 303], "POST"),
+            (303, Method::PUT, vec![303], "GET"),
+            (307, Method::POST, vec![], "POST"),
+        ] {
+            let status = StatusCode::from_u16(status).expect("a status");
+            for trusts in [false, true] {
+                let rules = Rules { keeps_post: &keeps, trusts, ..Rules::default() };
+                let hop = next(status, Some(b"http://b/"), &method, &from, rules);
+                let hop = hop.ok().flatten().expect("a redirect");
+                assert_eq!(hop.method, expected, "{status} {keeps:?}");
+                assert_eq!(hop.keeps_body, hop.method == method, "{status} {keeps:?}");
+                assert_eq!(hop.keeps_credentials, trusts);
+                assert!(!hop.keeps_host, "another server has another name");
+            }
+        }
     }
 
     /// limit of the task, URLs redirected to => how many are followed, and why no more
@@ -238,6 +278,7 @@ mod tests {
                 url: url.parse().expect("a URL"),
                 method: Method::GET,
                 keeps_body: true,
+                keeps_host: true,
                 keeps_credentials: true,
             };
             let mut steps = urls.iter().map(hop).map(|hop| (trail.step(&hop, None), hop.url));
@@ -254,8 +295,9 @@ mod tests {
         // Whoever is told something new each time may lead somewhere.
         let mut trail = Trail::new(None);
         let url: Url = "http://a/".parse().expect("a URL");
-        let (method, keeps_body, keeps_credentials) = (Method::GET, true, true);
-        let hop = Hop { url, method, keeps_body, keeps_credentials };
+        let (method, keeps) = (Method::GET, true);
+        let hop =
+            Hop { url, method, keeps_body: keeps, keeps_host: keeps, keeps_credentials: keeps };
         for number in 0..20 {
             assert_eq!(
                 trail.step(&hop, HeaderValue::from_str(&number.to_string()).ok().as_ref()),

@@ -10,7 +10,7 @@ use super::http::{Answer, Http};
 use super::leave::LEAVE_MINIMUM;
 use super::leg::Leg;
 use super::metrics::{Collector, protocol_name};
-use super::outgoing::{Outgoing, absolute};
+use super::outgoing::{Outgoing, Target};
 use super::question;
 use super::rate::Rate;
 use super::redirect::{self, Trail};
@@ -27,8 +27,8 @@ use tokio::sync::oneshot;
 use url::Url;
 use urlsession_core::{Cause, Order};
 use urlsession_protocol::{
-    Credential, ErrorCode, HttpRedirectDisposition, HttpRedirection, Response, TaskKind,
-    TaskOptions, Timestamp,
+    Credential, ErrorCode, HttpRedirectDisposition, HttpRedirection, RequestPolicy, Response,
+    TaskKind, TaskOptions, Timestamp,
 };
 
 /// What the server learns of us, unless the app says something else.
@@ -115,7 +115,9 @@ impl<'a> Chain<'a> {
         most_connections: Option<u32>,
     ) -> Result<Final, Failure> {
         let body = self.sending.as_ref();
+        let policy = &self.order.options.request_policy;
         let mut leg = Leg::first(&self.order.request, body)?;
+        leg.target = Target::of(policy);
         if let Some(sending) = body {
             // A file that cannot be sent is no reason to look for its server.
             drop(sending.open().await?);
@@ -123,11 +125,12 @@ impl<'a> Chain<'a> {
         let mut trail = Trail::new(self.order.options.maximum_redirects);
         loop {
             self.check_scheme(&leg.url)?;
-            let fields = Fields { leg: &leg, extra, decodes: self.decodes() };
+            let fields = Fields { leg: &leg, extra, decodes: self.decodes(), policy };
             let out = Outgoing {
                 headers: fields.compose()?,
                 method: &leg.method,
                 url: &leg.url,
+                target: leg.target,
                 body: leg.body,
                 options: &self.options,
                 asks: self.attempt.asks.as_deref(),
@@ -160,8 +163,13 @@ impl<'a> Chain<'a> {
             return Ok(None);
         }
         let location = answer.head.headers.get(header::LOCATION).map(HeaderValue::as_bytes);
-        let (insecure, status) = (options.allow_insecure_redirect, answer.head.status);
-        let Some(hop) = redirect::next(status, location, &leg.method, &leg.url, insecure)? else {
+        let rules = redirect::Rules {
+            allow_insecure: options.allow_insecure_redirect,
+            keeps_post: &options.request_policy.keeps_post,
+            trusts: options.request_policy.trusts_redirects,
+        };
+        let status = answer.head.status;
+        let Some(hop) = redirect::next(status, location, &leg.method, &leg.url, rules)? else {
             return Ok(None);
         };
         let mut cookies = HeaderMap::new();
@@ -273,15 +281,20 @@ impl<'a> Chain<'a> {
     ) -> Result<Answer, Failure> {
         let fields = std::mem::take(&mut out.headers);
         // What the app says itself is neither replaced nor asked for.
-        let says = fields.contains_key(header::AUTHORIZATION);
-        let mut gate = (!says).then(|| Gate::new(self.means(own), out.url));
+        let policy = &self.order.options.request_policy;
+        let says = fields.contains_key(header::AUTHORIZATION) || policy.omits("authorization");
+        let mut gate = (!says).then(|| Gate::new(self.means(own), out.url, out.target));
         let proxy = out.forwarder();
         let memory = &self.http.credentials;
-        let mut proxy = proxy.and_then(|proxy| Guard::of_proxy(memory, proxy, absolute(out.url)));
-        let mut can_wait = out.body.is_some_and(|body| body.length() >= LEAVE_MINIMUM);
+        let mut proxy = proxy
+            .and_then(|proxy| Guard::of_proxy(memory, proxy, out.target.absolute_form(out.url)));
+        let mut can_wait =
+            !policy.omits("expect") && out.body.is_some_and(|body| body.length() >= LEAVE_MINIMUM);
         loop {
             out.headers.clone_from(&fields);
-            self.cookies.send(out.url, &mut out.headers);
+            if !policy.omits("cookie") {
+                self.cookies.send(out.url, &mut out.headers);
+            }
             out.asks_leave = false;
             if let Some(gate) = &mut gate {
                 out.asks_leave |= gate.show(out.method, &mut out.headers) && can_wait;
@@ -324,6 +337,7 @@ impl<'a> Chain<'a> {
             kept: self.attempt.credentials.as_deref(),
             asks: self.attempt.asks.as_deref(),
             memory: &self.http.credentials,
+            method: self.order.options.request_policy.authentication_method,
         }
     }
 
@@ -379,6 +393,7 @@ struct Fields<'a> {
     extra: &'a [(HeaderName, String)],
     /// Whether what the server packs is unpacked.
     decodes: bool,
+    policy: &'a RequestPolicy,
 }
 
 impl Fields<'_> {
@@ -423,6 +438,7 @@ impl Fields<'_> {
     fn default(&self, map: &mut HeaderMap, name: HeaderName, value: &str) {
         if let Ok(value) = HeaderValue::from_str(value)
             && !map.contains_key(&name)
+            && !self.policy.omits(name.as_str())
         {
             map.insert(name, value);
         }

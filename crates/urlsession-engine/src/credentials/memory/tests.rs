@@ -1,7 +1,7 @@
 //! What a request does about every refusal, and what the next one knows of it.
 
 use super::*;
-use crate::credentials::parse;
+use crate::credentials::challenge::parse;
 
 const BASIC: &str = "Basic realm=r";
 const N1: &str = "Digest realm=r, nonce=n1, qop=auth";

@@ -23,6 +23,7 @@ mod lies;
 mod limits;
 mod metrics;
 mod peers;
+mod policy;
 mod proxied;
 mod publish;
 mod questions;

@@ -40,6 +40,7 @@ async fn which_bodies_are_left_to_the_kernel() {
         let mut headers = HeaderMap::new();
         headers.insert("host", "localhost".parse().unwrap());
         let out = Outgoing {
+            target: crate::transfer::outgoing::Target::OfUrl,
             most_connections: None,
             asks_leave: false,
             method: &Method::GET,

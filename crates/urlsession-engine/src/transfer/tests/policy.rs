@@ -1,0 +1,152 @@
+//! Requests that go out otherwise than HTTP clients have them, because the task asks for that.
+
+use super::{Trial, error_of, summary};
+use urlsession_protocol::{AuthenticationMethod, Credential};
+use urlsession_testkit::server::{Answer, Seen, Server};
+
+const DIGEST: &str = "Digest realm=\"r\", qop=\"auth\", nonce=\"n1\", algorithm=SHA-256";
+
+fn fields(seen: &Seen, names: &[&str]) -> Vec<String> {
+    let names = names.iter().filter(|name| seen.header(name).is_some());
+    names.map(|name| (*name).to_owned()).collect()
+}
+
+#[tokio::test]
+async fn fields_are_left_out_unless_the_request_has_them() {
+    let server = Server::start();
+    server.on("/", Answer::ok("x"));
+    let all = ["user-agent", "accept", "accept-encoding", "content-type", "authorization"];
+    let mut trial = Trial::data(&server.url("/"));
+    trial.order.request.credential = Some(Credential::new("me", "opensesame").proactive());
+    assert_eq!(summary(&trial.run().await), "done 200 1");
+    trial.order.options.request_policy.omitted_headers =
+        ["USER-agent", "Accept", "Accept-Encoding", "Authorization"].map(str::to_owned).into();
+    assert_eq!(summary(&trial.run().await), "done 200 1");
+    let trial = trial.header("Accept", "text/html");
+    assert_eq!(summary(&trial.run().await), "done 200 1");
+    let told: Vec<_> = server.requests().iter().map(|seen| fields(seen, &all)).collect();
+    assert_eq!(
+        told,
+        [vec!["user-agent", "accept", "accept-encoding", "authorization"], vec![], vec!["accept"]]
+    );
+}
+
+#[tokio::test]
+async fn a_form_can_go_without_its_type() {
+    let server = Server::start();
+    server.on("/", Answer::sink());
+    let mut trial = Trial::upload(&server.url("/"), b"a=b");
+    trial.order.request.method = "POST".into();
+    for (omitted, expected) in
+        [(None, Some("application/x-www-form-urlencoded")), (Some("Content-Type"), None)]
+    {
+        trial.order.options.request_policy.omitted_headers =
+            omitted.map(str::to_owned).into_iter().collect();
+        assert!(summary(&trial.run().await).starts_with("done 201 "));
+        assert_eq!(server.requests().pop().unwrap().header("content-type"), expected);
+    }
+}
+
+/// what is trusted => what the other server sees
+#[tokio::test]
+async fn credentials_go_along_where_redirects_are_trusted() {
+    let (first, second) = (Server::start(), Server::start());
+    first.on("/", Answer::redirect(302, &second.url("/to")));
+    second.on("/to", Answer::ok("x"));
+    for (trusts, expected) in
+        [(false, vec!["x-own"]), (true, vec!["authorization", "cookie", "x-own"])]
+    {
+        let mut trial = Trial::data(&first.url("/"))
+            .header("Cookie", "a=b")
+            .header("X-Own", "1")
+            .header("Host", "first.test");
+        trial.order.request.credential = Some(Credential::new("me", "opensesame").proactive());
+        trial.order.options.request_policy.trusts_redirects = trusts;
+        assert_eq!(summary(&trial.run().await), "done 200 1");
+        let seen = second.requests().pop().unwrap();
+        assert_eq!(fields(&seen, &["authorization", "cookie", "x-own"]), expected);
+        assert_ne!(seen.header("host"), Some("first.test"), "the name is of the first server");
+    }
+}
+
+#[tokio::test]
+async fn a_post_stays_one_where_that_is_asked_for() {
+    let server = Server::start();
+    for status in [301, 302, 303] {
+        server.on(&format!("/{status}"), Answer::redirect(status, "/to"));
+    }
+    server.on("/to", Answer::ok("x"));
+    for (status, keeps, expected) in
+        [(301, 301, "POST"), (302, 301, "GET"), (302, 302, "POST"), (303, 303, "POST")]
+    {
+        let mut trial = Trial::upload(&server.url(&format!("/{status}")), b"abc");
+        trial.order.request.method = "POST".into();
+        trial.order.options.request_policy.keeps_post = vec![keeps];
+        assert_eq!(summary(&trial.run().await), "done 200 1");
+        let seen = server.requests().pop().unwrap();
+        assert_eq!((&*seen.path, &*seen.method), ("/to", expected), "{status} {keeps}");
+    }
+}
+
+/// what stands in place of the target => what the server is asked for
+#[tokio::test]
+async fn targets_stand_as_they_are_but_for_redirects() {
+    let server = Server::start();
+    let text = |text: &str| Some(text.to_owned());
+    for (target, path, expected) in [
+        (None, None, "/b"),
+        (None, text("/a/../b?c"), "/a/../b?c"),
+        (text("/x"), text("/a/../b"), "/x"),
+        (text("*"), None, "*"),
+    ] {
+        server.on(expected.split('?').next().unwrap(), Answer::redirect(302, "/to"));
+        server.on("/to", Answer::ok("x"));
+        let mut trial = Trial::data(&server.url("/a/../b"));
+        trial.order.options.request_policy.target = target;
+        trial.order.options.request_policy.path = path;
+        assert_eq!(summary(&trial.run().await), "done 200 1", "{expected}");
+        let asked: Vec<_> = server.requests().iter().rev().take(2).map(whole_target).collect();
+        assert_eq!(asked, ["/to", expected]);
+    }
+}
+
+fn whole_target(seen: &Seen) -> String {
+    seen.path.clone()
+}
+
+/// the only way in, what the server asks for => what it is shown
+#[tokio::test]
+async fn only_one_way_in_can_be_allowed() {
+    let server = Server::start();
+    let challenge = |field: &str| Answer::ok("who?").status(401).header("WWW-Authenticate", field);
+    for (way, asks, expected) in [
+        (AuthenticationMethod::HttpDigest, "Basic realm=r", None),
+        (AuthenticationMethod::HttpDigest, DIGEST, Some("Digest")),
+        (AuthenticationMethod::HttpBasic, DIGEST, None),
+        (AuthenticationMethod::HttpBasic, "Basic realm=r", Some("Basic")),
+        // What worked before is another way.
+        (AuthenticationMethod::HttpDigest, DIGEST, Some("Digest")),
+        (AuthenticationMethod::Default, "Basic realm=r", Some("Basic")),
+    ] {
+        let before = server.requests().len();
+        server.on("/", challenge(asks).times(1).then(Answer::ok("in")));
+        let mut trial = Trial::data(&server.url("/"));
+        trial.order.request.credential = Some(Credential::new("me", "opensesame"));
+        trial.order.options.request_policy.authentication_method = way;
+        trial.run().await;
+        let shown = server.requests().split_off(before);
+        let shown = shown.iter().filter_map(|seen| seen.header("authorization"));
+        let shown: Vec<_> = shown.map(|value| value.split(' ').next().unwrap()).collect();
+        let wrong = |value: &&str| expected.is_none_or(|expected| *value != expected);
+        assert!(!shown.iter().any(|value| wrong(value) && way != AuthenticationMethod::Default));
+        assert_eq!(shown.last().copied(), expected, "{way:?} {asks}");
+    }
+}
+
+#[tokio::test]
+async fn a_target_that_is_no_path_names_no_other_host() {
+    let mut trial = Trial::data("http://a.test/");
+    trial.order.options.request_policy.target = Some("..".into());
+    let ending = trial.run().await;
+    assert_eq!(error_of(&ending).failing_url.as_deref(), Some("http://a.test/"));
+}

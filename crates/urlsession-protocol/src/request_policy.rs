@@ -1,0 +1,144 @@
+//! How a request goes out where an app wants it otherwise than HTTP clients have it.
+
+use crate::request::{HEADER_COUNT_LIMIT, HEADER_LENGTH_LIMIT, URL_LIMIT, is_token};
+use crate::{AuthenticationMethod, Error, ErrorCode};
+use serde::{Deserialize, Serialize};
+
+/// What a request says of itself, and what redirects make of it. The default is what browsers do.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RequestPolicy {
+    /// Names of header fields that are not sent unless the request itself has them: `User-Agent`,
+    /// `Accept`, `Cookie` and others that would be there by themselves. `Host` and `Content-Length`
+    /// are always sent: a task that leaves them out is refused with -1.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub omitted_headers: Vec<String>,
+    /// Which of the statuses 301, 302 and 303 lead to another POST after a POST; without it they
+    /// lead to a GET.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keeps_post: Vec<u16>,
+    /// Takes credentials and cookies of the request along to whatever server a redirect names.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub trusts_redirects: bool,
+    /// The target of the first request as it stands, such as `*`; without it the URL's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// Path and query of the first request as they stand, with their `/../`; without it the URL's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The only way in which a server is shown the credential; by default whichever it asks for.
+    #[serde(skip_serializing_if = "is_any")]
+    pub authentication_method: AuthenticationMethod,
+}
+
+fn is_any(method: &AuthenticationMethod) -> bool {
+    *method == AuthenticationMethod::Default
+}
+
+impl RequestPolicy {
+    /// Says whether nothing is asked for.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Says whether a header field is left out unless the request itself has it. The name is
+    /// compared case-insensitively.
+    #[must_use]
+    pub fn omits(&self, name: &str) -> bool {
+        self.omitted_headers.iter().any(|omitted| omitted.eq_ignore_ascii_case(name))
+    }
+
+    /// Checks every part.
+    ///
+    /// # Errors
+    /// -1 with a sentence that names the part.
+    pub fn check(&self) -> Result<(), Error> {
+        let refusal = |why: String| Err(Error::new(ErrorCode::UNKNOWN).because(why));
+        if self.omitted_headers.len() > HEADER_COUNT_LIMIT {
+            return refusal(format!("at most {HEADER_COUNT_LIMIT} header fields can be left out"));
+        }
+        for name in &self.omitted_headers {
+            if !is_token(name) || name.len() > HEADER_LENGTH_LIMIT {
+                return refusal("a header field to leave out has an illegal name".to_owned());
+            }
+            if ["host", "content-length"].contains(&name.to_ascii_lowercase().as_str()) {
+                return refusal(format!("the header field {name} cannot be left out"));
+            }
+        }
+        if self.keeps_post.iter().any(|status| !matches!(status, 301..=303)) {
+            return refusal("only 301, 302 and 303 make a GET of a POST".to_owned());
+        }
+        for text in self.target.iter().chain(&self.path) {
+            if text.is_empty() || text.len() > URL_LIMIT || !text.bytes().all(is_visible) {
+                return refusal(format!(
+                    "a request target is 1 to {URL_LIMIT} visible characters of ASCII"
+                ));
+            }
+        }
+        if self.path.as_ref().is_some_and(|path| !path.starts_with('/')) {
+            return refusal("a path begins with a slash".to_owned());
+        }
+        if self.authentication_method.is_of_tls() {
+            return refusal("names and passwords are shown with Basic or Digest".to_owned());
+        }
+        Ok(())
+    }
+}
+
+fn is_visible(byte: u8) -> bool {
+    byte.is_ascii_graphic() && byte != b'#'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_makes_no_request_is_refused() {
+        let any = RequestPolicy::default;
+        let text = |text: &str| Some(text.to_owned());
+        for (policy, expected) in [
+            (any(), None),
+            (RequestPolicy { omitted_headers: vec!["User-Agent".into()], ..any() }, None),
+            (
+                RequestPolicy { omitted_headers: vec!["hOST".into()], ..any() },
+                Some("hOST cannot be left out"),
+            ),
+            (
+                RequestPolicy { omitted_headers: vec!["content-length".into()], ..any() },
+                Some("cannot be left out"),
+            ),
+            (
+                RequestPolicy { omitted_headers: vec!["a\r\nb".into()], ..any() },
+                Some("illegal name"),
+            ),
+            (
+                RequestPolicy {
+                    omitted_headers: vec!["a".into(); HEADER_COUNT_LIMIT + 1],
+                    ..any()
+                },
+                Some("at most 200"),
+            ),
+            (RequestPolicy { keeps_post: vec![301, 303], ..any() }, None),
+            (RequestPolicy { keeps_post: vec![307], ..any() }, Some("only 301, 302 and 303")),
+            (RequestPolicy { target: text("*"), path: text("/a/../b?c"), ..any() }, None),
+            (RequestPolicy { target: text(""), ..any() }, Some("visible")),
+            (RequestPolicy { target: text("/a b"), ..any() }, Some("visible")),
+            (RequestPolicy { target: text("/\r\nX: y"), ..any() }, Some("visible")),
+            (RequestPolicy { path: text("a"), ..any() }, Some("begins with a slash")),
+            (
+                RequestPolicy { authentication_method: AuthenticationMethod::ServerTrust, ..any() },
+                Some("Basic or Digest"),
+            ),
+        ] {
+            let got = policy.check().map_err(|error| error.detail.unwrap_or_default());
+            match expected {
+                None => assert_eq!(got, Ok(()), "{policy:?}"),
+                Some(expected) => {
+                    assert!(got.clone().unwrap_err().contains(expected), "{policy:?}: {got:?}");
+                }
+            }
+        }
+    }
+}
