@@ -24,7 +24,7 @@ impl<H: Moves> Driver<H> {
             Call::Tasks { session, after, limit } => {
                 self.tasks(session.as_ref(), after.as_ref(), *limit)
             }
-            Call::Task { session, task } => self.task(session, *task),
+            Call::Task { session, task, with_cookies } => self.task(session, *task, *with_cookies),
             Call::Session { session } => {
                 let status = self.core.session_status(session);
                 let session = status
@@ -65,14 +65,19 @@ impl<H: Moves> Driver<H> {
                 more = true;
                 break;
             }
-            let status = self.describe(view, order);
+            let status = self.describe(view, order, false);
             bytes += serde_json::to_vec(&status).map_or(0, |line| line.len());
             tasks.push(status);
         }
         Ok(Reply::Tasks { tasks, more })
     }
 
-    fn task(&self, session: &SessionKey, task: TaskIdentifier) -> Result<Reply, Error> {
+    fn task(
+        &self,
+        session: &SessionKey,
+        task: TaskIdentifier,
+        with_cookies: bool,
+    ) -> Result<Reply, Error> {
         let view = self
             .core
             .session_number(session)
@@ -80,11 +85,16 @@ impl<H: Moves> Driver<H> {
             .ok_or_else(|| Error::new(ErrorCode::UNKNOWN).because("no such task"))?;
         let order = self.store.order(view.task).map_err(unreadable)?;
         let metrics = self.metrics_of(&view, self.clock.now().wall).map(Box::new);
-        let task = Box::new(TaskStatus { metrics, ..self.describe(view, order) });
+        let task = Box::new(TaskStatus { metrics, ..self.describe(view, order, with_cookies) });
         Ok(Reply::Task { task })
     }
 
-    fn describe(&self, view: TaskView, order: Option<Arc<Order>>) -> TaskStatus {
+    fn describe(
+        &self,
+        view: TaskView,
+        order: Option<Arc<Order>>,
+        with_cookies: bool,
+    ) -> TaskStatus {
         let TaskView { task, key, facts, state, reason, record, challenge } = view;
         let counts = match self.attempts.of(task) {
             Some(running) => running.progress.counts(),
@@ -102,8 +112,10 @@ impl<H: Moves> Driver<H> {
             Some(done) => (done.file, Some(done.response)),
             None => (None, record.resume.map(|resume| resume.response)),
         };
-        // Any client may look; what a server set is in the jar.
-        answered.iter_mut().for_each(Response::hide_cookies);
+        if !with_cookies {
+            // Any client may look; what a server set is in the jar.
+            answered.iter_mut().for_each(Response::hide_cookies);
+        }
         // The order is gone only if the store was damaged.
         let (kind, request, options) = match order.map(Arc::unwrap_or_clone) {
             Some(order) => (order.kind, Some(order.request), Some(order.options)),

@@ -257,6 +257,9 @@ pub enum Call {
         session: SessionKey,
         /// The task.
         task: TaskIdentifier,
+        /// Shows the values of the cookies that its response set, too.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        with_cookies: bool,
     },
     /// Sends copies of events, kept or not, to this connection too; they need no acknowledgement.
     Watch {

@@ -202,7 +202,7 @@ pub(crate) fn task_of(call: &Call, of: &SessionKey) -> Option<TaskIdentifier> {
         | Call::Cancel { session, task }
         | Call::CancelByProducingResumeData { session, task }
         | Call::Remove { session, task }
-        | Call::Task { session, task }
+        | Call::Task { session, task, .. }
             if session == of =>
         {
             Some(*task)

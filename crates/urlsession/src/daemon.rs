@@ -48,7 +48,28 @@ impl Daemon {
     /// # Errors
     /// The daemon's for a task that is unknown, -997 without it.
     pub fn task(&self, session: &SessionKey, task: TaskIdentifier) -> Result<TaskStatus, Error> {
-        match self.ask(Call::Task { session: session.clone(), task })? {
+        self.task_as(session, task, false)
+    }
+
+    /// Shows one task, and in its response the values of cookies, which are hidden everywhere else.
+    ///
+    /// # Errors
+    /// As [`Self::task`].
+    pub fn task_with_cookies(
+        &self,
+        session: &SessionKey,
+        task: TaskIdentifier,
+    ) -> Result<TaskStatus, Error> {
+        self.task_as(session, task, true)
+    }
+
+    fn task_as(
+        &self,
+        session: &SessionKey,
+        task: TaskIdentifier,
+        with_cookies: bool,
+    ) -> Result<TaskStatus, Error> {
+        match self.ask(Call::Task { session: session.clone(), task, with_cookies })? {
             Reply::Task { task } => Ok(*task),
             _ => Err(misunderstood()),
         }

@@ -126,7 +126,8 @@ impl Task {
     /// # Errors
     /// -997 without a daemon; the daemon's error for a task that is unknown or forgotten already.
     pub fn status(&self) -> Result<TaskStatus, Error> {
-        let call = Call::Task { session: self.session.key().clone(), task: self.task };
+        let session = self.session.key().clone();
+        let call = Call::Task { session, task: self.task, with_cookies: false };
         match self.session.link().ask(call)? {
             Reply::Task { task } => Ok(*task),
             _ => Err(crate::transport::lost("the daemon gave an answer to another question")),

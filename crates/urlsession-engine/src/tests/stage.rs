@@ -210,7 +210,8 @@ impl App {
     }
 
     pub(super) async fn status(&mut self, task: u64) -> Result<TaskStatus, Error> {
-        let call = Call::Task { session: key(), task: TaskIdentifier(task) };
+        let task = TaskIdentifier(task);
+        let call = Call::Task { session: key(), task, with_cookies: false };
         match self.call(call).await? {
             Reply::Task { task } => Ok(*task),
             other => panic!("{other:?}"),

@@ -22,7 +22,7 @@ pub(crate) fn client_messages() -> Vec<ClientMessage> {
         Call::FinishTasksAndInvalidate { session: key() },
         Call::InvalidateAndCancel { session: key() },
         Call::Tasks { session: Some(key()), after: Some((key(), task)), limit: 500 },
-        Call::Task { session: key(), task },
+        Call::Task { session: key(), task, with_cookies: false },
         Call::Watch { session: Some(key()), replay: true },
         Call::Status,
         Call::Shutdown,
