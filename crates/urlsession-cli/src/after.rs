@@ -26,25 +26,29 @@ pub(crate) struct After {
 #[derive(Debug)]
 pub(crate) struct Sheet {
     path: PathBuf,
+    /// Whether `%` is standard error.
+    has_error: bool,
     open: Option<File>,
 }
 
 impl Sheet {
     pub(crate) fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), open: None }
+        Self { path: path.to_owned(), has_error: false, open: None }
     }
 
     /// Makes the file at once: what cannot be written need not be brought.
     pub(crate) fn begin(path: &Path) -> Result<Self, Failure> {
-        let mut sheet = Self::new(path);
+        let mut sheet = Self { has_error: true, ..Self::new(path) };
         sheet.write("")?;
         Ok(sheet)
     }
 
     /// Adds to what was written; replaces what was there before.
     fn write(&mut self, text: &str) -> Result<(), Failure> {
-        if self.path.as_os_str() == "-" {
-            return Ok(terminal::print(text)?);
+        match self.path.to_str() {
+            Some("-") => return Ok(terminal::print(text)?),
+            Some("%") if self.has_error => return Ok(terminal::complain(text)?),
+            _ => {}
         }
         let named = |error| Failure::file(&self.path, &error);
         let file = match &mut self.open {
@@ -65,6 +69,11 @@ fn private() -> OpenOptions {
 }
 
 impl After {
+    /// Says whether it tells what servers set as cookies: who asks for a head gets it whole.
+    pub(crate) fn tells_heads(&self) -> bool {
+        self.heads.is_some() || self.format.as_ref().is_some_and(WriteOut::tells_heads)
+    }
+
     /// Tells it of a task, whose URL may have been typed in other letters; returns with what the
     /// command fails although the body is there.
     pub(crate) fn tell(

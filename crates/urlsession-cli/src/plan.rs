@@ -5,7 +5,8 @@ mod entries;
 pub(crate) mod network;
 
 use crate::args::{
-    EditArgs, GetArgs, Level, PolicyArgs, PutArgs, Redirect, RequestArgs, header_fields,
+    EditArgs, GetArgs, HeaderFields, Level, PolicyArgs, PutArgs, Redirect, RequestArgs,
+    header_fields,
 };
 use crate::exit::{self, Failure};
 use crate::form::Form;
@@ -15,6 +16,7 @@ use crate::netrc::Netrc;
 use crate::netscape::without_port;
 use crate::{args, data, file_name};
 use asked::{Asked, offset};
+use percent_encoding::{AsciiSet, CONTROLS};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read, Seek as _, SeekFrom};
@@ -22,12 +24,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use urlsession::{
-    Credential, Error, ErrorCode, FileName, Header, NameClash, Priority, Request, RequestEdit,
-    TaskOptions, UploadSource,
+    AuthenticationMethod, Credential, Error, ErrorCode, FileName, Header, NameClash, Priority,
+    Request, RequestEdit, RequestPolicy, TaskOptions, UploadSource,
 };
 
 /// Statuses that are worth another try: the server is busy or broken for a while.
 const RETRY_STATUSES: [u16; 6] = [408, 429, 500, 502, 503, 504];
+/// What a path cannot have as it stands.
+const ILLEGAL: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`');
 /// Most bytes of a request body that come from standard input or the command line.
 const BODY_LIMIT: u64 = 256 * 1024 * 1024;
 
@@ -85,10 +89,11 @@ pub(crate) fn settle(plans: &mut [Plan], mut taken: BTreeSet<PathBuf>) -> Result
 pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
     let entries = entries::of(args)?;
     let asked = Asked::of(&args.condition, entries.len())?;
-    let mut headers = headers(&args.request)?;
-    headers.extend(asked.fields.iter().cloned());
+    let mut fields = headers(&args.request)?;
+    fields.sent.extend(asked.fields.iter().cloned());
     let keys = Keys::of(&args.request)?;
     let mut shared = options(&args.request, &args.policy)?;
+    shared.request_policy.omitted_headers.clone_from(&fields.omitted);
     shared.checksum.clone_from(&args.checksum);
     shared.maximum_response_size = args.condition.max_filesize;
     let shared = Arc::new(shared);
@@ -101,8 +106,15 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
             let checksum = args::checksum(text).map_err(Failure::usage)?;
             Arc::make_mut(&mut options).checksum = Some(checksum);
         }
-        let mut headers = headers.clone();
-        headers.extend(header_fields(&entry.headers)?);
+        let own = header_fields(&entry.headers)?;
+        if !own.omitted.is_empty() {
+            Arc::make_mut(&mut options).request_policy.omitted_headers.extend(own.omitted);
+        }
+        if args.request.path_as_is {
+            Arc::make_mut(&mut options).request_policy.path = path_as_is(&entry.url);
+        }
+        let mut headers = fields.sent.clone();
+        headers.extend(own.sent);
         let method = args.request.method.as_deref();
         let mut finish = None;
         let (request, what) = if let Some(file) = &args.upload_file {
@@ -110,8 +122,9 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
             headers.extend(range);
             (request(&entry.url, method.unwrap_or("PUT"), headers, &keys)?, source)
         } else if let Some(body) = &body {
-            let content_type = body.content_type.as_deref();
-            headers.extend(content_type.map(|kind| Header::new("Content-Type", kind)));
+            if let Some(boundary) = &body.boundary {
+                announce(boundary, &fields, &mut headers);
+            }
             let request = request(&entry.url, method.unwrap_or("POST"), headers, &keys)?;
             let answer = match &entry.out {
                 Some(_) => match destination(args, &entry, &request.url)? {
@@ -151,9 +164,15 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
 pub(crate) fn of_put(args: &PutArgs) -> Result<Plan, Failure> {
     let method = args.request.method.as_deref().unwrap_or("PUT");
     let (what, _) = upload(&args.file, None)?;
+    let HeaderFields { sent, omitted } = headers(&args.request)?;
+    let mut options = options(&args.request, &args.policy)?;
+    options.request_policy.omitted_headers = omitted;
+    if args.request.path_as_is {
+        options.request_policy.path = path_as_is(&args.url);
+    }
     Ok(Plan {
-        request: request(&args.url, method, headers(&args.request)?, &Keys::of(&args.request)?)?,
-        options: Arc::new(options(&args.request, &args.policy)?),
+        request: request(&args.url, method, sent, &Keys::of(&args.request)?)?,
+        options: Arc::new(options),
         what,
         typed: in_letters(&args.url),
         finish: None,
@@ -166,9 +185,14 @@ fn in_letters(url: &str) -> Option<String> {
 
 /// Takes what `edit` was asked for.
 pub(crate) fn of_edit(args: &EditArgs) -> Result<RequestEdit, Failure> {
+    let HeaderFields { sent, omitted } = header_fields(&args.headers)?;
+    if let Some(name) = omitted.first() {
+        return Err(Failure::usage(format!("edit cannot leave out the header field {name}"))
+            .next("write ‘Name: value’ to replace it"));
+    }
     let mut edit = RequestEdit {
         url: args.url.clone(),
-        headers: header_fields(&args.headers)?,
+        headers: sent,
         credential: args.user.as_deref().map(user).transpose()?.map(Credential::proactive),
     };
     edit.normalize().map_err(|error| Failure::refused(&error))?;
@@ -193,6 +217,30 @@ struct Keys {
     on_demand: bool,
 }
 
+/// Returns path and query of a URL as they are typed, without what a URL cannot have.
+fn path_as_is(url: &str) -> Option<String> {
+    let rest = url.split_once("://")?.1;
+    let path = &rest[rest.find(['/', '?', '#'])?..];
+    let path = path.split('#').next().unwrap_or_default();
+    let path = percent_encoding::utf8_percent_encode(path, ILLEGAL).to_string();
+    Some(if path.starts_with('/') { path } else { format!("/{path}") })
+}
+
+/// Says how a form is to be read: as what was typed, else as what it is.
+fn announce(boundary: &str, typed: &HeaderFields, headers: &mut Vec<Header>) {
+    let name = "Content-Type";
+    match headers.iter_mut().find(|field| field.name.eq_ignore_ascii_case(name)) {
+        Some(field) => {
+            let kind = format!("{}; boundary={boundary}", field.value.expose());
+            *field = Header::new(name, kind);
+        }
+        None if typed.speaks_of(name) => {}
+        None => {
+            headers.push(Header::new(name, format!("multipart/form-data; boundary={boundary}")));
+        }
+    }
+}
+
 impl Keys {
     fn of(args: &RequestArgs) -> Result<Self, Failure> {
         let netrc = match &args.netrc_file {
@@ -204,7 +252,7 @@ impl Keys {
             user: args.user.as_deref().map(user).transpose()?,
             netrc,
             url_first: args.netrc_optional,
-            on_demand: args.anyauth,
+            on_demand: args.anyauth || args.digest,
         })
     }
 
@@ -233,15 +281,27 @@ pub(crate) fn user(text: &str) -> Result<Credential, Failure> {
     })
 }
 
-fn headers(args: &RequestArgs) -> Result<Vec<Header>, Failure> {
-    let mut headers = header_fields(&args.headers)?;
-    headers.extend(args.user_agent.as_ref().map(|name| Header::new("User-Agent", name)));
+fn headers(args: &RequestArgs) -> Result<HeaderFields, Failure> {
+    let HeaderFields { sent: mut headers, mut omitted } = header_fields(&args.headers)?;
+    match args.user_agent.as_deref() {
+        Some("") => omitted.push("User-Agent".to_owned()),
+        // A field of its own wins, as for curl.
+        Some(name) if !headers.iter().any(|field| is_user_agent(&field.name)) => {
+            headers.push(Header::new("User-Agent", name));
+        }
+        _ => {}
+    }
     let pairs: Vec<&str> = cookie_pairs(args).collect();
     if !pairs.is_empty() {
         headers.push(Header::new("Cookie", pairs.join("; ")));
     }
-    headers.extend(args.referer.as_ref().map(|url| Header::new("Referer", url)));
-    Ok(headers)
+    let referer = args.referer.as_deref().filter(|url| !url.is_empty());
+    headers.extend(referer.map(|url| Header::new("Referer", url)));
+    Ok(HeaderFields { sent: headers, omitted })
+}
+
+fn is_user_agent(name: &str) -> bool {
+    name.eq_ignore_ascii_case("user-agent")
 }
 
 /// Returns what `-b` says itself; where it has no `=`, it is the name of a file, as for curl.
@@ -296,10 +356,27 @@ fn options(request: &RequestArgs, policy: &PolicyArgs) -> Result<TaskOptions, Fa
         // Cookies that are typed are all there are, as for curl.
         no_cookies: cookie_pairs(request).next().is_some()
             && cookie_files(request).next().is_none(),
+        request_policy: request_policy(request, policy),
         ..TaskOptions::default()
     };
+    options.request_policy.check().map_err(|error| Failure::refused(&error))?;
     network::apply(&request.network, &mut options)?;
     Ok(options)
+}
+
+fn request_policy(request: &RequestArgs, policy: &PolicyArgs) -> RequestPolicy {
+    let posts = [(policy.post301, 301), (policy.post302, 302), (policy.post303, 303)];
+    RequestPolicy {
+        keeps_post: posts.into_iter().filter(|(keeps, _)| *keeps).map(|(_, s)| s).collect(),
+        trusts_redirects: policy.location_trusted,
+        target: request.request_target.clone(),
+        authentication_method: match (request.digest, request.basic) {
+            (true, _) => AuthenticationMethod::HttpDigest,
+            (false, true) => AuthenticationMethod::HttpBasic,
+            (false, false) => AuthenticationMethod::Default,
+        },
+        ..RequestPolicy::default()
+    }
 }
 
 /// Makes the path of a file absolute, because the daemon lives in another folder.
@@ -347,18 +424,19 @@ fn upload(file: &Path, from: Option<&str>) -> Result<(What, Option<Header>), Fai
 /// What `--data` or `-F` has a request send.
 struct Body {
     bytes: Vec<u8>,
-    content_type: Option<String>,
+    /// What stands between the parts of a form.
+    boundary: Option<String>,
 }
 
 fn body_of(args: &GetArgs) -> Result<Option<Body>, Failure> {
     if !args.form.is_empty() {
-        let Form { content_type, body } = Form::read(&args.form)?;
-        return Ok(Some(Body { bytes: body, content_type: Some(content_type) }));
+        let Form { boundary, body } = Form::read(&args.form)?;
+        return Ok(Some(Body { bytes: body, boundary: Some(boundary) }));
     }
     if args.data.0.is_empty() || args.get {
         return Ok(None);
     }
-    Ok(Some(Body { bytes: data::read(&args.data.0)?, content_type: None }))
+    Ok(Some(Body { bytes: data::read(&args.data.0)?, boundary: None }))
 }
 
 /// Reads all of what may be the body of a request.
@@ -380,9 +458,13 @@ fn destination(args: &GetArgs, entry: &Entry, url: &str) -> Result<Destination, 
     if given.is_some_and(|path| path.as_os_str() == "-") {
         return Ok(Destination::Output);
     }
-    let folder = match entry.dir.as_ref().or(args.dir.as_ref()) {
-        None => Path::new("."),
-        Some(dir) => {
+    let folder = match (entry.dir.as_ref().or(args.dir.as_ref()), &args.output_dir) {
+        (None, None) => Path::new("."),
+        (None, Some(dir)) if !args.create_dirs => match dir.is_dir() {
+            true => dir,
+            false => return Err(cannot_create(dir, &"no folder; --create-dirs makes it")),
+        },
+        (Some(dir), _) | (None, Some(dir)) => {
             std::fs::create_dir_all(dir).map_err(|error| cannot_create(dir, &error))?;
             dir
         }

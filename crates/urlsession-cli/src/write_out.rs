@@ -117,6 +117,13 @@ impl WriteOut {
         Ok(Self(pieces))
     }
 
+    /// Says whether it has fields of responses.
+    pub(crate) fn tells_heads(&self) -> bool {
+        let tells =
+            |piece: &Piece| matches!(piece, Piece::Header(_) | Piece::Value(Value::HeaderJson));
+        self.0.iter().any(tells)
+    }
+
     /// Fills in what is known of a transfer that is over.
     pub(crate) fn of(&self, task: &Tracked, typed: Option<&str>) -> Said {
         let (mut said, mut to_error) = (Said::default(), false);

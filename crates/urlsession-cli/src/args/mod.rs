@@ -15,7 +15,7 @@ pub(crate) use cookies::{CookiesArgs, CookiesCommand};
 pub(crate) use credentials::{AnswerArgs, CredentialsArgs, CredentialsCommand};
 pub(crate) use daemon::{DaemonArgs, DaemonCommand, RunArgs};
 pub(crate) use network::NetworkArgs;
-pub(crate) use parse::{checksum, header_fields};
+pub(crate) use parse::{HeaderFields, checksum, header_fields};
 pub(crate) use transfer::{GetArgs, Level, PolicyArgs, PutArgs, Redirect, RequestArgs, Talk};
 
 use crate::measure;

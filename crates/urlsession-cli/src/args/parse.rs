@@ -1,8 +1,10 @@
 //! Texts of the command line that become values: digests, sessions, header fields.
 
+use crate::escape::shown;
 use crate::exit::{self, Failure};
+use crate::terminal;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::Path;
 use urlsession::{
     ApplicationId, Checksum, ChecksumAlgorithm, Header, SEGMENTS_LIMIT, Segments,
@@ -12,17 +14,8 @@ use urlsession::{
 /// Most bytes of a file of header fields: more than a request may carry.
 const HEADER_FILE_LIMIT: u64 = 512 * 1024;
 
-/// Fields that a request has by itself.
-const OWN: &[&str] = &[
-    "Accept",
-    "Accept-Encoding",
-    "Authorization",
-    "Content-Length",
-    "Content-Type",
-    "Cookie",
-    "Host",
-    "User-Agent",
-];
+/// Fields that every request has.
+const KEPT: &[&str] = &["Content-Length", "Host"];
 
 /// Reads `sha-256=HEX` as aria2c does; the name also without its dash.
 pub(crate) fn checksum(text: &str) -> Result<Checksum, String> {
@@ -58,16 +51,31 @@ pub(crate) fn session(text: &str) -> Result<SessionKey, String> {
     })
 }
 
-/// Reads the values of `-H`: fields, or `@FILE` with one field a line.
-pub(crate) fn header_fields(texts: &[String]) -> Result<Vec<Header>, Failure> {
-    let mut fields = Vec::new();
+/// What `-H` says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct HeaderFields {
+    /// What is sent.
+    pub(crate) sent: Vec<Header>,
+    /// Names of what is not sent by itself.
+    pub(crate) omitted: Vec<String>,
+}
+
+/// Reads the values of `-H`: fields, or `@FILE` with one field a line. A line of a file that is no
+/// field is left out and told.
+pub(crate) fn header_fields(texts: &[String]) -> Result<HeaderFields, Failure> {
+    let mut fields = HeaderFields::default();
     for text in texts {
         match text.strip_prefix('@') {
-            None => fields.extend(header_field(text)?),
+            None => fields.add(text)?,
             Some(path) => {
                 let lines = header_file(Path::new(path))?;
-                for line in lines.lines().filter(|line| !line.trim().is_empty()) {
-                    fields.extend(header_field(line)?);
+                for (number, line) in (1..).zip(lines.lines()) {
+                    if !line.trim().is_empty()
+                        && (!begins_as_field(line) || fields.add(line).is_err())
+                    {
+                        let why = "no header field, left out";
+                        terminal::say(&format!("urlsession: {}:{number}: {why}", shown(path)))?;
+                    }
                 }
             }
         }
@@ -75,37 +83,60 @@ pub(crate) fn header_fields(texts: &[String]) -> Result<Vec<Header>, Failure> {
     Ok(fields)
 }
 
-/// Reads `Name: value`, or `Name;` for an empty value, as curl does. `Name:` takes away what would be
-/// sent, which is nothing for most. Never repeats a value.
-fn header_field(text: &str) -> Result<Option<Header>, Failure> {
-    let blank = [' ', '\t'];
-    if let Some((name, value)) = text.split_once(':') {
-        let value = value.trim_matches(blank);
-        if !value.is_empty() {
-            return Ok(Some(Header::new(name.trim_end_matches(blank), value)));
+impl HeaderFields {
+    /// Reads `Name: value`, or `Name;` for an empty value, or `Name:` for a field that is not sent, as
+    /// curl does. Never repeats a value.
+    fn add(&mut self, text: &str) -> Result<(), Failure> {
+        let blank = [' ', '\t'];
+        if let Some((name, value)) = text.split_once(':') {
+            let value = value.trim_matches(blank);
+            if !value.is_empty() {
+                self.sent.push(Header::new(name.trim_end_matches(blank), value));
+                return Ok(());
+            }
+            let name = name.trim();
+            if KEPT.iter().any(|kept| kept.eq_ignore_ascii_case(name)) {
+                let why = format!("the header field {name} cannot be left out");
+                return Err(Failure::usage(why).next("without it a server cannot read the request"));
+            }
+            if !name.is_empty() {
+                self.omitted.push(name.to_owned());
+                return Ok(());
+            }
+        } else if let Some(name) = text.strip_suffix(';') {
+            self.sent.push(Header::new(name, ""));
+            return Ok(());
         }
-        let name = name.trim();
-        if OWN.iter().any(|own| own.eq_ignore_ascii_case(name)) {
-            let why = format!("the header field {name} cannot be left out");
-            return Err(Failure::usage(why).next("write ‘Name;’ to send it without a value"));
-        }
-        if !name.is_empty() {
-            return Ok(None);
-        }
-    } else if let Some(name) = text.strip_suffix(';') {
-        return Ok(Some(Header::new(name, "")));
+        let why = "a header field is ‘Name: value’, ‘Name;’ to send it without a value, or ‘Name:’ to leave it out";
+        Err(Failure::usage(why))
     }
-    Err(Failure::usage("a header field is ‘Name: value’, or ‘Name;’ to send it without a value"))
+
+    /// Says whether a field is sent or left out: then nothing is to be added of that name.
+    pub(crate) fn speaks_of(&self, name: &str) -> bool {
+        let is_it = |other: &str| other.eq_ignore_ascii_case(name);
+        self.sent.iter().any(|field| is_it(&field.name)) || self.omitted.iter().any(|o| is_it(o))
+    }
+}
+
+/// Says whether what stands before the colon can be a name (RFC 9110 section 5.6.2).
+fn begins_as_field(line: &str) -> bool {
+    let name = line.split([':', ';']).next().unwrap_or_default().trim_end();
+    let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    !name.is_empty() && name.bytes().all(is_token)
 }
 
 fn header_file(path: &Path) -> Result<String, Failure> {
-    let mut text = String::new();
-    let read = File::open(path)
-        .and_then(|file| file.take(HEADER_FILE_LIMIT + 1).read_to_string(&mut text))
-        .map_err(|error| Failure::file(path, &error))?;
+    let mut bytes = Vec::new();
+    let read = if path.as_os_str() == "-" {
+        io::stdin().lock().take(HEADER_FILE_LIMIT + 1).read_to_end(&mut bytes)
+    } else {
+        File::open(path).and_then(|file| file.take(HEADER_FILE_LIMIT + 1).read_to_end(&mut bytes))
+    };
+    let read = read.map_err(|error| Failure::file(path, &error))?;
     if read as u64 > HEADER_FILE_LIMIT {
         let why = format!("{}: more than {HEADER_FILE_LIMIT} bytes", path.display());
         return Err(Failure::new(exit::USAGE, why));
     }
-    Ok(text)
+    let text = String::from_utf8(bytes);
+    text.map_err(|_| Failure::new(exit::USAGE, format!("{}: not UTF-8", path.display())))
 }

@@ -175,16 +175,22 @@ fn options_become_values() {
 fn header_fields_are_read_as_curl_reads_them() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("fields");
-    std::fs::write(&file, "Authorization: Bearer x:y\r\n\nX-B: 2\n").unwrap();
+    let lines = "Authorization: Bearer x:y\r\n\nX-B: 2\nno field\n odd name: x\nAccept:\n";
+    std::fs::write(&file, lines).unwrap();
     let texts = ["X-A:  1 ".to_owned(), format!("@{}", file.display()), "X-Empty;".to_owned()];
     let fields = header_fields(&texts).unwrap();
-    let shown: Vec<_> = fields.iter().map(|h| (h.name.as_str(), h.value.expose())).collect();
+    let shown: Vec<_> = fields.sent.iter().map(|h| (h.name.as_str(), h.value.expose())).collect();
     assert_eq!(
         shown,
         [("X-A", "1"), ("Authorization", "Bearer x:y"), ("X-B", "2"), ("X-Empty", "")]
     );
-    assert!(header_fields(&["Expect: ".to_owned()]).unwrap().is_empty());
-    for wrong in ["X-A", "Host:", ":", "", "@/nonexistent/fields"] {
+    assert_eq!(fields.omitted, ["Accept"]);
+    assert!(fields.speaks_of("x-a") && fields.speaks_of("ACCEPT") && !fields.speaks_of("Host"));
+    let omitted = header_fields(&["Expect: ".to_owned()]).unwrap();
+    assert!(omitted.sent.is_empty() && omitted.omitted == ["Expect"]);
+    for wrong in
+        ["X-A", "X-A;  ", "X-A;b", "Host:", "content-length:", ":", "", "@/nonexistent/fields"]
+    {
         let failure = header_fields(&[wrong.to_owned()]).unwrap_err();
         assert!(matches!(failure.code, exit::USAGE | exit::FILE), "{wrong}");
     }

@@ -27,14 +27,11 @@ pub(crate) struct GetArgs {
         "upload_file"])]
     pub(crate) remote_header_name: bool,
     /// Save in DIR, which is made if need be
-    #[arg(
-        short,
-        long,
-        value_name = "DIR",
-        visible_short_alias = 'P',
-        visible_alias = "output-dir"
-    )]
+    #[arg(short, long, value_name = "DIR", visible_short_alias = 'P')]
     pub(crate) dir: Option<PathBuf>,
+    /// Save in DIR, which must be there unless --create-dirs is given, as curl has it
+    #[arg(long, value_name = "DIR", conflicts_with = "dir")]
+    pub(crate) output_dir: Option<PathBuf>,
     /// Replace files of the same name; without it ‘name.1’, ‘name.2’, … are taken
     #[arg(long)]
     pub(crate) overwrite: bool,
@@ -70,13 +67,14 @@ pub(crate) struct GetArgs {
     /// several, and ‘#1’ in -o for what is in place of the first of these
     #[arg(short, long)]
     pub(crate) globoff: bool,
-    /// Make the folders of -o, -D and --etag-save
+    /// Make the folders of -o, -D, --output-dir and --etag-save
     #[arg(long)]
     pub(crate) create_dirs: bool,
     /// Give the file the date that the server tells
     #[arg(short = 'R', long)]
     pub(crate) remote_time: bool,
-    /// Write the head of every final response to FILE, cookies hidden; ‘-’ is standard output
+    /// Write the head of every final response to FILE, which only you can read if it is made; ‘-’ is
+    /// standard output, ‘%’ standard error
     #[arg(short = 'D', long, value_name = "FILE")]
     pub(crate) dump_header: Option<PathBuf>,
     #[command(flatten)]
@@ -119,13 +117,14 @@ pub(crate) struct PutArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Request")]
 pub(crate) struct RequestArgs {
-    /// Header field ‘Name: value’, or ‘@FILE’ with one a line, which keeps secrets off the screen
+    /// Header field ‘Name: value’, ‘Name;’ without a value, ‘Name:’ to leave it out, or ‘@FILE’ with
+    /// one a line, which keeps secrets off the screen
     #[arg(short = 'H', long = "header", value_name = "FIELD", action = ArgAction::Append)]
     pub(crate) headers: Vec<String>,
     /// Method, such as POST
     #[arg(short = 'X', long = "request", value_name = "METHOD")]
     pub(crate) method: Option<String>,
-    /// User-Agent
+    /// User-Agent; ‘’ sends none
     #[arg(short = 'A', long, value_name = "NAME")]
     pub(crate) user_agent: Option<String>,
     /// Referer
@@ -141,6 +140,12 @@ pub(crate) struct RequestArgs {
     /// Show credentials only when the server asks, by the strongest way that it offers
     #[arg(long)]
     pub(crate) anyauth: bool,
+    /// Show credentials only when the server asks with Digest
+    #[arg(long, conflicts_with_all = ["anyauth", "basic"])]
+    pub(crate) digest: bool,
+    /// Show credentials at once and with Basic only
+    #[arg(long, conflicts_with = "anyauth")]
+    pub(crate) basic: bool,
     /// Take credentials from ~/.netrc
     #[arg(short, long)]
     pub(crate) netrc: bool,
@@ -150,6 +155,15 @@ pub(crate) struct RequestArgs {
     /// Take credentials from FILE, written as ~/.netrc is
     #[arg(long, value_name = "FILE")]
     pub(crate) netrc_file: Option<PathBuf>,
+    /// Leave out the cookies of -b FILE that have no end
+    #[arg(long)]
+    pub(crate) junk_session_cookies: bool,
+    /// Ask for TARGET in place of the URL’s path, such as ‘*’ with -X OPTIONS
+    #[arg(long, value_name = "TARGET", conflicts_with = "path_as_is")]
+    pub(crate) request_target: Option<String>,
+    /// Send the URL’s path with its ‘/../’ and ‘/./’
+    #[arg(long)]
+    pub(crate) path_as_is: bool,
     #[command(flatten)]
     pub(crate) network: NetworkArgs,
 }
@@ -204,6 +218,19 @@ pub(crate) struct PolicyArgs {
     /// Follow redirects, as is done unless --redirect says otherwise
     #[arg(short = 'L', long, conflicts_with = "redirect")]
     pub(crate) location: bool,
+    /// Follow redirects, and show credentials and cookies of this command to whatever server they
+    /// lead to
+    #[arg(long, conflicts_with = "redirect")]
+    pub(crate) location_trusted: bool,
+    /// Send POST again after a redirect with 301, which otherwise becomes a GET
+    #[arg(long)]
+    pub(crate) post301: bool,
+    /// The same after 302
+    #[arg(long)]
+    pub(crate) post302: bool,
+    /// The same after 303
+    #[arg(long)]
+    pub(crate) post303: bool,
     /// Most redirects that are followed, 20 by default
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(..=100))]
     pub(crate) max_redirs: Option<u32>,

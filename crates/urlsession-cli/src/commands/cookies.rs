@@ -38,7 +38,7 @@ pub(crate) fn cookies(command: &CookiesCommand) -> Result<u8, Failure> {
             Ok(exit::DONE)
         }
         CookiesCommand::Import { file, whose } => {
-            let imported = import(&of(&whose.application), file, &[])?;
+            let imported = import(&of(&whose.application), file, &[], false)?;
             terminal::say(&imported.told)?;
             Ok(if imported.whole { exit::DONE } else { exit::SOME_FAILED })
         }
@@ -77,14 +77,18 @@ pub(crate) fn import(
     application: &ApplicationId,
     path: &Path,
     hosts: &[String],
+    junks_session: bool,
 ) -> Result<Imported, Failure> {
     let name = path.display();
     let now = clock::now();
-    let file = netscape::read(&text(path)?, hosts, now);
+    let mut file = netscape::read(&text(path)?, hosts, now);
     if file.cookies.is_empty() && !file.illegible.is_empty() {
         return Err(Failure::new(exit::FILE, format!("{name}: no file of cookies"))
             .next("it has one cookie a line, its seven fields parted by tabs"));
     }
+    let all = file.cookies.len();
+    file.cookies.retain(|cookie| cookie.expires.is_some() || !junks_session);
+    let junked = all - file.cookies.len();
     // What ended while it lay in the file must not remove what a server set since.
     let (lasting, ended): (Vec<Cookie>, Vec<Cookie>) =
         file.cookies.into_iter().partition(|cookie| cookie.expires.is_none_or(|end| end > now));
@@ -95,6 +99,7 @@ pub(crate) fn import(
     let mut told = format!("{name}: {taken} kept");
     for (count, why) in [
         (passing as u64, "without an end, kept in memory only"),
+        (junked as u64, "without an end, left out"),
         (ended.len() as u64, "had ended"),
         (refused, "refused: illegal, or of a public suffix"),
         (file.illegible.len() as u64, "illegible"),

@@ -98,7 +98,12 @@ fn keep_cookies(args: &RequestArgs, plans: &[Plan], talk: Talk) -> Result<(), Fa
     let hosts: BTreeSet<String> = hosts.map(|host| without_port(&host).to_owned()).collect();
     let hosts: Vec<String> = hosts.into_iter().collect();
     for file in plan::cookie_files(args) {
-        let imported = cookies::import(&task_name::shell().application, file, &hosts)?;
+        let imported = cookies::import(
+            &task_name::shell().application,
+            file,
+            &hosts,
+            args.junk_session_cookies,
+        )?;
         if talk.verbose || !imported.whole {
             terminal::say(&imported.told)?;
         }
@@ -143,12 +148,14 @@ fn run(
     }
     let followed = follow(&names, &mut *progress::of(talk), Until::default())?;
     let (mut told, mut failed) = (Vec::new(), None);
+    let whole = after.tells_heads().then(|| Daemon::connect(true)).transpose()?;
     for task in followed.ended() {
         // What could not be handed over stays with the daemon.
         match created.hand_over(task) {
             Ok(()) => {
-                failed =
-                    after.tell(&created.told(task), created.typed.get(&task.name.task))?.or(failed);
+                failed = after
+                    .tell(&created.told(task, whole.as_ref()), created.typed.get(&task.name.task))?
+                    .or(failed);
                 told.push(&task.name);
             }
             Err(failure) => failed = Some(failure),
@@ -199,15 +206,21 @@ impl Created {
     }
 
     /// Returns what is told of a task: what is no news is 304, also of a server that sent it again.
-    fn told<'a>(&self, task: &'a Tracked) -> Cow<'a, Tracked> {
-        if !self.answers.get(&task.name.task).is_some_and(|to| to.drops(task)) {
-            return Cow::Borrowed(task);
+    /// Where heads are asked for they are whole.
+    fn told<'a>(&self, task: &'a Tracked, whole: Option<&Daemon>) -> Cow<'a, Tracked> {
+        let mut told = Cow::Borrowed(task);
+        let name = &task.name;
+        let status = whole
+            .and_then(|daemon| daemon.task_with_cookies(&name.session, name.task).ok()?.response);
+        if status.is_some() {
+            told.to_mut().response = status;
         }
-        let mut told = task.clone();
-        if let Some(response) = &mut told.response {
+        if self.answers.get(&name.task).is_some_and(|to| to.drops(task))
+            && let Some(response) = &mut told.to_mut().response
+        {
             response.status_code = NOT_MODIFIED;
         }
-        Cow::Owned(told)
+        told
     }
 
     /// Writes what a task brought to where the user wants it, if the daemon does not do that.

@@ -1,6 +1,7 @@
 //! What of a file comes and when, which URLs one stands for, and what is told beside the file.
 
 use crate::home::Home;
+use std::os::unix::fs::PermissionsExt as _;
 use urlsession_testkit::server::{Answer, Server, pseudo_random, sha256};
 
 const OLD: &str = "Wed, 13 Jun 1990 12:10:00 GMT";
@@ -196,8 +197,10 @@ fn heads_and_dates_are_kept_beside_the_file() {
     home.out(&["get", "-q", "-D", "heads", "-R", &url, &server.url("/g")]);
     let heads = std::fs::read_to_string(home.file("heads")).unwrap();
     assert!(heads.starts_with("HTTP/1.1 200\r\n"), "{heads}");
-    // What is worth hiding is hidden here, too.
-    assert!(heads.contains("set-cookie: ***\r\n"), "{heads}");
+    // Who asks for a head gets it whole, and nobody else sees it.
+    assert!(heads.contains("set-cookie: id=1; Path=/\r\n"), "{heads}");
+    let mode = std::fs::metadata(home.file("heads")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
     assert_eq!(heads.matches("\r\n\r\n").count(), 2, "{heads}");
     let changed = std::fs::metadata(home.file("f")).unwrap().modified().unwrap();
     let changed = changed.duration_since(std::time::UNIX_EPOCH).unwrap();
