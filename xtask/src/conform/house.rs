@@ -3,7 +3,7 @@
 use crate::build;
 use anyhow::Result;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
@@ -31,8 +31,20 @@ impl House {
         variables: &[(String, String)],
         stdin: &[u8],
     ) -> Result<Output> {
+        self.shell_in(self.home.path(), words, variables, stdin)
+    }
+
+    /// Runs a command in a folder to its end.
+    pub(super) fn shell_in(
+        &self,
+        folder: &Path,
+        words: &[&str],
+        variables: &[(String, String)],
+        stdin: &[u8],
+    ) -> Result<Output> {
         let mut child = Command::new(&self.executable)
             .args(words)
+            .current_dir(folder)
             .env("URLSESSION_HOME", self.home.path())
             .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())

@@ -64,6 +64,18 @@ impl Case {
         Ok(files)
     }
 
+    /// Returns the files that a script makes before the case, numbered in one way only.
+    pub(super) fn made_before(&self) -> Vec<String> {
+        let script = self.text("precheck");
+        let loops = script.split_once("((1..").and_then(|(_, rest)| rest.split_once("))"));
+        let Some((Ok(last), rest)) = loops.map(|(last, rest)| (last.parse::<u32>(), rest)) else {
+            return Vec::new();
+        };
+        let name = rest.split_once("$filename = \"").and_then(|(_, rest)| rest.split_once(".$i\""));
+        let name = name.map_or("", |(name, _)| name);
+        (1..=last).map(|number| format!("{name}.{number}")).collect()
+    }
+
     fn part(&self, part: &str) -> Option<(&str, &str)> {
         find(&self.text, part)
     }

@@ -146,6 +146,9 @@ impl Trier {
             std::fs::create_dir_all(Path::new(&name).parent().unwrap_or(folder.path()))?;
             std::fs::write(name, bytes)?;
         }
+        for name in case.made_before() {
+            std::fs::write(name, "to stay the same")?;
+        }
         let typed = match Typed::translate(case.text("command")) {
             Ok(typed) => typed,
             Err(why) => return Ok(Verdict::Undrivable(why)),
@@ -184,7 +187,9 @@ impl Trier {
         }
         words.extend(typed.urls.iter().cloned());
         if typed.names_file {
-            words.extend(["-d".to_owned(), folder.to_string_lossy().into_owned()]);
+            let named = typed.output_dir.clone();
+            let named = named.unwrap_or_else(|| folder.to_string_lossy().into_owned());
+            words.extend(["--output-dir".to_owned(), named]);
         } else if !typed.uploads {
             for file in files {
                 words.extend(["-o".to_owned(), file.to_string_lossy().into_owned()]);
@@ -201,7 +206,7 @@ impl Trier {
             words.extend(["--proxy".to_owned(), relay.url()]);
         }
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let output = self.house.shell(&words, variables, stdin)?;
+        let output = self.house.shell_in(folder, &words, variables, stdin)?;
         let told = String::from_utf8_lossy(&output.stderr);
         let told = told.lines().next().unwrap_or_default().to_owned();
         let bodies = match typed.uploads {
@@ -399,12 +404,9 @@ fn compare(expected: &Expected, got: &Got) -> Option<String> {
             differs(wanted, &brought.flatten().copied().collect::<Vec<u8>>())
         }
         (Expected::Out(wanted), None) => differs(wanted, &got.out),
-        (Expected::File(name, wanted), None) => {
-            let name = Path::new(name).file_name().unwrap_or_default();
-            match std::fs::read(got.folder.join(name)) {
-                Ok(bytes) => differs(wanted, &bytes),
-                Err(_) => Some(format!("writes no file {}", name.to_string_lossy())),
-            }
-        }
+        (Expected::File(name, wanted), None) => match std::fs::read(got.folder.join(name)) {
+            Ok(bytes) => differs(wanted, &bytes),
+            Err(_) => Some(format!("writes no file {name}")),
+        },
     }
 }

@@ -21,7 +21,7 @@ pub(super) struct Typed {
     pub(super) globs: bool,
     takes_globs_as_they_stand: bool,
     /// Where relative outputs are.
-    output_dir: Option<String>,
+    pub(super) output_dir: Option<String>,
     proxy: Option<String>,
     proxy_user: Option<String>,
     cookies: Vec<String>,
