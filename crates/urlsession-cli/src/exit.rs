@@ -1,6 +1,7 @@
 //! Which exit code tells what happened: few, stable, the same for every command.
 
 use crate::escape::shown;
+use crate::terminal;
 use std::fmt;
 use std::io;
 use urlsession::{Error, ErrorCode};
@@ -116,8 +117,19 @@ impl Failure {
         Self { code, ..Self::from(error.clone()) }
     }
 
+    /// Says what happened; returns what to exit with.
+    pub(crate) fn tell(&self) -> u8 {
+        if !self.is_broken_pipe() {
+            let _ = terminal::say(&format!("urlsession: {}", self.message));
+            if let Some(next) = &self.next {
+                let _ = terminal::say(&format!("  {next}"));
+            }
+        }
+        self.code
+    }
+
     /// Says whether nobody reads the output any more, which is no failure.
-    pub(crate) fn is_broken_pipe(&self) -> bool {
+    fn is_broken_pipe(&self) -> bool {
         self.code == DONE
     }
 }

@@ -5,13 +5,18 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// Most names `file.1`, `file.2`, … that are tried.
-const CLASH_LIMIT: u32 = 10_000;
+pub(crate) const CLASH_LIMIT: u32 = 10_000;
 
 /// Finds a path in the folder that no file has and that was not handed out before: `name`, else
-/// `name.1`, `name.2`, … as wget does. Remembers it in `taken`.
-pub(crate) fn free(folder: &Path, name: &str, taken: &mut BTreeSet<PathBuf>) -> Option<PathBuf> {
+/// `name.1`, `name.2`, … as wget does, `most` in all. Remembers it in `taken`.
+pub(crate) fn free(
+    folder: &Path,
+    name: &str,
+    most: u32,
+    taken: &mut BTreeSet<PathBuf>,
+) -> Option<PathBuf> {
     let path = std::iter::once(folder.join(name))
-        .chain((1..CLASH_LIMIT).map(|n| folder.join(format!("{name}.{n}"))))
+        .chain((1..most).map(|n| folder.join(format!("{name}.{n}"))))
         // A dangling symlink is a file too.
         .find(|path| !taken.contains(path) && path.symlink_metadata().is_err())?;
     taken.insert(path.clone());
@@ -32,7 +37,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("f"), "").unwrap();
         let mut taken = BTreeSet::new();
-        let mut next = || free(folder.path(), "f", &mut taken).map(|p| title(&p)).unwrap();
-        assert_eq!([next(), next(), next()], ["f.1", "f.2", "f.3"]);
+        let mut next = || free(folder.path(), "f", 4, &mut taken).map(|p| title(&p));
+        let names = [next(), next(), next()].map(Option::unwrap_or_default);
+        assert_eq!(names, ["f.1", "f.2", "f.3"]);
+        assert_eq!(next(), None);
     }
 }

@@ -1,6 +1,6 @@
 //! What must hold for every input of the parsers of this room, whoever wrote it: the targets.
 
-use crate::{args::parse, escape, list, measure, netrc, netscape};
+use crate::{args::parse, config, escape, list, measure, netrc, netscape};
 use std::time::Duration;
 
 /// What is done with bytes.
@@ -54,6 +54,11 @@ pub fn cookie_file(bytes: &[u8]) {
 
 /// A list has no more URLs than lines, and names the line that is wrong without what it says.
 pub fn list(bytes: &[u8]) {
+    // A file of options is one, too.
+    let text = String::from_utf8_lossy(bytes);
+    let options = config::read(&text);
+    assert!(options.len() <= text.lines().count());
+    assert!(options.iter().all(|line| !line.name.contains(char::is_whitespace)));
     let lines = bytes.split(|byte| *byte == b'\n').count();
     match list::read(bytes, "list") {
         Ok(entries) => {

@@ -16,6 +16,8 @@ pub(crate) const NOT_MODIFIED: u16 = 304;
 /// Where what came goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum HandOver {
+    /// Nowhere.
+    Nowhere,
     /// To standard output.
     Output,
     /// Here, replacing what is there.
@@ -56,6 +58,7 @@ impl HandOver {
             return Ok(());
         }
         match self {
+            Self::Nowhere => Ok(()),
             Self::Output => write(task, None),
             Self::File(path) => write(task, Some(path)),
             Self::Rest(rest) => rest.take(task),

@@ -7,6 +7,7 @@ mod args;
 mod clock;
 mod commands;
 mod condition;
+mod config;
 mod data;
 mod demo;
 mod escape;
@@ -40,16 +41,10 @@ use std::process::ExitCode;
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments = args::with_default_command(std::env::args_os());
-    // Prints help and misuse by itself, with exit codes 0 and 2.
-    let cli = args::Cli::parse_from(arguments);
-    let code = commands::run(cli.command).unwrap_or_else(|failure| {
-        if !failure.is_broken_pipe() {
-            let _ = terminal::say(&format!("urlsession: {}", failure.message));
-            if let Some(next) = &failure.next {
-                let _ = terminal::say(&format!("  {next}"));
-            }
-        }
-        failure.code
+    let code = args::words::parts(arguments).and_then(|parts| {
+        // Prints help and misuse by itself, with exit codes 0 and 2.
+        let parts = parts.into_iter().map(|part| args::Cli::parse_from(part).command);
+        commands::run_all(parts.collect())
     });
-    ExitCode::from(code)
+    ExitCode::from(code.unwrap_or_else(|failure| failure.tell()))
 }

@@ -25,6 +25,10 @@ pub(crate) struct Entry {
     pub(crate) url: String,
     /// The file's name.
     pub(crate) out: Option<PathBuf>,
+    /// Whether what comes is thrown away.
+    pub(crate) drops: bool,
+    /// What is sent.
+    pub(crate) upload: Option<PathBuf>,
     /// The folder.
     pub(crate) dir: Option<PathBuf>,
     /// Header fields as written; they are secrets, so no `Display` of an entry exists.
@@ -112,6 +116,7 @@ mod tests {
                     dir: Some("/srv".into()),
                     headers: vec!["X: 1".into(), "Y: 2".into()],
                     checksum: Some("sha-256=00".into()),
+                    ..Entry::default()
                 },
                 Entry { url: "http://h/d#e".into(), ..Entry::default() },
             ]

@@ -3,23 +3,24 @@
 mod asked;
 mod entries;
 pub(crate) mod network;
+mod sent;
 
 use crate::args::{
     EditArgs, GetArgs, HeaderFields, Level, PolicyArgs, PutArgs, Redirect, RequestArgs,
     header_fields,
 };
 use crate::exit::{self, Failure};
-use crate::form::Form;
 use crate::hand_over::{HandOver, Rest};
 use crate::list::Entry;
 use crate::netrc::Netrc;
 use crate::netscape::without_port;
-use crate::{args, data, file_name};
-use asked::{Asked, offset};
-use percent_encoding::{AsciiSet, CONTROLS};
+use crate::{args, file_name};
+use asked::Asked;
+pub(crate) use sent::bounded;
+use sent::{Body, path_as_is, upload};
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, IsTerminal as _, Read, Seek as _, SeekFrom};
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,10 +31,9 @@ use urlsession::{
 
 /// Statuses that are worth another try: the server is busy or broken for a while.
 const RETRY_STATUSES: [u16; 6] = [408, 429, 500, 502, 503, 504];
-/// What a path cannot have as it stands.
-const ILLEGAL: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`');
-/// Most bytes of a request body that come from standard input or the command line.
-const BODY_LIMIT: u64 = 256 * 1024 * 1024;
+
+/// Names that --no-clobber tries beside the one that was typed, as curl does.
+const NO_CLOBBER_LIMIT: u32 = 101;
 
 /// One task as it will be created.
 #[derive(Debug)]
@@ -53,21 +53,23 @@ pub(crate) struct Plan {
 pub(crate) enum What {
     /// A body into a file.
     Download(Destination),
-    /// A file, or these bytes.
-    Upload(UploadSource),
-    /// A request with a body; the answer goes to a file, else to standard output.
-    Data(UploadSource, Option<PathBuf>),
+    /// A file, or these bytes; the answer goes there.
+    Upload(UploadSource, HandOver),
+    /// A request with a body; the answer goes there.
+    Data(UploadSource, HandOver),
 }
 
 /// Where a file goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Destination {
+    /// Nowhere.
+    Nowhere,
     /// To standard output, once it is whole.
     Output,
     /// Here, replacing what is there.
     File(PathBuf),
-    /// Into this folder, under the first free name of this kind: [`settle`] finds it.
-    Derived { folder: PathBuf, name: String },
+    /// Into this folder, under the first free name of this kind: [`settle`] finds it among so many.
+    Derived { folder: PathBuf, name: String, most: u32 },
 }
 
 /// Gives every file without a name of its own one that no file has and no task in `taken` will
@@ -75,8 +77,8 @@ pub(crate) enum Destination {
 pub(crate) fn settle(plans: &mut [Plan], mut taken: BTreeSet<PathBuf>) -> Result<(), Failure> {
     for plan in plans {
         let What::Download(to) = &mut plan.what else { continue };
-        if let Destination::Derived { folder, name } = to {
-            let free = file_name::free(folder, name, &mut taken).ok_or_else(|| {
+        if let Destination::Derived { folder, name, most } = to {
+            let free = file_name::free(folder, name, *most, &mut taken).ok_or_else(|| {
                 Failure::new(exit::FILE, format!("{name}: too many files of this name"))
             })?;
             *to = Destination::File(free);
@@ -98,7 +100,7 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
     shared.maximum_response_size = args.condition.max_filesize;
     let shared = Arc::new(shared);
     // Once for all URLs: standard input comes once.
-    let body = body_of(args)?;
+    let body = Body::of(args)?;
     let mut plans = Vec::with_capacity(entries.len());
     for entry in entries {
         let mut options = Arc::clone(&shared);
@@ -117,22 +119,15 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
         headers.extend(own.sent);
         let method = args.request.method.as_deref();
         let mut finish = None;
-        let (request, what) = if let Some(file) = &args.upload_file {
-            let (source, range) = upload(file, args.condition.continue_at.as_deref())?;
+        let (request, what) = if let Some(file) = &entry.upload {
+            let answer = answer(args, &entry)?;
+            let (source, range) = upload(file, args.condition.continue_at.as_deref(), answer)?;
             headers.extend(range);
             (request(&entry.url, method.unwrap_or("PUT"), headers, &keys)?, source)
         } else if let Some(body) = &body {
-            if let Some(boundary) = &body.boundary {
-                announce(boundary, &fields, &mut headers);
-            }
+            body.announce(&fields, &mut headers);
             let request = request(&entry.url, method.unwrap_or("POST"), headers, &keys)?;
-            let answer = match &entry.out {
-                Some(_) => match destination(args, &entry, &request.url)? {
-                    Destination::File(path) => Some(path),
-                    Destination::Output | Destination::Derived { .. } => None,
-                },
-                None => None,
-            };
+            let answer = answer(args, &entry)?;
             (request, What::Data(UploadSource::Bytes(body.bytes.clone()), answer))
         } else {
             let mut request = request(&entry.url, method.unwrap_or("GET"), headers, &keys)?;
@@ -163,7 +158,7 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
 /// Plans what `put` was asked for.
 pub(crate) fn of_put(args: &PutArgs) -> Result<Plan, Failure> {
     let method = args.request.method.as_deref().unwrap_or("PUT");
-    let (what, _) = upload(&args.file, None)?;
+    let (what, _) = upload(&args.file, None, HandOver::Output)?;
     let HeaderFields { sent, omitted } = headers(&args.request)?;
     let mut options = options(&args.request, &args.policy)?;
     options.request_policy.omitted_headers = omitted;
@@ -215,30 +210,6 @@ struct Keys {
     url_first: bool,
     /// Whether the server has to ask first.
     on_demand: bool,
-}
-
-/// Returns path and query of a URL as they are typed, without what a URL cannot have.
-fn path_as_is(url: &str) -> Option<String> {
-    let rest = url.split_once("://")?.1;
-    let path = &rest[rest.find(['/', '?', '#'])?..];
-    let path = path.split('#').next().unwrap_or_default();
-    let path = percent_encoding::utf8_percent_encode(path, ILLEGAL).to_string();
-    Some(if path.starts_with('/') { path } else { format!("/{path}") })
-}
-
-/// Says how a form is to be read: as what was typed, else as what it is.
-fn announce(boundary: &str, typed: &HeaderFields, headers: &mut Vec<Header>) {
-    let name = "Content-Type";
-    match headers.iter_mut().find(|field| field.name.eq_ignore_ascii_case(name)) {
-        Some(field) => {
-            let kind = format!("{}; boundary={boundary}", field.value.expose());
-            *field = Header::new(name, kind);
-        }
-        None if typed.speaks_of(name) => {}
-        None => {
-            headers.push(Header::new(name, format!("multipart/form-data; boundary={boundary}")));
-        }
-    }
 }
 
 impl Keys {
@@ -396,64 +367,23 @@ fn existing(path: &Path) -> Result<PathBuf, Failure> {
     }
 }
 
-/// Returns what is sent, and how its place in the whole is told if it is a part.
-fn upload(file: &Path, from: Option<&str>) -> Result<(What, Option<Header>), Failure> {
-    // Nobody knows how much of it the server has.
-    let from = from.filter(|from| *from != "-").map(offset).transpose()?.unwrap_or(0);
-    let bytes = if file.as_os_str() == "-" {
-        let mut bytes = bounded(io::stdin().lock(), "standard input")?;
-        drop(bytes.drain(..usize::try_from(from).unwrap_or(usize::MAX).min(bytes.len())));
-        bytes
-    } else {
-        let path = existing(file)?;
-        if from == 0 {
-            return Ok((What::Upload(UploadSource::File(path)), None));
-        }
-        let rest = File::open(&path).and_then(|mut opened| {
-            opened.seek(SeekFrom::Start(from))?;
-            Ok(opened)
-        });
-        bounded(rest.map_err(|error| Failure::file(&path, &error))?, &path.display().to_string())?
-    };
-    let end = from + bytes.len() as u64;
-    let range = || Header::new("Content-Range", format!("bytes {from}-{}/{end}", end - 1));
-    let range = (from > 0 && !bytes.is_empty()).then(range);
-    Ok((What::Upload(UploadSource::Bytes(bytes)), range))
-}
-
-/// What `--data` or `-F` has a request send.
-struct Body {
-    bytes: Vec<u8>,
-    /// What stands between the parts of a form.
-    boundary: Option<String>,
-}
-
-fn body_of(args: &GetArgs) -> Result<Option<Body>, Failure> {
-    if !args.form.is_empty() {
-        let Form { boundary, body } = Form::read(&args.form)?;
-        return Ok(Some(Body { bytes: body, boundary: Some(boundary) }));
+/// Finds where the answer to what is sent goes.
+fn answer(args: &GetArgs, entry: &Entry) -> Result<HandOver, Failure> {
+    if entry.drops {
+        return Ok(HandOver::Nowhere);
     }
-    if args.data.0.is_empty() || args.get {
-        return Ok(None);
-    }
-    Ok(Some(Body { bytes: data::read(&args.data.0)?, boundary: None }))
-}
-
-/// Reads all of what may be the body of a request.
-pub(crate) fn bounded(from: impl Read, name: &str) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    from.take(BODY_LIMIT + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| Failure::new(exit::FILE, format!("{name}: {error}")))?;
-    if bytes.len() as u64 > BODY_LIMIT {
-        let why = format!("{name}: more than {}", crate::measure::size(BODY_LIMIT));
-        return Err(Failure::new(exit::FILE, why).next("save it to a file and send that"));
-    }
-    Ok(bytes)
+    let named = entry.out.as_ref().map(|_| destination(args, entry, &entry.url)).transpose()?;
+    Ok(match named {
+        Some(Destination::File(path)) => HandOver::File(path),
+        _ => HandOver::Output,
+    })
 }
 
 /// Finds where the file of an entry goes, and makes the folder that `-d` or `dir=` names.
 fn destination(args: &GetArgs, entry: &Entry, url: &str) -> Result<Destination, Failure> {
+    if entry.drops {
+        return Ok(Destination::Nowhere);
+    }
     let given = entry.out.as_ref();
     if given.is_some_and(|path| path.as_os_str() == "-") {
         return Ok(Destination::Output);
@@ -485,7 +415,8 @@ fn destination(args: &GetArgs, entry: &Entry, url: &str) -> Result<Destination, 
     if (given.is_none() && !is_meant) || (given.is_some() && condition.no_clobber) {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let folder = path.parent().unwrap_or(&folder).to_owned();
-        return Ok(Destination::Derived { folder, name });
+        let most = if given.is_some() { NO_CLOBBER_LIMIT } else { file_name::CLASH_LIMIT };
+        return Ok(Destination::Derived { folder, name, most });
     }
     if path.is_dir() {
         Err(cannot_create(&path, &"a folder"))

@@ -69,3 +69,65 @@ impl FromArgMatches for DataArgs {
         Ok(())
     }
 }
+
+/// One field of a form as it was typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Field {
+    /// `NAME=VALUE`, `NAME=@FILE` or `NAME=<FILE`, and what follows a semicolon.
+    Typed(String),
+    /// `NAME=VALUE`, all of it as it stands.
+    Plain(String),
+}
+
+/// All fields of a form.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct FormArgs(pub(crate) Vec<Field>);
+
+const TYPED: &str = "form";
+const PLAIN: &str = "form-string";
+
+impl Args for FormArgs {
+    fn augment_args(command: Command) -> Command {
+        let others =
+            ["input_file", "checksum", "upload_file", "data", "data-raw", "data-urlencode"];
+        let field = |name: &'static str, help| {
+            Arg::new(name)
+                .long(name)
+                .help(help)
+                .value_name("FIELD")
+                .action(ArgAction::Append)
+                .conflicts_with_all(others)
+                .conflicts_with("remote_header_name")
+        };
+        let typed = field(
+            TYPED,
+            "Send a form with POST and print the answer: ‘NAME=VALUE’, ‘NAME=@FILE’ to send a file, \
+             ‘NAME=<FILE’ for its text, each with ‘;type=TYPE’, ‘;filename=NAME’ and ‘;headers=FIELD’; \
+             once for every field. Several files of one field stand between commas",
+        );
+        let plain = field(PLAIN, "The same, but nothing in the value has a meaning");
+        command.arg(typed.short('F')).arg(plain)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for FormArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        let options = [(TYPED, Field::Typed as fn(String) -> Field), (PLAIN, Field::Plain)];
+        let typed = options.into_iter().flat_map(|(name, meaning)| {
+            let values = matches.get_many::<String>(name).into_iter().flatten().cloned();
+            matches.indices_of(name).into_iter().flatten().zip(values.map(meaning))
+        });
+        let mut typed: Vec<(usize, Field)> = typed.collect();
+        typed.sort_by_key(|(at, _)| *at);
+        Ok(Self(typed.into_iter().map(|(_, field)| field).collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}

@@ -6,15 +6,18 @@ mod cookies;
 mod credentials;
 mod daemon;
 mod network;
+mod output;
 pub(crate) mod parse;
 mod transfer;
+pub(crate) mod words;
 
-pub(crate) use body::Datum;
+pub(crate) use body::{Datum, Field};
 pub(crate) use condition::ConditionArgs;
 pub(crate) use cookies::{CookiesArgs, CookiesCommand};
 pub(crate) use credentials::{AnswerArgs, CredentialsArgs, CredentialsCommand};
 pub(crate) use daemon::{DaemonArgs, DaemonCommand, RunArgs};
 pub(crate) use network::NetworkArgs;
+pub(crate) use output::Output;
 pub(crate) use parse::{HeaderFields, checksum, header_fields};
 pub(crate) use transfer::{GetArgs, Level, PolicyArgs, PutArgs, Redirect, RequestArgs, Talk};
 
@@ -49,9 +52,10 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Download and show progress; Ctrl-C leaves the transfer running (the default command)
-    #[command(visible_alias = "download")]
+    #[command(visible_alias = "download", args_override_self = true)]
     Get(Box<GetArgs>),
     /// Queue downloads, print their ids and return at once
+    #[command(args_override_self = true)]
     Add(Box<GetArgs>),
     /// Upload a file
     #[command(visible_alias = "upload")]

@@ -111,7 +111,6 @@ fn misuse_has_exit_code_2() {
         "get --priority urgent http://h",
         "get -j 0 http://h",
         "get -q -v http://h",
-        "get -o x -O http://h",
         "get -r 1-2,x http://h",
         "get -r - http://h",
         "get -r 1-2 -c http://h",

@@ -1,9 +1,11 @@
 //! Options of the commands that move bytes: `get`, `add` and `put`.
 
-use super::body::DataArgs;
+use super::body::{DataArgs, FormArgs};
 use super::condition::ConditionArgs;
 use super::network::NetworkArgs;
+use super::output::OutputArgs;
 use super::parse;
+use super::words::WordArgs;
 use crate::measure;
 use clap::{ArgAction, Args, ValueEnum};
 use std::path::PathBuf;
@@ -15,13 +17,10 @@ pub(crate) struct GetArgs {
     /// What to download; http or https
     #[arg(value_name = "URL", required_unless_present = "input_file")]
     pub(crate) urls: Vec<String>,
-    /// Save as FILE, replacing it: one for every URL, in the same order. ‘-’ writes to standard
-    /// output at the end, and serves for all
-    #[arg(short, long, value_name = "FILE", action = ArgAction::Append)]
-    pub(crate) output: Vec<PathBuf>,
-    /// Take the name from the URL; so it is without -o
-    #[arg(short = 'O', long, conflicts_with = "output")]
-    pub(crate) remote_name: bool,
+    #[command(flatten)]
+    pub(crate) words: WordArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
     /// Let the server name the file, also by a redirect, in the folder where it would be otherwise
     #[arg(short = 'J', long, conflicts_with_all = ["output", "data", "data-raw", "data-urlencode",
         "upload_file"])]
@@ -51,15 +50,21 @@ pub(crate) struct GetArgs {
     /// stands
     #[arg(long, value_name = "DATA", action = ArgAction::Append)]
     pub(crate) url_query: Vec<String>,
-    /// Send a form with POST and print the answer: ‘NAME=VALUE’, ‘NAME=@FILE’ to send a file, ‘NAME=<FILE’
-    /// for its text, each with ‘;type=TYPE’ and ‘;filename=NAME’; once for every field
-    #[arg(short = 'F', long, value_name = "FIELD", action = ArgAction::Append,
-        conflicts_with_all = ["input_file", "checksum", "upload_file", "data", "data-raw",
-            "data-urlencode", "remote_header_name"])]
-    pub(crate) form: Vec<String>,
-    /// Send FILE with PUT, as ‘put’ does
-    #[arg(short = 'T', long, value_name = "FILE", conflicts_with_all = ["input_file", "output"])]
-    pub(crate) upload_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) form: FormArgs,
+    /// Write a backslash before quotes and backslashes in the names of a form, instead of
+    /// percent-encoding
+    #[arg(long)]
+    pub(crate) form_escape: bool,
+    /// Send FILE with PUT, as ‘put’ does: one for every URL, in the same order, or several as in
+    /// ‘{one,two}’; to a URL that ends with a slash its name is added. URLs without one are
+    /// downloads
+    #[arg(short = 'T', long, value_name = "FILE", action = ArgAction::Append,
+        conflicts_with = "input_file")]
+    pub(crate) upload_file: Vec<PathBuf>,
+    /// End with the first URL that fails; they come one after the other then
+    #[arg(long)]
+    pub(crate) fail_early: bool,
     /// Digest that the file must have, such as sha-256=HEX; also sha-512 and md5
     #[arg(long, value_name = "TYPE=HEX", value_parser = parse::checksum)]
     pub(crate) checksum: Option<Checksum>,

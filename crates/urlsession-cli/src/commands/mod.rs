@@ -11,14 +11,67 @@ mod show;
 mod transfer;
 mod wait;
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, GetArgs, Talk};
 use crate::demo;
 use crate::exit::{self, Failure};
 use crate::terminal;
 use clap::CommandFactory as _;
 
+/// Does what was asked for, one part after the other. A part that fails ends none but itself, unless
+/// --fail-early is given; a signal ends all of them.
+pub(crate) fn run_all(mut parts: Vec<Command>) -> Result<u8, Failure> {
+    let fails_early = share(&mut parts);
+    let number = parts.len();
+    let mut common = exit::DONE;
+    for (at, part) in parts.into_iter().enumerate() {
+        if number == 1 {
+            return run(part);
+        }
+        let code = run(part).unwrap_or_else(|failure| failure.tell());
+        let left = number - at - 1;
+        if code >= exit::TIMED_OUT || (code != exit::DONE && fails_early) {
+            if left > 0 {
+                terminal::say(&format!("not begun: what stands behind --next, {left} in all"))?;
+            }
+            return Ok(code);
+        }
+        common = match common {
+            _ if code == exit::DONE => common,
+            exit::DONE => code,
+            common if common == code => code,
+            _ => exit::SOME_FAILED,
+        };
+    }
+    Ok(common)
+}
+
+/// Has the options that are for all parts in each of them; says whether they end with the first
+/// that fails.
+fn share(parts: &mut [Command]) -> bool {
+    let gets = || {
+        parts.iter().filter_map(|part| match part {
+            Command::Get(args) | Command::Add(args) => Some(args),
+            _ => None,
+        })
+    };
+    let any = |is_typed: fn(&GetArgs) -> bool| gets().any(|args| is_typed(args));
+    let talk = Talk {
+        quiet: any(|args| args.talk.quiet),
+        verbose: any(|args| args.talk.verbose),
+        json: any(|args| args.talk.json),
+    };
+    let fail_early = any(|args| args.fail_early);
+    for part in parts {
+        if let Command::Get(args) | Command::Add(args) = part {
+            args.talk = talk;
+            args.fail_early = fail_early;
+        }
+    }
+    fail_early
+}
+
 /// Does what was asked for.
-pub(crate) fn run(command: Command) -> Result<u8, Failure> {
+fn run(command: Command) -> Result<u8, Failure> {
     match command {
         Command::Get(args) => transfer::get(&args),
         Command::Add(args) => transfer::add(&args),

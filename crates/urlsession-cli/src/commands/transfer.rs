@@ -41,20 +41,31 @@ pub(crate) fn get(args: &GetArgs) -> Result<u8, Failure> {
             std::fs::create_dir_all(folder).map_err(|error| Failure::file(folder, &error))?;
         }
     }
-    let after = After {
+    let mut after = After {
         format: args.write_out.as_deref().map(WriteOut::read).transpose()?,
         heads: args.dump_header.as_deref().map(Sheet::begin).transpose()?,
         etag: args.condition.etag_save.as_deref().map(Sheet::new),
         fails_with_body: args.policy.fail_with_body,
         keeps_time: args.remote_time,
     };
-    run(plans, args.max_concurrent, args.talk, after)
+    if !args.fail_early {
+        return run(plans, args.max_concurrent, args.talk, &mut after);
+    }
+    for plan in plans {
+        let code = run(vec![plan], args.max_concurrent, args.talk, &mut after)?;
+        if code != exit::DONE {
+            return Ok(code);
+        }
+    }
+    Ok(exit::DONE)
 }
 
 pub(crate) fn add(args: &GetArgs) -> Result<u8, Failure> {
     let plans = plan::of_get(args)?;
-    if plans.iter().any(|plan| matches!(plan.what, What::Data(_, Some(_)))) {
-        return Err(Failure::usage("add cannot save the answer to --data in a file")
+    if plans.iter().any(|plan| {
+        matches!(plan.what, What::Data(_, HandOver::File(_)) | What::Upload(_, HandOver::File(_)))
+    }) {
+        return Err(Failure::usage("add cannot save the answer to what is sent in a file")
             .next("use get, or find the answer later with: urlsession show ID"));
     }
     let condition = &args.condition;
@@ -86,7 +97,7 @@ pub(crate) fn put(args: &PutArgs) -> Result<u8, Failure> {
     }
     let format = args.write_out.as_deref().map(WriteOut::read).transpose()?;
     let fails_with_body = args.policy.fail_with_body;
-    run(plans, None, args.talk, After { format, fails_with_body, ..After::default() })
+    run(plans, None, args.talk, &mut After { format, fails_with_body, ..After::default() })
 }
 
 /// Keeps the cookies of the files that `-b` names for the shell: its tasks may run for days.
@@ -138,7 +149,7 @@ fn run(
     plans: Vec<Plan>,
     at_once: Option<u32>,
     talk: Talk,
-    mut after: After,
+    after: &mut After,
 ) -> Result<u8, Failure> {
     let created = create(plans, at_once)?;
     created.say_refused();
@@ -314,6 +325,7 @@ fn begin(session: &Session, plan: Plan) -> Result<(Task, Option<HandOver>), Erro
             let (destination, answer) = match (finish, to) {
                 (Some(finish), _) => (None, Some(finish)),
                 (None, Destination::File(path)) => (Some(path), None),
+                (None, Destination::Nowhere) => (None, Some(HandOver::Nowhere)),
                 (None, Destination::Output | Destination::Derived { .. }) => {
                     (None, Some(HandOver::Output))
                 }
@@ -322,11 +334,10 @@ fn begin(session: &Session, plan: Plan) -> Result<(Task, Option<HandOver>), Erro
                 DownloadOptions { destination, resume_data: None, resume: true, task: options };
             (session.download_task_with(request, options)?.into(), answer)
         }
-        What::Upload(source) => {
-            (session.upload_task_with(request, source, with_body)?.into(), Some(HandOver::Output))
+        What::Upload(source, answer) => {
+            (session.upload_task_with(request, source, with_body)?.into(), Some(answer))
         }
         What::Data(source, answer) => {
-            let answer = answer.map_or(HandOver::Output, HandOver::File);
             (session.data_task_with(request, Some(source), with_body)?.into(), Some(answer))
         }
     })

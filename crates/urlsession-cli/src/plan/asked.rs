@@ -34,7 +34,7 @@ impl<'a> Asked<'a> {
     pub(super) fn finish(&self, to: &Destination) -> Result<Option<HandOver>, Failure> {
         let path = match to {
             Destination::File(path) => Some(path.clone()),
-            Destination::Output | Destination::Derived { .. } => None,
+            Destination::Nowhere | Destination::Output | Destination::Derived { .. } => None,
         };
         if self.args.time_cond.is_some() || self.args.etag_compare.is_some() {
             return Ok(Some(HandOver::News(path, self.since)));

@@ -1,6 +1,7 @@
 //! Which URLs are asked for, and under which names: what is typed, and what a list says.
 
-use crate::args::GetArgs;
+use super::sent;
+use crate::args::{GetArgs, Output};
 use crate::data;
 use crate::exit::Failure;
 use crate::glob;
@@ -26,20 +27,25 @@ pub(super) fn of(args: &GetArgs) -> Result<Vec<Entry>, Failure> {
     if entries.is_empty() {
         return Err(Failure::usage("the list has no URL"));
     }
-    if args.input_file.is_some() || is_for_all(&args.output) {
-        name_entries(&mut entries, &args.output)?;
+    if args.input_file.is_some() || is_for_all(&args.output.0) {
+        name_entries(&mut entries, &args.output.0)?;
     }
     add_to_query(args, &mut entries)?;
     Ok(entries)
 }
 
-fn is_for_all(outputs: &[PathBuf]) -> bool {
-    outputs.len() == 1 && outputs[0].as_os_str() == "-"
+fn is_for_all(outputs: &[Output]) -> bool {
+    matches!(outputs, [Output::File(file)] if file.as_os_str() == "-")
 }
 
-fn check_outputs(outputs: &[PathBuf], urls: usize) -> Result<(), Failure> {
+/// Says whether every file is called as in its URL, however often that is typed.
+fn is_plain(outputs: &[Output]) -> bool {
+    outputs.iter().all(|output| *output == Output::Named)
+}
+
+fn check_outputs(outputs: &[Output], urls: usize) -> Result<(), Failure> {
     let files = outputs.len();
-    if files == 0 || files == urls || is_for_all(outputs) {
+    if is_plain(outputs) || files == urls || is_for_all(outputs) {
         return Ok(());
     }
     Err(Failure::usage(format!("{files} times -o for {urls} URLs"))
@@ -47,10 +53,14 @@ fn check_outputs(outputs: &[PathBuf], urls: usize) -> Result<(), Failure> {
 }
 
 /// Gives the files of `-o` to the URLs, one each, or standard output to all.
-fn name_entries(entries: &mut [Entry], outputs: &[PathBuf]) -> Result<(), Failure> {
+fn name_entries(entries: &mut [Entry], outputs: &[Output]) -> Result<(), Failure> {
     check_outputs(outputs, entries.len())?;
     for (entry, output) in entries.iter_mut().zip(outputs.iter().cycle()) {
-        entry.out.get_or_insert_with(|| output.clone());
+        match output {
+            Output::File(file) => drop(entry.out.get_or_insert_with(|| file.clone())),
+            Output::Named => {}
+            Output::Nowhere => entry.drops = true,
+        }
     }
     Ok(())
 }
@@ -75,38 +85,72 @@ fn add_to_query(args: &GetArgs, entries: &mut [Entry]) -> Result<(), Failure> {
 
 /// Returns what is typed, one entry for everything that a URL stands for.
 fn typed(args: &GetArgs) -> Result<Vec<Entry>, Failure> {
-    let outputs = &args.output;
+    let outputs = &args.output.0;
     // With a list they are given to what both have together.
-    let named = !outputs.is_empty() && !is_for_all(outputs) && args.input_file.is_none();
+    let named = !is_plain(outputs) && !is_for_all(outputs) && args.input_file.is_none();
     if named {
         check_outputs(outputs, args.urls.len())?;
     }
+    if args.upload_file.len() > args.urls.len() {
+        let (files, urls) = (args.upload_file.len(), args.urls.len());
+        return Err(Failure::usage(format!("{files} times -T for {urls} URLs")));
+    }
     let mut entries = Vec::new();
     for (number, url) in args.urls.iter().enumerate() {
-        let matches = if args.globoff { Ok(vec![]) } else { glob::expand(url) };
-        let mut matches = matches.map_err(|why| {
-            Failure::usage(format!("{url}: {why}")).next("take the URL as it stands with -g")
-        })?;
         let output = outputs.get(number).filter(|_| named);
-        if !matches.first().is_some_and(glob::Match::is_one_of) {
-            let url = matches.pop().map_or_else(|| url.clone(), |one| one.url);
-            entries.push(Entry { url, out: output.cloned(), ..Entry::default() });
-            continue;
+        for upload in uploads(args, number)? {
+            let with = |entry: Entry| match &upload {
+                None => entry,
+                Some(file) => {
+                    let url = sent::with_name(&entry.url, file);
+                    Entry { url, upload: Some(file.clone()), ..entry }
+                }
+            };
+            entries.extend(of_url(args, url, output)?.into_iter().map(with));
         }
-        let name = |one: &glob::Match| {
-            let output = output?;
-            Some(output.to_str().map_or_else(|| output.clone(), |text| one.fill(text).into()))
-        };
-        let mut taken = BTreeSet::new();
-        for one in matches {
-            let out = name(&one);
-            let is_new = out.as_ref().is_none_or(|out: &PathBuf| taken.insert(out.clone()));
-            if !is_new && out.as_ref().is_some_and(|out| out.as_os_str() != "-") {
-                return Err(Failure::usage("one -o for what several URLs bring")
-                    .next("write ‘#1’ in it for what is in place of the first pattern"));
-            }
-            entries.push(Entry { url: one.url, out, ..Entry::default() });
+    }
+    Ok(entries)
+}
+
+/// Returns what is sent to the URL of that place, or nothing once.
+fn uploads(args: &GetArgs, number: usize) -> Result<Vec<Option<PathBuf>>, Failure> {
+    let Some(file) = args.upload_file.get(number) else { return Ok(vec![None]) };
+    match file.to_str().filter(|_| !args.globoff && !file.exists()) {
+        None => Ok(vec![Some(file.clone())]),
+        Some(text) => {
+            let files = glob::expand(text).map_err(|why| Failure::usage(format!("-T: {why}")))?;
+            Ok(files.into_iter().map(|one| Some(one.url.into())).collect())
         }
+    }
+}
+
+/// Returns what one URL stands for.
+fn of_url(args: &GetArgs, url: &str, output: Option<&Output>) -> Result<Vec<Entry>, Failure> {
+    let matches = if args.globoff { Ok(vec![]) } else { glob::expand(url) };
+    let mut matches = matches.map_err(|why| {
+        Failure::usage(format!("{url}: {why}")).next("take the URL as it stands with -g")
+    })?;
+    let drops = output == Some(&Output::Nowhere);
+    let file = match output {
+        Some(Output::File(file)) => Some(file),
+        _ => None,
+    };
+    if !matches.first().is_some_and(glob::Match::is_one_of) {
+        let url = matches.pop().map_or_else(|| url.to_owned(), |one| one.url);
+        return Ok(vec![Entry { url, out: file.cloned(), drops, ..Entry::default() }]);
+    }
+    let name = |one: &glob::Match| {
+        file.map(|file| file.to_str().map_or_else(|| file.clone(), |text| one.fill(text).into()))
+    };
+    let (mut entries, mut taken) = (Vec::new(), BTreeSet::new());
+    for one in matches {
+        let out = name(&one);
+        let is_new = out.as_ref().is_none_or(|out: &PathBuf| taken.insert(out.clone()));
+        if !is_new && out.as_ref().is_some_and(|out| out.as_os_str() != "-") {
+            return Err(Failure::usage("one -o for what several URLs bring")
+                .next("write ‘#1’ in it for what is in place of the first pattern"));
+        }
+        entries.push(Entry { url: one.url, out, drops, ..Entry::default() });
     }
     Ok(entries)
 }

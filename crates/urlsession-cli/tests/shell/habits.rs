@@ -166,3 +166,131 @@ fn cookies_without_an_end_are_junk_where_that_is_typed() {
         assert_eq!(sent.join("; "), expected);
     }
 }
+
+#[test]
+fn options_can_be_in_a_file() {
+    let (home, server) = (Home::new(), Server::start());
+    for path in ["/a", "/b", "/c"] {
+        server.on(path, Answer::ok(path));
+    }
+    home.write("inner", format!("next\nurl = {}\noutput = -\n", server.url("/c")).as_bytes());
+    let text = format!(
+        "# what we always do\nquiet\nuser-agent: \"a me\"\n-H \"X-Tab: a\\tb\"\nurl={}\n-o -\nconfig inner\n",
+        server.url("/a")
+    );
+    home.write("options", text.as_bytes());
+    assert_eq!(home.out(&["-K", "options"]), "/a/c");
+    let seen = &server.requests()[0];
+    assert_eq!((seen.header("user-agent"), seen.header("x-tab")), (Some("a me"), Some("a\tb")));
+    assert_ne!(server.requests()[1].header("user-agent"), Some("a me"), "a part of its own");
+    let ran =
+        home.run_with_input(&["get", "-K", "-", "-o", "-"], &format!("url = {}", server.url("/b")));
+    assert!(ran.code == 0 && ran.out == "/b", "{ran:?}");
+    home.write("doubtful", b"header = A: 1\n");
+    let ran = home.run(&["get", "-K", "doubtful", "-q", "-o", "-", &server.url("/b")]);
+    assert!(ran.err.contains("doubtful:1: what follows the first blank"), "{ran:?}");
+    home.write("wrong", b"quiet\nnothing = x\n");
+    let ran = home.run(&["get", "-K", "wrong", &server.url("/b")]);
+    assert!(ran.code == 2 && ran.err.contains("wrong:2: there is no option"), "{ran:?}");
+}
+
+#[test]
+fn what_stands_behind_next_has_options_of_its_own() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/a", Answer::ok("a"));
+    server.on("/b", Answer::ok("b"));
+    server.on("/gone", Answer::ok("x").status(404));
+    let (a, b, gone) = (server.url("/a"), server.url("/b"), server.url("/gone"));
+    let out = home.out(&[
+        "-q", "-o", "-", "-H", "X-One: 1", &a, "--next", "-o", "-", "--data", "d", &b, "-:", &a,
+        "-o", "-",
+    ]);
+    assert_eq!(out, "aba");
+    let told: Vec<_> = server
+        .requests()
+        .iter()
+        .map(|seen| format!("{} {:?}", seen.method, seen.header("x-one")))
+        .collect();
+    assert_eq!(told, ["GET Some(\"1\")", "POST None", "GET None"]);
+    let ran = home.run(&["get", "-q", "-o", "-", &gone, "--next", "-o", "-", &a]);
+    assert_eq!((ran.code, &*ran.out), (8, "a"), "{ran:?}");
+    let ran = home.run(&["get", "-q", "-o", "-", &gone, "--next", "--fail-early", "-o", "-", &a]);
+    assert!(ran.code == 8 && ran.out.is_empty() && ran.err.contains("not begun"), "{ran:?}");
+    let ran = home.run(&["get", "-q", "-o", "-", &gone, "--next", "-o", "-", "h:/"]);
+    assert_eq!(ran.code, 1, "the causes differ: {ran:?}");
+    assert_eq!(home.run(&["get", "--next", "--nothing", &a]).code, 2);
+    let ids = home.out(&["add", "-q", &a, "--next", &b]);
+    assert_eq!(ids.lines().count(), 2, "{ids}");
+}
+
+#[test]
+fn every_url_has_its_own_file() {
+    let (home, server) = (Home::new(), Server::start());
+    for path in ["/a", "/b", "/c"] {
+        server.on(path, Answer::ok(path));
+    }
+    let [a, b, c] = ["/a", "/b", "/c"].map(|path| server.url(path));
+    let out = home.out(&["get", "-q", "-o", "one", &a, "-O", &b, "--out-null", &c]);
+    assert_eq!(out, "");
+    let read = |name: &str| std::fs::read_to_string(home.file(name)).ok();
+    assert_eq!((read("one"), read("b"), read("c")), (Some("/a".into()), Some("/b".into()), None));
+    assert_eq!(home.out(&["get", "-q", "--out-null", &a, "-o", "-", &b]), "/b");
+    home.out(&["get", "-q", "-O", "-O", &a, &c]);
+    assert_eq!((read("a"), read("c")), (Some("/a".into()), Some("/c".into())));
+    assert_eq!(home.run(&["get", "-q", "-o", "one", &a, &b]).code, 2);
+    assert_eq!(home.run(&["get", "-q", "-o", "one", "-O", &a]).code, 2);
+    assert!(home.out(&["ls", "-q"]).is_empty(), "what goes nowhere does not stay");
+}
+
+#[test]
+fn every_url_has_its_own_upload() {
+    let (home, server) = (Home::new(), Server::start());
+    for path in ["/x", "/y", "/d/one", "/d/two"] {
+        server.on(path, Answer::ok(path));
+    }
+    home.write("one", b"1");
+    home.write("two", b"22");
+    let told = |before: usize| -> Vec<String> {
+        let seen = server.requests();
+        let told = |seen: &urlsession_testkit::server::Seen| {
+            format!("{} {} {}", seen.method, seen.path, seen.body_length)
+        };
+        seen[before..].iter().map(told).collect()
+    };
+    let (x, y, d) = (server.url("/x"), server.url("/y"), server.url("/d/"));
+    let out = home.out(&["get", "-q", "-j1", "-T", "one", &x, "-T", "two", &y]);
+    assert_eq!((&*out, told(0)), ("/x/y", vec!["PUT /x 1".into(), "PUT /y 2".into()]));
+    let out = home.out(&["get", "-q", "-j1", "-T", "{one,two}", &d]);
+    assert_eq!(
+        (&*out, told(2)),
+        ("/d/one/d/two", vec!["PUT /d/one 1".into(), "PUT /d/two 2".into()])
+    );
+    home.out(&["get", "-q", "-j1", "-T", "one", &x, &y, "-o", "answer", "-o", "file"]);
+    assert_eq!(told(4), ["PUT /x 1", "GET /y 0"]);
+    let read = |name: &str| std::fs::read_to_string(home.file(name)).unwrap();
+    assert_eq!((read("answer"), read("file")), ("/x".into(), "/y".into()));
+    assert_eq!(home.run(&["get", "-T", "one", "-T", "two", &x]).code, 2);
+    assert_eq!(home.run(&["get", "-T", "{one,none}", &x]).code, 9);
+    let ran = home.run_with_input(&["get", "-q", "-T", ".", &x], "from input");
+    assert_eq!((ran.code, told(6)), (0, vec!["PUT /x 10".to_owned()]));
+}
+
+#[test]
+fn the_first_that_fails_can_be_the_last() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/a", Answer::ok("a"));
+    server.on("/gone", Answer::ok("x").status(404));
+    let (a, gone) = (server.url("/a"), server.url("/gone"));
+    let ran = home.run(&["get", "-q", "-o", "-", &a, &gone, &a]);
+    assert_eq!((ran.code, &*ran.out), (8, "aa"));
+    let ran = home.run(&["get", "-q", "--fail-early", "-o", "-", &a, &gone, &a]);
+    assert_eq!((ran.code, &*ran.out), (8, "a"));
+}
+
+#[test]
+fn the_last_of_an_option_counts() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/a", Answer::ok("a"));
+    home.out(&["get", "-q", "-q", "-A", "one", "-A", "two", "-o", "-", &server.url("/a")]);
+    assert_eq!(server.requests()[0].header("user-agent"), Some("two"));
+}

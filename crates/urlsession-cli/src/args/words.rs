@@ -1,0 +1,366 @@
+//! The words of `get` and `add` before clap reads them: `-K FILE` becomes what the file says, `--next`
+//! begins a command of its own, and `--url URL` is a URL.
+
+use super::Cli;
+use crate::config::{self, Line};
+use crate::escape::shown;
+use crate::exit::{self, Failure};
+use crate::terminal;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, CommandFactory as _, Error, FromArgMatches};
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+/// Most bytes of one file of options.
+const CONFIG_FILE_LIMIT: u64 = 4 * 1024 * 1024;
+/// Most files of options that name one another.
+const CONFIG_DEPTH_LIMIT: usize = 10;
+/// Most commands in one.
+const PARTS_LIMIT: usize = 1000;
+
+/// Returns one command line for each part.
+pub(crate) fn parts(arguments: Vec<OsString>) -> Result<Vec<Vec<OsString>>, Failure> {
+    let is_one = |word: &OsString| ["get", "download", "add"].iter().any(|name| word == name);
+    if !arguments.get(1).is_some_and(is_one) {
+        return Ok(vec![arguments]);
+    }
+    let (command, words) = arguments.split_at(2);
+    let mut reader = Reader { options: Options::of_get(), parts: vec![Vec::new()], depth: 0 };
+    reader.words(words.to_vec())?;
+    let mut parts = reader.parts;
+    // A file may begin with ‘next’.
+    parts.retain(|part| !part.is_empty());
+    if parts.is_empty() {
+        parts.push(Vec::new());
+    }
+    Ok(parts.into_iter().map(|part| [command, &part[..]].concat()).collect())
+}
+
+/// What the help says of words that are gone when clap reads the rest.
+#[derive(Debug)]
+pub(crate) struct WordArgs;
+
+impl Args for WordArgs {
+    fn augment_args(command: Command) -> Command {
+        let value = |name: &'static str, value, help| {
+            Arg::new(name).long(name).value_name(value).help(help).action(ArgAction::Append)
+        };
+        command
+            .arg(value("url", "URL", "The same as a URL alone"))
+            .arg(
+                value(
+                    "config",
+                    "FILE",
+                    "Read options from FILE (‘-’ is standard input), one a line: ‘name = value’, \
+                     ‘name value’ or a name alone, values with blanks in double quotes, ‘#’ comments",
+                )
+                .short('K'),
+            )
+            .arg(Arg::new("next").long("next").action(ArgAction::Count).help(
+                "Do what stands before, then what stands behind, which has options of its own; -q, -v, \
+                 --json and --fail-early are for all",
+            ))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for WordArgs {
+    fn from_arg_matches(_: &ArgMatches) -> Result<Self, Error> {
+        Ok(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, _: &ArgMatches) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// Which options there are, and whether a value follows.
+struct Options {
+    long: BTreeMap<String, bool>,
+    short: BTreeMap<char, (String, bool)>,
+}
+
+impl Options {
+    fn of_get() -> Self {
+        let (mut long, mut short) = (BTreeMap::new(), BTreeMap::new());
+        let shell = Cli::command();
+        let arguments = shell.find_subcommand("get").into_iter().flat_map(Command::get_arguments);
+        for argument in arguments {
+            let Some(name) = argument.get_long() else { continue };
+            let takes_value = argument.get_action().takes_values()
+                && argument.get_num_args().is_none_or(|number| number.takes_values());
+            let aliases = argument.get_all_aliases().unwrap_or_default();
+            for name in aliases.into_iter().chain([name]) {
+                long.insert(name.to_owned(), takes_value);
+            }
+            let aliases = argument.get_all_short_aliases().unwrap_or_default();
+            for letter in aliases.into_iter().chain(argument.get_short()) {
+                short.insert(letter, (name.to_owned(), takes_value));
+            }
+        }
+        Self { long, short }
+    }
+}
+
+struct Reader {
+    options: Options,
+    parts: Vec<Vec<OsString>>,
+    /// How many files are being read.
+    depth: usize,
+}
+
+impl Reader {
+    fn words(&mut self, words: Vec<OsString>) -> Result<(), Failure> {
+        let mut words = words.into_iter();
+        while let Some(word) = words.next() {
+            let text = word.to_str().unwrap_or_default().to_owned();
+            if text == "--" {
+                self.push(word);
+                words.by_ref().for_each(|word| self.push(word));
+            } else if let Some(long) = text.strip_prefix("--") {
+                self.long(long, &mut words)?;
+            } else if text.len() > 1 && text.starts_with('-') {
+                self.letters(&text[1..], &mut words)?;
+            } else {
+                self.push(word);
+            }
+        }
+        Ok(())
+    }
+
+    fn long(
+        &mut self,
+        text: &str,
+        words: &mut impl Iterator<Item = OsString>,
+    ) -> Result<(), Failure> {
+        let (name, attached) = match text.split_once('=') {
+            Some((name, value)) => (name, Some(OsString::from(value))),
+            None => (text, None),
+        };
+        match name {
+            "next" => self.next(),
+            "config" => match attached.or_else(|| words.next()) {
+                Some(path) => self.file(&path),
+                None => Err(Failure::usage("-K: which file?")),
+            },
+            "url" => {
+                attached.or_else(|| words.next()).into_iter().for_each(|url| self.push(url));
+                Ok(())
+            }
+            _ => {
+                self.push(format!("--{text}").into());
+                if attached.is_none() && self.options.long.get(name) == Some(&true) {
+                    words.next().into_iter().for_each(|value| self.push(value));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes letters that share a dash; the rest behind one with a value is its value.
+    fn letters(
+        &mut self,
+        letters: &str,
+        words: &mut impl Iterator<Item = OsString>,
+    ) -> Result<(), Failure> {
+        for (at, letter) in letters.char_indices() {
+            let rest = &letters[at + letter.len_utf8()..];
+            let (before, is_ours) = (&letters[..at], matches!(letter, ':' | 'K'));
+            if is_ours && !before.is_empty() {
+                self.push(format!("-{before}").into());
+            }
+            let value = |words: &mut dyn Iterator<Item = OsString>| match rest {
+                "" => words.next(),
+                rest => Some(rest.into()),
+            };
+            match letter {
+                ':' => {
+                    self.next()?;
+                    return if rest.is_empty() { Ok(()) } else { self.letters(rest, words) };
+                }
+                'K' => {
+                    let path = value(words).ok_or_else(|| Failure::usage("-K: which file?"))?;
+                    return self.file(&path);
+                }
+                _ if self.options.short.get(&letter).is_some_and(|(_, takes)| *takes) => {
+                    self.push(format!("-{letters}").into());
+                    if rest.is_empty() {
+                        words.next().into_iter().for_each(|value| self.push(value));
+                    }
+                    return Ok(());
+                }
+                _ => {}
+            }
+        }
+        self.push(format!("-{letters}").into());
+        Ok(())
+    }
+
+    fn file(&mut self, path: &OsStr) -> Result<(), Failure> {
+        let path = Path::new(path);
+        if self.depth >= CONFIG_DEPTH_LIMIT {
+            let why = format!("{}: {CONFIG_DEPTH_LIMIT} files name one another", path.display());
+            return Err(Failure::usage(why));
+        }
+        self.depth += 1;
+        for line in config::read(&text_of(path)?) {
+            let place = format!("{}:{}", path.display(), line.number);
+            if let Some(doubt) = line.doubt {
+                terminal::say(&format!("urlsession: {}: {doubt}", shown(&place)))?;
+            }
+            self.line(line, &place)?;
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn line(&mut self, line: Line, place: &str) -> Result<(), Failure> {
+        let Line { name, value, .. } = line;
+        let wrong = |why: String| Err(Failure::usage(format!("{place}: {why}")));
+        let plain = match name.strip_prefix("--") {
+            Some(long) if long.contains('=') => return self.words(vec![name.into()]),
+            Some(long) => long.to_owned(),
+            None => match name.strip_prefix('-').map(|letters| letters.chars().collect::<Vec<_>>())
+            {
+                None => name,
+                Some(letters) => match letters[..] {
+                    [':'] => "next".to_owned(),
+                    [letter] => match self.options.short.get(&letter) {
+                        Some((long, _)) => long.clone(),
+                        None => return wrong(format!("there is no option “{name}”")),
+                    },
+                    // Letters that share a dash, or a value in the same word.
+                    _ => {
+                        let words = [Some(name), value].into_iter().flatten().map(OsString::from);
+                        return self.words(words.collect());
+                    }
+                },
+            },
+        };
+        match (plain.as_str(), self.options.long.get(&plain), value) {
+            ("next", _, None) => self.next(),
+            ("config", _, Some(path)) => self.file(OsStr::new(&path)),
+            ("url", _, Some(url)) => {
+                self.push(url.into());
+                Ok(())
+            }
+            (_, None, _) => wrong(format!("there is no option “{plain}”")),
+            (_, Some(true), None) => wrong(format!("“{plain}” has no value")),
+            (_, Some(false), Some(_)) => wrong(format!("“{plain}” takes no value")),
+            (_, Some(true), Some(value)) => {
+                self.push(format!("--{plain}={value}").into());
+                Ok(())
+            }
+            (_, Some(false), None) => {
+                self.push(format!("--{plain}").into());
+                Ok(())
+            }
+        }
+    }
+
+    fn next(&mut self) -> Result<(), Failure> {
+        if self.parts.len() >= PARTS_LIMIT {
+            return Err(Failure::usage(format!("--next: more than {PARTS_LIMIT} commands in one")));
+        }
+        self.parts.push(Vec::new());
+        Ok(())
+    }
+
+    fn push(&mut self, word: OsString) {
+        if let Some(part) = self.parts.last_mut() {
+            part.push(word);
+        }
+    }
+}
+
+fn text_of(path: &Path) -> Result<String, Failure> {
+    let mut bytes = Vec::new();
+    let read = if path.as_os_str() == "-" {
+        io::stdin().lock().take(CONFIG_FILE_LIMIT + 1).read_to_end(&mut bytes)
+    } else {
+        File::open(path).and_then(|file| file.take(CONFIG_FILE_LIMIT + 1).read_to_end(&mut bytes))
+    };
+    read.map_err(|error| Failure::file(path, &error))?;
+    if bytes.len() as u64 > CONFIG_FILE_LIMIT {
+        let most = crate::measure::size(CONFIG_FILE_LIMIT);
+        return Err(Failure::new(exit::USAGE, format!("{}: more than {most}", path.display())));
+    }
+    let wrong = |_| Failure::new(exit::USAGE, format!("{}: not UTF-8", path.display()));
+    String::from_utf8(bytes).map_err(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parted(words: &[&str]) -> Result<Vec<String>, String> {
+        let words = ["urlsession", "get"].iter().chain(words).map(OsString::from).collect();
+        let joined = |part: Vec<OsString>| part[2..].join(OsStr::new(" ")).into_string().unwrap();
+        parts(words).map(|parts| parts.into_iter().map(joined).collect()).map_err(|f| f.message)
+    }
+
+    #[test]
+    fn next_begins_a_command_unless_it_is_a_value() {
+        for (words, expected) in [
+            (&["http://h/a"][..], &["http://h/a"][..]),
+            (&["http://h/a", "--next", "-q", "http://h/b"], &["http://h/a", "-q http://h/b"]),
+            (&["http://h/a", "-:", "http://h/b"], &["http://h/a", "http://h/b"]),
+            (&["--data", "--next", "http://h/a"], &["--data --next http://h/a"]),
+            (&["-H", "-K", "http://h/a"], &["-H -K http://h/a"]),
+            (&["-qo", "--next", "http://h/a"], &["-qo --next http://h/a"]),
+            (&["http://h/a", "--", "--next"], &["http://h/a -- --next"]),
+            (&["--next", "--url", "http://h/a"], &["http://h/a"]),
+            (&["-q", "--url=http://h/a"], &["-q http://h/a"]),
+            (&[], &[""]),
+        ] {
+            assert_eq!(parted(words).unwrap(), expected, "{words:?}");
+        }
+        let many = ["--next"; PARTS_LIMIT];
+        assert!(parted(&many).unwrap_err().contains("--next"));
+        let others = ["urlsession", "ls", "--next"].map(OsString::from).to_vec();
+        assert_eq!(parts(others.clone()).unwrap(), [others]);
+    }
+
+    #[test]
+    fn files_stand_where_they_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path.to_str().unwrap().to_owned()
+        };
+        let inner = write("inner", "next\nurl = http://h/c\n");
+        let text = format!(
+            "url=http://h/b\n-o -name\nheader: \"A: b c\"\nq\n-qv\n--limit-rate 2M\nconfig = {inner}\n"
+        );
+        let file = write("file", &text.replace("\nq\n", "\n-q\n"));
+        let expected = [
+            "http://h/a http://h/b --output=-name --header=A: b c --quiet -qv --limit-rate=2M",
+            "http://h/c http://h/d",
+        ];
+        assert_eq!(parted(&["http://h/a", "-K", &file, "http://h/d"]).unwrap(), expected);
+        assert_eq!(parted(&["-qK", &inner]).unwrap(), ["-q", "http://h/c"]);
+        for (text, expected) in [
+            ("\nnothing = 1", ":2: there is no option “nothing”"),
+            ("-Y 1", ":1: there is no option “-Y”"),
+            ("quiet = 1", ":1: “quiet” takes no value"),
+            ("output", ":1: “output” has no value"),
+        ] {
+            let file = write("wrong", text);
+            let message = parted(&["-K", &file]).unwrap_err();
+            assert!(message.ends_with(expected), "{text}: {message}");
+        }
+        let round = folder.path().join("round");
+        let file = write("round", &format!("config = {}", round.display()));
+        assert!(parted(&["-K", &file]).unwrap_err().contains("files name one another"));
+        std::fs::write(&round, vec![b'#'; CONFIG_FILE_LIMIT as usize + 1]).unwrap();
+        assert!(parted(&["-K", &file]).unwrap_err().contains("more than"));
+        assert!(parted(&["-K"]).unwrap_err().contains("which file"));
+        assert!(parted(&["-K", "/nonexistent"]).is_err());
+    }
+}
