@@ -199,6 +199,8 @@ export interface TaskOptions {
   connectionProxy?: ConnectionProxy;
   /** What TLS connections must be like, beside what the session asks for. */
   tls?: TlsPolicy;
+  /** How the request goes out, where it shall not be as HTTP clients have it. */
+  requestPolicy?: RequestPolicy;
   /** Whether the request goes over HTTP/3; absent, the session's choice. */
   http3?: Http3;
   /** Tries HTTP/3 before the server has offered it, unless it is switched off. */
@@ -246,6 +248,22 @@ export interface TlsPolicy {
   allowAnyCertificate?: boolean;
   /** Refuses `http`, also in redirects. */
   httpsOnly?: boolean;
+}
+
+/** What a request says of itself, and what redirects make of it. */
+export interface RequestPolicy {
+  /** Header fields that are not sent unless `headers` has them, such as `User-Agent`; `Host` is always sent. */
+  omittedHeaders?: string[];
+  /** Which of 301, 302 and 303 lead to another POST after a POST; without it they lead to a GET. */
+  keepsPost?: number[];
+  /** Takes credentials and cookies of the request along to whatever server a redirect names. */
+  trustsRedirects?: boolean;
+  /** The target of the first request as it stands, such as `*`; without it the URL's. */
+  target?: string;
+  /** Path and query of the first request as they stand, with their `/../`. */
+  path?: string;
+  /** The only way in which a server is shown the credential; by default whichever it asks for. */
+  authenticationMethod?: 'httpBasic' | 'httpDigest';
 }
 
 export interface DownloadOptions extends TaskOptions {

@@ -194,6 +194,8 @@ export interface NewTask {
   connectionProxy?: ProxyFields
   /** What TLS connections must be like. */
   tls?: TlsFields
+  /** How the request goes out. */
+  requestPolicy?: RequestPolicyFields
   /** When the request is answered with what is kept. */
   requestCachePolicy?: string
   /**
@@ -387,6 +389,22 @@ export interface TlsFields {
   allowAnyCertificate?: boolean
   /** Refuses `http`, also in redirects. */
   httpsOnly?: boolean
+}
+
+/** What a request says of itself, and what redirects make of it. */
+export interface RequestPolicyFields {
+  /** Names of header fields that are not sent unless the request itself has them. */
+  omittedHeaders?: Array<string>
+  /** After which of 301, 302 and 303 a POST stays one. */
+  keepsPost?: Array<number>
+  /** Takes credentials along to whatever server a redirect names. */
+  trustsRedirects?: boolean
+  /** The target of the first request as it stands, such as `*`. */
+  target?: string
+  /** Path and query of the first request as they stand. */
+  path?: string
+  /** The only way in which a server is shown the credential. */
+  authenticationMethod?: 'httpBasic' | 'httpDigest'
 }
 
 /** What a server asks. */

@@ -12,5 +12,6 @@ mod error;
 mod event;
 mod metrics;
 mod network;
+mod request_policy;
 mod session;
 mod task;

@@ -5,6 +5,7 @@ use crate::credential::Credential;
 use crate::error::TaskError;
 use crate::event::{HeaderField, ResponseHead, number, reason_name, state_name, text};
 use crate::network::{self, ProxyFields, TlsFields};
+use crate::request_policy::RequestPolicyFields;
 use napi::Either;
 use napi::bindgen_prelude::Uint8Array;
 use napi_derive::napi;
@@ -86,6 +87,8 @@ pub struct NewTask {
     pub connection_proxy: Option<ProxyFields>,
     /// What TLS connections must be like.
     pub tls: Option<TlsFields>,
+    /// How the request goes out.
+    pub request_policy: Option<RequestPolicyFields>,
     /// When the request is answered with what is kept.
     pub request_cache_policy: Option<String>,
     /// Lets the server name the file in the destination's folder: which one is taken if there is
@@ -187,6 +190,12 @@ impl NewTask {
                 .map(cache::policy)
                 .transpose()?,
             tls: self.tls.as_ref().map(TlsFields::read).transpose()?.unwrap_or_default(),
+            request_policy: self
+                .request_policy
+                .as_ref()
+                .map(RequestPolicyFields::read)
+                .transpose()?
+                .unwrap_or_default(),
             suggested_filename: self.suggested_filename.as_deref().map(name_clash).transpose()?,
             http3: self.http3.as_deref().map(network::http3).transpose()?,
             assumes_http3_capable: self.assumes_http3_capable.unwrap_or(false),

@@ -98,6 +98,23 @@ test('redirects are followed, are the result, or are an error', async () => {
   await assert.rejects(async () => session.data(url, { onRedirect: () => {} }), /onRedirect/);
 });
 
+test('a request goes out as its policy says', async () => {
+  const seen = () => server.requests.at(-1);
+  const asked = { omittedHeaders: ['User-Agent'], path: '/echo/../there?a=/b' };
+  await session.data(server.url('/'), { requestPolicy: asked });
+  assert.deepEqual([seen().url, seen().headers['user-agent']], ['/echo/../there?a=/b', undefined]);
+  const credential = { user: 'me', password: 'secret' };
+  for (const [authenticationMethod, statusCode] of [['httpDigest', 401], ['httpBasic', 200]]) {
+    const { response } = await session.data(server.url('/basic/me:secret'), { credential, requestPolicy: { authenticationMethod } });
+    assert.equal(response.statusCode, statusCode);
+  }
+  await session.data(server.url('/redirect'), { method: 'POST', body: 'kept', requestPolicy: { keepsPost: [302] } });
+  assert.deepEqual([seen().method, String(seen().body)], ['POST', 'kept']);
+  for (const wrong of [{ omittedHeaders: ['Host'] }, { path: 'echo' }, { authenticationMethod: 'bearer' }]) {
+    await assert.rejects(async () => session.data(server.url('/echo'), { requestPolicy: wrong }), { code: -1 });
+  }
+});
+
 test('requests go through the proxy of their task, else of their session', async () => {
   const proxied = new Session({ identifier: 'proxied', connectionProxy: { http: server.url('') } });
   await proxied.data('http://origin.invalid/by-session');

@@ -1,7 +1,7 @@
 // The objects that options of sessions and of tasks have in common, and what may be in them.
 'use strict';
 
-const { address, fields, flag, object, text, texts } = require('./checks.js');
+const { address, fields, flag, object, statuses, text, texts } = require('./checks.js');
 
 /** A name and a password. */
 const CREDENTIAL = object(new Map(Object.entries({ user: text, password: text, persistence: text })), ['user', 'password']);
@@ -24,7 +24,13 @@ const TLS = object(new Map([
   }),
 ]));
 
+/** How a request goes out. */
+const POLICY = object(new Map(Object.entries({
+  omittedHeaders: texts, keepsPost: statuses(301, 303), trustsRedirects: flag, target: text, path: text,
+  authenticationMethod: text,
+})));
+
 /** What replaces parts of a request. */
 const EDIT = object(new Map(Object.entries({ url: address, headers: fields, credential: CREDENTIAL })));
 
-module.exports = { CERTIFICATE, CREDENTIAL, EDIT, KEPT, PROXY, TLS };
+module.exports = { CERTIFICATE, CREDENTIAL, EDIT, KEPT, POLICY, PROXY, TLS };

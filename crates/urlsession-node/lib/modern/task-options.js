@@ -5,7 +5,7 @@ const {
   address, anything, checked, count, date, fields, flag, handler, location, milliseconds, numberOrText, object, rate, refused,
   share, signal, size, statuses, text, texts,
 } = require('./checks.js');
-const { CREDENTIAL, PROXY, TLS } = require('./fields.js');
+const { CREDENTIAL, POLICY, PROXY, TLS } = require('./fields.js');
 
 const COMMON = {
   method: text,
@@ -36,6 +36,7 @@ const COMMON = {
   requestCachePolicy: text,
   connectionProxy: PROXY,
   tls: TLS,
+  requestPolicy: POLICY,
   http3: text,
   assumesHttp3Capable: flag,
   segments: numberOrText,

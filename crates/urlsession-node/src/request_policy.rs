@@ -1,0 +1,48 @@
+//! How a request goes out, as plain fields.
+
+use crate::task::no_such;
+use napi_derive::napi;
+use urlsession::{AuthenticationMethod, Error, RequestPolicy};
+
+/// What a request says of itself, and what redirects make of it.
+#[napi(object, object_to_js = false)]
+pub struct RequestPolicyFields {
+    /// Names of header fields that are not sent unless the request itself has them.
+    pub omitted_headers: Option<Vec<String>>,
+    /// After which of 301, 302 and 303 a POST stays one.
+    pub keeps_post: Option<Vec<u16>>,
+    /// Takes credentials along to whatever server a redirect names.
+    pub trusts_redirects: Option<bool>,
+    /// The target of the first request as it stands, such as `*`.
+    pub target: Option<String>,
+    /// Path and query of the first request as they stand.
+    pub path: Option<String>,
+    /// The only way in which a server is shown the credential.
+    #[napi(ts_type = "'httpBasic' | 'httpDigest'")]
+    pub authentication_method: Option<String>,
+}
+
+impl RequestPolicyFields {
+    pub(crate) fn read(&self) -> Result<RequestPolicy, Error> {
+        let method = |text: &str| match text {
+            "httpBasic" => Ok(AuthenticationMethod::HttpBasic),
+            "httpDigest" => Ok(AuthenticationMethod::HttpDigest),
+            other => Err(no_such("authentication method", other, "httpBasic or httpDigest")),
+        };
+        let policy = RequestPolicy {
+            omitted_headers: self.omitted_headers.clone().unwrap_or_default(),
+            keeps_post: self.keeps_post.clone().unwrap_or_default(),
+            trusts_redirects: self.trusts_redirects.unwrap_or_default(),
+            target: self.target.clone(),
+            path: self.path.clone(),
+            authentication_method: self
+                .authentication_method
+                .as_deref()
+                .map(method)
+                .transpose()?
+                .unwrap_or_default(),
+        };
+        policy.check()?;
+        Ok(policy)
+    }
+}
