@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::Arc;
 
 /// The name of a URL without a path.
 const INDEX: &str = "index.html";
@@ -15,7 +16,7 @@ const EXTENSION_LIMIT: usize = 20;
 /// keeps for a device, never empty, not too long.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
-pub struct FileName(String);
+pub struct FileName(Arc<str>);
 
 impl FileName {
     /// Makes a safe name of any text.
@@ -30,7 +31,7 @@ impl FileName {
         if is_device(&name) {
             name = shortened(format!("_{name}"));
         }
-        if name.is_empty() { Self(INDEX.to_owned()) } else { Self(name) }
+        if name.is_empty() { Self(INDEX.into()) } else { Self(name.into()) }
     }
 
     /// Makes a safe name of the last path segment of a URL that is not empty, as Apple's
@@ -65,7 +66,7 @@ impl From<String> for FileName {
 
 impl From<FileName> for String {
     fn from(name: FileName) -> Self {
-        name.0
+        name.as_str().to_owned()
     }
 }
 
