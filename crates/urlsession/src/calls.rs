@@ -13,7 +13,7 @@ pub(crate) const UNANSWERED_LIMIT: usize = 1024;
 /// more than the answers.
 const ROOMY: usize = UNANSWERED_LIMIT / 2;
 
-/// What to do with an answer; called on the thread that reads the connection.
+/// What to do with an answer; called by whoever reads the connection, and must not wait.
 pub(crate) type Answer = Box<dyn FnOnce(Result<Reply, Error>) + Send>;
 
 #[derive(Default)]
@@ -214,6 +214,16 @@ pub(crate) fn task_of(call: &Call, of: &SessionKey) -> Option<TaskIdentifier> {
 /// Makes the error of a task that was asked for, and nobody knows whether it came to be.
 pub(crate) fn disowned() -> Error {
     lost("another process has owned the session since; whether the task was created is unknown")
+}
+
+/// Calls an app back, which may take its time: where the engine's own threads read, on another.
+pub(crate) fn call_back(completion: impl FnOnce() + Send + 'static) {
+    #[cfg(feature = "embedded")]
+    if tokio::runtime::Handle::try_current().is_ok() {
+        drop(std::thread::spawn(completion));
+        return;
+    }
+    completion();
 }
 
 /// An app's panic must not end the thread that reads the connection.

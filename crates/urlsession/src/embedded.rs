@@ -39,7 +39,7 @@ fn attach(configuration: SessionConfiguration) -> Result<Session, Error> {
     let connect = Box::new(move |_| {
         let (connection, end) = Connection::pair();
         host.engine().serve(connection);
-        Ok(Transport::in_memory(end))
+        Ok(Transport::in_memory(end, host.runtime().handle().clone()))
     });
     Session::over(connect, SessionKey { application, session }, configuration, Some(spool))
 }
@@ -52,8 +52,15 @@ struct Host {
 
 impl Host {
     fn engine(&self) -> &Engine {
-        let (engine, _) = self.running.as_ref().expect("it runs until it is dropped");
-        engine
+        &self.running().0
+    }
+
+    fn runtime(&self) -> &Runtime {
+        &self.running().1
+    }
+
+    fn running(&self) -> &(Engine, Runtime) {
+        self.running.as_ref().expect("it runs until it is dropped")
     }
 }
 

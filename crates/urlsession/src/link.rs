@@ -5,8 +5,8 @@
 //!   reader  <── replies, events <──────────────────────────── engine
 //!      └── connection lost: connect, attach, write the unanswered calls again, in order
 //! ```
-//! Whoever answers a call on the reader's thread takes none of the writers' locks: a writer may be
-//! waiting for the daemon, and the daemon for the reader.
+//! Whoever answers a call for the reader takes none of the writers' locks: a writer may be waiting
+//! for the daemon, and the daemon for the reader.
 
 use crate::calls::{Answer, Calls, disowned, task_of};
 use crate::deadline::Deadline;
@@ -100,12 +100,44 @@ impl Link {
         outgoing.sender = Some(sender);
         outgoing.next_task = next_task;
         drop(outgoing);
-        let reader = Arc::clone(&link);
+        Arc::clone(&link).begin_to_read(receiver)?;
+        Ok(link)
+    }
+
+    /// Reads on a thread of its own; beside an engine in this process as a task, which saves a
+    /// change of threads for what comes.
+    fn begin_to_read(self: Arc<Self>, receiver: Receiver) -> Result<(), Error> {
+        #[cfg(feature = "embedded")]
+        if let Receiver::Memory(queue) = receiver {
+            queue.runtime.clone().spawn(self.read_beside(queue));
+            return Ok(());
+        }
         std::thread::Builder::new()
             .name("urlsession-reader".to_owned())
-            .spawn(move || reader.read(receiver))
-            .map_err(|error| lost(format!("cannot start a thread: {error}")))?;
-        Ok(link)
+            .spawn(move || self.read(receiver))
+            .map(drop)
+            .map_err(|error| lost(format!("cannot start a thread: {error}")))
+    }
+
+    /// Reads until the engine has hung up. What follows may have to wait, and has a thread.
+    #[cfg(feature = "embedded")]
+    async fn read_beside(self: Arc<Self>, mut queue: crate::transport::Queue) {
+        while let Some(message) = queue.incoming.recv().await {
+            self.arrive(message);
+            for _ in 1..TOGETHER {
+                let Ok(message) = queue.incoming.try_recv() else { break };
+                self.arrive(message);
+            }
+            self.inbox.ring();
+        }
+        if self.is_over() {
+            return;
+        }
+        let read = move || self.read(Receiver::Memory(queue));
+        let spawned = std::thread::Builder::new().name("urlsession-reader".to_owned()).spawn(read);
+        if let Err(error) = spawned {
+            tracing::warn!(%error, "nobody connects a session to its engine again");
+        }
     }
 
     pub(crate) fn key(&self) -> &SessionKey {

@@ -1,5 +1,6 @@
 //! A session: Apple's `URLSession`, the one object an app begins with.
 
+use crate::calls::call_back;
 use crate::configuration::SessionConfiguration;
 use crate::deadline::Deadline;
 use crate::delegate::{self, SessionDelegate};
@@ -251,8 +252,8 @@ impl Session {
 
     /// As [`reset`](Self::reset), and calls back instead of waiting.
     ///
-    /// The completion is called once, on the thread that reads the session's connection: it must
-    /// not wait for anything of this session.
+    /// The completion is called once, on a thread of the session's connection: it must not wait
+    /// for anything of this session.
     ///
     /// # Errors
     /// -997 without a daemon; the completion is not called then.
@@ -261,7 +262,9 @@ impl Session {
         completion: impl FnOnce(Result<(), Error>) + Send + 'static,
     ) -> Result<(), Error> {
         let call = Call::Reset { session: self.key().clone() };
-        self.0.link.post(call, Box::new(move |result| completion(result.map(drop))))
+        self.0
+            .link
+            .post(call, Box::new(move |result| call_back(move || completion(result.map(drop)))))
     }
 
     /// Writes out what is stored and drops idle connections: requests that begin later use new
@@ -283,7 +286,9 @@ impl Session {
         completion: impl FnOnce(Result<(), Error>) + Send + 'static,
     ) -> Result<(), Error> {
         let call = Call::Flush { session: self.key().clone() };
-        self.0.link.post(call, Box::new(move |result| completion(result.map(drop))))
+        self.0
+            .link
+            .post(call, Box::new(move |result| call_back(move || completion(result.map(drop)))))
     }
 
     /// Refuses new tasks; once the last task has ended and its events are acknowledged, the session

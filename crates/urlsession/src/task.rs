@@ -1,5 +1,6 @@
 //! A task as the app holds it: Apple's `URLSessionTask` and its kinds.
 
+use crate::calls::call_back;
 use crate::link::log_refusal;
 use crate::session::{Session, anchor_certificate};
 use std::fmt;
@@ -202,8 +203,8 @@ impl DownloadTask {
 
     /// Ends the download with -999 and calls back with what a new one can go on from.
     ///
-    /// The completion is called once, on the thread that reads the session's connection: it must
-    /// not wait for anything of this session.
+    /// The completion is called once, on a thread of the session's connection: it must not wait
+    /// for anything of this session.
     ///
     /// # Errors
     /// -997 without a daemon; the completion is not called then.
@@ -212,7 +213,7 @@ impl DownloadTask {
         completion: impl FnOnce(Result<Option<ResumeData>, Error>) + Send + 'static,
     ) -> Result<(), Error> {
         let answer = Box::new(move |result: Result<Reply, Error>| {
-            completion(result.and_then(resume_data));
+            call_back(move || completion(result.and_then(resume_data)));
         });
         self.session.link().post(self.cancel_call(), answer)
     }

@@ -38,7 +38,15 @@ pub(crate) enum Receiver {
     #[cfg(unix)]
     Socket(Lines),
     #[cfg(feature = "embedded")]
-    Memory(tokio::sync::mpsc::Receiver<DaemonMessage>),
+    Memory(Queue),
+}
+
+/// Messages of an engine in this process.
+#[cfg(feature = "embedded")]
+pub(crate) struct Queue {
+    pub(crate) incoming: tokio::sync::mpsc::Receiver<DaemonMessage>,
+    /// Where the engine runs.
+    pub(crate) runtime: tokio::runtime::Handle,
 }
 
 /// Why a message was not sent.
@@ -69,8 +77,12 @@ impl Transport {
     }
 
     #[cfg(feature = "embedded")]
-    pub(crate) fn in_memory(end: urlsession_protocol::connection::ClientEnd) -> Self {
-        Self { sender: Sender::Memory(end.outgoing), receiver: Receiver::Memory(end.incoming) }
+    pub(crate) fn in_memory(
+        end: urlsession_protocol::connection::ClientEnd,
+        runtime: tokio::runtime::Handle,
+    ) -> Self {
+        let queue = Queue { incoming: end.incoming, runtime };
+        Self { sender: Sender::Memory(end.outgoing), receiver: Receiver::Memory(queue) }
     }
 
     /// Exchanges hellos. In memory there are none: both sides are one program.
@@ -166,7 +178,7 @@ impl Receiver {
                 }
             },
             #[cfg(feature = "embedded")]
-            Self::Memory(ref mut queue) => queue.blocking_recv().ok_or(Unreceived::Lost),
+            Self::Memory(ref mut queue) => queue.incoming.blocking_recv().ok_or(Unreceived::Lost),
         }
     }
 
@@ -181,7 +193,7 @@ impl Receiver {
                 }
             },
             #[cfg(feature = "embedded")]
-            Self::Memory(ref mut queue) => queue.try_recv().ok(),
+            Self::Memory(ref mut queue) => queue.incoming.try_recv().ok(),
         }
     }
 }
