@@ -5,7 +5,7 @@ use crate::exit::Failure;
 use crate::hand_over;
 use crate::terminal;
 use crate::tracked::Tracked;
-use crate::write_out::WriteOut;
+use crate::write_out::{Place, Told, WriteOut};
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,8 @@ pub(crate) struct After {
     pub(crate) etag: Option<Sheet>,
     pub(crate) fails_with_body: bool,
     pub(crate) keeps_time: bool,
+    /// What requests say of where they come from.
+    pub(crate) referer: Option<String>,
 }
 
 /// A file that is written beside the one that came; `-` is standard output.
@@ -74,13 +76,9 @@ impl After {
         self.heads.is_some() || self.format.as_ref().is_some_and(WriteOut::tells_heads)
     }
 
-    /// Tells it of a task, whose URL may have been typed in other letters; returns with what the
-    /// command fails although the body is there.
-    pub(crate) fn tell(
-        &mut self,
-        task: &Tracked,
-        typed: Option<&String>,
-    ) -> Result<Option<Failure>, Failure> {
+    /// Tells it of a task; returns with what the command fails although the body is there.
+    pub(crate) fn tell(&mut self, told: Told<'_>) -> Result<Option<Failure>, Failure> {
+        let task = told.task;
         if let (Some(sheet), Some(response)) = (&mut self.heads, &task.response) {
             sheet.write(&head(response))?;
         }
@@ -95,15 +93,34 @@ impl After {
             keep_time(task)?;
         }
         if let Some(format) = &self.format {
-            let said = format.of(task, typed.map(String::as_str));
-            terminal::print(&said.out)?;
-            terminal::complain(&said.err)?;
+            let told = Told { referer: self.referer.as_deref(), ..told };
+            for (place, text) in format.of(told) {
+                say(&place, &text)?;
+            }
         }
         let refused = task.response.as_ref().filter(|response| response.status_code >= 400);
         Ok(refused
             .filter(|_| self.fails_with_body && task.error.is_none())
             .map(|response| hand_over::of_status(task, response)))
     }
+}
+
+fn say(place: &Place, text: &str) -> Result<(), Failure> {
+    let (path, replaces) = match place {
+        Place::Output => return Ok(terminal::print(text)?),
+        Place::Error => return Ok(terminal::complain(text)?),
+        Place::File(path) => (path, true),
+        Place::EndOf(path) => (path, false),
+    };
+    let mut options = File::options();
+    if replaces {
+        options.write(true).truncate(true);
+    } else {
+        options.append(true);
+    }
+    let written = options.create(true).open(path);
+    let written = written.and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| Failure::file(path, &error))
 }
 
 /// Writes a head as HTTP/1.1 has it.

@@ -25,6 +25,8 @@ pub(crate) struct Entry {
     pub(crate) url: String,
     /// The file's name.
     pub(crate) out: Option<PathBuf>,
+    /// The place of its URL among those that were typed, from 0.
+    pub(crate) number: usize,
     /// Whether what comes is thrown away.
     pub(crate) drops: bool,
     /// What is sent.

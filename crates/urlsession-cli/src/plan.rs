@@ -44,6 +44,8 @@ pub(crate) struct Plan {
     pub(crate) what: What,
     /// The URL as it was typed, where its host is in letters that requests do not have.
     pub(crate) typed: Option<String>,
+    /// The place of the URL on the command line, from 0.
+    pub(crate) number: usize,
     /// What the shell does with a download instead of the daemon, which then only keeps it.
     pub(crate) finish: Option<HandOver>,
 }
@@ -96,6 +98,7 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
     let keys = Keys::of(&args.request)?;
     let mut shared = options(&args.request, &args.policy)?;
     shared.request_policy.omitted_headers.clone_from(&fields.omitted);
+    shared.request_policy.check().map_err(|error| Failure::refused(&error))?;
     shared.checksum.clone_from(&args.checksum);
     shared.maximum_response_size = args.condition.max_filesize;
     let shared = Arc::new(shared);
@@ -150,7 +153,8 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
             }
             (request, What::Download(destination))
         };
-        plans.push(Plan { request, options, what, typed: in_letters(&entry.url), finish });
+        let (typed, number) = (in_letters(&entry.url), entry.number);
+        plans.push(Plan { request, options, what, typed, number, finish });
     }
     Ok(plans)
 }
@@ -170,6 +174,7 @@ pub(crate) fn of_put(args: &PutArgs) -> Result<Plan, Failure> {
         options: Arc::new(options),
         what,
         typed: in_letters(&args.url),
+        number: 0,
         finish: None,
     })
 }

@@ -1,12 +1,15 @@
 //! `-w`: what a script wants to know of a transfer, in its own words, as curl spells them.
 
+mod parts;
+
 use crate::escape::shown;
 use crate::exit::{self, Failure};
 use crate::tracked::Tracked;
+use parts::{Step, UrlPart};
 use serde_json::json;
 use std::fs::File;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use urlsession::{TaskKind, TransactionMetrics};
 
 /// Most bytes of a format that comes from a file.
@@ -22,10 +25,21 @@ enum Piece {
     Value(Value),
     /// A field of the response; empty if there is none.
     Header(String),
-    /// What follows goes to standard error, or again to standard output.
-    ToError(bool),
+    /// What follows goes there.
+    To(Place),
     /// What follows is only for a transfer that failed.
     OnError,
+}
+
+/// Where text goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    Output,
+    Error,
+    /// Replacing what is there.
+    File(PathBuf),
+    /// Behind what is there.
+    EndOf(PathBuf),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +67,13 @@ enum Value {
     RemotePort,
     ExitCode,
     Error,
+    UrlNumber,
+    Retries,
+    Referer,
+    Json,
+    Time(Step),
+    OfUrl(UrlPart),
+    OfEffectiveUrl(UrlPart),
 }
 
 /// The names that can be asked for.
@@ -82,14 +103,46 @@ const NAMES: &[(&str, Value)] = &[
     ("remote_port", Value::RemotePort),
     ("exitcode", Value::ExitCode),
     ("errormsg", Value::Error),
+    ("urlnum", Value::UrlNumber),
+    ("num_retries", Value::Retries),
+    ("referer", Value::Referer),
+    ("time_queue", Value::Time(Step::Queue)),
+    ("time_redirect", Value::Time(Step::Redirect)),
+    ("time_namelookup", Value::Time(Step::NameLookup)),
+    ("time_connect", Value::Time(Step::Connect)),
+    ("time_appconnect", Value::Time(Step::AppConnect)),
+    ("time_pretransfer", Value::Time(Step::PreTransfer)),
+    ("time_posttransfer", Value::Time(Step::PostTransfer)),
+    ("time_starttransfer", Value::Time(Step::StartTransfer)),
+    ("url.scheme", Value::OfUrl(UrlPart::Scheme)),
+    ("url.host", Value::OfUrl(UrlPart::Host)),
+    ("url.port", Value::OfUrl(UrlPart::Port)),
+    ("url.path", Value::OfUrl(UrlPart::Path)),
+    ("url.query", Value::OfUrl(UrlPart::Query)),
+    ("urle.scheme", Value::OfEffectiveUrl(UrlPart::Scheme)),
+    ("urle.host", Value::OfEffectiveUrl(UrlPart::Host)),
+    ("urle.port", Value::OfEffectiveUrl(UrlPart::Port)),
+    ("urle.path", Value::OfEffectiveUrl(UrlPart::Path)),
+    ("urle.query", Value::OfEffectiveUrl(UrlPart::Query)),
+    ("json", Value::Json),
 ];
 
-/// What one transfer says.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Said {
-    pub(crate) out: String,
-    pub(crate) err: String,
+/// A transfer that is over, and what is known beside it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Told<'a> {
+    pub(crate) task: &'a Tracked,
+    /// Its URL where that was typed in other letters.
+    pub(crate) typed: Option<&'a str>,
+    /// The place of its URL on the command line, from 0.
+    pub(crate) number: usize,
+    /// How often it was tried.
+    pub(crate) attempts: u32,
+    /// What was said of where it comes from.
+    pub(crate) referer: Option<&'a str>,
 }
+
+/// What one transfer says, and where.
+pub(crate) type Said = Vec<(Place, String)>;
 
 impl WriteOut {
     /// Reads a format, or with `@FILE` the one of a file.
@@ -117,34 +170,42 @@ impl WriteOut {
         Ok(Self(pieces))
     }
 
-    /// Says whether it has fields of responses.
+    /// Says whether it has what is asked for of one task only: whole heads, and how often it was tried.
     pub(crate) fn tells_heads(&self) -> bool {
-        let tells =
-            |piece: &Piece| matches!(piece, Piece::Header(_) | Piece::Value(Value::HeaderJson));
+        let tells = |piece: &Piece| match piece {
+            Piece::Header(_) => true,
+            Piece::Value(value) => {
+                matches!(value, Value::HeaderJson | Value::Retries | Value::Json)
+            }
+            _ => false,
+        };
         self.0.iter().any(tells)
     }
 
     /// Fills in what is known of a transfer that is over.
-    pub(crate) fn of(&self, task: &Tracked, typed: Option<&str>) -> Said {
-        let (mut said, mut to_error) = (Said::default(), false);
+    pub(crate) fn of(&self, told: Told<'_>) -> Said {
+        let task = told.task;
+        let mut said: Said = vec![(Place::Output, String::new())];
         for piece in &self.0 {
             let text = match piece {
                 Piece::Text(text) => text.clone(),
                 // Its lines are ours, and what servers say is escaped in them.
-                Piece::Value(Value::HeaderJson) => Value::HeaderJson.of(task, typed),
-                Piece::Value(value) => shown(&value.of(task, typed)).into_owned(),
+                Piece::Value(value @ (Value::HeaderJson | Value::Json)) => value.of(told),
+                Piece::Value(value) => shown(&value.of(told)).into_owned(),
                 Piece::Header(name) => {
                     let field = task.response.as_ref().and_then(|response| response.header(name));
                     shown(field.unwrap_or_default()).into_owned()
                 }
-                Piece::ToError(to) => {
-                    to_error = *to;
+                Piece::To(place) => {
+                    said.push((place.clone(), String::new()));
                     continue;
                 }
                 Piece::OnError if task.error.is_none() => break,
                 Piece::OnError => continue,
             };
-            if to_error { &mut said.err } else { &mut said.out }.push_str(&text);
+            if let Some((_, last)) = said.last_mut() {
+                last.push_str(&text);
+            }
         }
         said
     }
@@ -173,6 +234,13 @@ fn special<'a>(text: &'a str, pieces: &mut Vec<Piece>) -> Result<&'a str, Failur
         pieces.push(Piece::Header(name.to_owned()));
         return Ok(rest);
     }
+    if let Some((file, rest)) = open("%output{") {
+        pieces.push(Piece::To(match file.strip_prefix(">>") {
+            Some(file) => Place::EndOf(file.into()),
+            None => Place::File(file.into()),
+        }));
+        return Ok(rest);
+    }
     if let Some((name, rest)) = open("%{") {
         pieces.push(named(name)?);
         return Ok(rest);
@@ -183,8 +251,8 @@ fn special<'a>(text: &'a str, pieces: &mut Vec<Piece>) -> Result<&'a str, Failur
 
 fn named(name: &str) -> Result<Piece, Failure> {
     match name {
-        "stderr" => return Ok(Piece::ToError(true)),
-        "stdout" => return Ok(Piece::ToError(false)),
+        "stderr" => return Ok(Piece::To(Place::Error)),
+        "stdout" => return Ok(Piece::To(Place::Output)),
         "onerror" => return Ok(Piece::OnError),
         _ => {}
     }
@@ -199,7 +267,27 @@ fn named(name: &str) -> Result<Piece, Failure> {
 }
 
 impl Value {
-    fn of(self, task: &Tracked, typed: Option<&str>) -> String {
+    fn is_number(self) -> bool {
+        matches!(
+            self,
+            Self::Status
+                | Self::Downloaded
+                | Self::Uploaded
+                | Self::Redirects
+                | Self::Connections
+                | Self::Headers
+                | Self::Total
+                | Self::LocalPort
+                | Self::RemotePort
+                | Self::ExitCode
+                | Self::UrlNumber
+                | Self::Retries
+                | Self::Time(_)
+        )
+    }
+
+    fn of(self, told: Told<'_>) -> String {
+        let Told { task, typed, .. } = told;
         let response = task.response.as_ref();
         let metrics = task.metrics.as_deref();
         let all = metrics.map_or(&[][..], |metrics| &metrics.transaction_metrics);
@@ -248,25 +336,60 @@ impl Value {
                 let (begin, end) = (metrics.task_interval.start, metrics.task_interval.end);
                 format!("{:.6}", end.0.saturating_sub(begin.0) as f64 / 1e6)
             }),
-            Self::LocalIp => {
-                last.and_then(TransactionMetrics::local_address).map(|ip| ip.to_string())
-            }
-            Self::LocalPort => {
-                last.and_then(TransactionMetrics::local_port).map(|at| at.to_string())
-            }
-            Self::RemoteIp => {
-                last.and_then(TransactionMetrics::remote_address).map(|ip| ip.to_string())
-            }
-            Self::RemotePort => {
-                last.and_then(TransactionMetrics::remote_port).map(|at| at.to_string())
+            Self::LocalIp | Self::LocalPort | Self::RemoteIp | Self::RemotePort => {
+                last.and_then(|last| self.of_connection(last))
             }
             Self::ExitCode => {
                 Some(task.error.as_ref().map_or(exit::DONE, exit::code_of).to_string())
             }
             Self::Error => task.error.as_ref().map(ToString::to_string),
+            Self::UrlNumber => Some(told.number.to_string()),
+            Self::Retries => Some(told.attempts.saturating_sub(1).to_string()),
+            Self::Referer => told.referer.map(str::to_owned),
+            Self::Json => Some(all_as_json(told)),
+            Self::Time(step) => metrics.map(|metrics| step.of(metrics)),
+            Self::OfUrl(part) => part.of(&task.url),
+            Self::OfEffectiveUrl(part) => {
+                part.of(response.map_or(&task.url, |response| &response.url))
+            }
         };
         text.unwrap_or_default()
     }
+}
+
+impl Value {
+    /// Returns what it says of the ends of a connection.
+    fn of_connection(self, last: &TransactionMetrics) -> Option<String> {
+        match self {
+            Self::LocalIp => last.local_address().map(|ip| ip.to_string()),
+            Self::LocalPort => last.local_port().map(|at| at.to_string()),
+            Self::RemoteIp => last.remote_address().map(|ip| ip.to_string()),
+            Self::RemotePort => last.remote_port().map(|at| at.to_string()),
+            _ => None,
+        }
+    }
+}
+
+/// All that can be asked for, as one object: numbers as numbers, what is not known as null.
+fn all_as_json(told: Told<'_>) -> String {
+    let mut object = serde_json::Map::new();
+    for (name, value) in NAMES {
+        if matches!(value, Value::Json | Value::HeaderJson) {
+            continue;
+        }
+        let text = value.of(told);
+        let number = value.is_number().then(|| match text.parse::<u64>() {
+            Ok(number) => json!(number),
+            Err(_) => text.parse::<f64>().map_or(serde_json::Value::Null, |number| json!(number)),
+        });
+        let spelled = match number {
+            Some(number) => number,
+            None if text.is_empty() => serde_json::Value::Null,
+            None => json!(shown(&text)),
+        };
+        object.insert((*name).to_owned(), spelled);
+    }
+    serde_json::Value::Object(object).to_string()
 }
 
 /// Writes the host of a URL as it was typed, if it is that one.
@@ -346,7 +469,15 @@ mod tests {
             ("%header{ETag}%{id", vec![Piece::Header("ETag".into()), Piece::Text("%{id".into())]),
             (
                 "%{onerror}%{stderr}ü",
-                vec![Piece::OnError, Piece::ToError(true), Piece::Text("ü".into())],
+                vec![Piece::OnError, Piece::To(Place::Error), Piece::Text("ü".into())],
+            ),
+            (
+                "%output{a}%output{>>b}%{stdout}",
+                vec![
+                    Piece::To(Place::File("a".into())),
+                    Piece::To(Place::EndOf("b".into())),
+                    Piece::To(Place::Output),
+                ],
             ),
         ] {
             assert_eq!(WriteOut::parse(text).unwrap(), WriteOut(expected), "{text}");

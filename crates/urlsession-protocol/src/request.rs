@@ -9,7 +9,7 @@ pub const URL_LIMIT: usize = 64 * 1024;
 /// Most header fields of one request, the session's not counted.
 pub const HEADER_COUNT_LIMIT: usize = 200;
 /// Longest name and value of one header field together, in bytes.
-pub const HEADER_LENGTH_LIMIT: usize = 64 * 1024;
+pub const HEADER_LENGTH_LIMIT: usize = 128 * 1024;
 /// Longest names and values of all header fields together, in bytes.
 pub const HEADERS_LENGTH_LIMIT: usize = 256 * 1024;
 

@@ -50,12 +50,54 @@ pub(crate) struct NetworkArgs {
     /// Refuse http, in redirects too
     #[arg(long)]
     pub(crate) https_only: bool,
+    /// Schemes that are allowed, in redirects too: ‘=https’ is https alone, ‘-http’ takes one away;
+    /// there are http and https
+    #[arg(long, value_name = "SCHEMES", value_parser = schemes, allow_hyphen_values = true)]
+    pub(crate) proto: Option<Schemes>,
     /// Try HTTP/3 first; where it does not come through, take HTTP/2 or HTTP/1.1
     #[arg(long)]
     pub(crate) http3: bool,
     /// Take HTTP/3 or nothing
     #[arg(long, conflicts_with = "http3")]
     pub(crate) http3_only: bool,
+}
+
+/// What `--proto` allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Schemes {
+    Both,
+    Https,
+}
+
+/// Reads schemes as curl does: `=` allows these alone, `+` these too, `-` the others. Those that are
+/// not spoken here may be named.
+fn schemes(text: &str) -> Result<Schemes, String> {
+    let (mut http, mut https) = (true, true);
+    for one in text.split(',').map(str::trim) {
+        let (sign, name) = match one.chars().next() {
+            Some(sign @ ('=' | '+' | '-')) => (sign, &one[1..]),
+            _ => ('+', one),
+        };
+        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            return Err(
+                "schemes stand between commas, each with ‘=’, ‘+’ or ‘-’ in front".to_owned()
+            );
+        }
+        if sign == '=' {
+            (http, https) = (false, false);
+        }
+        for (scheme, is_allowed) in [("http", &mut http), ("https", &mut https)] {
+            if name.eq_ignore_ascii_case("all") || name.eq_ignore_ascii_case(scheme) {
+                *is_allowed = sign != '-';
+            }
+        }
+    }
+    match (http, https) {
+        (true, true) => Ok(Schemes::Both),
+        (false, true) => Ok(Schemes::Https),
+        (true, false) => Err("http without https cannot be asked for".to_owned()),
+        (false, false) => Err("neither http nor https would be allowed".to_owned()),
+    }
 }
 
 /// A version as curl writes it.
@@ -84,4 +126,26 @@ fn pins(text: &str) -> Result<Pins, String> {
     let pins = PublicKeyPin::parse_list(text)
         .map_err(|error| error.detail.unwrap_or_else(|| error.message.clone()))?;
     if pins.is_empty() { Err("there is no key in it".to_owned()) } else { Ok(Pins(pins)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schemes_are_allowed_as_curl_reads_them() {
+        for (text, expected) in [
+            ("=https", Some(Schemes::Https)),
+            ("-http", Some(Schemes::Https)),
+            ("-all,https", Some(Schemes::Https)),
+            ("=http,https,ftp", Some(Schemes::Both)),
+            ("ftp", Some(Schemes::Both)),
+            ("=http", None),
+            ("=ftp", None),
+            ("", None),
+            ("=,", None),
+        ] {
+            assert_eq!(schemes(text).ok(), expected, "{text}");
+        }
+    }
 }

@@ -48,7 +48,7 @@ impl Args for WordArgs {
             Arg::new(name).long(name).value_name(value).help(help).action(ArgAction::Append)
         };
         command
-            .arg(value("url", "URL", "The same as a URL alone"))
+            .arg(value("url", "URL", "The same as a URL alone; ‘@FILE’ is those of a file, one a line"))
             .arg(
                 value(
                     "config",
@@ -148,10 +148,10 @@ impl Reader {
                 Some(path) => self.file(&path),
                 None => Err(Failure::usage("-K: which file?")),
             },
-            "url" => {
-                attached.or_else(|| words.next()).into_iter().for_each(|url| self.push(url));
-                Ok(())
-            }
+            "url" => match attached.or_else(|| words.next()) {
+                Some(url) => self.url(url),
+                None => Err(Failure::usage("--url: which URL?")),
+            },
             _ => {
                 self.push(format!("--{text}").into());
                 if attached.is_none() && self.options.long.get(name) == Some(&true) {
@@ -245,10 +245,7 @@ impl Reader {
         match (plain.as_str(), self.options.long.get(&plain), value) {
             ("next", _, None) => self.next(),
             ("config", _, Some(path)) => self.file(OsStr::new(&path)),
-            ("url", _, Some(url)) => {
-                self.push(url.into());
-                Ok(())
-            }
+            ("url", _, Some(url)) => self.url(url.into()),
             (_, None, _) => wrong(format!("there is no option “{plain}”")),
             (_, Some(true), None) => wrong(format!("“{plain}” has no value")),
             (_, Some(false), Some(_)) => wrong(format!("“{plain}” takes no value")),
@@ -261,6 +258,19 @@ impl Reader {
                 Ok(())
             }
         }
+    }
+
+    /// Takes a URL, or with `@FILE` those of a file, one a line.
+    fn url(&mut self, url: OsString) -> Result<(), Failure> {
+        let Some(path) = url.to_str().and_then(|text| text.strip_prefix('@')) else {
+            self.push(url);
+            return Ok(());
+        };
+        let text = text_of(Path::new(path))?;
+        let lines = text.lines().map(str::trim);
+        let urls = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+        urls.for_each(|url| self.push(url.into()));
+        Ok(())
     }
 
     fn next(&mut self) -> Result<(), Failure> {
@@ -355,6 +365,8 @@ mod tests {
             let message = parted(&["-K", &file]).unwrap_err();
             assert!(message.ends_with(expected), "{text}: {message}");
         }
+        let urls = write("urls", "# which\nhttp://h/a\n\n http://h/b \n");
+        assert_eq!(parted(&["--url", &format!("@{urls}")]).unwrap(), ["http://h/a http://h/b"]);
         let round = folder.path().join("round");
         let file = write("round", &format!("config = {}", round.display()));
         assert!(parted(&["-K", &file]).unwrap_err().contains("files name one another"));

@@ -13,7 +13,7 @@ use crate::progress;
 use crate::task_name::{self, APPLICATION, SESSION, TaskName};
 use crate::terminal;
 use crate::tracked::Tracked;
-use crate::write_out::WriteOut;
+use crate::write_out::{Told, WriteOut};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -47,6 +47,7 @@ pub(crate) fn get(args: &GetArgs) -> Result<u8, Failure> {
         etag: args.condition.etag_save.as_deref().map(Sheet::new),
         fails_with_body: args.policy.fail_with_body,
         keeps_time: args.remote_time,
+        referer: referer(&plans),
     };
     if !args.fail_early {
         return run(plans, args.max_concurrent, args.talk, &mut after);
@@ -98,6 +99,13 @@ pub(crate) fn put(args: &PutArgs) -> Result<u8, Failure> {
     let format = args.write_out.as_deref().map(WriteOut::read).transpose()?;
     let fails_with_body = args.policy.fail_with_body;
     run(plans, None, args.talk, &mut After { format, fails_with_body, ..After::default() })
+}
+
+/// Returns what the first request says of where it comes from.
+fn referer(plans: &[Plan]) -> Option<String> {
+    let headers = &plans.first()?.request.headers;
+    let referer = headers.iter().find(|field| field.name.eq_ignore_ascii_case("referer"))?;
+    Some(referer.value.expose().to_owned())
 }
 
 /// Keeps the cookies of the files that `-b` names for the shell: its tasks may run for days.
@@ -164,9 +172,15 @@ fn run(
         // What could not be handed over stays with the daemon.
         match created.hand_over(task) {
             Ok(()) => {
-                failed = after
-                    .tell(&created.told(task, whole.as_ref()), created.typed.get(&task.name.task))?
-                    .or(failed);
+                let (shown, attempts) = created.told(task, whole.as_ref());
+                let of_it = Told {
+                    task: &shown,
+                    typed: created.typed.get(&task.name.task).map(String::as_str),
+                    number: created.numbers.get(&task.name.task).copied().unwrap_or(0),
+                    attempts,
+                    referer: None,
+                };
+                failed = after.tell(of_it)?.or(failed);
                 told.push(&task.name);
             }
             Err(failure) => failed = Some(failure),
@@ -196,6 +210,8 @@ struct Created {
     answers: BTreeMap<TaskIdentifier, HandOver>,
     /// URLs as they were typed, where that differs in letters.
     typed: BTreeMap<TaskIdentifier, String>,
+    /// The places of URLs on the command line, where that is not the first.
+    numbers: BTreeMap<TaskIdentifier, usize>,
 }
 
 struct New {
@@ -218,20 +234,20 @@ impl Created {
 
     /// Returns what is told of a task: what is no news is 304, also of a server that sent it again.
     /// Where heads are asked for they are whole.
-    fn told<'a>(&self, task: &'a Tracked, whole: Option<&Daemon>) -> Cow<'a, Tracked> {
-        let mut told = Cow::Borrowed(task);
-        let name = &task.name;
-        let status = whole
-            .and_then(|daemon| daemon.task_with_cookies(&name.session, name.task).ok()?.response);
-        if status.is_some() {
-            told.to_mut().response = status;
+    fn told<'a>(&self, task: &'a Tracked, whole: Option<&Daemon>) -> (Cow<'a, Tracked>, u32) {
+        let (mut told, name) = (Cow::Borrowed(task), &task.name);
+        let whole =
+            whole.and_then(|daemon| daemon.task_with_cookies(&name.session, name.task).ok());
+        let attempts = whole.as_ref().map_or(0, |status| status.attempts);
+        if let Some(response) = whole.and_then(|status| status.response) {
+            told.to_mut().response = Some(response);
         }
         if self.answers.get(&name.task).is_some_and(|to| to.drops(task))
             && let Some(response) = &mut told.to_mut().response
         {
             response.status_code = NOT_MODIFIED;
         }
-        told
+        (told, attempts)
     }
 
     /// Writes what a task brought to where the user wants it, if the daemon does not do that.
@@ -258,6 +274,7 @@ fn create(mut plans: Vec<Plan>, at_once: Option<u32>) -> Result<Created, Failure
         refused: vec![],
         answers: BTreeMap::new(),
         typed: BTreeMap::new(),
+        numbers: BTreeMap::new(),
     };
     let mut plans = plans.into_iter();
     while plans.len() > 0 {
@@ -276,9 +293,12 @@ fn create_portion(
     let mut handles = Vec::with_capacity(PORTION);
     for plan in plans {
         let (url, title) = (plan.request.url.clone(), title(&plan));
-        let typed = plan.typed.clone();
+        let (typed, number) = (plan.typed.clone(), plan.number);
         let (task, answer) = begin(session, plan)?;
         created.typed.extend(typed.map(|typed| (task.task_identifier(), typed)));
+        if number > 0 {
+            created.numbers.insert(task.task_identifier(), number);
+        }
         if let Some(answer) = answer {
             created.answers.insert(task.task_identifier(), answer);
         }
@@ -317,7 +337,7 @@ fn name_files(session: &Session, plans: &mut [Plan]) -> Result<(), Failure> {
 
 /// Creates one task; the second value says where the shell itself must write the result.
 fn begin(session: &Session, plan: Plan) -> Result<(Task, Option<HandOver>), Error> {
-    let Plan { request, options, what, typed: _, finish } = plan;
+    let Plan { request, options, what, typed: _, number: _, finish } = plan;
     let options = Arc::unwrap_or_clone(options);
     let with_body = UploadOptions { resume: true, task: options.clone() };
     Ok(match what {

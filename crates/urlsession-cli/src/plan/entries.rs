@@ -14,6 +14,7 @@ use std::path::PathBuf;
 /// Returns one entry for each of them.
 pub(super) fn of(args: &GetArgs) -> Result<Vec<Entry>, Failure> {
     let mut entries = typed(args)?;
+    let typed = entries.len();
     match &args.input_file {
         None => {}
         Some(path) if path.as_os_str() == "-" => {
@@ -24,6 +25,8 @@ pub(super) fn of(args: &GetArgs) -> Result<Vec<Entry>, Failure> {
             entries.extend(list::read(BufReader::new(file), &path.display().to_string())?);
         }
     }
+    let of_list = entries.iter_mut().skip(typed).enumerate();
+    of_list.for_each(|(at, entry)| entry.number = args.urls.len() + at);
     if entries.is_empty() {
         return Err(Failure::usage("the list has no URL"));
     }
@@ -101,25 +104,31 @@ fn typed(args: &GetArgs) -> Result<Vec<Entry>, Failure> {
         for upload in uploads(args, number)? {
             let with = |entry: Entry| match &upload {
                 None => entry,
-                Some(file) => {
+                Some((file, one)) => {
                     let url = sent::with_name(&entry.url, file);
-                    Entry { url, upload: Some(file.clone()), ..entry }
+                    let fill = |out: PathBuf| match out.to_str() {
+                        Some(text) if one.is_one_of() => one.fill(text).into(),
+                        _ => out,
+                    };
+                    let out = entry.out.map(fill);
+                    Entry { url, out, upload: Some(file.clone()), ..entry }
                 }
             };
-            entries.extend(of_url(args, url, output)?.into_iter().map(with));
+            let found = of_url(args, url, output)?.into_iter().map(with);
+            entries.extend(found.map(|entry| Entry { number, ..entry }));
         }
     }
     Ok(entries)
 }
 
-/// Returns what is sent to the URL of that place, or nothing once.
-fn uploads(args: &GetArgs, number: usize) -> Result<Vec<Option<PathBuf>>, Failure> {
+/// Returns what is sent to the URL of that place and what it stands for, or nothing once.
+fn uploads(args: &GetArgs, number: usize) -> Result<Vec<Option<(PathBuf, glob::Match)>>, Failure> {
     let Some(file) = args.upload_file.get(number) else { return Ok(vec![None]) };
     match file.to_str().filter(|_| !args.globoff && !file.exists()) {
-        None => Ok(vec![Some(file.clone())]),
+        None => Ok(vec![Some((file.clone(), glob::Match::default()))]),
         Some(text) => {
             let files = glob::expand(text).map_err(|why| Failure::usage(format!("-T: {why}")))?;
-            Ok(files.into_iter().map(|one| Some(one.url.into())).collect())
+            Ok(files.into_iter().map(|one| Some((one.url.clone().into(), one))).collect())
         }
     }
 }

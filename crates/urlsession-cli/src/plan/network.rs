@@ -1,7 +1,7 @@
 //! From the network's options to what a task says of its way to the server.
 
 use super::existing;
-use crate::args::NetworkArgs;
+use crate::args::{NetworkArgs, Schemes};
 use crate::exit::Failure;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read as _};
@@ -31,7 +31,7 @@ pub(super) fn apply(args: &NetworkArgs, options: &mut TaskOptions) -> Result<(),
         client_certificate: client_certificate.transpose()?,
         pinned_public_keys: args.pinnedpubkey.iter().flat_map(|pins| pins.0.clone()).collect(),
         allow_any_certificate: args.insecure,
-        https_only: args.https_only,
+        https_only: args.https_only || args.proto == Some(Schemes::Https),
     };
     options.tls.check().map_err(usage)
 }

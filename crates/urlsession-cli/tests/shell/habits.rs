@@ -294,3 +294,52 @@ fn the_last_of_an_option_counts() {
     home.out(&["get", "-q", "-q", "-A", "one", "-A", "two", "-o", "-", &server.url("/a")]);
     assert_eq!(server.requests()[0].header("user-agent"), Some("two"));
 }
+
+#[test]
+fn a_script_is_told_more() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/a", Answer::ok("a"));
+    server.on("/busy", Answer::ok("x").status(503).times(1).then(Answer::ok("b")));
+    let [a, busy] = ["/a?q", "/busy"].map(|path| server.url(path));
+    let format = "%{urlnum} %{referer} %{url.path} %{urle.query} %{time_redirect}\\n";
+    let told = home.out(&[
+        "get",
+        "-q",
+        "-j1",
+        "--out-null",
+        "--out-null",
+        "-e",
+        "here",
+        "-w",
+        format,
+        &a,
+        &a,
+    ]);
+    assert_eq!(told, "0 here /a q 0.000000\n1 here /a q 0.000000\n");
+    let told = home.out(&["get", "-q", "--out-null", "-w", "%{num_retries}", &busy]);
+    assert_eq!(told, "1");
+    let told = home.json(&["get", "-q", "--out-null", "-w", "%{json}\\n", &a]);
+    assert_eq!((&told["http_code"], &told["url.host"]), (&200.into(), &"127.0.0.1".into()));
+    assert!(told["time_total"].as_f64().is_some_and(|seconds| seconds > 0.0), "{told}");
+    assert!(told["referer"].is_null(), "{told}");
+    let format = "out%output{told}%{http_code}\\n%output{>>told}more%{stderr}err%{stdout}again";
+    let ran = home.run(&["get", "-q", "--out-null", "-w", format, &a]);
+    assert_eq!((&*ran.out, &*ran.err), ("outagain", "err"), "{ran:?}");
+    assert_eq!(std::fs::read_to_string(home.file("told")).unwrap(), "200\nmore");
+}
+
+#[test]
+fn urls_can_be_in_a_file_and_schemes_be_left_out() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/a", Answer::ok("a"));
+    server.on("/b", Answer::ok("b"));
+    home.write("urls", format!("# two\n{}\n\n{}\n", server.url("/a"), server.url("/b")).as_bytes());
+    assert_eq!(home.out(&["get", "-q", "-j1", "-o", "-", "--url", "@urls"]), "ab");
+    let ran = home.run(&["get", "-q", "-o", "-", "--proto", "=https", &server.url("/a")]);
+    assert!(ran.code == 10 && ran.err.contains("only https"), "{ran:?}");
+    assert_eq!(
+        home.out(&["get", "-q", "-o", "-", "--proto", "=http,https", &server.url("/a")]),
+        "a"
+    );
+    assert_eq!(home.run(&["get", "--proto", "=ftp", &server.url("/a")]).code, 2);
+}
