@@ -1,6 +1,7 @@
 //! curl's own cases: what it asks a server for, how the server answers, and what comes out.
 
 mod case;
+mod config;
 mod options;
 mod replay;
 
@@ -149,12 +150,18 @@ impl Trier {
         for name in case.made_before() {
             std::fs::write(name, "to stay the same")?;
         }
-        let typed = match Typed::translate(case.text("command")) {
-            Ok(typed) => typed,
+        let stdin = case.bytes("stdin")?.unwrap_or_default();
+        let parts = match Typed::translate(case.text("command"), &stdin) {
+            Ok(parts) if parts.is_empty() => {
+                return Ok(Verdict::Undrivable("a command without URL".to_owned()));
+            }
+            Ok(parts) => parts,
             Err(why) => return Ok(Verdict::Undrivable(why)),
         };
-        let expected = expected(&case, &typed)?;
-        let stdin = case.bytes("stdin")?.unwrap_or_default();
+        let expected = match &parts[..] {
+            [typed] if typed.url_files.is_empty() => expected(&case, typed)?,
+            parts => expected_of_parts(&case, parts)?,
+        };
         let variables: Vec<(String, String)> = case
             .text("setenv")
             .lines()
@@ -165,62 +172,86 @@ impl Trier {
         let chunked = String::from_utf8_lossy(&reply).contains("\ntransfer-encoding:");
         slot.set(Replay::new(case)).ok().context("a case is served once")?;
         self.house.shell(&["cookies", "clear"], &[], &[])?;
-        let files = places(&typed, folder.path(), number);
-        let mut got = self.drive(&typed, &files, folder.path(), &variables, &stdin, &expected)?;
+        let way = Way { folder: folder.path(), number, variables: &variables, stdin: &stdin };
+        let mut got = self.drive(&parts, &way, &expected)?;
         got.chunked = chunked;
         Ok(Verdict::Tried(compare(&expected, &got)))
     }
 
-    fn drive(
-        &self,
-        typed: &Typed,
-        files: &[PathBuf],
-        folder: &Path,
-        variables: &[(String, String)],
-        stdin: &[u8],
-        expected: &Expected,
-    ) -> Result<Got> {
-        let mut words = vec!["get".to_owned(), "-q".to_owned()];
-        words.extend(typed.words.iter().cloned());
-        if !words.iter().any(|word| word == "-m") {
-            words.extend(["-m".to_owned(), PATIENCE.to_owned()]);
-        }
-        words.extend(typed.urls.iter().cloned());
-        if typed.names_file {
-            let named = typed.output_dir.clone();
-            let named = named.unwrap_or_else(|| folder.to_string_lossy().into_owned());
-            words.extend(["--output-dir".to_owned(), named]);
-        } else if !typed.uploads {
-            for file in files {
-                words.extend(["-o".to_owned(), file.to_string_lossy().into_owned()]);
-                let prints = matches!(expected, Expected::Out(_)) || typed.globs;
-                if prints && typed.outputs.is_empty() {
-                    words.pop();
-                    words.push("-".to_owned());
-                    break;
-                }
+    fn drive(&self, parts: &[Typed], way: &Way<'_>, expected: &Expected) -> Result<Got> {
+        let files = places(&parts[0], way.folder, way.number);
+        let (mut words, mut relays) = (Vec::new(), Vec::new());
+        for (number, typed) in parts.iter().enumerate() {
+            if number > 0 {
+                words.push("--next".to_owned());
+            }
+            words.extend(line(typed, &files, way.folder, parts.len() > 1, expected));
+            if !typed.detours.is_empty() {
+                let relay = Relay::start(typed.detours.clone())?;
+                words.extend(["--proxy".to_owned(), relay.url()]);
+                relays.push(relay);
             }
         }
-        if !typed.detours.is_empty() {
-            let relay = Relay::start(typed.detours.clone())?;
-            words.extend(["--proxy".to_owned(), relay.url()]);
+        if parts.iter().any(|typed| typed.has_file) {
+            let options = way.folder.join("urlsession-options");
+            std::fs::write(&options, config::file(&words))?;
+            words = vec!["-K".to_owned(), options.to_string_lossy().into_owned()];
         }
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let output = self.house.shell_in(folder, &words, variables, stdin)?;
+        let words: Vec<&str> =
+            ["get", "-q"].into_iter().chain(words.iter().map(String::as_str)).collect();
+        let output = self.house.shell_in(way.folder, &words, way.variables, way.stdin)?;
         let told = String::from_utf8_lossy(&output.stderr);
         let told = told.lines().next().unwrap_or_default().to_owned();
-        let bodies = match typed.uploads {
-            true => vec![output.stdout.clone()],
-            false => files.iter().map(|file| std::fs::read(file).unwrap_or_default()).collect(),
-        };
+        drop(relays);
+        let bodies = files.iter().map(|file| std::fs::read(file).unwrap_or_default()).collect();
         Ok(Got {
             chunked: false,
             failed: (!output.status.success()).then_some(told),
             bodies,
             out: output.stdout,
-            folder: folder.to_owned(),
+            folder: way.folder.to_owned(),
         })
     }
+}
+
+/// Where a case is tried.
+struct Way<'a> {
+    folder: &'a Path,
+    number: &'a str,
+    variables: &'a [(String, String)],
+    stdin: &'a [u8],
+}
+
+/// Returns the words of one part.
+fn line(
+    typed: &Typed,
+    files: &[PathBuf],
+    folder: &Path,
+    is_one_of_several: bool,
+    expected: &Expected,
+) -> Vec<String> {
+    let mut words = typed.words.clone();
+    if !words.iter().any(|word| word == "-m") {
+        words.extend(["-m".to_owned(), PATIENCE.to_owned()]);
+    }
+    words.extend(typed.urls.iter().cloned());
+    let mut output = |file: &str| words.extend(["-o".to_owned(), file.to_owned()]);
+    if typed.is_mixed || typed.names_file {
+        let named = typed.output_dir.clone();
+        let named = named.unwrap_or_else(|| folder.to_string_lossy().into_owned());
+        words.extend(["--output-dir".to_owned(), named]);
+    } else if !typed.url_files.is_empty() || (is_one_of_several && typed.outputs.is_empty()) {
+        output("-");
+    } else if is_one_of_several {
+        let none = "-".to_owned();
+        let outputs = typed.outputs.iter().chain(std::iter::repeat(&none));
+        outputs.take(typed.urls.len()).for_each(|file| output(file));
+    } else if typed.outputs.is_empty() && (matches!(expected, Expected::Out(_)) || typed.globs) {
+        output("-");
+    } else {
+        files.iter().for_each(|file| output(&file.to_string_lossy()));
+    }
+    words
 }
 
 /// Returns where what every URL brings is saved: where the case says, else where curl's own suite has
@@ -325,6 +356,18 @@ fn expected(case: &Case, typed: &Typed) -> Result<Expected> {
     })
 }
 
+/// What several commands in one do: what they print, else that they succeed.
+fn expected_of_parts(case: &Case, parts: &[Typed]) -> Result<Expected> {
+    if !matches!(case.text("errorcode"), "" | "0") {
+        return Ok(Expected::Error);
+    }
+    let printed = case.bytes("stdout")?.or(case.bytes("datacheck")?);
+    if let Some(bytes) = printed.filter(|_| parts.iter().all(|part| part.outputs.is_empty())) {
+        return Ok(Expected::Out(bodies(&bytes)));
+    }
+    Ok(Expected::Success)
+}
+
 /// What a file holds that was named by `-o`, a URL or the server; one is compared.
 fn expected_file(case: &Case, typed: &Typed) -> Result<Expected> {
     let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
@@ -364,11 +407,14 @@ fn last_body(written: &[u8]) -> Vec<u8> {
 }
 
 fn after_head(mut rest: &[u8]) -> &[u8] {
+    // With `--include` and `-D -` every line is there twice.
+    let mut ends = 0;
     while !rest.is_empty() {
         let end = rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |at| at + 1);
         let line = rest[..end].trim_ascii_end();
         rest = &rest[end..];
-        if line.is_empty() {
+        ends += i32::from(line.starts_with(b"HTTP/")) - i32::from(line.is_empty());
+        if ends <= 0 && line.is_empty() {
             break;
         }
     }

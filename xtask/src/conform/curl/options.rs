@@ -1,5 +1,6 @@
 //! A command line of curl's as one of ours.
 
+use super::config;
 use std::path::Path;
 use urlsession_testkit::relay::Detour;
 
@@ -11,6 +12,14 @@ pub(super) struct Typed {
     pub(super) urls: Vec<String>,
     /// Where curl would write: the first URL's, the second one's, and so on.
     pub(super) outputs: Vec<String>,
+    /// The same with what has no name: `-O` and `--out-null`.
+    order: Vec<String>,
+    /// Whether URLs have outputs of several kinds.
+    pub(super) is_mixed: bool,
+    /// Files of URLs.
+    pub(super) url_files: Vec<String>,
+    /// Whether options come from a file.
+    pub(super) has_file: bool,
     /// Whether URL or server name the file.
     pub(super) names_file: bool,
     fails: bool,
@@ -26,10 +35,9 @@ pub(super) struct Typed {
     proxy_user: Option<String>,
     cookies: Vec<String>,
     asks_first: bool,
+    asks_digest: bool,
     /// Whether something of the transfer is printed after it.
     pub(super) writes: bool,
-    /// Whether heads go to standard output.
-    dumps: bool,
     /// Connections that go elsewhere, as `--connect-to` has it.
     pub(super) detours: Vec<Detour>,
 }
@@ -110,6 +118,7 @@ const SAME: &[(&str, &str)] = &[
     ("--etag-compare", "--etag-compare"),
     ("--max-filesize", "--max-filesize"),
     ("--url-query", "--url-query"),
+    ("--request-target", "--request-target"),
     ("-d", "--data"),
     ("--data", "--data"),
     ("--data-ascii", "--data"),
@@ -135,48 +144,54 @@ const SAME_FLAGS: &[(&str, &str)] = &[
     ("--no-clobber", "--no-clobber"),
     ("--skip-existing", "--skip-existing"),
     ("--retry-all-errors", "--retry-all-errors"),
-];
-
-/// Fields that we always send.
-const SENT: &[&str] = &[
-    "Accept",
-    "Accept-Encoding",
-    "Authorization",
-    "Content-Length",
-    "Content-Type",
-    "Host",
-    "User-Agent",
+    ("--post301", "--post301"),
+    ("--post302", "--post302"),
+    ("--post303", "--post303"),
+    ("--path-as-is", "--path-as-is"),
+    ("--form-escape", "--form-escape"),
+    ("--fail-early", "--fail-early"),
+    ("-j", "--junk-session-cookies"),
+    ("--junk-session-cookies", "--junk-session-cookies"),
+    ("--insecure", "--insecure"),
 ];
 
 /// What a format of curl's may have that ours has not, or that says something else here.
-const UNWRITTEN: &[&str] = &[
-    "%{referer}",
-    "%{local_port}",
-    "%{json}",
-    "%output{",
-    "%{url.",
-    "%{urle.",
-    "%{urlnum}",
-    "%{http_connect}",
-    "%{time_",
-    "%{xfer_id}",
-    "%{num_retries}",
-    ":all:",
-];
+const UNWRITTEN: &[&str] = &["%{http_connect}", "%{xfer_id}", ".user}", ":all:"];
 
 impl Typed {
-    /// Translates; an error names the word that has no counterpart.
-    pub(super) fn translate(line: &str) -> Result<Self, String> {
-        let mut typed = Self::default();
-        let mut words = split(&spelled(line)).into_iter();
+    /// Translates what stands between one `--next` and another; an error names the word that has no
+    /// counterpart.
+    pub(super) fn translate(line: &str, stdin: &[u8]) -> Result<Vec<Self>, String> {
+        let mut parts = vec![Self::default()];
+        Self::take(&mut parts, config::split(&spelled(line)), stdin)?;
+        // A file may begin with `next`.
+        parts.retain(|part| !part.urls.is_empty() || !part.url_files.is_empty());
+        parts.into_iter().map(Self::settle).collect()
+    }
+
+    fn take(parts: &mut Vec<Self>, words: Vec<String>, stdin: &[u8]) -> Result<(), String> {
+        let mut words = words.into_iter();
         while let Some(word) = words.next() {
-            if !word.starts_with('-') || word == "-" {
-                typed.urls.push(word);
-                continue;
+            let Some(typed) = parts.last_mut() else { break };
+            match word.as_str() {
+                "--next" | "-:" => parts.push(Self::default()),
+                "-K" | "--config" => {
+                    let file = words.next().unwrap_or_default();
+                    let bytes = match file.as_str() {
+                        "-" => Ok(stdin.to_vec()),
+                        file => std::fs::read(file),
+                    };
+                    let text = String::from_utf8(bytes.map_err(|error| error.to_string())?);
+                    let text = text.map_err(|_| "-K of no text")?;
+                    Self::take(parts, config::words(&text)?, stdin)?;
+                    parts.iter_mut().for_each(|part| part.has_file = true);
+                }
+                "-" => typed.urls.push(word),
+                option if option.starts_with('-') => typed.option(option, &mut words)?,
+                _ => typed.urls.push(word),
             }
-            typed.option(&word, &mut words)?;
         }
-        typed.settle()
+        Ok(())
     }
 
     fn option(&mut self, word: &str, words: &mut std::vec::IntoIter<String>) -> Result<(), String> {
@@ -211,7 +226,13 @@ impl Typed {
         }
         match name {
             "-L" | "--location" | "--follow" => self.follows = true,
-            "--digest" | "--anyauth" => self.asks_first = true,
+            "--location-trusted" => {
+                self.follows = true;
+                self.words.push(name.to_owned());
+            }
+            "--digest" => self.asks_digest = true,
+            "--anyauth" => self.asks_first = true,
+            "--out-null" => self.order.push(name.to_owned()),
             "-g" | "--globoff" => self.takes_globs_as_they_stand = true,
             "--fail-with-body" => {
                 self.fails = true;
@@ -219,6 +240,7 @@ impl Typed {
             }
             "-O" | "--remote-name" => {
                 self.names_file = true;
+                self.order.push("-O".to_owned());
                 self.words.push("-O".to_owned());
             }
             "-J" | "--remote-header-name" => {
@@ -235,11 +257,22 @@ impl Typed {
     /// Takes an option that says where something comes from or goes to, if it is one.
     fn place(&mut self, name: &str, value: &mut dyn FnMut() -> String) -> Result<bool, String> {
         match name {
-            "--url" => self.urls.push(value()),
-            "-o" | "--output" => self.outputs.push(value()),
+            "--url" => match value() {
+                file if file.starts_with('@') => {
+                    self.words.extend(["--url".to_owned(), file.clone()]);
+                    self.url_files.push(file);
+                }
+                url => self.urls.push(url),
+            },
+            "--proto" => self.words.extend(["--proto".to_owned(), value()]),
+            "-o" | "--output" => {
+                self.outputs.push(value());
+                self.order.push("-o".to_owned());
+            }
             "--output-dir" => self.output_dir = Some(value()),
             "-D" | "--dump-header" => match value().as_str() {
-                "-" => self.dumps = true,
+                // The heads of redirects would be among them.
+                "-" => {}
                 file => self.words.extend(["-D".to_owned(), file.to_owned()]),
             },
             "-x" | "--proxy" => self.proxy = Some(value()),
@@ -259,13 +292,6 @@ impl Typed {
         match name {
             "-H" | "--header" => {
                 let field = value();
-                let emptied = field.trim_end().strip_suffix(':').unwrap_or_default();
-                if SENT.iter().any(|sent| emptied.trim().eq_ignore_ascii_case(sent)) {
-                    return Err("-H that takes a field away".to_owned());
-                }
-                if field == "@-" {
-                    return Err("-H of standard input".to_owned());
-                }
                 same("-H", field);
             }
             "-w" | "--write-out" => {
@@ -277,12 +303,7 @@ impl Typed {
                 same("-w", format);
             }
             "-F" | "--form" => same("-F", field(&value())?),
-            "--form-string" => {
-                let text = value();
-                let (name, value) = text.split_once('=').unwrap_or((&text, ""));
-                let escaped = value.replace('\\', "\\\\").replace('"', "\\\"");
-                same("-F", format!("{name}=\"{escaped}\""));
-            }
+            "--form-string" => same("--form-string", value()),
             "--oauth2-bearer" => same("-H", format!("Authorization: Bearer {}", value())),
             "--json" => {
                 same("--data", value());
@@ -292,11 +313,7 @@ impl Typed {
             "-b" | "--cookie" => self.cookies.push(value()),
             "-T" | "--upload-file" => {
                 self.uploads = true;
-                let file = value();
-                if file.contains('{') || file == "." {
-                    return Err("-T of several files, or of none".to_owned());
-                }
-                same("-T", file);
+                same("-T", value());
             }
             other => return Err(other.to_owned()),
         }
@@ -326,13 +343,15 @@ impl Typed {
             }
         }
         if self.urls.len() > 1 {
-            if self.uploads || self.dumps || (self.names_file && !self.outputs.is_empty()) {
-                return Err("several URLs, each with something of its own".to_owned());
-            }
+            let has_null = self.order.iter().any(|output| output == "--out-null");
+            self.is_mixed = has_null || (self.names_file && !self.outputs.is_empty());
             // curl asks for one after the other.
             self.words.extend(["-j".to_owned(), "1".to_owned()]);
         }
-        if !self.outputs.is_empty() {
+        if self.is_mixed {
+            self.words.retain(|word| word != "-O");
+            self.place_all();
+        } else if !self.outputs.is_empty() {
             // For curl, a name that is typed wins.
             self.names_file = false;
             self.words.retain(|word| word != "-J" && word != "-O");
@@ -349,6 +368,8 @@ impl Typed {
         let has_user = self.words.iter().any(|word| word == "-u");
         if self.asks_first && (has_user || self.urls.iter().any(|url| url.contains('@'))) {
             self.words.push("--anyauth".to_owned());
+        } else if self.asks_digest {
+            self.words.push("--digest".to_owned());
         }
         if self.proxy.is_some() && !self.detours.is_empty() {
             return Err("a proxy and --connect-to".to_owned());
@@ -364,6 +385,21 @@ impl Typed {
             self.words.extend(["--retry".to_owned(), "0".to_owned()]);
         }
         Ok(self)
+    }
+
+    /// Says of every URL where what it brings goes.
+    fn place_all(&mut self) {
+        let mut files = self.outputs.iter();
+        for number in 0..self.urls.len() {
+            match self.order.get(number).map(String::as_str) {
+                Some("-o") => {
+                    let file = files.next().cloned().unwrap_or_default();
+                    self.words.extend(["-o".to_owned(), file]);
+                }
+                Some(other) => self.words.push(other.to_owned()),
+                None => self.words.extend(["-o".to_owned(), "-".to_owned()]),
+            }
+        }
     }
 
     fn proxy_url(&self, proxy: &str) -> String {
@@ -384,9 +420,6 @@ impl Typed {
 
 /// Reads a URL as curl does that is typed without a scheme.
 fn complete(url: &str) -> Result<String, String> {
-    if url.starts_with('@') {
-        return Err("URLs of a file".to_owned());
-    }
     let is_bare = !url.contains("://") && !url.starts_with("http:");
     let url = if is_bare { format!("http://{url}") } else { url.to_owned() };
     let is_http = url.to_ascii_lowercase().starts_with("http:");
@@ -398,9 +431,8 @@ fn detour(text: &str) -> Result<Detour, String> {
 }
 
 fn field(text: &str) -> Result<String, String> {
-    let strange = [";headers=", ";encoder=", ";format=", "=(", "=;", ",", "=@-;filename"];
-    let is_several = text.contains("=@");
-    match strange.iter().find(|part| text.contains(**part) && (is_several || **part != ",")) {
+    let strange = [";format=", "=(", "=;", "=@-;filename"];
+    match strange.iter().find(|part| text.contains(**part)) {
         Some(part) => Err(format!("-F with {part}")),
         None => Ok(text.to_owned()),
     }
@@ -445,31 +477,4 @@ fn escaped(text: &str) -> String {
 /// The bytes of a case are kept as characters of Latin-1, and are UTF-8 on a command line.
 fn spelled(line: &str) -> String {
     String::from_utf8(super::case::latin1(line)).unwrap_or_else(|_| line.to_owned())
-}
-
-/// Splits a line as a shell does.
-fn split(line: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let (mut word, mut quote) = (None::<String>, None);
-    let mut characters = line.chars();
-    while let Some(character) = characters.next() {
-        match (quote, character) {
-            (Some(open), close) if open == close => quote = None,
-            (None, '"' | '\'') => {
-                quote = Some(character);
-                word.get_or_insert_default();
-            }
-            (None | Some('"'), '\\') => {
-                let next = characters.next().unwrap_or('\\');
-                let kept = quote.is_some() && !matches!(next, '"' | '\\' | '$' | '`');
-                let word = word.get_or_insert_default();
-                word.extend(kept.then_some('\\'));
-                word.push(next);
-            }
-            (None, space) if space.is_whitespace() => words.extend(word.take()),
-            (_, other) => word.get_or_insert_default().push(other),
-        }
-    }
-    words.extend(word);
-    words
 }
