@@ -200,7 +200,6 @@ impl NewTask {
             http3: self.http3.as_deref().map(network::http3).transpose()?,
             assumes_http3_capable: self.assumes_http3_capable.unwrap_or(false),
             segments: self.segments.as_ref().map(network::segments).transpose()?,
-            ..TaskOptions::default()
         })
     }
 }
