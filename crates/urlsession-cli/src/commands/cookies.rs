@@ -10,11 +10,12 @@ use crate::netscape;
 use crate::task_name;
 use crate::terminal;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read, Write as _};
 use std::path::Path;
-use urlsession::{ApplicationId, Cookie, Daemon, SameSite, Timestamp};
+use urlsession::{ApplicationId, Cookie, CookieIdentity, Daemon, SameSite, Timestamp};
 
 /// Most bytes of a file of cookies: more than all cookies of an application have.
 const FILE_LIMIT: u64 = 64 * 1024 * 1024;
@@ -94,14 +95,20 @@ pub(crate) fn import(
         file.cookies.into_iter().partition(|cookie| cookie.expires.is_none_or(|end| end > now));
     let passing = lasting.iter().filter(|cookie| cookie.expires.is_none()).count();
     let given = lasting.len() as u64;
-    let taken = Daemon::connect(true)?.cookies(application.clone()).set(lasting)?;
+    let names: Vec<_> = lasting.iter().map(name_of).collect();
+    let daemon = Daemon::connect(true)?;
+    let storage = daemon.cookies(application.clone());
+    let taken = storage.set(lasting)?;
+    let held: BTreeSet<_> = storage.list(None)?.iter().map(name_of).collect();
+    let kept = taken.min(names.iter().filter(|name| held.contains(*name)).count() as u64);
     let refused = given - taken;
-    let mut told = format!("{name}: {taken} kept");
+    let mut told = format!("{name}: {kept} kept");
     for (count, why) in [
         (passing as u64, "without an end, kept in memory only"),
         (junked as u64, "without an end, left out"),
         (ended.len() as u64, "had ended"),
         (refused, "refused: illegal, or of a public suffix"),
+        (taken - kept, "for which there is no room: too many of one site, or in all"),
         (file.illegible.len() as u64, "illegible"),
     ] {
         if count > 0 {
@@ -111,8 +118,14 @@ pub(crate) fn import(
     if let Some(first) = file.illegible.first() {
         let _ = write!(told, ", the first in line {first}");
     }
-    let whole = refused == 0 && file.illegible.is_empty();
+    let whole = refused == 0 && kept == taken && file.illegible.is_empty();
     Ok(Imported { told: shown(&told).into_owned(), whole })
+}
+
+/// What tells a cookie from others, however its host is written.
+fn name_of(cookie: &Cookie) -> (String, String, String) {
+    let CookieIdentity { domain, path, name, .. } = &cookie.identity;
+    (domain.to_ascii_lowercase(), path.clone(), name.clone())
 }
 
 fn list(application: &ApplicationId, domain: Option<&str>) -> Result<Vec<Cookie>, Failure> {

@@ -125,6 +125,11 @@ fn files_that_are_none() {
     let told = "-: 1 kept; 2 without an end, kept in memory only; 1 had ended; 1 refused: illegal, \
         or of a public suffix; 1 illegible, the first in line 4\n";
     assert_eq!((ran.code, ran.err.as_str()), (1, told));
+    let crowd: String =
+        (0..190).map(|n| format!("A.Test\tTRUE\t/\tFALSE\t4000000000\tn{n}\tv\n")).collect();
+    let ran = home.run_with_input(&["cookies", "import", "-"], &crowd);
+    let told = "-: 180 kept; 10 for which there is no room: too many of one site, or in all\n";
+    assert_eq!((ran.code, ran.err.as_str()), (1, told));
     assert_eq!(home.run(&["cookies", "import", "none"]).code, 9);
     assert_eq!(home.run(&["cookies"]).code, 2);
     assert_eq!(home.run(&["cookies", "ls", "--app", ""]).code, 2);
