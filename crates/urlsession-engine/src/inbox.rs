@@ -173,6 +173,26 @@ impl Pace {
 mod tests {
     use super::*;
 
+    #[tokio::test]
+    async fn a_task_takes_what_others_tell_before_its_turn() {
+        let (sender, mut inbox) = channel();
+        let other = sender.clone();
+        tokio::spawn(async move { other.send(Message::CookiesChanged).unwrap() });
+        sender.send(Message::CredentialsChanged).unwrap();
+        assert_eq!(inbox.gather(None).await.len(), 2);
+        assert_eq!(inbox.gather(Some(Duration::ZERO)).await.len(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_turn_of_a_task_takes_only_so_many() {
+        let (sender, mut inbox) = channel();
+        for _ in 0..GATHER_LIMIT + 2 {
+            sender.send(Message::CookiesChanged).unwrap();
+        }
+        assert_eq!(inbox.gather(None).await.len(), GATHER_LIMIT);
+        assert_eq!(inbox.gather(None).await.len(), 2, "it does not wait for another message");
+    }
+
     #[test]
     fn a_turn_takes_only_so_many() {
         let (sender, inbox) = channel();

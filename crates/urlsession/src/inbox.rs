@@ -311,6 +311,30 @@ mod tests {
     }
 
     #[test]
+    fn who_waits_is_woken_once_for_all_that_came() {
+        use std::sync::Arc;
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        use std::task::Wake;
+        #[derive(Default)]
+        struct Count(AtomicUsize);
+        impl Wake for Count {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let (inbox, count) = (Inbox::default(), Arc::new(Count::default()));
+        let waker = Waker::from(Arc::clone(&count));
+        assert!(inbox.poll_take(&Context::from_waker(&waker)).is_pending());
+        inbox.ring();
+        let error = || Event::DidComplete { error: None, response: None, metrics: None };
+        inbox.put(Some(TaskIdentifier(1)), None, error());
+        inbox.put(Some(TaskIdentifier(2)), None, error());
+        assert_eq!(count.0.load(Ordering::Relaxed), 0, "nothing was told yet");
+        inbox.ring();
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
     fn who_waits_beyond_the_limit_sends_the_first_to_ask_again() {
         use std::sync::Arc;
         use std::sync::atomic::{AtomicUsize, Ordering};

@@ -197,4 +197,11 @@ impl Store {
 }
 
 #[cfg(test)]
+impl From<Database> for Store {
+    fn from(database: Database) -> Self {
+        Self::Database(Box::new(database))
+    }
+}
+
+#[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! The store gives back what it was given, after any end of the process.
 
+mod memory;
 mod rows;
 mod versions;
 
