@@ -22,6 +22,8 @@ pub(crate) struct After {
     pub(crate) keeps_time: bool,
     /// What requests say of where they come from.
     pub(crate) referer: Option<String>,
+    /// Whether redirects are told where they come from.
+    pub(crate) tells_referer: bool,
 }
 
 /// A file that is written beside the one that came; `-` is standard output.
@@ -93,7 +95,8 @@ impl After {
             keep_time(task)?;
         }
         if let Some(format) = &self.format {
-            let told = Told { referer: self.referer.as_deref(), ..told };
+            let (referer, tells_referer) = (self.referer.as_deref(), self.tells_referer);
+            let told = Told { referer, tells_referer, ..told };
             for (place, text) in format.of(told) {
                 say(&place, &text)?;
             }

@@ -25,13 +25,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use urlsession::{
-    AuthenticationMethod, Credential, Error, ErrorCode, FileName, Header, NameClash, Priority,
-    Request, RequestEdit, RequestPolicy, TaskOptions, UploadSource,
+    AuthenticationMethod, Credential, Error, ErrorCode, FileName, Header, HttpVersion, NameClash,
+    Priority, Request, RequestEdit, RequestPolicy, TaskOptions, UploadSource,
 };
 
 /// Statuses that are worth another try: the server is busy or broken for a while.
 const RETRY_STATUSES: [u16; 6] = [408, 429, 500, 502, 503, 504];
 
+/// What has redirects told the URL that led to them.
+const AUTO: &str = ";auto";
+/// What curl calls a file whose URL has no name.
+const NAMELESS: &str = "curl_response";
 /// Names that --no-clobber tries beside the one that was typed, as curl does.
 const NO_CLOBBER_LIMIT: u32 = 101;
 
@@ -271,7 +275,8 @@ fn headers(args: &RequestArgs) -> Result<HeaderFields, Failure> {
     if !pairs.is_empty() {
         headers.push(Header::new("Cookie", pairs.join("; ")));
     }
-    let referer = args.referer.as_deref().filter(|url| !url.is_empty());
+    let referer = args.referer.as_deref().map(|text| text.strip_suffix(AUTO).unwrap_or(text));
+    let referer = referer.filter(|url| !url.is_empty());
     headers.extend(referer.map(|url| Header::new("Referer", url)));
     Ok(HeaderFields { sent: headers, omitted })
 }
@@ -346,6 +351,13 @@ fn request_policy(request: &RequestArgs, policy: &PolicyArgs) -> RequestPolicy {
         keeps_post: posts.into_iter().filter(|(keeps, _)| *keeps).map(|(_, s)| s).collect(),
         trusts_redirects: policy.location_trusted,
         target: request.request_target.clone(),
+        tells_referer: request.referer.as_ref().is_some_and(|text| text.ends_with(AUTO)),
+        refuses_https: request.network.proto == Some(args::Schemes::Http),
+        http_version: match (request.network.http10, request.network.http11) {
+            (true, _) => Some(HttpVersion::Http10),
+            (false, true) => Some(HttpVersion::Http11),
+            (false, false) => None,
+        },
         authentication_method: match (request.digest, request.basic) {
             (true, _) => AuthenticationMethod::HttpDigest,
             (false, true) => AuthenticationMethod::HttpBasic,
@@ -407,7 +419,7 @@ fn destination(args: &GetArgs, entry: &Entry, url: &str) -> Result<Destination, 
     let folder = std::path::absolute(folder).map_err(|error| cannot_create(folder, &error))?;
     let path = match given {
         Some(path) => folder.join(path),
-        None => folder.join(FileName::of_url(url).to_string()),
+        None => folder.join(name_of(args, url)),
     };
     let condition = &args.condition;
     if args.create_dirs
@@ -430,6 +442,16 @@ fn destination(args: &GetArgs, entry: &Entry, url: &str) -> Result<Destination, 
     } else {
         Ok(Destination::File(path))
     }
+}
+
+/// Returns what a URL calls its file. Where it has no name, -O and -J have the one that curl takes.
+fn name_of(args: &GetArgs, url: &str) -> String {
+    let is_asked = args.remote_header_name || args.output.0.contains(&args::Output::Named);
+    let is_nameless = Request::new(url).is_ok_and(|request| {
+        let path = request.url.splitn(4, '/').nth(3).unwrap_or_default();
+        path.split('?').next().unwrap_or_default().bytes().all(|byte| byte == b'/')
+    });
+    if is_asked && is_nameless { NAMELESS.to_owned() } else { FileName::of_url(url).to_string() }
 }
 
 fn cannot_create(path: &Path, why: &dyn std::fmt::Display) -> Failure {

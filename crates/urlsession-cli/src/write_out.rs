@@ -139,6 +139,8 @@ pub(crate) struct Told<'a> {
     pub(crate) attempts: u32,
     /// What was said of where it comes from.
     pub(crate) referer: Option<&'a str>,
+    /// Whether redirects are told where they come from.
+    pub(crate) tells_referer: bool,
 }
 
 /// What one transfer says, and where.
@@ -345,7 +347,7 @@ impl Value {
             Self::Error => task.error.as_ref().map(ToString::to_string),
             Self::UrlNumber => Some(told.number.to_string()),
             Self::Retries => Some(told.attempts.saturating_sub(1).to_string()),
-            Self::Referer => told.referer.map(str::to_owned),
+            Self::Referer => referer(told),
             Self::Json => Some(all_as_json(told)),
             Self::Time(step) => metrics.map(|metrics| step.of(metrics)),
             Self::OfUrl(part) => part.of(&task.url),
@@ -426,6 +428,16 @@ fn header_json(response: &urlsession::Response) -> String {
 fn version(response: &urlsession::Response) -> Option<String> {
     let name = response.network_protocol.as_deref()?;
     Some(name.trim_start_matches("http/").trim_start_matches('h').to_owned())
+}
+
+/// What the last request said of where it comes from: the URL before it, where redirects are told.
+fn referer(told: Told<'_>) -> Option<String> {
+    let metrics = told.task.metrics.as_deref();
+    let redirected = metrics.filter(|m| told.tells_referer && m.redirect_count > 0);
+    match redirected.map(|metrics| &metrics.transaction_metrics[..]) {
+        Some([.., before, _]) => Some(before.request.url.clone()),
+        _ => told.referer.map(str::to_owned),
+    }
 }
 
 fn received(last: Option<&TransactionMetrics>) -> u64 {

@@ -26,9 +26,30 @@ pub struct RequestPolicy {
     /// Path and query of the first request as they stand, with their `/../`; without it the URL's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// Says to every server that a redirect leads to which URL led there, in `Referer`; nothing of it
+    /// leaves `https` for `http`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub tells_referer: bool,
+    /// Refuses `https`, also where a redirect leads there, with -1002.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub refuses_https: bool,
+    /// The only version of HTTP that is spoken; without it the newest that both sides have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_version: Option<HttpVersion>,
     /// The only way in which a server is shown the credential; by default whichever it asks for.
     #[serde(skip_serializing_if = "is_any")]
     pub authentication_method: AuthenticationMethod,
+}
+
+/// A version of HTTP that an app insists on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HttpVersion {
+    /// HTTP/1.0 (RFC 1945).
+    #[serde(rename = "1.0")]
+    Http10,
+    /// HTTP/1.1 (RFC 9112).
+    #[serde(rename = "1.1")]
+    Http11,
 }
 
 fn is_any(method: &AuthenticationMethod) -> bool {

@@ -79,7 +79,7 @@ pub use urlsession_protocol::{
     Cookie, CookieIdentity, Credential, CredentialPersistence, DaemonStatus, Date, DateInterval,
     Error, ErrorCode, Event, EventNumber, FileName, Header, HeaderFields, Http3,
     HttpCookieAcceptPolicy, HttpCookieStorage, HttpRedirectDisposition, HttpRedirection,
-    InvalidIdentifier, LaunchCommand, LaunchState, LaunchStatus, NameClash, Priority,
+    HttpVersion, InvalidIdentifier, LaunchCommand, LaunchState, LaunchStatus, NameClash, Priority,
     ProtectionSpace, Proxy, ProxyScheme, PublicKeyPin, Reason, Request, RequestCachePolicy,
     RequestEdit, RequestPolicy, ResourceFetchType, Response, ResumeData, ResumeRung, SameSite,
     Secret, Segments, SessionIdentifier, SessionKey, SessionStatus, StoredCredential,

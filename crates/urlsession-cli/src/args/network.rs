@@ -60,6 +60,13 @@ pub(crate) struct NetworkArgs {
     /// Take HTTP/3 or nothing
     #[arg(long, conflicts_with = "http3")]
     pub(crate) http3_only: bool,
+    /// Speak HTTP/1.1, not a newer version
+    #[arg(long = "http1.1", id = "http11", conflicts_with_all = ["http3", "http3_only"])]
+    pub(crate) http11: bool,
+    /// Speak HTTP/1.0
+    #[arg(short = '0', long = "http1.0", id = "http10",
+        conflicts_with_all = ["http3", "http3_only", "http11"])]
+    pub(crate) http10: bool,
 }
 
 /// What `--proto` allows.
@@ -67,6 +74,7 @@ pub(crate) struct NetworkArgs {
 pub(crate) enum Schemes {
     Both,
     Https,
+    Http,
 }
 
 /// Reads schemes as curl does: `=` allows these alone, `+` these too, `-` the others. Those that are
@@ -95,7 +103,7 @@ fn schemes(text: &str) -> Result<Schemes, String> {
     match (http, https) {
         (true, true) => Ok(Schemes::Both),
         (false, true) => Ok(Schemes::Https),
-        (true, false) => Err("http without https cannot be asked for".to_owned()),
+        (true, false) => Ok(Schemes::Http),
         (false, false) => Err("neither http nor https would be allowed".to_owned()),
     }
 }
@@ -140,7 +148,8 @@ mod tests {
             ("-all,https", Some(Schemes::Https)),
             ("=http,https,ftp", Some(Schemes::Both)),
             ("ftp", Some(Schemes::Both)),
-            ("=http", None),
+            ("=http", Some(Schemes::Http)),
+            ("-https", Some(Schemes::Http)),
             ("=ftp", None),
             ("", None),
             ("=,", None),

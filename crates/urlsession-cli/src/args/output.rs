@@ -37,7 +37,7 @@ impl Args for OutputArgs {
             .short('O')
             .long("remote-name")
             .visible_alias("remote-name-all")
-            .help("Take the name from the URL; so it is without -o");
+            .help("Take the name from the URL, curl_response where it has none; so it is without -o, but for that");
         let nowhere =
             Arg::new(NOWHERE).long("out-null").help("Throw away what the URL in its place brings");
         let flag = |option: Arg| option.num_args(0).default_missing_value("");

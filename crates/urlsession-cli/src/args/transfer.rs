@@ -132,7 +132,7 @@ pub(crate) struct RequestArgs {
     /// User-Agent; ‘’ sends none
     #[arg(short = 'A', long, value_name = "NAME")]
     pub(crate) user_agent: Option<String>,
-    /// Referer
+    /// Referer; with ‘;auto’ behind it, or alone, redirects are told the URL that led to them
     #[arg(short = 'e', long, value_name = "URL")]
     pub(crate) referer: Option<String>,
     /// Cookies ‘NAME=VALUE; …’, sent instead of the kept ones; or a FILE of cookies as curl and

@@ -48,6 +48,7 @@ pub(crate) fn get(args: &GetArgs) -> Result<u8, Failure> {
         fails_with_body: args.policy.fail_with_body,
         keeps_time: args.remote_time,
         referer: referer(&plans),
+        tells_referer: plans.iter().any(|plan| plan.options.request_policy.tells_referer),
     };
     if !args.fail_early {
         return run(plans, args.max_concurrent, args.talk, &mut after);
@@ -179,6 +180,7 @@ fn run(
                     number: created.numbers.get(&task.name.task).copied().unwrap_or(0),
                     attempts,
                     referer: None,
+                    tells_referer: false,
                 };
                 failed = after.tell(of_it)?.or(failed);
                 told.push(&task.name);

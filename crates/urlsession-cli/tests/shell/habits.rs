@@ -343,3 +343,37 @@ fn urls_can_be_in_a_file_and_schemes_be_left_out() {
     );
     assert_eq!(home.run(&["get", "--proto", "=ftp", &server.url("/a")]).code, 2);
 }
+
+#[test]
+fn redirects_are_told_where_they_come_from() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/a", Answer::redirect(302, "/b"));
+    server.on("/b", Answer::ok("b"));
+    let (a, b) = (server.url("/a"), server.url("/b"));
+    for (typed, first, told) in
+        [("x", Some("x"), "x"), ("x;auto", Some("x"), &*a), (";auto", None, &*a), ("", None, "")]
+    {
+        let out = home.out(&["get", "-q", "--out-null", "-e", typed, "-w", "%{referer}", &a]);
+        let seen = server.requests().split_off(server.requests().len() - 2);
+        assert_eq!((seen[0].header("referer"), &*out), (first, told), "{typed}");
+        assert_eq!(seen[1].header("referer").unwrap_or_default(), told, "{typed}");
+    }
+    assert_eq!(home.out(&["get", "-q", "-o", "-", "-0", &b]), "b");
+    assert_eq!(home.out(&["get", "-q", "-o", "-", "--http1.1", &b]), "b");
+    assert_eq!(
+        home.run(&["get", "-q", "-o", "-", "--proto", "=http", "https://127.0.0.1/"]).code,
+        2
+    );
+}
+
+#[test]
+fn a_url_without_a_name_has_the_one_that_is_expected() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/", Answer::ok("x"));
+    for words in [&[][..], &["-O"], &["-J"]] {
+        home.out(&[&["get", "-q", &server.url("/")], words].concat());
+    }
+    let is_there = |name: &str| home.file(name).exists();
+    assert!(is_there("index.html") && is_there("curl_response") && is_there("curl_response.1"));
+    assert!(!is_there("index.html.1"));
+}

@@ -35,6 +35,16 @@ impl<'a> Leg<'a> {
         Ok(Self { url, method, headers, body, credential, target: Target::OfUrl })
     }
 
+    /// Has the next request say that this one led there (RFC 9110 section 10.1.3).
+    pub(super) fn told(mut self, hop: &Hop) -> Self {
+        let headers = self.headers.to_mut();
+        headers.retain(|field| !field.name.eq_ignore_ascii_case("referer"));
+        if self.url.scheme() == "http" || hop.url.scheme() == "https" {
+            headers.push(Header::new("Referer", self.url.as_str()));
+        }
+        self
+    }
+
     /// Goes where the server says.
     pub(super) fn follow(self, hop: Hop) -> Self {
         let mut headers = self.headers;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 use urlsession_core::Answered;
-use urlsession_protocol::{ErrorCode, Proxy, RequestPolicy, TaskOptions, TlsPolicy};
+use urlsession_protocol::{ErrorCode, HttpVersion, Proxy, RequestPolicy, TaskOptions, TlsPolicy};
 
 /// A request as it goes out.
 #[derive(Debug)]
@@ -120,7 +120,7 @@ impl<'a> Outgoing<'a> {
             roots: self.options.ca_certificates.clone(),
             policy,
             trusted,
-            http2: true,
+            http2: self.options.request_policy.http_version.is_none(),
             http3: false,
         }
     }
@@ -135,7 +135,12 @@ pub(super) fn request1(
         Some(_) => out.target.absolute_form(out.url),
         None => Cow::Borrowed(out.target.origin_form(out.url)),
     };
+    let version = match out.options.request_policy.http_version {
+        Some(HttpVersion::Http10) => http::Version::HTTP_10,
+        Some(HttpVersion::Http11) | None => http::Version::HTTP_11,
+    };
     let mut request = http::Request::builder()
+        .version(version)
         .method(out.method)
         .uri(&*target)
         .body(body)

@@ -175,6 +175,7 @@ impl<'a> Chain<'a> {
         let mut cookies = HeaderMap::new();
         self.cookies.send(&hop.url, &mut cookies);
         trail.step(&hop, cookies.get(header::COOKIE))?;
+        let leg = if options.request_policy.tells_referer { leg.told(&hop) } else { leg };
         if !self.attempt.asks_about_redirects {
             return Ok(Some(leg.follow(hop)));
         }
@@ -342,6 +343,10 @@ impl<'a> Chain<'a> {
     }
 
     fn check_scheme(&self, url: &Url) -> Result<(), Failure> {
+        if self.order.options.request_policy.refuses_https && url.scheme() == "https" {
+            let why = "only http is allowed, and this is https";
+            return Err(Failure::permanent(ErrorCode::UNSUPPORTED_URL, why).at(url.as_str()));
+        }
         if !self.order.options.tls.https_only || url.scheme() == "https" {
             return Ok(());
         }

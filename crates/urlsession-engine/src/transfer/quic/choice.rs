@@ -44,6 +44,7 @@ impl Http {
         let is_only = switch == Switch::Only;
         let hindrance = match switch {
             Switch::Off => return Ok(None),
+            _ if out.options.request_policy.http_version.is_some() => return Ok(None),
             _ => hindrance(out, route),
         };
         if let Some((code, why)) = hindrance {

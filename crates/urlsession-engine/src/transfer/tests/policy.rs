@@ -1,7 +1,10 @@
 //! Requests that go out otherwise than HTTP clients have them, because the task asks for that.
 
 use super::{Trial, error_of, summary};
-use urlsession_protocol::{AuthenticationMethod, Credential};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use urlsession_core::Ending;
+use urlsession_protocol::{AuthenticationMethod, Credential, HttpVersion};
 use urlsession_testkit::server::{Answer, Seen, Server};
 
 const DIGEST: &str = "Digest realm=\"r\", qop=\"auth\", nonce=\"n1\", algorithm=SHA-256";
@@ -149,4 +152,56 @@ async fn a_target_that_is_no_path_names_no_other_host() {
     trial.order.options.request_policy.target = Some("..".into());
     let ending = trial.run().await;
     assert_eq!(error_of(&ending).failing_url.as_deref(), Some("http://a.test/"));
+}
+
+#[tokio::test]
+async fn redirects_can_be_told_where_they_come_from() {
+    let (first, second) = (Server::start(), Server::start());
+    first.on("/a", Answer::redirect(302, "/b"));
+    first.on("/b", Answer::redirect(302, &second.url("/c")));
+    second.on("/c", Answer::ok("x"));
+    let mut trial = Trial::data(&first.url("/a")).header("Referer", "typed");
+    for tells in [false, true] {
+        trial.order.options.request_policy.tells_referer = tells;
+        assert_eq!(summary(&trial.run().await), "done 200 1");
+        let requests = first.requests().into_iter().rev().take(2).rev().collect::<Vec<_>>();
+        let last = second.requests().pop().unwrap();
+        let told =
+            requests.iter().chain([&last]).map(|seen| seen.header("referer").unwrap().to_owned());
+        let told: Vec<_> = told.collect();
+        let typed = "typed".to_owned();
+        let expected = match tells {
+            false => [typed.clone(), typed.clone(), typed],
+            true => [typed, first.url("/a"), first.url("/b")],
+        };
+        assert_eq!(told, expected);
+    }
+}
+
+/// the only version => which is spoken to a server that has HTTP/2
+#[tokio::test]
+async fn an_older_version_can_be_spoken() {
+    let server = Server::start_h2();
+    server.on("/", Answer::ok("x"));
+    for (version, expected) in [(None, "h2"), (Some(HttpVersion::Http11), "http/1.1")] {
+        let mut trial = Trial::data(&server.url("/"));
+        trial.order.options.ca_certificates = vec![server.ca_pem()];
+        trial.order.options.request_policy.http_version = version;
+        let Ending::Done(done) = trial.run().await else { panic!("{version:?}") };
+        assert_eq!(done.response.network_protocol.as_deref(), Some(expected));
+        trial.order.options.request_policy.refuses_https = true;
+        assert_eq!(summary(&trial.run().await), "-1002 permanent");
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut trial = Trial::data(&format!("http://{}/", listener.local_addr().unwrap()));
+    trial.order.options.request_policy.http_version = Some(HttpVersion::Http10);
+    let asked = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut line = String::new();
+        BufReader::new(&stream).read_line(&mut line).unwrap();
+        stream.write_all(b"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nx").unwrap();
+        line
+    });
+    assert_eq!(summary(&trial.run().await), "done 200 1");
+    assert_eq!(asked.join().unwrap(), "GET / HTTP/1.0\r\n");
 }
