@@ -55,7 +55,6 @@ const IDLE: &[&str] = &[
     "-v",
     "--no-progress-meter",
     "-#",
-    "--http1.1",
     "-4",
     "--ipv4",
     "--basic",
@@ -153,6 +152,9 @@ const SAME_FLAGS: &[(&str, &str)] = &[
     ("-j", "--junk-session-cookies"),
     ("--junk-session-cookies", "--junk-session-cookies"),
     ("--insecure", "--insecure"),
+    ("-0", "--http1.0"),
+    ("--http1.0", "--http1.0"),
+    ("--http1.1", "--http1.1"),
 ];
 
 /// What a format of curl's may have that ours has not, or that says something else here.
