@@ -35,12 +35,17 @@ impl<'a> Leg<'a> {
         Ok(Self { url, method, headers, body, credential, target: Target::OfUrl })
     }
 
-    /// Has the next request say that this one led there (RFC 9110 section 10.1.3).
+    /// Has the next request say that this one led there (RFC 9110 section 10.1.3): neither who asked
+    /// nor for which part of it, and nothing to `http` of where `https` was.
     pub(super) fn told(mut self, hop: &Hop) -> Self {
         let headers = self.headers.to_mut();
         headers.retain(|field| !field.name.eq_ignore_ascii_case("referer"));
         if self.url.scheme() == "http" || hop.url.scheme() == "https" {
-            headers.push(Header::new("Referer", self.url.as_str()));
+            let mut from = self.url.clone();
+            let _ = from.set_username("");
+            let _ = from.set_password(None);
+            from.set_fragment(None);
+            headers.push(Header::new("Referer", from.as_str()));
         }
         self
     }
