@@ -262,6 +262,12 @@ export interface RequestPolicy {
   target?: string;
   /** Path and query of the first request as they stand, with their `/../`. */
   path?: string;
+  /** Says to every server that a redirect leads to which URL led there, in `Referer`. */
+  tellsReferer?: boolean;
+  /** Refuses `https`, also in redirects. */
+  refusesHttps?: boolean;
+  /** The only version of HTTP that is spoken; by default the newest that both sides have. */
+  httpVersion?: '1.0' | '1.1';
   /** The only way in which a server is shown the credential; by default whichever it asks for. */
   authenticationMethod?: 'httpBasic' | 'httpDigest';
 }

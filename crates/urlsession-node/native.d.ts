@@ -403,6 +403,12 @@ export interface RequestPolicyFields {
   target?: string
   /** Path and query of the first request as they stand. */
   path?: string
+  /** Says to every server that a redirect leads to which URL led there, in `Referer`. */
+  tellsReferer?: boolean
+  /** Refuses `https`, also in redirects. */
+  refusesHttps?: boolean
+  /** The only version of HTTP that is spoken. */
+  httpVersion?: '1.0' | '1.1'
   /** The only way in which a server is shown the credential. */
   authenticationMethod?: 'httpBasic' | 'httpDigest'
 }

@@ -2,7 +2,7 @@
 
 use crate::task::no_such;
 use napi_derive::napi;
-use urlsession::{AuthenticationMethod, Error, RequestPolicy};
+use urlsession::{AuthenticationMethod, Error, HttpVersion, RequestPolicy};
 
 /// What a request says of itself, and what redirects make of it.
 #[napi(object, object_to_js = false)]
@@ -17,6 +17,13 @@ pub struct RequestPolicyFields {
     pub target: Option<String>,
     /// Path and query of the first request as they stand.
     pub path: Option<String>,
+    /// Says to every server that a redirect leads to which URL led there, in `Referer`.
+    pub tells_referer: Option<bool>,
+    /// Refuses `https`, also in redirects.
+    pub refuses_https: Option<bool>,
+    /// The only version of HTTP that is spoken.
+    #[napi(ts_type = "'1.0' | '1.1'")]
+    pub http_version: Option<String>,
     /// The only way in which a server is shown the credential.
     #[napi(ts_type = "'httpBasic' | 'httpDigest'")]
     pub authentication_method: Option<String>,
@@ -29,12 +36,20 @@ impl RequestPolicyFields {
             "httpDigest" => Ok(AuthenticationMethod::HttpDigest),
             other => Err(no_such("authentication method", other, "httpBasic or httpDigest")),
         };
+        let version = |text: &str| match text {
+            "1.0" => Ok(HttpVersion::Http10),
+            "1.1" => Ok(HttpVersion::Http11),
+            other => Err(no_such("HTTP version to insist on", other, "1.0 or 1.1")),
+        };
         let policy = RequestPolicy {
             omitted_headers: self.omitted_headers.clone().unwrap_or_default(),
             keeps_post: self.keeps_post.clone().unwrap_or_default(),
             trusts_redirects: self.trusts_redirects.unwrap_or_default(),
             target: self.target.clone(),
             path: self.path.clone(),
+            tells_referer: self.tells_referer.unwrap_or_default(),
+            refuses_https: self.refuses_https.unwrap_or_default(),
+            http_version: self.http_version.as_deref().map(version).transpose()?,
             authentication_method: self
                 .authentication_method
                 .as_deref()

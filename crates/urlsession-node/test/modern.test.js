@@ -110,7 +110,10 @@ test('a request goes out as its policy says', async () => {
   }
   await session.data(server.url('/redirect'), { method: 'POST', body: 'kept', requestPolicy: { keepsPost: [302] } });
   assert.deepEqual([seen().method, String(seen().body)], ['POST', 'kept']);
-  for (const wrong of [{ omittedHeaders: ['Host'] }, { path: 'echo' }, { authenticationMethod: 'bearer' }]) {
+  await session.data(server.url('/redirect'), { requestPolicy: { tellsReferer: true, httpVersion: '1.0' } });
+  assert.deepEqual([seen().headers.referer, seen().httpVersion], [server.url('/redirect'), '1.0']);
+  await assert.rejects(session.data('https://127.0.0.1:1/', { requestPolicy: { refusesHttps: true } }), { code: -1002 });
+  for (const wrong of [{ httpVersion: '2' }, { omittedHeaders: ['Host'] }, { path: 'echo' }, { authenticationMethod: 'bearer' }]) {
     await assert.rejects(async () => session.data(server.url('/echo'), { requestPolicy: wrong }), { code: -1 });
   }
 });

@@ -27,7 +27,7 @@ const TLS = object(new Map([
 /** How a request goes out. */
 const POLICY = object(new Map(Object.entries({
   omittedHeaders: texts, keepsPost: statuses(301, 303), trustsRedirects: flag, target: text, path: text,
-  authenticationMethod: text,
+  tellsReferer: flag, refusesHttps: flag, httpVersion: text, authenticationMethod: text,
 })));
 
 /** What replaces parts of a request. */
