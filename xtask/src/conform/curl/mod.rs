@@ -27,7 +27,10 @@ const ONLY_VARIABLE: &str = "URLSESSION_CONFORM_ONLY";
 
 /// Where curl means to differ from us, or we from curl.
 const REASONS: &[Reason] = &[
-    (&["4"], "what is no header field is an error on a command line; in a file it is left out and told"),
+    (
+        &["4"],
+        "what is no header field is an error on a command line; in a file it is left out and told",
+    ),
     (&["87"], "several URLs are not saved as one file"),
     (&["175"], "curl sends an empty body first where Digest may be asked for, we do not"),
     (
