@@ -57,8 +57,8 @@ struct Queue {
     /// How often the daemon began to count anew.
     count: u32,
     wakers: Vec<Waker>,
-    /// Threads that wait: to wake nobody costs as much as to wake somebody.
-    waiting: usize,
+    /// Whether a thread waits: to wake nobody costs as much as to wake somebody.
+    awaited: bool,
 }
 
 impl Inbox {
@@ -120,7 +120,7 @@ impl Inbox {
             if left == Some(Duration::ZERO) {
                 return Err(());
             }
-            queue.waiting += 1;
+            queue.awaited = true;
             queue = match left {
                 None => self.arrived.wait(queue).unwrap_or_else(PoisonError::into_inner),
                 Some(left) => {
@@ -128,7 +128,6 @@ impl Inbox {
                     waited.unwrap_or_else(PoisonError::into_inner).0
                 }
             };
-            queue.waiting -= 1;
         }
     }
 
@@ -193,7 +192,8 @@ impl Inbox {
 
     fn wake(&self, mut queue: MutexGuard<'_, Queue>) {
         let wakers = std::mem::take(&mut queue.wakers);
-        let is_awaited = queue.waiting > 0;
+        // Whoever finds nothing says so again.
+        let is_awaited = std::mem::take(&mut queue.awaited);
         drop(queue);
         if is_awaited {
             self.arrived.notify_all();

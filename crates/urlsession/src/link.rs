@@ -376,7 +376,11 @@ impl Link {
 
     fn arrive(&self, message: DaemonMessage) {
         match message {
-            DaemonMessage::Reply { id, result } => self.calls.answer(id, result),
+            DaemonMessage::Reply { id, result } => {
+                // What came before an answer is told before it, however long that keeps us.
+                self.inbox.ring();
+                self.calls.answer(id, result);
+            }
             DaemonMessage::Event { session, task, number, event } if session == *self.key() => {
                 let last = matches!(event, Event::DidBecomeInvalid { .. });
                 if last {
