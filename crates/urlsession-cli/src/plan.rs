@@ -351,6 +351,7 @@ fn request_policy(request: &RequestArgs, policy: &PolicyArgs) -> RequestPolicy {
         keeps_post: posts.into_iter().filter(|(keeps, _)| *keeps).map(|(_, s)| s).collect(),
         trusts_redirects: policy.location_trusted,
         target: request.request_target.clone(),
+        connect_to: [&request.network.connect_to[..], &request.network.resolve].concat(),
         tells_referer: request.referer.as_ref().is_some_and(|text| text.ends_with(AUTO)),
         refuses_https: request.network.proto == Some(args::Schemes::Http),
         http_version: match (request.network.http10, request.network.http11) {

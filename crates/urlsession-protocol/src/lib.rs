@@ -57,7 +57,7 @@ pub use metrics::{
 pub use proxy::{ConnectionProxy, Proxy, ProxyScheme};
 pub use redirection::{HttpRedirectDisposition, HttpRedirection};
 pub use request::{Body, Header, Request, RequestEdit};
-pub use request_policy::{HttpVersion, RequestPolicy};
+pub use request_policy::{ConnectTo, HttpVersion, RequestPolicy};
 pub use response::{HeaderFields, Response};
 pub use secret::Secret;
 pub use segments::Segments;

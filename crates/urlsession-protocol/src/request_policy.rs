@@ -33,12 +33,61 @@ pub struct RequestPolicy {
     /// Refuses `https`, also where a redirect leads there, with -1002.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub refuses_https: bool,
+    /// Where connections go instead; of several that are meant the first counts. What is said in a
+    /// request and what a certificate must say stays that of the URL.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub connect_to: Vec<ConnectTo>,
     /// The only version of HTTP that is spoken; without it the newest that both sides have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http_version: Option<HttpVersion>,
     /// The only way in which a server is shown the credential; by default whichever it asks for.
     #[serde(skip_serializing_if = "is_any")]
     pub authentication_method: AuthenticationMethod,
+}
+
+/// Most places of [`RequestPolicy::connect_to`].
+pub const CONNECT_TO_LIMIT: usize = 1000;
+/// Longest name of a host in them, in bytes.
+const HOST_LIMIT: usize = 255;
+
+/// Where connections to a server go instead.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ConnectTo {
+    /// The URL's host that is meant, an IPv6 address without brackets; `None` is any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// The URL's port that is meant; `None` is any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// The host to connect to, an IPv6 address without brackets; `None` is the URL's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_host: Option<String>,
+    /// The port to connect to; `None` is the URL's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_port: Option<u16>,
+    /// Counts only where no proxy looks up the name.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_local: bool,
+}
+
+impl ConnectTo {
+    /// Says whether a server is meant. The host of an IPv6 address may have brackets.
+    #[must_use]
+    pub fn is_of(&self, host: &str, port: u16) -> bool {
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        self.host.as_ref().is_none_or(|meant| meant.eq_ignore_ascii_case(host))
+            && self.port.is_none_or(|meant| meant == port)
+    }
+
+    fn is_legal(&self) -> bool {
+        let is_host = |host: &String| {
+            (1..=HOST_LIMIT).contains(&host.len())
+                && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:%".contains(&b))
+        };
+        self.host.iter().chain(&self.to_host).all(is_host)
+            && ![self.port, self.to_port].contains(&Some(0))
+    }
 }
 
 /// A version of HTTP that an app insists on.
@@ -100,6 +149,12 @@ impl RequestPolicy {
         if self.path.as_ref().is_some_and(|path| !path.starts_with('/')) {
             return refusal("a path begins with a slash".to_owned());
         }
+        if self.connect_to.len() > CONNECT_TO_LIMIT {
+            return refusal(format!("at most {CONNECT_TO_LIMIT} servers can be elsewhere"));
+        }
+        if !self.connect_to.iter().all(ConnectTo::is_legal) {
+            return refusal("what is to be connected to is no host with a port".to_owned());
+        }
         if self.authentication_method.is_of_tls() {
             return refusal("names and passwords are shown with Basic or Digest".to_owned());
         }
@@ -119,6 +174,11 @@ mod tests {
     fn what_makes_no_request_is_refused() {
         let any = RequestPolicy::default;
         let text = |text: &str| Some(text.to_owned());
+        let to = |host: &str, to_port| ConnectTo {
+            to_host: text(host),
+            to_port,
+            ..ConnectTo::default()
+        };
         for (policy, expected) in [
             (any(), None),
             (RequestPolicy { omitted_headers: vec!["User-Agent".into()], ..any() }, None),
@@ -148,6 +208,14 @@ mod tests {
             (RequestPolicy { target: text("/a b"), ..any() }, Some("visible")),
             (RequestPolicy { target: text("/\r\nX: y"), ..any() }, Some("visible")),
             (RequestPolicy { path: text("a"), ..any() }, Some("begins with a slash")),
+            (RequestPolicy { connect_to: vec![to("::1", Some(8))], ..any() }, None),
+            (RequestPolicy { connect_to: vec![to("a/b", None)], ..any() }, Some("no host")),
+            (RequestPolicy { connect_to: vec![to("", None)], ..any() }, Some("no host")),
+            (RequestPolicy { connect_to: vec![to("a", Some(0))], ..any() }, Some("no host")),
+            (
+                RequestPolicy { connect_to: vec![to("a", None); CONNECT_TO_LIMIT + 1], ..any() },
+                Some("at most 1000"),
+            ),
             (
                 RequestPolicy { authentication_method: AuthenticationMethod::ServerTrust, ..any() },
                 Some("Basic or Digest"),

@@ -75,9 +75,9 @@ pub use urlsession_protocol::paths::Paths;
 pub use urlsession_protocol::segments::SEGMENTS_LIMIT;
 pub use urlsession_protocol::{
     ApplicationId, AuthChallengeDisposition, AuthenticationChallenge, AuthenticationMethod, Body,
-    CancelledReason, Certificate, Checksum, ChecksumAlgorithm, ClientCertificate, ConnectionProxy,
-    Cookie, CookieIdentity, Credential, CredentialPersistence, DaemonStatus, Date, DateInterval,
-    Error, ErrorCode, Event, EventNumber, FileName, Header, HeaderFields, Http3,
+    CancelledReason, Certificate, Checksum, ChecksumAlgorithm, ClientCertificate, ConnectTo,
+    ConnectionProxy, Cookie, CookieIdentity, Credential, CredentialPersistence, DaemonStatus, Date,
+    DateInterval, Error, ErrorCode, Event, EventNumber, FileName, Header, HeaderFields, Http3,
     HttpCookieAcceptPolicy, HttpCookieStorage, HttpRedirectDisposition, HttpRedirection,
     HttpVersion, InvalidIdentifier, LaunchCommand, LaunchState, LaunchStatus, NameClash, Priority,
     ProtectionSpace, Proxy, ProxyScheme, PublicKeyPin, Reason, Request, RequestCachePolicy,

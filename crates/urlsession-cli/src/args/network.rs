@@ -2,7 +2,7 @@
 
 use clap::{ArgAction, ArgGroup, Args, ValueEnum};
 use std::path::PathBuf;
-use urlsession::{PublicKeyPin, TlsVersion};
+use urlsession::{ConnectTo, PublicKeyPin, TlsVersion};
 
 /// How to reach the server.
 #[derive(Debug, Args)]
@@ -22,6 +22,15 @@ pub(crate) struct NetworkArgs {
     /// Have the proxy connect to servers of http, too, instead of taking their requests itself
     #[arg(short = 'p', long)]
     pub(crate) proxytunnel: bool,
+    /// Connect to the second host and port where the first ones are meant; what is left out is any,
+    /// or stays
+    #[arg(long, value_name = "HOST:PORT:HOST:PORT", value_parser = connect_to,
+        action = ArgAction::Append)]
+    pub(crate) connect_to: Vec<ConnectTo>,
+    /// Take ADDRESS for that of HOST at PORT; ‘*’ is any host
+    #[arg(long, value_name = "HOST:PORT:ADDRESS", value_parser = resolve,
+        action = ArgAction::Append)]
+    pub(crate) resolve: Vec<ConnectTo>,
     /// Trust the roots in this PEM file, too
     #[arg(long, value_name = "FILE", action = ArgAction::Append)]
     pub(crate) cacert: Vec<PathBuf>,
@@ -108,6 +117,63 @@ fn schemes(text: &str) -> Result<Schemes, String> {
     }
 }
 
+/// Reads `HOST:PORT:HOST:PORT`, where addresses of IPv6 have brackets.
+fn connect_to(text: &str) -> Result<ConnectTo, String> {
+    match &places(text)[..] {
+        [host, port, to_host, to_port] => Ok(ConnectTo {
+            host: host.clone(),
+            port: number(port.as_deref())?,
+            to_host: to_host.clone(),
+            to_port: number(to_port.as_deref())?,
+            is_local: false,
+        }),
+        _ => Err("it is HOST:PORT:HOST:PORT, [::1] for an address of IPv6".to_owned()),
+    }
+}
+
+/// Reads `HOST:PORT:ADDRESS`.
+fn resolve(text: &str) -> Result<ConnectTo, String> {
+    let wrong = || "it is HOST:PORT:ADDRESS with one address".to_owned();
+    let text = text.strip_prefix('+').unwrap_or(text);
+    let (host, port, address) = match &places(text)[..] {
+        [Some(host), Some(port), Some(address)] => (host.clone(), port.clone(), address.clone()),
+        // An address of IPv6 may stand there without brackets.
+        _ => {
+            let mut parts = text.splitn(3, ':').map(str::to_owned);
+            let mut next = || parts.next().filter(|part| !part.is_empty()).ok_or_else(wrong);
+            (next()?, next()?, next()?)
+        }
+    };
+    let address: std::net::IpAddr = address.parse().map_err(|_| wrong())?;
+    Ok(ConnectTo {
+        host: (host != "*").then_some(host),
+        port: number(Some(&port))?,
+        to_host: Some(address.to_string()),
+        to_port: None,
+        is_local: true,
+    })
+}
+
+/// Parts a text at its colons, but for those in brackets, which go; nothing between two is `None`.
+fn places(text: &str) -> Vec<Option<String>> {
+    let mut places = vec![String::new()];
+    let mut is_inside = false;
+    for character in text.chars() {
+        match character {
+            '[' => is_inside = true,
+            ']' => is_inside = false,
+            ':' if !is_inside => places.push(String::new()),
+            other => places.last_mut().into_iter().for_each(|last| last.push(other)),
+        }
+    }
+    places.into_iter().map(|place| (!place.is_empty()).then_some(place)).collect()
+}
+
+fn number(text: Option<&str>) -> Result<Option<u16>, String> {
+    let read = |text: &str| text.parse().ok().filter(|port| *port > 0);
+    text.map(|text| read(text).ok_or_else(|| format!("“{text}” is no port"))).transpose()
+}
+
 /// A version as curl writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TlsMaximum {
@@ -139,6 +205,34 @@ fn pins(text: &str) -> Result<Pins, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// what is typed => host, port, host, port
+    #[test]
+    fn servers_can_be_elsewhere() {
+        let shown = |to: ConnectTo| {
+            let ConnectTo { host, port, to_host, to_port, .. } = to;
+            format!("{host:?} {port:?} {to_host:?} {to_port:?}")
+                .replace("Some(", "")
+                .replace(')', "")
+        };
+        for (text, expected) in [
+            ("a:1:b:2", "\"a\" 1 \"b\" 2"),
+            ("::b:2", "None None \"b\" 2"),
+            ("[fc00::1]:1:[::1]:", "\"fc00::1\" 1 \"::1\" None"),
+        ] {
+            assert_eq!(connect_to(text).map(shown).unwrap(), expected, "{text}");
+        }
+        for (text, expected) in [
+            ("a:1:127.0.0.1", "\"a\" 1 \"127.0.0.1\" None"),
+            ("+*:1:[::1]", "None 1 \"::1\" None"),
+            ("a:1:::1", "\"a\" 1 \"::1\" None"),
+        ] {
+            assert_eq!(resolve(text).map(shown).unwrap(), expected, "{text}");
+        }
+        assert!(["a", "a:b:c:d", "a:0:b:1", ":::::"].iter().all(|text| connect_to(text).is_err()));
+        let wrong = ["a:1:b", "a:1", "a:x:127.0.0.1", "-a:1", "a:1:127.0.0.1,127.0.0.2"];
+        assert!(wrong.iter().all(|text| resolve(text).is_err()));
+    }
 
     #[test]
     fn schemes_are_allowed_as_curl_reads_them() {

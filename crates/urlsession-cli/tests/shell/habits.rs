@@ -377,3 +377,20 @@ fn a_url_without_a_name_has_the_one_that_is_expected() {
     assert!(is_there("index.html") && is_there("curl_response") && is_there("curl_response.1"));
     assert!(!is_there("index.html.1"));
 }
+
+#[test]
+fn servers_are_where_that_is_typed() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("x"));
+    let port = server.address().port();
+    let get = ["get", "-q", "-o", "-", "--proxy", ""];
+    let elsewhere = format!("a.invalid:81:127.0.0.1:{port}");
+    let out =
+        home.out(&[&get[..], &["--connect-to", &elsewhere, "http://a.invalid:81/f"]].concat());
+    assert_eq!((&*out, server.requests()[0].header("host")), ("x", Some("a.invalid:81")));
+    let (address, url) =
+        (format!("b.invalid:{port}:127.0.0.1"), format!("http://b.invalid:{port}/f"));
+    assert_eq!(home.out(&[&get[..], &["--resolve", &address, &url]].concat()), "x");
+    let wrong = home.run(&[&get[..], &["--resolve", "b.invalid:1", &url]].concat());
+    assert!(wrong.code == 2 && wrong.err.contains("HOST:PORT:ADDRESS"), "{wrong:?}");
+}

@@ -73,6 +73,8 @@ impl Line {
 pub(super) struct Goal<'a> {
     pub(super) host: &'a str,
     pub(super) port: u16,
+    /// Where the connection goes instead.
+    pub(super) to: Option<&'a (String, u16)>,
     /// `None` for plain `http`.
     pub(super) trust: Option<&'a Trust>,
     pub(super) via: Option<&'a Via<'a>>,
@@ -80,6 +82,13 @@ pub(super) struct Goal<'a> {
     pub(super) asks: Asks<'a>,
     /// Where it is told how long each step takes.
     pub(super) transaction: &'a Transaction,
+}
+
+impl Goal<'_> {
+    /// Returns the host and the port to connect to.
+    fn address(&self) -> (&str, u16) {
+        self.to.map_or((self.host, self.port), |(host, port)| (host, *port))
+    }
 }
 
 /// The proxy on the way.
@@ -112,10 +121,11 @@ enum Near {
 /// lasts [`CONNECT_TIMEOUT`] or the shorter limit.
 pub(super) async fn dial(goal: &Goal<'_>, limit: Duration) -> Result<Line, Failure> {
     let limit = limit.min(CONNECT_TIMEOUT);
+    let (host, port) = goal.address();
     let near = match goal.via {
-        None => Near::Plain(
-            within(limit, "connecting", connect(goal.host, goal.port, goal.transaction)).await?,
-        ),
+        None => {
+            Near::Plain(within(limit, "connecting", connect(host, port, goal.transaction)).await?)
+        }
         Some(via) => {
             let way = async {
                 match goal.trust {
@@ -157,7 +167,11 @@ async fn reach(via: &Via<'_>, limit: Duration, transaction: &Transaction) -> Res
 /// Lets an HTTP proxy connect to the server. One that asks who we are is asked again, over a
 /// connection of its own: few keep the old one open.
 async fn tunnel(via: &Via<'_>, goal: &Goal<'_>, limit: Duration) -> Result<Near, Failure> {
-    let authority = format!("{}:{}", goal.host, goal.port);
+    let (host, port) = goal.address();
+    let authority = match host.contains(':') && !host.starts_with('[') {
+        true => format!("[{host}]:{port}"),
+        false => format!("{host}:{port}"),
+    };
     let mut guard = Guard::of_proxy(via.credentials, via.proxy, &authority);
     loop {
         let mut shown = HeaderMap::new();
@@ -262,11 +276,12 @@ where
 
 /// Connects to the server through a SOCKS proxy.
 async fn socks(proxy: &Proxy, goal: &Goal<'_>) -> Result<TcpStream, Failure> {
-    let host = bare(goal.host);
+    let (host, port) = goal.address();
+    let host = bare(host);
     let targets: Vec<Target<'_>> = match (host.parse::<IpAddr>(), proxy.scheme) {
         (Ok(address), _) => vec![Target::Address(address)],
         (Err(_), ProxyScheme::Socks5) => {
-            let found = look_up(goal.host, goal.port, goal.transaction).await?;
+            let found = look_up(host, port, goal.transaction).await?;
             let found = found.into_iter().take(SOCKS_ADDRESS_LIMIT);
             found.map(|address| Target::Address(address.ip())).collect()
         }
@@ -275,7 +290,7 @@ async fn socks(proxy: &Proxy, goal: &Goal<'_>) -> Result<TcpStream, Failure> {
     let mut result = Err(Failure::transient(ErrorCode::CANNOT_FIND_HOST, "no address"));
     for target in targets {
         let mut stream = connect(&proxy.host, proxy.port, goal.transaction).await?;
-        let asked = tunnel::socks(&mut stream, proxy.credential.as_ref(), target, goal.port);
+        let asked = tunnel::socks(&mut stream, proxy.credential.as_ref(), target, port);
         result = asked.await.map(|()| stream);
         // Only what is wrong with this address can be right with the next one.
         if result.as_ref().map_or_else(|failure| failure.cause != Cause::Transient, |_| true) {

@@ -64,7 +64,8 @@ pub(super) struct Route<'a> {
 impl<'a> Route<'a> {
     pub(super) fn goal(&self, transaction: &'a Transaction) -> Goal<'a> {
         let Self { key, trust, via, asks } = *self;
-        Goal { host: &key.host, port: key.port, trust, via, asks, transaction }
+        let to = key.to.as_ref();
+        Goal { host: &key.host, port: key.port, to, trust, via, asks, transaction }
     }
 }
 
@@ -132,6 +133,7 @@ impl Http {
         let key = Key {
             host,
             port,
+            to: out.elsewhere(),
             trust: trust.as_ref().map(|trust| trust.number),
             via: via.as_ref().map(Via::key),
         };

@@ -13,7 +13,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 use urlsession_core::Answered;
-use urlsession_protocol::{ErrorCode, HttpVersion, Proxy, RequestPolicy, TaskOptions, TlsPolicy};
+use urlsession_protocol::{
+    ConnectTo, ErrorCode, HttpVersion, Proxy, RequestPolicy, TaskOptions, TlsPolicy,
+};
 
 /// A request as it goes out.
 #[derive(Debug)]
@@ -99,9 +101,22 @@ impl<'a> Outgoing<'a> {
         self.proxy().filter(takes).filter(|_| !self.tunnels())
     }
 
-    /// Says whether a proxy of plain `http` is asked for a way to the server.
+    /// Returns where the task says that the server is, if that is not where its URL says.
+    pub(super) fn elsewhere(&self) -> Option<(String, u16)> {
+        let all = &self.options.request_policy.connect_to;
+        let (host, port) = (self.url.host_str()?, self.url.port_or_known_default()?);
+        let is_meant =
+            |one: &&ConnectTo| one.is_of(host, port) && !(one.is_local && self.proxy().is_some());
+        let meant = all.iter().find(is_meant)?;
+        let to = (meant.to_host.as_deref().unwrap_or(host), meant.to_port.unwrap_or(port));
+        (to != (host, port)).then(|| (to.0.to_owned(), to.1))
+    }
+
+    /// Says whether a proxy of plain `http` is asked for a way to the server. Only so can it be told
+    /// that the server is elsewhere.
     pub(super) fn tunnels(&self) -> bool {
-        self.options.connection_proxy.as_ref().is_some_and(|proxies| proxies.tunnels)
+        self.elsewhere().is_some()
+            || self.options.connection_proxy.as_ref().is_some_and(|proxies| proxies.tunnels)
     }
 
     /// Says whether there is a certificate of ours for the server.

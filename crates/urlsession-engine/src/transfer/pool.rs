@@ -28,6 +28,8 @@ const SHARED_PER_SERVER: usize = 6;
 pub(super) struct Key {
     pub(super) host: String,
     pub(super) port: u16,
+    /// Where the connection goes instead.
+    pub(super) to: Option<(String, u16)>,
     /// The number of the TLS configuration; `None` for plain `http`.
     pub(super) trust: Option<u64>,
     /// The proxy on the way, who we are to it, the number of its TLS configuration, and whether it
@@ -266,7 +268,7 @@ mod tests {
     #[test]
     fn the_server_that_was_used_longest_ago_is_forgotten() {
         let pool = Pool::default();
-        let key = |port| Key { host: "h".to_owned(), port, trust: None, via: None };
+        let key = |port| Key { host: "h".to_owned(), port, to: None, trust: None, via: None };
         let last = u16::try_from(SERVER_LIMIT).unwrap();
         for port in 0..=last {
             pool.learn_http1(&key(port));

@@ -248,6 +248,13 @@ pub(crate) fn new_task() -> NewTask {
                 trusts_redirects: true,
                 target: Some("*".into()),
                 path: Some("/a/../b".into()),
+                connect_to: vec![ConnectTo {
+                    host: Some("example.com".into()),
+                    port: Some(443),
+                    to_host: Some("::1".into()),
+                    to_port: Some(8443),
+                    is_local: true,
+                }],
                 tells_referer: true,
                 refuses_https: true,
                 http_version: Some(HttpVersion::Http10),

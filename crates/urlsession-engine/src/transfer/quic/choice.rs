@@ -260,6 +260,8 @@ fn hindrance(out: &Outgoing<'_>, route: &Route<'_>) -> Option<(ErrorCode, &'stat
     let newest = out.options.tls.maximum_version;
     if route.trust.is_none() {
         Some((ErrorCode::UNSUPPORTED_URL, "and it needs https"))
+    } else if route.key.to.is_some() {
+        Some((ErrorCode::CANNOT_CONNECT_TO_HOST, "and the server is said to be elsewhere"))
     } else if route.via.is_some() {
         Some((ErrorCode::CANNOT_CONNECT_TO_HOST, "and it goes through no proxy"))
     } else if newest.is_some_and(|newest| newest < TlsVersion::Tls13) {

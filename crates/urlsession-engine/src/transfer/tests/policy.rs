@@ -4,7 +4,8 @@ use super::{Trial, error_of, summary};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use urlsession_core::Ending;
-use urlsession_protocol::{AuthenticationMethod, Credential, HttpVersion};
+use urlsession_protocol::{AuthenticationMethod, ConnectTo, Credential, HttpVersion};
+use urlsession_testkit::proxy::{Proxy, Way};
 use urlsession_testkit::server::{Answer, Seen, Server};
 
 const DIGEST: &str = "Digest realm=\"r\", qop=\"auth\", nonce=\"n1\", algorithm=SHA-256";
@@ -205,4 +206,54 @@ async fn an_older_version_can_be_spoken() {
     });
     assert_eq!(summary(&trial.run().await), "done 200 1");
     assert_eq!(asked.join().unwrap(), "GET / HTTP/1.0\r\n");
+}
+
+/// what is elsewhere => whether the server is found
+#[tokio::test]
+async fn connections_go_where_the_task_says() {
+    let server = Server::start_tls();
+    server.on("/f", Answer::ok("x"));
+    let port = server.address().port();
+    let text = |text: &str| Some(text.to_owned());
+    let here =
+        ConnectTo { to_host: text("127.0.0.1"), to_port: Some(port), ..ConnectTo::default() };
+    let other = ConnectTo { host: text("b.invalid"), ..here.clone() };
+    for (all, expected) in [
+        (vec![], "-1003 transient"),
+        (vec![other.clone()], "-1003 transient"),
+        (vec![ConnectTo { port: Some(9), ..here.clone() }], "-1003 transient"),
+        (vec![other, here.clone()], "-1202 permanent"),
+        (vec![ConnectTo { host: text("A.invalid"), port: Some(7), ..here }], "-1202 permanent"),
+    ] {
+        let mut trial = Trial::data("https://a.invalid:7/f");
+        trial.order.options.ca_certificates = vec![server.ca_pem()];
+        trial.order.options.request_policy.connect_to = all;
+        // Its certificate is not that of the URL's host, whatever is connected to.
+        assert_eq!(summary(&trial.run().await), expected);
+    }
+}
+
+#[tokio::test]
+async fn proxies_are_told_where_the_server_is() {
+    let (server, proxy) = (Server::start(), Proxy::start(Way::Http));
+    server.on("/f", Answer::ok("x"));
+    let port = server.address().port();
+    let here = ConnectTo {
+        to_host: Some("127.0.0.1".into()),
+        to_port: Some(port),
+        ..ConnectTo::default()
+    };
+    for (is_local, expected) in [(false, "done 200 1"), (true, "done 502 ")] {
+        let mut trial = Trial::data("http://a.invalid:7/f");
+        let through = urlsession_protocol::Proxy::parse(&proxy.url("")).unwrap();
+        trial.order.options.connection_proxy =
+            Some(urlsession_protocol::ConnectionProxy::everywhere(through));
+        trial.order.options.request_policy.connect_to =
+            vec![ConnectTo { is_local, ..here.clone() }];
+        let told = summary(&trial.run().await);
+        assert_eq!(told.starts_with(expected), !is_local, "{told}");
+    }
+    let seen = server.requests();
+    assert_eq!(seen[0].header("host"), Some("a.invalid:7"));
+    assert_eq!(seen.len(), 1);
 }
