@@ -23,6 +23,9 @@ const LONG_WITH_VALUE: &[&str] = &[
     "--redirect",
     "--output-dir",
     "--request-target",
+    "--connect-to",
+    "--resolve",
+    "--proto",
 ];
 
 /// Reads a file of options as words.

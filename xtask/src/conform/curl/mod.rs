@@ -15,7 +15,6 @@ use replay::Replay;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use urlsession_testkit::relay::Relay;
 
 /// A case that takes longer fails, as curl's cases do that wait.
 const PATIENCE: &str = "5";
@@ -55,7 +54,6 @@ const REASONS: &[Reason] = &[
     (&["1460"], "where a file has the name already, the next free one is taken"),
     (&["1635"], "of several tries only the last one's body is the result"),
     (&["1904"], "a proxy that answers CONNECT with 204 has no tunnel"),
-    (&["2051"], "connections to a server and through the suite's relay are not the same"),
     (&["2305"], "gzip allows several members (RFC 1952 section 2.2)"),
     (&["3035"], "a part is taken only where it is proven to be of the file that was begun"),
     (&["3221"], "no name or password with a line end is sent"),
@@ -191,17 +189,12 @@ impl Trier {
 
     fn drive(&self, parts: &[Typed], way: &Way<'_>, expected: &Expected) -> Result<Got> {
         let files = places(&parts[0], way.folder, way.number);
-        let (mut words, mut relays) = (Vec::new(), Vec::new());
+        let mut words = Vec::new();
         for (number, typed) in parts.iter().enumerate() {
             if number > 0 {
                 words.push("--next".to_owned());
             }
             words.extend(line(typed, &files, way.folder, parts.len() > 1, expected));
-            if !typed.detours.is_empty() {
-                let relay = Relay::start(typed.detours.clone())?;
-                words.extend(["--proxy".to_owned(), relay.url()]);
-                relays.push(relay);
-            }
         }
         if parts.iter().any(|typed| typed.has_file) {
             let options = way.folder.join("urlsession-options");
@@ -213,7 +206,6 @@ impl Trier {
         let output = self.house.shell_in(way.folder, &words, way.variables, way.stdin)?;
         let told = String::from_utf8_lossy(&output.stderr);
         let told = told.lines().next().unwrap_or_default().to_owned();
-        drop(relays);
         let bodies = files.iter().map(|file| std::fs::read(file).unwrap_or_default()).collect();
         Ok(Got {
             chunked: false,

@@ -2,7 +2,6 @@
 
 use super::config;
 use std::path::Path;
-use urlsession_testkit::relay::Detour;
 
 /// What our client is started with, or why a case is not for it.
 #[derive(Debug, Default)]
@@ -38,8 +37,6 @@ pub(super) struct Typed {
     asks_digest: bool,
     /// Whether something of the transfer is printed after it.
     pub(super) writes: bool,
-    /// Connections that go elsewhere, as `--connect-to` has it.
-    pub(super) detours: Vec<Detour>,
 }
 
 /// Options without a value that change nothing here.
@@ -281,8 +278,13 @@ impl Typed {
             "--socks5" => self.proxy = Some(format!("socks5://{}", value())),
             "--socks5-hostname" => self.proxy = Some(format!("socks5h://{}", value())),
             "-U" | "--proxy-user" => self.proxy_user = Some(value()),
-            "--connect-to" => self.detours.push(detour(&value())?),
-            "--resolve" => self.detours.push(detour(&resolved(&value())?)?),
+            "--connect-to" => self.words.extend(["--connect-to".to_owned(), value()]),
+            "--resolve" => match value() {
+                gone if gone.starts_with('-') => {
+                    return Err("--resolve that takes an address away".to_owned());
+                }
+                text => self.words.extend(["--resolve".to_owned(), text]),
+            },
             _ => return Ok(false),
         }
         Ok(true)
@@ -373,9 +375,6 @@ impl Typed {
         } else if self.asks_digest {
             self.words.push("--digest".to_owned());
         }
-        if self.proxy.is_some() && !self.detours.is_empty() {
-            return Err("a proxy and --connect-to".to_owned());
-        }
         if let Some(proxy) = self.proxy.take() {
             self.words.extend(["--proxy".to_owned(), self.proxy_url(&proxy)]);
         }
@@ -428,29 +427,12 @@ fn complete(url: &str) -> Result<String, String> {
     if is_http { Ok(url) } else { Err("not http".to_owned()) }
 }
 
-fn detour(text: &str) -> Result<Detour, String> {
-    text.parse().map_err(|_| "--connect-to of another form".to_owned())
-}
-
 fn field(text: &str) -> Result<String, String> {
     let strange = [";format=", "=(", "=;", "=@-;filename"];
     match strange.iter().find(|part| text.contains(**part)) {
         Some(part) => Err(format!("-F with {part}")),
         None => Ok(text.to_owned()),
     }
-}
-
-/// Turns `HOST:PORT:ADDRESS` into what `--connect-to` would say.
-fn resolved(text: &str) -> Result<String, String> {
-    let text = text.trim_start_matches('+');
-    let strange = || format!("--resolve {text}");
-    let (host, rest) = text.split_once(':').ok_or_else(strange)?;
-    let (port, address) = rest.split_once(':').ok_or_else(strange)?;
-    if port.parse::<u16>().is_err() || address.contains(',') || host.starts_with('-') {
-        return Err(strange());
-    }
-    let host = if host == "*" { "" } else { host };
-    Ok(format!("{host}:{port}:{address}:"))
 }
 
 /// Parts an option from a value in the same word.
