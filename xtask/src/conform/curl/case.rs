@@ -123,7 +123,9 @@ fn content(attributes: &str, body: &str) -> Result<Vec<u8>> {
 
 /// Ends the lines of message heads with CR LF: whatever looks like one, also after a body.
 fn heads(body: &str) -> String {
-    let mut inside = true;
+    // What begins with no head is a body.
+    let first = body.lines().next().unwrap_or_default();
+    let mut inside = first.starts_with("HTTP/") || first.contains(": ");
     let mut text = String::new();
     for line in body.split_inclusive('\n') {
         let bare = line.trim_end_matches(['\r', '\n']);
