@@ -262,6 +262,8 @@ export interface RequestPolicy {
   target?: string;
   /** Path and query of the first request as they stand, with their `/../`. */
   path?: string;
+  /** Where connections to a server go instead; the first that is of the URL's host and port counts. */
+  connectTo?: ConnectTo[];
   /** Says to every server that a redirect leads to which URL led there, in `Referer`. */
   tellsReferer?: boolean;
   /** Refuses `https`, also in redirects. */
@@ -270,6 +272,19 @@ export interface RequestPolicy {
   httpVersion?: '1.0' | '1.1';
   /** The only way in which a server is shown the credential; by default whichever it asks for. */
   authenticationMethod?: 'httpBasic' | 'httpDigest';
+}
+
+/**
+ * A server, and where connections to it go instead. What a request says, and what a certificate must say, stays that of the
+ * URL. A host or port that is absent is any of the URL's, or stays the URL's; hosts that are IPv6 addresses have no brackets.
+ */
+export interface ConnectTo {
+  host?: string;
+  port?: number;
+  toHost?: string;
+  toPort?: number;
+  /** Counts only where no proxy looks up the name. */
+  isLocal?: boolean;
 }
 
 export interface DownloadOptions extends TaskOptions {

@@ -126,6 +126,20 @@ export interface LaunchCommand {
   environment: Record<string, string>
 }
 
+/** A server, and where connections to it go instead. */
+export interface ConnectToFields {
+  /** The URL's host that is meant; absent, any. */
+  host?: string
+  /** The URL's port that is meant; absent, any. */
+  port?: number
+  /** The host to connect to; absent, the URL's. */
+  toHost?: string
+  /** The port to connect to; absent, the URL's. */
+  toPort?: number
+  /** Counts only where no proxy looks up the name. */
+  isLocal?: boolean
+}
+
 /** A task to be created. */
 export interface NewTask {
   /** What it moves. */
@@ -403,6 +417,8 @@ export interface RequestPolicyFields {
   target?: string
   /** Path and query of the first request as they stand. */
   path?: string
+  /** Where connections to a server go instead; the first that is meant counts. */
+  connectTo?: Array<ConnectToFields>
   /** Says to every server that a redirect leads to which URL led there, in `Referer`. */
   tellsReferer?: boolean
   /** Refuses `https`, also in redirects. */

@@ -2,7 +2,7 @@
 
 use crate::task::no_such;
 use napi_derive::napi;
-use urlsession::{AuthenticationMethod, Error, HttpVersion, RequestPolicy};
+use urlsession::{AuthenticationMethod, ConnectTo, Error, HttpVersion, RequestPolicy};
 
 /// What a request says of itself, and what redirects make of it.
 #[napi(object, object_to_js = false)]
@@ -17,6 +17,8 @@ pub struct RequestPolicyFields {
     pub target: Option<String>,
     /// Path and query of the first request as they stand.
     pub path: Option<String>,
+    /// Where connections to a server go instead; the first that is meant counts.
+    pub connect_to: Option<Vec<ConnectToFields>>,
     /// Says to every server that a redirect leads to which URL led there, in `Referer`.
     pub tells_referer: Option<bool>,
     /// Refuses `https`, also in redirects.
@@ -27,6 +29,33 @@ pub struct RequestPolicyFields {
     /// The only way in which a server is shown the credential.
     #[napi(ts_type = "'httpBasic' | 'httpDigest'")]
     pub authentication_method: Option<String>,
+}
+
+/// A server, and where connections to it go instead.
+#[napi(object, object_to_js = false)]
+pub struct ConnectToFields {
+    /// The URL's host that is meant; absent, any.
+    pub host: Option<String>,
+    /// The URL's port that is meant; absent, any.
+    pub port: Option<u16>,
+    /// The host to connect to; absent, the URL's.
+    pub to_host: Option<String>,
+    /// The port to connect to; absent, the URL's.
+    pub to_port: Option<u16>,
+    /// Counts only where no proxy looks up the name.
+    pub is_local: Option<bool>,
+}
+
+impl ConnectToFields {
+    fn read(&self) -> ConnectTo {
+        ConnectTo {
+            host: self.host.clone(),
+            port: self.port,
+            to_host: self.to_host.clone(),
+            to_port: self.to_port,
+            is_local: self.is_local.unwrap_or_default(),
+        }
+    }
 }
 
 impl RequestPolicyFields {
@@ -47,6 +76,7 @@ impl RequestPolicyFields {
             trusts_redirects: self.trusts_redirects.unwrap_or_default(),
             target: self.target.clone(),
             path: self.path.clone(),
+            connect_to: self.connect_to.iter().flatten().map(ConnectToFields::read).collect(),
             tells_referer: self.tells_referer.unwrap_or_default(),
             refuses_https: self.refuses_https.unwrap_or_default(),
             http_version: self.http_version.as_deref().map(version).transpose()?,

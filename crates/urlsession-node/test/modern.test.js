@@ -112,6 +112,9 @@ test('a request goes out as its policy says', async () => {
   assert.deepEqual([seen().method, String(seen().body)], ['POST', 'kept']);
   await session.data(server.url('/redirect'), { requestPolicy: { tellsReferer: true, httpVersion: '1.0' } });
   assert.deepEqual([seen().headers.referer, seen().httpVersion], [server.url('/redirect'), '1.0']);
+  const connectTo = [{ host: 'a.invalid', toHost: '127.0.0.1', toPort: Number(new URL(server.url('/')).port) }];
+  await session.data('http://a.invalid:81/echo', { connectionProxy: {}, requestPolicy: { connectTo } });
+  assert.equal(seen().headers.host, 'a.invalid:81');
   await assert.rejects(session.data('https://127.0.0.1:1/', { requestPolicy: { refusesHttps: true } }), { code: -1002 });
   for (const wrong of [{ httpVersion: '2' }, { omittedHeaders: ['Host'] }, { path: 'echo' }, { authenticationMethod: 'bearer' }]) {
     await assert.rejects(async () => session.data(server.url('/echo'), { requestPolicy: wrong }), { code: -1 });

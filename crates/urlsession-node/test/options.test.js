@@ -9,7 +9,7 @@ require('./support/home.js');
 const { useNative } = require('../lib/native.js');
 const { FakeNative } = require('./support/fake-native.js');
 const { OPTIONS } = require('../lib/modern/configuration.js');
-const { CERTIFICATE, CREDENTIAL, EDIT, KEPT, POLICY, PROXY, TLS } = require('../lib/modern/fields.js');
+const { CERTIFICATE, CREDENTIAL, EDIT, ELSEWHERE, KEPT, POLICY, PROXY, TLS } = require('../lib/modern/fields.js');
 const { TASKS } = require('../lib/modern/task-options.js');
 
 useNative({ NativeSession: FakeNative });
@@ -67,6 +67,8 @@ const wrong = [
   [data, { tls: { httpsonly: true } }, /no option `tls.httpsonly`; is `tls.httpsOnly` meant/],
   [data, { requestPolicy: { omitedHeaders: [] } }, /no option `requestPolicy.omitedHeaders`; is `requestPolicy.omittedHeaders` meant/],
   [data, { requestPolicy: { keepsPost: [307] } }, /`requestPolicy.keepsPost` must be a list of HTTP statuses from 301 to 303/],
+  [data, { requestPolicy: { connectTo: { host: 'a' } } }, /`requestPolicy.connectTo` must be a list of objects/],
+  [data, { requestPolicy: { connectTo: [{ toPort: 0 }] } }, /`requestPolicy.connectTo\[0\].toPort` must be a whole number from 1 to 65535/],
   [data, { onRedirect: () => {} }, /`onRedirect` is not supported: .*`redirect`/],
   [download, { destination: 5 }, /`destination` must be a path or a file URL/],
   [download, { destination: '' }, /`destination` must/],
@@ -133,6 +135,7 @@ test('the declarations have the same options', () => {
   same(PROXY.table, 'ConnectionProxy');
   same(TLS.table, 'TlsPolicy');
   same(POLICY.table, 'RequestPolicy');
+  same(ELSEWHERE.table, 'ConnectTo');
   same(EDIT.table, 'RequestEdit');
   assert.deepEqual([...KEPT.table.keys()].sort(), ['password', 'persistence', 'realm', 'user']);
 });

@@ -98,7 +98,7 @@ impl Exchange {
         let shunned = [&options.retry_statuses[..], &options.recoverable_statuses[..]].concat();
         let policy = options.request_cache_policy.unwrap_or(order.cache.policy);
         let asked = &options.request_policy;
-        if asked.target.is_some() || asked.path.is_some() {
+        if asked.target.is_some() || asked.path.is_some() || !asked.connect_to.is_empty() {
             // What is kept is found by its URL, which is not all that this asks for.
             return Self::default();
         }

@@ -45,6 +45,9 @@ function statuses(least, most) {
 /** An object whose fields have kinds of their own; some of them must be there. */
 const object = (table, required = []) => ({ words: 'an object', table, required });
 
+/** A list of such objects. */
+const objects = (items) => ({ words: 'a list of objects', items });
+
 /** An option that there is not, with the reason. */
 const refused = (why) => ({ why });
 
@@ -71,8 +74,11 @@ function checked(values, { table, required = [] }, { name, of = '' } = {}) {
 function checkedValue(value, expected, name) {
   if (expected.why) throw new TypeError(`The option \`${name}\` ${expected.why}`);
   if (expected.table) return checked(value, expected, { name });
+  if (expected.items && Array.isArray(value)) {
+    return value.map((item, at) => checked(item, expected.items, { name: `${name}[${at}]` }));
+  }
   // What it is stays untold: it may be a password at the wrong place.
-  if (!expected.test(value)) throw new TypeError(`The option \`${name}\` must be ${expected.words}`);
+  if (!expected.test?.(value)) throw new TypeError(`The option \`${name}\` must be ${expected.words}`);
   return value;
 }
 
@@ -100,5 +106,5 @@ function distance(one, other) {
 
 module.exports = {
   address, anything, checked, checkedValue, count, date, fields, flag, handler, location, milliseconds, numberOrText, object,
-  rate, refused, share, signal, size, statuses, text, texts, unknown,
+  objects, rate, refused, share, signal, size, statuses, text, texts, unknown,
 };

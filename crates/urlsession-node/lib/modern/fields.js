@@ -1,7 +1,7 @@
 // The objects that options of sessions and of tasks have in common, and what may be in them.
 'use strict';
 
-const { address, fields, flag, object, statuses, text, texts } = require('./checks.js');
+const { address, count, fields, flag, object, objects, statuses, text, texts } = require('./checks.js');
 
 /** A name and a password. */
 const CREDENTIAL = object(new Map(Object.entries({ user: text, password: text, persistence: text })), ['user', 'password']);
@@ -24,13 +24,18 @@ const TLS = object(new Map([
   }),
 ]));
 
+/** A server, and where connections to it go instead. */
+const ELSEWHERE = object(new Map(Object.entries({
+  host: text, port: count(1, 65535), toHost: text, toPort: count(1, 65535), isLocal: flag,
+})));
+
 /** How a request goes out. */
 const POLICY = object(new Map(Object.entries({
   omittedHeaders: texts, keepsPost: statuses(301, 303), trustsRedirects: flag, target: text, path: text,
-  tellsReferer: flag, refusesHttps: flag, httpVersion: text, authenticationMethod: text,
+  connectTo: objects(ELSEWHERE), tellsReferer: flag, refusesHttps: flag, httpVersion: text, authenticationMethod: text,
 })));
 
 /** What replaces parts of a request. */
 const EDIT = object(new Map(Object.entries({ url: address, headers: fields, credential: CREDENTIAL })));
 
-module.exports = { CERTIFICATE, CREDENTIAL, EDIT, KEPT, POLICY, PROXY, TLS };
+module.exports = { CERTIFICATE, CREDENTIAL, EDIT, ELSEWHERE, KEPT, POLICY, PROXY, TLS };
