@@ -8,8 +8,8 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use urlsession_core::{Answered, Ending, Given};
 use urlsession_protocol::{
-    ClientCertificate, Credential, ErrorCode, RequestCachePolicy, ResourceFetchType, Response,
-    UrlCache,
+    ClientCertificate, ConnectTo, Credential, ErrorCode, RequestCachePolicy, RequestPolicy,
+    ResourceFetchType, Response, UrlCache,
 };
 use urlsession_testkit::server::{Answer, Certificate, Demands, Seen, Server};
 
@@ -71,6 +71,28 @@ async fn tell(trial: &Trial) -> String {
     };
     let body = done.file.as_ref().map(|file| fs::read_to_string(file).unwrap()).unwrap_or_default();
     format!("{from} {} {body}", done.response.status_code)
+}
+
+/// What is asked of another target, or of another server, is not what the URL has.
+#[tokio::test]
+async fn a_request_for_something_else_is_not_answered_with_what_is_kept() {
+    let scene = Scene::new();
+    scene.on(Answer::ok("one").header(FRESH.0, FRESH.1));
+    assert_eq!(tell(&scene.data()).await, "loaded 200 one");
+    assert_eq!(tell(&scene.data()).await, "kept 200 one");
+    let elsewhere = ConnectTo { to_port: Some(1), ..ConnectTo::default() };
+    for (policy, expected) in [
+        (RequestPolicy { path: Some("/".into()), ..RequestPolicy::default() }, "loaded 200 one"),
+        (RequestPolicy { target: Some("/".into()), ..RequestPolicy::default() }, "loaded 200 one"),
+        (
+            RequestPolicy { connect_to: vec![elsewhere], ..RequestPolicy::default() },
+            "-1004 transient",
+        ),
+    ] {
+        let mut trial = scene.data();
+        trial.order.options.request_policy = policy;
+        assert_eq!(tell(&trial).await, expected);
+    }
 }
 
 fn answer(body: &'static str, (name, value): (&str, &str)) -> Answer {
