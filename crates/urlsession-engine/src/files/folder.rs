@@ -2,10 +2,7 @@
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io;
-use std::path::{Path, PathBuf};
-
-/// Most names tried for a temporary folder.
-const TEMPORARY_NAMES_LIMIT: u32 = 1000;
+use std::path::Path;
 
 /// Creates a folder, its parents too, with access for the user only. One that exists must be a
 /// folder of this user's, no symlink; access of others is taken away.
@@ -27,33 +24,20 @@ pub(crate) fn create_private_file(file: &Path) -> io::Result<()> {
     }
 }
 
-/// Creates a folder that did not exist; returns it and the part of its name that is its own.
-pub(super) fn create_temporary(parent: &Path) -> io::Result<(PathBuf, String)> {
-    for number in 0..TEMPORARY_NAMES_LIMIT {
-        let tag = format!("{}-{number}-", std::process::id());
-        let folder = std::path::absolute(parent)?.join(format!("urlsession-{tag}state"));
-        match private(&mut DirBuilder::new()).create(&folder) {
-            Ok(()) => return Ok((folder, tag)),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Err(io::Error::new(io::ErrorKind::AlreadyExists, "no name is free for a temporary folder"))
-}
-
 /// Makes the names in a folder durable.
 pub(super) fn sync(folder: &Path) -> io::Result<()> {
     // Only Unix can open a folder as a file.
     if cfg!(unix) { std::fs::File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
-fn private(builder: &mut DirBuilder) -> &mut DirBuilder {
+pub(super) fn private(builder: &mut DirBuilder) -> &mut DirBuilder {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(builder, 0o700);
     builder
 }
 
-fn check(path: &Path) -> io::Result<()> {
+/// Accepts what is this user's and no symlink; access of others is taken away.
+pub(super) fn check(path: &Path) -> io::Result<()> {
     let found = std::fs::symlink_metadata(path)?;
     if found.is_symlink() {
         return Err(refused(path, "is a symbolic link"));

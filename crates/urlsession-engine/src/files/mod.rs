@@ -2,6 +2,7 @@
 
 mod folder;
 mod sweep;
+mod temporary;
 
 pub(crate) use folder::{create_private_file, create_private_folder};
 pub(crate) use sweep::Needs;
@@ -9,8 +10,10 @@ pub(crate) use sweep::Needs;
 use crate::crash;
 use crate::transfer::TaskFiles;
 use std::ffi::OsString;
+use std::fs::File;
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 use urlsession_core::{Order, ResumeState, SessionNumber, TaskRef};
 use urlsession_protocol::TaskKind;
 
@@ -28,6 +31,8 @@ pub(crate) struct Files {
     state: PathBuf,
     /// Tells the part files of engines apart whose stores end with the process.
     tag: String,
+    /// Of those of engines whose stores end with the process: keeps others from sweeping them.
+    _lock: Option<Arc<File>>,
 }
 
 impl Files {
@@ -39,7 +44,7 @@ impl Files {
             let why = "the path of the state folder is not UTF-8";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
         }
-        let files = Self { state, tag: String::new() };
+        let files = Self { state, tag: String::new(), _lock: None };
         create_private_folder(&files.state)?;
         for folder in [files.finished(), files.spool(), files.kept()] {
             create_private_folder(&folder)?;
@@ -47,10 +52,16 @@ impl Files {
         Ok(files)
     }
 
-    /// Creates a state folder that [`Files::remove_all`] removes again.
+    /// Creates a state folder that [`Files::remove_all`] removes again, or a later engine if this
+    /// process ends without.
     pub(crate) fn temporary() -> io::Result<Self> {
-        let (state, tag) = folder::create_temporary(&std::env::temp_dir())?;
-        Ok(Self { tag, ..Self::prepare(&state)? })
+        Self::temporary_in(&std::env::temp_dir())
+    }
+
+    fn temporary_in(parent: &Path) -> io::Result<Self> {
+        temporary::sweep(parent);
+        let (state, tag, lock) = temporary::create(parent)?;
+        Ok(Self { tag, _lock: Some(Arc::new(lock)), ..Self::prepare(&state)? })
     }
 
     /// Returns the state folder.

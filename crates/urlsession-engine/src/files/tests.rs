@@ -139,6 +139,25 @@ fn a_temporary_state_folder_is_its_own_and_goes() {
     }
 }
 
+#[test]
+fn a_temporary_state_folder_goes_with_its_process_at_the_latest() {
+    let parent = tempfile::tempdir().unwrap();
+    let [dead, living] = [(); 2].map(|()| Files::temporary_in(parent.path()).unwrap());
+    let (left, stays) = (dead.state().to_owned(), living.state().to_owned());
+    std::fs::write(left.join("files/f"), "x").unwrap();
+    // Whose they are is not known.
+    let others = ["urlsession-1-0-state", "urlsession-a-b-state", "state"];
+    let others = others.map(|name| parent.path().join(name));
+    others.iter().for_each(|folder| std::fs::create_dir(folder).unwrap());
+    std::fs::write(others[1].join("lock"), "").unwrap();
+    // The system does that for a process that dies.
+    drop(dead);
+    let next = Files::temporary_in(parent.path()).unwrap();
+    assert!(stays.exists() && others.iter().all(|folder| folder.exists()));
+    assert_eq!(next.state(), left, "its name is free");
+    assert!(!left.join("files/f").exists());
+}
+
 #[cfg(unix)]
 #[test]
 fn a_state_folder_that_cannot_be_spelled_is_refused() {
