@@ -271,6 +271,8 @@ fn headers(args: &RequestArgs) -> Result<HeaderFields, Failure> {
         }
         _ => {}
     }
+    let bearer = args.bearer.as_ref().map(|token| format!("Bearer {token}"));
+    headers.extend(bearer.map(|shown| Header::new("Authorization", shown)));
     let pairs: Vec<&str> = cookie_pairs(args).collect();
     if !pairs.is_empty() {
         headers.push(Header::new("Cookie", pairs.join("; ")));

@@ -75,6 +75,14 @@ pub(crate) struct GetArgs {
     /// Make the folders of -o, -D, --output-dir and --etag-save
     #[arg(long)]
     pub(crate) create_dirs: bool,
+    /// Say what is wrong with --quiet, too: it is always said, and who types curl’s options may
+    /// leave this one in
+    #[arg(short = 'S', long, hide = true)]
+    show_error: bool,
+    /// Ask for the head alone, with HEAD, and print it; the one -o takes it
+    #[arg(short = 'I', long, conflicts_with_all = ["form", "upload_file", "input_file",
+        "remote_header_name"])]
+    pub(crate) head: bool,
     /// Give the file the date that the server tells
     #[arg(short = 'R', long)]
     pub(crate) remote_time: bool,
@@ -142,6 +150,9 @@ pub(crate) struct RequestArgs {
     /// Credentials; a missing password is asked for
     #[arg(short, long, value_name = "USER[:PASSWORD]")]
     pub(crate) user: Option<String>,
+    /// Show TOKEN, as OAuth 2.0 has it: ‘Authorization: Bearer TOKEN’
+    #[arg(long = "oauth2-bearer", value_name = "TOKEN", conflicts_with = "user")]
+    pub(crate) bearer: Option<String>,
     /// Show credentials only when the server asks, by the strongest way that it offers
     #[arg(long)]
     pub(crate) anyauth: bool,
@@ -267,7 +278,7 @@ pub(crate) enum Level {
 #[command(next_help_heading = "Output")]
 pub(crate) struct Talk {
     /// Say nothing but errors; ‘add’ prints ids only
-    #[arg(short, long)]
+    #[arg(short, long, visible_alias = "silent")]
     pub(crate) quiet: bool,
     /// Say more, such as when a download goes on from where it was
     #[arg(short, long, conflicts_with = "quiet")]

@@ -73,7 +73,7 @@ fn share(parts: &mut [Command]) -> bool {
 /// Does what was asked for.
 fn run(command: Command) -> Result<u8, Failure> {
     match command {
-        Command::Get(args) => transfer::get(&args),
+        Command::Get(args) => transfer::get(*args),
         Command::Add(args) => transfer::add(&args),
         Command::Put(args) => transfer::put(&args),
         Command::Ls(args) => list::ls(&args),

@@ -3,7 +3,7 @@
 use super::cookies;
 use super::wait::detached;
 use crate::after::{After, Sheet};
-use crate::args::{GetArgs, PutArgs, RequestArgs, Talk};
+use crate::args::{GetArgs, Output, PutArgs, RequestArgs, Talk};
 use crate::exit::{self, Failure};
 use crate::follow::{Stop, Until, follow};
 use crate::hand_over::{HandOver, NOT_MODIFIED};
@@ -16,6 +16,7 @@ use crate::tracked::Tracked;
 use crate::write_out::{Told, WriteOut};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use urlsession::{
@@ -28,8 +29,11 @@ const ACCEPT_LIMIT: Duration = Duration::from_secs(300);
 /// Most tasks that are created before it is waited for.
 const PORTION: usize = 8192;
 
-pub(crate) fn get(args: &GetArgs) -> Result<u8, Failure> {
-    let plans = plan::of_get(args)?;
+pub(crate) fn get(mut args: GetArgs) -> Result<u8, Failure> {
+    if args.head {
+        ask_for_heads(&mut args)?;
+    }
+    let plans = plan::of_get(&args)?;
     if plans.is_empty() {
         // All of it is there.
         return Ok(exit::DONE);
@@ -62,6 +66,25 @@ pub(crate) fn get(args: &GetArgs) -> Result<u8, Failure> {
     Ok(exit::DONE)
 }
 
+/// Turns `-I` into what it stands for: HEAD, heads on standard output and no files.
+fn ask_for_heads(args: &mut GetArgs) -> Result<(), Failure> {
+    if !args.get && !args.data.0.is_empty() {
+        return Err(Failure::usage("-I sends no data; with -G it is part of the URL"));
+    }
+    let to = match &args.output.0[..] {
+        [Output::File(file)] => file.clone(),
+        outputs if outputs.iter().any(|output| matches!(output, Output::File(_))) => {
+            return Err(Failure::usage("-I writes all heads to one place: type one -o, or none"));
+        }
+        _ => PathBuf::from("-"),
+    };
+    args.output.0 = vec![Output::Nowhere; args.urls.len()];
+    args.dump_header.get_or_insert(to);
+    args.request.method.get_or_insert_with(|| "HEAD".to_owned());
+    args.talk.quiet = !args.talk.verbose;
+    Ok(())
+}
+
 pub(crate) fn add(args: &GetArgs) -> Result<u8, Failure> {
     let plans = plan::of_get(args)?;
     if plans.iter().any(|plan| {
@@ -74,6 +97,7 @@ pub(crate) fn add(args: &GetArgs) -> Result<u8, Failure> {
     for (is_typed, what) in [
         (args.write_out.is_some(), "-w"),
         (args.dump_header.is_some(), "-D"),
+        (args.head, "-I"),
         (args.remote_time, "-R"),
         (condition.etag_save.is_some(), "--etag-save"),
         (args.policy.fail_with_body, "--fail-with-body"),

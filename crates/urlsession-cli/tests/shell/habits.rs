@@ -243,6 +243,33 @@ fn every_url_has_its_own_file() {
 }
 
 #[test]
+fn heads_are_asked_for_alone() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/a", Answer::ok("content").header("X-Tells", "this"));
+    let url = server.url("/a");
+    let count = || std::fs::read_dir(home.file(".")).unwrap().count();
+    let before = count();
+    for words in [&["-I"][..], &["--silent", "--show-error", "--head"], &["-qSI"]] {
+        let out = home.out(&[&["get"][..], words, &[&url, &url]].concat());
+        assert_eq!(out.matches("HTTP/1.1 200").count(), 2, "{out}");
+        assert!(out.contains("x-tells: this\r\n") && !out.ends_with("content"), "{out}");
+    }
+    assert!(server.requests().iter().all(|seen| seen.method == "HEAD"));
+    assert_eq!(count(), before, "there is no file");
+    assert_eq!(home.out(&["get", "-I", "-o", "head", &url]), "");
+    assert!(std::fs::read_to_string(home.file("head")).unwrap().starts_with("HTTP/1.1 200"));
+    assert_eq!(home.run(&["get", "-I", "-o", "a", "-o", "b", &url, &url]).code, 2);
+    assert_eq!(home.run(&["get", "-I", "--data", "x", &url]).code, 2);
+    assert_eq!(home.run(&["add", "-I", &url]).code, 2);
+    home.out(&["get", "-q", "--oauth2-bearer", "distinctive", "--out-null", &url]);
+    assert_eq!(
+        server.requests().pop().unwrap().header("authorization"),
+        Some("Bearer distinctive")
+    );
+    assert!(!home.out(&["ls", "--json"]).contains("distinctive"));
+}
+
+#[test]
 fn every_url_has_its_own_upload() {
     let (home, server) = (Home::new(), Server::start());
     for path in ["/x", "/y", "/d/one", "/d/two"] {
