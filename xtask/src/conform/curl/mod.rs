@@ -256,7 +256,7 @@ fn line(
         outputs.take(typed.urls.len()).for_each(|file| output(file));
     } else if typed.outputs.is_empty() && (prints || typed.globs) {
         output("-");
-    } else {
+    } else if !typed.is_head {
         files.iter().for_each(|file| output(&file.to_string_lossy()));
     }
     words

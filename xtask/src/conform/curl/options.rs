@@ -24,7 +24,8 @@ pub(super) struct Typed {
     fails: bool,
     follows: bool,
     pub(super) is_head: bool,
-    pub(super) uploads: bool,
+    /// What is sent; a name may stand for several.
+    sources: Vec<String>,
     /// Whether URLs stand for several.
     pub(super) globs: bool,
     takes_globs_as_they_stand: bool,
@@ -101,6 +102,7 @@ const SAME: &[(&str, &str)] = &[
     ("-u", "-u"),
     ("--user", "-u"),
     ("--max-redirs", "--max-redirs"),
+    ("--oauth2-bearer", "--oauth2-bearer"),
     ("--retry", "--retry"),
     ("--noproxy", "--noproxy"),
     ("--netrc-file", "--netrc-file"),
@@ -308,7 +310,6 @@ impl Typed {
             }
             "-F" | "--form" => same("-F", field(&value())?),
             "--form-string" => same("--form-string", value()),
-            "--oauth2-bearer" => same("-H", format!("Authorization: Bearer {}", value())),
             "--json" => {
                 same("--data", value());
                 same("-H", "Content-Type: application/json".to_owned());
@@ -316,8 +317,9 @@ impl Typed {
             }
             "-b" | "--cookie" => self.cookies.push(value()),
             "-T" | "--upload-file" => {
-                self.uploads = true;
-                same("-T", value());
+                let file = value();
+                same("-T", file.clone());
+                self.sources.push(file);
             }
             other => return Err(other.to_owned()),
         }
@@ -337,6 +339,9 @@ impl Typed {
             self.words.push("-g".to_owned());
         } else if self.urls.iter().any(is_pattern) {
             self.globs = true;
+            self.words.extend(["-j".to_owned(), "1".to_owned()]);
+        }
+        if self.sources.iter().any(is_pattern) {
             self.words.extend(["-j".to_owned(), "1".to_owned()]);
         }
         for output in &mut self.outputs {
@@ -364,7 +369,7 @@ impl Typed {
             self.words.extend(["--redirect".to_owned(), "manual".to_owned()]);
         }
         if self.is_head {
-            self.words.extend(["-X".to_owned(), "HEAD".to_owned()]);
+            self.words.push("-I".to_owned());
         }
         for cookie in self.cookies.drain(..).filter(|cookie| is_cookie(cookie)) {
             self.words.extend(["-b".to_owned(), cookie]);
