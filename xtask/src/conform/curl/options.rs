@@ -24,8 +24,6 @@ pub(super) struct Typed {
     fails: bool,
     follows: bool,
     pub(super) is_head: bool,
-    /// What is sent; a name may stand for several.
-    sources: Vec<String>,
     /// Whether URLs stand for several.
     pub(super) globs: bool,
     takes_globs_as_they_stand: bool,
@@ -316,17 +314,15 @@ impl Typed {
                 same("-H", "Accept: application/json".to_owned());
             }
             "-b" | "--cookie" => self.cookies.push(value()),
-            "-T" | "--upload-file" => {
-                let file = value();
-                same("-T", file.clone());
-                self.sources.push(file);
-            }
+            "-T" | "--upload-file" => same("-T", value()),
             other => return Err(other.to_owned()),
         }
         Ok(())
     }
 
     fn settle(mut self) -> Result<Self, String> {
+        // curl asks for one after the other.
+        self.words.extend(["-j".to_owned(), "1".to_owned()]);
         for url in &mut self.urls {
             *url = complete(url)?;
         }
@@ -339,10 +335,6 @@ impl Typed {
             self.words.push("-g".to_owned());
         } else if self.urls.iter().any(is_pattern) {
             self.globs = true;
-            self.words.extend(["-j".to_owned(), "1".to_owned()]);
-        }
-        if self.sources.iter().any(is_pattern) {
-            self.words.extend(["-j".to_owned(), "1".to_owned()]);
         }
         for output in &mut self.outputs {
             if let Some(folder) = &self.output_dir
@@ -354,8 +346,6 @@ impl Typed {
         if self.urls.len() > 1 {
             let has_null = self.order.iter().any(|output| output == "--out-null");
             self.is_mixed = has_null || (self.names_file && !self.outputs.is_empty());
-            // curl asks for one after the other.
-            self.words.extend(["-j".to_owned(), "1".to_owned()]);
         }
         if self.is_mixed {
             self.words.retain(|word| word != "-O");
