@@ -19,6 +19,7 @@ mod form;
 pub mod fuzz;
 mod glob;
 mod hand_over;
+mod input;
 mod interrupt;
 mod json;
 mod list;

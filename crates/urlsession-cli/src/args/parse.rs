@@ -2,9 +2,8 @@
 
 use crate::escape::shown;
 use crate::exit::{self, Failure};
+use crate::input;
 use crate::terminal;
-use std::fs::File;
-use std::io::{self, Read as _};
 use std::path::Path;
 use urlsession::{
     ApplicationId, Checksum, ChecksumAlgorithm, Header, SEGMENTS_LIMIT, Segments,
@@ -68,7 +67,7 @@ pub(crate) fn header_fields(texts: &[String]) -> Result<HeaderFields, Failure> {
         match text.strip_prefix('@') {
             None => fields.add(text)?,
             Some(path) => {
-                let lines = header_file(Path::new(path))?;
+                let lines = input::text(Path::new(path), HEADER_FILE_LIMIT, exit::USAGE)?;
                 for (number, line) in (1..).zip(lines.lines()) {
                     if !line.trim().is_empty()
                         && (!begins_as_field(line) || fields.add(line).is_err())
@@ -123,20 +122,4 @@ fn begins_as_field(line: &str) -> bool {
     let name = line.split([':', ';']).next().unwrap_or_default().trim_end();
     let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     !name.is_empty() && name.bytes().all(is_token)
-}
-
-fn header_file(path: &Path) -> Result<String, Failure> {
-    let mut bytes = Vec::new();
-    let read = if path.as_os_str() == "-" {
-        io::stdin().lock().take(HEADER_FILE_LIMIT + 1).read_to_end(&mut bytes)
-    } else {
-        File::open(path).and_then(|file| file.take(HEADER_FILE_LIMIT + 1).read_to_end(&mut bytes))
-    };
-    let read = read.map_err(|error| Failure::file(path, &error))?;
-    if read as u64 > HEADER_FILE_LIMIT {
-        let why = format!("{}: more than {HEADER_FILE_LIMIT} bytes", path.display());
-        return Err(Failure::new(exit::USAGE, why));
-    }
-    let text = String::from_utf8(bytes);
-    text.map_err(|_| Failure::new(exit::USAGE, format!("{}: not UTF-8", path.display())))
 }

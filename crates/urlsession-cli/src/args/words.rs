@@ -5,12 +5,11 @@ use super::Cli;
 use crate::config::{self, Line};
 use crate::escape::shown;
 use crate::exit::{self, Failure};
+use crate::input;
 use crate::terminal;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, CommandFactory as _, Error, FromArgMatches};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
-use std::io::{self, Read as _};
 use std::path::Path;
 
 /// Most bytes of one file of options.
@@ -27,6 +26,10 @@ pub(crate) fn parts(arguments: Vec<OsString>) -> Result<Vec<Vec<OsString>>, Fail
         return Ok(vec![arguments]);
     }
     let (command, words) = arguments.split_at(2);
+    if !words.iter().any(|word| may_be_ours(word)) {
+        // To know all options takes as long as clap needs to read the words.
+        return Ok(vec![arguments]);
+    }
     let mut reader = Reader { options: Options::of_get(), parts: vec![Vec::new()], depth: 0 };
     reader.words(words.to_vec())?;
     let mut parts = reader.parts;
@@ -36,6 +39,15 @@ pub(crate) fn parts(arguments: Vec<OsString>) -> Result<Vec<Vec<OsString>>, Fail
         parts.push(Vec::new());
     }
     Ok(parts.into_iter().map(|part| [command, &part[..]].concat()).collect())
+}
+
+/// Says whether a word may be one of those that clap is not to see, or have one in it.
+fn may_be_ours(word: &OsStr) -> bool {
+    let text = word.to_str().unwrap_or_default();
+    match text.strip_prefix("--") {
+        Some(long) => matches!(long.split('=').next(), Some("next" | "config" | "url")),
+        None => text.starts_with('-') && text.contains(['K', ':']),
+    }
 }
 
 /// What the help says of words that are gone when clap reads the rest.
@@ -208,7 +220,7 @@ impl Reader {
             return Err(Failure::usage(why));
         }
         self.depth += 1;
-        for line in config::read(&text_of(path)?) {
+        for line in config::read(&input::text(path, CONFIG_FILE_LIMIT, exit::USAGE)?) {
             let place = format!("{}:{}", path.display(), line.number);
             if let Some(doubt) = line.doubt {
                 terminal::say(&format!("urlsession: {}: {doubt}", shown(&place)))?;
@@ -266,7 +278,7 @@ impl Reader {
             self.push(url);
             return Ok(());
         };
-        let text = text_of(Path::new(path))?;
+        let text = input::text(Path::new(path), CONFIG_FILE_LIMIT, exit::USAGE)?;
         let lines = text.lines().map(str::trim);
         let urls = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
         urls.for_each(|url| self.push(url.into()));
@@ -286,22 +298,6 @@ impl Reader {
             part.push(word);
         }
     }
-}
-
-fn text_of(path: &Path) -> Result<String, Failure> {
-    let mut bytes = Vec::new();
-    let read = if path.as_os_str() == "-" {
-        io::stdin().lock().take(CONFIG_FILE_LIMIT + 1).read_to_end(&mut bytes)
-    } else {
-        File::open(path).and_then(|file| file.take(CONFIG_FILE_LIMIT + 1).read_to_end(&mut bytes))
-    };
-    read.map_err(|error| Failure::file(path, &error))?;
-    if bytes.len() as u64 > CONFIG_FILE_LIMIT {
-        let most = crate::measure::size(CONFIG_FILE_LIMIT);
-        return Err(Failure::new(exit::USAGE, format!("{}: more than {most}", path.display())));
-    }
-    let wrong = |_| Failure::new(exit::USAGE, format!("{}: not UTF-8", path.display()));
-    String::from_utf8(bytes).map_err(wrong)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use crate::args::CookiesCommand;
 use crate::clock;
 use crate::escape::shown;
 use crate::exit::{self, Failure};
+use crate::input;
 use crate::json::SCHEMA;
 use crate::measure;
 use crate::netscape;
@@ -13,7 +14,7 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, Read, Write as _};
+use std::io::{self, Write as _};
 use std::path::Path;
 use urlsession::{ApplicationId, Cookie, CookieIdentity, Daemon, SameSite, Timestamp};
 
@@ -82,7 +83,7 @@ pub(crate) fn import(
 ) -> Result<Imported, Failure> {
     let name = path.display();
     let now = clock::now();
-    let mut file = netscape::read(&text(path)?, hosts, now);
+    let mut file = netscape::read(&input::text(path, FILE_LIMIT, exit::FILE)?, hosts, now);
     if file.cookies.is_empty() && !file.illegible.is_empty() {
         return Err(Failure::new(exit::FILE, format!("{name}: no file of cookies"))
             .next("it has one cookie a line, its seven fields parted by tabs"));
@@ -130,22 +131,6 @@ fn name_of(cookie: &Cookie) -> (String, String, String) {
 
 fn list(application: &ApplicationId, domain: Option<&str>) -> Result<Vec<Cookie>, Failure> {
     Ok(Daemon::connect(true)?.cookies(application.clone()).list(domain)?)
-}
-
-fn text(path: &Path) -> Result<String, Failure> {
-    let mut bytes = Vec::new();
-    let read = if path.as_os_str() == "-" {
-        io::stdin().lock().take(FILE_LIMIT + 1).read_to_end(&mut bytes)
-    } else {
-        File::open(path).and_then(|file| file.take(FILE_LIMIT + 1).read_to_end(&mut bytes))
-    };
-    read.map_err(|error| Failure::file(path, &error))?;
-    if bytes.len() as u64 > FILE_LIMIT {
-        let why = format!("{}: more than {FILE_LIMIT} bytes", path.display());
-        return Err(Failure::new(exit::FILE, why));
-    }
-    String::from_utf8(bytes)
-        .map_err(|_| Failure::new(exit::FILE, format!("{}: not UTF-8", path.display())))
 }
 
 /// Writes a file that appears whole and that nobody else can read.
