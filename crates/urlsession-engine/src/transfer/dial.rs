@@ -2,7 +2,8 @@
 
 use super::errors::{self, Failure, Place};
 use super::guard::Guard;
-use super::metrics::{Facts, Transaction};
+use super::line::Line;
+use super::metrics::Transaction;
 use super::proxy;
 use super::question::{self, Asks};
 use super::race::{alternate, race};
@@ -16,11 +17,9 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 use urlsession_core::Cause;
 use urlsession_protocol::{AuthenticationMethod, ErrorCode, ProtectionSpace, Proxy, ProxyScheme};
 
@@ -30,43 +29,6 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 const ADDRESS_LIMIT: usize = 16;
 /// Most of them that a SOCKS proxy is asked for.
 const SOCKS_ADDRESS_LIMIT: usize = 4;
-
-/// An open connection.
-#[derive(Debug)]
-pub(super) enum Line {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-    /// TLS with the server inside TLS with a proxy.
-    Nested(Box<TlsStream<TlsStream<TcpStream>>>),
-}
-
-impl Line {
-    /// Says whether both sides agreed on HTTP/2.
-    pub(super) fn is_http2(&self) -> bool {
-        let protocol = match self {
-            Self::Plain(_) => None,
-            Self::Tls(stream) => stream.get_ref().1.alpn_protocol(),
-            Self::Nested(stream) => stream.get_ref().1.alpn_protocol(),
-        };
-        protocol == Some(b"h2")
-    }
-
-    /// Returns what is known of the connection.
-    pub(super) fn facts(&self, is_proxied: bool) -> Facts {
-        let (stream, tls) = match self {
-            Self::Plain(stream) => (stream, None),
-            Self::Tls(stream) => {
-                let (stream, tls) = stream.get_ref();
-                (stream, Some(tls))
-            }
-            Self::Nested(stream) => {
-                let (stream, tls) = stream.get_ref();
-                (stream.get_ref().0, Some(tls))
-            }
-        };
-        Facts::new(stream, tls.map(|tls| &**tls), is_proxied, self.is_http2())
-    }
-}
 
 /// Where a connection goes.
 #[derive(Debug)]
@@ -111,12 +73,6 @@ impl Via<'_> {
     }
 }
 
-/// A connection as far as a proxy, or as a proxy goes on with it.
-enum Near {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
 /// Opens a connection to the server, or to the proxy that forwards plain `http` to it. Each step
 /// lasts [`CONNECT_TIMEOUT`] or the shorter limit.
 pub(super) async fn dial(goal: &Goal<'_>, limit: Duration) -> Result<Line, Failure> {
@@ -124,13 +80,13 @@ pub(super) async fn dial(goal: &Goal<'_>, limit: Duration) -> Result<Line, Failu
     let (host, port) = goal.address();
     let near = match goal.via {
         None => {
-            Near::Plain(within(limit, "connecting", connect(host, port, goal.transaction)).await?)
+            Line::Plain(within(limit, "connecting", connect(host, port, goal.transaction)).await?)
         }
         Some(via) => {
             let way = async {
                 match goal.trust {
                     _ if !via.proxy.is_http() => {
-                        within(limit, "connecting", socks(via.proxy, goal)).await.map(Near::Plain)
+                        within(limit, "connecting", socks(via.proxy, goal)).await.map(Line::Plain)
                     }
                     // It takes the request itself.
                     None if !via.tunnels => reach(via, limit, goal.transaction).await,
@@ -140,33 +96,25 @@ pub(super) async fn dial(goal: &Goal<'_>, limit: Duration) -> Result<Line, Failu
             way.await.map_err(|failure| proxy::blame(via.proxy, failure))?
         }
     };
-    Ok(match (near, goal.trust) {
-        (Near::Plain(stream), None) => Line::Plain(stream),
-        (Near::Tls(stream), None) => Line::Tls(stream),
-        (Near::Plain(stream), Some(trust)) => {
-            Line::Tls(Box::new(secure_server(stream, goal, trust, limit).await?))
-        }
-        (Near::Tls(stream), Some(trust)) => {
-            Line::Nested(Box::new(secure_server(*stream, goal, trust, limit).await?))
-        }
-    })
+    match goal.trust {
+        None => Ok(near),
+        Some(trust) => secure_server(near, goal, trust, limit).await,
+    }
 }
 
 /// Connects to an HTTP proxy.
-async fn reach(via: &Via<'_>, limit: Duration, transaction: &Transaction) -> Result<Near, Failure> {
+async fn reach(via: &Via<'_>, limit: Duration, transaction: &Transaction) -> Result<Line, Failure> {
     let proxy = via.proxy;
     let stream = within(limit, "connecting", connect(&proxy.host, proxy.port, transaction)).await?;
     match &via.trust {
-        None => Ok(Near::Plain(stream)),
-        Some(trust) => secure(stream, &proxy.host, trust, limit, transaction)
-            .await
-            .map(|s| Near::Tls(Box::new(s))),
+        None => Ok(Line::Plain(stream)),
+        Some(trust) => secure(Line::Plain(stream), &proxy.host, trust, limit, transaction).await,
     }
 }
 
 /// Lets an HTTP proxy connect to the server. One that asks who we are is asked again, over a
 /// connection of its own: few keep the old one open.
-async fn tunnel(via: &Via<'_>, goal: &Goal<'_>, limit: Duration) -> Result<Near, Failure> {
+async fn tunnel(via: &Via<'_>, goal: &Goal<'_>, limit: Duration) -> Result<Line, Failure> {
     let (host, port) = goal.address();
     let authority = match host.contains(':') && !host.starts_with('[') {
         true => format!("[{host}]:{port}"),
@@ -179,16 +127,7 @@ async fn tunnel(via: &Via<'_>, goal: &Goal<'_>, limit: Duration) -> Result<Near,
             guard.show(&Method::CONNECT, &mut shown);
         }
         let near = reach(via, limit, goal.transaction).await?;
-        let asked = async {
-            match near {
-                Near::Plain(stream) => {
-                    tunnel::connect(stream, &authority, shown).await.map(Near::Plain)
-                }
-                Near::Tls(stream) => {
-                    tunnel::connect(stream, &authority, shown).await.map(Near::Tls)
-                }
-            }
-        };
+        let asked = tunnel::connect(near, &authority, shown);
         let refusal = match within(limit, "CONNECT", asked).await {
             Ok(near) => return Ok(near),
             Err(refusal) => refusal,
@@ -219,17 +158,14 @@ pub(super) async fn within<T, E: From<Failure>>(
 }
 
 /// Shakes hands with the server itself, about which the app may be asked.
-async fn secure_server<S>(
-    stream: S,
+async fn secure_server(
+    line: Line,
     goal: &Goal<'_>,
     trust: &Trust,
     limit: Duration,
-) -> Result<TlsStream<S>, Failure>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+) -> Result<Line, Failure> {
     // On the heap: the threads that move bytes have small stacks.
-    let shake = Box::pin(secure(stream, goal.host, trust, limit, goal.transaction));
+    let shake = Box::pin(secure(line, goal.host, trust, limit, goal.transaction));
     let (done, shaken) = Box::pin(verify::noting(shake)).await;
     done.map_err(|failure| {
         let server = ProtectionSpace {
@@ -244,16 +180,13 @@ where
     })
 }
 
-async fn secure<S>(
-    stream: S,
+async fn secure(
+    line: Line,
     host: &str,
     trust: &Trust,
     limit: Duration,
     transaction: &Transaction,
-) -> Result<TlsStream<S>, Failure>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+) -> Result<Line, Failure> {
     if trust.is_blind {
         tracing::warn!(host, "insecure: the certificate of the server is not checked");
     }
@@ -261,7 +194,7 @@ where
         .map_err(|error| Failure::permanent(ErrorCode::BAD_URL, error))?;
     let connector = TlsConnector::from(Arc::clone(&trust.configuration));
     let shaken = async {
-        let stream = connector.connect(name, stream).await;
+        let stream = connector.connect(name, line).await;
         stream.map_err(|error| errors::io(Place::Wire, &error))
     };
     // Of two handshakes the second is that with the server.
@@ -271,7 +204,7 @@ where
     });
     let stream = within(limit, "the TLS handshake", shaken).await?;
     transaction.note(|metrics, now| metrics.secure_connection_end_date = Some(now));
-    Ok(stream)
+    Ok(Line::Tls(Box::new(stream)))
 }
 
 /// Connects to the server through a SOCKS proxy.

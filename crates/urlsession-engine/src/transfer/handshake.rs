@@ -1,17 +1,16 @@
 //! Begins to speak HTTP on an open connection.
 
+use super::detour::Loan;
 use super::errors::{self, Failure};
+use super::line::Line;
 use super::metrics::Facts;
 use super::pool::{Http1, Http2};
-use super::splice::Loan;
-use super::upload::Outbound;
+
 use super::wire::{Counted, Wire};
-use hyper::client::conn::http1::{self, Connection, SendRequest};
+use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 
 /// Most bytes of a response head.
 pub(super) const HEAD_LIMIT: usize = 256 * 1024;
@@ -24,33 +23,10 @@ pub(super) const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
 /// Bytes that one HTTP/2 connection may have under way to us.
 pub(super) const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 
-pub(super) async fn plain1(
-    stream: TcpStream,
-    age: u64,
-    facts: Arc<Facts>,
-) -> Result<Http1, Failure> {
-    let (sender, connection, wire) = handshake1(stream).await?;
-    Ok(Http1 { sender, wire, age, facts, loan: Some(Loan::run(connection)) })
-}
-
-pub(super) async fn secure1<S>(stream: S, age: u64, facts: Arc<Facts>) -> Result<Http1, Failure>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let (sender, connection, wire) = handshake1(stream).await?;
-    // Ends when its sender is dropped; what fails in it is told to the request.
-    tokio::spawn(async move { drop(connection.await) });
-    Ok(Http1 { sender, wire, age, facts, loan: None })
-}
-
-type Handshake1<S> = (SendRequest<Outbound>, Connection<TokioIo<Counted<S>>, Outbound>, Arc<Wire>);
-
-async fn handshake1<S>(stream: S) -> Result<Handshake1<S>, Failure>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+/// Begins to speak HTTP/1.1; `age` is that of the pool when the line was dialled.
+pub(super) async fn handshake1(line: Line, age: u64, facts: Arc<Facts>) -> Result<Http1, Failure> {
     let wire = Arc::new(Wire::new());
-    let io = TokioIo::new(Counted::new(stream, Arc::clone(&wire)));
+    let io = TokioIo::new(Counted::new(line, Arc::clone(&wire)));
     let (sender, connection) = http1::Builder::new()
         .title_case_headers(true)
         // RFC 9112 section 5.2: a line that begins with a space goes on with the field before.
@@ -61,19 +37,17 @@ where
         .handshake(io)
         .await
         .map_err(|error| errors::http1(&error))?;
-    Ok((sender, connection, wire))
+    Ok(Http1 { sender, wire, age, facts, loan: Some(Loan::run(connection)) })
 }
 
-pub(super) async fn handshake2<S>(stream: S, facts: Arc<Facts>) -> Result<Http2, Failure>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+/// Begins to speak HTTP/2.
+pub(super) async fn handshake2(line: Line, facts: Arc<Facts>) -> Result<Http2, Failure> {
     let (sender, connection) = h2::client::Builder::new()
         .enable_push(false)
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(HEAD_LIMIT as u32)
-        .handshake(stream)
+        .handshake(line)
         .await
         .map_err(|error| errors::http2(&error, true))?;
     let closed = Arc::new(AtomicBool::new(false));

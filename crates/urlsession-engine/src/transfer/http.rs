@@ -1,10 +1,11 @@
 //! One request and its response over HTTP/1.1 or HTTP/2, whichever the server agreed to.
 
 use super::coding::Decoder;
-use super::dial::{self, Goal, Line, Via};
+use super::detour::Detour;
+use super::dial::{self, Goal, Via};
 use super::errors::{self, Failure};
 use super::framing;
-use super::handshake::{handshake2, plain1, secure1};
+use super::handshake::{handshake1, handshake2};
 use super::http2;
 use super::interim::Interim;
 use super::leave::Leave;
@@ -15,7 +16,6 @@ use super::pool::{Channel, Http1, Key, Pool, Shared};
 use super::question::{self, Asks};
 use super::quic::{self, Alternatives};
 use super::simulated;
-use super::splice::{Detour, Pipe};
 use super::tls::{Terms, Tls, Trust};
 use super::upload::{Hold, Outbound, Sending, Sink, Source};
 use super::wire::Wire;
@@ -42,7 +42,7 @@ const DRAIN_TIME_LIMIT: Duration = Duration::from_secs(1);
 pub(super) struct Http {
     pub(super) pool: Arc<Pool>,
     pub(super) tls: Arc<Tls>,
-    splice_minimum: u64,
+    detour_minimum: u64,
     /// Who offers HTTP/3, and where.
     pub(super) alternatives: Arc<Alternatives>,
     /// How servers and proxies were answered that asked for credentials.
@@ -90,11 +90,11 @@ impl Answer {
 }
 
 impl Http {
-    /// Plain bodies at least as long as the minimum may be left to the kernel.
-    pub(super) fn new(splice_minimum: u64) -> Self {
+    /// Bodies at least as long as the minimum may go the short way.
+    pub(super) fn new(detour_minimum: u64) -> Self {
         let (pool, tls, alternatives) = (Arc::default(), Arc::default(), Arc::default());
         let credentials = Memory::default();
-        Self { pool, tls, alternatives, splice_minimum, credentials, simulation: None }
+        Self { pool, tls, alternatives, detour_minimum, credentials, simulation: None }
     }
 
     /// Sends the request and waits for the head of the response.
@@ -207,21 +207,12 @@ impl Http {
         goal.transaction.note(|metrics, now| metrics.connect_end_date = Some(now));
         let facts = Arc::new(line.facts(goal.via.is_some()).seated(self.pool.seat(key)));
         if line.is_http2() {
-            let channel = match line {
-                Line::Plain(stream) => handshake2(stream, facts).await?,
-                Line::Tls(stream) => handshake2(stream, facts).await?,
-                Line::Nested(stream) => handshake2(stream, facts).await?,
-            };
+            let channel = handshake2(line, facts).await?;
             self.pool.share(key, Shared::Http2(channel.clone()));
             return Ok(Channel::Http2(channel));
         }
         self.pool.learn_http1(key);
-        let channel = match line {
-            Line::Plain(stream) => plain1(stream, age, facts).await?,
-            Line::Tls(stream) => secure1(stream, age, facts).await?,
-            Line::Nested(stream) => secure1(stream, age, facts).await?,
-        };
-        Ok(Channel::Http1(channel))
+        Ok(Channel::Http1(handshake1(line, age, facts).await?))
     }
 
     pub(super) async fn over(
@@ -296,7 +287,7 @@ impl Http {
         let transaction = transaction.clone();
         let stays = framing::stays_open(&head, body.is_end_stream());
         let (pool, key) = (Arc::clone(&self.pool), key.clone());
-        let home = Home { pool, key, channel, stays, splice_minimum: self.splice_minimum };
+        let home = Home { pool, key, channel, stays, detour_minimum: self.detour_minimum };
         let stream = Stream::Http1 { body, home: Some(home) };
         let mut body = Inbound::new(stream, (pump, out.body.cloned()), transaction);
         body.left = framing::length_beside_identity(&head);
@@ -352,7 +343,7 @@ pub(super) struct Home {
     channel: Http1,
     /// Whether the connection stays open after this response.
     stays: bool,
-    splice_minimum: u64,
+    detour_minimum: u64,
 }
 
 impl Inbound {
@@ -500,15 +491,14 @@ impl Inbound {
         let _ = tokio::time::timeout(DRAIN_TIME_LIMIT, read).await;
     }
 
-    /// Leaves the rest of a plain body of known length to the kernel, if there is enough of it.
-    /// Also returns the pieces that have been read already.
+    /// Sends the rest of a body of known length the short way, if there is enough of it. Also
+    /// returns the pieces that have been read already.
     pub(super) async fn detour(&mut self) -> Option<(Vec<Bytes>, Detour)> {
         let Stream::Http1 { body, home } = &mut self.stream else { return None };
         let is_seen = self.recording.is_some() || self.decoder.is_some();
         let home = home.as_mut().filter(|_| self.pump.is_none() && !is_seen)?;
-        let mut left = body.size_hint().exact().filter(|left| *left >= home.splice_minimum)?;
-        let pipe = Pipe::new().ok()?;
-        let (stream, ahead) = home.channel.loan.take()?.call().await?;
+        let mut left = body.size_hint().exact().filter(|left| *left >= home.detour_minimum)?;
+        let (line, ahead) = home.channel.loan.take()?.call().await?;
         let mut early = Vec::new();
         // The body now ends after the piece that had been on its way here.
         while let Some(Ok(frame)) = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
@@ -524,7 +514,7 @@ impl Inbound {
         }
         self.transaction.received(early.iter().map(Bytes::len).sum(), false);
         let (wire, transaction) = (Arc::clone(&home.channel.wire), self.transaction.clone());
-        Some((early, Detour { stream, wire, pipe, left, transaction }))
+        Some((early, Detour::new(line, left, wire, transaction)))
     }
 
     /// Gives back the connection of a body that has come to its end on a detour.
@@ -532,7 +522,8 @@ impl Inbound {
         self.transaction.ended();
         if let Stream::Http1 { home, .. } = &mut self.stream
             && let Some(home) = home.take().filter(|home| home.stays)
-            && let Ok(channel) = plain1(detour.stream, home.channel.age, home.channel.facts).await
+            && let Ok(channel) =
+                handshake1(detour.into_line(), home.channel.age, home.channel.facts).await
         {
             home.pool.put_back(&home.key, channel);
         }

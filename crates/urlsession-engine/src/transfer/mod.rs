@@ -4,6 +4,7 @@ mod block;
 mod body;
 mod checksum;
 mod coding;
+mod detour;
 mod dial;
 mod disposition;
 mod download;
@@ -21,6 +22,7 @@ mod interim;
 mod landing;
 mod leave;
 mod leg;
+mod line;
 #[cfg(unix)]
 mod mark;
 mod metrics;
@@ -148,7 +150,7 @@ impl Hands {
     /// Prepares everything that does not need the network. TLS and certificates are loaded by the
     /// first `https` request, so that an idle daemon never holds them.
     pub(crate) fn new() -> Self {
-        Self::splicing_from(splice::SPLICE_MINIMUM)
+        Self::detouring_from(detour::DETOUR_MINIMUM)
     }
 
     /// Prepares for tasks that end with the process: their files are put in place without a sync.
@@ -168,8 +170,8 @@ impl Hands {
         self.http.simulation.clone()
     }
 
-    /// Leaves plain bodies of that length and more to the kernel, where it can move them.
-    fn splicing_from(length: u64) -> Self {
+    /// Has bodies of that length and more go the short way.
+    fn detouring_from(length: u64) -> Self {
         Self { http: http::Http::new(length), publisher: Arc::default() }
     }
 

@@ -158,13 +158,20 @@ impl Part {
     }
 
     /// Appends the bytes.
-    pub(super) fn write(&mut self, batch: &[Bytes]) -> Result<(), Failure> {
+    pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let file = self.open()?;
-        let result = match batch {
-            [bytes] => (&*file).write_all(bytes),
-            _ => write_all(&file, batch),
-        };
-        result.map_err(|error| named(Place::Write, &self.path, &error))?;
+        (&*file).write_all(bytes).map_err(|error| named(Place::Write, &self.path, &error))?;
+        self.length += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Appends bytes that came in pieces.
+    pub(super) fn write(&mut self, batch: &[Bytes]) -> Result<(), Failure> {
+        if let [bytes] = batch {
+            return self.append(bytes);
+        }
+        let file = self.open()?;
+        write_all(&file, batch).map_err(|error| named(Place::Write, &self.path, &error))?;
         self.length += batch.iter().map(|bytes| bytes.len() as u64).sum::<u64>();
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! Connections that wait for their next request, and those that many requests share.
 
+use super::detour::Loan;
 use super::metrics::Facts;
 use super::quic::Http3;
-use super::splice::Loan;
 use super::upload::Outbound;
 use super::wire::Wire;
 use bytes::Bytes;
@@ -58,7 +58,7 @@ pub(super) enum Shared {
 pub(super) struct Http1 {
     pub(super) sender: hyper::client::conn::http1::SendRequest<Outbound>,
     pub(super) wire: Arc<Wire>,
-    /// Gives a plain connection back to whom can read it faster.
+    /// Gives the connection back to whom can read it faster.
     pub(super) loan: Option<Loan>,
     /// The pool's age when it was dialled.
     pub(super) age: u64,

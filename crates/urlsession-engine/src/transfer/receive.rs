@@ -3,13 +3,13 @@
 
 use super::Progress;
 use super::checksum::Digest;
+use super::detour::Detour;
 use super::errors::Failure;
 use super::http::Inbound;
 use super::part::Part;
 use super::rate::Rate;
 use super::segments::journal::Journal;
 use super::segments::span::Span;
-use super::splice::Detour;
 use super::wire::Wire;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -126,7 +126,7 @@ impl Receiver {
     async fn receive(&mut self, from: &mut Inflow<'_>) -> Result<Received, Failure> {
         let unseen = self.digest.is_none() && self.rate.is_none() && self.limit.is_none();
         if unseen && let Some((early, detour)) = from.body.detour().await {
-            return self.splice(early, detour, from).await;
+            return self.receive_unseen(early, detour, from).await;
         }
         let mut tick = tokio::time::interval_at(Instant::now() + BATCH_TIME, BATCH_TIME);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -164,8 +164,8 @@ impl Receiver {
         }
     }
 
-    /// Receives without seeing the bytes.
-    async fn splice(
+    /// Receives without looking at the bytes.
+    async fn receive_unseen(
         &mut self,
         early: Vec<Bytes>,
         mut detour: Detour,

@@ -1,6 +1,7 @@
 //! Asks a proxy for a way to the server: `CONNECT` (RFC 9110) and SOCKS 5 (RFC 1928, RFC 1929).
 
 use super::errors::{self, Failure, Place};
+use super::line::Line;
 use http::{HeaderMap, Method, StatusCode, Uri, header};
 use http_body_util::Empty;
 use hyper::client::conn::http1;
@@ -42,10 +43,11 @@ impl From<Failure> for Refusal {
 
 /// Asks an HTTP proxy to connect to `host:port`. Nothing of the request goes with it, only what is
 /// shown to the proxy.
-pub(super) async fn connect<S>(stream: S, authority: &str, shown: HeaderMap) -> Result<S, Refusal>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+pub(super) async fn connect(
+    line: Line,
+    authority: &str,
+    shown: HeaderMap,
+) -> Result<Line, Refusal> {
     let uri: Uri = authority
         .parse()
         .map_err(|error: http::uri::InvalidUri| Failure::permanent(ErrorCode::BAD_URL, error))?;
@@ -62,7 +64,7 @@ where
         .max_headers(FIELD_LIMIT)
         .max_header_size(HEAD_LIMIT)
         .max_buf_size(HEAD_LIMIT)
-        .handshake(TokioIo::new(stream))
+        .handshake(TokioIo::new(line))
         .await
         .map_err(|error| errors::http1(&error))?;
     // Ends after the answer: hyper upgrades, or, as it knows no tunnel of 204, nobody is left to ask.

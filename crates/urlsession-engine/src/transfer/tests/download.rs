@@ -1,6 +1,6 @@
 //! Downloads: whole, cut, resumed, restarted, stopped, and what is left in the folder.
 
-use super::{BOTH_WAYS, Told, Trial, error_of, resume_of, summary};
+use super::{Road, Told, Trial, error_of, resume_of, summary};
 use std::fs;
 use std::time::Duration;
 use urlsession_core::Ending;
@@ -96,21 +96,26 @@ async fn one_attempt_at_what_is_no_response() {
 }
 
 async fn check_one_attempt(table: Vec<OneAttempt>) {
-    let server = Server::start();
-    let both = table.into_iter().flat_map(|case| BOTH_WAYS.map(|way| (case.clone(), way)));
-    for ((what, answer, expected, left), way) in both {
-        server.on("/file", answer);
-        let trial = Trial::download(&server.url("/file")).splicing_from(way);
-        let ending = trial.run().await;
-        assert_eq!(summary(&ending), expected, "{what} {way}: {ending:?}");
-        assert_eq!(trial.left(), left, "{what}");
-        if expected == "done 200 300000" {
-            assert!(fs::read(&trial.files.finished).unwrap() == bytes(), "{what}");
+    for road in Road::all() {
+        for case in table.clone() {
+            check_over(&road, case).await;
         }
-        if let Ending::Failed { error, .. } = &ending {
-            assert_eq!(error.failing_url.as_deref(), Some(&*server.url("/file")), "{what}");
-            assert!(error.detail.is_some(), "{what}");
-        }
+    }
+}
+
+async fn check_over(road: &Road, (what, answer, expected, left): OneAttempt) {
+    let server = &road.server;
+    server.on("/file", answer);
+    let trial = road.download("/file");
+    let ending = trial.run().await;
+    assert_eq!(summary(&ending), expected, "{what} {}: {ending:?}", server.url("/"));
+    assert_eq!(trial.left(), left, "{what}");
+    if expected == "done 200 300000" {
+        assert!(fs::read(&trial.files.finished).unwrap() == bytes(), "{what}");
+    }
+    if let Ending::Failed { error, .. } = &ending {
+        assert_eq!(error.failing_url.as_deref(), Some(&*server.url("/file")), "{what}");
+        assert!(error.detail.is_some(), "{what}");
     }
 }
 
@@ -159,12 +164,13 @@ async fn second_attempt() {
             &[None, Some("bytes=9000-"), None],
         ),
     ];
-    let server = Server::start();
-    let both = table.into_iter().flat_map(|case| BOTH_WAYS.map(|way| (case.clone(), way)));
-    for ((what, answer, expected, ranges), way) in both {
+    let roads = Road::all();
+    let all = table.into_iter().flat_map(|case| roads.iter().map(move |road| (case.clone(), road)));
+    for ((what, answer, expected, ranges), road) in all {
+        let server = &road.server;
         let before = server.requests().len();
         server.on("/file", answer);
-        let mut trial = Trial::download(&server.url("/file")).splicing_from(way);
+        let mut trial = road.download("/file");
         let first = trial.run_and_record().await;
         assert!(resume_of(&first).is_some(), "{what}: {first:?}");
         let second = trial.run().await;
@@ -266,10 +272,10 @@ async fn a_kept_part_elsewhere_is_gone_on_from() {
 #[tokio::test]
 async fn bytes_are_durable_before_they_are_told() {
     const LARGE: u64 = 40 * 1024 * 1024;
-    let server = Server::start();
-    for way in BOTH_WAYS {
+    for road in Road::all() {
+        let server = &road.server;
         server.on("/file", Answer::pseudo_random(1, LARGE).etag("\"a\""));
-        let trial = Trial::download(&server.url("/file")).splicing_from(way);
+        let trial = road.download("/file");
         assert_eq!(summary(&trial.run().await), format!("done 200 {LARGE}"));
         let mut last = 0;
         for told in trial.told() {
@@ -283,7 +289,7 @@ async fn bytes_are_durable_before_they_are_told() {
 
         // Without a validator nothing could be gone on from, so nothing is told.
         server.on("/file", Answer::pseudo_random(1, LARGE));
-        let trial = Trial::download(&server.url("/file")).splicing_from(way);
+        let trial = road.download("/file");
         assert_eq!(summary(&trial.run().await), format!("done 200 {LARGE}"));
         assert_eq!(trial.told(), []);
     }
@@ -291,16 +297,17 @@ async fn bytes_are_durable_before_they_are_told() {
 
 #[tokio::test]
 async fn stopping_keeps_what_came() {
-    let server = Server::start();
+    let roads = Road::all();
     let cases = [
         (file().etag("\"a\"").stall_after(9000), "stopped kept 9000"),
         (file().stall_after(9000), "stopped"),
         (file().etag("\"a\"").stall_after(0), "stopped"),
     ];
-    let both = cases.into_iter().flat_map(|case| BOTH_WAYS.map(|way| (case.clone(), way)));
-    for ((answer, expected), way) in both {
+    let all = cases.into_iter().flat_map(|case| roads.iter().map(move |road| (case.clone(), road)));
+    for ((answer, expected), road) in all {
+        let server = &road.server;
         server.on("/file", answer);
-        let mut trial = Trial::download(&server.url("/file")).splicing_from(way);
+        let mut trial = road.download("/file");
         let stop = trial.stop.clone();
         let progress = trial.progress.clone();
         let wanted = if expected == "stopped kept 9000" { 9000 } else { 0 };
@@ -440,15 +447,16 @@ async fn a_full_disk_keeps_what_came() {
 
 #[tokio::test]
 async fn silence_ends_an_attempt() {
-    let server = Server::start();
+    let roads = Road::all();
     let cases = [
         (file().etag("\"a\"").stall_after(9000), "-1001 transient progressed kept 9000"),
         (file().stall_after(9000), "-1001 transient"),
     ];
-    let both = cases.into_iter().flat_map(|case| BOTH_WAYS.map(|way| (case.clone(), way)));
-    for ((answer, expected), way) in both {
+    let all = cases.into_iter().flat_map(|case| roads.iter().map(move |road| (case.clone(), road)));
+    for ((answer, expected), road) in all {
+        let server = &road.server;
         server.on("/file", answer);
-        let mut trial = Trial::download(&server.url("/file")).splicing_from(way);
+        let mut trial = road.download("/file");
         trial.order.idle_timeout = Duration::from_millis(150);
         assert_eq!(summary(&trial.run().await), expected);
     }

@@ -133,7 +133,7 @@ async fn downloads_are_unpacked_where_that_is_asked() {
     assert_eq!(summary(&trial.run().await), format!("done 200 {}", gzip(&bytes).len()));
     assert_eq!(server.requests()[0].header("accept-encoding"), Some("identity"));
     for minimum in super::BOTH_WAYS {
-        let mut trial = Trial::download(&server.url("/")).splicing_from(minimum);
+        let mut trial = Trial::download(&server.url("/")).detouring_from(minimum);
         trial.order.options.decodes_content = true;
         assert_eq!(summary(&trial.run().await), "done 200 100000");
         assert_eq!(fs::read(&trial.files.finished).unwrap(), bytes);

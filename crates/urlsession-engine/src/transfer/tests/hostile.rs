@@ -83,7 +83,7 @@ async fn run(troubles: impl Iterator<Item = Trouble>) -> Ends {
 
 /// Tries until the task has ended, and says whether it did with an error.
 async fn try_it(url: &str, trouble: &Trouble, case: &str, way: u64) -> bool {
-    let mut trial = Trial::download(url).splicing_from(way);
+    let mut trial = Trial::download(url).detouring_from(way);
     trial.order.idle_timeout = SILENCE;
     for _ in 0..TRIES {
         let ending = trial.run_and_record().await;

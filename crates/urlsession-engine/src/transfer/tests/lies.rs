@@ -1,6 +1,6 @@
 //! Responses that are wrong in one way each: none of them is taken for a file.
 
-use super::{BOTH_WAYS, Trial, resume_of, summary};
+use super::{Road, Trial, resume_of, summary};
 use urlsession_testkit::server::{Answer, Server};
 
 /// A megabyte, for what never ends.
@@ -55,11 +55,11 @@ fn lies() -> Vec<(&'static str, Answer, &'static str)> {
 
 #[tokio::test]
 async fn no_lie_is_believed() {
-    let server = Server::start();
+    let roads = Road::all();
     for (what, answer, expected) in lies() {
-        for way in BOTH_WAYS {
-            server.on("/", answer.clone());
-            let trial = Trial::download(&server.url("/")).splicing_from(way);
+        for road in &roads {
+            road.server.on("/", answer.clone());
+            let trial = road.download("/");
             let ending = trial.run().await;
             assert_eq!(summary(&ending), expected, "{what}: {ending:?}");
             assert!(resume_of(&ending).is_none(), "{what}");

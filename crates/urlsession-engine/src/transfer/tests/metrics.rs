@@ -47,7 +47,7 @@ async fn every_hop_is_a_transaction() {
     server.on("/old", Answer::redirect(302, "/new"));
     server.on("/new", Answer::pseudo_random(1, 5_000_000));
     for minimum in BOTH_WAYS {
-        let trial = Trial::download(&server.url("/old")).splicing_from(minimum);
+        let trial = Trial::download(&server.url("/old")).detouring_from(minimum);
         assert_eq!(summary(&trial.run().await), "done 200 5000000");
         let metrics = trial.metrics.snapshot();
         let expected = ["GET 302 CQR http/1.1 0>0", "GET 200 QR reused http/1.1 0>5000000"];

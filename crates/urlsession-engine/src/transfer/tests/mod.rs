@@ -5,6 +5,7 @@ mod cases;
 mod challenges;
 mod conditions;
 mod credentials;
+mod detour;
 mod download;
 mod exchange;
 mod floods;
@@ -30,7 +31,6 @@ mod questions;
 mod redirections;
 mod secure;
 mod segments;
-mod splice;
 mod terms;
 
 use super::{Attempt, Collector, Hands, Notices, Progress, TaskFiles};
@@ -49,6 +49,7 @@ use urlsession_protocol::{
     HttpRedirectDisposition, HttpRedirection, ProtectionSpace, Request, ResumeRung, TaskKind,
     TaskOptions, Timestamp,
 };
+use urlsession_testkit::server::Server;
 
 /// What an attempt told while it ran.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,8 +94,31 @@ impl Notices for Ear {
     fn received(&self) {}
 }
 
-/// From which length on plain bodies are left to the kernel: never, and always.
+/// From which length on bodies go the short way: never, and always.
 const BOTH_WAYS: [u64; 2] = [u64::MAX, 1];
+
+/// A server, and the way of its bodies into their files.
+struct Road {
+    server: Server,
+    minimum: u64,
+}
+
+impl Road {
+    /// Returns one for each way: the long one, the short one of the kernel, and that through memory.
+    fn all() -> [Self; 3] {
+        let [never, always] = BOTH_WAYS;
+        [(Server::start(), never), (Server::start(), always), (Server::start_tls(), always)]
+            .map(|(server, minimum)| Self { server, minimum })
+    }
+
+    fn download(&self, path: &str) -> Trial {
+        let mut trial = Trial::download(&self.server.url(path)).detouring_from(self.minimum);
+        if trial.order.request.url.starts_with("https") {
+            trial.order.options.ca_certificates = vec![self.server.ca_pem()];
+        }
+        trial
+    }
+}
 
 /// One task in a folder of its own.
 struct Trial {
@@ -153,9 +177,9 @@ impl Trial {
         Self::new(TaskKind::Download { destination: None }, url)
     }
 
-    /// The same over connections of its own, with the kernel moving long plain bodies.
-    fn splicing_from(mut self, length: u64) -> Self {
-        self.hands = Arc::new(Hands::splicing_from(length));
+    /// The same over connections of its own, with bodies of that length going the short way.
+    fn detouring_from(mut self, length: u64) -> Self {
+        self.hands = Arc::new(Hands::detouring_from(length));
         self
     }
 

@@ -40,7 +40,7 @@ async fn four_connections_bring_one_file() {
     for way in BOTH_WAYS {
         for server in [Server::start(), Server::start_tls()] {
             server.on("/file", slow());
-            let mut trial = trial(&server, Segments::count(4)).splicing_from(way);
+            let mut trial = trial(&server, Segments::count(4)).detouring_from(way);
             if server.url("").starts_with("https") {
                 trial.order.options.ca_certificates = vec![server.ca_pem()];
             }
@@ -119,7 +119,7 @@ async fn a_connection_that_is_of_no_use_does_no_harm() {
             cases.spawn(async move {
                 let server = Server::start();
                 server.on("/file", slow().times(1).then(fault.then(slow())));
-                let trial = trial(&server, Segments::count(2)).splicing_from(way);
+                let trial = trial(&server, Segments::count(2)).detouring_from(way);
                 let ending = trial.run().await;
                 assert_eq!(summary(&ending), "done 200 8388608", "{what}: {ending:?}");
                 assert!(is_right(&trial), "{what}");
@@ -159,7 +159,7 @@ async fn when_all_fail_every_byte_is_kept_and_none_is_fetched_twice() {
     for way in BOTH_WAYS {
         let server = Server::start();
         server.on("/file", slow().drop_after(M).times(2).then(file()));
-        let mut trial = trial(&server, Segments::count(2)).splicing_from(way);
+        let mut trial = trial(&server, Segments::count(2)).detouring_from(way);
         assert_eq!(
             summary(&trial.run_and_record().await),
             "-1005 transient progressed kept 1048576"
@@ -259,7 +259,7 @@ async fn what_is_told_is_in_the_file() {
     let server = Server::start();
     server.on("/file", Answer::pseudo_random(SEED, LONG).etag("\"v1\"").rate(32 * M));
     for way in BOTH_WAYS {
-        let trial = trial(&server, Segments::count(4)).splicing_from(way);
+        let trial = trial(&server, Segments::count(4)).detouring_from(way);
         assert_eq!(summary(&trial.run().await), "done 200 50331648");
         let file = fs::read(&trial.files.finished).unwrap();
         assert!(file == pseudo_random(SEED, 0, LONG as usize));

@@ -1,6 +1,6 @@
-//! The short way of plain bodies: which take it, and what becomes of their connections.
+//! The short way of long bodies: which take it, and what becomes of their connections.
 
-use super::{Trial, summary};
+use super::{Road, summary};
 use crate::transfer::Collector;
 use crate::transfer::http::Http;
 use crate::transfer::outgoing::Outgoing;
@@ -17,9 +17,9 @@ fn file() -> Answer {
     Answer::pseudo_random(7, SIZE)
 }
 
-/// the answer => whether its body is left to the kernel, where there is a kernel that can
+/// the answer => whether its body goes the short way
 #[tokio::test]
-async fn which_bodies_are_left_to_the_kernel() {
+async fn which_bodies_go_the_short_way() {
     let server = Server::start();
     let (plain, secure) = (server, Server::start_tls());
     for (what, server, answer, minimum, expected) in [
@@ -28,13 +28,14 @@ async fn which_bodies_are_left_to_the_kernel() {
         ("chunked", &plain, file().chunked(), 1, false),
         ("to the close", &plain, file().without_length(), 1, false),
         ("empty", &plain, Answer::ok(""), 1, false),
-        ("TLS", &secure, file(), 1, false),
+        ("known length over TLS", &secure, file(), SIZE, true),
+        ("chunked over TLS", &secure, file().chunked(), 1, false),
     ] {
         server.on("/file", answer);
         let http = Http::new(minimum);
         let url = server.url("/file").parse().unwrap();
         let mut options = TaskOptions::default();
-        if what == "TLS" {
+        if what.ends_with("TLS") {
             options.ca_certificates.push(server.ca_pem());
         }
         let mut headers = HeaderMap::new();
@@ -55,7 +56,7 @@ async fn which_bodies_are_left_to_the_kernel() {
         };
         let mut answer = http.send(&out).await.unwrap();
         let taken = answer.body.detour().await;
-        assert_eq!(taken.is_some(), expected && cfg!(target_os = "linux"), "{what}");
+        assert_eq!(taken.is_some(), expected, "{what}");
         if let Some((early, detour)) = taken {
             let early: usize = early.iter().map(bytes::Bytes::len).sum();
             assert_eq!(early as u64 + detour.left, SIZE, "{what}");
@@ -65,22 +66,24 @@ async fn which_bodies_are_left_to_the_kernel() {
 
 #[tokio::test]
 async fn the_connection_is_used_again_unless_it_closes() {
-    let server = Server::start();
-    server.on("/file", file());
-    server.on("/last", file().header("connection", "close"));
-    server.on("/more", {
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", 5);
-        Answer::raw(format!("{head}hello, and more than was announced"))
-    });
-    let mut trial = Trial::download(&server.url("/file")).splicing_from(1);
-    let bytes = pseudo_random(7, 0, SIZE as usize);
-    for path in ["/file", "/file", "/last", "/file", "/more", "/file"] {
-        trial.order.request.url = server.url(path);
-        let length = if path == "/more" { 5 } else { SIZE };
-        assert_eq!(summary(&trial.run().await), format!("done 200 {length}"), "{path}");
-        let got = fs::read(&trial.files.finished).unwrap();
-        assert!(if path == "/more" { got == b"hello" } else { got == bytes }, "{path}");
+    for road in Road::all() {
+        let server = &road.server;
+        server.on("/file", file());
+        server.on("/last", file().header("connection", "close"));
+        server.on("/more", {
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", 5);
+            Answer::raw(format!("{head}hello, and more than was announced"))
+        });
+        let mut trial = road.download("/file");
+        let bytes = pseudo_random(7, 0, SIZE as usize);
+        for path in ["/file", "/file", "/last", "/file", "/more", "/file"] {
+            trial.order.request.url = server.url(path);
+            let length = if path == "/more" { 5 } else { SIZE };
+            assert_eq!(summary(&trial.run().await), format!("done 200 {length}"), "{path}");
+            let got = fs::read(&trial.files.finished).unwrap();
+            assert!(if path == "/more" { got == b"hello" } else { got == bytes }, "{path}");
+        }
+        let connections: Vec<_> = server.requests().iter().map(|seen| seen.connection).collect();
+        assert_eq!(connections, [0, 0, 0, 1, 1, 2], "{}", server.url("/"));
     }
-    let connections: Vec<_> = server.requests().iter().map(|seen| seen.connection).collect();
-    assert_eq!(connections, [0, 0, 0, 1, 1, 2]);
 }
