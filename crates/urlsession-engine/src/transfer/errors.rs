@@ -223,7 +223,17 @@ fn reason(error: &rustls::Error) -> String {
                 };
                 format!("the certificate is for {names}, not for {}", expected.to_str())
             }
-            Certificate::UnknownIssuer => "no trusted authority signed the certificate".to_owned(),
+            // A trusted root may have the name of who signed, and another key.
+            Certificate::UnknownIssuer | Certificate::BadSignature => {
+                "no trusted authority signed the certificate".to_owned()
+            }
+            Certificate::BadEncoding => "the certificate cannot be read".to_owned(),
+            Certificate::InvalidPurpose | Certificate::InvalidPurposeContext { .. } => {
+                "the certificate is not for servers".to_owned()
+            }
+            Certificate::UnhandledCriticalExtension => {
+                "the certificate has a critical part that is not known here".to_owned()
+            }
             Certificate::Revoked => "the certificate was revoked".to_owned(),
             Certificate::Other(other) => match other.0.downcast_ref() {
                 Some(webpki::Error::CaUsedAsEndEntity) => {

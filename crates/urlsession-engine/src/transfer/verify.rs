@@ -140,6 +140,13 @@ impl Judge {
     }
 }
 
+/// Says whether nobody who is trusted signed a certificate. Where a root has the name of who did, the
+/// key of that root does not fit.
+fn is_of_a_stranger(error: &Error) -> bool {
+    use CertificateError::{BadSignature, UnknownIssuer};
+    matches!(error, Error::InvalidCertificate(UnknownIssuer | BadSignature))
+}
+
 impl ServerCertVerifier for Judge {
     fn verify_server_cert(
         &self,
@@ -162,8 +169,7 @@ impl ServerCertVerifier for Judge {
             if let Err(error) = judged {
                 let chain = std::iter::once(end_entity).chain(intermediates);
                 let chain = chain.map(|one| Certificate::new(one.to_vec()));
-                let is_unknown = error
-                    == Error::InvalidCertificate(CertificateError::UnknownIssuer)
+                let is_unknown = is_of_a_stranger(&error)
                     && self.holds_with_its_root(end_entity, intermediates, server_name, now);
                 note(|shaken| {
                     shaken.refused = Some(chain.collect());

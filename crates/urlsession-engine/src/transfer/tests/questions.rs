@@ -2,6 +2,7 @@
 //! about.
 
 use super::{Trial, error_of, question, summary};
+use std::path::PathBuf;
 use urlsession_core::{Answered, Given};
 use urlsession_protocol::{
     AuthenticationChallenge, AuthenticationMethod, ClientCertificate, ConnectionProxy, Credential,
@@ -77,22 +78,36 @@ async fn proxies_ask() {
     }
 }
 
-/// what is wrong with the server => the error, and what the app is told
+/// Chooses the root that is trusted beside the platform's.
+type Root<'a> = &'a dyn Fn(&Server) -> Option<PathBuf>;
+
+/// what is wrong with the server, who is trusted => the error, and what the app is told
 #[tokio::test]
 async fn a_server_is_trusted_as_long_as_it_shows_the_same_certificate() {
-    for (kind, error, reason) in [
-        (Certificate::SelfSigned, "-1202 permanent", "no trusted authority"),
-        (Certificate::Valid, "-1202 permanent", "no trusted authority"),
-        (Certificate::WithRoot, "-1203 permanent", "no trusted authority"),
-        (Certificate::Expired, "-1201 permanent", "the certificate expired on"),
-        (Certificate::WrongName, "-1202 permanent", "the certificate is for elsewhere.test"),
-    ] {
+    // All authorities of the testkit have one name, and keys of their own.
+    let namesake = Server::start_tls();
+    let untrusted = |_: &Server| None;
+    let trusted = |server: &Server| Some(server.ca_pem());
+    let misled = |_: &Server| Some(namesake.ca_pem());
+    let table: [(_, Root<'_>, _, _); 7] = [
+        (Certificate::SelfSigned, &untrusted, "-1202 permanent", "no trusted authority"),
+        (Certificate::Valid, &untrusted, "-1202 permanent", "no trusted authority"),
+        (Certificate::Valid, &misled, "-1202 permanent", "no trusted authority"),
+        (Certificate::WithRoot, &untrusted, "-1203 permanent", "no trusted authority"),
+        (Certificate::WithRoot, &misled, "-1203 permanent", "no trusted authority"),
+        (Certificate::Expired, &trusted, "-1201 permanent", "the certificate expired on"),
+        (
+            Certificate::WrongName,
+            &trusted,
+            "-1202 permanent",
+            "the certificate is for elsewhere.test",
+        ),
+    ];
+    for (kind, root, error, reason) in table {
         let server = Server::start_tls_with(kind);
         server.on("/", Answer::ok("x"));
         let mut trial = asking(&server.url("/"));
-        if matches!(kind, Certificate::Expired | Certificate::WrongName) {
-            trial.order.options.ca_certificates.push(server.ca_pem());
-        }
+        trial.order.options.ca_certificates.extend(root(&server));
         let asked = question(&trial).await;
         let space = &asked.protection_space;
         assert_eq!(space.authentication_method, AuthenticationMethod::ServerTrust);
