@@ -2,7 +2,8 @@
 
 use crate::file_name::is_dangerous;
 use crate::line::{LINE_LIMIT, LineError, decode, encode};
-use crate::{ClientMessage, DaemonMessage, FileName, Proxy, PublicKeyPin, Request};
+use crate::request::host_of;
+use crate::{ClientMessage, DaemonMessage, FileName, Proxy, PublicKeyPin, Request, plain_url};
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt::Debug;
 use std::path::{Component, Path};
@@ -81,12 +82,24 @@ pub fn proxy(bytes: &[u8]) {
 /// A request goes to a host over HTTP, and its URL has no credential any more.
 pub fn url(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
+    if let Some(host) = plain_url::host_of(&text) {
+        assert_is_plain(&text, &host);
+    }
     let Ok(request) = Request::new(&text) else { return };
     let parsed = url::Url::parse(&request.url);
     let Ok(parsed) = parsed else { panic!("{} was accepted", request.url) };
     assert!(matches!(parsed.scheme(), "http" | "https"));
     assert!(parsed.host_str().is_some_and(|host| !host.is_empty()), "{parsed}");
     assert!(parsed.username().is_empty() && parsed.password().is_none());
+}
+
+/// Panics if the URL is not its own legal form, of that host, or has a credential.
+pub(crate) fn assert_is_plain(url: &str, host: &str) {
+    let parsed = url::Url::parse(url);
+    let Ok(parsed) = parsed else { panic!("{url} was taken for plain") };
+    assert_eq!((parsed.as_str(), host_of(&parsed).as_str()), (url, host));
+    assert!(parsed.username().is_empty() && parsed.password().is_none(), "{url}");
+    assert_eq!(parsed.fragment(), None, "{url}");
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ pub mod line;
 pub mod message;
 pub mod metrics;
 pub mod paths;
+mod plain_url;
 pub mod proxy;
 pub mod redirection;
 pub mod request;

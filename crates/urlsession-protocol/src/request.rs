@@ -1,6 +1,6 @@
 //! What a task asks of a server: Apple's `URLRequest`.
 
-use crate::{Credential, Error, ErrorCode, Secret};
+use crate::{Credential, Error, ErrorCode, Secret, plain_url};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -12,6 +12,8 @@ pub const HEADER_COUNT_LIMIT: usize = 200;
 pub const HEADER_LENGTH_LIMIT: usize = 128 * 1024;
 /// Longest names and values of all header fields together, in bytes.
 pub const HEADERS_LENGTH_LIMIT: usize = 256 * 1024;
+/// Methods whose letters may be small.
+const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT"];
 
 /// One header field. Every value is treated as a secret: no one can tell which ones are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,7 +134,10 @@ impl Request {
     /// # Errors
     /// As [`Request::new`].
     pub fn host(&self) -> Result<String, Error> {
-        parse(&self.url).map(|url| host_of(&url))
+        match plain_url::host_of(&self.url) {
+            Some(host) => Ok(host),
+            None => parse(&self.url).map(|url| host_of(&url)),
+        }
     }
 
     /// Checks every part and rewrites the URL to its legal form; returns its [`host`](Self::host).
@@ -141,20 +146,13 @@ impl Request {
     /// -1000 or -1002 for the URL, -1 for an illegal method or header field, -1103 for a GET with
     /// a body.
     pub fn normalize(&mut self) -> Result<String, Error> {
-        let mut url = parse(&self.url)?;
-        let host = host_of(&url);
-        if let Some(credential) = credential_of(&url)? {
-            self.credential.get_or_insert(credential);
-            // Neither call can fail for a URL that has a host.
-            let _ = url.set_username("");
-            let _ = url.set_password(None);
-        }
-        url.set_fragment(None);
-        self.url = url.into();
+        let host = match plain_url::host_of(&self.url) {
+            Some(host) => host,
+            None => self.normalize_url()?,
+        };
         check_method(&self.method)?;
-        let upper = self.method.to_ascii_uppercase();
-        if matches!(upper.as_str(), "GET" | "HEAD" | "POST" | "PUT" | "DELETE" | "CONNECT") {
-            self.method = upper;
+        if METHODS.iter().any(|method| method.eq_ignore_ascii_case(&self.method)) {
+            self.method.make_ascii_uppercase();
         }
         check_headers(&self.headers)?;
         self.credential.as_ref().map_or(Ok(()), Credential::check)?;
@@ -165,9 +163,23 @@ impl Request {
         }
         Ok(host)
     }
+
+    fn normalize_url(&mut self) -> Result<String, Error> {
+        let mut url = parse(&self.url)?;
+        let host = host_of(&url);
+        if let Some(credential) = credential_of(&url)? {
+            self.credential.get_or_insert(credential);
+            // Neither call can fail for a URL that has a host.
+            let _ = url.set_username("");
+            let _ = url.set_password(None);
+        }
+        url.set_fragment(None);
+        self.url = url.into();
+        Ok(host)
+    }
 }
 
-fn host_of(url: &url::Url) -> String {
+pub(crate) fn host_of(url: &url::Url) -> String {
     let host = url.host_str().unwrap_or_default();
     format!("{host}:{}", url.port_or_known_default().unwrap_or_default())
 }
