@@ -47,7 +47,9 @@ impl Core {
         session.tasks += 1;
         turn.sessions.insert(number);
         turn.created.push((key, Arc::new(order)));
-        turn.touched.insert(key, None);
+        if self.watched {
+            turn.touched.insert(key, None);
+        }
         self.index.add(key, &task);
         self.tasks.insert(key, task);
         turn.done(from);

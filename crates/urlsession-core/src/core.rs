@@ -211,7 +211,9 @@ impl Core {
     /// Changes a task and keeps the index true.
     pub(crate) fn change(&mut self, turn: &mut Turn, key: TaskRef, change: impl FnOnce(&mut Task)) {
         let Some(task) = self.tasks.get_mut(&key) else { return };
-        turn.touched.entry(key).or_insert_with(|| Some(task.outside()));
+        if self.watched {
+            turn.touched.entry(key).or_insert_with(|| Some(task.outside()));
+        }
         turn.launching.insert(key.session);
         self.index.remove(key, task);
         change(task);
@@ -243,8 +245,11 @@ impl Core {
         for task in std::mem::take(&mut turn.asking) {
             self.ask(&mut turn, task);
         }
-        let mut actions = self.state_changes(&turn);
-        actions.append(&mut turn.actions);
+        let mut actions = std::mem::take(&mut turn.actions);
+        let told = self.state_changes(&turn);
+        if !told.is_empty() {
+            actions.splice(0..0, told);
+        }
         Step { changes: self.changes(turn), actions }
     }
 
@@ -276,9 +281,6 @@ impl Core {
     /// Returns what watchers are told of states: one change per task and step.
     fn state_changes(&self, turn: &Turn) -> Vec<Action> {
         let mut actions = Vec::new();
-        if !self.watched {
-            return actions;
-        }
         for (key, before) in &turn.touched {
             let (Some(task), Some(session)) =
                 (self.tasks.get(key), self.sessions.get(&key.session))
@@ -317,7 +319,7 @@ impl Core {
         let mut changes = turn.removals;
         let sessions = turn.sessions.iter();
         changes.extend(sessions.filter_map(|number| {
-            Some(Change::PutSession(self.sessions.get(number)?.record(*number)))
+            Some(Change::PutSession(Box::new(self.sessions.get(number)?.record(*number))))
         }));
         let mut tasks = turn.tasks;
         for (key, order) in turn.created {

@@ -23,6 +23,7 @@ mod completion;
 mod core;
 mod details;
 mod edit;
+mod few;
 mod index;
 mod launch;
 mod lifecycle;

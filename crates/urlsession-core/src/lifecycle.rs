@@ -131,7 +131,7 @@ impl Core {
 
     pub(crate) fn quiesce(&mut self, turn: &mut Turn) {
         self.quiescing = true;
-        turn.launching.extend(self.sessions.keys());
+        turn.launching.extend(self.sessions.keys().copied());
         for (key, attempt) in self.running() {
             let stops = self
                 .tasks

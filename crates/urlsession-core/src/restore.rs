@@ -140,9 +140,9 @@ impl Restoring {
             core.recover(&mut turn, key);
         }
         core.recover_portion(&mut turn);
-        turn.settling.extend(core.sessions.keys());
+        turn.settling.extend(core.sessions.keys().copied());
         if !core.planted.is(CoreBug::LaunchLost) {
-            turn.launching.extend(core.sessions.keys());
+            turn.launching.extend(core.sessions.keys().copied());
         }
         for session in core.sessions.values_mut() {
             session.launch.vacate(turn.now.steady);

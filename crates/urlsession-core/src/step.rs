@@ -235,7 +235,7 @@ pub struct Step {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
     /// Writes a session's record, new or changed.
-    PutSession(SessionRecord),
+    PutSession(Box<SessionRecord>),
     /// Forgets a session; its tasks and events are gone already. Its number stays taken.
     RemoveSession(SessionNumber),
     /// Writes a new task with its order.

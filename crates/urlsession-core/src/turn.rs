@@ -1,10 +1,11 @@
 //! One call of `handle` in the making: what changed so far; the core makes a step of it at the end.
 
+use crate::few::Few;
 use crate::task::Outside;
 use crate::{
     Action, Answered, Change, EventRecord, Moment, Order, PeerNumber, SessionNumber, TaskRef,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use urlsession_protocol::{CallId, Error, Reply, RequestEdit};
 
@@ -25,7 +26,7 @@ pub(crate) struct Turn {
     /// Removals, in order: events, then their tasks, then sessions.
     pub(crate) removals: Vec<Change>,
     /// Sessions whose record changed.
-    pub(crate) sessions: BTreeSet<SessionNumber>,
+    pub(crate) sessions: Few<SessionNumber>,
     /// Tasks that are new.
     pub(crate) created: Vec<(TaskRef, Arc<Order>)>,
     /// Tasks whose request changed.
@@ -33,19 +34,19 @@ pub(crate) struct Turn {
     /// Tasks whose app answered a server's question.
     pub(crate) answers: Vec<(TaskRef, Box<Answered>)>,
     /// Tasks whose owner is to be asked.
-    pub(crate) asking: BTreeSet<TaskRef>,
+    pub(crate) asking: Few<TaskRef>,
     /// Tasks whose record changed.
-    pub(crate) tasks: BTreeSet<TaskRef>,
+    pub(crate) tasks: Few<TaskRef>,
     /// Events that came into being.
     pub(crate) events: Vec<EventRecord>,
-    /// What the outside saw of a task before; `None` if it is new.
+    /// What the outside saw of a task before, if anybody looks; `None` if it is new.
     pub(crate) touched: BTreeMap<TaskRef, Option<Outside>>,
     /// Sessions that may have something to send.
-    pub(crate) telling: BTreeSet<SessionNumber>,
+    pub(crate) telling: Few<SessionNumber>,
     /// Sessions that may be over.
-    pub(crate) settling: BTreeSet<SessionNumber>,
+    pub(crate) settling: Few<SessionNumber>,
     /// Sessions whose app may be needed, or no more.
-    pub(crate) launching: BTreeSet<SessionNumber>,
+    pub(crate) launching: Few<SessionNumber>,
     pub(crate) actions: Vec<Action>,
 }
 
@@ -54,22 +55,26 @@ impl Turn {
         Self {
             now,
             removals: Vec::new(),
-            sessions: BTreeSet::new(),
+            sessions: Few::default(),
             created: Vec::new(),
             edits: Vec::new(),
             answers: Vec::new(),
-            asking: BTreeSet::new(),
-            tasks: BTreeSet::new(),
+            asking: Few::default(),
+            tasks: Few::default(),
             events: Vec::new(),
             touched: BTreeMap::new(),
-            telling: BTreeSet::new(),
-            settling: BTreeSet::new(),
-            launching: BTreeSet::new(),
+            telling: Few::default(),
+            settling: Few::default(),
+            launching: Few::default(),
             actions: Vec::new(),
         }
     }
 
     pub(crate) fn act(&mut self, action: Action) {
+        if self.actions.is_empty() {
+            // There are seldom more, and an allocator is slow with what is longer.
+            self.actions.reserve_exact(3);
+        }
         self.actions.push(action);
     }
 

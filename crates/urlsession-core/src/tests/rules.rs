@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::turn::ASKERS_LIMIT;
-use crate::{FurtherRanges, Order, SessionRecord, Stage, TaskFacts, resume};
+use crate::{FurtherRanges, Order, Stage, TaskFacts, resume};
 use urlsession_protocol::{Body, CancelledReason, Header, Priority, Reason, ResumeData, Secret};
 
 /// Makes a task wrong.
@@ -481,9 +481,7 @@ fn records_keep_sessions_apart_from_their_numbers() {
             owner: None,
         },
     );
-    let put = |change: &Change| {
-        matches!(change, Change::PutSession(SessionRecord { number: SessionNumber(2), .. }))
-    };
+    let put = |change: &Change| matches!(change, Change::PutSession(record) if record.number == SessionNumber(2));
     assert!(step.changes.iter().any(put));
 }
 

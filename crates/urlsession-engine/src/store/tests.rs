@@ -52,7 +52,7 @@ fn an_edit_replaces_parts_of_an_order() {
     let edit = RequestEdit { url, ..RequestEdit::default() };
     let moved = TaskFacts { host: "other:80".to_owned(), ..facts() };
     let (active, name) = (record(Stage::Active), task(1, 1));
-    let put = Change::PutSession(session(1));
+    let put = Change::PutSession(session(1).into());
     store.commit(&[put, create(name, active.clone())]).unwrap();
     let change =
         Change::EditTask { task: name, facts: moved.clone(), edit: Box::new(edit.clone()) };
@@ -71,7 +71,7 @@ fn metrics_go_with_their_task() {
     let mut store = Store::in_memory().unwrap();
     let metrics = |redirect_count| TaskMetrics { redirect_count, ..TaskMetrics::default() };
     let (kept, gone) = (task(1, 1), task(1, 2));
-    let put = Change::PutSession(session(1));
+    let put = Change::PutSession(session(1).into());
     store.commit(&[put, create(kept, record(Stage::Active))]).unwrap();
     let written = BTreeMap::from([(kept, metrics(1)), (gone, metrics(2))]);
     store.commit_turn(&[], &[], &[], &written).unwrap();
@@ -86,7 +86,7 @@ fn metrics_go_with_their_task() {
 fn a_session_goes_when_it_is_empty() {
     let mut store = Store::in_memory().unwrap();
     let create = create(task(1, 1), record(Stage::Active));
-    store.commit(&[Change::PutSession(session(1)), create]).unwrap();
+    store.commit(&[Change::PutSession(session(1).into()), create]).unwrap();
     let remove = [Change::RemoveTask(task(1, 1)), Change::RemoveSession(SessionNumber(1))];
     store.commit(&remove).unwrap();
     let last_removed = Some(SessionNumber(1));
@@ -98,10 +98,10 @@ fn the_last_record_of_a_commit_wins() {
     let mut store = Store::in_memory().unwrap();
     let put = |stage| Change::PutTask { task: task(1, 1), state: record(stage) };
     let changes = [
-        Change::PutSession(session(1)),
+        Change::PutSession(session(1).into()),
         create(task(1, 1), record(Stage::Active)),
         put(Stage::Canceling),
-        Change::PutSession(SessionRecord { next_task: TaskIdentifier(99), ..session(1) }),
+        Change::PutSession(SessionRecord { next_task: TaskIdentifier(99), ..session(1) }.into()),
         put(Stage::Suspended),
     ];
     store.commit(&changes).unwrap();
@@ -117,7 +117,8 @@ fn a_commit_that_fails_changes_nothing() {
     let task_of_nothing = create(task(7, 1), record(Stage::Active));
     for wrong in [put(99), event_of_nothing, task_of_nothing] {
         let mut store = Store::in_memory().unwrap();
-        let begin = [Change::PutSession(session(1)), create(task(1, 1), record(Stage::Active))];
+        let begin =
+            [Change::PutSession(session(1).into()), create(task(1, 1), record(Stage::Active))];
         store.commit(&begin).unwrap();
         let before = store.load().unwrap();
         let error = store.commit(&[put(1), wrong]).unwrap_err();
@@ -132,7 +133,7 @@ fn a_commit_survives_the_loss_of_everything_that_is_not_in_the_files() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("store");
     let mut store = Store::open(&file).unwrap();
-    store.commit(&[Change::PutSession(session(1))]).unwrap();
+    store.commit(&[Change::PutSession(session(1).into())]).unwrap();
     // What kill -9 leaves: the files as they are while the store is open.
     let copy = folder.path().join("copy");
     std::fs::copy(&file, &copy).unwrap();
@@ -146,7 +147,7 @@ fn a_later_store_is_refused_and_untouched() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("store");
     let mut store = Store::open(&file).unwrap();
-    store.commit(&[Change::PutSession(session(1))]).unwrap();
+    store.commit(&[Change::PutSession(session(1).into())]).unwrap();
     drop(store);
     let later = schema::STEPS.len() + 1;
     let connection = Connection::open(&file).unwrap();
@@ -182,7 +183,7 @@ fn a_foreign_file_is_refused_and_untouched() {
 fn an_upgrade_keeps_a_copy_and_a_failed_step_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("store.sqlite");
-    Store::open(&file).unwrap().commit(&[Change::PutSession(session(1))]).unwrap();
+    Store::open(&file).unwrap().commit(&[Change::PutSession(session(1).into())]).unwrap();
     let mut connection = Connection::open(&file).unwrap();
     let known = schema::STEPS.len();
     let bad = [schema::STEPS, &["CREATE TABLE extra (x); SELECT nothing FROM nowhere;"]].concat();
@@ -294,7 +295,7 @@ fn what_a_task_owes_is_read_back_as_it_was_told() {
             state: record(Stage::Active),
             order: order().into(),
         };
-        store.commit(&[Change::PutSession(session(1)), created]).unwrap();
+        store.commit(&[Change::PutSession(session(1).into()), created]).unwrap();
         let ended = Change::PutTask { task: task(1, 1), state: record(stage.clone()) };
         let [first, last] = owed.clone().map(Change::AppendEvent);
         store.commit(&[ended, first, last]).unwrap();
@@ -374,7 +375,7 @@ fn a_commit_is_synced_in_full() {
 #[test]
 fn a_store_holds_ten_thousand_tasks_of_one_commit() {
     let mut store = Store::in_memory().unwrap();
-    let mut changes = vec![Change::PutSession(session(1))];
+    let mut changes = vec![Change::PutSession(session(1).into())];
     changes.extend((1..=10_000).map(|n| create(task(1, n), record(Stage::Active))));
     store.commit(&changes).unwrap();
     assert_eq!(store.load().unwrap().tasks.len(), 10_000);
@@ -408,11 +409,11 @@ fn everything() -> (Vec<Change>, Snapshot) {
     };
     let largest = TaskRef { session: SessionNumber(u32::MAX), task: TaskIdentifier(u64::MAX) };
     let changes = vec![
-        Change::PutSession(session(1)),
-        Change::PutSession(session(2)),
-        Change::PutSession(session(8)),
-        Change::PutSession(session(9)),
-        Change::PutSession(session(u32::MAX)),
+        Change::PutSession(session(1).into()),
+        Change::PutSession(session(2).into()),
+        Change::PutSession(session(8).into()),
+        Change::PutSession(session(9).into()),
+        Change::PutSession(session(u32::MAX).into()),
         create(task(1, 1), active.clone()),
         create(task(1, 2), active.clone()),
         create(task(2, 1), active.clone()),
@@ -425,7 +426,7 @@ fn everything() -> (Vec<Change>, Snapshot) {
         Change::AppendEvent(event(2, 7, 1)),
         Change::RemoveEvent { task: task(1, 1), number: EventNumber(1) },
         Change::RemoveTask(task(1, 1)),
-        Change::PutSession(SessionRecord { invalidating: true, ..session(2) }),
+        Change::PutSession(SessionRecord { invalidating: true, ..session(2) }.into()),
         Change::RemoveSession(SessionNumber(9)),
         Change::RemoveSession(SessionNumber(8)),
     ];

@@ -62,7 +62,7 @@ impl Store {
             Change::PutSession(record) => {
                 let other = self.number(&record.key).filter(|number| *number != record.number);
                 ensure(other.is_none(), || format!("two sessions are called {}", record.key))?;
-                self.sessions.insert(record.number, record);
+                self.sessions.insert(record.number, *record);
                 Ok(())
             }
             Change::RemoveSession(number) => {

@@ -16,7 +16,7 @@ fn what_is_in_memory_answers_as_a_database_does() {
             store.commit_turn(changes, &[], &[], &metrics.collect()).unwrap();
         };
         let active = || record(Stage::Active);
-        let put = Change::PutSession(session(1));
+        let put = Change::PutSession(session(1).into());
         commit(&[put, create(first, active()), create(second, active())], &[]);
         let change = Change::EditTask { task: first, facts: facts(), edit: Box::new(edit.clone()) };
         commit(&[change], &[(second, &metrics)]);

@@ -45,7 +45,7 @@ fn facts_are_given_back_however_large_their_numbers() {
                 let (order, state) = (Arc::new(order()), record(Stage::Active));
                 let create =
                     Change::CreateTask { task: task(1, 1), facts: facts.clone(), state, order };
-                store.commit(&[Change::PutSession(session(1)), create]).unwrap();
+                store.commit(&[Change::PutSession(session(1).into()), create]).unwrap();
             }
             let found = store.load().unwrap().tasks;
             assert_eq!(found, [(task(1, 1), facts.clone(), record(Stage::Active))]);
@@ -68,7 +68,9 @@ fn a_state_is_in_numbers_where_they_say_it_all() {
         for state in [TaskRecord { attempts: u32::MAX, ..late.clone() }, late] {
             let mut store = Store::in_memory().unwrap();
             let before = record(Stage::Suspended);
-            store.commit(&[Change::PutSession(session(1)), create(task(1, 1), before)]).unwrap();
+            store
+                .commit(&[Change::PutSession(session(1).into()), create(task(1, 1), before)])
+                .unwrap();
             let ends = matches!(state.stage, Stage::Completed { .. });
             store.commit(&[Change::PutTask { task: task(1, 1), state: state.clone() }]).unwrap();
             assert_eq!(store.load().unwrap().tasks, [(task(1, 1), facts(), state)]);

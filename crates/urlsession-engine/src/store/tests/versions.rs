@@ -21,7 +21,7 @@ fn a_store_of_every_version_is_upgraded_with_all_that_it_has() {
         let kept = schema::backup(&file, version);
         assert_eq!(kept.exists(), version < schema::STEPS.len(), "version {version}");
         let session = expected(version).sessions.remove(0);
-        store.commit(&[Change::PutSession(session)]).unwrap();
+        store.commit(&[Change::PutSession(session.into())]).unwrap();
     }
 }
 
