@@ -272,6 +272,10 @@ export interface RequestPolicy {
   httpVersion?: '1.0' | '1.1';
   /** The only way in which a server is shown the credential; by default whichever it asks for. */
   authenticationMethod?: 'httpBasic' | 'httpDigest';
+  /** Milliseconds that a connection may take to be opened, handshakes included; by default 30 seconds for each step. */
+  timeoutIntervalForConnection?: number;
+  /** The only addresses that are connected to; of a server behind a proxy it says nothing, only of the proxy. */
+  ipVersion?: 'v4' | 'v6';
 }
 
 /**

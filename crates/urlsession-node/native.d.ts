@@ -427,6 +427,10 @@ export interface RequestPolicyFields {
   httpVersion?: '1.0' | '1.1'
   /** The only way in which a server is shown the credential. */
   authenticationMethod?: 'httpBasic' | 'httpDigest'
+  /** Milliseconds that a connection may take to be opened. */
+  timeoutIntervalForConnection?: number
+  /** The only addresses that are connected to. */
+  ipVersion?: 'v4' | 'v6'
 }
 
 /** What a server asks. */

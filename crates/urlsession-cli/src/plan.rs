@@ -25,8 +25,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use urlsession::{
-    AuthenticationMethod, Credential, Error, ErrorCode, FileName, Header, HttpVersion, NameClash,
-    Priority, Request, RequestEdit, RequestPolicy, TaskOptions, UploadSource,
+    AuthenticationMethod, Credential, Error, ErrorCode, FileName, Header, HttpVersion, IpVersion,
+    NameClash, Priority, Request, RequestEdit, RequestPolicy, TaskOptions, UploadSource,
 };
 
 /// Statuses that are worth another try: the server is busy or broken for a while.
@@ -309,7 +309,6 @@ pub(crate) fn ask_password(user: &str) -> Result<String, Failure> {
 }
 
 fn options(request: &RequestArgs, policy: &PolicyArgs) -> Result<TaskOptions, Failure> {
-    let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let mut options = TaskOptions {
         description: policy.description.clone(),
         priority: Priority(match policy.priority {
@@ -347,6 +346,10 @@ fn options(request: &RequestArgs, policy: &PolicyArgs) -> Result<TaskOptions, Fa
     Ok(options)
 }
 
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 fn request_policy(request: &RequestArgs, policy: &PolicyArgs) -> RequestPolicy {
     let posts = [(policy.post301, 301), (policy.post302, 302), (policy.post303, 303)];
     RequestPolicy {
@@ -365,6 +368,17 @@ fn request_policy(request: &RequestArgs, policy: &PolicyArgs) -> RequestPolicy {
             (true, _) => AuthenticationMethod::HttpDigest,
             (false, true) => AuthenticationMethod::HttpBasic,
             (false, false) => AuthenticationMethod::Default,
+        },
+        // As for curl, no time is the usual one.
+        timeout_interval_for_connection: request
+            .network
+            .connect_timeout
+            .map(milliseconds)
+            .filter(|time| *time > 0),
+        ip_version: match (request.network.ipv4, request.network.ipv6) {
+            (true, _) => Some(IpVersion::V4),
+            (false, true) => Some(IpVersion::V6),
+            (false, false) => None,
         },
         ..RequestPolicy::default()
     }

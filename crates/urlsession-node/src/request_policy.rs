@@ -2,7 +2,7 @@
 
 use crate::task::no_such;
 use napi_derive::napi;
-use urlsession::{AuthenticationMethod, ConnectTo, Error, HttpVersion, RequestPolicy};
+use urlsession::{AuthenticationMethod, ConnectTo, Error, HttpVersion, IpVersion, RequestPolicy};
 
 /// What a request says of itself, and what redirects make of it.
 #[napi(object, object_to_js = false)]
@@ -29,6 +29,11 @@ pub struct RequestPolicyFields {
     /// The only way in which a server is shown the credential.
     #[napi(ts_type = "'httpBasic' | 'httpDigest'")]
     pub authentication_method: Option<String>,
+    /// Milliseconds that a connection may take to be opened.
+    pub timeout_interval_for_connection: Option<f64>,
+    /// The only addresses that are connected to.
+    #[napi(ts_type = "'v4' | 'v6'")]
+    pub ip_version: Option<String>,
 }
 
 /// A server, and where connections to it go instead.
@@ -70,6 +75,11 @@ impl RequestPolicyFields {
             "1.1" => Ok(HttpVersion::Http11),
             other => Err(no_such("HTTP version to insist on", other, "1.0 or 1.1")),
         };
+        let ip_version = |text: &str| match text {
+            "v4" => Ok(IpVersion::V4),
+            "v6" => Ok(IpVersion::V6),
+            other => Err(no_such("IP version to insist on", other, "v4 or v6")),
+        };
         let policy = RequestPolicy {
             omitted_headers: self.omitted_headers.clone().unwrap_or_default(),
             keeps_post: self.keeps_post.clone().unwrap_or_default(),
@@ -86,6 +96,10 @@ impl RequestPolicyFields {
                 .map(method)
                 .transpose()?
                 .unwrap_or_default(),
+            timeout_interval_for_connection: self
+                .timeout_interval_for_connection
+                .map(|time| time.ceil() as u64),
+            ip_version: self.ip_version.as_deref().map(ip_version).transpose()?,
         };
         policy.check()?;
         Ok(policy)

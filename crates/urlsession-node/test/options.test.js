@@ -69,6 +69,8 @@ const wrong = [
   [data, { requestPolicy: { keepsPost: [307] } }, /`requestPolicy.keepsPost` must be a list of HTTP statuses from 301 to 303/],
   [data, { requestPolicy: { connectTo: { host: 'a' } } }, /`requestPolicy.connectTo` must be a list of objects/],
   [data, { requestPolicy: { connectTo: [{ toPort: 0 }] } }, /`requestPolicy.connectTo\[0\].toPort` must be a whole number from 1 to 65535/],
+  [data, { requestPolicy: { timeoutIntervalForConnection: 0 } }, /`requestPolicy.timeoutIntervalForConnection` must be a number of milliseconds above 0/],
+  [data, { requestPolicy: { ipVersion: 4 } }, /`requestPolicy.ipVersion` must be a string/],
   [data, { onRedirect: () => {} }, /`onRedirect` is not supported: .*`redirect`/],
   [download, { destination: 5 }, /`destination` must be a path or a file URL/],
   [download, { destination: '' }, /`destination` must/],

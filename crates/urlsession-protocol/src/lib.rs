@@ -58,7 +58,7 @@ pub use metrics::{
 pub use proxy::{ConnectionProxy, Proxy, ProxyScheme};
 pub use redirection::{HttpRedirectDisposition, HttpRedirection};
 pub use request::{Body, Header, Request, RequestEdit};
-pub use request_policy::{ConnectTo, HttpVersion, RequestPolicy};
+pub use request_policy::{ConnectTo, HttpVersion, IpVersion, RequestPolicy};
 pub use response::{HeaderFields, Response};
 pub use secret::Secret;
 pub use segments::Segments;

@@ -43,6 +43,16 @@ pub struct RequestPolicy {
     /// The only way in which a server is shown the credential; by default whichever it asks for.
     #[serde(skip_serializing_if = "is_any")]
     pub authentication_method: AuthenticationMethod,
+    /// Milliseconds that a connection may take to be opened, from the look-up to the end of the
+    /// handshake, proxies on the way included; without it 30 seconds for each step. An attempt that
+    /// takes longer ends with -1001 and is tried again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_interval_for_connection: Option<u64>,
+    /// The only addresses that are connected to; without it whichever answers first. Of a server
+    /// behind a proxy it says nothing, only of the proxy. An attempt without such an address ends
+    /// with -1003.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ip_version: Option<IpVersion>,
 }
 
 /// Most places of [`RequestPolicy::connect_to`].
@@ -101,6 +111,33 @@ pub enum HttpVersion {
     Http11,
 }
 
+/// A version of IP that an app insists on: Apple's `NWProtocolIP.Options.Version`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IpVersion {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl IpVersion {
+    /// Says whether it is the version of an address.
+    #[must_use]
+    pub fn is_of(self, address: std::net::IpAddr) -> bool {
+        address.is_ipv4() == (self == Self::V4)
+    }
+}
+
+impl std::fmt::Display for IpVersion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        })
+    }
+}
+
 fn is_any(method: &AuthenticationMethod) -> bool {
     *method == AuthenticationMethod::Default
 }
@@ -154,6 +191,9 @@ impl RequestPolicy {
         }
         if !self.connect_to.iter().all(ConnectTo::is_legal) {
             return refusal("what is to be connected to is no host with a port".to_owned());
+        }
+        if self.timeout_interval_for_connection == Some(0) {
+            return refusal("a connection that may take no time is never open".to_owned());
         }
         if self.authentication_method.is_of_tls() {
             return refusal("names and passwords are shown with Basic or Digest".to_owned());
@@ -216,6 +256,7 @@ mod tests {
                 RequestPolicy { connect_to: vec![to("a", None); CONNECT_TO_LIMIT + 1], ..any() },
                 Some("at most 1000"),
             ),
+            (RequestPolicy { timeout_interval_for_connection: Some(0), ..any() }, Some("no time")),
             (
                 RequestPolicy { authentication_method: AuthenticationMethod::ServerTrust, ..any() },
                 Some("Basic or Digest"),

@@ -79,13 +79,13 @@ pub use urlsession_protocol::{
     ConnectionProxy, Cookie, CookieIdentity, Credential, CredentialPersistence, DaemonStatus, Date,
     DateInterval, Error, ErrorCode, Event, EventNumber, FileName, Header, HeaderFields, Http3,
     HttpCookieAcceptPolicy, HttpCookieStorage, HttpRedirectDisposition, HttpRedirection,
-    HttpVersion, InvalidIdentifier, LaunchCommand, LaunchState, LaunchStatus, NameClash, Priority,
-    ProtectionSpace, Proxy, ProxyScheme, PublicKeyPin, Reason, Request, RequestCachePolicy,
-    RequestEdit, RequestPolicy, ResourceFetchType, Response, ResumeData, ResumeRung, SameSite,
-    Secret, Segments, SessionIdentifier, SessionKey, SessionStatus, StoredCredential,
-    TaskIdentifier, TaskKind, TaskMetrics, TaskOptions, TaskState, TaskStatus, Timestamp,
-    TlsPolicy, TlsVersion, TransactionMetrics, TransactionRequest, TransactionResponse, UrlCache,
-    UrlCredentialStorage, is_dangerous,
+    HttpVersion, InvalidIdentifier, IpVersion, LaunchCommand, LaunchState, LaunchStatus, NameClash,
+    Priority, ProtectionSpace, Proxy, ProxyScheme, PublicKeyPin, Reason, Request,
+    RequestCachePolicy, RequestEdit, RequestPolicy, ResourceFetchType, Response, ResumeData,
+    ResumeRung, SameSite, Secret, Segments, SessionIdentifier, SessionKey, SessionStatus,
+    StoredCredential, TaskIdentifier, TaskKind, TaskMetrics, TaskOptions, TaskState, TaskStatus,
+    Timestamp, TlsPolicy, TlsVersion, TransactionMetrics, TransactionRequest, TransactionResponse,
+    UrlCache, UrlCredentialStorage, is_dangerous,
 };
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! Options that say through whom a request goes, and what its connection must prove.
 
+use crate::measure;
 use clap::{ArgAction, ArgGroup, Args, ValueEnum};
 use std::path::PathBuf;
+use std::time::Duration;
 use urlsession::{ConnectTo, PublicKeyPin, TlsVersion};
 
 /// How to reach the server.
@@ -31,6 +33,16 @@ pub(crate) struct NetworkArgs {
     #[arg(long, value_name = "HOST:PORT:ADDRESS", value_parser = resolve,
         action = ArgAction::Append)]
     pub(crate) resolve: Vec<ConnectTo>,
+    /// Time at most to connect to a server or a proxy, such as 2.5 or 500ms: look-up and TLS included
+    /// [default: 30s for each step]
+    #[arg(long, value_name = "TIME", value_parser = measure::parse_duration)]
+    pub(crate) connect_timeout: Option<Duration>,
+    /// Connect to addresses of IPv4 only; where there is a proxy, it is about the proxy’s
+    #[arg(short = '4', long, overrides_with = "ipv6")]
+    pub(crate) ipv4: bool,
+    /// The same with IPv6
+    #[arg(short = '6', long, overrides_with = "ipv4")]
+    pub(crate) ipv6: bool,
     /// Trust the roots in this PEM file, too
     #[arg(long, value_name = "FILE", action = ArgAction::Append)]
     pub(crate) cacert: Vec<PathBuf>,

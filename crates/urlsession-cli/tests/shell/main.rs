@@ -19,6 +19,7 @@ mod namespaces;
 mod network;
 mod power_loss;
 #[cfg(target_os = "linux")]
+mod reach;
 mod secrets;
 mod service;
 mod simulate;

@@ -21,7 +21,9 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use urlsession_core::Cause;
-use urlsession_protocol::{AuthenticationMethod, ErrorCode, ProtectionSpace, Proxy, ProxyScheme};
+use urlsession_protocol::{
+    AuthenticationMethod, ErrorCode, IpVersion, ProtectionSpace, Proxy, ProxyScheme,
+};
 
 /// Longest time for look-up and connection together, and again for the TLS handshake.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -37,6 +39,10 @@ pub(super) struct Goal<'a> {
     pub(super) port: u16,
     /// Where the connection goes instead.
     pub(super) to: Option<&'a (String, u16)>,
+    /// The only addresses that are connected to.
+    pub(super) ip_version: Option<IpVersion>,
+    /// How long all of it may take, if the task says so.
+    pub(super) patience: Option<Duration>,
     /// `None` for plain `http`.
     pub(super) trust: Option<&'a Trust>,
     pub(super) via: Option<&'a Via<'a>>,
@@ -74,13 +80,20 @@ impl Via<'_> {
 }
 
 /// Opens a connection to the server, or to the proxy that forwards plain `http` to it. Each step
-/// lasts [`CONNECT_TIMEOUT`] or the shorter limit.
+/// lasts [`CONNECT_TIMEOUT`] or the shorter limit; all of them together as long as the task says.
 pub(super) async fn dial(goal: &Goal<'_>, limit: Duration) -> Result<Line, Failure> {
-    let limit = limit.min(CONNECT_TIMEOUT);
+    match goal.patience {
+        None => open(goal, limit.min(CONNECT_TIMEOUT)).await,
+        Some(all) => within(all, "connecting", Box::pin(open(goal, limit.min(all)))).await,
+    }
+}
+
+async fn open(goal: &Goal<'_>, limit: Duration) -> Result<Line, Failure> {
     let (host, port) = goal.address();
     let near = match goal.via {
         None => {
-            Line::Plain(within(limit, "connecting", connect(host, port, goal.transaction)).await?)
+            let way = connect(host, port, goal.ip_version, goal.transaction);
+            Line::Plain(within(limit, "connecting", way).await?)
         }
         Some(via) => {
             let way = async {
@@ -89,7 +102,7 @@ pub(super) async fn dial(goal: &Goal<'_>, limit: Duration) -> Result<Line, Failu
                         within(limit, "connecting", socks(via.proxy, goal)).await.map(Line::Plain)
                     }
                     // It takes the request itself.
-                    None if !via.tunnels => reach(via, limit, goal.transaction).await,
+                    None if !via.tunnels => reach(via, goal, limit).await,
                     None | Some(_) => tunnel(via, goal, limit).await,
                 }
             };
@@ -103,9 +116,10 @@ pub(super) async fn dial(goal: &Goal<'_>, limit: Duration) -> Result<Line, Failu
 }
 
 /// Connects to an HTTP proxy.
-async fn reach(via: &Via<'_>, limit: Duration, transaction: &Transaction) -> Result<Line, Failure> {
-    let proxy = via.proxy;
-    let stream = within(limit, "connecting", connect(&proxy.host, proxy.port, transaction)).await?;
+async fn reach(via: &Via<'_>, goal: &Goal<'_>, limit: Duration) -> Result<Line, Failure> {
+    let (proxy, transaction) = (via.proxy, goal.transaction);
+    let way = connect(&proxy.host, proxy.port, goal.ip_version, transaction);
+    let stream = within(limit, "connecting", way).await?;
     match &via.trust {
         None => Ok(Line::Plain(stream)),
         Some(trust) => secure(Line::Plain(stream), &proxy.host, trust, limit, transaction).await,
@@ -126,7 +140,7 @@ async fn tunnel(via: &Via<'_>, goal: &Goal<'_>, limit: Duration) -> Result<Line,
         if let Some(guard) = &mut guard {
             guard.show(&Method::CONNECT, &mut shown);
         }
-        let near = reach(via, limit, goal.transaction).await?;
+        let near = reach(via, goal, limit).await?;
         let asked = tunnel::connect(near, &authority, shown);
         let refusal = match within(limit, "CONNECT", asked).await {
             Ok(near) => return Ok(near),
@@ -214,7 +228,8 @@ async fn socks(proxy: &Proxy, goal: &Goal<'_>) -> Result<TcpStream, Failure> {
     let targets: Vec<Target<'_>> = match (host.parse::<IpAddr>(), proxy.scheme) {
         (Ok(address), _) => vec![Target::Address(address)],
         (Err(_), ProxyScheme::Socks5) => {
-            let found = look_up(host, port, goal.transaction).await?;
+            // Which version of IP is spoken to the server is the proxy's matter.
+            let found = look_up(host, port, None, goal.transaction).await?;
             let found = found.into_iter().take(SOCKS_ADDRESS_LIMIT);
             found.map(|address| Target::Address(address.ip())).collect()
         }
@@ -222,7 +237,8 @@ async fn socks(proxy: &Proxy, goal: &Goal<'_>) -> Result<TcpStream, Failure> {
     };
     let mut result = Err(Failure::transient(ErrorCode::CANNOT_FIND_HOST, "no address"));
     for target in targets {
-        let mut stream = connect(&proxy.host, proxy.port, goal.transaction).await?;
+        let mut stream =
+            connect(&proxy.host, proxy.port, goal.ip_version, goal.transaction).await?;
         let asked = tunnel::socks(&mut stream, proxy.credential.as_ref(), target, port);
         result = asked.await.map(|()| stream);
         // Only what is wrong with this address can be right with the next one.
@@ -237,8 +253,13 @@ pub(super) fn bare(host: &str) -> &str {
     host.trim_start_matches('[').trim_end_matches(']')
 }
 
-async fn connect(host: &str, port: u16, transaction: &Transaction) -> Result<TcpStream, Failure> {
-    let addresses = look_up(host, port, transaction).await?;
+async fn connect(
+    host: &str,
+    port: u16,
+    version: Option<IpVersion>,
+    transaction: &Transaction,
+) -> Result<TcpStream, Failure> {
+    let addresses = look_up(host, port, version, transaction).await?;
     transaction.note(|metrics, now| {
         metrics.connect_start_date = metrics.connect_start_date.or(Some(now));
     });
@@ -248,9 +269,18 @@ async fn connect(host: &str, port: u16, transaction: &Transaction) -> Result<Tcp
 pub(super) async fn look_up(
     host: &str,
     port: u16,
+    version: Option<IpVersion>,
     transaction: &Transaction,
 ) -> Result<VecDeque<SocketAddr>, Failure> {
-    let is_name = bare(host).parse::<IpAddr>().is_err();
+    let is_meant = |address: IpAddr| version.is_none_or(|version| version.is_of(address));
+    let address = bare(host).parse::<IpAddr>();
+    if let (Ok(address), Some(version)) = (&address, version)
+        && !is_meant(*address)
+    {
+        let why = format!("{address} is no address of {version}, and no other may be used");
+        return Err(Failure::permanent(ErrorCode::CANNOT_FIND_HOST, why));
+    }
+    let is_name = address.is_err();
     if is_name {
         transaction.note(|metrics, now| {
             metrics.domain_lookup_start_date = metrics.domain_lookup_start_date.or(Some(now));
@@ -264,14 +294,17 @@ pub(super) async fn look_up(
     // Section 6.3: and these are here, which not every resolver knows.
     if host.trim_end_matches('.').to_ascii_lowercase().ends_with(".localhost") {
         let here: [IpAddr; 2] = [Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()];
-        return Ok(here.map(|address| SocketAddr::new(address, port)).into());
+        let here = here.into_iter().filter(|address| is_meant(*address));
+        return Ok(here.map(|address| SocketAddr::new(address, port)).collect());
     }
     let found = tokio::net::lookup_host((bare(host), port))
         .await
         .map_err(|error| errors::lookup(host, &error))?;
+    let found = found.filter(|address| is_meant(address.ip()));
     let addresses = alternate(found.take(ADDRESS_LIMIT).collect());
     if addresses.is_empty() {
-        let none = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        let of = version.map_or_else(String::new, |version| format!(" of {version}"));
+        let none = io::Error::new(io::ErrorKind::NotFound, format!("the name has no address{of}"));
         return Err(errors::lookup(host, &none));
     }
     if is_name {

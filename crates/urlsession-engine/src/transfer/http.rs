@@ -59,13 +59,16 @@ pub(super) struct Route<'a> {
     pub(super) via: Option<&'a Via<'a>>,
     /// What the app may be asked.
     pub(super) asks: Asks<'a>,
+    /// How long connecting may take, if the task says so.
+    pub(super) patience: Option<Duration>,
 }
 
 impl<'a> Route<'a> {
     pub(super) fn goal(&self, transaction: &'a Transaction) -> Goal<'a> {
-        let Self { key, trust, via, asks } = *self;
-        let to = key.to.as_ref();
-        Goal { host: &key.host, port: key.port, to, trust, via, asks, transaction }
+        let Self { key, trust, via, asks, patience } = *self;
+        let Key { ref host, port, ref to, ip_version, .. } = *key;
+        let to = to.as_ref();
+        Goal { host, port, to, ip_version, patience, trust, via, asks, transaction }
     }
 }
 
@@ -136,9 +139,10 @@ impl Http {
             to: out.elsewhere(),
             trust: trust.as_ref().map(|trust| trust.number),
             via: via.as_ref().map(Via::key),
+            ip_version: out.options.request_policy.ip_version,
         };
         let (trust, via, asks) = (trust.as_ref(), via.as_ref(), out.asks);
-        let route = Route { key: &key, trust, via, asks };
+        let route = Route { key: &key, trust, via, asks, patience: out.patience() };
         let answer = match self.way(out, &route).await? {
             // Few requests go this way, and what it keeps is long.
             Some(way) => Box::pin(self.send_by(&way, &route, out)).await?,

@@ -101,6 +101,12 @@ impl<'a> Outgoing<'a> {
         self.proxy().filter(takes).filter(|_| !self.tunnels())
     }
 
+    /// Returns how long connecting may take, if the task says so.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        let policy = &self.options.request_policy;
+        policy.timeout_interval_for_connection.map(Duration::from_millis)
+    }
+
     /// Returns where the task says that the server is, if that is not where its URL says.
     pub(super) fn elsewhere(&self) -> Option<(String, u16)> {
         let all = &self.options.request_policy.connect_to;

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use urlsession_protocol::Proxy;
+use urlsession_protocol::{IpVersion, Proxy};
 
 /// Most idle HTTP/1.1 connections kept for one server: as many as there may be at work.
 const IDLE_PER_SERVER: usize = urlsession_core::MAX_RUNNING as usize;
@@ -35,6 +35,8 @@ pub(super) struct Key {
     /// The proxy on the way, who we are to it, the number of its TLS configuration, and whether it
     /// connects to servers of `http`, too.
     pub(super) via: Option<Arc<(Proxy, Option<u64>, bool)>>,
+    /// The version of IP that is asked for.
+    pub(super) ip_version: Option<IpVersion>,
 }
 
 /// A connection that can take a request.
@@ -268,7 +270,14 @@ mod tests {
     #[test]
     fn the_server_that_was_used_longest_ago_is_forgotten() {
         let pool = Pool::default();
-        let key = |port| Key { host: "h".to_owned(), port, to: None, trust: None, via: None };
+        let key = |port| Key {
+            host: "h".to_owned(),
+            port,
+            to: None,
+            trust: None,
+            via: None,
+            ip_version: None,
+        };
         let last = u16::try_from(SERVER_LIMIT).unwrap();
         for port in 0..=last {
             pool.learn_http1(&key(port));

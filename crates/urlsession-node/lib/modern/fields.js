@@ -1,7 +1,7 @@
 // The objects that options of sessions and of tasks have in common, and what may be in them.
 'use strict';
 
-const { address, count, fields, flag, object, objects, statuses, text, texts } = require('./checks.js');
+const { address, count, fields, flag, milliseconds, object, objects, statuses, text, texts } = require('./checks.js');
 
 /** A name and a password. */
 const CREDENTIAL = object(new Map(Object.entries({ user: text, password: text, persistence: text })), ['user', 'password']);
@@ -33,6 +33,7 @@ const ELSEWHERE = object(new Map(Object.entries({
 const POLICY = object(new Map(Object.entries({
   omittedHeaders: texts, keepsPost: statuses(301, 303), trustsRedirects: flag, target: text, path: text,
   connectTo: objects(ELSEWHERE), tellsReferer: flag, refusesHttps: flag, httpVersion: text, authenticationMethod: text,
+  timeoutIntervalForConnection: milliseconds, ipVersion: text,
 })));
 
 /** What replaces parts of a request. */

@@ -259,6 +259,8 @@ pub(crate) fn new_task() -> NewTask {
                 refuses_https: true,
                 http_version: Some(HttpVersion::Http10),
                 authentication_method: AuthenticationMethod::HttpDigest,
+                timeout_interval_for_connection: Some(5000),
+                ip_version: Some(IpVersion::V4),
             },
         },
         resume: true,

@@ -8,6 +8,7 @@ const WITH_VALUE: &[&str] = &[
 /// The same, written out.
 const LONG_WITH_VALUE: &[&str] = &[
     "--max-redirs",
+    "--connect-timeout",
     "--retry",
     "--noproxy",
     "--netrc-file",

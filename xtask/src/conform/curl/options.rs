@@ -51,8 +51,6 @@ const IDLE: &[&str] = &[
     "-v",
     "--no-progress-meter",
     "-#",
-    "-4",
-    "--ipv4",
     "--basic",
     "--no-include",
     "--suppress-connect-headers",
@@ -84,11 +82,11 @@ const IDLE_WITH_VALUE: &[&str] = &[
     "--retry-max-time",
     "--keepalive-time",
     "--proto-default",
-    "--connect-timeout",
 ];
 
 /// Options with a value that mean the same, and how we call them.
 const SAME: &[(&str, &str)] = &[
+    ("--connect-timeout", "--connect-timeout"),
     ("-m", "-m"),
     ("--max-time", "-m"),
     ("-A", "-A"),
@@ -125,6 +123,10 @@ const SAME: &[(&str, &str)] = &[
 
 /// The same without a value.
 const SAME_FLAGS: &[(&str, &str)] = &[
+    ("-4", "-4"),
+    ("--ipv4", "-4"),
+    ("-6", "-6"),
+    ("--ipv6", "-6"),
     ("--compressed", "--compressed"),
     ("--netrc-optional", "--netrc-optional"),
     ("-n", "--netrc"),

@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::time::sleep;
-use urlsession_protocol::ErrorCode;
+use urlsession_protocol::{ErrorCode, IpVersion};
 
 /// Longest time for look-up and handshake together: a network that lets QUIC through answers early.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -50,6 +50,7 @@ pub(super) struct Goal<'a> {
     /// Where it is reached.
     pub(super) host: &'a str,
     pub(super) port: u16,
+    pub(super) ip_version: Option<IpVersion>,
     pub(super) trust: &'a Trust,
     pub(super) transaction: &'a Transaction,
 }
@@ -89,7 +90,7 @@ struct Opened {
 }
 
 async fn connect(goal: &Goal<'_>) -> Result<Opened, Failure> {
-    let addresses = look_up(goal.host, goal.port, goal.transaction).await?;
+    let addresses = look_up(goal.host, goal.port, goal.ip_version, goal.transaction).await?;
     goal.transaction.note(|metrics, now| {
         metrics.connect_start_date = Some(now);
         metrics.secure_connection_start_date = Some(now);

@@ -4,7 +4,7 @@ use super::{Trial, error_of, summary};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use urlsession_core::Ending;
-use urlsession_protocol::{AuthenticationMethod, ConnectTo, Credential, HttpVersion};
+use urlsession_protocol::{AuthenticationMethod, ConnectTo, Credential, HttpVersion, IpVersion};
 use urlsession_testkit::proxy::{Proxy, Way};
 use urlsession_testkit::server::{Answer, Seen, Server};
 
@@ -256,4 +256,47 @@ async fn proxies_are_told_where_the_server_is() {
     let seen = server.requests();
     assert_eq!(seen[0].header("host"), Some("a.invalid:7"));
     assert_eq!(seen.len(), 1);
+}
+
+/// the version of IP, the host => how the attempt ends
+#[tokio::test]
+async fn only_addresses_of_the_version_that_is_asked_for() {
+    let server = Server::start();
+    server.on("/", Answer::ok("x"));
+    let port = server.address().port();
+    for (version, host, expected) in [
+        (Some(IpVersion::V4), "127.0.0.1", "done 200 1"),
+        (Some(IpVersion::V4), "a.localhost", "done 200 1"),
+        (Some(IpVersion::V6), "127.0.0.1", "-1003 permanent"),
+        (Some(IpVersion::V4), "[::1]", "-1003 permanent"),
+        (None, "a.localhost", "done 200 1"),
+    ] {
+        let mut trial = Trial::data(&format!("http://{host}:{port}/"));
+        trial.order.options.request_policy.ip_version = version;
+        assert_eq!(summary(&trial.run().await), expected, "{version:?} {host}");
+    }
+}
+
+#[tokio::test]
+async fn connections_of_one_version_serve_no_other() {
+    let server = Server::start();
+    server.on("/", Answer::ok("x"));
+    let url = format!("http://a.localhost:{}/", server.address().port());
+    let mut trial = Trial::data(&url);
+    assert_eq!(summary(&trial.run().await), "done 200 1");
+    // The connection that waits is of IPv4.
+    trial.order.options.request_policy.ip_version = Some(IpVersion::V6);
+    assert_eq!(summary(&trial.run().await), "-1004 transient");
+}
+
+/// The server takes the connection and says nothing of TLS.
+#[tokio::test]
+async fn connecting_takes_as_long_as_the_task_says() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://127.0.0.1:{}/", silent.local_addr().unwrap().port());
+    let mut trial = Trial::data(&url);
+    trial.order.options.request_policy.timeout_interval_for_connection = Some(50);
+    let ending = trial.run().await;
+    assert_eq!(summary(&ending), "-1001 transient");
+    assert!(error_of(&ending).to_string().contains("took longer than 50ms"), "{ending:?}");
 }

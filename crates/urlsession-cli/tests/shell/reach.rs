@@ -1,0 +1,53 @@
+//! How long connecting may take, to which addresses, and through whom.
+
+use crate::home::Home;
+use std::net::TcpListener;
+use urlsession_testkit::server::{Answer, Server};
+
+#[test]
+fn connecting_takes_no_longer_than_that_is_typed() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("x"));
+    // Takes connections and never shakes hands.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://127.0.0.1:{}/", silent.local_addr().unwrap().port());
+    let get = ["get", "-q", "-o", "-", "--retry", "0"];
+    let ran = home.run(&[&get[..], &["--connect-timeout", "0.05", &url]].concat());
+    assert!(ran.code == 10 && ran.err.contains("longer than 50ms"), "{ran:?}");
+    for time in ["0", "30", "2.5"] {
+        let (option, url) = (["--connect-timeout", time], server.url("/f"));
+        assert_eq!(home.out(&[&get[..], &option, &[&url]].concat()), "x", "{time}");
+    }
+    let ran = home.run(&["get", "--connect-timeout", "soon", &server.url("/f")]);
+    assert!(ran.code == 2 && ran.err.contains("no duration"), "{ran:?}");
+}
+
+/// what is typed, the host => of which version it has no address
+#[test]
+fn addresses_are_of_the_version_that_is_typed() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("x"));
+    let port = server.address().port();
+    for (words, host, lacking) in [
+        (&["-4"][..], "127.0.0.1", None),
+        (&["--ipv4"], "a.localhost", None),
+        (&["-6"], "127.0.0.1", Some("IPv6")),
+        (&["-6", "-4"], "127.0.0.1", None),
+        (&["-4", "--ipv6"], "127.0.0.1", Some("IPv6")),
+        (&["-4"], "[::1]", Some("IPv4")),
+    ] {
+        let url = format!("http://{host}:{port}/f");
+        let ran = home.run(&[&["get", "-q", "-o", "-", "--retry", "0", &url], words].concat());
+        assert_eq!(ran.code, if lacking.is_some() { 10 } else { 0 }, "{words:?} {host}: {ran:?}");
+        let why = lacking.map(|version| format!("no address of {version}"));
+        assert!(why.is_none_or(|why| ran.err.contains(&why)), "{words:?} {host}: {ran:?}");
+    }
+    // A proxy finds the server by itself.
+    let proxy = server.address().to_string();
+    let url = format!("http://[::1]:{port}/f");
+    server.on(&url, Answer::ok("by proxy"));
+    let out = home.out(&["get", "-q", "-o", "-", "-4", "--proxy", &proxy, "--noproxy", "", &url]);
+    assert_eq!(out, "by proxy");
+    let ran = home.run(&["get", "--retry", "0", "-6", "--proxy", &proxy, "--noproxy", "", &url]);
+    assert!(ran.code == 10 && ran.err.contains("no address of IPv6"), "{ran:?}");
+}
