@@ -171,6 +171,10 @@ export interface TaskOptions {
   timeoutIntervalForResource?: number;
   /** Most attempts after the first that make no progress. */
   maximumRetries?: number;
+  /** Milliseconds between an attempt that failed and the next, 100 or more; without it up to a second at first, then doubling. */
+  retryInterval?: number;
+  /** Milliseconds from the begin of the first attempt in which another one may begin. */
+  timeoutIntervalForRetries?: number;
   /** Takes a status of 400 or above as an error. */
   failOnHttpError?: boolean;
   /** Statuses that are tried again like network errors. */
@@ -231,6 +235,10 @@ export interface ConnectionProxy {
   exceptions?: string[];
   /** Has an HTTP proxy connect to the servers of `http` URLs, too, instead of taking their requests itself. */
   tunnels?: boolean;
+  /** Header fields for an HTTP proxy: they go with `CONNECT` and with the requests that it takes itself. */
+  headers?: HeadersInit;
+  /** Says `CONNECT` in HTTP/1.0, for proxies that know nothing newer. */
+  speaksHttp10?: boolean;
 }
 
 export interface TlsPolicy {

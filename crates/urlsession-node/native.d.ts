@@ -46,6 +46,8 @@ export interface TransactionMetrics {
   responseEndDate?: number
   /** `http/1.0`, `http/1.1`, `h2` or `h3`. */
   networkProtocolName?: string
+  /** What the proxy answered last to `CONNECT`. */
+  proxyStatusCode?: number
   /** Whether it went through a proxy. */
   isProxyConnection: boolean
   /** Whether the connection was open already. */
@@ -178,6 +180,10 @@ export interface NewTask {
   checksum?: string
   /** Most attempts after the first that make no progress. */
   maximumRetries?: number
+  /** Milliseconds between an attempt that failed and the next. */
+  retryInterval?: number
+  /** Milliseconds from the begin of the first attempt in which another one may begin. */
+  timeoutIntervalForRetries?: number
   /** Takes a status of 400 or above as an error. */
   failOnHttpError?: boolean
   /** Statuses that are tried again like network errors. */
@@ -594,4 +600,8 @@ export interface ProxyFields {
    * requests itself.
    */
   tunnels?: boolean
+  /** Header fields for an HTTP proxy. */
+  headers?: Array<HeaderField>
+  /** Says `CONNECT` in HTTP/1.0. */
+  speaksHttp10?: boolean
 }

@@ -321,6 +321,11 @@ fn options(request: &RequestArgs, policy: &PolicyArgs) -> Result<TaskOptions, Fa
         timeout_interval_for_request: policy.idle_timeout.map(milliseconds),
         timeout_interval_for_resource: policy.max_time.map(milliseconds),
         maximum_retries: policy.retry,
+        retry_interval: policy.retry_delay.map(milliseconds).filter(|time| *time > 0),
+        timeout_interval_for_retries: policy
+            .retry_max_time
+            .map(milliseconds)
+            .filter(|time| *time > 0),
         fail_on_http_error: !policy.no_fail && !policy.fail_with_body,
         retry_statuses: match policy {
             // A number of tries says that there shall be some.

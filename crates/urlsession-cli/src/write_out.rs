@@ -45,6 +45,7 @@ pub(crate) enum Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Value {
     Status,
+    ProxyStatus,
     Url,
     EffectiveUrl,
     FileName,
@@ -80,6 +81,7 @@ enum Value {
 const NAMES: &[(&str, Value)] = &[
     ("response_code", Value::Status),
     ("http_code", Value::Status),
+    ("http_connect", Value::ProxyStatus),
     ("url", Value::Url),
     ("url_effective", Value::EffectiveUrl),
     ("filename_effective", Value::FileName),
@@ -273,6 +275,7 @@ impl Value {
         matches!(
             self,
             Self::Status
+                | Self::ProxyStatus
                 | Self::Downloaded
                 | Self::Uploaded
                 | Self::Redirects
@@ -303,6 +306,10 @@ impl Value {
                 let failed = task.error.as_ref().and_then(|error| error.status_code);
                 let status = response.map(|response| response.status_code).or(failed);
                 return format!("{:03}", status.unwrap_or(0));
+            }
+            Self::ProxyStatus => {
+                let connects = all.iter().filter_map(|one| one.proxy_status_code);
+                return format!("{:03}", connects.last().unwrap_or(0));
             }
             Self::Url => Some(typed.unwrap_or(&task.url).to_owned()),
             Self::EffectiveUrl => {

@@ -9,8 +9,10 @@ use urlsession_protocol::Timestamp;
 const FIRST_DELAY: Duration = Duration::from_secs(1);
 /// No retry delay is longer.
 const LONGEST_DELAY: Duration = Duration::from_secs(10 * 60);
-/// A server can ask for no longer delay (`Retry-After`).
+/// A server (`Retry-After`) and a task can ask for no longer delay,
 const LONGEST_SERVER_DELAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// and a task for no shorter one: an attempt that fails at once would be made without end.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 /// A full disk is looked at again after this long,
 const FIRST_DISK_DELAY: Duration = Duration::from_secs(5);
 /// and after twice as long every time, up to this.
@@ -33,7 +35,7 @@ impl Core {
 
 /// Says whether an attempt failed because this machine has no network, whatever it says itself.
 pub(crate) fn is_cut_off(task: &Task, cause: Cause, network: bool) -> bool {
-    let may_be = matches!(cause, Cause::Transient | Cause::Connectivity);
+    let may_be = matches!(cause, Cause::Transient | Cause::Interval(_) | Cause::Connectivity);
     may_be && !network && !is_this_machine(&task.host)
 }
 
@@ -74,6 +76,7 @@ pub(crate) fn count(
     }
     Some(match cause {
         Cause::After(delay) => delay.min(LONGEST_SERVER_DELAY),
+        Cause::Interval(delay) => delay.clamp(SHORTEST_INTERVAL, LONGEST_SERVER_DELAY),
         Cause::Permanent | Cause::Transient | Cause::Connectivity | Cause::Disk | Cause::Answer => {
             random.below(doubled(FIRST_DELAY, before, LONGEST_DELAY))
         }

@@ -173,6 +173,8 @@ pub enum Cause {
     Permanent,
     /// The network or the server failed: with a growing delay.
     Transient,
+    /// The same, with the delay that the task asks for.
+    Interval(Duration),
     /// The server named the delay (`Retry-After`).
     After(Duration),
     /// There is no network: when it returns, else as for `Transient`.

@@ -94,7 +94,7 @@ impl Wait {
     pub(crate) fn after(cause: Cause, delay: Duration, now: Moment) -> Self {
         let due = now.steady.saturating_add(delay);
         match cause {
-            Cause::Permanent | Cause::Transient | Cause::After(_) => {
+            Cause::Permanent | Cause::Transient | Cause::Interval(_) | Cause::After(_) => {
                 Self::Retry { due, shown: now.wall.after(delay) }
             }
             Cause::Connectivity => Self::Connectivity { due },

@@ -5,7 +5,7 @@ use crate::cookies::SharedJar;
 use crate::credentials::Kept;
 use crate::inbox::{Message, Sender};
 use crate::simulate::Simulation;
-use crate::transfer::{Attempt, Collector, Hands, Notices, Progress, TaskFiles};
+use crate::transfer::{Attempt, Collector, Hands, Notices, Patience, Progress, TaskFiles};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, poll_fn};
 use std::net::IpAddr;
@@ -130,7 +130,10 @@ impl<H: Moves> Attempts<H> {
         progress.expect_to_receive(resume.as_ref().and_then(|resume| resume.total_bytes));
         let downloads = matches!(order.kind, TaskKind::Download { .. });
         let collector = Arc::new(Collector::new(storages.now));
+        let first = storages.earlier.transaction_metrics.first();
+        let first = first.and_then(|first| first.fetch_start_date).unwrap_or(storages.now);
         let attempt = Attempt {
+            patience: Patience::of(&order.options, first),
             order,
             resume,
             created: storages.created,

@@ -74,6 +74,8 @@ pub struct TransactionMetrics {
     pub response_end_date: Option<f64>,
     /// `http/1.0`, `http/1.1`, `h2` or `h3`.
     pub network_protocol_name: Option<String>,
+    /// What the proxy answered last to `CONNECT`.
+    pub proxy_status_code: Option<u32>,
     /// Whether it went through a proxy.
     pub is_proxy_connection: bool,
     /// Whether the connection was open already.
@@ -145,6 +147,7 @@ impl From<&urlsession::TransactionMetrics> for TransactionMetrics {
             response_start_date: date(metrics.response_start_date),
             response_end_date: date(metrics.response_end_date),
             network_protocol_name: metrics.network_protocol_name.clone(),
+            proxy_status_code: metrics.proxy_status_code.map(u32::from),
             is_proxy_connection: metrics.is_proxy_connection,
             is_reused_connection: metrics.is_reused_connection,
             resource_fetch_type: match metrics.resource_fetch_type {

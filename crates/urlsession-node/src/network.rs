@@ -1,11 +1,12 @@
 //! The way to the server as plain fields: proxies and terms of TLS.
 
+use crate::event::HeaderField;
 use crate::task::{illegal, no_such};
 use napi::Either;
 use napi_derive::napi;
 use std::path::PathBuf;
 use urlsession::{
-    ClientCertificate, ConnectionProxy, Error, ErrorCode, Http3, Proxy, PublicKeyPin,
+    ClientCertificate, ConnectionProxy, Error, ErrorCode, Header, Http3, Proxy, PublicKeyPin,
     SEGMENTS_LIMIT, Secret, Segments, TlsPolicy, TlsVersion,
 };
 
@@ -21,6 +22,10 @@ pub struct ProxyFields {
     /// Has an HTTP proxy connect to the servers of `http` URLs, too, instead of taking their
     /// requests itself.
     pub tunnels: Option<bool>,
+    /// Header fields for an HTTP proxy.
+    pub headers: Option<Vec<HeaderField>>,
+    /// Says `CONNECT` in HTTP/1.0.
+    pub speaks_http10: Option<bool>,
 }
 
 impl ProxyFields {
@@ -31,6 +36,13 @@ impl ProxyFields {
             https: proxy(&self.https)?,
             exceptions: self.exceptions.clone().unwrap_or_default(),
             tunnels: self.tunnels.unwrap_or_default(),
+            headers: self
+                .headers
+                .iter()
+                .flatten()
+                .map(|field| Header::new(&field.name, &field.value))
+                .collect(),
+            speaks_http10: self.speaks_http10.unwrap_or_default(),
         };
         proxies.check()?;
         Ok(proxies)

@@ -56,6 +56,10 @@ pub struct NewTask {
     pub checksum: Option<String>,
     /// Most attempts after the first that make no progress.
     pub maximum_retries: Option<u32>,
+    /// Milliseconds between an attempt that failed and the next.
+    pub retry_interval: Option<f64>,
+    /// Milliseconds from the begin of the first attempt in which another one may begin.
+    pub timeout_interval_for_retries: Option<f64>,
     /// Takes a status of 400 or above as an error.
     pub fail_on_http_error: Option<bool>,
     /// Statuses that are tried again like network errors.
@@ -171,6 +175,8 @@ impl NewTask {
                 .map(|time| time as u64),
             checksum: self.checksum.as_deref().map(checksum).transpose()?,
             maximum_retries: self.maximum_retries,
+            retry_interval: self.retry_interval.map(|time| time as u64),
+            timeout_interval_for_retries: self.timeout_interval_for_retries.map(|time| time as u64),
             fail_on_http_error: self.fail_on_http_error.unwrap_or(false),
             retry_statuses: self.retry_statuses.clone().unwrap_or_default(),
             recoverable_statuses: self.recoverable_statuses.clone().unwrap_or_default(),

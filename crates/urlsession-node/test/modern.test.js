@@ -130,6 +130,9 @@ test('requests go through the proxy of their task, else of their session', async
   await proxied.data(server.url('/straight'), { connectionProxy: {} });
   assert.equal(server.requests.at(-1).url, '/straight');
   await session.data('http://origin.invalid/by-task', { connectionProxy: { http: server.url('') } });
+  const told = { http: server.url(''), headers: { 'X-Note': 'for the proxy' }, speaksHttp10: true };
+  await session.data('http://origin.invalid/by-task', { connectionProxy: told });
+  assert.equal(server.requests.at(-1).headers['x-note'], 'for the proxy');
   assert.equal(server.requests.at(-1).url, 'http://origin.invalid/by-task');
   await proxied.invalidateAndCancel();
 });

@@ -137,6 +137,9 @@ pub struct TransactionMetrics {
     /// `http/1.0`, `http/1.1`, `h2` or `h3`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network_protocol_name: Option<String>,
+    /// What the proxy answered last to `CONNECT`, where the connection was opened for this request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy_status_code: Option<u16>,
     /// Whether it went through a proxy.
     #[serde(rename = "proxy_connection", skip_serializing_if = "std::ops::Not::not")]
     pub is_proxy_connection: bool,

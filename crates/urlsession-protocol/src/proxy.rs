@@ -1,7 +1,8 @@
 //! Through whom requests go: Apple's `connectionProxyDictionary`.
 
 use crate::credential::CREDENTIAL_LENGTH_LIMIT;
-use crate::{Credential, Error, ErrorCode, Secret};
+use crate::request::check_headers;
+use crate::{Credential, Error, ErrorCode, Header, Secret};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -32,6 +33,13 @@ pub struct ConnectionProxy {
     /// their requests itself.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub tunnels: bool,
+    /// Header fields for an HTTP proxy: they go with `CONNECT` and with the requests that it takes
+    /// itself, and no server sees those of `CONNECT`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<Header>,
+    /// Says `CONNECT` in HTTP/1.0, for proxies that know nothing newer.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub speaks_http10: bool,
 }
 
 impl ConnectionProxy {
@@ -57,6 +65,15 @@ impl ConnectionProxy {
     pub fn check(&self) -> Result<(), Error> {
         for proxy in self.http.iter().chain(&self.https) {
             proxy.check()?;
+        }
+        check_headers(&self.headers)?;
+        let frames = |header: &&Header| {
+            let names = ["content-length", "transfer-encoding", "expect", "upgrade", "te"];
+            names.iter().any(|name| header.name.eq_ignore_ascii_case(name))
+        };
+        if let Some(header) = self.headers.iter().find(frames) {
+            let name = &header.name;
+            return Err(refusal(format!("the header field {name} is not for a proxy")));
         }
         if self.exceptions.len() > EXCEPTIONS_LIMIT {
             return Err(refusal(format!("a proxy has at most {EXCEPTIONS_LIMIT} exceptions")));

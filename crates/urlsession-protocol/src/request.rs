@@ -16,7 +16,7 @@ pub const HEADERS_LENGTH_LIMIT: usize = 256 * 1024;
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT"];
 
 /// One header field. Every value is treated as a secret: no one can tell which ones are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Header {
     /// The field's name as the caller wrote it.
     pub name: String,

@@ -102,6 +102,14 @@ pub struct TaskOptions {
     /// Most attempts after the first that make no progress; `None` is unlimited, 0 is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub maximum_retries: Option<u32>,
+    /// Milliseconds between an attempt that failed and the next, from 100 to a day; `None` begins
+    /// with up to a second and doubles. A server that asks for more (`Retry-After`) gets more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_interval: Option<u64>,
+    /// Milliseconds from the begin of the first attempt in which another one may begin; the task
+    /// then ends with what ended the last one. `None` leaves it to the other limits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_interval_for_retries: Option<u64>,
     /// Ends the task with -1011 when the status is 400 or above.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub fail_on_http_error: bool,

@@ -13,7 +13,7 @@ use urlsession::{ConnectTo, PublicKeyPin, TlsVersion};
 pub(crate) struct NetworkArgs {
     /// Go through this proxy: [http|https|socks5|socks5h]://[USER:PASSWORD@]HOST[:PORT]; ‘’ is none
     /// [default: what http_proxy, https_proxy and all_proxy say]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", overrides_with = "proxy10")]
     pub(crate) proxy: Option<String>,
     /// Hosts that need no proxy, between commas; ‘*’ is all [default: what no_proxy says]
     #[arg(long, value_name = "LIST")]
@@ -24,6 +24,13 @@ pub(crate) struct NetworkArgs {
     /// Have the proxy connect to servers of http, too, instead of taking their requests itself
     #[arg(short = 'p', long)]
     pub(crate) proxytunnel: bool,
+    /// Header field for an HTTP proxy, with CONNECT or the request that it takes, or ‘@FILE’ with one
+    /// a line; servers do not see those of CONNECT
+    #[arg(long, value_name = "FIELD", action = ArgAction::Append)]
+    pub(crate) proxy_header: Vec<String>,
+    /// As --proxy, but say CONNECT in HTTP/1.0
+    #[arg(long = "proxy1.0", value_name = "URL", id = "proxy10", overrides_with = "proxy")]
+    pub(crate) proxy10: Option<String>,
     /// Connect to the second host and port where the first ones are meant; what is left out is any,
     /// or stays
     #[arg(long, value_name = "HOST:PORT:HOST:PORT", value_parser = connect_to,

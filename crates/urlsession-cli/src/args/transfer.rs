@@ -205,6 +205,13 @@ pub(crate) struct PolicyArgs {
     /// Tries at most after the first that bring nothing; 0 is none [default: no limit]
     #[arg(long, value_name = "N")]
     pub(crate) retry: Option<u32>,
+    /// Time between two tries, such as 5 or 500ms; without it up to a second at first, then doubling.
+    /// 0 is without it
+    #[arg(long, value_name = "TIME", value_parser = measure::parse_duration)]
+    pub(crate) retry_delay: Option<Duration>,
+    /// Time from the begin of the first try in which another may begin; 0 is no limit
+    #[arg(long, value_name = "TIME", value_parser = measure::parse_duration)]
+    pub(crate) retry_max_time: Option<Duration>,
     /// Take an error status such as 404 for an answer like any other, and save its body
     #[arg(long, alias = "keep-error-body")]
     pub(crate) no_fail: bool,

@@ -1,7 +1,7 @@
 //! From the network's options to what a task says of its way to the server.
 
 use super::existing;
-use crate::args::{NetworkArgs, Schemes};
+use crate::args::{HeaderFields, NetworkArgs, Schemes, header_fields};
 use crate::exit::Failure;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read as _};
@@ -90,7 +90,7 @@ fn ask(path: &Path) -> Result<Option<String>, Failure> {
 
 /// `--proxy` wins over the environment's proxies, `--noproxy` over its exceptions.
 fn proxies(args: &NetworkArgs) -> Result<ConnectionProxy, Failure> {
-    let mut proxies = match args.proxy.as_deref() {
+    let mut proxies = match args.proxy10.as_deref().or(args.proxy.as_deref()) {
         Some("") => return Ok(ConnectionProxy::default()),
         Some(text) => {
             let proxy = Proxy::parse(text).map_err(usage)?;
@@ -110,6 +110,13 @@ fn proxies(args: &NetworkArgs) -> Result<ConnectionProxy, Failure> {
         }
     }
     proxies.tunnels = args.proxytunnel;
+    proxies.speaks_http10 = args.proxy10.is_some();
+    let HeaderFields { sent, omitted } = header_fields(&args.proxy_header)?;
+    if let Some(name) = omitted.first() {
+        let why = format!("--proxy-header cannot leave out the header field {name}");
+        return Err(Failure::usage(why).next("write ‘Name: value’"));
+    }
+    proxies.headers = sent;
     proxies.check().map_err(usage)?;
     Ok(proxies)
 }

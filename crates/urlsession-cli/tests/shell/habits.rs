@@ -421,3 +421,23 @@ fn servers_are_where_that_is_typed() {
     let wrong = home.run(&[&get[..], &["--resolve", "b.invalid:1", &url]].concat());
     assert!(wrong.code == 2 && wrong.err.contains("HOST:PORT:ADDRESS"), "{wrong:?}");
 }
+
+#[test]
+fn tries_keep_to_the_times_that_are_typed() {
+    let (home, server) = (Home::new(), Server::start());
+    let busy = || Answer::ok("x").status(503);
+    server.on("/soon", busy().times(2).then(Answer::ok("b")));
+    server.on("/busy", busy());
+    let get = ["get", "-q", "-o", "-"];
+    let out = home.out(&[&get[..], &["--retry-delay", "0.1", &server.url("/soon")]].concat());
+    assert_eq!((&*out, server.requests().len()), ("b", 3));
+    let times = ["--retry-delay", "100ms", "--retry-max-time", "0.5"];
+    let ran = home.run(&[&get[..], &times, &[&server.url("/busy")]].concat());
+    assert!(ran.code == 8 && ran.err.contains("503"), "{ran:?}");
+    let tries = server.requests().len() - 3;
+    assert!(tries <= 6, "{tries}");
+    for option in ["--retry-delay", "--retry-max-time"] {
+        assert_eq!(home.out(&["get", "-q", "-o", "-", option, "0", &server.url("/soon")]), "b");
+        assert_eq!(home.run(&["get", option, "soon", &server.url("/soon")]).code, 2, "{option}");
+    }
+}

@@ -2,6 +2,7 @@
 
 use crate::home::Home;
 use std::net::TcpListener;
+use urlsession_testkit::proxy::{Proxy, Way};
 use urlsession_testkit::server::{Answer, Server};
 
 #[test]
@@ -50,4 +51,29 @@ fn addresses_are_of_the_version_that_is_typed() {
     assert_eq!(out, "by proxy");
     let ran = home.run(&["get", "--retry", "0", "-6", "--proxy", &proxy, "--noproxy", "", &url]);
     assert!(ran.code == 10 && ran.err.contains("no address of IPv6"), "{ran:?}");
+}
+
+#[test]
+fn proxies_are_told_what_is_typed_for_them() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("x"));
+    home.write("fields", b"X-From: a file\n");
+    let fields = ["--proxy-header", "X-Note: typed", "--proxy-header", "@fields"];
+    let get = ["get", "-q", "-o", "-", "--noproxy", "", "-w", " %{http_connect}"];
+    let url = server.url("/f");
+    for (option, told) in [("--proxy", "HTTP/1.1"), ("--proxy1.0", "HTTP/1.0")] {
+        // One of its own, to which no connection is open.
+        let proxy = Proxy::start(Way::Http);
+        let way = [option, &proxy.url(""), "-p"];
+        assert_eq!(home.out(&[&get[..], &fields, &way, &[&url]].concat()), "x 200");
+        let asked = proxy.seen().pop().unwrap();
+        assert!(asked.starts_with(&format!("CONNECT {} {told}\r\n", server.address())), "{asked}");
+        assert!(asked.contains("typed") && asked.contains("a file"), "{asked}");
+        assert_eq!(server.requests().pop().unwrap().header("x-note"), None);
+    }
+    assert_eq!(home.out(&[&get[..], &["--proxy", "", &url]].concat()), "x 000");
+    for wrong in ["nothing", "X-None:", "Content-Length: 5"] {
+        let ran = home.run(&["get", "--proxy-header", wrong, &url]);
+        assert_eq!(ran.code, 2, "{wrong}: {ran:?}");
+    }
 }

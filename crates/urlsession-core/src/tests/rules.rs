@@ -240,6 +240,21 @@ fn the_server_may_name_the_delay() {
     }
 }
 
+/// what the task asks for => what it gets, every time
+#[test]
+fn the_task_may_name_the_delay() {
+    let [short, day] = [100, 86_400_000];
+    for (asked, given) in [(0, short), (2500, 2500), (day + 1, day)] {
+        let mut bench = Bench::new();
+        bench.download();
+        for _ in 0..3 {
+            bench.ended(1, failed(Cause::Interval(Duration::from_millis(asked))));
+            assert_eq!(bench.wakeup(), Some(Duration::from_millis(given)), "{asked}");
+            bench.tick_after(Duration::from_millis(given));
+        }
+    }
+}
+
 #[test]
 fn retries_are_counted_without_progress_only() {
     let mut bench = Bench::new();
@@ -309,7 +324,8 @@ fn without_a_network_no_try_is_lost() {
         bench.create(new);
         bench.handle(network(false));
         // As when a name cannot be looked up, and when there is no way to an address.
-        for cause in [Cause::Transient, Cause::Connectivity, Cause::Transient] {
+        let interval = Cause::Interval(Duration::from_secs(1));
+        for cause in [Cause::Transient, Cause::Connectivity, interval] {
             if bench.state(1) == TaskState::Running {
                 bench.ended(1, failed(cause));
                 let delay = bench.wakeup().unwrap_or_default();

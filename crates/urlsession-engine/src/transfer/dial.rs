@@ -4,14 +4,15 @@ use super::errors::{self, Failure, Place};
 use super::guard::Guard;
 use super::line::Line;
 use super::metrics::Transaction;
+use super::pool::ViaKey;
 use super::proxy;
 use super::question::{self, Asks};
 use super::race::{alternate, race};
 use super::tls::Trust;
-use super::tunnel::{self, Target};
+use super::tunnel::{self, Ask, Target};
 use super::verify;
 use crate::credentials::Memory;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, StatusCode};
 use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -22,7 +23,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use urlsession_core::Cause;
 use urlsession_protocol::{
-    AuthenticationMethod, ErrorCode, IpVersion, ProtectionSpace, Proxy, ProxyScheme,
+    AuthenticationMethod, ErrorCode, Header, IpVersion, ProtectionSpace, Proxy, ProxyScheme,
 };
 
 /// Longest time for look-up and connection together, and again for the TLS handshake.
@@ -67,15 +68,18 @@ pub(super) struct Via<'a> {
     pub(super) trust: Option<Trust>,
     /// Whether it connects to servers of `http`, too, instead of taking their requests.
     pub(super) tunnels: bool,
+    /// What else it is told.
+    pub(super) headers: &'a [Header],
+    pub(super) speaks_http10: bool,
     /// How it was shown who we are before.
     pub(super) credentials: &'a Memory,
 }
 
 impl Via<'_> {
     /// What keeps apart the connections of different proxies and of different users of one.
-    pub(super) fn key(&self) -> Arc<(Proxy, Option<u64>, bool)> {
+    pub(super) fn key(&self) -> Arc<ViaKey> {
         let trust = self.trust.as_ref().map(|trust| trust.number);
-        Arc::new((self.proxy.clone(), trust, self.tunnels))
+        Arc::new((self.proxy.clone(), trust, self.tunnels, self.headers.to_vec()))
     }
 }
 
@@ -140,12 +144,22 @@ async fn tunnel(via: &Via<'_>, goal: &Goal<'_>, limit: Duration) -> Result<Line,
         if let Some(guard) = &mut guard {
             guard.show(&Method::CONNECT, &mut shown);
         }
+        proxy::tell(via.headers, &mut shown)?;
         let near = reach(via, goal, limit).await?;
-        let asked = tunnel::connect(near, &authority, shown);
+        let ask = Ask { authority: &authority, shown, speaks_http10: via.speaks_http10 };
+        let asked = ask.connect(near);
+        let answered = |status: StatusCode| {
+            let status = Some(status.as_u16());
+            goal.transaction.note(|metrics, _| metrics.proxy_status_code = status);
+        };
         let refusal = match within(limit, "CONNECT", asked).await {
-            Ok(near) => return Ok(near),
+            Ok((near, status)) => {
+                answered(status);
+                return Ok(near);
+            }
             Err(refusal) => refusal,
         };
+        refusal.answer.iter().for_each(|answer| answered(answer.0));
         let may_relent = match (&mut guard, refusal.answer.as_deref()) {
             (Some(guard), Some((status, fields))) => guard.may_relent(*status, fields)?,
             _ => false,

@@ -179,13 +179,21 @@ impl Http {
     }
 
     /// The terms for servers are not those for proxies: no certificate of ours and no pin.
-    async fn via<'a>(&'a self, proxy: &'a Proxy, out: &Outgoing<'_>) -> Result<Via<'a>, Failure> {
+    async fn via<'a>(&'a self, proxy: &'a Proxy, out: &Outgoing<'a>) -> Result<Via<'a>, Failure> {
         let terms = Terms { roots: out.options.ca_certificates.clone(), ..Terms::default() };
         let trust = match proxy.scheme {
             ProxyScheme::Https => Some(self.tls.trust(terms).await?),
             _ => None,
         };
-        Ok(Via { proxy, trust, tunnels: out.tunnels(), credentials: &self.credentials })
+        let proxies = out.options.connection_proxy.as_ref();
+        Ok(Via {
+            proxy,
+            trust,
+            tunnels: out.tunnels(),
+            headers: proxies.map_or(&[], |proxies| &proxies.headers),
+            speaks_http10: proxies.is_some_and(|proxies| proxies.speaks_http10),
+            credentials: &self.credentials,
+        })
     }
 
     pub(super) async fn open(

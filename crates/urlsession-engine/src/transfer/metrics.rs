@@ -98,6 +98,11 @@ impl Collector {
         Self { watch, noted: Mutex::default() }
     }
 
+    /// Returns the date.
+    pub(super) fn now(&self) -> Date {
+        self.watch.now()
+    }
+
     /// Begins a transaction.
     pub(crate) fn begin(&self, url: &str, method: &str) -> Transaction {
         let metrics = Arc::new(Mutex::new(TransactionMetrics {

@@ -28,6 +28,7 @@ mod mark;
 mod metrics;
 mod outgoing;
 mod part;
+mod patience;
 mod pool;
 mod progress;
 mod proxy;
@@ -58,6 +59,7 @@ mod wire;
 mod tests;
 
 pub(crate) use metrics::Collector;
+pub(crate) use patience::Patience;
 pub(crate) use progress::Progress;
 
 use crate::cache::SharedCache;
@@ -86,6 +88,8 @@ pub(crate) struct Attempt {
     pub is_last_try: bool,
     /// How long its task has left; `None` is for ever.
     pub time_left: Option<Duration>,
+    /// How its task wants to be tried again.
+    pub patience: Patience,
     /// When its task was created.
     pub created: Timestamp,
     /// Where the files of this task go.
@@ -178,12 +182,14 @@ impl Hands {
     /// Runs one attempt to its end. Cancel-safe only through [`Attempt::stop`]: dropping the
     /// future loses what was not synced.
     pub(crate) async fn run(self: Arc<Self>, attempt: Attempt) -> Ending {
-        match attempt.order.kind {
+        let (patience, metrics) = (attempt.patience, Arc::clone(&attempt.metrics));
+        let ending = match attempt.order.kind {
             TaskKind::Download { .. } => download::run(&self.http, &self.publisher, attempt).await,
             TaskKind::Upload | TaskKind::Data => {
                 body::run(&self.http, &self.publisher, attempt).await
             }
-        }
+        };
+        patience.pace(ending, metrics.now())
     }
 
     /// Lets later requests use new connections; those under way keep theirs.

@@ -7,7 +7,7 @@ use super::question::{Asks, OfTls};
 use super::tls::Terms;
 use super::upload::{Outbound, Sending, Source};
 use crate::credentials::origin_space;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, header};
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,6 +99,21 @@ impl<'a> Outgoing<'a> {
     pub(super) fn forwarder(&self) -> Option<&'a Proxy> {
         let takes = |proxy: &&Proxy| proxy.is_http() && self.url.scheme() == "http";
         self.proxy().filter(takes).filter(|_| !self.tunnels())
+    }
+
+    /// Adds what is meant for the proxy that gets the request itself, if there is one. Whom the
+    /// request is for stays as it is.
+    pub(super) fn tell_forwarder(&mut self) -> Result<(), Failure> {
+        let Some(proxies) = &self.options.connection_proxy else { return Ok(()) };
+        if proxies.headers.is_empty() || self.forwarder().is_none() {
+            return Ok(());
+        }
+        let host = self.headers.get(header::HOST).cloned();
+        proxy::tell(&proxies.headers, &mut self.headers)?;
+        if let Some(host) = host {
+            self.headers.insert(header::HOST, host);
+        }
+        Ok(())
     }
 
     /// Returns how long connecting may take, if the task says so.

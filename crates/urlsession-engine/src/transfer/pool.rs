@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use urlsession_protocol::{IpVersion, Proxy};
+use urlsession_protocol::{Header, IpVersion, Proxy};
 
 /// Most idle HTTP/1.1 connections kept for one server: as many as there may be at work.
 const IDLE_PER_SERVER: usize = urlsession_core::MAX_RUNNING as usize;
@@ -32,12 +32,15 @@ pub(super) struct Key {
     pub(super) to: Option<(String, u16)>,
     /// The number of the TLS configuration; `None` for plain `http`.
     pub(super) trust: Option<u64>,
-    /// The proxy on the way, who we are to it, the number of its TLS configuration, and whether it
-    /// connects to servers of `http`, too.
-    pub(super) via: Option<Arc<(Proxy, Option<u64>, bool)>>,
+    /// The proxy on the way.
+    pub(super) via: Option<Arc<ViaKey>>,
     /// The version of IP that is asked for.
     pub(super) ip_version: Option<IpVersion>,
 }
+
+/// A proxy and who we are to it, the number of its TLS configuration, whether it connects to servers
+/// of `http`, too, and what it is told.
+pub(super) type ViaKey = (Proxy, Option<u64>, bool, Vec<Header>);
 
 /// A connection that can take a request.
 #[derive(Debug)]

@@ -1,9 +1,10 @@
 //! Which proxy a URL goes through: a pure policy, with the exceptions as curl reads them.
 
 use super::errors::Failure;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use std::net::IpAddr;
 use url::Url;
-use urlsession_protocol::{ConnectionProxy, Proxy};
+use urlsession_protocol::{ConnectionProxy, ErrorCode, Header, Proxy};
 
 /// Finds the proxy of the URL; `None` goes straight.
 pub(super) fn of<'a>(url: &Url, proxies: &'a ConnectionProxy) -> Option<&'a Proxy> {
@@ -15,6 +16,23 @@ pub(super) fn of<'a>(url: &Url, proxies: &'a ConnectionProxy) -> Option<&'a Prox
     let port = url.port_or_known_default().unwrap_or_default();
     let is_exception = proxies.exceptions.iter().any(|one| covers(one, host, port));
     (!is_exception).then_some(proxy)
+}
+
+/// Adds what a proxy is told, which wins over fields of the same name.
+pub(super) fn tell(headers: &[Header], fields: &mut HeaderMap) -> Result<(), Failure> {
+    let illegal = |name: &str| {
+        let why = format!("the header field “{}” for the proxy", name.escape_debug());
+        Failure::permanent(ErrorCode::UNKNOWN, why)
+    };
+    let mut told = HeaderMap::with_capacity(headers.len());
+    for Header { name, value } in headers {
+        let mut value =
+            HeaderValue::from_bytes(value.expose().as_bytes()).map_err(|_| illegal(name))?;
+        value.set_sensitive(true);
+        told.append(HeaderName::from_bytes(name.as_bytes()).map_err(|_| illegal(name))?, value);
+    }
+    fields.extend(told);
+    Ok(())
 }
 
 /// Says on every failure that it struck on the way to or in the proxy.
@@ -83,7 +101,6 @@ fn covers_address(entry: &str, address: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use urlsession_protocol::ErrorCode;
 
     /// exceptions, URL => whether it goes straight
     const TABLE: &[(&str, &str, bool)] = &[

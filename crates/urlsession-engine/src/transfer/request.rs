@@ -303,6 +303,7 @@ impl<'a> Chain<'a> {
             if let Some(proxy) = &mut proxy {
                 out.asks_leave |= proxy.show(out.method, &mut out.headers) && can_wait;
             }
+            out.tell_forwarder()?;
             let answer = self.http.send(&out).await?;
             self.cookies.receive(out.url, &answer.head.headers);
             let (status, fields) = (answer.head.status, &answer.head.headers);
@@ -363,6 +364,7 @@ impl<'a> Chain<'a> {
         let ends_before =
             delay.zip(self.attempt.time_left).is_some_and(|(delay, left)| delay > left);
         let retried = !self.attempt.is_last_try
+            && self.attempt.patience.allows(self.metrics.now(), delay)
             && !ends_before
             && options.retry_statuses.contains(&status.as_u16());
         let refused = options.fail_on_http_error && status.as_u16() >= 400;

@@ -2,7 +2,7 @@
 
 use super::errors::{self, Failure, Place};
 use super::line::Line;
-use http::{HeaderMap, Method, StatusCode, Uri, header};
+use http::{HeaderMap, Method, StatusCode, Uri, Version, header};
 use http_body_util::Empty;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -41,24 +41,44 @@ impl From<Failure> for Refusal {
     }
 }
 
-/// Asks an HTTP proxy to connect to `host:port`. Nothing of the request goes with it, only what is
-/// shown to the proxy.
-pub(super) async fn connect(
+/// What an HTTP proxy is asked for. Nothing of the request goes with it.
+#[derive(Debug)]
+pub(super) struct Ask<'a> {
+    /// Where it shall connect to: `host:port`.
+    pub(super) authority: &'a str,
+    /// What is meant for it.
+    pub(super) shown: HeaderMap,
+    pub(super) speaks_http10: bool,
+}
+
+impl Ask<'_> {
+    fn request(self) -> Result<http::Request<Empty<bytes::Bytes>>, Failure> {
+        let uri: Uri = self.authority.parse().map_err(|error: http::uri::InvalidUri| {
+            Failure::permanent(ErrorCode::BAD_URL, error)
+        })?;
+        let version = if self.speaks_http10 { Version::HTTP_10 } else { Version::HTTP_11 };
+        let mut request = http::Request::builder()
+            .version(version)
+            .method(Method::CONNECT)
+            .uri(uri)
+            .header(header::HOST, self.authority)
+            .header(header::USER_AGENT, USER_AGENT)
+            .body(Empty::new())
+            .map_err(|error| Failure::permanent(ErrorCode::BAD_URL, error))?;
+        request.headers_mut().extend(self.shown);
+        Ok(request)
+    }
+
+    /// Asks it over a line, which then is one to the server; the status is the proxy's.
+    pub(super) async fn connect(self, line: Line) -> Result<(Line, StatusCode), Refusal> {
+        ask(line, self.request()?).await
+    }
+}
+
+async fn ask(
     line: Line,
-    authority: &str,
-    shown: HeaderMap,
-) -> Result<Line, Refusal> {
-    let uri: Uri = authority
-        .parse()
-        .map_err(|error: http::uri::InvalidUri| Failure::permanent(ErrorCode::BAD_URL, error))?;
-    let mut request = http::Request::builder()
-        .method(Method::CONNECT)
-        .uri(uri)
-        .header(header::HOST, authority)
-        .header(header::USER_AGENT, USER_AGENT)
-        .body(Empty::<bytes::Bytes>::new())
-        .map_err(|error| Failure::permanent(ErrorCode::BAD_URL, error))?;
-    request.headers_mut().extend(shown);
+    request: http::Request<Empty<bytes::Bytes>>,
+) -> Result<(Line, StatusCode), Refusal> {
     let (mut sender, connection) = http1::Builder::new()
         .title_case_headers(true)
         .max_headers(FIELD_LIMIT)
@@ -75,6 +95,7 @@ pub(super) async fn connect(
         let answer = Some(Box::new((head.status, head.headers)));
         return Err(Refusal { failure: refused(head.status), answer });
     }
+    let status = response.status();
     drop((response, sender));
     let parts = talk
         .await
@@ -85,7 +106,7 @@ pub(super) async fn connect(
         let why = "it sent bytes of its own into the tunnel";
         return Err(Failure::permanent(ErrorCode::BAD_SERVER_RESPONSE, why).into());
     }
-    Ok(parts.io.into_inner())
+    Ok((parts.io.into_inner(), status))
 }
 
 fn refused(status: StatusCode) -> Failure {

@@ -30,6 +30,11 @@ function headerFields(headers) {
   return pairs.map(([name, value]) => ({ name, value: String(value) }));
 }
 
+/** Takes a proxy's header fields as those of requests. */
+function proxyFields(proxy) {
+  return proxy && { ...proxy, headers: headerFields(proxy.headers) };
+}
+
 /** Returns the absolute path of a path or file URL. */
 function pathOf(file) {
   if (file === undefined) return undefined;
@@ -41,4 +46,4 @@ function bytesOf(source) {
   return source instanceof ArrayBuffer ? Buffer.from(source) : undefined;
 }
 
-module.exports = { dataBody, headerFields, pathOf, uploadBody };
+module.exports = { dataBody, headerFields, pathOf, proxyFields, uploadBody };

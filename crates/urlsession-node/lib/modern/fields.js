@@ -15,7 +15,7 @@ const CERTIFICATE = object(
   ['clientCertificate'],
 );
 
-const PROXY = object(new Map(Object.entries({ http: text, https: text, exceptions: texts, tunnels: flag })));
+const PROXY = object(new Map(Object.entries({ http: text, https: text, exceptions: texts, tunnels: flag, headers: fields, speaksHttp10: flag })));
 
 const TLS = object(new Map([
   ...CERTIFICATE.table,

@@ -5,7 +5,7 @@ const { Attachment } = require('../attachment.js');
 const { sessionOptions } = require('../options.js');
 const { knownOptions } = require('./configuration.js');
 const { address } = require('./checks.js');
-const { dataBody, headerFields, pathOf, uploadBody } = require('./body.js');
+const { dataBody, headerFields, pathOf, proxyFields, uploadBody } = require('./body.js');
 const { Credentials } = require('./credentials.js');
 const { events } = require('./events.js');
 const { answerOptions, editOptions, Questions } = require('./questions.js');
@@ -31,7 +31,8 @@ class Session {
     this.#identifier = identifier;
     const { onDelayedRequest, onChallenge, answersChallenges = onChallenge !== undefined, ...rest } = knownOptions(options);
     const headers = headerFields(rest.headers);
-    this.#attachment = Attachment.attach(sessionOptions({ ...rest, answersChallenges, headers }));
+    const connectionProxy = proxyFields(rest.connectionProxy);
+    this.#attachment = Attachment.attach(sessionOptions({ ...rest, answersChallenges, headers, connectionProxy }));
     this.credentials = new Credentials(this.#attachment);
     const questions = new Questions(this.#attachment, { onDelayedRequest, onChallenge });
     this.#attachment.subscribe({
@@ -173,6 +174,7 @@ function taskOptions(task, { headers, suspended = false, earliestBeginDate, main
     ...task,
     url: urlText(task.url),
     headers: fields,
+    connectionProxy: proxyFields(options.connectionProxy),
     mainDocumentUrl: mainDocumentUrl && String(mainDocumentUrl),
     earliestBeginDate: earliestBeginDate === undefined ? undefined : Number(earliestBeginDate),
     resume: !suspended,

@@ -20,6 +20,8 @@ const COMMON = {
   timeoutIntervalForRequest: milliseconds,
   timeoutIntervalForResource: milliseconds,
   maximumRetries: count(0),
+  retryInterval: milliseconds,
+  timeoutIntervalForRetries: milliseconds,
   failOnHttpError: flag,
   retryStatuses: statuses(100, 599),
   recoverableStatuses: statuses(400, 599),

@@ -223,6 +223,8 @@ pub(crate) fn new_task() -> NewTask {
             timeout_interval_for_resource: Some(3_600_000),
             checksum: Some(Checksum { algorithm: ChecksumAlgorithm::Sha256, hex: "00ff".into() }),
             maximum_retries: Some(0),
+            retry_interval: Some(2000),
+            timeout_interval_for_retries: Some(600_000),
             fail_on_http_error: true,
             retry_statuses: vec![429, 503],
             recoverable_statuses: vec![401, 403],
@@ -320,7 +322,13 @@ pub(crate) fn edit() -> RequestEdit {
 
 pub(crate) fn connection_proxy() -> ConnectionProxy {
     let proxy = Proxy::parse("socks5h://user:pass@proxy.example:1080").unwrap();
-    ConnectionProxy { https: Some(proxy), ..ConnectionProxy::default() }.except("10.0.0.0/8,.local")
+    ConnectionProxy {
+        https: Some(proxy),
+        headers: vec![Header::new("X-Note", "for the proxy")],
+        speaks_http10: true,
+        ..ConnectionProxy::default()
+    }
+    .except("10.0.0.0/8,.local")
 }
 
 pub(crate) fn tls() -> TlsPolicy {
@@ -418,6 +426,7 @@ pub(crate) fn metrics() -> TaskMetrics {
         response_start_date: at(1090),
         response_end_date: at(1100),
         network_protocol_name: Some("h2".into()),
+        proxy_status_code: Some(200),
         is_proxy_connection: true,
         is_reused_connection: true,
         resource_fetch_type: ResourceFetchType::LocalCache,

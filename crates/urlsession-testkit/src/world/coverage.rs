@@ -311,7 +311,7 @@ fn report_name(report: &Report) -> &'static str {
         Report::Ended(Ending::Challenged { .. }) => "asks",
         Report::Ended(Ending::Failed { cause, .. }) => match cause {
             Cause::Permanent => "failed for good",
-            Cause::Transient => "failed",
+            Cause::Transient | Cause::Interval(_) => "failed",
             Cause::After(_) => "retry after",
             Cause::Connectivity => "no network",
             Cause::Disk => "disk full",

@@ -286,6 +286,9 @@ impl Network {
                     5 if stop || random.one_in(3) => Cause::Permanent,
                     6 if random.one_in(4) => Cause::Answer,
                     6 => Cause::After(Duration::from_millis(random.below(5000))),
+                    7 if random.one_in(4) => {
+                        Cause::Interval(Duration::from_millis(random.below(5000)))
+                    }
                     7 => Cause::Connectivity,
                     8 => Cause::Disk,
                     _ => Cause::Transient,

@@ -30,6 +30,7 @@ pub(super) struct Typed {
     /// Where relative outputs are.
     pub(super) output_dir: Option<String>,
     proxy: Option<String>,
+    speaks_http10: bool,
     proxy_user: Option<String>,
     cookies: Vec<String>,
     asks_first: bool,
@@ -75,11 +76,9 @@ const FLAGS: &[&str] = &["-O", "-J", "-s", "-S", "-i", "-L", "-R", "-f", "-v", "
 const IDLE_WITH_VALUE: &[&str] = &[
     "-c",
     "--cookie-jar",
-    "--retry-delay",
     "--expect100-timeout",
     "--stderr",
     "--libcurl",
-    "--retry-max-time",
     "--keepalive-time",
     "--proto-default",
 ];
@@ -100,6 +99,8 @@ const SAME: &[(&str, &str)] = &[
     ("--max-redirs", "--max-redirs"),
     ("--oauth2-bearer", "--oauth2-bearer"),
     ("--retry", "--retry"),
+    ("--retry-delay", "--retry-delay"),
+    ("--retry-max-time", "--retry-max-time"),
     ("--noproxy", "--noproxy"),
     ("--netrc-file", "--netrc-file"),
     ("-C", "-C"),
@@ -157,7 +158,7 @@ const SAME_FLAGS: &[(&str, &str)] = &[
 ];
 
 /// What a format of curl's may have that ours has not, or that says something else here.
-const UNWRITTEN: &[&str] = &["%{http_connect}", "%{xfer_id}", ".user}", ":all:"];
+const UNWRITTEN: &[&str] = &["%{xfer_id}", ".user}", ":all:"];
 
 impl Typed {
     /// Translates what stands between one `--next` and another; an error names the word that has no
@@ -277,6 +278,11 @@ impl Typed {
                 file => self.words.extend(["-D".to_owned(), file.to_owned()]),
             },
             "-x" | "--proxy" => self.proxy = Some(value()),
+            "--proxy1.0" => {
+                self.speaks_http10 = true;
+                self.proxy = Some(value());
+            }
+            "--proxy-header" => self.words.extend([name.to_owned(), value()]),
             "--socks5" => self.proxy = Some(format!("socks5://{}", value())),
             "--socks5-hostname" => self.proxy = Some(format!("socks5h://{}", value())),
             "-U" | "--proxy-user" => self.proxy_user = Some(value()),
@@ -373,7 +379,8 @@ impl Typed {
             self.words.push("--digest".to_owned());
         }
         if let Some(proxy) = self.proxy.take() {
-            self.words.extend(["--proxy".to_owned(), self.proxy_url(&proxy)]);
+            let option = if self.speaks_http10 { "--proxy1.0" } else { "--proxy" };
+            self.words.extend([option.to_owned(), self.proxy_url(&proxy)]);
         }
         let retries = self.words.iter().any(|word| word == "--retry");
         if !self.fails && !self.words.iter().any(|word| word == "--retry-all-errors") {

@@ -1,9 +1,10 @@
 //! What a task asks beside the file: only if there is news, only up to a size, only so often.
 
-use super::{Trial, error_of, summary};
+use super::{Collector, Trial, error_of, summary};
 use std::fs;
+use std::sync::Arc;
 use urlsession_core::Ending;
-use urlsession_protocol::TaskKind;
+use urlsession_protocol::{Date, TaskKind};
 use urlsession_testkit::server::{Answer, Server};
 
 fn to_its_file(mut trial: Trial) -> Trial {
@@ -90,5 +91,26 @@ async fn the_last_try_has_a_result() {
         trial.order.options.fail_on_http_error = fails;
         trial.is_last_try = is_last;
         assert_eq!(summary(&trial.run().await), expected, "{fails} {is_last}");
+    }
+}
+
+/// seconds that a task has for all tries, seconds since the first began => how the attempt ends
+#[tokio::test]
+async fn tries_end_with_their_time() {
+    let server = Server::start();
+    server.on("/", Answer::ok("busy").status(503));
+    for (fails, all, since, expected) in [
+        (true, Some(3600), 10, "-1011 interval 2s"),
+        (true, Some(9), 10, "-1011 permanent"),
+        (false, Some(9), 10, "done 503 4"),
+        (false, None, 10, "-1011 interval 2s"),
+    ] {
+        let mut trial = Trial::download(&server.url("/"));
+        trial.order.options.retry_statuses = vec![503];
+        trial.order.options.fail_on_http_error = fails;
+        trial.order.options.retry_interval = Some(2000);
+        trial.order.options.timeout_interval_for_retries = all.map(|all| all * 1000);
+        trial.metrics = Arc::new(Collector::new(Date(since * 1_000_000)));
+        assert_eq!(summary(&trial.run().await), expected, "{fails} {all:?}");
     }
 }

@@ -33,7 +33,7 @@ mod secure;
 mod segments;
 mod terms;
 
-use super::{Attempt, Collector, Hands, Notices, Progress, TaskFiles};
+use super::{Attempt, Collector, Hands, Notices, Patience, Progress, TaskFiles};
 use crate::cache::SharedCache;
 use crate::credentials::Kept;
 use std::fs;
@@ -130,6 +130,7 @@ struct Trial {
     connections_per_host: u32,
     is_last_try: bool,
     time_left: Option<Duration>,
+    first: Date,
     credentials: Option<Arc<Kept>>,
     resume: Option<ResumeState>,
     cache: Option<Arc<SharedCache>>,
@@ -162,6 +163,7 @@ impl Trial {
             connections_per_host: 6,
             is_last_try: false,
             time_left: None,
+            first: Date(0),
             credentials: None,
             resume: None,
             cache: None,
@@ -204,6 +206,7 @@ impl Trial {
 
     async fn run(&self) -> Ending {
         let attempt = Attempt {
+            patience: Patience::of(&self.order.options, self.first),
             order: Arc::new(self.order.clone()),
             resume: self.resume.clone(),
             created: Timestamp(0),
@@ -266,6 +269,7 @@ fn summary(ending: &Ending) -> String {
             let cause = match cause {
                 Cause::Permanent => "permanent".to_owned(),
                 Cause::Transient => "transient".to_owned(),
+                Cause::Interval(delay) => format!("interval {delay:?}"),
                 Cause::After(delay) => format!("after {delay:?}"),
                 Cause::Connectivity => "connectivity".to_owned(),
                 Cause::Disk => "disk".to_owned(),

@@ -3,7 +3,7 @@
 use super::{Trial, error_of, summary};
 use std::sync::Arc;
 use urlsession_core::Ending;
-use urlsession_protocol::{ConnectionProxy, Credential, Proxy as Through};
+use urlsession_protocol::{ConnectionProxy, Credential, Header, Proxy as Through};
 use urlsession_testkit::proxy::{Proxy, Way};
 use urlsession_testkit::server::{Answer, Server};
 
@@ -435,5 +435,42 @@ async fn a_redirect_shows_a_proxy_nothing_of_another() {
         assert!(one.seen().concat().contains("Proxy-Authorization"), "{:?}", one.seen());
         assert!(!two.seen().concat().contains("Proxy-Authorization"), "{:?}", two.seen());
         assert_eq!(two.seen().len(), 1, "{demands_digest} {user_info}");
+    }
+}
+
+/// whether the proxy connects, the version it is asked in => what the server sees of the proxy's fields
+#[tokio::test]
+async fn what_a_proxy_is_told() {
+    let server = Server::start();
+    server.on("/", Answer::ok("x"));
+    for (tunnels, speaks_http10, at_server) in [
+        (true, false, [None, Some("own")]),
+        (true, true, [None, Some("own")]),
+        (false, false, [Some("a note"), Some("for it")]),
+    ] {
+        let proxy = Proxy::start(Way::Http);
+        let mut trial = through(Trial::data(&server.url("/")), &proxy.url(""));
+        let proxies = trial.order.options.connection_proxy.as_mut().unwrap();
+        let host = ("Host", "elsewhere.test");
+        proxies.headers = [("X-Note", "a note"), ("User-Agent", "for it"), host]
+            .map(|(name, value)| Header::new(name, value))
+            .into();
+        (proxies.tunnels, proxies.speaks_http10) = (tunnels, speaks_http10);
+        let trial = trial.header("User-Agent", "own");
+        assert_eq!(summary(&trial.run().await), "done 200 1", "{tunnels} {speaks_http10}");
+        let asked = proxy.seen().concat();
+        let line = match (tunnels, speaks_http10) {
+            (true, true) => format!("CONNECT {} HTTP/1.0\r\n", server.address()),
+            (true, false) => format!("CONNECT {} HTTP/1.1\r\n", server.address()),
+            (false, _) => format!("GET {} HTTP/1.1\r\n", server.url("/")),
+        };
+        assert!(asked.starts_with(&line) && asked.contains("a note"), "{asked}");
+        assert_eq!(asked.contains("elsewhere.test"), tunnels, "{asked}");
+        assert!(asked.contains("for it") && !asked.contains("own\r\n"), "{asked}");
+        let seen = server.requests().pop().unwrap();
+        let fields = ["x-note", "user-agent"].map(|name| seen.header(name));
+        assert_eq!(fields, at_server, "{tunnels} {speaks_http10}");
+        let status = trial.metrics.snapshot().transaction_metrics[0].proxy_status_code;
+        assert_eq!(status, tunnels.then_some(200));
     }
 }
