@@ -18,6 +18,8 @@ pub(crate) struct After {
     pub(crate) format: Option<WriteOut>,
     pub(crate) heads: Option<Sheet>,
     pub(crate) etag: Option<Sheet>,
+    /// Whether heads stand before bodies.
+    pub(crate) shows_heads: bool,
     pub(crate) fails_with_body: bool,
     pub(crate) keeps_time: bool,
     /// What requests say of where they come from.
@@ -75,7 +77,15 @@ fn private() -> OpenOptions {
 impl After {
     /// Says whether it tells what servers set as cookies: who asks for a head gets it whole.
     pub(crate) fn tells_heads(&self) -> bool {
-        self.heads.is_some() || self.format.as_ref().is_some_and(WriteOut::tells_heads)
+        self.heads.is_some()
+            || self.shows_heads
+            || self.format.as_ref().is_some_and(WriteOut::tells_heads)
+    }
+
+    /// Returns the head that stands before a body, if that was asked for.
+    pub(crate) fn head_before(&self, task: &Tracked) -> String {
+        let response = task.response.as_ref().filter(|_| self.shows_heads);
+        response.map(head).unwrap_or_default()
     }
 
     /// Tells it of a task; returns with what the command fails although the body is there.
@@ -127,7 +137,7 @@ fn say(place: &Place, text: &str) -> Result<(), Failure> {
 }
 
 /// Writes a head as HTTP/1.1 has it.
-fn head(response: &Response) -> String {
+pub(crate) fn head(response: &Response) -> String {
     let protocol = match response.network_protocol.as_deref() {
         Some("h2") => "HTTP/2".to_owned(),
         Some("h3") => "HTTP/3".to_owned(),

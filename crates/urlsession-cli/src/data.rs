@@ -9,7 +9,8 @@ use std::io;
 use std::path::Path;
 
 /// What stays as it is in encoded data (RFC 3986 section 2.3).
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+pub(crate) const ENCODED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Returns what all of it is together.
 pub(crate) fn read(data: &[Datum]) -> Result<Vec<u8>, Failure> {

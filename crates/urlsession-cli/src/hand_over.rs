@@ -4,7 +4,7 @@ use crate::condition;
 use crate::exit::{self, Failure};
 use crate::tracked::Tracked;
 use std::fs::File;
-use std::io::{self, Seek as _, SeekFrom};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use urlsession::{Error, ErrorCode, Response, Timestamp};
 
@@ -52,18 +52,19 @@ impl HandOver {
         }
     }
 
-    /// Takes what a task brought there. What failed is told elsewhere.
-    pub(crate) fn take(&self, task: &Tracked) -> Result<(), Failure> {
+    /// Takes what a task brought there, behind the head if there is one. What failed is told
+    /// elsewhere.
+    pub(crate) fn take(&self, task: &Tracked, head: &str) -> Result<(), Failure> {
         if task.error.is_some() {
             return Ok(());
         }
         match self {
             Self::Nowhere => Ok(()),
-            Self::Output => write(task, None),
-            Self::File(path) => write(task, Some(path)),
+            Self::Output => write(task, head, None),
+            Self::File(path) => write(task, head, Some(path)),
             Self::Rest(rest) => rest.take(task),
             Self::News(..) if self.drops(task) => Ok(()),
-            Self::News(to, _) => write(task, to.as_deref()),
+            Self::News(to, _) => write(task, head, to.as_deref()),
         }
     }
 }
@@ -83,7 +84,7 @@ impl Rest {
             }
             400.. => Err(of_status(task, response)),
             _ if begin == Some(self.offset) => self.append(task),
-            _ if begin.is_none() && self.or_whole => write(task, self.path.as_deref()),
+            _ if begin.is_none() && self.or_whole => write(task, "", self.path.as_deref()),
             // A server without ranges, whose file is no longer than ours.
             _ if begin.is_none() && task.done == self.offset => Ok(()),
             _ => Err(Failure::new(
@@ -96,7 +97,7 @@ impl Rest {
 
     fn append(&self, task: &Tracked) -> Result<(), Failure> {
         let (Some(path), Some(from)) = (&self.path, &task.file) else {
-            return write(task, self.path.as_deref());
+            return write(task, "", self.path.as_deref());
         };
         let added = || {
             let mut rest = File::open(from)?;
@@ -144,16 +145,22 @@ fn content_range(response: &Response) -> (Option<u64>, Option<u64>) {
 }
 
 /// Writes all that came; nothing came with an empty body.
-fn write(task: &Tracked, to: Option<&Path>) -> Result<(), Failure> {
+fn write(task: &Tracked, head: &str, to: Option<&Path>) -> Result<(), Failure> {
     let open = |from: &PathBuf| File::open(from).map_err(|error| Failure::file(from, &error));
     let from = task.file.as_ref().map(open).transpose()?;
     match (from, to) {
-        (None, _) => {}
-        (Some(mut from), None) => drop(io::copy(&mut from, &mut io::stdout().lock())?),
-        (Some(mut from), Some(path)) => {
+        (None, _) if head.is_empty() => {}
+        (from, None) => {
+            let mut out = io::stdout().lock();
+            out.write_all(head.as_bytes())?;
+            from.map(|mut from| io::copy(&mut from, &mut out)).transpose()?;
+            out.flush()?;
+        }
+        (mut from, Some(path)) => {
             let mut copied = || {
                 let mut file = File::create(path)?;
-                io::copy(&mut from, &mut file)?;
+                file.write_all(head.as_bytes())?;
+                from.as_mut().map(|from| io::copy(from, &mut file)).transpose()?;
                 file.sync_all()
             };
             copied().map_err(|error| Failure::file(path, &error))?;
@@ -202,7 +209,7 @@ mod tests {
                 let rest = Rest { path: Some(file.clone()), offset, or_whole };
                 let what = format!("{status} {fields:?} {or_whole}");
                 let now = || std::fs::read_to_string(&file).unwrap();
-                match HandOver::Rest(rest).take(&task) {
+                match HandOver::Rest(rest).take(&task, "") {
                     Ok(()) => assert_eq!(now(), expected, "{what}"),
                     Err(failure) => {
                         assert!(failure.message.contains(expected), "{what}: {failure:?}");

@@ -35,7 +35,6 @@ mod tracked;
 mod waterfall;
 mod write_out;
 
-use clap::Parser as _;
 use std::process::ExitCode;
 
 /// Does what the command line says.
@@ -43,8 +42,7 @@ use std::process::ExitCode;
 pub fn main() -> ExitCode {
     let arguments = args::with_default_command(std::env::args_os());
     let code = args::words::parts(arguments).and_then(|parts| {
-        // Prints help and misuse by itself, with exit codes 0 and 2.
-        let parts = parts.into_iter().map(|part| args::Cli::parse_from(part).command);
+        let parts = parts.into_iter().map(args::parse);
         commands::run_all(parts.collect())
     });
     ExitCode::from(code.unwrap_or_else(|failure| failure.tell()))

@@ -1,8 +1,9 @@
 //! Credentials from a `.netrc`, as ftp, curl and wget read it.
 
 use crate::exit::{self, Failure};
+use crate::input;
 use std::fs::File;
-use std::io::{ErrorKind, Read as _};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Largest file that is read: as much as curl takes.
@@ -25,14 +26,7 @@ struct Entry {
 impl Netrc {
     /// Reads a file that must be there.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
-        let mut text = String::new();
-        let read = File::open(path)
-            .and_then(|file| file.take(FILE_LIMIT + 1).read_to_string(&mut text))
-            .map_err(|error| Failure::file(path, &error))?;
-        if read as u64 > FILE_LIMIT {
-            let why = format!("{}: more than {FILE_LIMIT} bytes", path.display());
-            return Err(Failure::new(exit::USAGE, why));
-        }
+        let text = input::text(path, FILE_LIMIT, exit::USAGE)?;
         // What is in the line may be a password.
         parse(&text).map_err(|line| {
             let why = format!("{}: the quote in line {line} does not end", path.display());

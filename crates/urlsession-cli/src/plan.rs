@@ -50,6 +50,8 @@ pub(crate) struct Plan {
     pub(crate) typed: Option<String>,
     /// The place of the URL on the command line, from 0.
     pub(crate) number: usize,
+    /// Whether the head of the response stands before the body.
+    pub(crate) shows_head: bool,
     /// What the shell does with a download instead of the daemon, which then only keeps it.
     pub(crate) finish: Option<HandOver>,
 }
@@ -158,7 +160,8 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
             (request, What::Download(destination))
         };
         let (typed, number) = (in_letters(&entry.url), entry.number);
-        plans.push(Plan { request, options, what, typed, number, finish });
+        let shows_head = args.include && !args.head;
+        plans.push(Plan { request, options, what, typed, number, shows_head, finish });
     }
     Ok(plans)
 }
@@ -179,6 +182,7 @@ pub(crate) fn of_put(args: &PutArgs) -> Result<Plan, Failure> {
         what,
         typed: in_letters(&args.url),
         number: 0,
+        shows_head: false,
         finish: None,
     })
 }

@@ -15,6 +15,9 @@ use urlsession::{TaskKind, TransactionMetrics};
 /// Most bytes of a format that comes from a file.
 const FORMAT_LIMIT: u64 = 64 * 1024;
 
+/// What has all fields of a name written, with what follows it between them.
+const ALL: &str = ":all:";
+
 /// A format that was read: pieces of text and what is filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct WriteOut(Vec<Piece>);
@@ -23,8 +26,9 @@ pub(crate) struct WriteOut(Vec<Piece>);
 enum Piece {
     Text(String),
     Value(Value),
-    /// A field of the response; empty if there is none.
-    Header(String),
+    /// A field of the response, empty if there is none; with something to stand between them, all
+    /// fields of that name.
+    Header(String, Option<String>),
     /// What follows goes there.
     To(Place),
     /// What follows is only for a transfer that failed.
@@ -177,7 +181,7 @@ impl WriteOut {
     /// Says whether it has what is asked for of one task only: whole heads, and how often it was tried.
     pub(crate) fn tells_heads(&self) -> bool {
         let tells = |piece: &Piece| match piece {
-            Piece::Header(_) => true,
+            Piece::Header(..) => true,
             Piece::Value(value) => {
                 matches!(value, Value::HeaderJson | Value::Retries | Value::Json)
             }
@@ -196,9 +200,8 @@ impl WriteOut {
                 // Its lines are ours, and what servers say is escaped in them.
                 Piece::Value(value @ (Value::HeaderJson | Value::Json)) => value.of(told),
                 Piece::Value(value) => shown(&value.of(told)).into_owned(),
-                Piece::Header(name) => {
-                    let field = task.response.as_ref().and_then(|response| response.header(name));
-                    shown(field.unwrap_or_default()).into_owned()
+                Piece::Header(name, between) => {
+                    shown(&fields(task, name, between.as_deref())).into_owned()
                 }
                 Piece::To(place) => {
                     said.push((place.clone(), String::new()));
@@ -233,11 +236,17 @@ fn special<'a>(text: &'a str, pieces: &mut Vec<Piece>) -> Result<&'a str, Failur
             return Ok(rest);
         }
     }
-    let open = |begin: &str| text.strip_prefix(begin).and_then(|rest| rest.split_once('}'));
-    if let Some((name, rest)) = open("%header{") {
-        pieces.push(Piece::Header(name.to_owned()));
+    if let Some(rest) = text.strip_prefix("%header{")
+        && let Some((name, rest)) = enclosed(rest)
+    {
+        let (name, between) = match name.split_once(ALL) {
+            Some((name, between)) => (name.to_owned(), Some(between.to_owned())),
+            None => (name, None),
+        };
+        pieces.push(Piece::Header(name, between));
         return Ok(rest);
     }
+    let open = |begin: &str| text.strip_prefix(begin).and_then(|rest| rest.split_once('}'));
     if let Some((file, rest)) = open("%output{") {
         pieces.push(Piece::To(match file.strip_prefix(">>") {
             Some(file) => Place::EndOf(file.into()),
@@ -251,6 +260,22 @@ fn special<'a>(text: &'a str, pieces: &mut Vec<Piece>) -> Result<&'a str, Failur
     }
     push(pieces, &text[..1]);
     Ok(&text[1..])
+}
+
+/// Splits at the brace that closes; one behind a backslash is part of what it closes.
+fn enclosed(text: &str) -> Option<(String, &str)> {
+    let ends = text.match_indices('}').map(|(at, _)| at);
+    let end = ends.into_iter().find(|at| !text[..*at].ends_with('\\'))?;
+    Some((text[..end].replace("\\}", "}"), &text[end + 1..]))
+}
+
+fn fields(task: &Tracked, name: &str, between: Option<&str>) -> String {
+    let Some(response) = &task.response else { return String::new() };
+    let Some(between) = between else {
+        return response.header(name).unwrap_or_default().to_owned();
+    };
+    let all = response.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
+    all.map(|(_, value)| value.as_str()).collect::<Vec<_>>().join(between)
 }
 
 fn named(name: &str) -> Result<Piece, Failure> {
@@ -485,7 +510,12 @@ mod tests {
             ("", vec![]),
             ("a\\n%%b%c\\x", vec![Piece::Text("a\n%b%c\\x".into())]),
             ("%{http_code}", vec![Piece::Value(Value::Status)]),
-            ("%header{ETag}%{id", vec![Piece::Header("ETag".into()), Piece::Text("%{id".into())]),
+            (
+                "%header{ETag}%{id",
+                vec![Piece::Header("ETag".into(), None), Piece::Text("%{id".into())],
+            ),
+            ("%header{a:all:-{\\}-}", vec![Piece::Header("a".into(), Some("-{}-".into()))]),
+            ("%header{a\\}", vec![Piece::Text("%header{a\\}".into())]),
             (
                 "%{onerror}%{stderr}ü",
                 vec![Piece::OnError, Piece::To(Place::Error), Piece::Text("ü".into())],

@@ -5,10 +5,12 @@ mod condition;
 mod cookies;
 mod credentials;
 mod daemon;
+mod negations;
 mod network;
 mod output;
 pub(crate) mod parse;
 mod transfer;
+mod variables;
 pub(crate) mod words;
 
 pub(crate) use body::{Datum, Field};
@@ -23,7 +25,7 @@ pub(crate) use transfer::{GetArgs, Level, PolicyArgs, PutArgs, Redirect, Request
 
 use crate::measure;
 use crate::task_name::TaskName;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::time::Duration;
 
@@ -235,6 +237,17 @@ pub(crate) struct DemoAppArgs {
     /// Takes delivery instead of starting the download
     #[arg(long)]
     pub(crate) collect: bool,
+}
+
+/// Returns all that can be typed.
+pub(crate) fn command() -> clap::Command {
+    negations::add(Cli::command())
+}
+
+/// Reads a command line. Prints help and misuse by itself, with exit codes 0 and 2.
+pub(crate) fn parse(words: Vec<OsString>) -> Command {
+    let matches = command().get_matches_from(words);
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command
 }
 
 /// Puts the default command `get` where the first word is a URL or an option of `get`.

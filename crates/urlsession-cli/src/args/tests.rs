@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::exit;
-use clap::CommandFactory as _;
 use urlsession::{ChecksumAlgorithm, Segments};
 
 fn parse(line: &str) -> Result<Command, String> {

@@ -39,8 +39,11 @@ pub(crate) struct GetArgs {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) input_file: Option<PathBuf>,
     /// Move at most N tasks at once; holds for all tasks of the shell until the next get, add, put
-    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(short = 'j', long, visible_alias = "parallel-max", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_concurrent: Option<u32>,
+    /// Move several at once, as is done unless -j 1 or --fail-early is given
+    #[arg(short = 'Z', long, hide = true)]
+    parallel: bool,
     #[command(flatten)]
     pub(crate) data: DataArgs,
     /// Put what --data and its relatives say into the URL’s query, and send nothing
@@ -79,6 +82,13 @@ pub(crate) struct GetArgs {
     /// leave this one in
     #[arg(short = 'S', long, hide = true)]
     show_error: bool,
+    /// Take a file for text, which HTTP does not: who types curl’s options may leave this one in
+    #[arg(short = 'B', long, hide = true)]
+    use_ascii: bool,
+    /// Write the head of the final response before the body, in the file as well
+    #[arg(long, visible_alias = "show-headers", conflicts_with_all = ["resumes", "continue_at",
+        "remote_header_name", "remote_time", "segments"])]
+    pub(crate) include: bool,
     /// Ask for the head alone, with HEAD, and print it; the one -o takes it
     #[arg(short = 'I', long, conflicts_with_all = ["form", "upload_file", "input_file",
         "remote_header_name"])]
@@ -147,6 +157,10 @@ pub(crate) struct RequestArgs {
     /// wget write it, which are kept first
     #[arg(short = 'b', long = "cookie", value_name = "DATA|FILE", action = ArgAction::Append)]
     pub(crate) cookies: Vec<String>,
+    /// Write the cookies that are kept for the shell to FILE when all is done, as ‘cookies export’
+    /// does; ‘-’ is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cookie_jar: Option<PathBuf>,
     /// Credentials; a missing password is asked for
     #[arg(short, long, value_name = "USER[:PASSWORD]")]
     pub(crate) user: Option<String>,
@@ -290,6 +304,9 @@ pub(crate) struct Talk {
     /// Say more, such as when a download goes on from where it was
     #[arg(short, long, conflicts_with = "quiet")]
     pub(crate) verbose: bool,
+    /// Show no progress; what goes wrong is said all the same
+    #[arg(long)]
+    pub(crate) no_progress_meter: bool,
     /// Print events as JSON, one a line, on standard output
     #[arg(long)]
     pub(crate) json: bool,

@@ -1,13 +1,13 @@
 //! The words of `get` and `add` before clap reads them: `-K FILE` becomes what the file says, `--next`
 //! begins a command of its own, and `--url URL` is a URL.
 
-use super::Cli;
+use super::variables::Variables;
 use crate::config::{self, Line};
 use crate::escape::shown;
 use crate::exit::{self, Failure};
 use crate::input;
 use crate::terminal;
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, CommandFactory as _, Error, FromArgMatches};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -18,6 +18,9 @@ const CONFIG_FILE_LIMIT: u64 = 4 * 1024 * 1024;
 const CONFIG_DEPTH_LIMIT: usize = 10;
 /// Most commands in one.
 const PARTS_LIMIT: usize = 1000;
+
+/// What stands before the name of an option whose value has variables in it.
+const EXPAND: &str = "expand-";
 
 /// Returns one command line for each part.
 pub(crate) fn parts(arguments: Vec<OsString>) -> Result<Vec<Vec<OsString>>, Failure> {
@@ -30,7 +33,12 @@ pub(crate) fn parts(arguments: Vec<OsString>) -> Result<Vec<Vec<OsString>>, Fail
         // To know all options takes as long as clap needs to read the words.
         return Ok(vec![arguments]);
     }
-    let mut reader = Reader { options: Options::of_get(), parts: vec![Vec::new()], depth: 0 };
+    let mut reader = Reader {
+        options: Options::of_get(),
+        parts: vec![Vec::new()],
+        depth: 0,
+        variables: Variables::default(),
+    };
     reader.words(words.to_vec())?;
     let mut parts = reader.parts;
     // A file may begin with ‘next’.
@@ -45,7 +53,10 @@ pub(crate) fn parts(arguments: Vec<OsString>) -> Result<Vec<Vec<OsString>>, Fail
 fn may_be_ours(word: &OsStr) -> bool {
     let text = word.to_str().unwrap_or_default();
     match text.strip_prefix("--") {
-        Some(long) => matches!(long.split('=').next(), Some("next" | "config" | "url")),
+        Some(long) => match long.split('=').next() {
+            Some("next" | "config" | "url" | "variable") => true,
+            name => name.is_some_and(|name| name.starts_with(EXPAND)),
+        },
         None => text.starts_with('-') && text.contains(['K', ':']),
     }
 }
@@ -70,6 +81,18 @@ impl Args for WordArgs {
                 )
                 .short('K'),
             )
+            .arg(value(
+                "variable",
+                "NAME=VALUE",
+                "Set a variable; ‘NAME@FILE’ is the content of FILE, ‘%NAME’ is of the environment, \
+                 ‘%NAME=VALUE’ unless it has it, ‘NAME[0-9]=VALUE’ only these bytes",
+            ))
+            .arg(value(
+                "expand-OPTION",
+                "TEXT",
+                "Do as --OPTION, with ‘{{NAME}}’ in TEXT replaced by the variable; ‘{{NAME:trim:url}}’ \
+                 applies functions: trim, json, url, b64, 64dec",
+            ))
             .arg(Arg::new("next").long("next").action(ArgAction::Count).help(
                 "Do what stands before, then what stands behind, which has options of its own; -q, -v, \
                  --json and --fail-early are for all",
@@ -100,7 +123,7 @@ struct Options {
 impl Options {
     fn of_get() -> Self {
         let (mut long, mut short) = (BTreeMap::new(), BTreeMap::new());
-        let shell = Cli::command();
+        let shell = super::command();
         let arguments = shell.find_subcommand("get").into_iter().flat_map(Command::get_arguments);
         for argument in arguments {
             let Some(name) = argument.get_long() else { continue };
@@ -124,6 +147,7 @@ struct Reader {
     parts: Vec<Vec<OsString>>,
     /// How many files are being read.
     depth: usize,
+    variables: Variables,
 }
 
 impl Reader {
@@ -163,6 +187,14 @@ impl Reader {
             "url" => match attached.or_else(|| words.next()) {
                 Some(url) => self.url(url),
                 None => Err(Failure::usage("--url: which URL?")),
+            },
+            "variable" => match attached.or_else(|| words.next()) {
+                Some(text) => self.variable(&text),
+                None => Err(Failure::usage("--variable: which one?")),
+            },
+            _ if name.starts_with(EXPAND) => match attached.or_else(|| words.next()) {
+                Some(text) => self.expanded(name, &text),
+                None => Err(Failure::usage(format!("--{name}: what has the variables?"))),
             },
             _ => {
                 self.push(format!("--{text}").into());
@@ -258,6 +290,10 @@ impl Reader {
             ("next", _, None) => self.next(),
             ("config", _, Some(path)) => self.file(OsStr::new(&path)),
             ("url", _, Some(url)) => self.url(url.into()),
+            ("variable", _, Some(text)) => self.variable(OsStr::new(&text)),
+            (name, _, Some(text)) if name.starts_with(EXPAND) => {
+                self.expanded(name, OsStr::new(&text))
+            }
             (_, None, _) => wrong(format!("there is no option “{plain}”")),
             (_, Some(true), None) => wrong(format!("“{plain}” has no value")),
             (_, Some(false), Some(_)) => wrong(format!("“{plain}” takes no value")),
@@ -272,9 +308,35 @@ impl Reader {
         }
     }
 
+    fn variable(&mut self, text: &OsStr) -> Result<(), Failure> {
+        self.variables.set(legible(text)?, |name| std::env::var_os(name))
+    }
+
+    /// Takes an option whose value has variables in it.
+    fn expanded(&mut self, name: &str, text: &OsStr) -> Result<(), Failure> {
+        let value = self.variables.expand(legible(text)?)?;
+        let option = name.strip_prefix(EXPAND).unwrap_or(name);
+        match option {
+            "config" => self.file(OsStr::new(&value)),
+            "url" => self.url(value.into()),
+            "variable" => self.variable(OsStr::new(&value)),
+            _ if self.options.long.get(option) == Some(&true) => {
+                self.push(format!("--{option}={value}").into());
+                Ok(())
+            }
+            _ => {
+                Err(Failure::usage(format!("--{name}: there is no option --{option} with a value")))
+            }
+        }
+    }
+
     /// Takes a URL, or with `@FILE` those of a file, one a line.
     fn url(&mut self, url: OsString) -> Result<(), Failure> {
-        let Some(path) = url.to_str().and_then(|text| text.strip_prefix('@')) else {
+        let text = url.to_str().unwrap_or_default();
+        if text.len() > 1 && text.starts_with('-') {
+            return Err(Failure::usage("--url: no URL begins with a dash"));
+        }
+        let Some(path) = text.strip_prefix('@') else {
             self.push(url);
             return Ok(());
         };
@@ -300,6 +362,10 @@ impl Reader {
     }
 }
 
+fn legible(text: &OsStr) -> Result<&str, Failure> {
+    text.to_str().ok_or_else(|| Failure::usage("variables are set and put in as UTF-8"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -314,6 +380,25 @@ mod tests {
     fn next_begins_a_command_unless_it_is_a_value() {
         for (words, expected) in [
             (&["http://h/a"][..], &["http://h/a"][..]),
+            (
+                &[
+                    "--variable",
+                    "a=b c",
+                    "--expand-data",
+                    "{{a}}",
+                    "--expand-url=http://h/{{a:url}}",
+                ],
+                &["--data=b c http://h/b%20c"],
+            ),
+            (
+                &[
+                    "--variable=a=1",
+                    "--expand-variable=b={{a}}2",
+                    "--next",
+                    "--expand-output={{b}}",
+                ],
+                &["--output=12"],
+            ),
             (&["http://h/a", "--next", "-q", "http://h/b"], &["http://h/a", "-q http://h/b"]),
             (&["http://h/a", "-:", "http://h/b"], &["http://h/a", "http://h/b"]),
             (&["--data", "--next", "http://h/a"], &["--data --next http://h/a"]),
@@ -325,6 +410,15 @@ mod tests {
             (&[], &[""]),
         ] {
             assert_eq!(parted(words).unwrap(), expected, "{words:?}");
+        }
+        for (words, expected) in [
+            (&["--expand-quiet=x"][..], "no option --quiet with a value"),
+            (&["--expand-nothing", "x"], "no option --nothing with a value"),
+            (&["--expand-url"], "what has the variables"),
+            (&["--variable"], "which one"),
+            (&["--variable", "a=-o", "--expand-url", "{{a}}"], "no URL begins with a dash"),
+        ] {
+            assert!(parted(words).unwrap_err().contains(expected), "{words:?}");
         }
         let many = ["--next"; PARTS_LIMIT];
         assert!(parted(&many).unwrap_err().contains("--next"));
@@ -361,6 +455,10 @@ mod tests {
             let message = parted(&["-K", &file]).unwrap_err();
             assert!(message.ends_with(expected), "{text}: {message}");
         }
+        let text =
+            "variable = \"a=b c\"\nexpand-data = \"{{a}}\"\n--expand-url http://h/{{a:url}}\n";
+        let file = write("expanded", text);
+        assert_eq!(parted(&["-K", &file]).unwrap(), ["--data=b c http://h/b%20c"]);
         let urls = write("urls", "# which\nhttp://h/a\n\n http://h/b \n");
         assert_eq!(parted(&["--url", &format!("@{urls}")]).unwrap(), ["http://h/a http://h/b"]);
         let round = folder.path().join("round");

@@ -45,16 +45,7 @@ pub(crate) fn cookies(command: &CookiesCommand) -> Result<u8, Failure> {
             Ok(if imported.whole { exit::DONE } else { exit::SOME_FAILED })
         }
         CookiesCommand::Export { file, whose, which } => {
-            let list = list(&of(&whose.application), which.domain.as_deref())?;
-            let (text, left_out) = netscape::write(&list);
-            if left_out > 0 {
-                terminal::say(&format!("{left_out} left out: they have a tab in them"))?;
-            }
-            if file.as_os_str() == "-" {
-                terminal::print(&text)?;
-            } else {
-                publish(file, &text).map_err(|error| Failure::file(file, &error))?;
-            }
+            export(&of(&whose.application), which.domain.as_deref(), file)?;
             Ok(exit::DONE)
         }
         CookiesCommand::Clear { whose, which } => {
@@ -64,6 +55,22 @@ pub(crate) fn cookies(command: &CookiesCommand) -> Result<u8, Failure> {
             Ok(exit::DONE)
         }
     }
+}
+
+/// Writes the cookies of a domain, or all, values and all, to a file; `-` is standard output.
+pub(crate) fn export(
+    application: &ApplicationId,
+    domain: Option<&str>,
+    file: &Path,
+) -> Result<(), Failure> {
+    let (text, left_out) = netscape::write(&list(application, domain)?);
+    if left_out > 0 {
+        terminal::say(&format!("{left_out} left out: they have a tab in them"))?;
+    }
+    if file.as_os_str() == "-" {
+        return Ok(terminal::print(&text)?);
+    }
+    publish(file, &text).map_err(|error| Failure::file(file, &error))
 }
 
 /// What came of the cookies of a file.

@@ -11,11 +11,10 @@ mod show;
 mod transfer;
 mod wait;
 
-use crate::args::{Cli, Command, GetArgs, Talk};
+use crate::args::{self, Command, GetArgs, Talk};
 use crate::demo;
 use crate::exit::{self, Failure};
 use crate::terminal;
-use clap::CommandFactory as _;
 
 /// Does what was asked for, one part after the other. A part that fails ends none but itself, unless
 /// --fail-early is given; a signal ends all of them.
@@ -59,6 +58,7 @@ fn share(parts: &mut [Command]) -> bool {
         quiet: any(|args| args.talk.quiet),
         verbose: any(|args| args.talk.verbose),
         json: any(|args| args.talk.json),
+        no_progress_meter: any(|args| args.talk.no_progress_meter),
     };
     let fail_early = any(|args| args.fail_early);
     for part in parts {
@@ -96,7 +96,7 @@ fn run(command: Command) -> Result<u8, Failure> {
         Command::DemoApp(args) => demo::app(&args),
         Command::Completion { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "urlsession", &mut script);
+            clap_complete::generate(shell, &mut args::command(), "urlsession", &mut script);
             terminal::print(&String::from_utf8_lossy(&script))?;
             Ok(exit::DONE)
         }

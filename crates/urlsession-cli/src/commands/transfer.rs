@@ -16,7 +16,7 @@ use crate::tracked::Tracked;
 use crate::write_out::{Told, WriteOut};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use urlsession::{
@@ -29,7 +29,25 @@ const ACCEPT_LIMIT: Duration = Duration::from_secs(300);
 /// Most tasks that are created before it is waited for.
 const PORTION: usize = 8192;
 
-pub(crate) fn get(mut args: GetArgs) -> Result<u8, Failure> {
+pub(crate) fn get(args: GetArgs) -> Result<u8, Failure> {
+    let jar = args.request.cookie_jar.clone();
+    with_jar(jar.as_deref(), bring(args))
+}
+
+/// Writes the jar when all is done, also where something failed; not when the tasks go on alone.
+fn with_jar(jar: Option<&Path>, done: Result<u8, Failure>) -> Result<u8, Failure> {
+    let Some(jar) = jar.filter(|_| !matches!(done, Ok(exit::TIMED_OUT..))) else { return done };
+    match (cookies::export(&task_name::shell().application, None, jar), done) {
+        (Err(failure), Ok(exit::DONE)) => Err(failure),
+        (Err(failure), done) => {
+            failure.tell();
+            done
+        }
+        (Ok(()), done) => done,
+    }
+}
+
+fn bring(mut args: GetArgs) -> Result<u8, Failure> {
     if args.head {
         ask_for_heads(&mut args)?;
     }
@@ -49,6 +67,7 @@ pub(crate) fn get(mut args: GetArgs) -> Result<u8, Failure> {
         format: args.write_out.as_deref().map(WriteOut::read).transpose()?,
         heads: args.dump_header.as_deref().map(Sheet::begin).transpose()?,
         etag: args.condition.etag_save.as_deref().map(Sheet::new),
+        shows_heads: plans.iter().any(|plan| plan.shows_head),
         fails_with_body: args.policy.fail_with_body,
         keeps_time: args.remote_time,
         referer: referer(&plans),
@@ -98,6 +117,8 @@ pub(crate) fn add(args: &GetArgs) -> Result<u8, Failure> {
         (args.write_out.is_some(), "-w"),
         (args.dump_header.is_some(), "-D"),
         (args.head, "-I"),
+        (args.include, "--include"),
+        (args.request.cookie_jar.is_some(), "--cookie-jar"),
         (args.remote_time, "-R"),
         (condition.etag_save.is_some(), "--etag-save"),
         (args.policy.fail_with_body, "--fail-with-body"),
@@ -118,12 +139,18 @@ pub(crate) fn add(args: &GetArgs) -> Result<u8, Failure> {
 pub(crate) fn put(args: &PutArgs) -> Result<u8, Failure> {
     let plans = vec![plan::of_put(args)?];
     keep_cookies(&args.request, &plans, args.talk)?;
+    let jar = args.request.cookie_jar.as_deref();
     if args.detach {
+        if jar.is_some() {
+            let why = "--detach does not wait for the end, as --cookie-jar would have to";
+            return Err(Failure::usage(why));
+        }
         return enqueue(plans, None, args.talk);
     }
     let format = args.write_out.as_deref().map(WriteOut::read).transpose()?;
     let fails_with_body = args.policy.fail_with_body;
-    run(plans, None, args.talk, &mut After { format, fails_with_body, ..After::default() })
+    let mut after = After { format, fails_with_body, ..After::default() };
+    with_jar(jar, run(plans, None, args.talk, &mut after))
 }
 
 /// Returns what the first request says of where it comes from.
@@ -195,9 +222,9 @@ fn run(
     let whole = after.tells_heads().then(|| Daemon::connect(true)).transpose()?;
     for task in followed.ended() {
         // What could not be handed over stays with the daemon.
-        match created.hand_over(task) {
+        let (shown, attempts) = created.told(task, whole.as_ref());
+        match created.hand_over(task, &after.head_before(&shown)) {
             Ok(()) => {
-                let (shown, attempts) = created.told(task, whole.as_ref());
                 let of_it = Told {
                     task: &shown,
                     typed: created.typed.get(&task.name.task).map(String::as_str),
@@ -277,8 +304,8 @@ impl Created {
     }
 
     /// Writes what a task brought to where the user wants it, if the daemon does not do that.
-    fn hand_over(&self, task: &Tracked) -> Result<(), Failure> {
-        self.answers.get(&task.name.task).map_or(Ok(()), |to| to.take(task))
+    fn hand_over(&self, task: &Tracked, head: &str) -> Result<(), Failure> {
+        self.answers.get(&task.name.task).map_or(Ok(()), |to| to.take(task, head))
     }
 }
 
@@ -363,13 +390,14 @@ fn name_files(session: &Session, plans: &mut [Plan]) -> Result<(), Failure> {
 
 /// Creates one task; the second value says where the shell itself must write the result.
 fn begin(session: &Session, plan: Plan) -> Result<(Task, Option<HandOver>), Error> {
-    let Plan { request, options, what, typed: _, number: _, finish } = plan;
+    let Plan { request, options, what, typed: _, number: _, shows_head, finish } = plan;
     let options = Arc::unwrap_or_clone(options);
     let with_body = UploadOptions { resume: true, task: options.clone() };
     Ok(match what {
         What::Download(to) => {
             let (destination, answer) = match (finish, to) {
                 (Some(finish), _) => (None, Some(finish)),
+                (None, Destination::File(path)) if shows_head => (None, Some(HandOver::File(path))),
                 (None, Destination::File(path)) => (Some(path), None),
                 (None, Destination::Nowhere) => (None, Some(HandOver::Nowhere)),
                 (None, Destination::Output | Destination::Derived { .. }) => {

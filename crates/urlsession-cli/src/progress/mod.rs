@@ -38,7 +38,7 @@ pub(crate) trait Progress {
 pub(crate) fn of(talk: Talk) -> Box<dyn Progress> {
     if talk.json {
         Box::new(events::JsonLines::default())
-    } else if talk.quiet {
+    } else if talk.quiet || (talk.no_progress_meter && !talk.verbose) {
         Box::new(plain::ErrorsOnly)
     } else if console::Term::stderr().is_term() {
         Box::new(bars::Bars::new(talk.verbose))

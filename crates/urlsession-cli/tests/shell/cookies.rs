@@ -171,3 +171,31 @@ impl Home {
         files
     }
 }
+
+#[test]
+fn the_jar_is_written_when_all_is_done() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("x").header("Set-Cookie", "id=distinctive; Path=/; Max-Age=60"));
+    server.on("/gone", Answer::ok("x").status(404).header("Set-Cookie", "late=1; Path=/"));
+    home.write("source", b"sent");
+    server.on("/put", Answer::sink());
+    let (url, gone, put) = (server.url("/f"), server.url("/gone"), server.url("/put"));
+    home.out(&["get", "-q", "-o", "-", "--cookie-jar", "jar", &url]);
+    let read = || std::fs::read_to_string(home.file("jar")).unwrap();
+    assert!(read().starts_with("# Netscape HTTP Cookie File\n") && read().contains("distinctive"));
+    let mode = std::os::unix::fs::MetadataExt::mode(&home.file("jar").metadata().unwrap());
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(home.run(&["get", "-q", "-o", "-", "--cookie-jar", "jar", &gone]).code, 8);
+    assert!(read().contains("late\t1"), "also where something failed: {}", read());
+    let out = home.out(&["put", "-q", "--cookie-jar", "-", "source", &put]);
+    assert!(out.contains("distinctive"), "{out}");
+    let ran = home.run(&["get", "-q", "-o", "-", "--cookie-jar", "none/jar", &url]);
+    assert_eq!((ran.code, &*ran.out), (9, "x"), "{ran:?}");
+    for words in [
+        &["add", "--cookie-jar", "jar", &url][..],
+        &["put", "--detach", "--cookie-jar", "jar", "source", &put],
+    ] {
+        let ran = home.run(words);
+        assert!(ran.code == 2 && ran.err.contains("--cookie-jar"), "{ran:?}");
+    }
+}

@@ -441,3 +441,34 @@ fn tries_keep_to_the_times_that_are_typed() {
         assert_eq!(home.run(&["get", option, "soon", &server.url("/soon")]).code, 2, "{option}");
     }
 }
+
+#[test]
+fn heads_stand_before_bodies_where_that_is_typed() {
+    let (home, server) = (Home::new(), Server::start());
+    let answer = Answer::ok("body").header("Set-Cookie", "id=1; Path=/");
+    server.on("/f", answer.header("X-Many", "one").header("X-Many", "two"));
+    server.on("/gone", Answer::ok("gone").status(404));
+    server.on("/empty", Answer::ok(""));
+    let url = server.url("/f");
+    let is_whole = |text: &str| {
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200\r\n") && head.contains("id=1; Path=/"), "{text}");
+        body.to_owned()
+    };
+    assert_eq!(is_whole(&home.out(&["get", "-q", "--include", "-o", "-", &url])), "body");
+    assert_eq!(is_whole(&home.out(&["get", "-q", "--show-headers", "--data", "a", &url])), "body");
+    home.out(&["get", "-q", "--include", &url, &server.url("/empty")]);
+    let read = |name: &str| std::fs::read_to_string(home.file(name)).unwrap();
+    assert_eq!(is_whole(&read("f")), "body");
+    assert!(read("empty").ends_with("\r\n\r\n"));
+    let words = ["get", "-q", "--no-fail", "--include", "-o", "-", &server.url("/gone")];
+    assert!(home.out(&words).starts_with("HTTP/1.1 404\r\n"));
+    assert_eq!(home.out(&["get", "-qI", "--include", &url]).matches("HTTP/1.1 200").count(), 1);
+    for wrong in [&["-c"][..], &["-R"], &["-J"]] {
+        assert_eq!(home.run(&[&["get", "--include", &url], wrong].concat()).code, 2, "{wrong:?}");
+    }
+    let ran = home.run(&["add", "--include", &url]);
+    assert!(ran.code == 2 && ran.err.contains("--include"), "{ran:?}");
+    let format = "%header{x-many:all:, }|%header{x-many}|%header{none:all:x}";
+    assert_eq!(home.out(&["get", "-q", "--out-null", "-w", format, &url]), "one, two|one|");
+}

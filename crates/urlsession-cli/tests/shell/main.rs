@@ -26,3 +26,4 @@ mod simulate;
 mod torture;
 mod transfers;
 mod versions;
+mod words;

@@ -1,0 +1,82 @@
+//! What is put into a command line, taken back from it, or changes nothing.
+
+use crate::home::Home;
+use urlsession_testkit::server::{Answer, Server};
+
+#[test]
+fn variables_are_put_in_where_that_is_typed() {
+    let (home, server) = (Home::new(), Server::start());
+    for path in ["/a%20b", "/post"] {
+        server.on(path, Answer::ok("x"));
+    }
+    home.write("value", b" a \"b\"\n");
+    let url = server.url("/");
+    let base = format!("base={url}");
+    let typed = ["--variable", &base, "--variable", "name=a b"];
+    let named = ["--expand-url", "{{base}}{{name:url}}", "--expand-output", "{{name}}.out"];
+    home.out(&[&["get", "-q"], &typed[..], &named].concat());
+    assert_eq!(server.requests().pop().unwrap().path, "/a%20b");
+    assert!(home.file("a b.out").exists());
+    let post = server.url("/post");
+    let data = ["--variable", "v@value", "--expand-data", "{\"v\":\"{{v:trim:json}}\"}"];
+    assert_eq!(home.out(&[&["get", "-q"], &data[..], &[&post]].concat()), "x");
+    assert_eq!(
+        server.requests().pop().unwrap().body_length,
+        "{\"v\":\"a \\\"b\\\"\"}".len() as u64
+    );
+    // As in a file of options, and of the environment, which is the same behind --next.
+    let text = "variable = %FROM_HERE\nexpand-header = \"X-Own: {{FROM_HERE}}\"\nnext\n\
+                expand-user-agent = \"{{FROM_HERE}} too\"\n";
+    home.write("options", text.as_bytes());
+    let mut command =
+        home.command(&["get", "-q", "--out-null", &post, "-K", "options", &post, "--out-null"]);
+    let ran = crate::home::ran(command.env("FROM_HERE", "of the system").output().unwrap());
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let seen = server.requests();
+    let [.., first, second] = &seen[..] else { panic!("{seen:?}") };
+    assert_eq!(first.header("x-own"), Some("of the system"));
+    assert_eq!(second.header("user-agent"), Some("of the system too"));
+    for (wrong, why) in [
+        (&["--variable", "%NOT_THERE"][..], "the environment has no NOT_THERE"),
+        (&["--variable", "a=b", "--expand-data", "{{a:super}}"], "no function “super”"),
+        (&["--expand-quiet", "x"], "--quiet with a value"),
+        (&["--variable", "a"], "what is a?"),
+        (&["--variable", "a@none"], "none: "),
+    ] {
+        let ran = home.run(&[&["get"], wrong, &[&post]].concat());
+        assert!([2, 9].contains(&ran.code) && ran.err.contains(why), "{wrong:?}: {ran:?}");
+    }
+}
+
+/// what is typed => whether there is a file, and how its request was made
+#[test]
+fn switches_are_taken_back() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("x"));
+    let url = server.url("/f");
+    for (words, method) in [
+        (&["-I", "--no-head", "-o", "-"][..], "GET"),
+        (&["--no-head", "-I"], "HEAD"),
+        (&["--insecure", "--no-insecure", "--basic", "--no-basic", "-o", "-"], "GET"),
+        (&["-O", "--no-remote-name", "-o", "-"], "GET"),
+        (&["-Z", "--parallel-max", "2", "--no-parallel", "-B", "-o", "-"], "GET"),
+    ] {
+        home.out(&[&["get", "-q"], words, &[&url]].concat());
+        assert_eq!(server.requests().pop().unwrap().method, method, "{words:?}");
+    }
+    home.write("options", b"head\nno-head\noutput = -\n");
+    assert_eq!(home.out(&["get", "-q", "-K", "options", &url]), "x");
+    assert_eq!(home.run(&["get", "--no-nothing", &url]).code, 2);
+    assert_eq!(home.run(&["get", "--parallel-max", "0", &url]).code, 2);
+}
+
+#[test]
+fn progress_is_left_out_but_not_what_goes_wrong() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("x"));
+    server.on("/gone", Answer::ok("x").status(404));
+    let ran = home.run(&["get", "--no-progress-meter", "-o", "-", &server.url("/f")]);
+    assert_eq!((&*ran.out, &*ran.err), ("x", ""));
+    let ran = home.run(&["get", "--no-progress-meter", "-o", "-", &server.url("/gone")]);
+    assert!(ran.code == 8 && ran.err.contains("404"), "{ran:?}");
+}
