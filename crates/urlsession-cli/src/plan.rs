@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use urlsession::{
     AuthenticationMethod, Credential, Error, ErrorCode, FileName, Header, HttpVersion, IpVersion,
-    NameClash, Priority, Request, RequestEdit, RequestPolicy, TaskOptions, UploadSource,
+    NameClash, Priority, Request, RequestEdit, RequestPolicy, Secret, TaskOptions, UploadSource,
 };
 
 /// Statuses that are worth another try: the server is busy or broken for a while.
@@ -48,6 +48,8 @@ pub(crate) struct Plan {
     pub(crate) what: What,
     /// The URL as it was typed, where its host is in letters that requests do not have.
     pub(crate) typed: Option<String>,
+    /// The URL as it was typed, where it has a name, a password or a fragment.
+    pub(crate) whole: Option<Secret>,
     /// The place of the URL on the command line, from 0.
     pub(crate) number: usize,
     /// Whether the head of the response stands before the body.
@@ -159,9 +161,9 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
             }
             (request, What::Download(destination))
         };
-        let (typed, number) = (in_letters(&entry.url), entry.number);
+        let (typed, whole, number) = (in_letters(&entry.url), whole(&entry.url), entry.number);
         let shows_head = args.include && !args.head;
-        plans.push(Plan { request, options, what, typed, number, shows_head, finish });
+        plans.push(Plan { request, options, what, typed, whole, number, shows_head, finish });
     }
     Ok(plans)
 }
@@ -181,10 +183,15 @@ pub(crate) fn of_put(args: &PutArgs) -> Result<Plan, Failure> {
         options: Arc::new(options),
         what,
         typed: in_letters(&args.url),
+        whole: whole(&args.url),
         number: 0,
         shows_head: false,
         finish: None,
     })
+}
+
+fn whole(url: &str) -> Option<Secret> {
+    url.contains(['@', '#']).then(|| Secret::new(url))
 }
 
 fn in_letters(url: &str) -> Option<String> {
@@ -365,7 +372,8 @@ fn request_policy(request: &RequestArgs, policy: &PolicyArgs) -> RequestPolicy {
         keeps_post: posts.into_iter().filter(|(keeps, _)| *keeps).map(|(_, s)| s).collect(),
         trusts_redirects: policy.location_trusted,
         target: request.request_target.clone(),
-        connect_to: [&request.network.connect_to[..], &request.network.resolve].concat(),
+        connect_to: [&request.network.connect_to[..], &args::resolved(&request.network.resolve)]
+            .concat(),
         tells_referer: request.referer.as_ref().is_some_and(|text| text.ends_with(AUTO)),
         refuses_https: request.network.proto == Some(args::Schemes::Http),
         http_version: match (request.network.http10, request.network.http11) {

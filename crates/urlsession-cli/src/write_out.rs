@@ -125,11 +125,17 @@ const NAMES: &[(&str, Value)] = &[
     ("url.port", Value::OfUrl(UrlPart::Port)),
     ("url.path", Value::OfUrl(UrlPart::Path)),
     ("url.query", Value::OfUrl(UrlPart::Query)),
+    ("url.user", Value::OfUrl(UrlPart::User)),
+    ("url.password", Value::OfUrl(UrlPart::Password)),
+    ("url.fragment", Value::OfUrl(UrlPart::Fragment)),
     ("urle.scheme", Value::OfEffectiveUrl(UrlPart::Scheme)),
     ("urle.host", Value::OfEffectiveUrl(UrlPart::Host)),
     ("urle.port", Value::OfEffectiveUrl(UrlPart::Port)),
     ("urle.path", Value::OfEffectiveUrl(UrlPart::Path)),
     ("urle.query", Value::OfEffectiveUrl(UrlPart::Query)),
+    ("urle.user", Value::OfEffectiveUrl(UrlPart::User)),
+    ("urle.password", Value::OfEffectiveUrl(UrlPart::Password)),
+    ("urle.fragment", Value::OfEffectiveUrl(UrlPart::Fragment)),
     ("json", Value::Json),
 ];
 
@@ -139,6 +145,8 @@ pub(crate) struct Told<'a> {
     pub(crate) task: &'a Tracked,
     /// Its URL where that was typed in other letters.
     pub(crate) typed: Option<&'a str>,
+    /// The same where it says who asks, or has a fragment: requests have neither.
+    pub(crate) whole: Option<&'a str>,
     /// The place of its URL on the command line, from 0.
     pub(crate) number: usize,
     /// How often it was tried.
@@ -382,7 +390,7 @@ impl Value {
             Self::Referer => referer(told),
             Self::Json => Some(all_as_json(told)),
             Self::Time(step) => metrics.map(|metrics| step.of(metrics)),
-            Self::OfUrl(part) => part.of(&task.url),
+            Self::OfUrl(part) => part.of(told.whole.unwrap_or(&task.url)),
             Self::OfEffectiveUrl(part) => {
                 part.of(response.map_or(&task.url, |response| &response.url))
             }
@@ -408,7 +416,9 @@ impl Value {
 fn all_as_json(told: Told<'_>) -> String {
     let mut object = serde_json::Map::new();
     for (name, value) in NAMES {
-        if matches!(value, Value::Json | Value::HeaderJson) {
+        // Whoever wants the password asks for it.
+        let is_password = matches!(value, Value::OfUrl(UrlPart::Password));
+        if is_password || matches!(value, Value::Json | Value::HeaderJson) {
             continue;
         }
         let text = value.of(told);

@@ -59,6 +59,8 @@ pub struct RequestPolicy {
 pub const CONNECT_TO_LIMIT: usize = 1000;
 /// Longest name of a host in them, in bytes.
 const HOST_LIMIT: usize = 255;
+/// Longest list of addresses in them, in bytes.
+const ADDRESSES_LENGTH_LIMIT: usize = 1000;
 
 /// Where connections to a server go instead.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -70,7 +72,8 @@ pub struct ConnectTo {
     /// The URL's port that is meant; `None` is any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
-    /// The host to connect to, an IPv6 address without brackets; `None` is the URL's.
+    /// The host to connect to, an IPv6 address without brackets; `None` is the URL's. If the place
+    /// counts without proxies only, it may be several addresses between commas.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to_host: Option<String>,
     /// The port to connect to; `None` is the URL's.
@@ -95,7 +98,16 @@ impl ConnectTo {
             (1..=HOST_LIMIT).contains(&host.len())
                 && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:%".contains(&b))
         };
-        self.host.iter().chain(&self.to_host).all(is_host)
+        let is_to = |text: &String| match text.contains(',') && self.is_local {
+            true => {
+                let mut addresses = text.split(',');
+                text.len() <= ADDRESSES_LENGTH_LIMIT
+                    && addresses.all(|one| one.parse::<std::net::IpAddr>().is_ok())
+            }
+            false => is_host(text),
+        };
+        self.host.iter().all(is_host)
+            && self.to_host.iter().all(is_to)
             && ![self.port, self.to_port].contains(&Some(0))
     }
 }
@@ -219,6 +231,7 @@ mod tests {
             to_port,
             ..ConnectTo::default()
         };
+        let local = |text: &str| ConnectTo { is_local: true, ..to(text, None) };
         for (policy, expected) in [
             (any(), None),
             (RequestPolicy { omitted_headers: vec!["User-Agent".into()], ..any() }, None),
@@ -249,6 +262,9 @@ mod tests {
             (RequestPolicy { target: text("/\r\nX: y"), ..any() }, Some("visible")),
             (RequestPolicy { path: text("a"), ..any() }, Some("begins with a slash")),
             (RequestPolicy { connect_to: vec![to("::1", Some(8))], ..any() }, None),
+            (RequestPolicy { connect_to: vec![local("::1,127.0.0.1")], ..any() }, None),
+            (RequestPolicy { connect_to: vec![local("::1,a")], ..any() }, Some("no host")),
+            (RequestPolicy { connect_to: vec![to("::1,::2", None)], ..any() }, Some("no host")),
             (RequestPolicy { connect_to: vec![to("a/b", None)], ..any() }, Some("no host")),
             (RequestPolicy { connect_to: vec![to("", None)], ..any() }, Some("no host")),
             (RequestPolicy { connect_to: vec![to("a", Some(0))], ..any() }, Some("no host")),

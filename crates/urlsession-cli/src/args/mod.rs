@@ -18,7 +18,7 @@ pub(crate) use condition::ConditionArgs;
 pub(crate) use cookies::{CookiesArgs, CookiesCommand};
 pub(crate) use credentials::{AnswerArgs, CredentialsArgs, CredentialsCommand};
 pub(crate) use daemon::{DaemonArgs, DaemonCommand, RunArgs};
-pub(crate) use network::{NetworkArgs, Schemes};
+pub(crate) use network::{NetworkArgs, Schemes, resolved};
 pub(crate) use output::Output;
 pub(crate) use parse::{HeaderFields, checksum, header_fields};
 pub(crate) use transfer::{GetArgs, Level, PolicyArgs, PutArgs, Redirect, RequestArgs, Talk};

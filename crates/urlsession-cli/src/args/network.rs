@@ -36,10 +36,11 @@ pub(crate) struct NetworkArgs {
     #[arg(long, value_name = "HOST:PORT:HOST:PORT", value_parser = connect_to,
         action = ArgAction::Append)]
     pub(crate) connect_to: Vec<ConnectTo>,
-    /// Take ADDRESS for that of HOST at PORT; ‘*’ is any host
+    /// Take ADDRESS for that of HOST at PORT, several between commas; ‘*’ is any host. ‘-HOST:PORT’
+    /// takes an earlier one back
     #[arg(long, value_name = "HOST:PORT:ADDRESS", value_parser = resolve,
-        action = ArgAction::Append)]
-    pub(crate) resolve: Vec<ConnectTo>,
+        action = ArgAction::Append, allow_hyphen_values = true)]
+    pub(crate) resolve: Vec<Resolve>,
     /// Time at most to connect to a server or a proxy, such as 2.5 or 500ms: look-up and TLS included
     /// [default: 30s for each step]
     #[arg(long, value_name = "TIME", value_parser = measure::parse_duration)]
@@ -97,6 +98,28 @@ pub(crate) struct NetworkArgs {
     pub(crate) http10: bool,
 }
 
+/// What one `--resolve` says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Resolve {
+    To(ConnectTo),
+    /// Nothing any more of this host at this port.
+    Gone(Option<String>, Option<u16>),
+}
+
+/// Returns what is left of them.
+pub(crate) fn resolved(all: &[Resolve]) -> Vec<ConnectTo> {
+    let mut left: Vec<ConnectTo> = Vec::new();
+    for one in all {
+        match one {
+            Resolve::To(to) => left.push(to.clone()),
+            Resolve::Gone(host, port) => {
+                left.retain(|to| (&to.host, &to.port) != (host, port));
+            }
+        }
+    }
+    left
+}
+
 /// What `--proto` allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Schemes {
@@ -150,9 +173,16 @@ fn connect_to(text: &str) -> Result<ConnectTo, String> {
     }
 }
 
-/// Reads `HOST:PORT:ADDRESS`.
-fn resolve(text: &str) -> Result<ConnectTo, String> {
-    let wrong = || "it is HOST:PORT:ADDRESS with one address".to_owned();
+/// Reads `HOST:PORT:ADDRESS[,ADDRESS]…` or `-HOST:PORT`.
+fn resolve(text: &str) -> Result<Resolve, String> {
+    let wrong = || "it is HOST:PORT:ADDRESS, or -HOST:PORT".to_owned();
+    let any = |host: String| (host != "*").then_some(host);
+    if let Some(text) = text.strip_prefix('-') {
+        return match &places(text)[..] {
+            [Some(host), Some(port)] => Ok(Resolve::Gone(any(host.clone()), number(Some(port))?)),
+            _ => Err(wrong()),
+        };
+    }
     let text = text.strip_prefix('+').unwrap_or(text);
     let (host, port, address) = match &places(text)[..] {
         [Some(host), Some(port), Some(address)] => (host.clone(), port.clone(), address.clone()),
@@ -163,14 +193,16 @@ fn resolve(text: &str) -> Result<ConnectTo, String> {
             (next()?, next()?, next()?)
         }
     };
-    let address: std::net::IpAddr = address.parse().map_err(|_| wrong())?;
-    Ok(ConnectTo {
-        host: (host != "*").then_some(host),
+    let bare = |one: &str| one.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let addresses = address.split(',').map(|one| bare(one).parse::<std::net::IpAddr>());
+    let addresses = addresses.map(|one| Ok(one.map_err(|_| wrong())?.to_string()));
+    Ok(Resolve::To(ConnectTo {
+        host: any(host),
         port: number(Some(&port))?,
-        to_host: Some(address.to_string()),
+        to_host: Some(addresses.collect::<Result<Vec<_>, String>>()?.join(",")),
         to_port: None,
         is_local: true,
-    })
+    }))
 }
 
 /// Parts a text at its colons, but for those in brackets, which go; nothing between two is `None`.
@@ -245,11 +277,17 @@ mod tests {
             ("a:1:127.0.0.1", "\"a\" 1 \"127.0.0.1\" None"),
             ("+*:1:[::1]", "None 1 \"::1\" None"),
             ("a:1:::1", "\"a\" 1 \"::1\" None"),
+            ("a:1:127.0.0.1,::1,[::2]", "\"a\" 1 \"127.0.0.1,::1,::2\" None"),
+            ("a:1:[::1],127.0.0.1", "\"a\" 1 \"::1,127.0.0.1\" None"),
         ] {
-            assert_eq!(resolve(text).map(shown).unwrap(), expected, "{text}");
+            assert_eq!(shown(resolved(&[resolve(text).unwrap()]).remove(0)), expected, "{text}");
         }
+        let typed = ["a:1:::1", "*:1:::1", "a:2:::1", "-a:1", "-*:1", "-b:1"];
+        let left = resolved(&typed.map(|text| resolve(text).unwrap()));
+        let left: Vec<String> = left.into_iter().map(shown).collect();
+        assert_eq!(left, ["\"a\" 2 \"::1\" None"]);
         assert!(["a", "a:b:c:d", "a:0:b:1", ":::::"].iter().all(|text| connect_to(text).is_err()));
-        let wrong = ["a:1:b", "a:1", "a:x:127.0.0.1", "-a:1", "a:1:127.0.0.1,127.0.0.2"];
+        let wrong = ["a:1:b", "a:1", "a:x:127.0.0.1", "-a", "-a:1:::1", "a:1:127.0.0.1,b"];
         assert!(wrong.iter().all(|text| resolve(text).is_err()));
     }
 

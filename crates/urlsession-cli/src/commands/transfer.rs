@@ -20,8 +20,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use urlsession::{
-    Daemon, DownloadOptions, Error, Session, SessionConfiguration, Task, TaskIdentifier, TaskKind,
-    TaskState, UploadOptions,
+    Daemon, DownloadOptions, Error, Secret, Session, SessionConfiguration, Task, TaskIdentifier,
+    TaskKind, TaskState, UploadOptions,
 };
 
 /// Longest wait for the daemon to make tasks durable.
@@ -228,6 +228,7 @@ fn run(
                 let of_it = Told {
                     task: &shown,
                     typed: created.typed.get(&task.name.task).map(String::as_str),
+                    whole: created.whole.get(&task.name.task).map(Secret::expose),
                     number: created.numbers.get(&task.name.task).copied().unwrap_or(0),
                     attempts,
                     referer: None,
@@ -263,6 +264,8 @@ struct Created {
     answers: BTreeMap<TaskIdentifier, HandOver>,
     /// URLs as they were typed, where that differs in letters.
     typed: BTreeMap<TaskIdentifier, String>,
+    /// The same, where they say who asks or have a fragment.
+    whole: BTreeMap<TaskIdentifier, Secret>,
     /// The places of URLs on the command line, where that is not the first.
     numbers: BTreeMap<TaskIdentifier, usize>,
 }
@@ -327,6 +330,7 @@ fn create(mut plans: Vec<Plan>, at_once: Option<u32>) -> Result<Created, Failure
         refused: vec![],
         answers: BTreeMap::new(),
         typed: BTreeMap::new(),
+        whole: BTreeMap::new(),
         numbers: BTreeMap::new(),
     };
     let mut plans = plans.into_iter();
@@ -346,9 +350,10 @@ fn create_portion(
     let mut handles = Vec::with_capacity(PORTION);
     for plan in plans {
         let (url, title) = (plan.request.url.clone(), title(&plan));
-        let (typed, number) = (plan.typed.clone(), plan.number);
+        let (typed, whole, number) = (plan.typed.clone(), plan.whole.clone(), plan.number);
         let (task, answer) = begin(session, plan)?;
         created.typed.extend(typed.map(|typed| (task.task_identifier(), typed)));
+        created.whole.extend(whole.map(|whole| (task.task_identifier(), whole)));
         if number > 0 {
             created.numbers.insert(task.task_identifier(), number);
         }
@@ -390,7 +395,7 @@ fn name_files(session: &Session, plans: &mut [Plan]) -> Result<(), Failure> {
 
 /// Creates one task; the second value says where the shell itself must write the result.
 fn begin(session: &Session, plan: Plan) -> Result<(Task, Option<HandOver>), Error> {
-    let Plan { request, options, what, typed: _, number: _, shows_head, finish } = plan;
+    let Plan { request, options, what, typed: _, whole: _, number: _, shows_head, finish } = plan;
     let options = Arc::unwrap_or_clone(options);
     let with_body = UploadOptions { resume: true, task: options.clone() };
     Ok(match what {

@@ -42,6 +42,9 @@ pub(super) enum UrlPart {
     Port,
     Path,
     Query,
+    User,
+    Password,
+    Fragment,
 }
 
 impl UrlPart {
@@ -54,6 +57,9 @@ impl UrlPart {
             Self::Port => url.port_or_known_default().map(|port| port.to_string()),
             Self::Path => Some(url.path().to_owned()),
             Self::Query => url.query().map(str::to_owned),
+            Self::User => Some(url.username().to_owned()),
+            Self::Password => url.password().map(str::to_owned),
+            Self::Fragment => url.fragment().map(str::to_owned),
         }
     }
 }
@@ -89,6 +95,9 @@ mod tests {
     #[test]
     fn urls_consist_of_parts() {
         let all = [UrlPart::Scheme, UrlPart::Host, UrlPart::Port, UrlPart::Path, UrlPart::Query];
+        let whole = "http://me:s%20t@h/#d";
+        let rest = [UrlPart::User, UrlPart::Password, UrlPart::Fragment].map(|part| part.of(whole));
+        assert_eq!(rest.map(Option::unwrap), ["me", "s%20t", "d"]);
         let told = |url| all.map(|part| part.of(url).unwrap_or_default()).join(" ");
         assert_eq!(told("https://h/a?b"), "https h 443 /a b");
         assert_eq!(told("http://[::1]:8/"), "http [::1] 8 / ");

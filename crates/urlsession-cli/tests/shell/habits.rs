@@ -418,6 +418,10 @@ fn servers_are_where_that_is_typed() {
     let (address, url) =
         (format!("b.invalid:{port}:127.0.0.1"), format!("http://b.invalid:{port}/f"));
     assert_eq!(home.out(&[&get[..], &["--resolve", &address, &url]].concat()), "x");
+    let several = format!("b.invalid:{port}:::1,127.0.0.1");
+    let gone = format!("-b.invalid:{port}");
+    let words = ["--resolve", &format!("b.invalid:{port}:192.0.2.1"), "--resolve", &gone];
+    assert_eq!(home.out(&[&get[..], &words, &["--resolve", &several, &url]].concat()), "x");
     let wrong = home.run(&[&get[..], &["--resolve", "b.invalid:1", &url]].concat());
     assert!(wrong.code == 2 && wrong.err.contains("HOST:PORT:ADDRESS"), "{wrong:?}");
 }

@@ -80,3 +80,14 @@ fn progress_is_left_out_but_not_what_goes_wrong() {
     let ran = home.run(&["get", "--no-progress-meter", "-o", "-", &server.url("/gone")]);
     assert!(ran.code == 8 && ran.err.contains("404"), "{ran:?}");
 }
+
+#[test]
+fn parts_of_a_url_are_told_that_no_request_has() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("x"));
+    let url = server.url("/f#end").replace("://", "://me:distinctive@");
+    let format = "%{url.user} %{url.password} %{url.fragment} %{urle.user}|";
+    assert_eq!(home.out(&["get", "-q", "--out-null", "-w", format, &url]), "me distinctive end |");
+    let told = home.out(&["get", "-q", "--out-null", "-w", "%{json}", &url]);
+    assert!(told.contains("\"url.user\":\"me\"") && !told.contains("distinctive"), "{told}");
+}

@@ -287,6 +287,18 @@ pub(super) async fn look_up(
     transaction: &Transaction,
 ) -> Result<VecDeque<SocketAddr>, Failure> {
     let is_meant = |address: IpAddr| version.is_none_or(|version| version.is_of(address));
+    if host.contains(',') {
+        // The task knows its addresses.
+        let addresses = host.split(',').filter_map(|one| one.parse().ok()).filter(|a| is_meant(*a));
+        let addresses = addresses.map(|address| SocketAddr::new(address, port));
+        return match alternate(addresses.take(ADDRESS_LIMIT).collect()) {
+            none if none.is_empty() => {
+                let why = "none of its addresses is of the version that may be used";
+                Err(Failure::permanent(ErrorCode::CANNOT_FIND_HOST, format!("{host}: {why}")))
+            }
+            addresses => Ok(addresses),
+        };
+    }
     let address = bare(host).parse::<IpAddr>();
     if let (Ok(address), Some(version)) = (&address, version)
         && !is_meant(*address)

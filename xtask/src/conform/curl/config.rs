@@ -19,6 +19,9 @@ const LONG_WITH_VALUE: &[&str] = &[
     "--max-filesize",
     "--url-query",
     "--data",
+    "--variable",
+    "--cookie-jar",
+    "--parallel-max",
     "--data-raw",
     "--data-urlencode",
     "--form-string",
@@ -43,9 +46,6 @@ pub(super) fn words(text: &str) -> Result<Vec<String>, String> {
         let parts = |c: char| c.is_whitespace() || (!is_dashed && matches!(c, '=' | ':'));
         let (name, rest) = line.split_at(line.find(parts).unwrap_or(line.len()));
         let rest = rest.trim_start_matches(parts);
-        if name.starts_with("--expand") || name.contains("variable") {
-            return Err("--variable".to_owned());
-        }
         words.push(if is_dashed { name.to_owned() } else { format!("--{name}") });
         let value = match rest.strip_prefix('"') {
             Some(quoted) => Some(unquoted(quoted)),
@@ -79,7 +79,8 @@ pub(super) fn file(words: &[String]) -> String {
     let mut lines = String::new();
     let mut words = words.iter();
     while let Some(word) = words.next() {
-        let takes = WITH_VALUE.contains(&&**word) || LONG_WITH_VALUE.contains(&&**word);
+        let expands = word.starts_with("--expand-") && !word.contains('=');
+        let takes = expands || WITH_VALUE.contains(&&**word) || LONG_WITH_VALUE.contains(&&**word);
         let (name, value) = match word.starts_with('-') {
             true if takes => (word.as_str(), words.next()),
             true => (word.as_str(), None),

@@ -50,8 +50,8 @@ const IDLE: &[&str] = &[
     "--show-headers",
     "--show-error",
     "-v",
-    "--no-progress-meter",
     "-#",
+    "--parallel-immediate",
     "--basic",
     "--no-include",
     "--suppress-connect-headers",
@@ -73,15 +73,8 @@ const IDLE: &[&str] = &[
 /// Letters that can be followed by others.
 const FLAGS: &[&str] = &["-O", "-J", "-s", "-S", "-i", "-L", "-R", "-f", "-v", "-g"];
 /// Options with a value that change nothing here.
-const IDLE_WITH_VALUE: &[&str] = &[
-    "-c",
-    "--cookie-jar",
-    "--expect100-timeout",
-    "--stderr",
-    "--libcurl",
-    "--keepalive-time",
-    "--proto-default",
-];
+const IDLE_WITH_VALUE: &[&str] =
+    &["--expect100-timeout", "--stderr", "--libcurl", "--keepalive-time", "--proto-default"];
 
 /// Options with a value that mean the same, and how we call them.
 const SAME: &[(&str, &str)] = &[
@@ -90,6 +83,10 @@ const SAME: &[(&str, &str)] = &[
     ("--max-time", "-m"),
     ("-A", "-A"),
     ("--user-agent", "-A"),
+    ("-c", "--cookie-jar"),
+    ("--cookie-jar", "--cookie-jar"),
+    ("--variable", "--variable"),
+    ("--parallel-max", "--parallel-max"),
     ("-e", "-e"),
     ("--referer", "-e"),
     ("-X", "-X"),
@@ -129,6 +126,12 @@ const SAME_FLAGS: &[(&str, &str)] = &[
     ("-6", "-6"),
     ("--ipv6", "-6"),
     ("--compressed", "--compressed"),
+    ("--no-progress-meter", "--no-progress-meter"),
+    ("--no-remote-name", "--no-remote-name"),
+    ("-B", "-B"),
+    ("--use-ascii", "-B"),
+    ("-Z", "-Z"),
+    ("--parallel", "-Z"),
     ("--netrc-optional", "--netrc-optional"),
     ("-n", "--netrc"),
     ("--netrc", "--netrc"),
@@ -158,7 +161,10 @@ const SAME_FLAGS: &[(&str, &str)] = &[
 ];
 
 /// What a format of curl's may have that ours has not, or that says something else here.
-const UNWRITTEN: &[&str] = &["%{xfer_id}", ".user}", ":all:"];
+const UNWRITTEN: &[&str] = &["%{xfer_id}"];
+
+/// How a URL is typed that has variables in it.
+const EXPANDED_URL: &str = "--expand-url=";
 
 impl Typed {
     /// Translates what stands between one `--next` and another; an error names the word that has no
@@ -287,12 +293,13 @@ impl Typed {
             "--socks5-hostname" => self.proxy = Some(format!("socks5h://{}", value())),
             "-U" | "--proxy-user" => self.proxy_user = Some(value()),
             "--connect-to" => self.words.extend(["--connect-to".to_owned(), value()]),
-            "--resolve" => match value() {
-                gone if gone.starts_with('-') => {
-                    return Err("--resolve that takes an address away".to_owned());
-                }
-                text => self.words.extend(["--resolve".to_owned(), text]),
-            },
+            "--resolve" => self.words.extend(["--resolve".to_owned(), value()]),
+            "--expand-url" => self.urls.push(format!("{EXPANDED_URL}{}", value())),
+            "--expand-output" => {
+                self.names_file = true;
+                self.words.extend([name.to_owned(), value()]);
+            }
+            _ if name.starts_with("--expand-") => self.words.extend([name.to_owned(), value()]),
             _ => return Ok(false),
         }
         Ok(true)
@@ -330,12 +337,15 @@ impl Typed {
 
     fn settle(mut self) -> Result<Self, String> {
         // curl asks for one after the other.
-        self.words.extend(["-j".to_owned(), "1".to_owned()]);
+        if !self.words.iter().any(|word| word == "-Z") {
+            self.words.extend(["-j".to_owned(), "1".to_owned()]);
+        }
         for url in &mut self.urls {
             *url = complete(url)?;
         }
         let is_pattern = |url: &String| {
-            url.replace("://[", "").contains(['{', '['])
+            !url.starts_with(EXPANDED_URL)
+                && url.replace("://[", "").contains(['{', '['])
                 && !url.contains("[]")
                 && !url.contains("{}")
         };
@@ -425,6 +435,9 @@ impl Typed {
 
 /// Reads a URL as curl does that is typed without a scheme.
 fn complete(url: &str) -> Result<String, String> {
+    if url.starts_with(EXPANDED_URL) {
+        return Ok(url.to_owned());
+    }
     let is_bare = !url.contains("://") && !url.starts_with("http:");
     let url = if is_bare { format!("http://{url}") } else { url.to_owned() };
     let is_http = url.to_ascii_lowercase().starts_with("http:");

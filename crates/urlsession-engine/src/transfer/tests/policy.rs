@@ -300,3 +300,25 @@ async fn connecting_takes_as_long_as_the_task_says() {
     assert_eq!(summary(&ending), "-1001 transient");
     assert!(error_of(&ending).to_string().contains("took longer than 50ms"), "{ending:?}");
 }
+
+#[tokio::test]
+async fn addresses_that_the_task_knows_are_tried_in_turn() {
+    let server = Server::start();
+    server.on("/", Answer::ok("x"));
+    let port = server.address().port();
+    for (version, addresses, expected) in [
+        (None, "::1,127.0.0.1", "done 200 1"),
+        (Some(IpVersion::V4), "::1,127.0.0.1", "done 200 1"),
+        (Some(IpVersion::V6), "127.0.0.2,127.0.0.1", "-1003 permanent"),
+    ] {
+        let mut trial = Trial::data(&format!("http://a.invalid:{port}/"));
+        let policy = &mut trial.order.options.request_policy;
+        policy.ip_version = version;
+        policy.connect_to = vec![ConnectTo {
+            to_host: Some(addresses.to_owned()),
+            is_local: true,
+            ..ConnectTo::default()
+        }];
+        assert_eq!(summary(&trial.run().await), expected, "{version:?} {addresses}");
+    }
+}
