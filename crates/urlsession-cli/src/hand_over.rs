@@ -2,11 +2,13 @@
 
 use crate::condition;
 use crate::exit::{self, Failure};
+use crate::file_name;
 use crate::tracked::Tracked;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
-use urlsession::{Error, ErrorCode, Response, Timestamp};
+use urlsession::{Error, ErrorCode, FileName, NameClash, Response, Timestamp};
 
 /// Status of a file that has no bytes beyond those that were asked from.
 const RANGE_NOT_SATISFIABLE: u16 = 416;
@@ -22,6 +24,9 @@ pub(crate) enum HandOver {
     Output,
     /// Here, replacing what is there.
     File(PathBuf),
+    /// Beside this, under the name that the server gives it; or here, if it gives none. A file of that
+    /// name is replaced, or the next free name is taken.
+    Suggested(PathBuf, NameClash),
     /// Behind what is there.
     Rest(Rest),
     /// Here, or to standard output, unless it is no news.
@@ -62,6 +67,9 @@ impl HandOver {
             Self::Nowhere => Ok(()),
             Self::Output => write(task, head, None),
             Self::File(path) => write(task, head, Some(path)),
+            Self::Suggested(path, clash) => {
+                write(task, head, Some(&suggested(task, path, *clash)?))
+            }
             Self::Rest(rest) => rest.take(task),
             Self::News(..) if self.drops(task) => Ok(()),
             Self::News(to, _) => write(task, head, to.as_deref()),
@@ -142,6 +150,31 @@ fn content_range(response: &Response) -> (Option<u64>, Option<u64>) {
     let (range, whole) = range.split_once('/').unwrap_or((range, ""));
     let begin = range.split_once('-').map_or("", |(begin, _)| begin);
     (begin.trim().parse().ok(), whole.trim().parse().ok())
+}
+
+fn suggested(task: &Tracked, path: &Path, clash: NameClash) -> Result<PathBuf, Failure> {
+    let Some(name) = task.response.as_ref().and_then(|response| named(response, &task.url)) else {
+        return Ok(path.to_owned());
+    };
+    let name = name.as_str();
+    match (clash, path.parent()) {
+        (NameClash::TakeFree, Some(folder)) => {
+            file_name::free(folder, name, file_name::CLASH_LIMIT, &mut BTreeSet::new()).ok_or_else(
+                || Failure::new(exit::FILE, format!("{name}: too many files of this name")),
+            )
+        }
+        _ => Ok(path.with_file_name(name)),
+    }
+}
+
+/// Returns what a server calls the file, itself or by a redirect to another name.
+fn named(response: &Response, url: &str) -> Option<FileName> {
+    let says = |field: &str| field.to_ascii_lowercase().contains("filename");
+    if response.header("content-disposition").is_some_and(says) {
+        return response.suggested_filename.clone();
+    }
+    let name = FileName::of_url(&response.url);
+    (name != FileName::of_url(url)).then_some(name)
 }
 
 /// Writes all that came; nothing came with an empty body.

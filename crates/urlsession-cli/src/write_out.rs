@@ -5,7 +5,7 @@ mod parts;
 use crate::escape::shown;
 use crate::exit::{self, Failure};
 use crate::tracked::Tracked;
-use parts::{Step, UrlPart};
+use parts::{Measure, Step, UrlPart};
 use serde_json::json;
 use std::fs::File;
 use std::io::Read as _;
@@ -77,6 +77,7 @@ enum Value {
     Referer,
     Json,
     Time(Step),
+    Counted(Measure),
     OfUrl(UrlPart),
     OfEffectiveUrl(UrlPart),
 }
@@ -97,6 +98,11 @@ const NAMES: &[(&str, Value)] = &[
     ("size_download", Value::Downloaded),
     ("size_delivered", Value::Downloaded),
     ("size_upload", Value::Uploaded),
+    ("size_header", Value::Counted(Measure::Header)),
+    ("size_request", Value::Counted(Measure::Request)),
+    ("speed_download", Value::Counted(Measure::DownloadSpeed)),
+    ("speed_upload", Value::Counted(Measure::UploadSpeed)),
+    ("proxy_used", Value::Counted(Measure::ProxyUsed)),
     ("num_redirects", Value::Redirects),
     ("redirect_url", Value::RedirectUrl),
     ("header_json", Value::HeaderJson),
@@ -321,6 +327,7 @@ impl Value {
                 | Self::UrlNumber
                 | Self::Retries
                 | Self::Time(_)
+                | Self::Counted(_)
         )
     }
 
@@ -390,6 +397,9 @@ impl Value {
             Self::Referer => referer(told),
             Self::Json => Some(all_as_json(told)),
             Self::Time(step) => metrics.map(|metrics| step.of(metrics)),
+            Self::Counted(measure) => {
+                Some(metrics.map_or(0, |metrics| measure.of(metrics)).to_string())
+            }
             Self::OfUrl(part) => part.of(told.whole.unwrap_or(&task.url)),
             Self::OfEffectiveUrl(part) => {
                 part.of(response.map_or(&task.url, |response| &response.url))

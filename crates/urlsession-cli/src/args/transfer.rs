@@ -87,7 +87,7 @@ pub(crate) struct GetArgs {
     use_ascii: bool,
     /// Write the head of the final response before the body, in the file as well
     #[arg(long, visible_alias = "show-headers", conflicts_with_all = ["resumes", "continue_at",
-        "remote_header_name", "remote_time", "segments"])]
+        "remote_time", "segments"])]
     pub(crate) include: bool,
     /// Ask for the head alone, with HEAD, and print it; the one -o takes it
     #[arg(short = 'I', long, conflicts_with_all = ["form", "upload_file", "input_file",

@@ -396,13 +396,22 @@ fn name_files(session: &Session, plans: &mut [Plan]) -> Result<(), Failure> {
 /// Creates one task; the second value says where the shell itself must write the result.
 fn begin(session: &Session, plan: Plan) -> Result<(Task, Option<HandOver>), Error> {
     let Plan { request, options, what, typed: _, whole: _, number: _, shows_head, finish } = plan;
-    let options = Arc::unwrap_or_clone(options);
+    let mut options = Arc::unwrap_or_clone(options);
     let with_body = UploadOptions { resume: true, task: options.clone() };
     Ok(match what {
         What::Download(to) => {
             let (destination, answer) = match (finish, to) {
                 (Some(finish), _) => (None, Some(finish)),
-                (None, Destination::File(path)) if shows_head => (None, Some(HandOver::File(path))),
+                (None, Destination::File(path)) if shows_head => {
+                    // Nobody but the shell names the file.
+                    (
+                        None,
+                        Some(match options.suggested_filename.take() {
+                            None => HandOver::File(path),
+                            Some(clash) => HandOver::Suggested(path, clash),
+                        }),
+                    )
+                }
                 (None, Destination::File(path)) => (Some(path), None),
                 (None, Destination::Nowhere) => (None, Some(HandOver::Nowhere)),
                 (None, Destination::Output | Destination::Derived { .. }) => {

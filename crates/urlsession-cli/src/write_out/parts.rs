@@ -1,6 +1,6 @@
 //! Parts of a transfer for `-w`: the steps that took time, and what a URL consists of.
 
-use urlsession::TaskMetrics;
+use urlsession::{TaskMetrics, TransactionMetrics};
 
 /// Until when a time is told, from the creation of the task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,44 @@ impl Step {
         });
         let since = date.map_or(0, |date| date.0.saturating_sub(metrics.task_interval.start.0));
         format!("{:.6}", since as f64 / 1e6)
+    }
+}
+
+/// What is counted over all requests of a transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Measure {
+    /// Bytes of the heads of responses.
+    Header,
+    /// Bytes of requests, bodies included.
+    Request,
+    /// Body bytes a second that came, from the creation of the task to its end.
+    DownloadSpeed,
+    /// The same that went.
+    UploadSpeed,
+    /// Requests that went through a proxy: 1 if the last one did.
+    ProxyUsed,
+}
+
+impl Measure {
+    pub(super) fn of(self, metrics: &TaskMetrics) -> u64 {
+        let all = &metrics.transaction_metrics;
+        let sum = |count: fn(&TransactionMetrics) -> u64| all.iter().map(count).sum::<u64>();
+        let interval = metrics.task_interval;
+        let time = interval.end.0.saturating_sub(interval.start.0).max(1);
+        let speed = |bytes: u64| u64::try_from(u128::from(bytes) * 1_000_000 / u128::from(time));
+        match self {
+            Self::Header => sum(|one| one.count_of_response_header_bytes_received),
+            Self::Request => sum(|one| {
+                one.count_of_request_header_bytes_sent + one.count_of_request_body_bytes_sent
+            }),
+            Self::DownloadSpeed => {
+                speed(sum(|one| one.count_of_response_body_bytes_received)).unwrap_or(u64::MAX)
+            }
+            Self::UploadSpeed => {
+                speed(sum(|one| one.count_of_request_body_bytes_sent)).unwrap_or(u64::MAX)
+            }
+            Self::ProxyUsed => u64::from(all.last().is_some_and(|last| last.is_proxy_connection)),
+        }
     }
 }
 
@@ -90,6 +128,34 @@ mod tests {
         metrics.redirect_count = 1;
         assert_eq!(told(&metrics)[1], "0.500000");
         assert_eq!(Step::Connect.of(&TaskMetrics::default()), "0.000000");
+    }
+
+    #[test]
+    fn requests_are_counted_together() {
+        let one = TransactionMetrics {
+            count_of_request_header_bytes_sent: 100,
+            count_of_request_body_bytes_sent: 6_000,
+            count_of_response_header_bytes_received: 200,
+            count_of_response_body_bytes_received: 1_000_000,
+            ..TransactionMetrics::default()
+        };
+        let last = TransactionMetrics { is_proxy_connection: true, ..one.clone() };
+        let metrics = TaskMetrics {
+            transaction_metrics: vec![one, last],
+            task_interval: DateInterval { start: Date(1_000_000), end: Date(3_000_000) },
+            ..TaskMetrics::default()
+        };
+        let all = [
+            Measure::Header,
+            Measure::Request,
+            Measure::DownloadSpeed,
+            Measure::UploadSpeed,
+            Measure::ProxyUsed,
+        ];
+        let counted = all.map(|measure| measure.of(&metrics));
+        assert_eq!(counted, [400, 12_200, 1_000_000, 6_000, 1]);
+        let none = all.map(|measure| measure.of(&TaskMetrics::default()));
+        assert_eq!(none, [0; 5]);
     }
 
     #[test]

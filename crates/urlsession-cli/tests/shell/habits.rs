@@ -465,11 +465,17 @@ fn heads_stand_before_bodies_where_that_is_typed() {
     let read = |name: &str| std::fs::read_to_string(home.file(name)).unwrap();
     assert_eq!(is_whole(&read("f")), "body");
     assert!(read("empty").ends_with("\r\n\r\n"));
+    let disposition = ("Content-Disposition", "attachment; filename=../named");
+    server.on("/named", Answer::ok("body").header(disposition.0, disposition.1));
+    for name in ["named", "named.1"] {
+        home.out(&["get", "-q", "-OJ", "--include", &server.url("/named?x")]);
+        assert!(read(name).ends_with("\r\n\r\nbody"), "{name}");
+    }
     let words = ["get", "-q", "--no-fail", "--include", "-o", "-", &server.url("/gone")];
     assert!(home.out(&words).starts_with("HTTP/1.1 404\r\n"));
     assert_eq!(home.out(&["get", "-qI", "--include", &url]).matches("HTTP/1.1 200").count(), 1);
-    for wrong in [&["-c"][..], &["-R"], &["-J"]] {
-        assert_eq!(home.run(&[&["get", "--include", &url], wrong].concat()).code, 2, "{wrong:?}");
+    for wrong in ["-c", "-R"] {
+        assert_eq!(home.run(&["get", "--include", wrong, &url]).code, 2, "{wrong:?}");
     }
     let ran = home.run(&["add", "--include", &url]);
     assert!(ran.code == 2 && ran.err.contains("--include"), "{ran:?}");

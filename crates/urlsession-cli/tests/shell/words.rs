@@ -88,6 +88,10 @@ fn parts_of_a_url_are_told_that_no_request_has() {
     let url = server.url("/f#end").replace("://", "://me:distinctive@");
     let format = "%{url.user} %{url.password} %{url.fragment} %{urle.user}|";
     assert_eq!(home.out(&["get", "-q", "--out-null", "-w", format, &url]), "me distinctive end |");
+    let format = "%{size_header} %{size_request} %{speed_download} %{proxy_used}";
+    let told = home.out(&["get", "-q", "--out-null", "-w", format, &url]);
+    let told: Vec<u64> = told.split(' ').map(|number| number.parse().unwrap()).collect();
+    assert!(told[0] > 0 && told[1] > 0 && told[3] == 0, "{told:?}");
     let told = home.out(&["get", "-q", "--out-null", "-w", "%{json}", &url]);
     assert!(told.contains("\"url.user\":\"me\"") && !told.contains("distinctive"), "{told}");
 }
