@@ -59,11 +59,8 @@ enum Value {
     Version,
     Id,
     Downloaded,
-    Uploaded,
-    Redirects,
     RedirectUrl,
     HeaderJson,
-    Connections,
     Headers,
     Total,
     LocalIp,
@@ -97,16 +94,16 @@ const NAMES: &[(&str, Value)] = &[
     ("id", Value::Id),
     ("size_download", Value::Downloaded),
     ("size_delivered", Value::Downloaded),
-    ("size_upload", Value::Uploaded),
+    ("size_upload", Value::Counted(Measure::Uploaded)),
     ("size_header", Value::Counted(Measure::Header)),
     ("size_request", Value::Counted(Measure::Request)),
     ("speed_download", Value::Counted(Measure::DownloadSpeed)),
     ("speed_upload", Value::Counted(Measure::UploadSpeed)),
     ("proxy_used", Value::Counted(Measure::ProxyUsed)),
-    ("num_redirects", Value::Redirects),
+    ("num_redirects", Value::Counted(Measure::Redirects)),
     ("redirect_url", Value::RedirectUrl),
     ("header_json", Value::HeaderJson),
-    ("num_connects", Value::Connections),
+    ("num_connects", Value::Counted(Measure::Connections)),
     ("num_headers", Value::Headers),
     ("time_total", Value::Total),
     ("local_ip", Value::LocalIp),
@@ -316,9 +313,6 @@ impl Value {
             Self::Status
                 | Self::ProxyStatus
                 | Self::Downloaded
-                | Self::Uploaded
-                | Self::Redirects
-                | Self::Connections
                 | Self::Headers
                 | Self::Total
                 | Self::LocalPort
@@ -348,8 +342,8 @@ impl Value {
                 return format!("{:03}", status.unwrap_or(0));
             }
             Self::ProxyStatus => {
-                let connects = all.iter().filter_map(|one| one.proxy_status_code);
-                return format!("{:03}", connects.last().unwrap_or(0));
+                let status = all.iter().rev().find_map(|one| one.proxy_status_code);
+                return format!("{:03}", status.unwrap_or(0));
             }
             Self::Url => Some(typed.unwrap_or(&task.url).to_owned()),
             Self::EffectiveUrl => {
@@ -364,20 +358,8 @@ impl Value {
             Self::Id => Some(task.name.to_string()),
             Self::Downloaded if is_upload => Some(received(last).to_string()),
             Self::Downloaded => Some(task.done.to_string()),
-            Self::Uploaded => {
-                Some(last.map_or(0, |last| last.count_of_request_body_bytes_sent).to_string())
-            }
-            Self::Redirects => {
-                Some(metrics.map_or(0, |metrics| metrics.redirect_count).to_string())
-            }
             Self::RedirectUrl => response.and_then(redirect_url),
             Self::HeaderJson => response.map(header_json),
-            Self::Connections => {
-                let is_new = |one: &&TransactionMetrics| {
-                    one.connect_start_date.is_some() && !one.is_reused_connection
-                };
-                Some(all.iter().filter(is_new).count().to_string())
-            }
             Self::Headers => {
                 Some(response.map_or(0, |response| response.headers.len()).to_string())
             }

@@ -37,6 +37,12 @@ impl Step {
 /// What is counted over all requests of a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Measure {
+    /// Body bytes of the last request.
+    Uploaded,
+    /// Redirects that were followed.
+    Redirects,
+    /// Connections that were opened.
+    Connections,
     /// Bytes of the heads of responses.
     Header,
     /// Bytes of requests, bodies included.
@@ -57,6 +63,11 @@ impl Measure {
         let time = interval.end.0.saturating_sub(interval.start.0).max(1);
         let speed = |bytes: u64| u64::try_from(u128::from(bytes) * 1_000_000 / u128::from(time));
         match self {
+            Self::Uploaded => all.last().map_or(0, |last| last.count_of_request_body_bytes_sent),
+            Self::Redirects => metrics.redirect_count.into(),
+            Self::Connections => {
+                sum(|one| u64::from(one.connect_start_date.is_some() && !one.is_reused_connection))
+            }
             Self::Header => sum(|one| one.count_of_response_header_bytes_received),
             Self::Request => sum(|one| {
                 one.count_of_request_header_bytes_sent + one.count_of_request_body_bytes_sent

@@ -185,15 +185,7 @@ impl Http {
             ProxyScheme::Https => Some(self.tls.trust(terms).await?),
             _ => None,
         };
-        let proxies = out.options.connection_proxy.as_ref();
-        Ok(Via {
-            proxy,
-            trust,
-            tunnels: out.tunnels(),
-            headers: proxies.map_or(&[], |proxies| &proxies.headers),
-            speaks_http10: proxies.is_some_and(|proxies| proxies.speaks_http10),
-            credentials: &self.credentials,
-        })
+        Ok(out.via(proxy, trust, &self.credentials))
     }
 
     pub(super) async fn open(

@@ -1,12 +1,13 @@
 //! A request as it goes out, and what its connection must be like.
 
+use super::dial::Via;
 use super::errors::Failure;
 use super::metrics::Collector;
 use super::proxy;
 use super::question::{Asks, OfTls};
-use super::tls::Terms;
+use super::tls::{Terms, Trust};
 use super::upload::{Outbound, Sending, Source};
-use crate::credentials::origin_space;
+use crate::credentials::{Memory, origin_space};
 use http::{HeaderMap, Method, header};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -99,6 +100,24 @@ impl<'a> Outgoing<'a> {
     pub(super) fn forwarder(&self) -> Option<&'a Proxy> {
         let takes = |proxy: &&Proxy| proxy.is_http() && self.url.scheme() == "http";
         self.proxy().filter(takes).filter(|_| !self.tunnels())
+    }
+
+    /// Returns what is to be known of the proxy on the way.
+    pub(super) fn via(
+        &self,
+        proxy: &'a Proxy,
+        trust: Option<Trust>,
+        credentials: &'a Memory,
+    ) -> Via<'a> {
+        let proxies = self.options.connection_proxy.as_ref();
+        Via {
+            proxy,
+            trust,
+            tunnels: self.tunnels(),
+            headers: proxies.map_or(&[], |proxies| &proxies.headers),
+            speaks_http10: proxies.is_some_and(|proxies| proxies.speaks_http10),
+            credentials,
+        }
     }
 
     /// Adds what is meant for the proxy that gets the request itself, if there is one. Whom the
