@@ -12,7 +12,10 @@ use super::segments::journal::Journal;
 use super::segments::span::Span;
 use super::wire::Wire;
 use bytes::Bytes;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -126,7 +129,10 @@ impl Receiver {
     async fn receive(&mut self, from: &mut Inflow<'_>) -> Result<Received, Failure> {
         let unseen = self.digest.is_none() && self.rate.is_none() && self.limit.is_none();
         if unseen && let Some((early, detour)) = from.body.detour().await {
-            return self.receive_unseen(early, detour, from).await;
+            return Box::pin(self.receive_unseen(early, detour, from)).await;
+        }
+        if let Some(received) = self.receive_ready(from).await? {
+            return Ok(received);
         }
         let mut tick = tokio::time::interval_at(Instant::now() + BATCH_TIME, BATCH_TIME);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -162,6 +168,27 @@ impl Receiver {
                 },
             }
         }
+    }
+
+    /// Takes what has come with the head, which is all of a short body: that needs no clock. `None`
+    /// if there is more to come.
+    async fn receive_ready(&mut self, from: &mut Inflow<'_>) -> Result<Option<Received>, Failure> {
+        while self.rate.is_none() && self.length() < LARGE as u64 && !self.is_cut() {
+            if from.stop.is_cancelled() {
+                return Ok(Some(Received::Stopped));
+            }
+            match ready(from.body.next()).await {
+                Some(Ok(Some(piece))) => self.take(piece, from)?,
+                Some(Ok(None)) => return Ok(Some(Received::Whole)),
+                Some(Err(failure)) => {
+                    // The wire knows more of what went wrong.
+                    let failed = from.wire.watch(from.idle_timeout, async { Err(failure) });
+                    return failed.await;
+                }
+                None => break,
+            }
+        }
+        Ok(None)
     }
 
     /// Receives without looking at the bytes.
@@ -283,6 +310,16 @@ impl Receiver {
     fn is_full(&self) -> bool {
         self.journal.as_ref().is_some_and(|(journal, _)| journal.is_full())
     }
+}
+
+/// Returns what a future has already, if anything.
+async fn ready<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(value) => Poll::Ready(Some(value)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
 
 /// Waits until a sync has ended, for ever if none is ever begun.

@@ -72,7 +72,8 @@ pub(super) struct Chain<'a> {
 /// The final response of a chain.
 #[derive(Debug)]
 pub(super) struct Final {
-    pub(super) answer: Answer,
+    /// It is long, and handed on often.
+    pub(super) answer: Box<Answer>,
     pub(super) response: Response,
     /// Bytes that the body will have, if known.
     pub(super) length: Option<u64>,
@@ -389,7 +390,7 @@ impl<'a> Chain<'a> {
 
     /// Gives up a response; its connection is saved where that is cheap.
     pub(super) async fn discard(&self, got: Final) {
-        let Answer { body, wire, .. } = got.answer;
+        let Answer { body, wire, .. } = *got.answer;
         body.drain(&wire, self.order.idle_timeout).await;
     }
 }
@@ -495,7 +496,7 @@ fn finished(answer: Answer, method: &Method, url: &Url) -> Final {
         }
         length => length,
     };
-    Final { answer, response, length }
+    Final { answer: Box::new(answer), response, length }
 }
 
 /// RFC 9110 section 10.2.3. A date counts from the server's own clock, so that ours may be wrong.

@@ -39,7 +39,7 @@ pub(crate) struct Segments<'a> {
 
 /// The first connection: its response has come, and goes to the first hole of the file.
 pub(crate) struct Lead {
-    pub(crate) answer: Answer,
+    pub(crate) answer: Box<Answer>,
     pub(crate) receiver: Receiver,
     /// Where its body ends.
     pub(crate) last: u64,
@@ -232,7 +232,12 @@ impl<'a> Segments<'a> {
         Ok((verdict, got))
     }
 
-    async fn receive(&self, mut answer: Answer, mut receiver: Receiver, span: &Arc<Span>) -> Ended {
+    async fn receive(
+        &self,
+        mut answer: Box<Answer>,
+        mut receiver: Receiver,
+        span: &Arc<Span>,
+    ) -> Ended {
         receiver.keep_to(span);
         let from = Inflow {
             body: &mut answer.body,
