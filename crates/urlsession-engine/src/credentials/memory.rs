@@ -44,8 +44,11 @@ impl Memory {
 
     /// Returns the part of its server that a URL is known to belong to.
     pub(crate) fn space_of(&self, url: &Url) -> Option<ProtectionSpace> {
-        let server = origin_space(url);
         let folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        if folders.is_empty() {
+            return None;
+        }
+        let server = origin_space(url);
         let above = folders.iter().filter(|(folder, space)| {
             url.path().starts_with(folder.as_str()) && space.is_of_same_server(&server)
         });

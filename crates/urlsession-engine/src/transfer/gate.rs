@@ -75,9 +75,14 @@ impl Means<'_> {
 impl<'a> Gate<'a> {
     pub(super) fn new(means: Means<'a>, url: &'a Url, target: Target<'a>) -> Self {
         let mut gate = Self { means, url, target, shows: None, space: None, refused: Vec::new() };
-        let server = origin_space(url);
-        let answers = means.answers.iter().rev().filter(|a| a.space.is_of_same_server(&server));
-        let first = answers.filter_map(Answered::credential).next().cloned();
+        let first = match means.answers {
+            [] => None,
+            answers => {
+                let server = origin_space(url);
+                let answers = answers.iter().rev().filter(|a| a.space.is_of_same_server(&server));
+                answers.filter_map(Answered::credential).next().cloned()
+            }
+        };
         let first = first.or_else(|| means.own.cloned()).or_else(|| {
             let space = means.memory.space_of(url)?;
             means.kept?.find(&space)
