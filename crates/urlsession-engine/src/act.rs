@@ -278,7 +278,7 @@ impl<H: Moves> Driver<H> {
             return self.attempts.fail(task, attempt, failed(error, Cause::Transient));
         };
         let files = self.files.of(task, &order);
-        if let Err(error) = self.files.prepare_for(task, &files) {
+        if let Err(error) = self.files.prepare_for(task, &order) {
             let error = Error::new(ErrorCode::CANNOT_CREATE_FILE).because(error);
             return self.attempts.fail(task, attempt, failed(error, Cause::Disk));
         }

@@ -29,6 +29,8 @@ const KEPT_NAMES_LIMIT: u32 = 100;
 #[derive(Debug, Clone)]
 pub(crate) struct Files {
     state: PathBuf,
+    /// Where parts wait for new tasks; every attempt knows it.
+    kept: Arc<Path>,
     /// Tells the part files of engines apart whose stores end with the process.
     tag: String,
     /// Of those of engines whose stores end with the process: keeps others from sweeping them.
@@ -44,10 +46,11 @@ impl Files {
             let why = "the path of the state folder is not UTF-8";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
         }
-        let files = Self { state, tag: String::new(), _lock: None };
+        let kept = state.join("resume").into();
+        let files = Self { state, kept, tag: String::new(), _lock: None };
         create_private_folder(&files.state)?;
-        for folder in [files.finished(), files.spool(), files.kept()] {
-            create_private_folder(&folder)?;
+        for folder in [&files.finished(), &files.spool(), &*files.kept] {
+            create_private_folder(folder)?;
         }
         Ok(files)
     }
@@ -76,7 +79,7 @@ impl Files {
 
     /// Returns where the files of a task are.
     pub(crate) fn of(&self, task: TaskRef, order: &Order) -> TaskFiles {
-        let kept_parts = self.kept();
+        let kept_parts = Arc::clone(&self.kept);
         if let TaskKind::Download { destination: Some(finished) } = &order.kind {
             let part = finished.with_file_name(self.hidden_name(finished, task));
             return TaskFiles { part, finished: finished.clone(), kept_parts };
@@ -93,10 +96,14 @@ impl Files {
         }
     }
 
-    /// Creates the folder of a task's files, if it is one of ours.
-    pub(crate) fn prepare_for(&self, task: TaskRef, files: &TaskFiles) -> io::Result<()> {
-        let folder = self.session(task.session);
-        if files.part.starts_with(&folder) { create_private_folder(&folder) } else { Ok(()) }
+    /// Creates the folder of a task's files, unless the task has a destination of its own.
+    pub(crate) fn prepare_for(&self, task: TaskRef, order: &Order) -> io::Result<()> {
+        match order.kind {
+            TaskKind::Download { destination: Some(_) } => Ok(()),
+            TaskKind::Download { destination: None } | TaskKind::Upload | TaskKind::Data => {
+                create_private_folder(&self.session(task.session))
+            }
+        }
     }
 
     /// Removes the folder of a session that is gone; files in it stay for the next sweep.
@@ -130,7 +137,7 @@ impl Files {
             return None;
         }
         crash::point("keep.renamed");
-        if let Err(error) = folder::sync(&self.kept()) {
+        if let Err(error) = folder::sync(&self.kept) {
             tracing::warn!(%error, "could not sync the folder of kept parts");
         }
         Some(ResumeState { part: kept, ..resume })
@@ -138,7 +145,7 @@ impl Files {
 
     /// Lists the parts that are kept for resume data, with the sessions whose tasks left them.
     pub(crate) fn kept_parts(&self) -> Vec<(SessionNumber, PathBuf)> {
-        let Ok(entries) = std::fs::read_dir(self.kept()) else { return Vec::new() };
+        let Ok(entries) = std::fs::read_dir(&self.kept) else { return Vec::new() };
         let named = |path: PathBuf| {
             let (session, _) = path.file_name()?.to_str()?.split_once('-')?;
             Some((SessionNumber(session.parse().ok()?), path))
@@ -162,10 +169,6 @@ impl Files {
         self.state.join("files")
     }
 
-    fn kept(&self) -> PathBuf {
-        self.state.join("resume")
-    }
-
     fn session(&self, session: SessionNumber) -> PathBuf {
         self.finished().join(session.0.to_string())
     }
@@ -173,20 +176,21 @@ impl Files {
     /// Returns a name that no kept part has: a task may go on from its own resume data.
     fn free_kept_name(&self, task: TaskRef) -> PathBuf {
         let name =
-            |copy: u32| self.kept().join(format!("{}-{}-{copy}.part", task.session.0, task.task));
+            |copy: u32| self.kept.join(format!("{}-{}-{copy}.part", task.session.0, task.task));
         (0..KEPT_NAMES_LIMIT).map(name).find(|file| !file.exists()).unwrap_or_else(|| name(0))
     }
 
     fn owns(&self, file: &Path) -> bool {
         let plain = file.components().all(|c| !matches!(c, Component::ParentDir));
-        plain && [self.finished(), self.spool(), self.kept()].iter().any(|f| file.starts_with(f))
+        plain && [&*self.finished(), &self.spool(), &self.kept].iter().any(|f| file.starts_with(f))
     }
 
     /// Returns `.<name>.<session>-<task>.urlsession-part`, its name cut so that all fits.
     fn hidden_name(&self, destination: &Path, task: TaskRef) -> OsString {
         let ending = format!(".{}{}-{}.urlsession-part", self.tag, task.session.0, task.task);
         let name = destination.file_name().unwrap_or_default();
-        let mut hidden = OsString::from(".");
+        let mut hidden = OsString::with_capacity(NAME_LIMIT.min(name.len() + 1 + ending.len()));
+        hidden.push(".");
         if name.len() + 1 + ending.len() <= NAME_LIMIT {
             hidden.push(name);
         } else {

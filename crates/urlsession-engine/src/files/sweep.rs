@@ -37,7 +37,7 @@ impl Files {
             // Succeeds only for an empty folder.
             let _ = std::fs::remove_dir(&folder);
         }
-        for (folder, age) in [(self.spool(), SPOOL_AGE), (self.kept(), KEPT_PART_AGE)] {
+        for (folder, age) in [(self.spool(), SPOOL_AGE), (self.kept.to_path_buf(), KEPT_PART_AGE)] {
             for file in entries(&folder) {
                 if !needs.files.contains(&file) && changed(&file).until(now) >= age {
                     sweep_one(&file);

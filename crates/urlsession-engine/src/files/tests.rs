@@ -18,7 +18,7 @@ fn a_task_has_its_files_where_its_kind_puts_them() {
     let check = |kind, part: PathBuf, finished: PathBuf| {
         let found = files.of(TASK, &order(kind));
         assert_eq!((found.part, found.finished), (part, finished));
-        assert_eq!(found.kept_parts, state.join("resume"));
+        assert_eq!(*found.kept_parts, state.join("resume"));
     };
     check(download(None), inside("7.part"), inside("7.download"));
     check(TaskKind::Upload, inside("7.part"), inside("7.body"));
@@ -57,7 +57,7 @@ fn only_files_of_ours_are_removed() {
     create_private_folder(&files.session(SessionNumber(1))).unwrap();
     check(files.finished().join("1").join("1.download"), true);
     check(files.spool().join("x"), true);
-    check(files.kept().join("1-1.part"), true);
+    check(files.kept.join("1-1.part"), true);
     check(outside, false);
     check(files.state().join("store.sqlite"), false);
     check(files.spool().join("..").join("store.sqlite"), false);
@@ -69,7 +69,7 @@ fn a_part_is_kept_by_rename() {
     let part = files.state().join("7.part");
     std::fs::write(&part, "bytes").unwrap();
     let kept = files.keep_part(TASK, resume(&part)).unwrap();
-    assert_eq!(kept.part, files.kept().join("3-7-0.part"));
+    assert_eq!(kept.part, files.kept.join("3-7-0.part"));
     assert_eq!(std::fs::read(&kept.part).unwrap(), b"bytes");
     assert!(!part.exists());
     // A part that is not there cannot be kept.
@@ -100,7 +100,7 @@ fn the_sweep_leaves_what_is_needed() {
     let stray = put(session(2), "1.part");
     let spooled = put(files.spool(), "needed");
     let unspooled = put(files.spool(), "left behind");
-    let kept = put(files.kept(), "1-9.part");
+    let kept = put(files.kept.to_path_buf(), "1-9.part");
     let needs = Needs {
         files: [owed.clone(), spooled.clone()].into(),
         is_unfinished: &|task| {
@@ -174,7 +174,7 @@ fn folders_and_files_are_private_and_no_symlink_is_followed() {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
     let (home, files) = home();
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    for folder in [files.state(), &files.finished(), &files.spool(), &files.kept()] {
+    for folder in [files.state(), &files.finished(), &files.spool(), &files.kept] {
         assert_eq!(mode(folder), 0o700);
     }
     let open = home.path().join("open");

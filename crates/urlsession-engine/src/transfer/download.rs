@@ -77,11 +77,11 @@ enum Prepared {
 /// Looks for what there is before anything is asked. A first GET finds nothing, and may be asked
 /// in vain: it looks when its body is there.
 async fn prepare(attempt: &Attempt) -> Result<Prepared, Failure> {
-    let (files, resume) = (attempt.files.clone(), attempt.resume.clone());
     let is_get = attempt.order.request.method == "GET";
-    if is_get && resume.is_none() {
+    if is_get && attempt.resume.is_none() {
         return Ok(Prepared::Begin);
     }
+    let (files, resume) = (attempt.files.clone(), attempt.resume.clone());
     let landing = resume.as_ref().map(|state| Landing::of(attempt, &state.response));
     blocking(move || {
         if let (Some(state), Some(landing)) = (&resume, &landing)
@@ -169,18 +169,18 @@ impl Run<'_> {
     /// Creates the part file, unless its body may be short: that is whole before there is
     /// anything to write, most likely.
     async fn create(&self, got: &Final, replaces: bool) -> Result<Part, Failure> {
-        let files = self.attempt.files.clone();
         let is_short = got.length.is_none_or(|length| length < receive::LARGE as u64);
         if is_short && !replaces {
-            return Ok(Part::planned(&files.part));
+            return Ok(Part::planned(&self.attempt.files.part));
         }
+        let files = self.attempt.files.clone();
         let old = self.attempt.resume.as_ref().map(|state| state.part.clone());
         let landing = Landing::of(self.attempt, &got.response);
         let create = move || {
             part::check_destination(&files)?;
             landing.take_back(&files.part);
             let part = Part::create(&files.part)?;
-            if let Some(old) = old.filter(|old| old.parent() == Some(files.kept_parts.as_path())) {
+            if let Some(old) = old.filter(|old| old.parent() == Some(&*files.kept_parts)) {
                 // One that cannot be removed lies in a folder that is swept.
                 let _ = std::fs::remove_file(old);
             }
@@ -319,7 +319,7 @@ impl Run<'_> {
             }
             None => (None, Ok(())),
         };
-        let resume = settled.clone().filter(|state| state.durable_bytes > 0);
+        let resume = settled.as_ref().filter(|state| state.durable_bytes > 0).cloned();
         let progressed = resume.as_ref().is_some_and(|state| state.synced_bytes() > before);
         match (received, synced) {
             (Received::Whole, Ok(())) => {

@@ -77,8 +77,8 @@ impl Landing {
         is_same: impl Fn(&Path) -> bool,
     ) -> Result<PathBuf, (PathBuf, io::Error)> {
         if !self.takes_free {
-            let renamed = part::check_place(&self.path);
-            return named(&self.path, renamed.and_then(|()| std::fs::rename(part, &self.path)));
+            // What has the name already is looked at.
+            return named(&self.path, replace(part, &self.path));
         }
         for path in self.candidates() {
             match std::fs::hard_link(part, &path) {
@@ -148,6 +148,14 @@ impl Landing {
         });
         std::iter::once(self.path.clone()).chain(others)
     }
+}
+
+/// Renames, whatever has the name, unless that is no plain file; looked at only if there is one.
+fn replace(part: &Path, path: &Path) -> io::Result<()> {
+    part::rename_new(part, path).or_else(|_| {
+        part::check_place(path)?;
+        std::fs::rename(part, path)
+    })
 }
 
 fn named(path: &Path, result: io::Result<()>) -> Result<PathBuf, (PathBuf, io::Error)> {

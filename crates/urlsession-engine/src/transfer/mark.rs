@@ -23,7 +23,7 @@ impl Mark {
     /// created earlier, and so were its files.
     pub(super) fn of(files: &TaskFiles, created: Timestamp) -> Self {
         let mut digest = Sha256::new();
-        for path in [&files.part, &files.kept_parts] {
+        for path in [&*files.part, &*files.kept_parts] {
             digest.update(path.as_os_str().as_bytes());
             digest.update([0]);
         }
@@ -55,7 +55,7 @@ mod tests {
         let files = TaskFiles {
             part: part.into(),
             finished: "/d/f".into(),
-            kept_parts: "/state/resume".into(),
+            kept_parts: std::path::Path::new("/state/resume").into(),
         };
         Mark::of(&files, Timestamp(created))
     }

@@ -66,7 +66,7 @@ use crate::cache::SharedCache;
 use crate::cookies::SharedJar;
 use crate::credentials::Kept;
 use crate::simulate::Simulation;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -140,7 +140,7 @@ pub(crate) struct TaskFiles {
     /// The finished file: the destination, or a file in the session's folder.
     pub finished: PathBuf,
     /// The folder of parts kept for resume data: the only other place a resumed part may be.
-    pub kept_parts: PathBuf,
+    pub kept_parts: Arc<Path>,
 }
 
 /// What all transfers share: connections, TLS, limits. Built once per engine.

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, IoSlice, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use tokio_util::sync::CancellationToken;
 use urlsession_core::ResumeState;
 use urlsession_protocol::ChecksumAlgorithm;
@@ -57,7 +57,7 @@ impl Site {
         let file = opened.map_err(|error| named(Place::Write, &self.path, &error))?;
         Ok(Part {
             path: self.path.clone(),
-            open: Some(Open { file: Arc::new(file), inode: self.inode }),
+            open: Some(Open::new(file, self.inode.into())),
             length: from,
             synced: Arc::default(),
         })
@@ -67,7 +67,19 @@ impl Site {
 #[derive(Debug)]
 struct Open {
     file: Arc<File>,
-    inode: u64,
+    /// Looked up when it is asked for: that of a file which is whole at once never is.
+    inode: OnceLock<u64>,
+}
+
+impl Open {
+    fn new(file: File, inode: OnceLock<u64>) -> Self {
+        Self { file: Arc::new(file), inode }
+    }
+
+    /// Returns 0 if the system does not tell: no state has it, and nothing is taken for the file.
+    fn inode(&self) -> u64 {
+        *self.inode.get_or_init(|| self.file.metadata().map_or(0, |about| inode(&about)))
+    }
 }
 
 impl Part {
@@ -96,7 +108,7 @@ impl Part {
     /// of them; `None` if it is not that file any more. Of a file that was cut already, the state
     /// keeps the first bytes only.
     pub(super) fn reopen(state: &mut ResumeState, files: &TaskFiles) -> Option<Self> {
-        let kept = state.part.parent() == Some(files.kept_parts.as_path());
+        let kept = state.part.parent() == Some(&*files.kept_parts);
         if state.part != files.part && !kept {
             return None;
         }
@@ -115,7 +127,7 @@ impl Part {
         file.seek(SeekFrom::Start(state.durable_bytes)).ok()?;
         Some(Self {
             path: state.part.clone(),
-            open: Some(Open { file: Arc::new(file), inode: state.inode }),
+            open: Some(Open::new(file, state.inode.into())),
             length: state.durable_bytes,
             synced: Arc::new(state.durable_bytes.into()),
         })
@@ -128,12 +140,12 @@ impl Part {
     /// Returns the number by which a file that was renamed is recognised; 0 for one that is only
     /// planned, and has none.
     pub(super) fn inode(&self) -> u64 {
-        self.open.as_ref().map_or(0, |open| open.inode)
+        self.open.as_ref().map_or(0, Open::inode)
     }
 
     /// Returns where the file is; `None` for one that is only planned.
     pub(super) fn site(&self) -> Option<Site> {
-        let inode = self.open.as_ref()?.inode;
+        let inode = self.open.as_ref()?.inode();
         Some(Site { path: self.path.clone(), inode })
     }
 
@@ -320,8 +332,7 @@ fn create(path: &Path) -> io::Result<Open> {
         result => result?,
     };
     crash::point("part.created");
-    let inode = inode(&file.metadata()?);
-    Ok(Open { file: Arc::new(file), inode })
+    Ok(Open::new(file, OnceLock::new()))
 }
 
 /// Returns the finished file and its size if it is the part that the state speaks of: it was
@@ -410,6 +421,18 @@ fn allocate(file: &File, from: u64, length: u64) -> io::Result<()> {
 #[cfg(not(target_os = "linux"))]
 fn allocate(_file: &File, _from: u64, _length: u64) -> io::Result<()> {
     Ok(())
+}
+
+/// Renames if nothing has the name. An error may mean no more than that the system cannot do that.
+#[cfg(target_os = "linux")]
+pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    Ok(renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn rename_new(_from: &Path, _to: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Measured: where many files are synced one after the other, each would wait for a write of its

@@ -71,7 +71,7 @@ impl Publisher {
     pub(super) async fn publish(self: &Arc<Self>, finished: Finished) -> Result<PathBuf, Failure> {
         if self.is_passing {
             // A part that was kept may have to be copied.
-            let is_near = finished.part.path() == finished.files.part;
+            let is_near = finished.part.path().as_os_str() == finished.files.part.as_os_str();
             return if is_near { finished.put() } else { blocking(|| finished.put()).await };
         }
         if finished.part.synced() < finished.part.length() {

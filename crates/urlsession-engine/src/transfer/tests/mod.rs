@@ -144,8 +144,11 @@ impl Trial {
     fn new(kind: TaskKind, url: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let at = |name: &str| folder.path().join(name);
-        let files =
-            TaskFiles { part: at("file.part"), finished: at("file"), kept_parts: at("kept") };
+        let files = TaskFiles {
+            part: at("file.part"),
+            finished: at("file"),
+            kept_parts: at("kept").into(),
+        };
         fs::create_dir(&files.kept_parts).unwrap();
         Self {
             hands: Arc::new(Hands::new()),

@@ -18,7 +18,7 @@ fn finished(folder: &Path, name: &str, rest: &[&'static str]) -> Finished {
     let files = TaskFiles {
         part: folder.join(format!("{name}.part")),
         finished: folder.join(name),
-        kept_parts: folder.join("kept"),
+        kept_parts: folder.join("kept").into(),
     };
     let rest = rest.iter().map(|bytes| Bytes::from_static(bytes.as_bytes())).collect();
     let landing = Landing::exact(&files);
