@@ -22,6 +22,10 @@ impl FileName {
     /// Makes a safe name of any text.
     #[must_use]
     pub fn sanitized(text: &str) -> Self {
+        if is_plain(text) { Self(text.into()) } else { Self::rewritten(text) }
+    }
+
+    fn rewritten(text: &str) -> Self {
         let mut name: String = text
             .chars()
             .map(|c| if is_dangerous(c) || r#"/\:*?"<>|"#.contains(c) { '_' } else { c })
@@ -70,6 +74,15 @@ impl From<FileName> for String {
     }
 }
 
+/// Says whether a text is a safe name as it is; most are.
+fn is_plain(text: &str) -> bool {
+    let is_harmless = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=NAME_LIMIT).contains(&text.len())
+        && text.bytes().all(is_harmless)
+        && !text.ends_with('.')
+        && !is_device(text)
+}
+
 /// Says whether a terminal may take the character for something else than a visible sign:
 /// controls, bidirectional controls (Unicode TR 9), line separators, invisible marks.
 #[must_use]
@@ -83,7 +96,11 @@ pub fn is_dangerous(character: char) -> bool {
 
 /// Says whether Windows takes the name for a device, whatever its ending.
 fn is_device(name: &str) -> bool {
-    let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
+    let stem = name.split('.').next().unwrap_or_default().trim_end();
+    if !(3..="CONOUT$".len()).contains(&stem.len()) {
+        return false;
+    }
+    let stem = stem.to_ascii_uppercase();
     match stem.as_str() {
         "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$" => true,
         _ => stem.strip_prefix("COM").or_else(|| stem.strip_prefix("LPT")).is_some_and(|digit| {
@@ -119,6 +136,31 @@ fn shortened(name: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_plain_name_stays_as_it_would_be_written() {
+        let long = "a".repeat(NAME_LIMIT);
+        for (text, expected) in [
+            ("17", true),
+            ("file-1.2_x.iso", true),
+            (".hidden", true),
+            ("..x", true),
+            (&*long, true),
+            (&*(long.clone() + "a"), false),
+            ("", false),
+            ("a.", false),
+            ("..", false),
+            (" a", false),
+            ("a/b", false),
+            ("nul", false),
+            ("Com1.txt", false),
+            ("conout", true),
+            ("\u{e9}", false),
+        ] {
+            assert_eq!(is_plain(text), expected, "{text}");
+            assert_eq!(FileName::sanitized(text), FileName::rewritten(text), "{text}");
+        }
+    }
 
     #[test]
     fn names_come_from_the_last_segment() {
