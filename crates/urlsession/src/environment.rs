@@ -22,12 +22,14 @@ fn read(variable: impl Fn(&str) -> Option<String>) -> Result<ConnectionProxy, Er
         };
         found.map(parse).transpose()
     };
-    let all = || set("all_proxy").or_else(|| set("ALL_PROXY"));
-    let proxies = ConnectionProxy {
-        http: proxy(set("http_proxy").or_else(all))?,
-        https: proxy(set("https_proxy").or_else(|| set("HTTPS_PROXY")).or_else(all))?,
-        ..ConnectionProxy::default()
-    };
+    let all = set("all_proxy").or_else(|| set("ALL_PROXY"));
+    let http = set("http_proxy").or_else(|| all.clone());
+    let https = set("https_proxy").or_else(|| set("HTTPS_PROXY")).or(all);
+    if http.is_none() && https.is_none() {
+        return Ok(ConnectionProxy::default());
+    }
+    let proxies =
+        ConnectionProxy { http: proxy(http)?, https: proxy(https)?, ..ConnectionProxy::default() };
     let exceptions = set("no_proxy").or_else(|| set("NO_PROXY"));
     let proxies = proxies.except(&exceptions.map(|(_, list)| list).unwrap_or_default());
     proxies.check()?;
@@ -51,7 +53,7 @@ mod tests {
         ("all_proxy=a:1 https_proxy=", "http://a:1 http://a:1 []"),
         ("http_proxy=a:1 no_proxy=b,.c", "http://a:1 - [\"b\", \".c\"]"),
         ("http_proxy=a:1 NO_PROXY=b no_proxy=c", "http://a:1 - [\"c\"]"),
-        ("no_proxy=b", "- - [\"b\"]"),
+        ("no_proxy=b", "- - []"),
         (
             "http_proxy=gopher://u:p@a",
             "the environment’s http_proxy: a proxy’s scheme is http, https, socks5 or socks5h",
