@@ -11,59 +11,111 @@ pub(crate) fn host_of(url: &str) -> Option<String> {
         Some(rest) => (rest, "80"),
         None => (url.strip_prefix("https://")?, "443"),
     };
-    let (authority, target) = rest.split_at(rest.find('/')?);
-    let (path, query) = target.split_at(target.find('?').unwrap_or(target.len()));
-    let (host, port) = authority.split_once(':').unwrap_or((authority, ""));
-    let has_port = host.len() < authority.len();
+    let slash = rest.bytes().position(|byte| byte == b'/')?;
+    let (authority, target) = rest.split_at(slash);
+    let colon = authority.bytes().position(|byte| byte == b':');
+    let host = &authority[..colon.unwrap_or(slash)];
+    let port = colon.map(|colon| &authority[colon + 1..]);
     let is_plain = url.len() <= URL_LIMIT
-        && (is_address(host) || is_name(host))
-        && (!has_port || (is_port(port) && port != default))
-        && path.split('/').all(is_segment)
-        && query.bytes().all(|byte| byte == b'?' || stays(byte));
-    is_plain.then(|| match has_port {
-        true => authority.to_owned(),
-        false => [host, default].join(":"),
+        && (is_address(host.as_bytes()) || is_name(host.as_bytes()))
+        && port.is_none_or(|port| is_port(port) && port != default)
+        && is_target(target.as_bytes());
+    is_plain.then(|| match port {
+        Some(_) => authority.to_owned(),
+        None => [host, default].join(":"),
     })
 }
 
-/// A name that no part of could be taken for a number, a coded name or anything else.
-fn is_name(host: &str) -> bool {
-    let is_label = |label: &str| !label.is_empty();
-    let is_legal = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
-    let last = host.rsplit('.').next().unwrap_or_default();
-    host.bytes().all(is_legal)
-        && host.split('.').all(is_label)
-        && !host.contains("--")
-        && last.starts_with(|first: char| first.is_ascii_lowercase())
+/// A name no part of which could be taken for a number, a coded name or anything else.
+fn is_name(host: &[u8]) -> bool {
+    let mut before = b'.';
+    let mut last_begins = b'.';
+    for byte in host {
+        let is_legal = match byte {
+            b'a'..=b'z' | b'0'..=b'9' => true,
+            b'.' => before != b'.',
+            b'-' => before != b'-',
+            _ => false,
+        };
+        if !is_legal {
+            return false;
+        }
+        if before == b'.' {
+            last_begins = *byte;
+        }
+        before = *byte;
+    }
+    before != b'.' && last_begins.is_ascii_lowercase()
 }
 
-fn is_address(host: &str) -> bool {
-    let is_number = |part: &str| is_decimal(part, 3) && part.parse::<u8>().is_ok();
-    host.split('.').count() == 4 && host.split('.').all(is_number)
+fn is_address(host: &[u8]) -> bool {
+    let mut parts = 0;
+    for part in host.split(|byte| *byte == b'.') {
+        if !is_decimal(part, 3) || number(part) > u32::from(u8::MAX) {
+            return false;
+        }
+        parts += 1;
+    }
+    parts == 4
 }
 
 fn is_port(port: &str) -> bool {
-    is_decimal(port, 5) && port.parse::<u16>().is_ok()
+    is_decimal(port.as_bytes(), 5) && number(port.as_bytes()) <= u32::from(u16::MAX)
 }
 
 /// Digits as they are written out: none is left out, none too many.
-fn is_decimal(text: &str, most: usize) -> bool {
-    let is_short = text == "0" || !text.starts_with('0');
-    (1..=most).contains(&text.len()) && is_short && text.bytes().all(|byte| byte.is_ascii_digit())
+fn is_decimal(text: &[u8], most: usize) -> bool {
+    let is_short = text == b"0" || text.first() != Some(&b'0');
+    (1..=most).contains(&text.len()) && is_short && text.iter().all(u8::is_ascii_digit)
 }
 
-/// A segment that means no other folder, however that may be spelled.
-fn is_segment(segment: &str) -> bool {
-    let is_dotted = segment == "." || segment == "..";
-    let has_coded_dot =
-        segment.as_bytes().windows(3).any(|three| three.eq_ignore_ascii_case(b"%2e"));
-    !is_dotted && !has_coded_dot && segment.bytes().all(stays)
+fn number(digits: &[u8]) -> u32 {
+    digits.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'))
 }
 
-/// Says whether a byte stays as it is, in a path and in a query.
-fn stays(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~!$&()*+,;=:@/%".contains(&byte)
+/// A path without a segment that means another folder, however that may be spelled, and a query.
+fn is_target(target: &[u8]) -> bool {
+    let mut before = b'/';
+    let mut is_path = true;
+    for (at, byte) in target.iter().enumerate() {
+        let is_legal = match byte {
+            b'?' => {
+                is_path = false;
+                true
+            }
+            b'.' => before != b'/' || !is_path,
+            b'%' => !is_path || !target[at..].get(1..3).is_some_and(is_dot),
+            _ => STAYS[usize::from(*byte)],
+        };
+        if !is_legal {
+            return false;
+        }
+        before = *byte;
+    }
+    true
 }
+
+/// Says whether two digits stand for a dot.
+fn is_dot(digits: &[u8]) -> bool {
+    digits.eq_ignore_ascii_case(b"2e")
+}
+
+/// The bytes that stay as they are, in a path and in a query, dots and percent signs apart.
+const STAYS: [bool; 256] = {
+    let mut stays = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        stays[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let others = b"-_~!$&()*+,;=:@/";
+    let mut at = 0;
+    while at < others.len() {
+        stays[others[at] as usize] = true;
+        at += 1;
+    }
+    stays
+};
 
 #[cfg(test)]
 mod tests {
