@@ -5,6 +5,7 @@
 //!   socket <── batch <── DaemonMessage <── outgoing    a client that takes nothing is cut off
 //! ```
 
+mod frequent;
 mod lines;
 
 use crate::line::{self, LineError};
@@ -247,7 +248,7 @@ async fn read<R: AsyncRead + Unpin>(
             Ok(None) => return Closed::ByClient,
             Err(closed) => return closed,
         };
-        let message = match line::decode(line) {
+        let message = match frequent::decode(line) {
             Ok(ClientMessage::Hello(_)) => return Closed::SecondHello,
             Ok(message) => message,
             Err(error) => return error.into(),
@@ -298,16 +299,14 @@ async fn write<W: AsyncWrite + Unpin>(
 /// Appends a message. A reply that does not fit into a line becomes an error, so that its call is
 /// answered; an event has no such way out.
 fn encode_into(batch: &mut Vec<u8>, message: DaemonMessage) -> Result<(), Closed> {
-    let encoded = match (line::encode(&message), message) {
-        (Ok(line), _) => Ok(line),
+    let appended = match (line::append(batch, &message), message) {
         (Err(error), DaemonMessage::Reply { id, .. }) => {
             let error = Error::new(ErrorCode::UNKNOWN).because(error.for_log());
-            line::encode(&DaemonMessage::Reply { id, result: Err::<Reply, _>(error) })
+            line::append(batch, &DaemonMessage::Reply { id, result: Err::<Reply, _>(error) })
         }
-        (Err(error), _) => Err(error),
+        (appended, _) => appended,
     };
-    batch.extend(encoded.map_err(Closed::Unsayable)?);
-    Ok(())
+    appended.map_err(Closed::Unsayable)
 }
 
 /// Writes all of it, as long as the other side takes something every now and then.

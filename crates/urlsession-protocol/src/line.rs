@@ -44,9 +44,28 @@ impl LineError {
 /// # Errors
 /// The message is too long, or has a path that is not UTF-8.
 pub fn encode<M: Serialize>(message: &M) -> Result<Vec<u8>, LineError> {
-    let mut line = serde_json::to_vec(message)?;
-    line.push(b'\n');
-    if line.len() > LINE_LIMIT { Err(LineError::TooLong) } else { Ok(line) }
+    // Longer ones are few.
+    let mut line = Vec::with_capacity(1024);
+    append(&mut line, message)?;
+    Ok(line)
+}
+
+/// Writes a message as one line behind others, which stay as they are in any case.
+///
+/// # Errors
+/// As [`encode`].
+pub fn append<M: Serialize>(lines: &mut Vec<u8>, message: &M) -> Result<(), LineError> {
+    let before = lines.len();
+    let written = serde_json::to_writer(&mut *lines, message).map_err(LineError::from);
+    lines.push(b'\n');
+    let written = match written {
+        Ok(()) if lines.len() - before > LINE_LIMIT => Err(LineError::TooLong),
+        written => written,
+    };
+    if written.is_err() {
+        lines.truncate(before);
+    }
+    written
 }
 
 /// Reads a message from one line, with or without its newline.
@@ -75,6 +94,14 @@ mod tests {
         assert_eq!(line.last(), Some(&b'\n'));
         assert_eq!(decode::<Error>(&line).unwrap(), error);
         assert_eq!(decode::<Error>(line.trim_ascii_end()).unwrap(), error);
+    }
+
+    #[test]
+    fn what_cannot_be_a_line_leaves_no_trace() {
+        let mut lines = encode(&7).unwrap();
+        assert!(append(&mut lines, &"x".repeat(LINE_LIMIT)).is_err());
+        append(&mut lines, &8).unwrap();
+        assert_eq!(lines, b"7\n8\n");
     }
 
     #[test]
