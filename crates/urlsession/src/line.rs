@@ -9,8 +9,8 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 use urlsession_protocol::line::{self, LineError};
 use urlsession_protocol::{
-    CallId, DaemonMessage, Error, Event, EventNumber, Reply, Response, SessionKey, TaskIdentifier,
-    TaskMetrics,
+    CallId, DaemonMessage, Error, Event, EventNumber, Reason, Reply, Response, SessionKey,
+    TaskIdentifier, TaskMetrics, TaskState,
 };
 
 /// How the daemon writes that a call succeeded and has no other answer.
@@ -42,6 +42,11 @@ struct Frequent<'a> {
     error: Option<Error>,
     response: Option<Response>,
     metrics: Option<Box<TaskMetrics>>,
+    state: Option<TaskState>,
+    #[serde(borrow)]
+    reason: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    until: Option<&'a RawValue>,
     bytes_written: Option<u64>,
     total_bytes_written: Option<u64>,
     total_bytes_expected_to_write: Option<u64>,
@@ -69,6 +74,15 @@ impl Frequent<'_> {
                 total_bytes_written: self.total_bytes_written?,
                 total_bytes_expected_to_write: self.total_bytes_expected_to_write,
             },
+            "did_change_state" if self.until.is_none() => Event::DidChangeState {
+                state: self.state?,
+                reason: match self.reason.as_deref() {
+                    None => None,
+                    Some("slot") => Some(Reason::Slot),
+                    Some(_) => return None,
+                },
+                error: self.error,
+            },
             "did_receive_data" => Event::DidReceiveData { path: self.path?, length: self.length? },
             "did_finish_downloading" => {
                 Event::DidFinishDownloading { path: self.path?, length: self.length? }
@@ -88,7 +102,9 @@ impl Frequent<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use urlsession_protocol::{ApplicationId, ErrorCode, ResourceFetchType, SessionIdentifier};
+    use urlsession_protocol::{
+        ApplicationId, ErrorCode, ResourceFetchType, SessionIdentifier, Timestamp,
+    };
 
     #[test]
     fn frequent_messages_are_read_as_serde_reads_them() {
@@ -99,6 +115,8 @@ mod tests {
                 total_bytes_written: 2,
                 total_bytes_expected_to_write: None,
             },
+            state(None, None),
+            state(Some(Reason::Slot), Some(error.clone())),
             Event::DidReceiveData { path: "/a \"b\"".into(), length: 3 },
             Event::DidFinishDownloading { path: "/ä".into(), length: u64::MAX },
             Event::DidComplete { error: Some(error), response: None, metrics: None },
@@ -127,6 +145,8 @@ mod tests {
                 result: Ok(Reply::ResumeData { resume_data: None }),
             },
             told(Event::DidFinishEvents),
+            told(state(Some(Reason::Disk), None)),
+            told(state(Some(Reason::RetryAt(Timestamp(7))), None)),
             told(Event::WillBeginDelayedRequest { error: None }),
             told(Event::DidBecomeInvalid { error: Some(Error::new(ErrorCode::CANCELLED)) }),
         ] {
@@ -158,6 +178,10 @@ mod tests {
                 assert_eq!(decode(bytes).ok(), Some(message));
             }
         })]);
+    }
+
+    fn state(reason: Option<Reason>, error: Option<Error>) -> Event {
+        Event::DidChangeState { state: TaskState::Running, reason, error }
     }
 
     fn told(event: Event) -> DaemonMessage {
