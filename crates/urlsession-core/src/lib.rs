@@ -45,6 +45,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod written;
 
 pub use self::core::Core;
 pub use admission::MAX_TASKS_PER_SESSION;

@@ -541,6 +541,7 @@ pub struct EventRecord {
 
 /// What a transfer needs to know, and nobody else: it stays in the store until the task starts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "crate::written::WrittenOrder")]
 pub struct Order {
     /// What to move.
     #[serde(flatten)]
@@ -553,12 +554,12 @@ pub struct Order {
     #[serde(with = "urlsession_protocol::time::milliseconds")]
     pub idle_timeout: Duration,
     /// What the session says about cookies.
-    #[serde(default, skip_serializing_if = "CookiePolicy::is_default")]
+    #[serde(skip_serializing_if = "CookiePolicy::is_default")]
     pub cookies: CookiePolicy,
     /// What the session says about keeping responses.
-    #[serde(default, skip_serializing_if = "CachePolicy::is_default")]
+    #[serde(skip_serializing_if = "CachePolicy::is_default")]
     pub cache: CachePolicy,
     /// Credentials that the app gave in answer to servers' questions.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub answers: Vec<Answered>,
 }

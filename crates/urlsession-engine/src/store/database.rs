@@ -343,7 +343,11 @@ pub(super) fn task_ref(session: i64, task: i64) -> Result<TaskRef, StoreError> {
 }
 
 pub(super) fn write<T: Serialize>(value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| StoreError::Contradiction(error.to_string()))
+    let illegal = |error: &dyn std::fmt::Display| StoreError::Contradiction(error.to_string());
+    // Longer rows are few, and to grow costs as much as to write.
+    let mut text = Vec::with_capacity(1024);
+    serde_json::to_writer(&mut text, value).map_err(|error| illegal(&error))?;
+    String::from_utf8(text).map_err(|error| illegal(&error))
 }
 
 pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
