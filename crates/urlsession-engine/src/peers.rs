@@ -8,6 +8,7 @@
 use crate::act::Weight;
 use crate::crash;
 use crate::inbox::{Message, Sender};
+use serde::Serialize;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +18,9 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use urlsession_core::PeerNumber;
 use urlsession_protocol::connection::Connection;
-use urlsession_protocol::{CallId, DaemonMessage, Error, Event, Reply, SessionKey};
+use urlsession_protocol::{
+    CallId, DaemonMessage, Error, Event, Reply, Response, SessionKey, TaskStatus,
+};
 
 /// Most messages of one connection that are not dealt with: calls without a reply, and
 /// acknowledgements that the driver has not seen.
@@ -288,28 +291,45 @@ fn length(message: &DaemonMessage) -> usize {
     const PLAIN: usize = 512;
     match message {
         DaemonMessage::Reply { result: Ok(Reply::Done | Reply::Attached { .. }), .. } => PLAIN,
+        DaemonMessage::Reply { result: Ok(Reply::Tasks { tasks, .. }), .. } => {
+            PLAIN + tasks.iter().map(|task| PLAIN + length_of_status(task)).sum::<usize>()
+        }
         DaemonMessage::Event { event, .. } => match event {
-            Event::DidWriteData { .. } | Event::DidSendBodyData { .. } => PLAIN,
+            Event::DidWriteData { .. }
+            | Event::DidSendBodyData { .. }
+            | Event::DidChangeState { error: None, .. } => PLAIN,
             Event::DidReceiveData { path, .. } | Event::DidFinishDownloading { path, .. } => {
                 PLAIN + path.as_os_str().len()
             }
             Event::DidComplete { error: None, response, metrics } => {
-                let response = response.as_ref().map_or(0, |response| {
-                    let fields = response.headers.iter();
-                    let fields: usize = fields.map(|(n, v)| n.len() + v.len() + PLAIN / 64).sum();
-                    response.url.len() + fields
-                });
+                let response = response.as_ref().map_or(0, length_of_response);
                 let requests = metrics.iter().flat_map(|metrics| &metrics.transaction_metrics);
                 let requests: usize = requests.map(|one| one.request.url.len() + PLAIN).sum();
                 PLAIN + response + requests
             }
-            _ => length_of_line(message),
+            _ => length_of_json(message),
         },
-        _ => length_of_line(message),
+        _ => length_of_json(message),
     }
 }
 
-fn length_of_line(message: &DaemonMessage) -> usize {
+/// Returns about how much memory the texts of a listed task take.
+fn length_of_status(task: &TaskStatus) -> usize {
+    let texts = task.url.len() + task.description.as_ref().map_or(0, String::len);
+    let error = task.error.as_ref().map_or(0, |error| error.to_string().len());
+    texts + error + task.response.as_ref().map_or(0, length_of_response)
+}
+
+fn length_of_response(response: &Response) -> usize {
+    /// What stands between the texts.
+    const BETWEEN: usize = 8;
+    let fields = response.headers.iter();
+    let fields: usize = fields.map(|(name, value)| name.len() + value.len() + BETWEEN).sum();
+    response.url.len() + fields
+}
+
+/// Returns how many bytes of JSON a value makes.
+pub(crate) fn length_of_json(message: &impl Serialize) -> usize {
     struct Count(usize);
     impl std::io::Write for Count {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {

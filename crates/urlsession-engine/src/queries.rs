@@ -4,6 +4,7 @@
 use crate::attempts::Moves;
 use crate::clock::milliseconds;
 use crate::driver::Driver;
+use crate::peers::length_of_json;
 use crate::transfer::Progress;
 use std::sync::Arc;
 use urlsession_core::{Order, Stage, TaskRef, TaskView};
@@ -66,7 +67,7 @@ impl<H: Moves> Driver<H> {
                 break;
             }
             let status = self.describe(view, order, false);
-            bytes += serde_json::to_vec(&status).map_or(0, |line| line.len());
+            bytes += length_of_json(&status);
             tasks.push(status);
         }
         Ok(Reply::Tasks { tasks, more })
