@@ -139,10 +139,12 @@ impl<H: Moves> Driver<H> {
 
     fn decide(&mut self, messages: Vec<Message>) -> Turn {
         let now = self.clock.now();
+        // A task that ends makes so many, and the list is long to move.
+        let expected = 4 * messages.len();
         let mut turn = Turn {
             now,
-            changes: Vec::new(),
-            deeds: Vec::new(),
+            changes: Vec::with_capacity(expected),
+            deeds: Vec::with_capacity(expected),
             metrics: BTreeMap::new(),
             writes_cookies: false,
         };

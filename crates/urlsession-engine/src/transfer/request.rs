@@ -421,12 +421,14 @@ impl Fields<'_> {
             map.append(name, value);
         }
         let host = &url[url::Position::BeforeHost..url::Position::AfterPort];
-        self.default(&mut map, header::HOST, host);
-        self.default(&mut map, header::USER_AGENT, USER_AGENT);
-        self.default(&mut map, header::ACCEPT, "*/*");
+        if let Ok(host) = HeaderValue::from_str(host) {
+            self.default(&mut map, header::HOST, host);
+        }
+        self.default(&mut map, header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+        self.default(&mut map, header::ACCEPT, HeaderValue::from_static("*/*"));
         let is_part = map.contains_key(header::RANGE) || !self.decodes;
         let codings = if is_part { "identity" } else { coding::accepted(url.scheme()) };
-        self.default(&mut map, header::ACCEPT_ENCODING, codings);
+        self.default(&mut map, header::ACCEPT_ENCODING, HeaderValue::from_static(codings));
         for (name, value) in self.extra {
             // An app that asks for a range of its own never gets here with another.
             if let Ok(value) = HeaderValue::from_str(value) {
@@ -438,16 +440,14 @@ impl Fields<'_> {
             map.insert(header::CONTENT_LENGTH, length.into());
         }
         if *method == Method::POST && length.is_some_and(|length| length > 0) {
-            self.default(&mut map, header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+            let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+            self.default(&mut map, header::CONTENT_TYPE, form);
         }
         Ok(map)
     }
 
-    fn default(&self, map: &mut HeaderMap, name: HeaderName, value: &str) {
-        if let Ok(value) = HeaderValue::from_str(value)
-            && !map.contains_key(&name)
-            && !self.policy.omits(name.as_str())
-        {
+    fn default(&self, map: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
+        if !map.contains_key(&name) && !self.policy.omits(name.as_str()) {
             map.insert(name, value);
         }
     }
