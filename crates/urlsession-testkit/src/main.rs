@@ -6,6 +6,11 @@ use urlsession_testkit::server::{self, Server};
 #[cfg(feature = "worker")]
 use urlsession_testkit::{spend, worker};
 
+/// As the executable has it: an app that downloads many files would choose so, too.
+#[cfg(feature = "worker")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Parser)]
 #[command(name = "urlsession-testkit")]
 enum Command {
