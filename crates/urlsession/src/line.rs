@@ -10,11 +10,14 @@ use std::path::PathBuf;
 use urlsession_protocol::line::{self, LineError};
 use urlsession_protocol::{
     CallId, DaemonMessage, Error, Event, EventNumber, Reason, Reply, Response, SessionKey,
-    TaskIdentifier, TaskMetrics, TaskState,
+    TaskIdentifier, TaskMetrics, TaskState, TaskStatus,
 };
 
 /// How the daemon writes that a call succeeded and has no other answer.
 const DONE: &str = r#"{"Ok":{"reply":"done"}}"#;
+
+/// How a page of a listing begins.
+const PAGE: &str = r#"{"Ok":{"reply":"tasks","#;
 
 /// Reads a message from one line.
 pub(crate) fn decode(line: &[u8]) -> Result<DaemonMessage, LineError> {
@@ -58,12 +61,35 @@ fn frequent(line: &[u8]) -> Option<DaemonMessage> {
     }
     let fields: Frequent<'_> = serde_json::from_str(std::str::from_utf8(line).ok()?).ok()?;
     match &*fields.message {
-        "reply" if fields.result?.get() == DONE => {
-            Some(DaemonMessage::Reply { id: fields.id?, result: Ok(Reply::Done) })
+        "reply" => {
+            let result = Ok(answer(fields.result?.get())?);
+            Some(DaemonMessage::Reply { id: fields.id?, result })
         }
         "event" => fields.event(),
         _ => None,
     }
+}
+
+fn answer(result: &str) -> Option<Reply> {
+    /// A page of a listing, apart from what says that it is one.
+    #[derive(Deserialize)]
+    struct Page {
+        tasks: Vec<TaskStatus>,
+        more: bool,
+    }
+    #[derive(Deserialize)]
+    struct Listed {
+        #[serde(rename = "Ok")]
+        page: Page,
+    }
+    if result == DONE {
+        return Some(Reply::Done);
+    }
+    if !result.starts_with(PAGE) {
+        return None;
+    }
+    let Listed { page: Page { tasks, more } } = serde_json::from_str(result).ok()?;
+    Some(Reply::Tasks { tasks, more })
 }
 
 impl Frequent<'_> {
@@ -132,6 +158,11 @@ mod tests {
         }
         let done = DaemonMessage::Reply { id: CallId(7), result: Ok(Reply::Done) };
         assert_eq!(frequent(&line::encode(&done).unwrap()), Some(done));
+        for more in [false, true] {
+            let page = Reply::Tasks { tasks: vec![status(), status()], more };
+            let message = DaemonMessage::Reply { id: CallId(7), result: Ok(page) };
+            assert_eq!(frequent(&line::encode(&message).unwrap()), Some(message));
+        }
     }
 
     #[test]
@@ -178,6 +209,14 @@ mod tests {
                 assert_eq!(decode(bytes).ok(), Some(message));
             }
         })]);
+    }
+
+    fn status() -> TaskStatus {
+        let text = r#"{"session":{"application":"a","session":"s"},"task":4,"kind":"download",
+            "destination":"/a","url":"http://a/","method":"GET","state":"running","reason":"slot",
+            "attempts":1,"count_of_bytes_received":2,"count_of_bytes_expected_to_receive":null,
+            "count_of_bytes_sent":0,"count_of_bytes_expected_to_send":null,"created":9}"#;
+        serde_json::from_str(text).unwrap()
     }
 
     fn state(reason: Option<Reason>, error: Option<Error>) -> Event {
