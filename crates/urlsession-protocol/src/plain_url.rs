@@ -122,60 +122,62 @@ mod tests {
     use super::*;
     use crate::Request;
 
+    /// Of which URLs are put together, well or badly.
+    const PARTS: &[&str] = &[
+        "http://",
+        "https://",
+        "HTTP://",
+        "a",
+        "b.c",
+        "xn--a",
+        "A",
+        "0",
+        "1",
+        "127",
+        "0x7f",
+        "256",
+        ".",
+        "..",
+        "-",
+        "--",
+        ":",
+        "80",
+        "443",
+        "8080",
+        "08",
+        "65536",
+        "/",
+        "//",
+        "/./",
+        "/..",
+        "%2e",
+        "%2E",
+        "%",
+        "%41",
+        "?",
+        "'",
+        "\"",
+        " ",
+        "\t",
+        "#",
+        "@",
+        "\\",
+        "|",
+        "^",
+        "{",
+        "~",
+        "\u{f6}",
+        "[::1]",
+        "127.0.0.1",
+        "host",
+        ";",
+        "=",
+        "&",
+        "+",
+    ];
+
     #[test]
     fn what_is_plain_is_what_it_would_become() {
-        let parts = [
-            "http://",
-            "https://",
-            "HTTP://",
-            "a",
-            "b.c",
-            "xn--a",
-            "A",
-            "0",
-            "1",
-            "127",
-            "0x7f",
-            "256",
-            ".",
-            "..",
-            "-",
-            "--",
-            ":",
-            "80",
-            "443",
-            "8080",
-            "08",
-            "65536",
-            "/",
-            "//",
-            "/./",
-            "/..",
-            "%2e",
-            "%2E",
-            "%",
-            "%41",
-            "?",
-            "'",
-            "\"",
-            " ",
-            "\t",
-            "#",
-            "@",
-            "\\",
-            "|",
-            "^",
-            "{",
-            "~",
-            "\u{f6}",
-            "[::1]",
-            "127.0.0.1",
-            "host",
-            ";",
-            "=",
-            "&",
-            "+",
-        ];
         let mut random = 1_u64;
         let mut next = |below: usize| {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -184,12 +186,12 @@ mod tests {
         let (mut plain, mut other) = (0, 0);
         for _ in 0..200_000 {
             // Most begin as URLs do.
-            let mut url = parts[if next(8) > 0 { next(2) } else { next(parts.len()) }].to_owned();
+            let mut url = PARTS[if next(8) > 0 { next(2) } else { next(PARTS.len()) }].to_owned();
             if next(2) > 0 {
                 url += ["host", "127.0.0.1", "a.b", "a-1.c2"][next(4)];
                 url += ["/", ":8080/", ""][next(3)];
             }
-            (0..next(5)).for_each(|_| url += parts[next(parts.len())]);
+            (0..next(5)).for_each(|_| url += PARTS[next(PARTS.len())]);
             match host_of(&url) {
                 Some(host) => {
                     crate::fuzz::assert_is_plain(&url, &host);
