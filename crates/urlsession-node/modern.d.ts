@@ -284,6 +284,8 @@ export interface RequestPolicy {
   timeoutIntervalForConnection?: number;
   /** The only addresses that are connected to; of a server behind a proxy it says nothing, only of the proxy. */
   ipVersion?: 'v4' | 'v6';
+  /** The interface that connections go out by (on Linux), or the address that they come from. */
+  requiredInterface?: string;
 }
 
 /**

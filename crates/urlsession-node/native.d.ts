@@ -437,6 +437,8 @@ export interface RequestPolicyFields {
   timeoutIntervalForConnection?: number
   /** The only addresses that are connected to. */
   ipVersion?: 'v4' | 'v6'
+  /** The interface that connections go out by, or the address that they come from. */
+  requiredInterface?: string
 }
 
 /** What a server asks. */

@@ -392,6 +392,7 @@ fn request_policy(request: &RequestArgs, policy: &PolicyArgs) -> RequestPolicy {
             .connect_timeout
             .map(milliseconds)
             .filter(|time| *time > 0),
+        required_interface: request.network.interface.clone(),
         ip_version: match (request.network.ipv4, request.network.ipv6) {
             (true, _) => Some(IpVersion::V4),
             (false, true) => Some(IpVersion::V6),

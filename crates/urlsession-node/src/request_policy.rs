@@ -34,6 +34,8 @@ pub struct RequestPolicyFields {
     /// The only addresses that are connected to.
     #[napi(ts_type = "'v4' | 'v6'")]
     pub ip_version: Option<String>,
+    /// The interface that connections go out by, or the address that they come from.
+    pub required_interface: Option<String>,
 }
 
 /// A server, and where connections to it go instead.
@@ -99,6 +101,7 @@ impl RequestPolicyFields {
             timeout_interval_for_connection: self
                 .timeout_interval_for_connection
                 .map(|time| time.ceil() as u64),
+            required_interface: self.required_interface.clone(),
             ip_version: self.ip_version.as_deref().map(ip_version).transpose()?,
         };
         policy.check()?;

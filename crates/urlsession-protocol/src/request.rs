@@ -29,6 +29,12 @@ impl Header {
     pub fn new(name: impl Into<String>, value: impl Into<String>) -> Self {
         Self { name: name.into(), value: Secret::new(value) }
     }
+
+    /// Says whether the name can be one (RFC 9110 section 5.6.2).
+    #[must_use]
+    pub fn has_legal_name(&self) -> bool {
+        is_token(&self.name)
+    }
 }
 
 /// Where the bytes of a request body come from. Bytes themselves never cross the socket.

@@ -53,12 +53,19 @@ pub struct RequestPolicy {
     /// with -1003.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ip_version: Option<IpVersion>,
+    /// The interface that connections go out by, or the address that they come from; without it the
+    /// system chooses. Names are known on Linux only. An attempt fails and is tried again while
+    /// there is no such interface or address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub required_interface: Option<String>,
 }
 
 /// Most places of [`RequestPolicy::connect_to`].
 pub const CONNECT_TO_LIMIT: usize = 1000;
 /// Longest name of a host in them, in bytes.
 const HOST_LIMIT: usize = 255;
+/// Longest name of an interface, or address, in bytes.
+const INTERFACE_LIMIT: usize = 45;
 /// Longest list of addresses in them, in bytes.
 const ADDRESSES_LENGTH_LIMIT: usize = 1000;
 
@@ -204,6 +211,14 @@ impl RequestPolicy {
         if !self.connect_to.iter().all(ConnectTo::is_legal) {
             return refusal("what is to be connected to is no host with a port".to_owned());
         }
+        let is_interface = |name: &String| {
+            (1..=INTERFACE_LIMIT).contains(&name.len()) && name.bytes().all(is_visible)
+        };
+        if !self.required_interface.iter().all(is_interface) {
+            let why =
+                format!("an interface has a name of 1 to {INTERFACE_LIMIT} visible characters");
+            return refusal(why);
+        }
         if self.timeout_interval_for_connection == Some(0) {
             return refusal("a connection that may take no time is never open".to_owned());
         }
@@ -272,6 +287,9 @@ mod tests {
                 RequestPolicy { connect_to: vec![to("a", None); CONNECT_TO_LIMIT + 1], ..any() },
                 Some("at most 1000"),
             ),
+            (RequestPolicy { required_interface: text("eth0"), ..any() }, None),
+            (RequestPolicy { required_interface: text(""), ..any() }, Some("an interface")),
+            (RequestPolicy { required_interface: text("a b"), ..any() }, Some("an interface")),
             (RequestPolicy { timeout_interval_for_connection: Some(0), ..any() }, Some("no time")),
             (
                 RequestPolicy { authentication_method: AuthenticationMethod::ServerTrust, ..any() },

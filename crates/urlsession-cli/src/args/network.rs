@@ -51,6 +51,9 @@ pub(crate) struct NetworkArgs {
     /// The same with IPv6
     #[arg(short = '6', long, overrides_with = "ipv4")]
     pub(crate) ipv6: bool,
+    /// Connect by this interface, such as eth0 (on Linux), or from this address
+    #[arg(long, value_name = "NAME|ADDRESS", value_parser = interface)]
+    pub(crate) interface: Option<String>,
     /// Trust the roots in this PEM file, too
     #[arg(long, value_name = "FILE", action = ArgAction::Append)]
     pub(crate) cacert: Vec<PathBuf>,
@@ -96,6 +99,18 @@ pub(crate) struct NetworkArgs {
     #[arg(short = '0', long = "http1.0", id = "http10",
         conflicts_with_all = ["http3", "http3_only", "http11"])]
     pub(crate) http10: bool,
+}
+
+/// Reads an interface as curl does: `if!`, `host!` and `ifhost!` in front say what it is.
+fn interface(text: &str) -> Result<String, String> {
+    match text.split_once('!') {
+        None => Ok(text.to_owned()),
+        Some(("if", name)) => Ok(name.to_owned()),
+        Some(("host", address)) if address.parse::<std::net::IpAddr>().is_ok() => {
+            Ok(address.to_owned())
+        }
+        Some(_) => Err("it is the name of an interface, or an address".to_owned()),
+    }
 }
 
 /// What one `--resolve` says.

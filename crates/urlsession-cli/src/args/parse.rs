@@ -117,9 +117,8 @@ impl HeaderFields {
     }
 }
 
-/// Says whether what stands before the colon can be a name (RFC 9110 section 5.6.2).
+/// Says whether what stands before the colon can be a name.
 fn begins_as_field(line: &str) -> bool {
     let name = line.split([':', ';']).next().unwrap_or_default().trim_end();
-    let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-    !name.is_empty() && name.bytes().all(is_token)
+    Header::new(name, "").has_legal_name()
 }

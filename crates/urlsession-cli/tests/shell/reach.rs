@@ -77,3 +77,22 @@ fn proxies_are_told_what_is_typed_for_them() {
         assert_eq!(ran.code, 2, "{wrong}: {ran:?}");
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn connections_come_from_where_that_is_typed() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("x"));
+    let url = server.url("/f");
+    let get = ["get", "-q", "-o", "-", "--proxy", "", "--retry", "0", "-w", " %{local_ip}"];
+    for (interface, expected) in
+        [("127.0.0.2", "x 127.0.0.2"), ("host!127.0.0.3", "x 127.0.0.3"), ("if!lo", "x 127.0.0.1")]
+    {
+        assert_eq!(home.out(&[&get[..], &["--interface", interface, &url]].concat()), expected);
+    }
+    let ran = home.run(&[&get[..], &["--interface", "none-such0", &url]].concat());
+    assert!(ran.code == 10 && ran.err.contains("none-such0"), "{ran:?}");
+    for wrong in ["", "host!name", "a b"] {
+        assert_eq!(home.run(&["get", "--interface", wrong, &url]).code, 2, "{wrong}");
+    }
+}

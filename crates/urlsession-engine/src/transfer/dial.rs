@@ -2,6 +2,7 @@
 
 use super::errors::{self, Failure, Place};
 use super::guard::Guard;
+use super::interface;
 use super::line::Line;
 use super::metrics::Transaction;
 use super::pool::ViaKey;
@@ -42,6 +43,8 @@ pub(super) struct Goal<'a> {
     pub(super) to: Option<&'a (String, u16)>,
     /// The only addresses that are connected to.
     pub(super) ip_version: Option<IpVersion>,
+    /// What connections go out by, or come from.
+    pub(super) interface: Option<&'a Arc<str>>,
     /// How long all of it may take, if the task says so.
     pub(super) patience: Option<Duration>,
     /// `None` for plain `http`.
@@ -96,7 +99,7 @@ async fn open(goal: &Goal<'_>, limit: Duration) -> Result<Line, Failure> {
     let (host, port) = goal.address();
     let near = match goal.via {
         None => {
-            let way = connect(host, port, goal.ip_version, goal.transaction);
+            let way = connect(host, port, goal);
             Line::Plain(within(limit, "connecting", way).await?)
         }
         Some(via) => {
@@ -122,7 +125,7 @@ async fn open(goal: &Goal<'_>, limit: Duration) -> Result<Line, Failure> {
 /// Connects to an HTTP proxy.
 async fn reach(via: &Via<'_>, goal: &Goal<'_>, limit: Duration) -> Result<Line, Failure> {
     let (proxy, transaction) = (via.proxy, goal.transaction);
-    let way = connect(&proxy.host, proxy.port, goal.ip_version, transaction);
+    let way = connect(&proxy.host, proxy.port, goal);
     let stream = within(limit, "connecting", way).await?;
     match &via.trust {
         None => Ok(Line::Plain(stream)),
@@ -251,8 +254,7 @@ async fn socks(proxy: &Proxy, goal: &Goal<'_>) -> Result<TcpStream, Failure> {
     };
     let mut result = Err(Failure::transient(ErrorCode::CANNOT_FIND_HOST, "no address"));
     for target in targets {
-        let mut stream =
-            connect(&proxy.host, proxy.port, goal.ip_version, goal.transaction).await?;
+        let mut stream = connect(&proxy.host, proxy.port, goal).await?;
         let asked = tunnel::socks(&mut stream, proxy.credential.as_ref(), target, port);
         result = asked.await.map(|()| stream);
         // Only what is wrong with this address can be right with the next one.
@@ -267,17 +269,15 @@ pub(super) fn bare(host: &str) -> &str {
     host.trim_start_matches('[').trim_end_matches(']')
 }
 
-async fn connect(
-    host: &str,
-    port: u16,
-    version: Option<IpVersion>,
-    transaction: &Transaction,
-) -> Result<TcpStream, Failure> {
-    let addresses = look_up(host, port, version, transaction).await?;
-    transaction.note(|metrics, now| {
+async fn connect(host: &str, port: u16, goal: &Goal<'_>) -> Result<TcpStream, Failure> {
+    let addresses = look_up(host, port, goal.ip_version, goal.transaction).await?;
+    goal.transaction.note(|metrics, now| {
         metrics.connect_start_date = metrics.connect_start_date.or(Some(now));
     });
-    race(addresses, one).await.map_err(|error| errors::io(Place::Connect, &error))
+    let by = goal.interface;
+    race(addresses, |address| interface::connect(address, by.cloned()))
+        .await
+        .map_err(|error| errors::io(Place::Connect, &error))
 }
 
 pub(super) async fn look_up(
@@ -339,10 +339,4 @@ pub(super) async fn look_up(
         });
     }
     Ok(addresses)
-}
-
-async fn one(address: SocketAddr) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
 }

@@ -66,9 +66,9 @@ pub(super) struct Route<'a> {
 impl<'a> Route<'a> {
     pub(super) fn goal(&self, transaction: &'a Transaction) -> Goal<'a> {
         let Self { key, trust, via, asks, patience } = *self;
-        let Key { ref host, port, ref to, ip_version, .. } = *key;
-        let to = to.as_ref();
-        Goal { host, port, to, ip_version, patience, trust, via, asks, transaction }
+        let Key { ref host, port, ref to, ip_version, ref interface, .. } = *key;
+        let (to, interface) = (to.as_ref(), interface.as_ref());
+        Goal { host, port, to, ip_version, interface, patience, trust, via, asks, transaction }
     }
 }
 
@@ -140,6 +140,7 @@ impl Http {
             trust: trust.as_ref().map(|trust| trust.number),
             via: via.as_ref().map(Via::key),
             ip_version: out.options.request_policy.ip_version,
+            interface: out.options.request_policy.required_interface.as_deref().map(Arc::from),
         };
         let (trust, via, asks) = (trust.as_ref(), via.as_ref(), out.asks);
         let route = Route { key: &key, trust, via, asks, patience: out.patience() };

@@ -18,6 +18,7 @@ mod handshake;
 mod http;
 mod http2;
 mod identity;
+mod interface;
 mod interim;
 mod landing;
 mod leave;

@@ -36,6 +36,8 @@ pub(super) struct Key {
     pub(super) via: Option<Arc<ViaKey>>,
     /// The version of IP that is asked for.
     pub(super) ip_version: Option<IpVersion>,
+    /// What it goes out by, or comes from.
+    pub(super) interface: Option<Arc<str>>,
 }
 
 /// A proxy and who we are to it, the number of its TLS configuration, whether it connects to servers
@@ -280,6 +282,7 @@ mod tests {
             trust: None,
             via: None,
             ip_version: None,
+            interface: None,
         };
         let last = u16::try_from(SERVER_LIMIT).unwrap();
         for port in 0..=last {

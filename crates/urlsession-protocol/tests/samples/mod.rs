@@ -263,6 +263,7 @@ pub(crate) fn new_task() -> NewTask {
                 authentication_method: AuthenticationMethod::HttpDigest,
                 timeout_interval_for_connection: Some(5000),
                 ip_version: Some(IpVersion::V4),
+                required_interface: Some("eth0".into()),
             },
         },
         resume: true,

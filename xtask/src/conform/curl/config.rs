@@ -10,6 +10,7 @@ const LONG_WITH_VALUE: &[&str] = &[
     "--max-redirs",
     "--connect-timeout",
     "--retry",
+    "--interface",
     "--retry-delay",
     "--retry-max-time",
     "--noproxy",

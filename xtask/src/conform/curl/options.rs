@@ -91,6 +91,7 @@ const SAME: &[(&str, &str)] = &[
     ("--user", "-u"),
     ("--max-redirs", "--max-redirs"),
     ("--oauth2-bearer", "--oauth2-bearer"),
+    ("--interface", "--interface"),
     ("--retry", "--retry"),
     ("--retry-delay", "--retry-delay"),
     ("--retry-max-time", "--retry-max-time"),

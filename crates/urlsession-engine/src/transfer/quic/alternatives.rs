@@ -202,7 +202,15 @@ mod tests {
     use super::*;
 
     fn origin(host: &str) -> Key {
-        Key { host: host.into(), port: 443, to: None, trust: Some(1), via: None, ip_version: None }
+        Key {
+            host: host.into(),
+            port: 443,
+            to: None,
+            trust: Some(1),
+            via: None,
+            ip_version: None,
+            interface: None,
+        }
     }
 
     fn fields(values: &[&str]) -> HeaderMap {

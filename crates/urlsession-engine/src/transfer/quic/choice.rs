@@ -264,6 +264,11 @@ fn hindrance(out: &Outgoing<'_>, route: &Route<'_>) -> Option<(ErrorCode, &'stat
         Some((ErrorCode::UNSUPPORTED_URL, "and it needs https"))
     } else if route.key.to.is_some() {
         Some((ErrorCode::CANNOT_CONNECT_TO_HOST, "and the server is said to be elsewhere"))
+    } else if route.key.interface.is_some() {
+        Some((
+            ErrorCode::CANNOT_CONNECT_TO_HOST,
+            "and it goes by no interface of the task's choice",
+        ))
     } else if route.via.is_some() {
         Some((ErrorCode::CANNOT_CONNECT_TO_HOST, "and it goes through no proxy"))
     } else if newest.is_some_and(|newest| newest < TlsVersion::Tls13) {

@@ -322,3 +322,26 @@ async fn addresses_that_the_task_knows_are_tried_in_turn() {
         assert_eq!(summary(&trial.run().await), expected, "{version:?} {addresses}");
     }
 }
+
+/// what connections go out by => how the attempt ends, and where they come from
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn connections_come_from_where_the_task_says() {
+    let server = Server::start();
+    server.on("/", Answer::ok("x"));
+    for (interface, expected, from) in [
+        ("127.0.0.3", "done 200 1", Some("127.0.0.3")),
+        ("lo", "done 200 1", Some("127.0.0.1")),
+        ("none-such0", "-1004 transient", None),
+        ("192.0.2.1", "-1004 transient", None),
+        ("::1", "-1004 transient", None),
+    ] {
+        let mut trial = Trial::data(&server.url("/"));
+        trial.order.options.request_policy.required_interface = Some(interface.to_owned());
+        let ending = trial.run().await;
+        assert_eq!(summary(&ending), expected, "{interface}: {ending:?}");
+        let metrics = trial.metrics.snapshot().transaction_metrics.remove(0);
+        let local = metrics.local_address().map(|address| address.to_string());
+        assert_eq!(local.as_deref(), from, "{interface}");
+    }
+}
