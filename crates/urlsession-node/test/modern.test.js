@@ -198,6 +198,9 @@ test('errors are URLSessionErrors', async () => {
     code: -1011,
     statusCode: 500,
   });
+  // Without an end of its own it would be tried for days.
+  const times = { retryStatuses: [500], retryInterval: 100, timeoutIntervalForRetries: 250 };
+  await assert.rejects(session.download(server.url('/status/500'), { failOnHttpError: true, ...times }), { code: -1011 });
   assert.throws(() => new Session({}), TypeError);
 });
 
