@@ -110,7 +110,7 @@ export type ChallengeDisposition =
 export interface Credentials {
   /** Lists what is kept, without the passwords. */
   list(): Promise<StoredCredential[]>;
-  /** Keeps one for the server of a URL, or for the part of it that is called `realm`; `permanent` is in plain text. */
+  /** Keeps one for the server of a URL, or for the part of it that is called `realm`; `permanent` is sealed by the system's keychain, else in plain text. */
   set(
     url: string | URL,
     credential: { user: string; password: string; realm?: string; persistence?: 'forSession' | 'permanent' },

@@ -88,6 +88,8 @@ export interface StoredCredential {
   user: string
   /** For how long it is kept. */
   persistence: 'forSession' | 'permanent'
+  /** Whether its password is sealed with a key of the system's keychain, and whether that is there. */
+  seal: 'none' | 'open' | 'locked'
 }
 
 /** A name and a password, in answer to servers that ask for them. */

@@ -13,6 +13,8 @@ mod folder;
 #[cfg(unix)]
 mod instance;
 #[cfg(unix)]
+mod keychain;
+#[cfg(unix)]
 mod life;
 #[cfg(unix)]
 mod log;

@@ -2,6 +2,7 @@
 
 use crate::door::{self, Door};
 use crate::instance::Instance;
+use crate::keychain;
 use crate::ready::Ready;
 use crate::{Ended, folder, log, simulation};
 use anyhow::{Context as _, bail};
@@ -113,6 +114,7 @@ impl<'a> House<'a> {
             state: Some(paths.state.clone()),
             caches: CachePlace::Nowhere,
             version: version.to_owned(),
+            keychain: simulation.is_none() && keychain::is_used(),
             simulation,
         };
         let engine = Engine::start(configuration, Handle::current())

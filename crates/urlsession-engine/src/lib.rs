@@ -51,6 +51,9 @@ pub struct EngineConfiguration {
     pub caches: CachePlace,
     /// The version that [`urlsession_protocol::Call::Status`] tells.
     pub version: String,
+    /// Whether the system's keychain has the key to the passwords in the store, where there is one.
+    /// Whoever asks it may wait for a person, so its answer is waited for two seconds at most.
+    pub keychain: bool,
     /// What servers, network and time do; `None` is the real world.
     pub simulation: Option<Scenario>,
 }

@@ -5,7 +5,7 @@ use crate::cache::Caches;
 use crate::clock::{Clock, seed};
 use crate::company::Company;
 use crate::cookies::Cookies;
-use crate::credentials::Keys;
+use crate::credentials::{Keychain, Keys};
 use crate::driver::Driver;
 use crate::files::{Files, Needs};
 use crate::inbox::Pace;
@@ -62,7 +62,7 @@ impl<H: Moves> Driver<H> {
             store,
             files,
             cookies: Cookies::new(clock.clone(), sender.clone()),
-            credentials: Keys::new(sender.clone()),
+            credentials: Keys::new(Keychain::new(configuration.keychain), sender.clone()),
             caches: Caches::new(clock.clone(), configuration.caches),
             attempts: Attempts::new(hands, runtime.clone(), sender.clone()),
             launcher: Launcher::new(runtime.clone(), sender.clone()),

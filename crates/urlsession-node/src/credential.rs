@@ -6,7 +6,7 @@ use serde::Serialize;
 use std::path::PathBuf;
 use urlsession::{
     AuthChallengeDisposition, AuthenticationMethod, ClientCertificate, CredentialPersistence,
-    Error, Secret,
+    Error, Seal, Secret,
 };
 
 /// A name and a password, in answer to servers that ask for them.
@@ -205,6 +205,9 @@ pub struct StoredCredential {
     /// For how long it is kept.
     #[napi(ts_type = "'forSession' | 'permanent'")]
     pub persistence: String,
+    /// Whether its password is sealed with a key of the system's keychain, and whether that is there.
+    #[napi(ts_type = "'none' | 'open' | 'locked'")]
+    pub seal: String,
 }
 
 impl From<urlsession::StoredCredential> for StoredCredential {
@@ -217,6 +220,12 @@ impl From<urlsession::StoredCredential> for StoredCredential {
             protection_space: (&stored.protection_space).into(),
             user: stored.user.expose().to_owned(),
             persistence: persistence.to_owned(),
+            seal: match stored.seal {
+                Seal::None => "none",
+                Seal::Open => "open",
+                Seal::Locked => "locked",
+            }
+            .to_owned(),
         }
     }
 }

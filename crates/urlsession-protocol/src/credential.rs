@@ -56,6 +56,28 @@ pub struct StoredCredential {
     pub user: Secret,
     /// For how long it is kept.
     pub persistence: CredentialPersistence,
+    /// How its password is kept on disk.
+    #[serde(default, skip_serializing_if = "Seal::is_none")]
+    pub seal: Seal,
+}
+
+/// Whether a password on disk is sealed with a key that the system's keychain has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Seal {
+    /// It is in plain text, or not on disk.
+    #[default]
+    None,
+    /// It is sealed, and can be used.
+    Open,
+    /// It is sealed, and the keychain does not give the key: no server is shown it.
+    Locked,
+}
+
+impl Seal {
+    fn is_none(&self) -> bool {
+        *self == Self::None
+    }
 }
 
 /// For how long a credential is kept: Apple's `URLCredential.Persistence`.
@@ -67,7 +89,8 @@ pub enum CredentialPersistence {
     None,
     /// In memory, for the tasks of the application, until the daemon ends.
     ForSession,
-    /// On disk as well, in plain text in a file that only the user can read.
+    /// On disk as well, in a file that only the user can read: its password sealed with a key that
+    /// the system's keychain has, else in plain text.
     Permanent,
 }
 

@@ -41,7 +41,9 @@ pub use challenge::{
 pub use cookie::{
     Cookie, CookieIdentity, CookiePolicy, HttpCookieAcceptPolicy, HttpCookieStorage, SameSite,
 };
-pub use credential::{Credential, CredentialPersistence, StoredCredential, UrlCredentialStorage};
+pub use credential::{
+    Credential, CredentialPersistence, Seal, StoredCredential, UrlCredentialStorage,
+};
 pub use error::{CancelledReason, Error, ErrorCode};
 pub use event::{Event, EventNumber, ResumeRung};
 pub use file_name::{FileName, is_dangerous};

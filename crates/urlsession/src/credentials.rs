@@ -11,7 +11,8 @@ const PAGES_LIMIT: usize = 1000;
 /// Lists, keeps and forgets the credentials of one application, one for each part of a server.
 /// Every method waits for the daemon.
 ///
-/// Permanent ones are in the daemon's store, in plain text: a file that only the user can read.
+/// Permanent ones are in the daemon's store, a file that only the user can read. Where the system
+/// has a keychain, their passwords are sealed with a key of it ([`Seal`](crate::Seal)); else they are in plain text.
 /// Those [for the session](crate::CredentialPersistence::ForSession) live in the memory of the
 /// process that moves the bytes: the daemon, or this one. No password comes back from here.
 #[derive(Debug)]

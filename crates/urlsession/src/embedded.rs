@@ -80,6 +80,7 @@ fn host() -> Result<Arc<Host>, Error> {
     let paths = Paths::from_env();
     let configuration = EngineConfiguration {
         simulation: None,
+        keychain: false,
         state: None,
         // A user without a home keeps nothing on disk.
         caches: paths.map_or(CachePlace::Memory, |paths| CachePlace::Folder(paths.url_caches())),

@@ -82,7 +82,7 @@ pub use urlsession_protocol::{
     HttpVersion, InvalidIdentifier, IpVersion, LaunchCommand, LaunchState, LaunchStatus, NameClash,
     Priority, ProtectionSpace, Proxy, ProxyScheme, PublicKeyPin, Reason, Request,
     RequestCachePolicy, RequestEdit, RequestPolicy, ResourceFetchType, Response, ResumeData,
-    ResumeRung, SameSite, Secret, Segments, SessionIdentifier, SessionKey, SessionStatus,
+    ResumeRung, SameSite, Seal, Secret, Segments, SessionIdentifier, SessionKey, SessionStatus,
     StoredCredential, TaskIdentifier, TaskKind, TaskMetrics, TaskOptions, TaskState, TaskStatus,
     Timestamp, TlsPolicy, TlsVersion, TransactionMetrics, TransactionRequest, TransactionResponse,
     UrlCache, UrlCredentialStorage, is_dangerous,

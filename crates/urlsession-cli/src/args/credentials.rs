@@ -22,7 +22,8 @@ pub(crate) enum CredentialsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Keep a name and a password for a server; the password is read from standard input
+    /// Keep a name and a password for a server; the password is read from standard input, and kept
+    /// sealed where you have a keychain (URLSESSION_KEYCHAIN=off does without)
     Set {
         /// The server’s URL
         #[arg(value_name = "URL")]

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _};
 use urlsession::{
     ApplicationId, AuthChallengeDisposition, AuthenticationChallenge, AuthenticationMethod,
-    Credential, CredentialPersistence, Daemon, Paths, ProtectionSpace, StoredCredential,
+    Credential, CredentialPersistence, Daemon, Paths, ProtectionSpace, Seal, StoredCredential,
 };
 
 /// Longest password that is read, in bytes: more than a credential may have.
@@ -34,12 +34,10 @@ pub(crate) fn credentials(command: &CredentialsCommand) -> Result<u8, Failure> {
             };
             let credential = Credential::new(user.as_str(), password(user)?).kept(persistence);
             let daemon = Daemon::connect(true)?;
-            daemon.credentials(of(&whose.application)).set(space, credential)?;
+            let credentials = daemon.credentials(of(&whose.application));
+            credentials.set(space.clone(), credential)?;
             if !session {
-                let state = Paths::from_env()?.state;
-                let place = state.to_string_lossy();
-                let place = shown(&place);
-                terminal::say(&format!("kept in plain text in {place}, which only you can read"))?;
+                tell_place(&credentials.list()?, &space)?;
             }
         }
         CredentialsCommand::Rm { url, realm, all: _, whose } => {
@@ -50,6 +48,17 @@ pub(crate) fn credentials(command: &CredentialsCommand) -> Result<u8, Failure> {
         }
     }
     Ok(exit::DONE)
+}
+
+/// Says where a password is kept, and how.
+fn tell_place(list: &[StoredCredential], space: &ProtectionSpace) -> Result<(), Failure> {
+    let state = Paths::from_env()?.state;
+    let place = state.to_string_lossy();
+    let place = shown(&place);
+    let is_sealed =
+        list.iter().any(|kept| kept.protection_space == *space && kept.seal == Seal::Open);
+    let how = if is_sealed { "sealed by your keychain" } else { "in plain text" };
+    Ok(terminal::say(&format!("kept {how} in {place}, which only you can read"))?)
 }
 
 pub(crate) fn answer(args: &AnswerArgs) -> Result<u8, Failure> {
@@ -134,10 +143,14 @@ fn password(user: &str) -> Result<String, Failure> {
 
 fn table(list: &[StoredCredential]) -> String {
     let mut out = String::new();
-    for StoredCredential { protection_space, user, persistence } in list {
-        let until = match persistence {
-            CredentialPersistence::Permanent => "permanent",
-            CredentialPersistence::ForSession | CredentialPersistence::None => "in memory",
+    for StoredCredential { protection_space, user, persistence, seal } in list {
+        let until = match (persistence, seal) {
+            (CredentialPersistence::Permanent, Seal::None) => "permanent, in plain text",
+            (CredentialPersistence::Permanent, Seal::Open) => "permanent, sealed",
+            (CredentialPersistence::Permanent, Seal::Locked) => {
+                "permanent, locked: the keychain does not give its key"
+            }
+            (CredentialPersistence::ForSession | CredentialPersistence::None, _) => "in memory",
         };
         let user = shown(user.expose());
         let _ = writeln!(out, "{user} for {protection_space} ({until})");
@@ -152,6 +165,7 @@ fn objects(list: &[StoredCredential]) -> String {
             "protection_space": stored.protection_space,
             "user": stored.user.expose(),
             "persistence": stored.persistence,
+            "seal": stored.seal,
         })
     };
     format!("{}\n", serde_json::Value::Array(list.iter().map(object).collect()))

@@ -24,7 +24,7 @@ fn what_is_kept_lets_in_survives_and_is_forgotten() {
     home.kill_daemon();
     let listed = home.out(&["credentials", "ls"]);
     let host = server.url("").replace("http://", "");
-    assert_eq!(listed, format!("me for http://{host} (permanent)\n"));
+    assert_eq!(listed, format!("me for http://{host} (permanent, in plain text)\n"));
     let json = home.json(&["credentials", "ls", "--json"]);
     assert_eq!((&json[0]["user"], &json[0]["schema"]), (&"me".into(), &1.into()));
     assert!(!json.to_string().contains(PASSWORD));

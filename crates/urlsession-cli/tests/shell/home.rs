@@ -14,6 +14,8 @@ const IDLE_EXIT: &str = "20";
 /// A home and a working folder; its daemon is stopped when it is dropped.
 pub(crate) struct Home {
     folder: TempDir,
+    /// What its commands find in their environment besides.
+    variables: Vec<(&'static str, String)>,
 }
 
 /// What a command did.
@@ -28,7 +30,13 @@ impl Home {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("work")).unwrap();
-        Self { folder }
+        Self { folder, variables: Vec::new() }
+    }
+
+    /// Has commands, and the daemon that one of them starts, find that in their environment.
+    pub(crate) fn variable(&mut self, name: &'static str, value: &str) {
+        self.variables.retain(|(known, _)| *known != name);
+        self.variables.push((name, value.to_owned()));
     }
 
     /// Returns the path of a file in the working folder.
@@ -55,6 +63,7 @@ impl Home {
             .env("URLSESSION_HOME", self.folder.path().join("home"))
             .env("URLSESSION_DAEMON", OWN)
             .env("URLSESSION_IDLE_EXIT", IDLE_EXIT)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null());
         command
     }

@@ -15,6 +15,8 @@ mod disk;
 mod disk_faults;
 mod habits;
 mod home;
+#[cfg(target_os = "linux")]
+mod keychain;
 mod namespaces;
 mod network;
 mod power_loss;

@@ -53,16 +53,14 @@ impl<H: Moves> Driver<H> {
     ) -> Result<Reply, Error> {
         let mut credentials: Vec<StoredCredential> = Vec::new();
         let (mut bytes, mut more) = (0, false);
-        for (protection_space, credential) in self.kept(application)?.list() {
-            if after.is_some_and(|after| protection_space <= *after) {
+        for listed in self.kept(application)?.list() {
+            if after.is_some_and(|after| listed.protection_space <= *after) {
                 continue;
             }
             more = bytes > CREDENTIALS_PAGE_BYTES;
             if more {
                 break;
             }
-            let (user, persistence) = (credential.user, credential.persistence);
-            let listed = StoredCredential { protection_space, user, persistence };
             bytes += serde_json::to_vec(&listed).map_or(0, |line| line.len());
             credentials.push(listed);
         }

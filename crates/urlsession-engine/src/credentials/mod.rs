@@ -14,10 +14,12 @@ mod digest;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod kept;
+mod keychain;
 mod memory;
 
 use challenge::{Challenge, parse};
-pub(crate) use kept::{CredentialRow, Kept, Keys};
+pub(crate) use kept::{CredentialRow, Kept, Keys, Written};
+pub(crate) use keychain::Keychain;
 pub(crate) use memory::{Memory, Seeker};
 
 use digest::{Digest, Hash};

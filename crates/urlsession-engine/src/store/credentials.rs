@@ -1,16 +1,16 @@
 //! The table of permanent credentials.
 
 use super::{Database, StoreError, damaged, read, write};
-use crate::credentials::CredentialRow;
+use crate::credentials::{CredentialRow, Written};
 use rusqlite::{Transaction, params};
-use urlsession_protocol::{ApplicationId, Credential, ProtectionSpace};
+use urlsession_protocol::{ApplicationId, ProtectionSpace};
 
 impl Database {
     /// Reads the credentials of an application.
     pub(super) fn credentials(
         &self,
         application: &ApplicationId,
-    ) -> Result<Vec<(ProtectionSpace, Credential)>, StoreError> {
+    ) -> Result<Vec<(ProtectionSpace, Written)>, StoreError> {
         let mut statement = self
             .connection
             .prepare_cached("SELECT space, content FROM credentials WHERE application = ?1")?;
@@ -26,15 +26,15 @@ impl Database {
 
 /// Writes a credential or removes it.
 pub(super) fn apply(to: &Transaction<'_>, row: &CredentialRow) -> Result<(), StoreError> {
-    let CredentialRow { application, space, credential } = row;
+    let CredentialRow { application, space, written } = row;
     let (application, space) = (application.as_str(), write(space)?);
-    match credential {
-        Some(credential) => {
+    match written {
+        Some(written) => {
             to.prepare_cached(
                 "INSERT INTO credentials (application, space, content) VALUES (?1, ?2, ?3)
                  ON CONFLICT DO UPDATE SET content = excluded.content",
             )?
-            .execute(params![application, space, write(credential)?])?;
+            .execute(params![application, space, write(written)?])?;
         }
         None => {
             to.prepare_cached("DELETE FROM credentials WHERE application = ?1 AND space = ?2")?

@@ -3,20 +3,18 @@
 //! Nobody reads it after an end of the process, so what only a start would need is not kept.
 
 use crate::cookies::{CookieRow, Kept};
-use crate::credentials::CredentialRow;
+use crate::credentials::{CredentialRow, Written};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use urlsession_core::{Change, Order, TaskRef};
-use urlsession_protocol::{
-    ApplicationId, CookieIdentity, Credential, ProtectionSpace, TaskMetrics,
-};
+use urlsession_protocol::{ApplicationId, CookieIdentity, ProtectionSpace, TaskMetrics};
 
 /// As many rows as there are tasks, cookies and credentials.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     tasks: BTreeMap<TaskRef, Remembered>,
     cookies: BTreeMap<ApplicationId, BTreeMap<CookieIdentity, Kept>>,
-    credentials: BTreeMap<ApplicationId, BTreeMap<ProtectionSpace, Credential>>,
+    credentials: BTreeMap<ApplicationId, BTreeMap<ProtectionSpace, Written>>,
 }
 
 #[derive(Debug)]
@@ -49,11 +47,11 @@ impl Memory {
                 None => drop(of_application.remove(identity)),
             }
         }
-        for CredentialRow { application, space, credential } in credentials {
+        for CredentialRow { application, space, written } in credentials {
             let of_application = self.credentials.entry(application.clone()).or_default();
-            match credential {
-                Some(credential) => {
-                    of_application.insert(space.clone(), credential.clone());
+            match written {
+                Some(written) => {
+                    of_application.insert(space.clone(), written.clone());
                 }
                 None => drop(of_application.remove(space)),
             }
@@ -75,9 +73,9 @@ impl Memory {
     pub(super) fn credentials(
         &self,
         application: &ApplicationId,
-    ) -> Vec<(ProtectionSpace, Credential)> {
+    ) -> Vec<(ProtectionSpace, Written)> {
         let rows = self.credentials.get(application).into_iter().flatten();
-        rows.map(|(space, credential)| (space.clone(), credential.clone())).collect()
+        rows.map(|(space, written)| (space.clone(), written.clone())).collect()
     }
 
     fn apply(&mut self, change: &Change) {

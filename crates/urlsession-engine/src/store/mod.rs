@@ -10,7 +10,7 @@ mod schema;
 mod tasks;
 
 use crate::cookies::{CookieRow, Kept};
-use crate::credentials::CredentialRow;
+use crate::credentials::{CredentialRow, Written};
 use database::{Database, damaged, ensure_stored, number, read, task_ref, write};
 use memory::Memory;
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ use std::sync::Arc;
 use urlsession_core::{
     Change, EventRecord, Order, SessionNumber, SessionRecord, TaskFacts, TaskRecord, TaskRef,
 };
-use urlsession_protocol::{ApplicationId, Credential, ProtectionSpace, TaskMetrics};
+use urlsession_protocol::{ApplicationId, ProtectionSpace, TaskMetrics};
 
 /// What is remembered. One thread owns it.
 #[derive(Debug)]
@@ -181,7 +181,7 @@ impl Store {
     pub(crate) fn credentials(
         &self,
         application: &ApplicationId,
-    ) -> Result<Vec<(ProtectionSpace, Credential)>, StoreError> {
+    ) -> Result<Vec<(ProtectionSpace, Written)>, StoreError> {
         match self {
             Self::Database(database) => database.credentials(application),
             Self::Memory(memory) => Ok(memory.credentials(application)),

@@ -35,6 +35,7 @@ impl Stage {
             state: Some(folder.path().join("state")),
             caches: CachePlace::Nowhere,
             version: "test".to_owned(),
+            keychain: false,
         };
         let engine =
             Engine::start_with(configuration, Handle::current(), Arc::new(script)).unwrap();

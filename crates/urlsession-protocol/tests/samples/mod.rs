@@ -310,6 +310,7 @@ pub(crate) fn stored() -> StoredCredential {
         protection_space: space(),
         user: Secret::new("me"),
         persistence: CredentialPersistence::ForSession,
+        seal: Seal::Locked,
     }
 }
 

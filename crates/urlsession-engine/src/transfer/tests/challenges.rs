@@ -1,7 +1,7 @@
 //! Servers that no credential of the task satisfies: the app is asked, and its answer shown.
 
 use super::{Trial, question, summary};
-use crate::credentials::Keys;
+use crate::credentials::{Keychain, Keys};
 use crate::store::Store;
 use urlsession_core::{Answered, Given};
 use urlsession_protocol::{
@@ -143,7 +143,9 @@ async fn a_credential_that_was_let_in_is_kept_for_others() {
     server.on("/e", guarded("r").times(1).then(Answer::ok("in")));
     let (inbox, _messages) = crate::inbox::channel();
     let store = Store::in_memory();
-    let kept = Keys::new(inbox).of(&ApplicationId::new("app").unwrap(), &store).unwrap();
+    let kept = Keys::new(Keychain::new(false), inbox)
+        .of(&ApplicationId::new("app").unwrap(), &store)
+        .unwrap();
     let mut trial = Trial::data(&server.url("/a/b"));
     trial.credentials = Some(kept.clone());
     let credential = Credential::new("me", "pw").kept(CredentialPersistence::ForSession);
