@@ -25,7 +25,7 @@ impl Keychain {
         if let Some(missing) = ["dbus-daemon", "gnome-keyring-daemon"].into_iter().find(is_missing)
         {
             assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "no {missing} here");
-            println!("SKIPPED: {missing} is not installed");
+            eprintln!("SKIPPED: {missing} is not installed");
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
