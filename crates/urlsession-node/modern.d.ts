@@ -173,7 +173,7 @@ export interface TaskOptions {
   maximumRetries?: number;
   /** Milliseconds between an attempt that failed and the next, 100 or more; without it up to a second at first, then doubling. */
   retryInterval?: number;
-  /** Milliseconds from the begin of the first attempt in which another one may begin. */
+  /** Milliseconds from the begin of the first attempt after which a failure is the last. */
   timeoutIntervalForRetries?: number;
   /** Takes a status of 400 or above as an error. */
   failOnHttpError?: boolean;

@@ -184,7 +184,7 @@ export interface NewTask {
   maximumRetries?: number
   /** Milliseconds between an attempt that failed and the next. */
   retryInterval?: number
-  /** Milliseconds from the begin of the first attempt in which another one may begin. */
+  /** Milliseconds from the begin of the first attempt after which a failure is the last. */
   timeoutIntervalForRetries?: number
   /** Takes a status of 400 or above as an error. */
   failOnHttpError?: boolean

@@ -58,7 +58,7 @@ pub struct NewTask {
     pub maximum_retries: Option<u32>,
     /// Milliseconds between an attempt that failed and the next.
     pub retry_interval: Option<f64>,
-    /// Milliseconds from the begin of the first attempt in which another one may begin.
+    /// Milliseconds from the begin of the first attempt after which a failure is the last.
     pub timeout_interval_for_retries: Option<f64>,
     /// Takes a status of 400 or above as an error.
     pub fail_on_http_error: Option<bool>,

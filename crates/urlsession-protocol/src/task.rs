@@ -106,8 +106,9 @@ pub struct TaskOptions {
     /// with up to a second and doubles. A server that asks for more (`Retry-After`) gets more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_interval: Option<u64>,
-    /// Milliseconds from the begin of the first attempt in which another one may begin; the task
-    /// then ends with what ended the last one. `None` leaves it to the other limits.
+    /// Milliseconds from the begin of the first attempt after which a failure is the last: the task
+    /// ends with it. So it is earlier if the pause that the task or the server names lasts longer
+    /// than that. `None` leaves it to the other limits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_interval_for_retries: Option<u64>,
     /// Ends the task with -1011 when the status is 400 or above.

@@ -223,7 +223,7 @@ pub(crate) struct PolicyArgs {
     /// 0 is without it
     #[arg(long, value_name = "TIME", value_parser = measure::parse_duration)]
     pub(crate) retry_delay: Option<Duration>,
-    /// Time from the begin of the first try in which another may begin; 0 is no limit
+    /// Time from the begin of the first try after which a failure is the last; 0 is no limit
     #[arg(long, value_name = "TIME", value_parser = measure::parse_duration)]
     pub(crate) retry_max_time: Option<Duration>,
     /// Take an error status such as 404 for an answer like any other, and save its body

@@ -46,7 +46,7 @@ pub(super) struct Goal<'a> {
     /// What connections go out by, or come from.
     pub(super) interface: Option<&'a Arc<str>>,
     /// How long all of it may take, if the task says so.
-    pub(super) patience: Option<Duration>,
+    pub(super) connect_limit: Option<Duration>,
     /// `None` for plain `http`.
     pub(super) trust: Option<&'a Trust>,
     pub(super) via: Option<&'a Via<'a>>,
@@ -89,7 +89,7 @@ impl Via<'_> {
 /// Opens a connection to the server, or to the proxy that forwards plain `http` to it. Each step
 /// lasts [`CONNECT_TIMEOUT`] or the shorter limit; all of them together as long as the task says.
 pub(super) async fn dial(goal: &Goal<'_>, limit: Duration) -> Result<Line, Failure> {
-    match goal.patience {
+    match goal.connect_limit {
         None => open(goal, limit.min(CONNECT_TIMEOUT)).await,
         Some(all) => within(all, "connecting", Box::pin(open(goal, limit.min(all)))).await,
     }

@@ -60,15 +60,15 @@ pub(super) struct Route<'a> {
     /// What the app may be asked.
     pub(super) asks: Asks<'a>,
     /// How long connecting may take, if the task says so.
-    pub(super) patience: Option<Duration>,
+    pub(super) connect_limit: Option<Duration>,
 }
 
 impl<'a> Route<'a> {
     pub(super) fn goal(&self, transaction: &'a Transaction) -> Goal<'a> {
-        let Self { key, trust, via, asks, patience } = *self;
+        let Self { key, trust, via, asks, connect_limit } = *self;
         let Key { ref host, port, ref to, ip_version, ref interface, .. } = *key;
         let (to, interface) = (to.as_ref(), interface.as_ref());
-        Goal { host, port, to, ip_version, interface, patience, trust, via, asks, transaction }
+        Goal { host, port, to, ip_version, interface, connect_limit, trust, via, asks, transaction }
     }
 }
 
@@ -143,7 +143,7 @@ impl Http {
             interface: out.options.request_policy.required_interface.as_deref().map(Arc::from),
         };
         let (trust, via, asks) = (trust.as_ref(), via.as_ref(), out.asks);
-        let route = Route { key: &key, trust, via, asks, patience: out.patience() };
+        let route = Route { key: &key, trust, via, asks, connect_limit: out.connect_limit() };
         let answer = match self.way(out, &route).await? {
             // Few requests go this way, and what it keeps is long.
             Some(way) => Box::pin(self.send_by(&way, &route, out)).await?,

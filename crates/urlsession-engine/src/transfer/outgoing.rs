@@ -136,7 +136,7 @@ impl<'a> Outgoing<'a> {
     }
 
     /// Returns how long connecting may take, if the task says so.
-    pub(super) fn patience(&self) -> Option<Duration> {
+    pub(super) fn connect_limit(&self) -> Option<Duration> {
         let policy = &self.options.request_policy;
         policy.timeout_interval_for_connection.map(Duration::from_millis)
     }

@@ -230,7 +230,7 @@ impl Http {
             Origin { alternatives: Arc::clone(&self.alternatives), key: route.key.clone() };
         let is_own = host.is_none() && *port == route.key.port;
         let used = (!is_own).then(|| HeaderValue::from_str(&format!("{}:{port}", goal.host)).ok());
-        let limit = limit.min(route.patience.unwrap_or(limit));
+        let limit = limit.min(route.connect_limit.unwrap_or(limit));
         let channel = dial::dial(&goal, Arc::new(origin), used.flatten(), limit).await?;
         self.pool.share(&way.key, Shared::Http3(channel.clone()));
         Ok(channel)
