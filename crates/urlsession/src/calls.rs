@@ -240,6 +240,7 @@ mod tests {
 
     #[test]
     fn a_call_waits_until_there_is_room() {
+        const FURTHER: u64 = 5;
         let calls = Calls::default();
         let ask = |id| {
             calls.wait_for_room().unwrap();
@@ -248,12 +249,13 @@ mod tests {
             calls.unanswered().len()
         };
         std::thread::scope(|scope| {
-            let asker = scope.spawn(|| (0..UNANSWERED_LIMIT as u64 + 5).map(ask).max());
+            let asker = scope.spawn(|| (0..UNANSWERED_LIMIT as u64 + FURTHER).map(ask).max());
             while calls.unanswered().len() < UNANSWERED_LIMIT {
                 std::thread::yield_now();
             }
-            // It goes on when half of them are answered, whether it waited already or not.
-            for id in 0..ROOMY as u64 {
+            // It goes on when half of them are answered, whether it waited already, not at all, or
+            // after some more.
+            for id in 0..ROOMY as u64 + FURTHER {
                 calls.answer(CallId(id), Ok(Reply::Done));
             }
             assert_eq!(asker.join().unwrap(), Some(UNANSWERED_LIMIT));
