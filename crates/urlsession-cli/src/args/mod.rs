@@ -246,7 +246,10 @@ pub(crate) fn command() -> clap::Command {
 
 /// Reads a command line. Prints help and misuse by itself, with exit codes 0 and 2.
 pub(crate) fn parse(words: Vec<OsString>) -> Command {
-    let matches = command().get_matches_from(words);
+    // To know all that can be taken back costs as much as all other options.
+    let shell =
+        if words.iter().any(|word| negations::is_one(word)) { command() } else { Cli::command() };
+    let matches = shell.get_matches_from(words);
     Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command
 }
 

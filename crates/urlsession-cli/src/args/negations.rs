@@ -1,6 +1,10 @@
 //! `--no-OPTION`: takes back a switch that stands before it, as for curl.
 
 use clap::{Arg, ArgAction, Command};
+use std::ffi::OsStr;
+
+/// How they all begin.
+const BEGIN: &str = "--no-";
 
 /// The switches that can be taken back, and how that is typed.
 const NEGATIONS: &[(&str, &str)] = &[
@@ -38,6 +42,11 @@ const NEGATIONS: &[(&str, &str)] = &[
     ("verbose", "no-verbose"),
 ];
 
+/// Says whether a word may be one of them.
+pub(super) fn is_one(word: &OsStr) -> bool {
+    word.to_str().is_some_and(|word| word.starts_with(BEGIN))
+}
+
 /// Adds them to the commands that have switches of curl's.
 pub(super) fn add(mut command: Command) -> Command {
     for name in ["get", "add", "put"] {
@@ -72,7 +81,7 @@ mod tests {
             let argument = get.get_arguments().find(|argument| argument.get_id() == switch);
             let argument = argument.unwrap_or_else(|| panic!("there is no {switch}"));
             assert!(argument.get_num_args().is_none_or(|n| !n.takes_values()), "{switch}");
-            assert!(negation.starts_with("no-"), "{negation}");
+            assert!(is_one(OsStr::new(&format!("--{negation}"))), "{negation}");
         }
     }
 }
