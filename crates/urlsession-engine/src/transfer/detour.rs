@@ -87,9 +87,13 @@ enum Way {
 impl Detour {
     /// Takes the best way there is for the line; so many bytes are to come.
     pub(super) fn new(line: Line, left: u64, wire: Arc<Wire>, transaction: Transaction) -> Self {
-        let way = match (line, Pipe::new()) {
-            (Line::Plain(stream), Ok(pipe)) => Way::Kernel(stream, pipe),
-            (line, _) => Way::Memory(line, vec![0; BUFFER].into()),
+        let in_memory = |line| Way::Memory(line, vec![0; BUFFER].into());
+        let way = match line {
+            Line::Plain(stream) => match Pipe::new() {
+                Ok(pipe) => Way::Kernel(stream, pipe),
+                Err(_) => in_memory(Line::Plain(stream)),
+            },
+            line @ Line::Tls(_) => in_memory(line),
         };
         Self { way, wire, left, transaction }
     }
