@@ -22,7 +22,7 @@ pub(crate) enum HandOver {
     Nowhere,
     /// To standard output.
     Output,
-    /// Here, replacing what is there.
+    /// Here, replacing what is there; into it where it is a device or a pipe.
     File(PathBuf),
     /// Beside this, under the name that the server gives it; or here, if it gives none. A file of that
     /// name is replaced, or the next free name is taken.
@@ -194,7 +194,8 @@ fn write(task: &Tracked, head: &str, to: Option<&Path>) -> Result<(), Failure> {
                 let mut file = File::create(path)?;
                 file.write_all(head.as_bytes())?;
                 from.as_mut().map(|from| io::copy(from, &mut file)).transpose()?;
-                file.sync_all()
+                // Devices and pipes keep nothing.
+                if file.metadata()?.is_file() { file.sync_all() } else { Ok(()) }
             };
             copied().map_err(|error| Failure::file(path, &error))?;
         }

@@ -4,11 +4,13 @@ mod asked;
 mod entries;
 pub(crate) mod network;
 mod sent;
+mod special;
 
 use crate::args::{
     EditArgs, GetArgs, HeaderFields, Level, PolicyArgs, PutArgs, Redirect, RequestArgs,
     header_fields,
 };
+use crate::escape::shown;
 use crate::exit::{self, Failure};
 use crate::hand_over::{HandOver, Rest};
 use crate::list::Entry;
@@ -78,6 +80,8 @@ pub(crate) enum Destination {
     Output,
     /// Here, replacing what is there.
     File(PathBuf),
+    /// Into this, which is no file but takes bytes, once they are whole.
+    Device(PathBuf),
     /// Into this folder, under the first free name of this kind: [`settle`] finds it among so many.
     Derived { folder: PathBuf, name: String, most: u32 },
 }
@@ -99,6 +103,7 @@ pub(crate) fn settle(plans: &mut [Plan], mut taken: BTreeSet<PathBuf>) -> Result
 
 /// Plans what `get` and `add` were asked for.
 pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
+    args.dir.as_deref().map_or(Ok(()), check_folder)?;
     let entries = entries::of(args)?;
     let asked = Asked::of(&args.condition, entries.len())?;
     let mut fields = headers(&args.request)?;
@@ -188,6 +193,18 @@ pub(crate) fn of_put(args: &PutArgs) -> Result<Plan, Failure> {
         shows_head: false,
         finish: None,
     })
+}
+
+/// Refuses what curl's users mean as data: without it another request would be sent than they asked
+/// for.
+fn check_folder(dir: &Path) -> Result<(), Failure> {
+    let text = dir.to_string_lossy();
+    let is_field = text.split_once('=').is_some_and(|(name, _)| !name.contains('/'));
+    if dir.exists() || !(is_field || text.starts_with(['@', '{', '['])) {
+        return Ok(());
+    }
+    Err(Failure::usage("-d names a folder to save in; this looks like what curl sends with -d")
+        .next(format!("send it with --data, or write the folder as -d ./{}", shown(&text))))
 }
 
 fn whole(url: &str) -> Option<Secret> {
@@ -315,7 +332,7 @@ pub(crate) fn ask_password(user: &str) -> Result<String, Failure> {
         return Err(Failure::usage("-u has no password, and there is no terminal to ask on")
             .next("write -u USER:PASSWORD, or keep it off the command line with -H @FILE"));
     }
-    terminal.write_str(&format!("password of {}: ", crate::escape::shown(user)))?;
+    terminal.write_str(&format!("password of {}: ", shown(user)))?;
     Ok(terminal.read_secure_line()?)
 }
 
@@ -426,7 +443,7 @@ fn answer(args: &GetArgs, entry: &Entry) -> Result<HandOver, Failure> {
     }
     let named = entry.out.as_ref().map(|_| destination(args, entry, &entry.url)).transpose()?;
     Ok(match named {
-        Some(Destination::File(path)) => HandOver::File(path),
+        Some(Destination::File(path) | Destination::Device(path)) => HandOver::File(path),
         _ => HandOver::Output,
     })
 }
@@ -437,7 +454,7 @@ fn destination(args: &GetArgs, entry: &Entry, url: &str) -> Result<Destination, 
         return Ok(Destination::Nowhere);
     }
     let given = entry.out.as_ref();
-    if given.is_some_and(|path| path.as_os_str() == "-") {
+    if given.is_some_and(|path| special::is_output(path)) {
         return Ok(Destination::Output);
     }
     let folder = match (entry.dir.as_ref().or(args.dir.as_ref()), &args.output_dir) {
@@ -456,6 +473,9 @@ fn destination(args: &GetArgs, entry: &Entry, url: &str) -> Result<Destination, 
         Some(path) => folder.join(path),
         None => folder.join(name_of(args, url)),
     };
+    if given.is_some() && special::is_device(&path) {
+        return Ok(Destination::Device(path));
+    }
     let condition = &args.condition;
     if args.create_dirs
         && let Some(parent) = path.parent()

@@ -31,7 +31,7 @@ impl Args for OutputArgs {
             .value_parser(clap::value_parser!(PathBuf))
             .help(
                 "Save as FILE, replacing it: one for every URL, in the same order. ‘-’ writes to standard \
-                 output at the end, and serves for all",
+                 output at the end, and serves for all, as does a device such as /dev/null",
             );
         let named = Arg::new(NAMED)
             .short('O')

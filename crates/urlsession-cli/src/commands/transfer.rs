@@ -112,6 +112,7 @@ pub(crate) fn add(args: &GetArgs) -> Result<u8, Failure> {
         return Err(Failure::usage("add cannot save the answer to what is sent in a file")
             .next("use get, or find the answer later with: urlsession show ID"));
     }
+    let is_device = |plan: &Plan| matches!(plan.what, What::Download(Destination::Device(_)));
     let condition = &args.condition;
     for (is_typed, what) in [
         (args.write_out.is_some(), "-w"),
@@ -120,6 +121,7 @@ pub(crate) fn add(args: &GetArgs) -> Result<u8, Failure> {
         (args.include, "--include"),
         (args.request.cookie_jar.is_some(), "--cookie-jar"),
         (args.remote_time, "-R"),
+        (plans.iter().any(is_device), "-o with a device or a pipe"),
         (condition.etag_save.is_some(), "--etag-save"),
         (args.policy.fail_with_body, "--fail-with-body"),
         (plans.iter().any(|plan| plan.finish.is_some()), "-c, -C, -z or --etag-compare"),
@@ -413,6 +415,7 @@ fn begin(session: &Session, plan: Plan) -> Result<(Task, Option<HandOver>), Erro
                     )
                 }
                 (None, Destination::File(path)) => (Some(path), None),
+                (None, Destination::Device(path)) => (None, Some(HandOver::File(path))),
                 (None, Destination::Nowhere) => (None, Some(HandOver::Nowhere)),
                 (None, Destination::Output | Destination::Derived { .. }) => {
                     (None, Some(HandOver::Output))

@@ -33,7 +33,7 @@ impl<'a> Asked<'a> {
     /// Says what the shell does with what comes.
     pub(super) fn finish(&self, to: &Destination) -> Result<Option<HandOver>, Failure> {
         let path = match to {
-            Destination::File(path) => Some(path.clone()),
+            Destination::File(path) | Destination::Device(path) => Some(path.clone()),
             Destination::Nowhere | Destination::Output | Destination::Derived { .. } => None,
         };
         if self.args.time_cond.is_some() || self.args.etag_compare.is_some() {

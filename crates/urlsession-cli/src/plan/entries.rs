@@ -1,6 +1,6 @@
 //! Which URLs are asked for, and under which names: what is typed, and what a list says.
 
-use super::sent;
+use super::{sent, special};
 use crate::args::{GetArgs, Output};
 use crate::data;
 use crate::exit::Failure;
@@ -38,7 +38,7 @@ pub(super) fn of(args: &GetArgs) -> Result<Vec<Entry>, Failure> {
 }
 
 fn is_for_all(outputs: &[Output]) -> bool {
-    matches!(outputs, [Output::File(file)] if file.as_os_str() == "-")
+    matches!(outputs, [Output::File(path)] if special::is_output(path) || special::is_device(path))
 }
 
 /// Says whether every file is called as in its URL, however often that is typed.
@@ -55,7 +55,7 @@ fn check_outputs(outputs: &[Output], urls: usize) -> Result<(), Failure> {
         .next("write -o once for every URL, or give names in a list: -i FILE with out=NAME"))
 }
 
-/// Gives the files of `-o` to the URLs, one each, or standard output to all.
+/// Gives the files of `-o` to the URLs, one each, or one that is no file to all.
 fn name_entries(entries: &mut [Entry], outputs: &[Output]) -> Result<(), Failure> {
     check_outputs(outputs, entries.len())?;
     for (entry, output) in entries.iter_mut().zip(outputs.iter().cycle()) {
@@ -155,7 +155,7 @@ fn of_url(args: &GetArgs, url: &str, output: Option<&Output>) -> Result<Vec<Entr
     for one in matches {
         let out = name(&one);
         let is_new = out.as_ref().is_none_or(|out: &PathBuf| taken.insert(out.clone()));
-        if !is_new && out.as_ref().is_some_and(|out| out.as_os_str() != "-") {
+        if !is_new && out.as_ref().is_some_and(|out| !special::is_output(out)) {
             return Err(Failure::usage("one -o for what several URLs bring")
                 .next("write ‘#1’ in it for what is in place of the first pattern"));
         }

@@ -482,3 +482,43 @@ fn heads_stand_before_bodies_where_that_is_typed() {
     let format = "%header{x-many:all:, }|%header{x-many}|%header{none:all:x}";
     assert_eq!(home.out(&["get", "-q", "--out-null", "-w", format, &url]), "one, two|one|");
 }
+
+#[test]
+fn what_is_no_file_takes_bytes_all_the_same() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/a", Answer::ok("a"));
+    server.on("/b", Answer::ok("b"));
+    let (a, b) = (server.url("/a"), server.url("/b"));
+    let ran = home.run(&["get", "-o", "/dev/null", "-w", "%{http_code}", &a]);
+    assert!(ran.code == 0 && ran.out == "200" && ran.err.contains("done"), "{ran:?}");
+    assert_eq!(home.out(&["get", "-q", "-o", "/dev/null", "-w", ".", &a, &b]), "..");
+    assert_eq!(home.out(&["get", "-q", "-o", "/dev/stdout", &a, &b]), "ab");
+    assert_eq!(home.run(&["get", "-q", "-o", "/dev/stderr", &a]).err, "a");
+    assert_eq!(home.out(&["get", "-q", "--data", "x", "-o", "/dev/null", &a]), "");
+    let pipe = home.file("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || std::fs::read_to_string(pipe).unwrap()
+    });
+    home.out(&["get", "-q", "-o", "pipe", &a]);
+    assert_eq!(reader.join().unwrap(), "a");
+    assert!(!pipe.metadata().unwrap().is_file());
+    let ran = home.run(&["add", "-o", "/dev/null", &a]);
+    assert!(ran.code == 2 && ran.err.contains("a device or a pipe"), "{ran:?}");
+}
+
+#[test]
+fn data_is_not_taken_for_a_folder() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("x"));
+    let url = server.url("/f");
+    for data in ["a=b", "@file", "{\"a\": 1}", "u=http://h/"] {
+        let ran = home.run(&["get", "-d", data, &url]);
+        assert!(ran.code == 2 && ran.err.contains("--data"), "{data}: {ran:?}");
+    }
+    home.out(&["get", "-q", "-d", "./a=b", &url]);
+    home.out(&["get", "-q", "-d", "a=b", "-o", "g", &url]);
+    assert!(home.file("a=b/f").is_file() && home.file("a=b/g").is_file());
+    assert_eq!(server.requests().len(), 2);
+}

@@ -1,0 +1,50 @@
+//! Paths that are no places for files: standard output, devices and pipes.
+
+use std::path::Path;
+
+/// What belongs to whoever opens it: the daemon has others.
+const OWN: [&str; 3] = ["/dev/stderr", "/dev/fd", "/proc/self"];
+
+/// Says whether it stands for standard output.
+pub(super) fn is_output(path: &Path) -> bool {
+    ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| path == Path::new(name))
+}
+
+/// Says whether it takes bytes without being a file, as `/dev/null` does: nothing can be put in its
+/// place, so the shell writes there itself.
+pub(super) fn is_device(path: &Path) -> bool {
+    let is_special = path.metadata().is_ok_and(|about| !about.is_file() && !about.is_dir());
+    is_special || OWN.iter().any(|own| path.starts_with(own))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_place_for_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let shown = |path: &Path| match (is_output(path), is_device(path)) {
+            (true, _) => "output",
+            (false, true) => "device",
+            (false, false) => "file",
+        };
+        let new = folder.path().join("new");
+        for (path, expected) in [
+            (Path::new("-"), "output"),
+            (Path::new("/dev/stdout"), "output"),
+            (Path::new("/dev/fd/1"), "output"),
+            (Path::new("/dev/stderr"), "device"),
+            (Path::new("/dev/fd/3"), "device"),
+            (folder.path(), "file"),
+            (&file, "file"),
+            (&new, "file"),
+            #[cfg(unix)]
+            (Path::new("/dev/null"), "device"),
+        ] {
+            assert_eq!(shown(path), expected, "{}", path.display());
+        }
+    }
+}
