@@ -5,6 +5,7 @@ mod condition;
 mod cookies;
 mod credentials;
 mod daemon;
+pub(crate) mod habits;
 mod negations;
 mod network;
 mod output;
@@ -249,8 +250,18 @@ pub(crate) fn parse(words: Vec<OsString>) -> Command {
     // To know all that can be taken back costs as much as all other options.
     let shell =
         if words.iter().any(|word| negations::is_one(word)) { command() } else { Cli::command() };
-    let matches = shell.get_matches_from(words);
-    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command
+    let is_transfer = words.get(1).is_some_and(habits::is_transfer);
+    let read = shell.try_get_matches_from(words);
+    match read.and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(shell) => shell.command,
+        Err(error) => {
+            let _ = error.print();
+            if let Some(tip) = habits::tip(&error).filter(|_| is_transfer) {
+                let _ = crate::terminal::say(&format!("\n  tip: {tip}"));
+            }
+            std::process::exit(error.exit_code())
+        }
+    }
 }
 
 /// Puts the default command `get` where the first word is a URL or an option of `get`.

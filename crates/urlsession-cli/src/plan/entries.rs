@@ -1,7 +1,7 @@
 //! Which URLs are asked for, and under which names: what is typed, and what a list says.
 
 use super::{sent, special};
-use crate::args::{GetArgs, Output};
+use crate::args::{GetArgs, Output, habits};
 use crate::data;
 use crate::exit::Failure;
 use crate::glob;
@@ -21,7 +21,11 @@ pub(super) fn of(args: &GetArgs) -> Result<Vec<Entry>, Failure> {
             entries.extend(list::read(io::stdin().lock(), "standard input")?);
         }
         Some(path) => {
-            let file = File::open(path).map_err(|error| Failure::file(path, &error))?;
+            let file = File::open(path).map_err(|error| {
+                let failure = Failure::file(path, &error);
+                let is_url = path.to_str().is_some_and(|text| text.contains("://"));
+                if is_url { failure.next(habits::INCLUDE) } else { failure }
+            })?;
             entries.extend(list::read(BufReader::new(file), &path.display().to_string())?);
         }
     }

@@ -522,3 +522,17 @@ fn data_is_not_taken_for_a_folder() {
     assert!(home.file("a=b/f").is_file() && home.file("a=b/g").is_file());
     assert_eq!(server.requests().len(), 2);
 }
+
+#[test]
+fn curls_letters_are_explained() {
+    let home = Home::new();
+    for (words, expected) in [
+        (&["get", "-sSL", "http://h/"][..], "-q here"),
+        (&["get", "-i", "http://h/"], "--include here"),
+        (&["-k", "http://h/"], "--insecure here"),
+    ] {
+        let ran = home.run(words);
+        assert!(ran.code != 0 && ran.err.contains(expected), "{words:?}: {ran:?}");
+    }
+    assert!(!home.run(&["ls", "-k"]).err.contains("--insecure"));
+}
