@@ -45,6 +45,11 @@ pub(crate) fn after(error: &Error, url: Option<&str>) -> Option<String> {
         | ErrorCode::SERVER_CERTIFICATE_NOT_YET_VALID => {
             "check this machine’s date, or have the server’s certificate renewed".to_owned()
         }
+        // The key that was shown is named; no other certificate would help.
+        ErrorCode(-1202) if error.detail.as_deref().is_some_and(|why| why.contains("sha256//")) => {
+            "check that it is the right server; if its key is new, give that with --pinnedpubkey"
+                .to_owned()
+        }
         ErrorCode(-1203 | -1202) => {
             "if you know better, trust its root, or the certificate itself, with --cacert FILE"
                 .to_owned()

@@ -131,6 +131,7 @@ fn terms_of_tls() {
         (&["--cacert", &authority, "--tlsv1.3", "--cert", &own], 0, ""),
         (&["--cacert", &authority, "--tlsv1.2", "--tls-max", "1.2"], 0, ""),
         (&["--cacert", &authority, "--pinnedpubkey", &zeros], 10, "none of the pinned ones"),
+        (&["--cacert", &authority, "--pinnedpubkey", &zeros], 10, "give that with --pinnedpubkey"),
         (&["--insecure"], 0, ""),
         (&["--insecure", "--pinnedpubkey", &zeros], 10, "none of the pinned ones"),
         (&["--tlsv1.3", "--tls-max", "1.2"], 2, "the minimum is above the maximum"),
