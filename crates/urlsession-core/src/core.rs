@@ -235,14 +235,14 @@ impl Core {
             self.settle(&mut turn, session);
         }
         self.start_ready(&mut turn);
-        for session in std::mem::take(&mut turn.launching) {
+        while let Some(session) = turn.launching.pop_first() {
             self.consider_launch(&turn, session);
         }
         self.launch_due(&mut turn);
-        for session in std::mem::take(&mut turn.telling) {
+        while let Some(session) = turn.telling.pop_first() {
             self.tell(&mut turn, session);
         }
-        for task in std::mem::take(&mut turn.asking) {
+        while let Some(task) = turn.asking.pop_first() {
             self.ask(&mut turn, task);
         }
         let mut actions = std::mem::take(&mut turn.actions);
@@ -315,29 +315,32 @@ impl Core {
 
     /// Returns what must be durable: removals first, so that a key can be used again, then what
     /// others refer to, events last.
-    fn changes(&self, turn: Turn) -> Vec<Change> {
+    fn changes(&self, mut turn: Turn) -> Vec<Change> {
         let mut changes = turn.removals;
-        let sessions = turn.sessions.iter();
-        changes.extend(sessions.filter_map(|number| {
-            Some(Change::PutSession(Box::new(self.sessions.get(number)?.record(*number))))
-        }));
-        let mut tasks = turn.tasks;
+        while let Some(number) = turn.sessions.pop_first() {
+            if let Some(session) = self.sessions.get(&number) {
+                changes.push(Change::PutSession(Box::new(session.record(number))));
+            }
+        }
         for (key, order) in turn.created {
-            tasks.remove(&key);
+            turn.tasks.remove(&key);
             if let Some(task) = self.tasks.get(&key) {
                 let (facts, state) = (task.facts(), task.record());
                 changes.push(Change::CreateTask { task: key, facts, state, order });
             }
         }
-        changes.extend(turn.edits.into_iter().filter_map(|(task, edit)| {
-            let facts = self.tasks.get(&task)?.facts();
-            Some(Change::EditTask { task, facts, edit })
-        }));
+        for (key, edit) in turn.edits {
+            if let Some(task) = self.tasks.get(&key) {
+                changes.push(Change::EditTask { task: key, facts: task.facts(), edit });
+            }
+        }
         let answers = turn.answers.into_iter();
         changes.extend(answers.map(|(task, answered)| Change::AnswerTask { task, answered }));
-        changes.extend(tasks.iter().filter_map(|key| {
-            Some(Change::PutTask { task: *key, state: self.tasks.get(key)?.record() })
-        }));
+        while let Some(key) = turn.tasks.pop_first() {
+            if let Some(task) = self.tasks.get(&key) {
+                changes.push(Change::PutTask { task: key, state: task.record() });
+            }
+        }
         changes.extend(turn.events.into_iter().map(Change::AppendEvent));
         changes
     }
