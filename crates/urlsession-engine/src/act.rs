@@ -155,7 +155,7 @@ impl<H: Moves> Driver<H> {
                 turn.deeds.push(Action::Reply { peer, id, result }.into());
             }
             Call::Shutdown => self.begin_stop(turn, Some((peer, id))),
-            call => match unstorable(&call).or_else(|| self.uncacheable(&call)) {
+            call => match self.unstorable(&call).or_else(|| self.uncacheable(&call)) {
                 Some(error) => {
                     let action = Action::Reply { peer, id, result: Err(error) };
                     turn.deeds.push(action.into());
@@ -163,6 +163,17 @@ impl<H: Moves> Driver<H> {
                 None => turn.add(self.core.handle(turn.now, Input::Call { peer, id, call })),
             },
         }
+    }
+
+    /// Refuses a task whose paths the store cannot spell. Over a socket none can come: a line is
+    /// UTF-8; and nothing is written where nothing outlives the process.
+    fn unstorable(&self, call: &Call) -> Option<Error> {
+        let Call::CreateTask { new, .. } = call else { return None };
+        if self.temporary {
+            return None;
+        }
+        let written = serde_json::to_writer(std::io::sink(), new);
+        written.err().map(|error| Error::new(ErrorCode::UNKNOWN).because(error))
     }
 
     fn report(&mut self, turn: &mut Turn, task: TaskRef, attempt: AttemptNumber, report: Report) {
@@ -333,14 +344,6 @@ fn acknowledged(
 ) -> impl Iterator<Item = EventNumber> {
     let last = through.map_or(first, |EventNumber(last)| last);
     (first..=last).take(WINDOW as usize).map(EventNumber)
-}
-
-/// Refuses a task whose paths the store cannot spell. Over a socket none can come: a line is
-/// UTF-8.
-fn unstorable(call: &Call) -> Option<Error> {
-    let Call::CreateTask { new, .. } = call else { return None };
-    let written = serde_json::to_writer(std::io::sink(), new);
-    written.err().map(|error| Error::new(ErrorCode::UNKNOWN).because(error))
 }
 
 /// What only the session's owner has to know is not for watchers.

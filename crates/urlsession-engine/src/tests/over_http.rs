@@ -132,6 +132,29 @@ async fn an_upload_is_answered_and_its_spool_file_removed() {
     assert!(!spool.exists());
 }
 
+#[tokio::test]
+async fn a_path_without_a_spelling_is_taken_where_nothing_is_written_down() {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::ffi::OsStrExt as _;
+        let server = Server::start();
+        server.on("/file", Answer::pseudo_random(7, 1000));
+        let folder = tempfile::tempdir().unwrap();
+        let destination = folder.path().join(std::ffi::OsStr::from_bytes(b"\xff"));
+        let engine = Engine::start(EngineConfiguration::default(), Handle::current()).unwrap();
+        let mut app = owner(&engine).await;
+        let mut new = get(&server, 1, "/file");
+        new.kind = TaskKind::Download { destination: Some(destination.clone()) };
+        app.create(new).await;
+        let path = loop {
+            if let (_, Event::DidFinishDownloading { path, .. }) = app.event().await {
+                break path;
+            }
+        };
+        assert_eq!((&path, std::fs::read(&path).unwrap().len()), (&destination, 1000));
+    }
+}
+
 pub(super) fn engine(folder: &Path) -> Engine {
     let state = Some(folder.join("state"));
     let configuration = EngineConfiguration { state, ..EngineConfiguration::default() };
