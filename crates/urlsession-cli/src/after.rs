@@ -10,7 +10,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
-use urlsession::Response;
+use urlsession::{HeaderFields, Response};
 
 /// What was asked for.
 #[derive(Debug, Default)]
@@ -84,15 +84,14 @@ impl After {
 
     /// Returns the head that stands before a body, if that was asked for.
     pub(crate) fn head_before(&self, task: &Tracked) -> String {
-        let response = task.response.as_ref().filter(|_| self.shows_heads);
-        response.map(head).unwrap_or_default()
+        if self.shows_heads { heads(task) } else { String::new() }
     }
 
     /// Tells it of a task; returns with what the command fails although the body is there.
     pub(crate) fn tell(&mut self, told: Told<'_>) -> Result<Option<Failure>, Failure> {
         let task = told.task;
-        if let (Some(sheet), Some(response)) = (&mut self.heads, &task.response) {
-            sheet.write(&head(response))?;
+        if let Some(sheet) = &mut self.heads {
+            sheet.write(&heads(task))?;
         }
         if let (Some(sheet), Some(response), None) = (&mut self.etag, &task.response, &task.error) {
             let etag = response.header("etag").map(str::trim).filter(|etag| !etag.is_empty());
@@ -136,16 +135,30 @@ fn say(place: &Place, text: &str) -> Result<(), Failure> {
     written.map_err(|error| Failure::file(path, &error))
 }
 
+/// Writes the heads of all responses of a task, in order: those that another request answered, as a
+/// redirect or a challenge wants, and the last one.
+fn heads(task: &Tracked) -> String {
+    let mut heads = String::new();
+    for (passed, protocol) in task.passed() {
+        heads += &spelled(protocol, passed.status_code, &passed.headers);
+    }
+    heads + &task.response.as_ref().map(head).unwrap_or_default()
+}
+
 /// Writes a head as HTTP/1.1 has it.
 pub(crate) fn head(response: &Response) -> String {
-    let protocol = match response.network_protocol.as_deref() {
+    spelled(response.network_protocol.as_deref(), response.status_code, &response.headers)
+}
+
+fn spelled(protocol: Option<&str>, status_code: u16, fields: &HeaderFields) -> String {
+    let protocol = match protocol {
         Some("h2") => "HTTP/2".to_owned(),
         Some("h3") => "HTTP/3".to_owned(),
         Some(other) => other.to_uppercase(),
         None => "HTTP/1.1".to_owned(),
     };
-    let mut head = format!("{protocol} {}\r\n", response.status_code);
-    for (name, value) in &response.headers {
+    let mut head = format!("{protocol} {status_code}\r\n");
+    for (name, value) in fields {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     head + "\r\n"

@@ -103,16 +103,22 @@ fn polish(object: &mut Map<String, Value>) {
     if let Some(Value::Object(error)) = object.get_mut("error") {
         error.remove("resume_data");
     }
-    if let Some(Value::Object(response)) = object.get_mut("response")
-        && let Some(Value::Array(headers)) = response.get_mut("headers")
-    {
-        for header in headers {
-            let secret = header[0]
-                .as_str()
-                .is_some_and(|name| SECRET_FIELDS.iter().any(|s| s.eq_ignore_ascii_case(name)));
-            if secret {
-                header[1] = json!("***");
-            }
+    object.get_mut("response").into_iter().for_each(hide_fields);
+    let transactions = object
+        .get_mut("metrics")
+        .and_then(|metrics| metrics.get_mut("transaction_metrics").and_then(Value::as_array_mut));
+    let responses = transactions.into_iter().flatten().filter_map(|one| one.get_mut("response"));
+    responses.for_each(hide_fields);
+}
+
+fn hide_fields(response: &mut Value) {
+    let fields = response.get_mut("headers").and_then(Value::as_array_mut);
+    for field in fields.into_iter().flatten() {
+        let secret = field[0]
+            .as_str()
+            .is_some_and(|name| SECRET_FIELDS.iter().any(|s| s.eq_ignore_ascii_case(name)));
+        if secret {
+            field[1] = json!("***");
         }
     }
 }
@@ -120,12 +126,20 @@ fn polish(object: &mut Map<String, Value>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use urlsession::{Error, ErrorCode, Response, ResumeData, Secret, TaskKind, TaskState};
+    use urlsession::{
+        Error, ErrorCode, HeaderFields, Response, ResumeData, Secret, TaskKind, TaskMetrics,
+        TaskState, TransactionMetrics, TransactionResponse,
+    };
 
     #[test]
     fn unknown_is_null_and_secrets_stay_inside() {
         let mut error = Error::new(ErrorCode::CANCELLED);
         error.resume_data = Some(ResumeData(Secret::new("opaque")));
+        let headers = HeaderFields::from(vec![("Set-Cookie".into(), "id=opaque".into())]);
+        let response = TransactionResponse { headers: headers.clone(), status_code: 302 };
+        let mut metrics = TaskMetrics::default();
+        metrics.push(TransactionMetrics { response: Some(response), ..Default::default() });
+        let metrics = Some(Box::new(metrics));
         let status = TaskStatus {
             session: crate::task_name::shell(),
             task: TaskIdentifier(12),
@@ -142,14 +156,10 @@ mod tests {
             count_of_bytes_expected_to_send: None,
             created: Timestamp(1000),
             completed: None,
-            response: Some(Response {
-                suggested_filename: None,
-                headers: vec![("Set-Cookie".into(), "id=opaque".into())].into(),
-                ..Response::default()
-            }),
+            response: Some(Response { suggested_filename: None, headers, ..Response::default() }),
             error: Some(error.clone()),
             file: None,
-            metrics: None,
+            metrics: metrics.clone(),
             challenge: None,
         };
         let value = task(&status);
@@ -160,7 +170,7 @@ mod tests {
         assert!(value.get("reason").is_some_and(Value::is_null));
         assert!(!value.to_string().contains("opaque"));
         let complete =
-            Event::DidComplete { error: Some(error), response: status.response, metrics: None };
+            Event::DidComplete { error: Some(error), response: status.response, metrics };
         let value = event(&status.session, Some(status.task), None, &complete, Timestamp(0));
         assert_eq!(value["event"], "did_complete");
         assert_eq!(value["error"]["code"], -999);

@@ -5,7 +5,7 @@ use crate::task_name::TaskName;
 use std::path::PathBuf;
 use urlsession::{
     Error, Event, Reason, Response, ResumeRung, TaskKind, TaskMetrics, TaskState, TaskStatus,
-    Timestamp,
+    Timestamp, TransactionResponse,
 };
 
 /// A followed task.
@@ -143,6 +143,14 @@ impl Tracked {
             }
             TaskKind::Upload | TaskKind::Data => None,
         }
+    }
+
+    /// Returns the responses that another request answered, in order, and what they came over.
+    pub(crate) fn passed(&self) -> impl Iterator<Item = (&TransactionResponse, Option<&str>)> {
+        let all = self.metrics.iter().flat_map(|metrics| &metrics.transaction_metrics);
+        let heads = all
+            .filter_map(|one| Some((one.response.as_ref()?, one.network_protocol_name.as_deref())));
+        heads.filter(|(response, _)| !response.headers.is_empty())
     }
 
     fn moved(&mut self, done: u64, total: Option<u64>) -> Change {

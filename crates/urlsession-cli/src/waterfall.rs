@@ -119,7 +119,7 @@ fn steps(one: &TransactionMetrics) -> [Step; 6] {
 }
 
 fn facts(one: &TransactionMetrics) -> Vec<String> {
-    let status = one.response.map(|response| response.status_code.to_string());
+    let status = one.response.as_ref().map(|response| response.status_code.to_string());
     let mut facts = vec![status.unwrap_or_else(|| "no response".to_owned())];
     if one.resource_fetch_type == ResourceFetchType::LocalCache {
         facts.push("from the cache".to_owned());
@@ -169,7 +169,10 @@ mod tests {
         let at = |milliseconds: u64| Some(Date(milliseconds * 1000));
         let first = TransactionMetrics {
             request: TransactionRequest::new("http://a/\u{1b}[2J", "GET"),
-            response: Some(TransactionResponse { status_code: 302 }),
+            response: Some(TransactionResponse {
+                status_code: 302,
+                ..TransactionResponse::default()
+            }),
             fetch_start_date: at(0),
             connect_start_date: at(100),
             connect_end_date: at(110),
@@ -221,7 +224,10 @@ mod tests {
     fn every_line_fits_the_terminal() {
         let one = TransactionMetrics {
             request: TransactionRequest::new("https://a/", "GET"),
-            response: Some(TransactionResponse { status_code: 206 }),
+            response: Some(TransactionResponse {
+                status_code: 206,
+                ..TransactionResponse::default()
+            }),
             network_protocol_name: Some("h2".into()),
             negotiated_tls_protocol_version: Some(TlsVersion::Tls12),
             negotiated_tls_cipher_suite: Some("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384".into()),

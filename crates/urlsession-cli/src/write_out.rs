@@ -26,8 +26,8 @@ pub(crate) struct WriteOut(Vec<Piece>);
 enum Piece {
     Text(String),
     Value(Value),
-    /// A field of the response, empty if there is none; with something to stand between them, all
-    /// fields of that name.
+    /// A field of the last response, empty if there is none; with something to stand between them,
+    /// all fields of that name of all responses.
     Header(String, Option<String>),
     /// What follows goes there.
     To(Place),
@@ -211,9 +211,12 @@ impl WriteOut {
                 // Its lines are ours, and what servers say is escaped in them.
                 Piece::Value(value @ (Value::HeaderJson | Value::Json)) => value.of(told),
                 Piece::Value(value) => shown(&value.of(told)).into_owned(),
-                Piece::Header(name, between) => {
-                    shown(&fields(task, name, between.as_deref())).into_owned()
+                Piece::Header(name, None) => {
+                    let response = task.response.as_ref();
+                    let value = response.and_then(|response| response.header(name));
+                    shown(value.unwrap_or_default()).into_owned()
                 }
+                Piece::Header(name, Some(between)) => all_fields(task, name, between),
                 Piece::To(place) => {
                     said.push((place.clone(), String::new()));
                     continue;
@@ -251,7 +254,7 @@ fn special<'a>(text: &'a str, pieces: &mut Vec<Piece>) -> Result<&'a str, Failur
         && let Some((name, rest)) = enclosed(rest)
     {
         let (name, between) = match name.split_once(ALL) {
-            Some((name, between)) => (name.to_owned(), Some(between.to_owned())),
+            Some((name, between)) => (name.to_owned(), Some(separator(between))),
             None => (name, None),
         };
         pieces.push(Piece::Header(name, between));
@@ -280,13 +283,32 @@ fn enclosed(text: &str) -> Option<(String, &str)> {
     Some((text[..end].replace("\\}", "}"), &text[end + 1..]))
 }
 
-fn fields(task: &Tracked, name: &str, between: Option<&str>) -> String {
-    let Some(response) = &task.response else { return String::new() };
-    let Some(between) = between else {
-        return response.header(name).unwrap_or_default().to_owned();
-    };
-    let all = response.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
-    all.map(|(_, value)| value.as_str()).collect::<Vec<_>>().join(between)
+/// Reads what is to stand between fields, where a backslash means what it means elsewhere.
+fn separator(text: &str) -> String {
+    let mut parts = text.split('\\');
+    let mut read = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let meaning = [('n', '\n'), ('r', '\r'), ('t', '\t')];
+        match meaning.into_iter().find(|(sign, _)| part.starts_with(*sign)) {
+            Some((_, meaning)) => {
+                read.push(meaning);
+                read.push_str(&part[1..]);
+            }
+            None => {
+                read.push('\\');
+                read.push_str(part);
+            }
+        }
+    }
+    read
+}
+
+/// Returns the fields of that name of all responses on the way.
+fn all_fields(task: &Tracked, name: &str, between: &str) -> String {
+    let last = task.response.iter().flat_map(|response| &response.headers);
+    let all = task.passed().flat_map(|(passed, _)| &passed.headers).chain(last);
+    let all = all.filter(|(known, _)| known.eq_ignore_ascii_case(name));
+    all.map(|(_, value)| shown(value)).collect::<Vec<_>>().join(between)
 }
 
 fn named(name: &str) -> Result<Piece, Failure> {
@@ -517,6 +539,7 @@ mod tests {
                 vec![Piece::Header("ETag".into(), None), Piece::Text("%{id".into())],
             ),
             ("%header{a:all:-{\\}-}", vec![Piece::Header("a".into(), Some("-{}-".into()))]),
+            ("%header{a:all:,\\n\\x}", vec![Piece::Header("a".into(), Some(",\n\\x".into()))]),
             ("%header{a\\}", vec![Piece::Text("%header{a\\}".into())]),
             (
                 "%{onerror}%{stderr}ü",

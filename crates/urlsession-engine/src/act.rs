@@ -347,10 +347,13 @@ fn acknowledged(
 }
 
 /// What only the session's owner has to know is not for watchers.
-fn hide_secrets(event: &mut Event) {
-    if let Event::DidComplete { error, response, .. } = event {
+pub(crate) fn hide_secrets(event: &mut Event) {
+    if let Event::DidComplete { error, response, metrics } = event {
         if let Some(response) = response {
             response.hide_cookies();
+        }
+        if let Some(metrics) = metrics {
+            metrics.hide_cookies();
         }
         if let Some(error) = error {
             error.resume_data = None;

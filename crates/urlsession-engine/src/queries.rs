@@ -85,7 +85,10 @@ impl<H: Moves> Driver<H> {
             .and_then(|session| self.core.task(TaskRef { session, task }))
             .ok_or_else(|| Error::new(ErrorCode::UNKNOWN).because("no such task"))?;
         let order = self.store.order(view.task).map_err(unreadable)?;
-        let metrics = self.metrics_of(&view, self.clock.now().wall).map(Box::new);
+        let mut metrics = self.metrics_of(&view, self.clock.now().wall).map(Box::new);
+        if !with_cookies {
+            metrics.iter_mut().for_each(|metrics| metrics.hide_cookies());
+        }
         let task = Box::new(TaskStatus { metrics, ..self.describe(view, order, with_cookies) });
         Ok(Reply::Task { task })
     }

@@ -6,6 +6,7 @@
 //! ```
 //! Of what comes into being in between, a watcher is told what is still owed when its turn comes.
 
+use crate::act::hide_secrets;
 use crate::attempts::Moves;
 use crate::driver::Driver;
 use crate::peers::Watching;
@@ -49,6 +50,7 @@ impl<H: Moves> Driver<H> {
                 told = Some((key.clone(), number));
                 let mut event = event.clone();
                 self.attach_metrics(TaskRef { session, task }, &mut event);
+                hide_secrets(&mut event);
                 let (session, task, number) = (key.clone(), Some(task), Some(number));
                 DaemonMessage::Event { session, task, number, event }
             })

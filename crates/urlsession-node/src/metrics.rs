@@ -134,6 +134,7 @@ impl From<&urlsession::TransactionMetrics> for TransactionMetrics {
             request: TransactionRequest { url, method },
             response: metrics
                 .response
+                .as_ref()
                 .map(|response| TransactionResponse { status_code: response.status_code.into() }),
             fetch_start_date: date(metrics.fetch_start_date),
             domain_lookup_start_date: date(metrics.domain_lookup_start_date),

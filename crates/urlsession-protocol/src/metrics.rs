@@ -8,13 +8,15 @@
 //! did not come to its end. What this system cannot tell is not here: `isCellular`, `isExpensive`,
 //! `isConstrained`, `isMultipath` and `domainResolutionProtocol`.
 
-use crate::{ResourceFetchType, Timestamp, TlsVersion};
+use crate::{HeaderFields, ResourceFetchType, Timestamp, TlsVersion};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// Most transactions kept of one task: the first ones and the last ones.
 pub const TRANSACTIONS_LIMIT: usize = 40;
+/// Most bytes of the header fields that are kept of one task's transactions; the earliest go first.
+pub const TRANSACTION_HEADS_LIMIT: usize = 64 * 1024;
 /// Longest URL kept of a transaction, in bytes; a longer one ends with `…`.
 pub const TRANSACTION_URL_LIMIT: usize = 2048;
 
@@ -69,13 +71,35 @@ pub struct TaskMetrics {
 }
 
 impl TaskMetrics {
-    /// Appends a transaction; beyond the limit the one in the middle goes.
+    /// Appends a transaction; beyond the limit the one in the middle goes, and beyond that of
+    /// header fields those of the earliest.
     pub fn push(&mut self, transaction: TransactionMetrics) {
         if self.transaction_metrics.len() >= TRANSACTIONS_LIMIT {
             self.transaction_metrics.remove(TRANSACTIONS_LIMIT / 2);
             self.omitted_transactions = self.omitted_transactions.saturating_add(1);
         }
+        let is_headed = transaction.response.as_ref().is_some_and(|one| !one.headers.is_empty());
         self.transaction_metrics.push(transaction);
+        if is_headed {
+            self.trim_heads();
+        }
+    }
+
+    /// Hides the values of cookies, for whoever has no use for them.
+    pub fn hide_cookies(&mut self) {
+        let responses = self.transaction_metrics.iter_mut().filter_map(|one| one.response.as_mut());
+        responses.for_each(|response| response.headers.hide_cookies());
+    }
+
+    fn trim_heads(&mut self) {
+        let mut left = TRANSACTION_HEADS_LIMIT;
+        for one in self.transaction_metrics.iter_mut().rev() {
+            let Some(response) = &mut one.response else { continue };
+            left = left.saturating_sub(response.header_bytes());
+            if left == 0 {
+                response.headers = HeaderFields::default();
+            }
+        }
     }
 
     /// Appends what a later attempt took.
@@ -91,8 +115,7 @@ impl TaskMetrics {
 
 /// One request and its response: Apple's `URLSessionTaskTransactionMetrics`.
 ///
-/// Header fields are not kept: those of requests hold secrets, and those of the final response
-/// come with the completion.
+/// Header fields of requests are not kept, as they hold secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TransactionMetrics {
@@ -232,10 +255,22 @@ impl TransactionRequest {
 }
 
 /// The response of a transaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct TransactionResponse {
     /// The HTTP status.
     pub status_code: u16,
+    /// Its header fields where another request answered it: a redirect that was followed, a
+    /// question who asks. Those of the final response come with the completion. At most
+    /// [`TRANSACTION_HEADS_LIMIT`] bytes of one task.
+    #[serde(default, skip_serializing_if = "HeaderFields::is_none")]
+    pub headers: HeaderFields,
+}
+
+impl TransactionResponse {
+    /// Returns the bytes of its header fields, as HTTP/1.1 spells them.
+    fn header_bytes(&self) -> usize {
+        self.headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum()
+    }
 }
 
 fn is_zero(count: &u32) -> bool {
@@ -278,15 +313,43 @@ mod tests {
     }
 
     #[test]
+    fn the_last_heads_are_kept() {
+        let mut metrics = TaskMetrics::default();
+        for number in 0..5 {
+            let fields = [("Set-Cookie".to_owned(), "x".repeat(20_000))];
+            let headers = fields.into_iter().collect();
+            let response = Some(TransactionResponse { status_code: 302, headers });
+            metrics.push(TransactionMetrics { response, ..numbered(number) });
+        }
+        let kept = |metrics: &TaskMetrics| {
+            let responses = metrics.transaction_metrics.iter().flat_map(|one| &one.response);
+            responses.map(TransactionResponse::header_bytes).collect::<Vec<_>>()
+        };
+        assert_eq!(kept(&metrics), [0, 0, 20_014, 20_014, 20_014]);
+        metrics.hide_cookies();
+        assert_eq!(kept(&metrics), [0, 0, 17, 17, 17]);
+        let headers = [("a".to_owned(), "x".repeat(TRANSACTION_HEADS_LIMIT))].into_iter().collect();
+        let response = Some(TransactionResponse { status_code: 302, headers });
+        metrics.push(TransactionMetrics { response, ..numbered(5) });
+        assert_eq!(kept(&metrics), [0; 6], "one that is too long takes all room");
+    }
+
+    #[test]
     fn the_longest_metrics_fit_into_a_line() {
         let mut metrics = TaskMetrics::default();
+        let headers = [("a".to_owned(), "\"".repeat(TRANSACTION_HEADS_LIMIT - 6))];
+        let headed =
+            TransactionResponse { status_code: 302, headers: headers.into_iter().collect() };
         let url = format!("https://a/{}", "ä".repeat(70_000));
         for _ in 0..=TRANSACTIONS_LIMIT {
             let request = TransactionRequest::new(&url, &"M".repeat(64));
             assert!(request.url.len() <= TRANSACTION_URL_LIMIT && request.url.ends_with("ä…"));
             metrics.push(TransactionMetrics { request, ..TransactionMetrics::default() });
         }
+        metrics.transaction_metrics[0].response = Some(headed);
+        metrics.trim_heads();
         let line = serde_json::to_string(&metrics).unwrap();
+        assert!(line.len() > 2 * TRANSACTION_HEADS_LIMIT, "{}", line.len());
         assert!(line.len() < crate::line::LINE_LIMIT / 4, "{}", line.len());
     }
 }

@@ -30,14 +30,7 @@ pub struct Response {
 impl Response {
     /// Hides the values of cookies, for whoever has no use for them.
     pub fn hide_cookies(&mut self) {
-        let is_cookie = |(name, _): &(String, String)| name.eq_ignore_ascii_case("set-cookie");
-        if self.headers.iter().any(is_cookie) {
-            let hidden = |field @ (name, _): &(String, String)| match is_cookie(field) {
-                true => (name.clone(), "***".to_owned()),
-                false => field.clone(),
-            };
-            self.headers = self.headers.iter().map(hidden).collect();
-        }
+        self.headers.hide_cookies();
     }
 
     /// Returns the first field of that name, compared case-insensitively.
@@ -53,8 +46,19 @@ impl Response {
 pub struct HeaderFields(Option<Arc<[(String, String)]>>);
 
 impl HeaderFields {
-    fn is_none(&self) -> bool {
+    pub(crate) fn is_none(&self) -> bool {
         self.0.is_none()
+    }
+
+    pub(crate) fn hide_cookies(&mut self) {
+        let is_cookie = |(name, _): &(String, String)| name.eq_ignore_ascii_case("set-cookie");
+        if self.iter().any(is_cookie) {
+            let hidden = |field @ (name, _): &(String, String)| match is_cookie(field) {
+                true => (name.clone(), "***".to_owned()),
+                false => field.clone(),
+            };
+            *self = self.iter().map(hidden).collect();
+        }
     }
 }
 

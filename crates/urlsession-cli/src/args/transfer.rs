@@ -85,7 +85,7 @@ pub(crate) struct GetArgs {
     /// Take a file for text, which HTTP does not: who types curl’s options may leave this one in
     #[arg(short = 'B', long, hide = true)]
     use_ascii: bool,
-    /// Write the head of the final response before the body, in the file as well
+    /// Write the heads of all responses before the body, those of redirects too, in the file as well
     #[arg(long, visible_alias = "show-headers", conflicts_with_all = ["resumes", "continue_at",
         "remote_time", "segments"])]
     pub(crate) include: bool,
@@ -96,14 +96,14 @@ pub(crate) struct GetArgs {
     /// Give the file the date that the server tells
     #[arg(short = 'R', long)]
     pub(crate) remote_time: bool,
-    /// Write the head of every final response to FILE, which only you can read if it is made; ‘-’ is
-    /// standard output, ‘%’ standard error
+    /// Write the heads of all responses to FILE, those of redirects too; only you can read it if it
+    /// is made; ‘-’ is standard output, ‘%’ standard error
     #[arg(short = 'D', long, value_name = "FILE")]
     pub(crate) dump_header: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) condition: ConditionArgs,
-    /// Print FORMAT for every transfer that is over: ‘%{http_code}’ and the like, ‘%header{NAME}’;
-    /// ‘@FILE’ reads it from a file
+    /// Print FORMAT for every transfer that is over: ‘%{http_code}’ and the like, ‘%header{NAME}’,
+    /// ‘%header{NAME:all:SEPARATOR}’ of all responses; ‘@FILE’ reads it from a file
     #[arg(short, long, value_name = "FORMAT")]
     pub(crate) write_out: Option<String>,
     #[command(flatten)]

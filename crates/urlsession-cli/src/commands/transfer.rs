@@ -297,8 +297,10 @@ impl Created {
         let whole =
             whole.and_then(|daemon| daemon.task_with_cookies(&name.session, name.task).ok());
         let attempts = whole.as_ref().map_or(0, |status| status.attempts);
-        if let Some(response) = whole.and_then(|status| status.response) {
-            told.to_mut().response = Some(response);
+        if let Some(status) = whole {
+            let told = told.to_mut();
+            told.response = status.response.or(told.response.take());
+            told.metrics = status.metrics.or(told.metrics.take());
         }
         if self.answers.get(&name.task).is_some_and(|to| to.drops(task))
             && let Some(response) = &mut told.to_mut().response

@@ -66,6 +66,35 @@ fn who_asks_for_a_head_gets_it_whole() {
 }
 
 #[test]
+fn heads_of_redirects_are_told_in_order() {
+    let (home, server) = (Home::new(), Server::start());
+    let redirect = Answer::redirect(302, "/to").header("This", "one").header("This", "two");
+    server.on("/from", redirect.header("Set-Cookie", "id=hidden1; Path=/"));
+    server.on("/to", Answer::ok("x").header("This", "three"));
+    let url = server.url("/from");
+    for (words, expected) in [
+        (&["-o", "f", "-w", "%header{this:all:*\\t}"][..], "one*\ttwo*\tthree"),
+        (&["-o", "f", "-w", "%header{this}"], "three"),
+        (&["-o", "f", "-w", "%header{set-cookie:all:}"], "id=hidden1; Path=/"),
+    ] {
+        assert_eq!(home.out(&[&["get", "-q"], words, &[&url]].concat()), expected, "{words:?}");
+    }
+    let first = |text: &str| text.lines().next().unwrap_or_default().to_owned();
+    for words in [&["-I"][..], &["-q", "-D", "-", "-o", "f"], &["-q", "--include", "-o", "-"]] {
+        let out = home.out(&[&["get"], words, &[&url]].concat());
+        let heads: Vec<_> = out.split_inclusive("\r\n\r\n").map(first).collect();
+        assert_eq!(heads[..2], ["HTTP/1.1 302", "HTTP/1.1 200"], "{words:?}: {out}");
+        assert!(out.contains("this: one\r\nthis: two\r\n") && out.contains("hidden1"), "{out}");
+    }
+    let id = home.out(&["add", "-q", "-o", "g", &url]);
+    home.out(&["wait", id.trim()]);
+    for words in [&["show", "--json", id.trim()][..], &["ls", "--json"], &["events"]] {
+        let out = home.out(words);
+        assert!(!out.contains("hidden1"), "{words:?}: {out}");
+    }
+}
+
+#[test]
 fn redirects_are_trusted_and_posts_kept_where_that_is_typed() {
     let (home, first, second) = (Home::new(), Server::start(), Server::start());
     first.on("/away", Answer::redirect(302, &second.url("/to")));

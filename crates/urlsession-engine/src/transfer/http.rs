@@ -90,6 +90,12 @@ impl Answer {
         let body = Inbound::new(stream, (None, None), transaction);
         Self { head, body, wire: Arc::new(Wire::new()) }
     }
+
+    /// Gives it up for another request that answers it, as a redirect or a challenge wants.
+    pub(super) async fn pass(self, limit: Duration) {
+        self.body.transaction.passed(&self.head);
+        self.body.drain(&self.wire, limit).await;
+    }
 }
 
 impl Http {

@@ -5,10 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
-use urlsession_protocol::metrics::TRANSACTIONS_LIMIT;
+use urlsession_protocol::metrics::{TRANSACTION_HEADS_LIMIT, TRANSACTIONS_LIMIT};
 use urlsession_protocol::{
-    Date, ResourceFetchType, TaskMetrics, TlsVersion, TransactionMetrics, TransactionRequest,
-    TransactionResponse,
+    Date, HeaderFields, ResourceFetchType, TaskMetrics, TlsVersion, TransactionMetrics,
+    TransactionRequest, TransactionResponse,
 };
 
 /// The transactions of one attempt; written by the transfer, read by the driver.
@@ -204,7 +204,7 @@ impl Transaction {
     pub(super) fn answered(&self, head: &http::response::Parts) {
         self.note(|metrics, now| {
             metrics.response_start_date = Some(now);
-            metrics.response = Some(TransactionResponse { status_code: head.status.as_u16() });
+            metrics.response = Some(response(head));
             metrics.network_protocol_name = Some(protocol_name(head.version).to_owned());
             // The version and two spaces, the number, the reason and the end of the line.
             let reason = head.status.canonical_reason().unwrap_or_default().len();
@@ -218,8 +218,17 @@ impl Transaction {
         self.note(|metrics, now| {
             metrics.resource_fetch_type = ResourceFetchType::LocalCache;
             metrics.response_start_date = Some(now);
-            metrics.response = Some(TransactionResponse { status_code: head.status.as_u16() });
+            metrics.response = Some(response(head));
         });
+    }
+
+    /// Keeps the head of a response that another request answers: nothing else tells it later.
+    pub(super) fn passed(&self, head: &http::response::Parts) {
+        if length(0, &head.headers) <= TRANSACTION_HEADS_LIMIT as u64 {
+            let headers = fields(&head.headers);
+            let response = TransactionResponse { headers, ..response(head) };
+            self.note(|metrics, _| metrics.response = Some(response));
+        }
     }
 
     /// Notes bytes of the body of the response.
@@ -261,6 +270,19 @@ pub(super) fn protocol_name(version: Version) -> &'static str {
         Version::HTTP_10 => "http/1.0",
         _ => "http/1.1",
     }
+}
+
+/// Returns header fields as apps have them; bytes that are not UTF-8 are replaced.
+pub(super) fn fields(headers: &HeaderMap) -> HeaderFields {
+    let fields = headers.iter().map(|(name, value)| {
+        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+    });
+    fields.collect()
+}
+
+fn response(head: &http::response::Parts) -> TransactionResponse {
+    let status_code = head.status.as_u16();
+    TransactionResponse { status_code, ..TransactionResponse::default() }
 }
 
 /// Returns the bytes of a head: its first line, its fields and the empty line.
@@ -309,7 +331,7 @@ mod tests {
         assert_eq!(first.count_of_response_header_bytes_received, 17 + 7 + 2);
         assert_eq!(first.count_of_response_body_bytes_received, 7);
         assert_eq!(first.count_of_response_body_bytes_after_decoding, 70);
-        assert_eq!((redirect_count, second.response), (1, None));
+        assert_eq!((redirect_count, second.response.as_ref()), (1, None));
     }
 
     #[test]

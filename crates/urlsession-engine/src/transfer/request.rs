@@ -9,7 +9,7 @@ use super::guard::Guard;
 use super::http::{Answer, Http};
 use super::leave::LEAVE_MINIMUM;
 use super::leg::Leg;
-use super::metrics::{Collector, protocol_name};
+use super::metrics::{Collector, fields, protocol_name};
 use super::outgoing::{Outgoing, Target};
 use super::question;
 use super::rate::Rate;
@@ -146,7 +146,7 @@ impl<'a> Chain<'a> {
             let Some(next) = self.next(&answer, leg, &mut trail).await? else {
                 return self.finish(answer, &method, &url);
             };
-            answer.body.drain(&answer.wire, self.order.idle_timeout).await;
+            answer.pass(self.order.idle_timeout).await;
             self.metrics.redirect();
             leg = next;
         }
@@ -326,7 +326,7 @@ impl<'a> Chain<'a> {
             if matches!(verdict, Verdict::Response) {
                 return Ok(answer);
             }
-            answer.body.drain(&answer.wire, self.order.idle_timeout).await;
+            answer.pass(self.order.idle_timeout).await;
             if let Verdict::Ask(challenge) = verdict {
                 return Err(gate::ask(challenge, out.url));
             }
@@ -470,15 +470,12 @@ fn expects_body(method: &Method) -> bool {
 }
 
 fn response_of(head: &http::response::Parts, url: &Url) -> Response {
-    let headers = head.headers.iter().map(|(name, value)| {
-        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-    });
     Response {
         url: url.as_str().to_owned(),
         status_code: head.status.as_u16(),
         network_protocol: Some(protocol_name(head.version).to_owned()),
         resource_fetch_type: head.extensions.get().copied().unwrap_or_default(),
-        headers: headers.collect(),
+        headers: fields(&head.headers),
         suggested_filename: Some(disposition::suggested(&head.headers, url.as_str())),
     }
 }

@@ -415,7 +415,10 @@ pub(crate) fn metrics() -> TaskMetrics {
     };
     let loaded = TransactionMetrics {
         request: TransactionRequest::new("https://example.com/file", "PUT"),
-        response: Some(TransactionResponse { status_code: 404 }),
+        response: Some(TransactionResponse {
+            status_code: 404,
+            headers: vec![("a".to_owned(), "b".to_owned())].into(),
+        }),
         fetch_start_date: at(1000),
         domain_lookup_start_date: at(1010),
         domain_lookup_end_date: at(1020),

@@ -101,7 +101,8 @@ impl SessionDelegate for Renewer {
     }
 
     fn did_finish_collecting_metrics(&mut self, task: &Task, metrics: &TaskMetrics) {
-        let status = |one: &TransactionMetrics| one.response.map(|response| response.status_code);
+        let status =
+            |one: &TransactionMetrics| one.response.as_ref().map(|response| response.status_code);
         let statuses: Vec<_> = metrics.transaction_metrics.iter().map(status).collect();
         assert_eq!(statuses, [Some(401), Some(401), Some(200)]);
         assert_eq!(task.status().expect("it is known").metrics.as_deref(), Some(metrics));

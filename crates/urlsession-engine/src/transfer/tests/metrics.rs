@@ -23,8 +23,10 @@ fn story(one: &TransactionMetrics) -> String {
     let begun = one.fetch_start_date.expect("every transaction begins");
     assert!(one.connect_end_date.is_none_or(|end| end >= begun), "{one:?}");
     assert!(one.secure_connection_end_date <= one.connect_end_date, "{one:?}");
-    let status =
-        one.response.map_or("none".to_owned(), |response| response.status_code.to_string());
+    let status = one
+        .response
+        .as_ref()
+        .map_or("none".to_owned(), |response| response.status_code.to_string());
     format!(
         "{} {status} {}{}{} {} {}>{}",
         one.request.method,
@@ -44,7 +46,7 @@ pub(super) fn stories(metrics: &TaskMetrics) -> Vec<String> {
 #[tokio::test]
 async fn every_hop_is_a_transaction() {
     let server = Server::start();
-    server.on("/old", Answer::redirect(302, "/new"));
+    server.on("/old", Answer::redirect(302, "/new").header("X-A", "b"));
     server.on("/new", Answer::pseudo_random(1, 5_000_000));
     for minimum in BOTH_WAYS {
         let trial = Trial::download(&server.url("/old")).detouring_from(minimum);
@@ -64,6 +66,12 @@ async fn every_hop_is_a_transaction() {
         assert_eq!(first.remote, Some(server.address()));
         assert_ne!(first.local_port(), first.remote_port());
         assert_eq!(first.negotiated_tls_cipher_suite, None);
+        let field = |one: &TransactionMetrics, name: &str| {
+            let fields = &one.response.as_ref().unwrap().headers;
+            fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+        };
+        assert_eq!(field(first, "x-a").as_deref(), Some("b"));
+        assert_eq!(field(second, "content-length"), None, "it comes with the completion");
     }
 }
 
