@@ -62,6 +62,8 @@ export interface TransactionMetrics {
   countOfRequestBodyBytesBeforeEncoding: number
   /** Bytes of the response's head as HTTP/1.1 spells it. */
   countOfResponseHeaderBytesReceived: number
+  /** Bytes of the heads that the proxy answered `CONNECT` with. */
+  countOfProxyHeaderBytesReceived: number
   /** Bytes of the response's body as they came. */
   countOfResponseBodyBytesReceived: number
   /** Bytes of the response's body as the task has them. */

@@ -91,6 +91,8 @@ pub struct TransactionMetrics {
     pub count_of_request_body_bytes_before_encoding: i64,
     /// Bytes of the response's head as HTTP/1.1 spells it.
     pub count_of_response_header_bytes_received: i64,
+    /// Bytes of the heads that the proxy answered `CONNECT` with.
+    pub count_of_proxy_header_bytes_received: i64,
     /// Bytes of the response's body as they came.
     pub count_of_response_body_bytes_received: i64,
     /// Bytes of the response's body as the task has them.
@@ -162,6 +164,9 @@ impl From<&urlsession::TransactionMetrics> for TransactionMetrics {
             ),
             count_of_response_header_bytes_received: number(
                 metrics.count_of_response_header_bytes_received,
+            ),
+            count_of_proxy_header_bytes_received: number(
+                metrics.count_of_proxy_header_bytes_received,
             ),
             count_of_response_body_bytes_received: number(
                 metrics.count_of_response_body_bytes_received,

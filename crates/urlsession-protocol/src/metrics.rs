@@ -183,6 +183,10 @@ pub struct TransactionMetrics {
     /// Bytes of the response's head as HTTP/1.1 spells it; HTTP/2 sends fewer.
     #[serde(skip_serializing_if = "is_none")]
     pub count_of_response_header_bytes_received: u64,
+    /// Bytes of the heads that the proxy answered `CONNECT` with, where the connection was opened
+    /// for this request.
+    #[serde(skip_serializing_if = "is_none")]
+    pub count_of_proxy_header_bytes_received: u64,
     /// Bytes of the response's body as they came.
     #[serde(skip_serializing_if = "is_none")]
     pub count_of_response_body_bytes_received: u64,

@@ -38,6 +38,7 @@ const NEGATIONS: &[(&str, &str)] = &[
     ("remote_time", "no-remote-time"),
     ("retry_all_errors", "no-retry-all-errors"),
     ("show_error", "no-show-error"),
+    ("suppress_connect_headers", "no-suppress-connect-headers"),
     ("use_ascii", "no-use-ascii"),
     ("verbose", "no-verbose"),
 ];

@@ -85,6 +85,10 @@ pub(crate) struct GetArgs {
     /// Take a file for text, which HTTP does not: who types curl’s options may leave this one in
     #[arg(short = 'B', long, hide = true)]
     use_ascii: bool,
+    /// Leave a proxy’s answers to CONNECT out of the heads, where they never are: who types curl’s
+    /// options may leave this one in
+    #[arg(long, hide = true)]
+    suppress_connect_headers: bool,
     /// Write the heads of all responses before the body, those of redirects too, in the file as well
     #[arg(long, visible_alias = "show-headers", conflicts_with_all = ["resumes", "continue_at",
         "remote_time", "segments"])]

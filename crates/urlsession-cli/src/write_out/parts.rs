@@ -43,7 +43,7 @@ pub(super) enum Measure {
     Redirects,
     /// Connections that were opened.
     Connections,
-    /// Bytes of the heads of responses.
+    /// Bytes of the heads of responses, a proxy's to `CONNECT` among them.
     Header,
     /// Bytes of requests, bodies included.
     Request,
@@ -68,7 +68,10 @@ impl Measure {
             Self::Connections => {
                 sum(|one| u64::from(one.connect_start_date.is_some() && !one.is_reused_connection))
             }
-            Self::Header => sum(|one| one.count_of_response_header_bytes_received),
+            Self::Header => sum(|one| {
+                one.count_of_response_header_bytes_received
+                    + one.count_of_proxy_header_bytes_received
+            }),
             Self::Request => sum(|one| {
                 one.count_of_request_header_bytes_sent + one.count_of_request_body_bytes_sent
             }),
@@ -150,7 +153,11 @@ mod tests {
             count_of_response_body_bytes_received: 1_000_000,
             ..TransactionMetrics::default()
         };
-        let last = TransactionMetrics { is_proxy_connection: true, ..one.clone() };
+        let last = TransactionMetrics {
+            is_proxy_connection: true,
+            count_of_proxy_header_bytes_received: 50,
+            ..one.clone()
+        };
         let metrics = TaskMetrics {
             transaction_metrics: vec![one, last],
             task_interval: DateInterval { start: Date(1_000_000), end: Date(3_000_000) },
@@ -164,7 +171,7 @@ mod tests {
             Measure::ProxyUsed,
         ];
         let counted = all.map(|measure| measure.of(&metrics));
-        assert_eq!(counted, [400, 12_200, 1_000_000, 6_000, 1]);
+        assert_eq!(counted, [450, 12_200, 1_000_000, 6_000, 1]);
         let none = all.map(|measure| measure.of(&TaskMetrics::default()));
         assert_eq!(none, [0; 5]);
     }

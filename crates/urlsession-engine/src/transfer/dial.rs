@@ -13,7 +13,7 @@ use super::tls::Trust;
 use super::tunnel::{self, Ask, Target};
 use super::verify;
 use crate::credentials::Memory;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method};
 use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -151,27 +151,23 @@ async fn tunnel(via: &Via<'_>, goal: &Goal<'_>, limit: Duration) -> Result<Line,
         let near = reach(via, goal, limit).await?;
         let ask = Ask { authority: &authority, shown, speaks_http10: via.speaks_http10 };
         let asked = ask.connect(near);
-        let answered = |status: StatusCode| {
-            let status = Some(status.as_u16());
-            goal.transaction.note(|metrics, _| metrics.proxy_status_code = status);
-        };
         let refusal = match within(limit, "CONNECT", asked).await {
-            Ok((near, status)) => {
-                answered(status);
+            Ok((near, head)) => {
+                goal.transaction.let_through(&head);
                 return Ok(near);
             }
             Err(refusal) => refusal,
         };
-        refusal.answer.iter().for_each(|answer| answered(answer.0));
+        refusal.answer.iter().for_each(|head| goal.transaction.let_through(head));
         let may_relent = match (&mut guard, refusal.answer.as_deref()) {
-            (Some(guard), Some((status, fields))) => guard.may_relent(*status, fields)?,
+            (Some(guard), Some(head)) => guard.may_relent(head.status, &head.headers)?,
             _ => false,
         };
         if !may_relent {
             let mut failure = refusal.failure;
-            failure.challenge = refusal
-                .answer
-                .and_then(|answer| question::of_proxy(goal.asks, via.proxy, answer.0, &answer.1));
+            failure.challenge = refusal.answer.and_then(|head| {
+                question::of_proxy(goal.asks, via.proxy, head.status, &head.headers)
+            });
             return Err(failure);
         }
     }

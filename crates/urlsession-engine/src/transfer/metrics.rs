@@ -1,6 +1,7 @@
 //! What the requests of one attempt take, noted as it happens.
 
 use http::{HeaderMap, Version};
+use hyper::ext::ReasonPhrase;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpStream;
@@ -206,10 +207,15 @@ impl Transaction {
             metrics.response_start_date = Some(now);
             metrics.response = Some(response(head));
             metrics.network_protocol_name = Some(protocol_name(head.version).to_owned());
-            // The version and two spaces, the number, the reason and the end of the line.
-            let reason = head.status.canonical_reason().unwrap_or_default().len();
-            let line = "HTTP/1.1 200 \r\n".len() + reason;
-            metrics.count_of_response_header_bytes_received = length(line, &head.headers);
+            metrics.count_of_response_header_bytes_received = length_of(head);
+        });
+    }
+
+    /// Notes what a proxy answers that is asked for a way to the server.
+    pub(super) fn let_through(&self, head: &http::response::Parts) {
+        self.note(|metrics, _| {
+            metrics.proxy_status_code = Some(head.status.as_u16());
+            metrics.count_of_proxy_header_bytes_received += length_of(head);
         });
     }
 
@@ -283,6 +289,16 @@ pub(super) fn fields(headers: &HeaderMap) -> HeaderFields {
 fn response(head: &http::response::Parts) -> TransactionResponse {
     let status_code = head.status.as_u16();
     TransactionResponse { status_code, ..TransactionResponse::default() }
+}
+
+/// Returns the bytes of the head of a response.
+fn length_of(head: &http::response::Parts) -> u64 {
+    let reason = match head.extensions.get::<ReasonPhrase>() {
+        Some(own) => own.as_bytes().len(),
+        None => head.status.canonical_reason().unwrap_or_default().len(),
+    };
+    // The version and two spaces, the number, the reason and the end of the line.
+    length("HTTP/1.1 200 \r\n".len() + reason, &head.headers)
 }
 
 /// Returns the bytes of a head: its first line, its fields and the empty line.

@@ -2,6 +2,7 @@
 
 use super::errors::{self, Failure, Place};
 use super::line::Line;
+use http::response::Parts;
 use http::{HeaderMap, Method, StatusCode, Uri, Version, header};
 use http_body_util::Empty;
 use hyper::client::conn::http1;
@@ -32,7 +33,7 @@ pub(super) enum Target<'a> {
 pub(super) struct Refusal {
     pub(super) failure: Failure,
     /// What the proxy answered, if it did.
-    pub(super) answer: Option<Box<(StatusCode, HeaderMap)>>,
+    pub(super) answer: Option<Box<Parts>>,
 }
 
 impl From<Failure> for Refusal {
@@ -69,8 +70,8 @@ impl Ask<'_> {
         Ok(request)
     }
 
-    /// Asks it over a line, which then is one to the server; the status is the proxy's.
-    pub(super) async fn connect(self, line: Line) -> Result<(Line, StatusCode), Refusal> {
+    /// Asks it over a line, which then is one to the server; the head is the proxy's.
+    pub(super) async fn connect(self, line: Line) -> Result<(Line, Box<Parts>), Refusal> {
         ask(line, self.request()?).await
     }
 }
@@ -78,7 +79,7 @@ impl Ask<'_> {
 async fn ask(
     line: Line,
     request: http::Request<Empty<bytes::Bytes>>,
-) -> Result<(Line, StatusCode), Refusal> {
+) -> Result<(Line, Box<Parts>), Refusal> {
     let (mut sender, connection) = http1::Builder::new()
         .title_case_headers(true)
         .max_headers(FIELD_LIMIT)
@@ -92,11 +93,10 @@ async fn ask(
     let response = sender.send_request(request).await.map_err(|error| errors::http1(&error))?;
     if !response.status().is_success() {
         let (head, _) = response.into_parts();
-        let answer = Some(Box::new((head.status, head.headers)));
-        return Err(Refusal { failure: refused(head.status), answer });
+        return Err(Refusal { failure: refused(head.status), answer: Some(Box::new(head)) });
     }
-    let status = response.status();
-    drop((response, sender));
+    let (head, _) = response.into_parts();
+    drop(sender);
     let parts = talk
         .await
         .map_err(|_| Failure::lost("nobody is left who speaks to it"))?
@@ -106,7 +106,7 @@ async fn ask(
         let why = "it sent bytes of its own into the tunnel";
         return Err(Failure::permanent(ErrorCode::BAD_SERVER_RESPONSE, why).into());
     }
-    Ok((parts.io.into_inner(), status))
+    Ok((parts.io.into_inner(), Box::new(head)))
 }
 
 fn refused(status: StatusCode) -> Failure {

@@ -439,6 +439,7 @@ pub(crate) fn metrics() -> TaskMetrics {
         count_of_request_body_bytes_sent: 2,
         count_of_request_body_bytes_before_encoding: 3,
         count_of_response_header_bytes_received: 4,
+        count_of_proxy_header_bytes_received: 7,
         count_of_response_body_bytes_received: 5,
         count_of_response_body_bytes_after_decoding: 6,
         local: Some("192.0.2.1:50000".parse().unwrap()),

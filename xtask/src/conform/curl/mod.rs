@@ -50,7 +50,6 @@ const REASONS: &[Reason] = &[
         &["369", "1293", "1328", "3223"],
         "an error of any URL is the command's, not only of the last one",
     ),
-    (&["1288"], "bytes of heads are counted of servers, not of a proxy's answer to `CONNECT`"),
     (&["2052"], "one connection serves all who mean the same place, however they say so"),
     (&["1313"], "an apostrophe is part of a name"),
     (&["1460"], "where a file has the name already, the next free one is taken"),

@@ -78,7 +78,7 @@ async fn every_hop_is_a_transaction() {
 #[tokio::test]
 async fn heads_are_counted_as_they_are_spelled() {
     let server = Server::start();
-    let head = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nX-A: b\r\n\r\n";
+    let head = "HTTP/1.1 200 As It Happens\r\nContent-Length: 1\r\nX-A: b\r\n\r\n";
     server.on("/", Answer::raw(format!("{head}x")));
     let trial = Trial::data(&server.url("/"));
     assert_eq!(summary(&trial.run().await), "done 200 1");

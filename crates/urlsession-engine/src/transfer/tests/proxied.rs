@@ -470,7 +470,10 @@ async fn what_a_proxy_is_told() {
         let seen = server.requests().pop().unwrap();
         let fields = ["x-note", "user-agent"].map(|name| seen.header(name));
         assert_eq!(fields, at_server, "{tunnels} {speaks_http10}");
-        let status = trial.metrics.snapshot().transaction_metrics[0].proxy_status_code;
-        assert_eq!(status, tunnels.then_some(200));
+        let one = &trial.metrics.snapshot().transaction_metrics[0];
+        assert_eq!(one.proxy_status_code, tunnels.then_some(200));
+        let head =
+            if tunnels { "HTTP/1.1 200 Connection established\r\n\r\n".len() as u64 } else { 0 };
+        assert_eq!(one.count_of_proxy_header_bytes_received, head);
     }
 }
