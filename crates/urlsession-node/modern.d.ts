@@ -286,6 +286,8 @@ export interface RequestPolicy {
   ipVersion?: 'v4' | 'v6';
   /** The interface that connections go out by (on Linux), or the address that they come from. */
   requiredInterface?: string;
+  /** Lets servers of HTTP/1.1 pack bodies for the way alone, with `TE: gzip`; what comes is unpacked. Few do so. */
+  acceptsTransferCodings?: boolean;
 }
 
 /**

@@ -443,6 +443,8 @@ export interface RequestPolicyFields {
   ipVersion?: 'v4' | 'v6'
   /** The interface that connections go out by, or the address that they come from. */
   requiredInterface?: string
+  /** Lets servers of HTTP/1.1 pack bodies for the way alone, which are then unpacked. */
+  acceptsTransferCodings?: boolean
 }
 
 /** What a server asks. */

@@ -410,6 +410,7 @@ fn request_policy(request: &RequestArgs, policy: &PolicyArgs) -> RequestPolicy {
             .map(milliseconds)
             .filter(|time| *time > 0),
         required_interface: request.network.interface.clone(),
+        accepts_transfer_codings: policy.tr_encoding,
         ip_version: match (request.network.ipv4, request.network.ipv6) {
             (true, _) => Some(IpVersion::V4),
             (false, true) => Some(IpVersion::V6),

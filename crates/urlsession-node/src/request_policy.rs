@@ -36,6 +36,8 @@ pub struct RequestPolicyFields {
     pub ip_version: Option<String>,
     /// The interface that connections go out by, or the address that they come from.
     pub required_interface: Option<String>,
+    /// Lets servers of HTTP/1.1 pack bodies for the way alone, which are then unpacked.
+    pub accepts_transfer_codings: Option<bool>,
 }
 
 /// A server, and where connections to it go instead.
@@ -103,6 +105,7 @@ impl RequestPolicyFields {
                 .map(|time| time.ceil() as u64),
             required_interface: self.required_interface.clone(),
             ip_version: self.ip_version.as_deref().map(ip_version).transpose()?,
+            accepts_transfer_codings: self.accepts_transfer_codings.unwrap_or_default(),
         };
         policy.check()?;
         Ok(policy)

@@ -116,7 +116,8 @@ test('a request goes out as its policy says', async () => {
   await session.data('http://a.invalid:81/echo', { connectionProxy: {}, requestPolicy: { connectTo } });
   assert.equal(seen().headers.host, 'a.invalid:81');
   await assert.rejects(session.data('https://127.0.0.1:1/', { requestPolicy: { refusesHttps: true } }), { code: -1002 });
-  await session.data(server.url('/echo'), { connectionProxy: {}, requestPolicy: { ipVersion: 'v4', requiredInterface: '127.0.0.1', timeoutIntervalForConnection: 5000 } });
+  await session.data(server.url('/echo'), { connectionProxy: {}, requestPolicy: { ipVersion: 'v4', requiredInterface: '127.0.0.1', timeoutIntervalForConnection: 5000, acceptsTransferCodings: true } });
+  assert.equal(seen().headers.te, 'gzip');
   await assert.rejects(session.data(server.url('/echo'), { connectionProxy: {}, requestPolicy: { ipVersion: 'v6' } }), { code: -1003 });
   for (const wrong of [{ httpVersion: '2' }, { omittedHeaders: ['Host'] }, { path: 'echo' }, { authenticationMethod: 'bearer' }]) {
     await assert.rejects(async () => session.data(server.url('/echo'), { requestPolicy: wrong }), { code: -1 });

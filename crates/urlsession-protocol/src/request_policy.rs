@@ -58,6 +58,11 @@ pub struct RequestPolicy {
     /// there is no such interface or address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub required_interface: Option<String>,
+    /// Lets servers of HTTP/1.1 pack bodies for the way alone, with `TE: gzip`: what comes is
+    /// unpacked whatever else is asked for. Few do so. A packed body that nobody asked for ends the
+    /// task with -1017.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub accepts_transfer_codings: bool,
 }
 
 /// Most places of [`RequestPolicy::connect_to`].

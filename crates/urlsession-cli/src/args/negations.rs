@@ -39,6 +39,7 @@ const NEGATIONS: &[(&str, &str)] = &[
     ("retry_all_errors", "no-retry-all-errors"),
     ("show_error", "no-show-error"),
     ("suppress_connect_headers", "no-suppress-connect-headers"),
+    ("tr_encoding", "no-tr-encoding"),
     ("use_ascii", "no-use-ascii"),
     ("verbose", "no-verbose"),
 ];

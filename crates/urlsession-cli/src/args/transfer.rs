@@ -253,6 +253,9 @@ pub(crate) struct PolicyArgs {
     /// Ask for a packed body and unpack it; what was interrupted begins anew
     #[arg(long)]
     pub(crate) compressed: bool,
+    /// Let servers pack bodies for the way alone (TE: gzip), which few do
+    #[arg(long)]
+    pub(crate) tr_encoding: bool,
     /// Whether redirects are followed or taken for the answer
     #[arg(long, value_name = "WHAT", default_value = "follow")]
     pub(crate) redirect: Redirect,

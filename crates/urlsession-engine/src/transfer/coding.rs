@@ -45,8 +45,9 @@ pub(super) struct Decoder {
 }
 
 impl Decoder {
-    /// Makes what a response needs; `None` if it is not coded.
-    pub(super) fn of(fields: &HeaderMap) -> Result<Option<Self>, Failure> {
+    /// Makes what a response needs whose content was packed for the way in these codings, too;
+    /// `None` if it is not coded.
+    pub(super) fn of(fields: &HeaderMap, way: &[&str]) -> Result<Option<Self>, Failure> {
         let unknown = |what: &str| {
             let why = format!("the content coding is {what}");
             Failure::permanent(ErrorCode::CANNOT_DECODE_CONTENT_DATA, why)
@@ -63,6 +64,9 @@ impl Decoder {
                     None => return Err(unknown(&format!("“{}”", name.escape_debug()))),
                 }
             }
+        }
+        for name in way {
+            stages.extend(Stage::named(&name.to_ascii_lowercase()));
         }
         if stages.len() > CODINGS_LIMIT {
             return Err(unknown(&format!("one of more than {CODINGS_LIMIT}")));

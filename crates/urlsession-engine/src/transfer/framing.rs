@@ -11,8 +11,9 @@ use urlsession_protocol::ErrorCode;
 /// longer one.
 pub(super) const VALUE_LIMIT: usize = 100 * 1024;
 
-/// Refuses a response whose length is in doubt, or packed in a way that nobody asked for.
-pub(super) fn check(head: &Parts) -> Result<(), Failure> {
+/// Refuses a response whose length is in doubt, or packed in a way that nobody asked for: for the
+/// way alone, unless that is accepted.
+pub(super) fn check(head: &Parts, accepts_codings: bool) -> Result<(), Failure> {
     check_values(head)?;
     let refuse = |why: String| Err(Failure::permanent(ErrorCode::CANNOT_PARSE_RESPONSE, why));
     let lengths = elements(&head.headers, header::CONTENT_LENGTH);
@@ -26,12 +27,29 @@ pub(super) fn check(head: &Parts) -> Result<(), Failure> {
     // What names it twice has it once, whoever sends that: hyper, curl and browsers agree.
     let first = codings.iter().position(|coding| is_chunked(coding)).unwrap_or(codings.len());
     for (at, coding) in codings.iter().enumerate() {
-        let is_known = if at < first { is_identity(coding) } else { is_chunked(coding) };
+        let is_known = match at < first {
+            true => is_identity(coding) || (accepts_codings && is_packed(head, coding)),
+            false => is_chunked(coding),
+        };
         if !is_known {
             return refuse(format!("the transfer coding is “{}”", coding.escape_debug()));
         }
     }
     Ok(())
+}
+
+/// Returns in which ways the body of a response is packed for the way alone, the first first, once
+/// [`check`] has let it pass.
+pub(super) fn packed(head: &Parts) -> Vec<&str> {
+    let mut codings = elements(&head.headers, header::TRANSFER_ENCODING);
+    codings.retain(|coding| is_packed(head, coding));
+    codings
+}
+
+/// RFC 9112 section 7.2, without what nobody uses. Neither HTTP/1.0 nor HTTP/2 has any.
+fn is_packed(head: &Parts, coding: &str) -> bool {
+    let known = ["gzip", "x-gzip", "deflate"];
+    head.version == Version::HTTP_11 && known.iter().any(|name| coding.eq_ignore_ascii_case(name))
 }
 
 /// Refuses a field that is too long, over whatever it comes.
@@ -159,12 +177,33 @@ mod tests {
                 response = response.header(name, value.trim());
             }
             let (head, ()) = response.body(()).unwrap().into_parts();
-            let got = match (check(&head), stays_open(&head, false)) {
+            let got = match (check(&head, false), stays_open(&head, false)) {
                 (Err(_), _) => "refused",
                 (Ok(()), true) => "stays",
                 (Ok(()), false) => "closes",
             };
             assert_eq!(got, expected, "{fields}");
+        }
+    }
+
+    /// fields => what comes off the body, where bodies may be packed
+    #[test]
+    fn what_is_packed_for_the_way() {
+        for (version, coding, expected) in [
+            (Version::HTTP_11, "chunked", Some("")),
+            (Version::HTTP_11, "gzip, chunked", Some("gzip")),
+            (Version::HTTP_11, "X-Gzip, identity, deflate, chunked", Some("X-Gzip deflate")),
+            (Version::HTTP_11, "gzip", Some("gzip")),
+            (Version::HTTP_11, "chunked, gzip", None),
+            (Version::HTTP_11, "gzipped, chunked", None),
+            (Version::HTTP_11, "br, chunked", None),
+            (Version::HTTP_10, "gzip", None),
+        ] {
+            let response = http::Response::builder().version(version);
+            let response = response.header("Transfer-Encoding", coding).body(()).unwrap();
+            let (head, ()) = response.into_parts();
+            let got = check(&head, true).ok().map(|()| packed(&head).join(" "));
+            assert_eq!(got.as_deref(), expected, "{version:?} {coding}");
         }
     }
 }

@@ -292,7 +292,7 @@ impl Http {
                 }
             })?;
         let (head, body) = response.into_parts();
-        framing::check(&head).map_err(Broken::final_)?;
+        framing::check(&head, out.accepts_codings()).map_err(Broken::final_)?;
         framing::check_part(&head, out).map_err(Broken::final_)?;
         transaction.answered(&head);
         let transaction = transaction.clone();

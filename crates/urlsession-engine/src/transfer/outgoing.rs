@@ -8,7 +8,7 @@ use super::question::{Asks, OfTls};
 use super::tls::{Terms, Trust};
 use super::upload::{Outbound, Sending, Source};
 use crate::credentials::{Memory, origin_space};
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, HeaderValue, Method, header};
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -141,6 +141,11 @@ impl<'a> Outgoing<'a> {
         policy.timeout_interval_for_connection.map(Duration::from_millis)
     }
 
+    /// Says whether bodies may be packed for the way alone.
+    pub(super) fn accepts_codings(&self) -> bool {
+        self.options.request_policy.accepts_transfer_codings
+    }
+
     /// Returns where the task says that the server is, if that is not where its URL says.
     pub(super) fn elsewhere(&self) -> Option<(String, u16)> {
         let all = &self.options.request_policy.connect_to;
@@ -201,5 +206,11 @@ pub(super) fn request1(
         .body(body)
         .map_err(|error| Failure::permanent(ErrorCode::BAD_URL, error))?;
     *request.headers_mut() = out.headers.clone();
+    if version == http::Version::HTTP_11 && out.accepts_codings() {
+        let fields = request.headers_mut();
+        fields.insert(header::TE, HeaderValue::from_static("gzip"));
+        // RFC 9110 section 10.1.4: whoever passes the request on must not pass that on.
+        fields.insert(header::CONNECTION, HeaderValue::from_static("TE"));
+    }
     Ok(request)
 }

@@ -209,8 +209,11 @@ impl<'a> Chain<'a> {
         let mut last = finished(answer, method, url);
         // Part of what is packed cannot be unpacked.
         let is_part = last.answer.head.status == StatusCode::PARTIAL_CONTENT;
-        if self.decodes() && !is_part && last.length != Some(0) {
-            let decoder = Decoder::of(&last.answer.head.headers)
+        let (head, none) = (&last.answer.head, HeaderMap::new());
+        let way = framing::packed(head);
+        let unpacks = self.decodes() && !is_part;
+        if (unpacks || !way.is_empty()) && last.length != Some(0) {
+            let decoder = Decoder::of(if unpacks { &head.headers } else { &none }, &way)
                 .map_err(|failure| failure.at(url.as_str()))?;
             if decoder.is_some() {
                 last.length = None;
@@ -265,7 +268,8 @@ impl<'a> Chain<'a> {
                 Ok(self.kept(kept, method, url))
             }
             Received::New(recording) => {
-                answer.body.record(recording);
+                // What is packed for the way alone would be kept packed.
+                answer.body.record(recording.filter(|_| framing::packed(&answer.head).is_empty()));
                 Ok(answer)
             }
         }

@@ -33,7 +33,7 @@ const ELSEWHERE = object(new Map(Object.entries({
 const POLICY = object(new Map(Object.entries({
   omittedHeaders: texts, keepsPost: statuses(301, 303), trustsRedirects: flag, target: text, path: text,
   connectTo: objects(ELSEWHERE), tellsReferer: flag, refusesHttps: flag, httpVersion: text, authenticationMethod: text,
-  timeoutIntervalForConnection: milliseconds, ipVersion: text, requiredInterface: text,
+  timeoutIntervalForConnection: milliseconds, ipVersion: text, requiredInterface: text, acceptsTransferCodings: flag,
 })));
 
 /** What replaces parts of a request. */

@@ -264,6 +264,7 @@ pub(crate) fn new_task() -> NewTask {
                 timeout_interval_for_connection: Some(5000),
                 ip_version: Some(IpVersion::V4),
                 required_interface: Some("eth0".into()),
+                accepts_transfer_codings: true,
             },
         },
         resume: true,

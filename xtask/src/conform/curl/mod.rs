@@ -33,7 +33,7 @@ const REASONS: &[Reason] = &[
     (&["87"], "several URLs are not saved as one file"),
     (&["175"], "curl sends an empty body first where Digest may be asked for, we do not"),
     (
-        &["341", "693", "1090", "1116", "1417", "1677"],
+        &["341", "693", "1090", "1116", "1124", "1125", "1170", "1171", "1417", "1617", "1677"],
         "a bare LF may end a line of a head, but not the size of a chunk (RFC 9112 section 2.2)",
     ),
     (&["395", "770", "1473"], "a length or a field that cannot be read for sure is refused"),

@@ -122,6 +122,7 @@ const SAME_FLAGS: &[(&str, &str)] = &[
     ("-6", "-6"),
     ("--ipv6", "-6"),
     ("--compressed", "--compressed"),
+    ("--tr-encoding", "--tr-encoding"),
     ("--no-progress-meter", "--no-progress-meter"),
     ("--no-remote-name", "--no-remote-name"),
     ("--no-basic", "--no-basic"),

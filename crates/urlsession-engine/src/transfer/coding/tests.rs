@@ -47,7 +47,7 @@ fn unpack(coding: &str, packed: &[u8], piece: usize) -> Result<Vec<u8>, i32> {
         fields.append(header::CONTENT_ENCODING, HeaderValue::from_str(value).unwrap());
     }
     let code = |failure: crate::transfer::errors::Failure| failure.error.code.0;
-    let mut decoder = Decoder::of(&fields).map_err(code)?.expect("a coding");
+    let mut decoder = Decoder::of(&fields, &[]).map_err(code)?.expect("a coding");
     let mut out = Vec::new();
     for piece in packed.chunks(piece) {
         decoder.feed(Bytes::copy_from_slice(piece));
@@ -149,7 +149,7 @@ fn nothing_is_taken_for_no_coding() {
     for value in ["identity", "", " , "] {
         let mut fields = HeaderMap::new();
         fields.insert(header::CONTENT_ENCODING, HeaderValue::from_str(value).unwrap());
-        assert!(Decoder::of(&fields).unwrap().is_none(), "{value}");
+        assert!(Decoder::of(&fields, &[]).unwrap().is_none(), "{value}");
     }
-    assert!(Decoder::of(&HeaderMap::new()).unwrap().is_none());
+    assert!(Decoder::of(&HeaderMap::new(), &[]).unwrap().is_none());
 }

@@ -70,7 +70,7 @@ pub(in crate::transfer) async fn over(
         Err(failure) => return Err(Broken::final_(failure)),
     };
     let (head, ()) = response.into_parts();
-    framing::check(&head).map_err(Broken::final_)?;
+    framing::check(&head, false).map_err(Broken::final_)?;
     framing::check_stream(&head, out).map_err(Broken::final_)?;
     wire.touch();
     transaction.answered(&head);

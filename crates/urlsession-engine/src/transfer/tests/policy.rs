@@ -1,5 +1,6 @@
 //! Requests that go out otherwise than HTTP clients have them, because the task asks for that.
 
+use super::exchange::gzip;
 use super::{Trial, error_of, summary};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
@@ -178,6 +179,51 @@ async fn redirects_can_be_told_where_they_come_from() {
         };
         assert_eq!(told, expected);
     }
+}
+
+/// the codings of the way and of the content, whether a download, whether asked for => what comes
+#[tokio::test]
+async fn bodies_may_be_packed_for_the_way_alone() {
+    let server = Server::start();
+    let (once, twice) = (gzip(b"content"), gzip(&gzip(b"content")));
+    let chunked = |bytes: &[u8], fields: &str| {
+        let head = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n{fields}\r\n");
+        let size = format!("{:x}\r\n", bytes.len());
+        Answer::raw([head.as_bytes(), size.as_bytes(), bytes, b"\r\n0\r\n\r\n"].concat())
+    };
+    let to_the_end = |bytes: &[u8]| {
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nContent-Length: 3\r\n\r\n";
+        Answer::raw([head.as_bytes(), bytes].concat())
+    };
+    let coded = "Content-Encoding: gzip\r\n";
+    for (what, answer, is_download, accepts, expected) in [
+        ("chunked", chunked(&once, ""), false, true, "done 200 7"),
+        ("a file", chunked(&once, ""), true, true, "done 200 7"),
+        ("content, too", chunked(&twice, coded), false, true, "done 200 7"),
+        ("content of a file", chunked(&twice, coded), true, true, "done 200 27"),
+        ("to the end", to_the_end(&once), false, true, "done 200 7"),
+        ("not asked for", chunked(&once, ""), false, false, "-1017 permanent"),
+        ("cut", to_the_end(&once[..20]), false, true, "-1015 permanent"),
+    ] {
+        server.on("/", answer);
+        let mut trial = match is_download {
+            true => Trial::download(&server.url("/")),
+            false => Trial::data(&server.url("/")),
+        };
+        trial.order.options.request_policy.accepts_transfer_codings = accepts;
+        let ending = trial.run().await;
+        assert_eq!(summary(&ending), expected, "{what}: {ending:?}");
+        let seen = server.requests().pop().unwrap();
+        let asked = ["te", "connection"].map(|name| seen.header(name));
+        assert_eq!(asked, if accepts { [Some("gzip"), Some("TE")] } else { [None; 2] }, "{what}");
+    }
+    let server = Server::start_h2();
+    server.on("/", Answer::ok("x"));
+    let mut trial = Trial::data(&server.url("/"));
+    trial.order.options.ca_certificates = vec![server.ca_pem()];
+    trial.order.options.request_policy.accepts_transfer_codings = true;
+    assert_eq!(summary(&trial.run().await), "done 200 1");
+    assert_eq!(server.requests().pop().unwrap().header("te"), None);
 }
 
 /// the only version => which is spoken to a server that has HTTP/2
