@@ -52,14 +52,19 @@ fn is_packed(head: &Parts, coding: &str) -> bool {
     head.version == Version::HTTP_11 && known.iter().any(|name| coding.eq_ignore_ascii_case(name))
 }
 
-/// Refuses a field that is too long, over whatever it comes.
-pub(super) fn check_values(head: &Parts) -> Result<(), Failure> {
-    match head.headers.iter().find(|(_, value)| value.len() >= VALUE_LIMIT) {
-        None => Ok(()),
-        Some((name, _)) => {
-            let why = format!("the header field “{name}” has {} KiB or more", VALUE_LIMIT / 1024);
-            Err(Failure::permanent(ErrorCode::CANNOT_PARSE_RESPONSE, why))
+/// Refuses fields that are too long, and two places in one response, over whatever they come. curl
+/// and Chrome refuse those, too, with whatever status: somebody may have put a field into the head.
+fn check_values(head: &Parts) -> Result<(), Failure> {
+    let refuse = |why: String| Err(Failure::permanent(ErrorCode::CANNOT_PARSE_RESPONSE, why));
+    if let Some((name, _)) = head.headers.iter().find(|(_, value)| value.len() >= VALUE_LIMIT) {
+        return refuse(format!("the header field “{name}” has {} KiB or more", VALUE_LIMIT / 1024));
+    }
+    let mut places = head.headers.get_all(header::LOCATION).iter();
+    match places.next() {
+        Some(first) if places.any(|place| place != first) => {
+            refuse("it says two locations".to_owned())
         }
+        _ => Ok(()),
     }
 }
 
@@ -168,6 +173,9 @@ mod tests {
             ("Transfer-Encoding: chunked, gzip, chunked", "refused"),
             ("Transfer-Encoding: identity, identity\nContent-Length: 3", "closes"),
             ("Transfer-Encoding:", "refused"),
+            ("Content-Length: 3\nLocation: /a\nLocation: /a", "stays"),
+            ("Content-Length: 3\nLocation: /a\nLocation: /b", "refused"),
+            ("Content-Length: 3\nLocation: /a\nLocation:", "refused"),
             ("Content-Length: 3\nConnection: keep-alive, Close", "closes"),
             ("Content-Length: 3\nProxy-Connection: close", "closes"),
             ("Content-Length: 3\nProxy-Connection: keep-alive", "stays"),
