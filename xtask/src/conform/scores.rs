@@ -19,11 +19,14 @@ pub(super) struct Scores {
     missed: Vec<(String, String)>,
     /// What else is counted.
     notes: Vec<(String, usize)>,
+    /// Reasons of one kind, and what is said of them all.
+    apart: Option<(&'static str, &'static [Reason])>,
 }
 
 impl Scores {
     pub(super) fn new(part: &'static str, title: impl Into<String>) -> Self {
-        Self { part, title: title.into(), passed: 0, missed: Vec::new(), notes: Vec::new() }
+        let (missed, notes) = (Vec::new(), Vec::new());
+        Self { part, title: title.into(), passed: 0, missed, notes, apart: None }
     }
 
     /// Counts a case, with what is wrong with it.
@@ -37,6 +40,11 @@ impl Scores {
     /// Tells a number that is no score.
     pub(super) fn note(&mut self, what: impl Into<String>, number: usize) {
         self.notes.push((what.into(), number));
+    }
+
+    /// Also counts the misses for some of the reasons, and what the score is without them.
+    pub(super) fn tell_apart(&mut self, what: &'static str, reasons: &'static [Reason]) {
+        self.apart = Some((what, reasons));
     }
 
     /// Prints the scores and writes them down.
@@ -70,10 +78,20 @@ impl Scores {
         let judged: usize = reasons.iter().map(|(ids, _)| ids.len()).sum();
         // Writing into a text cannot fail.
         let _ = writeln!(report, "{:<58}{:>6} of {of}", self.title, self.passed);
-        let judged = [("missed for a reason below".to_owned(), judged)];
-        for (what, number) in judged.iter().filter(|(_, number)| *number > 0).chain(&self.notes) {
-            let _ = writeln!(report, "  {what:<56}{number:>6}");
+        let mut line = |what: &str, number: usize, rest: &str| {
+            let _ = writeln!(report, "  {what:<56}{number:>6}{rest}");
+        };
+        if judged > 0 {
+            line("missed for a reason below", judged, "");
         }
+        if let Some((what, reasons)) = self.apart {
+            let is_meant =
+                |(id, _): &&(String, String)| reasons.iter().any(|(ids, _)| ids.contains(&&**id));
+            let number = self.missed.iter().filter(is_meant).count();
+            let rest = format!("   ({} of {} otherwise)", self.passed, of - number);
+            line(what, number, &rest);
+        }
+        self.notes.iter().for_each(|(what, number)| line(what, *number, ""));
         report + "```\n\n"
     }
 }

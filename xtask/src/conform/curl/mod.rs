@@ -24,6 +24,19 @@ const AT_ONCE: usize = 4;
 /// Tries only these cases, by number, with commas between.
 const ONLY_VARIABLE: &str = "URLSESSION_CONFORM_ONLY";
 
+/// What is refused here on purpose, and what ends well here where curl fails.
+const REFUSED: &[Reason] = &[
+    (
+        &["341", "693", "1090", "1116", "1124", "1125", "1170", "1171", "1417", "1617", "1677"],
+        "a bare LF may end a line of a head, but not the size of a chunk (RFC 9112 section 2.2)",
+    ),
+    (&["395", "770", "1473"], "a length or a field that cannot be read for sure is refused"),
+    (
+        &["1069", "1072", "1073"],
+        "what is sent from standard input is read first: it has a length, and can be sent again",
+    ),
+];
+
 /// Where curl means to differ from us, or we from curl.
 const REASONS: &[Reason] = &[
     (
@@ -31,19 +44,13 @@ const REASONS: &[Reason] = &[
         "what is no header field is an error on a command line; in a file it is left out and told",
     ),
     (&["87"], "several URLs are not saved as one file"),
-    (&["175"], "curl sends an empty body first where Digest may be asked for, we do not"),
     (
-        &["341", "693", "1090", "1116", "1124", "1125", "1170", "1171", "1417", "1617", "1677"],
-        "a bare LF may end a line of a head, but not the size of a chunk (RFC 9112 section 2.2)",
+        &["175"],
+        "an empty request, in case Digest is asked for, has an effect where it is not, and empties \
+         what a PUT replaces; before a long body leave is asked for instead",
     ),
-    (&["395", "770", "1473"], "a length or a field that cannot be read for sure is refused"),
     (&["461"], "a request has a `Host` field (RFC 9112 section 3.2)"),
     (&["469", "470"], "a header field with an illegal name is not sent"),
-    (&["772"], "a `Location` of a response that is no redirect is not read"),
-    (
-        &["1069", "1072", "1073"],
-        "what is sent from standard input is read first: it has a length, and can be sent again",
-    ),
     (&["1088"], "every server asks for itself before it is shown a credential that waits for that"),
     (&["1142"], "further slashes before a host are skipped, as the URL standard says"),
     (
@@ -90,7 +97,8 @@ pub(super) fn run(folder: &Path, keep: bool) -> Result<()> {
         println!("  not drivable: {number} {why}");
     }
     scores.note("not drivable: an option or a protocol that we do not have", left.values().sum());
-    scores.conclude(REASONS, keep)
+    scores.tell_apart("of them refused on purpose, or well where curl fails", REFUSED);
+    scores.conclude(&[REFUSED, REASONS].concat(), keep)
 }
 
 /// Tries cases one after the other, in a house of their own.
