@@ -333,10 +333,15 @@ export interface TransactionRequest {
   method: string
 }
 
-/** The response of a transaction, without header fields. */
+/** The response of a transaction. */
 export interface TransactionResponse {
   /** The HTTP status. */
   statusCode: number
+  /**
+   * Its header fields where another request answered it, as a redirect that was followed; those
+   * of the final response come with the completion.
+   */
+  headers?: Array<HeaderField>
 }
 
 /** This process's hold on a session. */

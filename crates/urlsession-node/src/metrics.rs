@@ -1,6 +1,6 @@
 //! Metrics on their way to JavaScript: Apple's names, dates as milliseconds with fractions.
 
-use crate::event::number;
+use crate::event::{HeaderField, number};
 use napi_derive::napi;
 use urlsession::{Date, ResourceFetchType, TlsVersion};
 
@@ -35,11 +35,25 @@ pub struct TransactionRequest {
     pub method: String,
 }
 
-/// The response of a transaction, without header fields.
+/// The response of a transaction.
 #[napi(object, object_from_js = false)]
 pub struct TransactionResponse {
     /// The HTTP status.
     pub status_code: u32,
+    /// Its header fields where another request answered it, as a redirect that was followed; those
+    /// of the final response come with the completion.
+    pub headers: Option<Vec<HeaderField>>,
+}
+
+impl From<&urlsession::TransactionResponse> for TransactionResponse {
+    fn from(response: &urlsession::TransactionResponse) -> Self {
+        let fields = response.headers.iter().cloned();
+        let headers: Vec<_> = fields.map(|(name, value)| HeaderField { name, value }).collect();
+        Self {
+            status_code: response.status_code.into(),
+            headers: (!headers.is_empty()).then_some(headers),
+        }
+    }
 }
 
 /// One request and its response. Dates are milliseconds since 1970 with fractions, absent where
@@ -134,10 +148,7 @@ impl From<&urlsession::TransactionMetrics> for TransactionMetrics {
         let date = |date: Option<Date>| date.map(milliseconds);
         Self {
             request: TransactionRequest { url, method },
-            response: metrics
-                .response
-                .as_ref()
-                .map(|response| TransactionResponse { status_code: response.status_code.into() }),
+            response: metrics.response.as_ref().map(Into::into),
             fetch_start_date: date(metrics.fetch_start_date),
             domain_lookup_start_date: date(metrics.domain_lookup_start_date),
             domain_lookup_end_date: date(metrics.domain_lookup_end_date),

@@ -110,7 +110,9 @@ test('a request goes out as its policy says', async () => {
   }
   await session.data(server.url('/redirect'), { method: 'POST', body: 'kept', requestPolicy: { keepsPost: [302] } });
   assert.deepEqual([seen().method, String(seen().body)], ['POST', 'kept']);
-  await session.data(server.url('/redirect'), { requestPolicy: { tellsReferer: true, httpVersion: '1.0' } });
+  const { metrics } = await session.data(server.url('/redirect'), { requestPolicy: { tellsReferer: true, httpVersion: '1.0' } });
+  const [passed, last] = metrics.transactionMetrics.map(({ response }) => response.headers?.find(({ name }) => name === 'location')?.value);
+  assert.ok(passed && server.url('/').startsWith(new URL(passed, server.url('/')).origin) && last === undefined);
   assert.deepEqual([seen().headers.referer, seen().httpVersion], [server.url('/redirect'), '1.0']);
   const connectTo = [{ host: 'a.invalid', toHost: '127.0.0.1', toPort: Number(new URL(server.url('/')).port) }];
   await session.data('http://a.invalid:81/echo', { connectionProxy: {}, requestPolicy: { connectTo } });
