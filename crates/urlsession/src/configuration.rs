@@ -144,6 +144,13 @@ impl SessionConfiguration {
         crate::environment::proxies()
     }
 
+    /// Returns what the environment of this process says of hosts that need no proxy, also where it
+    /// names none: a list for [`ConnectionProxy::except`], empty if it says nothing.
+    #[must_use]
+    pub fn environment_proxy_exceptions() -> String {
+        crate::environment::exceptions()
+    }
+
     pub(crate) fn session_identifier(&self) -> Result<Option<SessionIdentifier>, Error> {
         self.identifier()
             .map(SessionIdentifier::new)

@@ -8,11 +8,13 @@ pub(crate) fn proxies() -> Result<ConnectionProxy, Error> {
     read(|name| std::env::var(name).ok())
 }
 
+/// Reads `no_proxy`: the hosts that need no proxy, whoever names that.
+pub(crate) fn exceptions() -> String {
+    excepted(|name| std::env::var(name).ok())
+}
+
 fn read(variable: impl Fn(&str) -> Option<String>) -> Result<ConnectionProxy, Error> {
-    let set = |name: &'static str| {
-        let value = variable(name).filter(|value| !value.trim().is_empty())?;
-        Some((name, value))
-    };
+    let set = |name| set(&variable, name);
     let proxy = |found: Option<(&str, String)>| {
         let parse = |(name, value): (&str, String)| {
             Proxy::parse(&value).map_err(|error| {
@@ -30,10 +32,22 @@ fn read(variable: impl Fn(&str) -> Option<String>) -> Result<ConnectionProxy, Er
     }
     let proxies =
         ConnectionProxy { http: proxy(http)?, https: proxy(https)?, ..ConnectionProxy::default() };
-    let exceptions = set("no_proxy").or_else(|| set("NO_PROXY"));
-    let proxies = proxies.except(&exceptions.map(|(_, list)| list).unwrap_or_default());
+    let proxies = proxies.except(&excepted(variable));
     proxies.check()?;
     Ok(proxies)
+}
+
+fn excepted(variable: impl Fn(&str) -> Option<String>) -> String {
+    let list = set(&variable, "no_proxy").or_else(|| set(&variable, "NO_PROXY"));
+    list.map(|(_, list)| list).unwrap_or_default()
+}
+
+fn set(
+    variable: impl Fn(&str) -> Option<String>,
+    name: &'static str,
+) -> Option<(&'static str, String)> {
+    let value = variable(name).filter(|value| !value.trim().is_empty())?;
+    Some((name, value))
 }
 
 #[cfg(test)]

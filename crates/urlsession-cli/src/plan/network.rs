@@ -94,9 +94,8 @@ fn proxies(args: &NetworkArgs) -> Result<ConnectionProxy, Failure> {
         Some("") => return Ok(ConnectionProxy::default()),
         Some(text) => {
             let proxy = Proxy::parse(text).map_err(usage)?;
-            let environment = SessionConfiguration::environment_proxy();
-            let exceptions = environment.map(|found| found.exceptions).unwrap_or_default();
-            ConnectionProxy { exceptions, ..ConnectionProxy::everywhere(proxy) }
+            let exceptions = SessionConfiguration::environment_proxy_exceptions();
+            ConnectionProxy::everywhere(proxy).except(&exceptions)
         }
         None => SessionConfiguration::environment_proxy().map_err(usage)?,
     };

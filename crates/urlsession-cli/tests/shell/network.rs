@@ -10,7 +10,8 @@ const SECRET: &str = "Xd1st1nct1veX";
 
 fn get(home: &Home, words: &[&str], environment: &[(&str, &str)]) -> Ran {
     let mut command = home.command(&[&["get", "--overwrite", "--retry", "0"], words].concat());
-    for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTPS_PROXY", "ALL_PROXY"] {
+    let proxies = ["http_proxy", "https_proxy", "all_proxy", "HTTPS_PROXY", "ALL_PROXY"];
+    for name in proxies.into_iter().chain(["no_proxy", "NO_PROXY"]) {
         command.env_remove(name);
     }
     command.envs(environment.iter().copied());
@@ -73,6 +74,8 @@ fn the_environment_of_the_client_decides() {
         (&["--proxy", ""], &[("http_proxy", through.as_str())], 0),
         (&["--proxy", &through], &[("http_proxy", "http://127.0.0.1:9")], 1),
         (&["--proxy", &through, "--noproxy", &host], &[], 0),
+        (&["--proxy", &through], &[("no_proxy", &host)], 0),
+        (&["--proxy", &through], &[("NO_PROXY", others), ("http_proxy", "gopher://a")], 1),
     ] {
         let before = clients.seen().len();
         let did = get(&home, &[&[url.as_str()], words].concat(), environment);
