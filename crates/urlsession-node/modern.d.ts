@@ -44,6 +44,8 @@ export interface SessionOptions {
   httpShouldSetCookies?: boolean;
   /** Which cookies these are: the application's (`shared`), the session's own in memory, or none. */
   httpCookieStorage?: 'shared' | 'private' | 'none';
+  /** Whether hosts that said so with `Strict-Transport-Security` are from then on asked over `https` only: they are. */
+  usesStrictTransportSecurity?: boolean;
   /** Through whom requests go; absent, the environment says: `http_proxy`, `https_proxy`, `all_proxy`, `no_proxy`. */
   connectionProxy?: ConnectionProxy;
   /** What TLS connections must be like. */
@@ -195,6 +197,8 @@ export interface TaskOptions {
   caCertificates?: string[];
   /** `false` neither sends nor keeps cookies. */
   httpShouldHandleCookies?: boolean;
+  /** `false` asks over `http` where the URL says so, whatever its host said, and does not hear what it says of that. */
+  usesStrictTransportSecurity?: boolean;
   /** The document that the request is made for, which tells the cookies of other sites. */
   mainDocumentUrl?: string | URL;
   /** As the session's. */

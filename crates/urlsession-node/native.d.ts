@@ -212,6 +212,8 @@ export interface NewTask {
   caCertificates?: Array<string>
   /** Sends and keeps cookies, as the session says; `true` by default. */
   httpShouldHandleCookies?: boolean
+  /** Asks hosts that said so over https only, as the session says; `true` by default. */
+  usesStrictTransportSecurity?: boolean
   /** The document that the request is made for, which tells the cookies of other sites. */
   mainDocumentUrl?: string
   /** Through whom the request goes. */
@@ -494,6 +496,8 @@ export interface SessionOptions {
   httpShouldSetCookies?: boolean
   /** Which cookies these are: the application's, the session's own in memory, or none. */
   httpCookieStorage?: 'shared' | 'private' | 'none'
+  /** Whether hosts that said so are asked over https only: they are. */
+  usesStrictTransportSecurity?: boolean
   /** When requests that do not say it themselves are answered with what is kept. */
   requestCachePolicy?: string
   /** How much is kept of responses: nothing. A background session that asks for more is refused. */

@@ -42,6 +42,8 @@ pub struct SessionOptions {
     /// Which cookies these are: the application's, the session's own in memory, or none.
     #[napi(ts_type = "'shared' | 'private' | 'none'")]
     pub http_cookie_storage: Option<String>,
+    /// Whether hosts that said so are asked over https only: they are.
+    pub uses_strict_transport_security: Option<bool>,
     /// When requests that do not say it themselves are answered with what is kept.
     pub request_cache_policy: Option<String>,
     /// How much is kept of responses: nothing. A background session that asks for more is refused.
@@ -122,6 +124,8 @@ impl TryFrom<SessionOptions> for SessionConfiguration {
                 return Err(no_such("cookie storage", other, "shared, private or none"));
             }
         };
+        configuration.uses_strict_transport_security =
+            options.uses_strict_transport_security.unwrap_or(true);
         configuration.url_credential_storage = match options.url_credential_storage.as_deref() {
             Some("none") => UrlCredentialStorage::None,
             Some("shared") | None => UrlCredentialStorage::Shared,

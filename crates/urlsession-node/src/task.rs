@@ -85,6 +85,8 @@ pub struct NewTask {
     pub ca_certificates: Option<Vec<String>>,
     /// Sends and keeps cookies, as the session says; `true` by default.
     pub http_should_handle_cookies: Option<bool>,
+    /// Asks hosts that said so over https only, as the session says; `true` by default.
+    pub uses_strict_transport_security: Option<bool>,
     /// The document that the request is made for, which tells the cookies of other sites.
     pub main_document_url: Option<String>,
     /// Through whom the request goes.
@@ -188,6 +190,7 @@ impl NewTask {
             decodes_content: self.decodes_content.unwrap_or(false),
             ca_certificates: self.ca_certificates.iter().flatten().map(PathBuf::from).collect(),
             no_cookies: self.http_should_handle_cookies == Some(false),
+            no_strict_transport_security: self.uses_strict_transport_security == Some(false),
             main_document_url: self.main_document_url.clone(),
             connection_proxy: self.connection_proxy.as_ref().map(ProxyFields::read).transpose()?,
             request_cache_policy: self

@@ -29,6 +29,7 @@ const wrong = [
   [create, { maximumConnectionsPerHost: 0 }, /`maximumConnectionsPerHost` must be a whole number, 1 or more/],
   [create, { maximumConcurrentTasks: 1.5 }, /`maximumConcurrentTasks` must/],
   [create, { httpCookieStorage: true }, /`httpCookieStorage` must be a string/],
+  [create, { usesStrictTransportSecurity: 'no' }, /`usesStrictTransportSecurity` must be true or false/],
   [create, { answersChallenges: 'yes' }, /`answersChallenges` must be true or false/],
   [create, { onChallenge: 1 }, /`onChallenge` must be a function/],
   [create, { applicationId: 7 }, /`applicationId` must/],

@@ -25,6 +25,7 @@ pub mod response;
 pub mod secret;
 pub mod segments;
 pub mod session;
+pub mod strict;
 pub mod task;
 pub mod time;
 pub mod tls;
@@ -65,6 +66,7 @@ pub use response::{HeaderFields, Response};
 pub use secret::Secret;
 pub use segments::Segments;
 pub use session::{SessionConfiguration, SessionStatus};
+pub use strict::StrictTransportSecurity;
 pub use task::{
     Checksum, ChecksumAlgorithm, NameClash, NewTask, Priority, Reason, ResumeData, TaskIdentifier,
     TaskKind, TaskOptions, TaskState, TaskStatus,

@@ -3,7 +3,7 @@
 use crate::{
     CachePolicy, ConnectionProxy, CookiePolicy, Credential, Header, Http3, HttpCookieAcceptPolicy,
     HttpCookieStorage, LaunchCommand, LaunchStatus, RequestCachePolicy, Segments, SessionKey,
-    Timestamp, TlsPolicy, UrlCache, UrlCredentialStorage,
+    StrictTransportSecurity, Timestamp, TlsPolicy, UrlCache, UrlCredentialStorage,
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -40,6 +40,9 @@ pub struct SessionConfiguration {
     pub http_should_set_cookies: bool,
     /// Which cookies these are.
     pub http_cookie_storage: HttpCookieStorage,
+    /// Which hosts are asked over `https` only because they said so.
+    #[serde(skip_serializing_if = "StrictTransportSecurity::is_default")]
+    pub strict_transport_security: StrictTransportSecurity,
     /// Through whom requests go: Apple's `connectionProxyDictionary`. `None` leaves it to the
     /// environment of each task's client.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,6 +95,7 @@ impl Default for SessionConfiguration {
             http_cookie_accept_policy: HttpCookieAcceptPolicy::default(),
             http_should_set_cookies: true,
             http_cookie_storage: HttpCookieStorage::default(),
+            strict_transport_security: StrictTransportSecurity::default(),
             connection_proxy: None,
             tls: Box::default(),
             ca_certificates: Vec::new(),

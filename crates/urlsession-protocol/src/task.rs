@@ -149,6 +149,10 @@ pub struct TaskOptions {
     /// Neither sends nor keeps cookies: Apple's `httpShouldHandleCookies`, inverted.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub no_cookies: bool,
+    /// Asks over `http` where the URL says so, whatever the host said in
+    /// `Strict-Transport-Security`, and takes no notice of what it says there.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub no_strict_transport_security: bool,
     /// The document that the request is made for: Apple's `mainDocumentURL`. Tells which cookies
     /// are of another site.
     #[serde(skip_serializing_if = "Option::is_none")]

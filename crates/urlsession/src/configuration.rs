@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 use urlsession_protocol::{
     ConnectionProxy, Credential, Error, ErrorCode, Header, Http3, HttpCookieAcceptPolicy,
-    HttpCookieStorage, LaunchCommand, RequestCachePolicy, Segments, SessionIdentifier, TlsPolicy,
-    UrlCache, UrlCredentialStorage,
+    HttpCookieStorage, LaunchCommand, RequestCachePolicy, Segments, SessionIdentifier,
+    StrictTransportSecurity, TlsPolicy, UrlCache, UrlCredentialStorage,
 };
 
 /// Configures a session; copied when the session is created, later edits have no effect.
@@ -38,6 +38,10 @@ pub struct SessionConfiguration {
     pub http_should_set_cookies: bool,
     /// Which cookies these are: those of the application, or of an ephemeral session alone.
     pub http_cookie_storage: HttpCookieStorage,
+    /// Whether hosts that said so with `Strict-Transport-Security` are from then on asked over
+    /// `https` only (they are). They are those of the application, or of an ephemeral session
+    /// alone; without it none are known, and what servers say of it is not heard.
+    pub uses_strict_transport_security: bool,
     /// Through whom requests go: Apple's `connectionProxyDictionary`. `None` takes what this
     /// process's `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` say when it creates a
     /// task; `Some(ConnectionProxy::default())` goes straight.
@@ -186,6 +190,7 @@ impl SessionConfiguration {
             http_cookie_accept_policy: self.http_cookie_accept_policy,
             http_should_set_cookies: self.http_should_set_cookies,
             http_cookie_storage: self.http_cookie_storage,
+            strict_transport_security: self.strict_transport_security(),
             connection_proxy: self.connection_proxy.clone().map(Box::new),
             tls: Box::new(self.tls.clone()),
             ca_certificates: self.ca_certificates.clone(),
@@ -197,6 +202,14 @@ impl SessionConfiguration {
             answers_redirections: self.answers_redirections,
             http3: self.http3,
             segments: self.segments,
+        }
+    }
+
+    fn strict_transport_security(&self) -> StrictTransportSecurity {
+        match self.kind {
+            _ if !self.uses_strict_transport_security => StrictTransportSecurity::None,
+            Kind::Ephemeral => StrictTransportSecurity::Private,
+            Kind::Background(_) | Kind::InProcess => StrictTransportSecurity::Shared,
         }
     }
 
@@ -212,6 +225,7 @@ impl SessionConfiguration {
             http_cookie_accept_policy: apple.http_cookie_accept_policy,
             http_should_set_cookies: apple.http_should_set_cookies,
             http_cookie_storage: apple.http_cookie_storage,
+            uses_strict_transport_security: true,
             connection_proxy: None,
             tls: TlsPolicy::default(),
             ca_certificates: apple.ca_certificates,

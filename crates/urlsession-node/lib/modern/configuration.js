@@ -18,6 +18,7 @@ const OPTIONS = new Map(Object.entries({
   httpCookieAcceptPolicy: text,
   httpShouldSetCookies: flag,
   httpCookieStorage: text,
+  usesStrictTransportSecurity: flag,
   requestCachePolicy: text,
   urlCache: object(new Map([['memoryCapacity', size], ['diskCapacity', size]]), ['memoryCapacity', 'diskCapacity']),
   connectionProxy: PROXY,

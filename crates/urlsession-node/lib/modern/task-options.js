@@ -34,6 +34,7 @@ const COMMON = {
   maximumResponseSize: size,
   caCertificates: texts,
   httpShouldHandleCookies: flag,
+  usesStrictTransportSecurity: flag,
   mainDocumentUrl: address,
   requestCachePolicy: text,
   connectionProxy: PROXY,

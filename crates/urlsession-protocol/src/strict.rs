@@ -1,0 +1,24 @@
+//! Which hosts a session knows that are asked over `https` only: RFC 6797.
+
+use serde::{Deserialize, Serialize};
+
+/// Which Known HSTS Hosts a session has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StrictTransportSecurity {
+    /// Those of its application, on disk.
+    #[default]
+    Shared,
+    /// Its own, in memory, gone with it.
+    Private,
+    /// None: what servers say of it is not heard.
+    None,
+}
+
+impl StrictTransportSecurity {
+    /// Says whether they are the application's.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
