@@ -1,13 +1,17 @@
 //! What comes in and what goes out: messages into decisions, decisions into deeds.
 
+use crate::StoreError;
 use crate::attempts::{Moves, Storages};
 use crate::clock::Clock;
+use crate::cookies::SharedJar;
 use crate::crash;
+use crate::credentials::Kept;
 use crate::driver::{Driver, Turn};
 use crate::inbox::Message;
 use crate::metrics;
 use crate::peers::Watching;
 use crate::replay::{Place, Replay};
+use crate::strict::SharedHosts;
 use std::sync::Arc;
 use std::time::Duration;
 use urlsession_core::{
@@ -21,6 +25,9 @@ use urlsession_protocol::{
 
 /// A portion of what is owed, and up to where it goes if there may be more.
 type Owed = (Vec<DaemonMessage>, Option<Place>);
+
+/// The cookies, credentials and known hosts of an attempt.
+type KeptFor = (Option<Arc<SharedJar>>, Option<Arc<Kept>>, Option<Arc<SharedHosts>>);
 
 /// Something to do after the commit.
 #[derive(Debug)]
@@ -104,6 +111,7 @@ impl<H: Moves> Driver<H> {
             Message::ClockSet => {}
             Message::NetworkChanged(change) => self.network_changed(turn, &change),
             Message::CookiesChanged => self.cookies.changed(turn.now.steady),
+            Message::KnownHostsChanged => self.strict.changed(turn.now.steady),
             Message::Stop => self.begin_stop(turn, None),
         }
     }
@@ -201,6 +209,7 @@ impl<H: Moves> Driver<H> {
             if let Change::RemoveSession(session) = change {
                 self.files.remove_session(session);
                 self.cookies.forget(session);
+                self.strict.forget(session);
                 self.caches.forget(session);
             }
         }
@@ -293,8 +302,7 @@ impl<H: Moves> Driver<H> {
             let error = Error::new(ErrorCode::CANNOT_CREATE_FILE).because(error);
             return self.attempts.fail(task, attempt, failed(error, Cause::Disk));
         }
-        let kept = self.cookies_of(task, &order);
-        let (cookies, credentials) = match kept.and_then(|c| Ok((c, self.credentials_of(task)?))) {
+        let (cookies, credentials, known_hosts) = match self.kept_for(task, &order) {
             Ok(kept) => kept,
             Err(error) => {
                 let error = Error::new(ErrorCode::UNKNOWN).because(error);
@@ -308,6 +316,7 @@ impl<H: Moves> Driver<H> {
             earlier: metrics::earlier(&self.store, task, attempt),
             cookies,
             credentials,
+            known_hosts,
             cache: self.cache_of(task, &order),
             asks: self.core.asks(task),
             is_last_try: self.core.is_last_try(task),
@@ -322,6 +331,11 @@ impl<H: Moves> Driver<H> {
                 .map_or(1, |configuration| configuration.http_maximum_connections_per_host),
         };
         self.attempts.start(task, attempt, order, files, resume, storages);
+    }
+
+    fn kept_for(&mut self, task: TaskRef, order: &Order) -> Result<KeptFor, StoreError> {
+        let (cookies, hosts) = (self.cookies_of(task, order)?, self.hosts_of(task, order)?);
+        Ok((cookies, self.credentials_of(task)?, hosts))
     }
 
     fn tell(&self, task: TaskRef, event: Event, weight: Weight) {

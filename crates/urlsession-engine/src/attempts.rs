@@ -5,6 +5,7 @@ use crate::cookies::SharedJar;
 use crate::credentials::Kept;
 use crate::inbox::{Message, Sender};
 use crate::simulate::Simulation;
+use crate::strict::SharedHosts;
 use crate::transfer::{Attempt, Collector, Hands, Notices, Patience, Progress, TaskFiles};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, poll_fn};
@@ -61,6 +62,8 @@ pub(crate) struct Storages {
     /// What the attempts before it took.
     pub earlier: TaskMetrics,
     pub cookies: Option<Arc<SharedJar>>,
+    /// Which hosts are asked over https only.
+    pub known_hosts: Option<Arc<SharedHosts>>,
     pub cache: Option<Arc<SharedCache>>,
     /// The credentials that are kept for its application.
     pub credentials: Option<Arc<Kept>>,
@@ -139,6 +142,7 @@ impl<H: Moves> Attempts<H> {
             created: storages.created,
             files,
             cookies: storages.cookies,
+            known_hosts: storages.known_hosts,
             cache: storages.cache,
             credentials: storages.credentials,
             asks: storages.asks,

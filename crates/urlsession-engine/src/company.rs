@@ -90,6 +90,7 @@ fn urgency(message: &Message) -> Urgency {
         | Message::ClockSet
         | Message::NetworkChanged(_)
         | Message::CookiesChanged
+        | Message::KnownHostsChanged
         | Message::Stop => Urgency::Strict,
     }
 }

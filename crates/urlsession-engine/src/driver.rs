@@ -14,8 +14,8 @@ use crate::attempts::{Attempts, Moves};
 use crate::cache::Caches;
 use crate::clock::Clock;
 use crate::company::Company;
-use crate::cookies::{CookieRow, Cookies};
-use crate::credentials::{CredentialRow, Keys};
+use crate::cookies::Cookies;
+use crate::credentials::Keys;
 use crate::files::Files;
 use crate::inbox::{Inbox, Message, Pace};
 use crate::launch::Launcher;
@@ -25,7 +25,8 @@ use crate::progress::Meter;
 use crate::replay::Replay;
 use crate::simulate::{Courtesy, Simulation};
 use crate::stop::Stop;
-use crate::store::Store;
+use crate::store::{Rows, Store};
+use crate::strict::Strict;
 use crate::wall::WallWatch;
 use crate::{EngineError, metrics, orders};
 use std::collections::BTreeMap;
@@ -48,6 +49,7 @@ pub(crate) struct Driver<H> {
     pub(crate) store: Store,
     pub(crate) files: Files,
     pub(crate) cookies: Cookies,
+    pub(crate) strict: Strict,
     pub(crate) credentials: Keys,
     pub(crate) caches: Caches,
     pub(crate) attempts: Attempts<H>,
@@ -80,8 +82,8 @@ pub(crate) struct Turn {
     pub(crate) deeds: Vec<Deed>,
     /// What attempts have taken by now, which the core need not know.
     pub(crate) metrics: BTreeMap<TaskRef, TaskMetrics>,
-    /// Whether cookies must be durable before the deeds are done.
-    pub(crate) writes_cookies: bool,
+    /// Whether cookies and known hosts must be durable before the deeds are done.
+    pub(crate) writes_kept: bool,
 }
 
 impl<H: Moves> Driver<H> {
@@ -115,9 +117,8 @@ impl<H: Moves> Driver<H> {
         let mut turn = self.decide(messages);
         orders::complete(&mut turn, &self.store, &self.core);
         metrics::complete(&mut turn, &self.store, &self.core);
-        let cookies = self.unwritten_cookies(&turn);
-        let credentials = self.credentials.take_unwritten();
-        self.commit(&turn, &cookies, &credentials)?;
+        let rows = self.unwritten(&turn);
+        self.commit(&turn, &rows)?;
         self.act(turn);
         let has_stopped = self.has_stopped();
         self.peers.flush();
@@ -146,7 +147,7 @@ impl<H: Moves> Driver<H> {
             changes: Vec::with_capacity(expected),
             deeds: Vec::with_capacity(expected),
             metrics: BTreeMap::new(),
-            writes_cookies: false,
+            writes_kept: false,
         };
         if let Some(step) = self.restored.take() {
             turn.add(step);
@@ -166,16 +167,26 @@ impl<H: Moves> Driver<H> {
         turn
     }
 
+    /// Takes what this turn writes beside its changes: credentials always, cookies and known hosts
+    /// if it commits anyway or the time has come.
+    fn unwritten(&mut self, turn: &Turn) -> Rows {
+        let credentials = self.credentials.take_unwritten();
+        let now = turn.now.steady;
+        let mut next = self.cookies.next(now).into_iter().chain(self.strict.next(now));
+        let is_due = next.any(|wait| wait.is_zero());
+        if is_due || turn.writes_kept || !turn.changes.is_empty() || self.stop.is_some() {
+            let cookies = self.cookies.take_unwritten();
+            Rows { cookies, credentials, known_hosts: self.strict.take_unwritten() }
+        } else {
+            Rows { credentials, ..Rows::default() }
+        }
+    }
+
     /// Makes the changes durable, however long that takes: nothing is visible before.
-    fn commit(
-        &mut self,
-        turn: &Turn,
-        cookies: &[CookieRow],
-        credentials: &[CredentialRow],
-    ) -> Result<(), EngineError> {
+    fn commit(&mut self, turn: &Turn, rows: &Rows) -> Result<(), EngineError> {
         let (mut pause, longest) = COMMIT_PAUSE;
         loop {
-            let done = self.store.commit_turn(&turn.changes, cookies, credentials, &turn.metrics);
+            let done = self.store.commit_turn(&turn.changes, rows, &turn.metrics);
             let Err(error) = done else { return Ok(()) };
             tracing::error!(%error, changes = turn.changes.len(), "a commit failed");
             if !error.can_pass() || self.stopping.load(Ordering::Acquire) {
@@ -194,12 +205,14 @@ impl<H: Moves> Driver<H> {
         let stop = self.stop.as_ref().map(|stop| stop.deadline.saturating_sub(now.steady));
         let core = self.core.next_wakeup(now).map(|wait| self.wall.limit(wait));
         let cookies = self.cookies.next(now.steady);
+        let hosts = self.strict.next(now.steady);
         let company = self.company.next(now.steady);
         stop.into_iter()
             .chain(core)
             .chain(company)
             .chain(self.next_replay())
             .chain(cookies)
+            .chain(hosts)
             .chain(self.meter.next(now.steady))
             .min()
     }

@@ -6,6 +6,7 @@ pub use crate::cache::fuzz::{cache, http_date};
 pub use crate::cookies::fuzz::{cookie_date, set_cookie};
 pub use crate::credentials::fuzz::challenge;
 pub use crate::simulate::fuzz::simulation;
+pub use crate::strict::fuzz::strict_transport_security;
 #[cfg(feature = "http3")]
 pub use crate::transfer::fuzz::{alt_svc, frames};
 pub use crate::transfer::fuzz::{
@@ -35,6 +36,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("set_cookie", set_cookie),
     ("simulation", simulation),
     ("socks", socks),
+    ("strict_transport_security", strict_transport_security),
 ];
 
 /// Reads `Name: value` lines, as far as they are fields that HTTP can bring.

@@ -125,6 +125,8 @@ pub(crate) enum Message {
     NetworkChanged(NetworkChange),
     /// There are cookies to be written.
     CookiesChanged,
+    /// There are known hosts to be written.
+    KnownHostsChanged,
     /// There are credentials to be written.
     CredentialsChanged,
     /// The engine is to stop.

@@ -26,6 +26,7 @@ mod restore;
 mod simulate;
 mod stop;
 mod store;
+mod strict;
 mod transfer;
 mod wall;
 

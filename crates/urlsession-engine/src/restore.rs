@@ -15,6 +15,7 @@ use crate::peers::Peers;
 use crate::progress::Meter;
 use crate::simulate::Courtesy;
 use crate::store::Store;
+use crate::strict::Strict;
 use crate::wall::WallWatch;
 use crate::{EngineConfiguration, Seat, StartError};
 use std::sync::Arc;
@@ -62,6 +63,7 @@ impl<H: Moves> Driver<H> {
             store,
             files,
             cookies: Cookies::new(clock.clone(), sender.clone()),
+            strict: Strict::new(clock.clone(), sender.clone()),
             credentials: Keys::new(Keychain::new(configuration.keychain), sender.clone()),
             caches: Caches::new(clock.clone(), configuration.caches),
             attempts: Attempts::new(hands, runtime.clone(), sender.clone()),

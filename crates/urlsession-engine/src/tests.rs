@@ -8,6 +8,7 @@ mod metrics;
 mod over_http;
 mod scale;
 mod stage;
+mod strict;
 
 use crate::driver::Driver;
 use crate::{Engine, EngineConfiguration, EngineError};

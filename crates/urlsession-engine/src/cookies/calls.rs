@@ -1,6 +1,6 @@
 //! What clients and attempts ask of cookies, and when they are written: the driver's side.
 
-use super::{CookieRow, Exchange, Owner, SharedJar};
+use super::{Exchange, Owner, SharedJar};
 use crate::StoreError;
 use crate::act::Deed;
 use crate::attempts::Moves;
@@ -48,15 +48,15 @@ impl<H: Moves> Driver<H> {
             }
             _ => Err(Error::new(ErrorCode::UNKNOWN).because("the call changes no cookies")),
         };
-        turn.writes_cookies = true;
+        turn.writes_kept = true;
         let result = count.map(|count| Reply::CookiesChanged { count: count as u64 });
         turn.deeds.push(Deed::from(Action::Reply { peer, id, result }));
     }
 
     /// Has all cookies written by this turn's commit, after forgetting those of the session where
-    /// that is to be reset.
+    /// that is to be reset, with its credentials and the hosts that it knows.
     pub(crate) fn settle_cookies(&mut self, turn: &mut Turn, call: &Call) -> Result<(), Error> {
-        turn.writes_cookies = true;
+        turn.writes_kept = true;
         let Call::Reset { session } = call else { return Ok(()) };
         // Who names a session that is none is told so later.
         let Some(number) = self.core.session_number(session) else { return Ok(()) };
@@ -68,7 +68,7 @@ impl<H: Moves> Driver<H> {
             Owner::Application(session.application.clone())
         };
         self.cookies.jar(owner, &self.store).map_err(unreadable)?.clear(None);
-        Ok(())
+        self.forget_hosts(number).map_err(unreadable)
     }
 
     /// Lists one page of cookies.
@@ -89,16 +89,6 @@ impl<H: Moves> Driver<H> {
         let page = fits.count();
         list.truncate(page);
         Ok(Reply::Cookies { cookies: list, more: page < total })
-    }
-
-    /// Takes the cookies that this turn writes: all, if it commits anyway or the time has come.
-    pub(crate) fn unwritten_cookies(&mut self, turn: &Turn) -> Vec<CookieRow> {
-        let is_due = self.cookies.next(turn.now.steady).is_some_and(|wait| wait.is_zero());
-        if is_due || turn.writes_cookies || !turn.changes.is_empty() || self.stop.is_some() {
-            self.cookies.take_unwritten()
-        } else {
-            Vec::new()
-        }
     }
 
     fn named(&mut self, storage: &CookieStorage) -> Result<Arc<SharedJar>, Error> {

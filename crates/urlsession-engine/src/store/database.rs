@@ -4,10 +4,8 @@
 //! all.
 
 use super::results::{self, Endings, Numbers};
-use super::{StoreError, cookies, credentials, metrics, schema, tasks};
-use crate::cookies::CookieRow;
+use super::{Rows, StoreError, cookies, credentials, known_hosts, metrics, schema, tasks};
 use crate::crash;
-use crate::credentials::CredentialRow;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::{BTreeMap, BTreeSet};
@@ -141,19 +139,19 @@ impl Database {
     /// Makes all changes durable, or none of them.
     #[cfg(test)]
     pub(super) fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
-        self.commit_turn(changes, &[], &[], &BTreeMap::new())
+        self.commit_turn(changes, &Rows::default(), &BTreeMap::new())
     }
 
     /// Makes all changes of one turn durable, or none of them.
     pub(super) fn commit_turn(
         &mut self,
         changes: &[Change],
-        cookies: &[CookieRow],
-        credentials: &[CredentialRow],
+        rows: &Rows,
         metrics: &BTreeMap<TaskRef, TaskMetrics>,
     ) -> Result<(), StoreError> {
-        let is_empty = cookies.is_empty() && credentials.is_empty() && metrics.is_empty();
-        if changes.is_empty() && is_empty {
+        let Rows { cookies, credentials, known_hosts } = rows;
+        let is_empty = cookies.is_empty() && credentials.is_empty() && known_hosts.is_empty();
+        if changes.is_empty() && is_empty && metrics.is_empty() {
             return Ok(());
         }
         #[cfg(test)]
@@ -178,6 +176,9 @@ impl Database {
         }
         for row in credentials {
             credentials::apply(&transaction, row)?;
+        }
+        for row in known_hosts {
+            known_hosts::apply(&transaction, row)?;
         }
         crash::point("store.commit");
         transaction.commit()?;

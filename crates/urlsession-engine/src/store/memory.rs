@@ -2,19 +2,22 @@
 //!
 //! Nobody reads it after an end of the process, so what only a start would need is not kept.
 
+use super::Rows;
 use crate::cookies::{CookieRow, Kept};
 use crate::credentials::{CredentialRow, Written};
+use crate::strict::{HostRow, Known};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use urlsession_core::{Change, Order, TaskRef};
 use urlsession_protocol::{ApplicationId, CookieIdentity, ProtectionSpace, TaskMetrics};
 
-/// As many rows as there are tasks, cookies and credentials.
+/// As many rows as there are tasks, cookies, credentials and known hosts.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     tasks: BTreeMap<TaskRef, Remembered>,
     cookies: BTreeMap<ApplicationId, BTreeMap<CookieIdentity, Kept>>,
     credentials: BTreeMap<ApplicationId, BTreeMap<ProtectionSpace, Written>>,
+    known_hosts: BTreeMap<ApplicationId, BTreeMap<String, Known>>,
 }
 
 #[derive(Debug)]
@@ -28,8 +31,7 @@ impl Memory {
     pub(super) fn keep(
         &mut self,
         changes: &[Change],
-        cookies: &[CookieRow],
-        credentials: &[CredentialRow],
+        rows: &Rows,
         metrics: &BTreeMap<TaskRef, TaskMetrics>,
     ) {
         for change in changes {
@@ -40,20 +42,27 @@ impl Memory {
                 remembered.metrics = Some(Box::new(metrics.clone()));
             }
         }
-        for CookieRow { application, identity, kept } in cookies {
+        for CookieRow { application, identity, kept } in &rows.cookies {
             let of_application = self.cookies.entry(application.clone()).or_default();
             match kept {
                 Some(kept) => drop(of_application.insert(identity.clone(), kept.clone())),
                 None => drop(of_application.remove(identity)),
             }
         }
-        for CredentialRow { application, space, written } in credentials {
+        for CredentialRow { application, space, written } in &rows.credentials {
             let of_application = self.credentials.entry(application.clone()).or_default();
             match written {
                 Some(written) => {
                     of_application.insert(space.clone(), written.clone());
                 }
                 None => drop(of_application.remove(space)),
+            }
+        }
+        for HostRow { application, host, known } in &rows.known_hosts {
+            let of_application = self.known_hosts.entry(application.clone()).or_default();
+            match known {
+                Some(known) => drop(of_application.insert(host.clone(), *known)),
+                None => drop(of_application.remove(host)),
             }
         }
     }
@@ -68,6 +77,11 @@ impl Memory {
 
     pub(super) fn cookies(&self, application: &ApplicationId) -> Vec<Kept> {
         self.cookies.get(application).into_iter().flat_map(BTreeMap::values).cloned().collect()
+    }
+
+    pub(super) fn known_hosts(&self, application: &ApplicationId) -> Vec<(String, Known)> {
+        let rows = self.known_hosts.get(application).into_iter().flatten();
+        rows.map(|(host, known)| (host.clone(), *known)).collect()
     }
 
     pub(super) fn credentials(

@@ -3,6 +3,7 @@
 mod cookies;
 mod credentials;
 mod database;
+mod known_hosts;
 mod memory;
 mod metrics;
 mod results;
@@ -11,6 +12,7 @@ mod tasks;
 
 use crate::cookies::{CookieRow, Kept};
 use crate::credentials::{CredentialRow, Written};
+use crate::strict::{HostRow, Known};
 use database::{Database, damaged, ensure_stored, number, read, task_ref, write};
 use memory::Memory;
 use std::collections::BTreeMap;
@@ -28,6 +30,14 @@ pub(crate) enum Store {
     Database(Box<Database>),
     /// Gone with the process.
     Memory(Memory),
+}
+
+/// What one turn writes beside the core's changes.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    pub(crate) cookies: Vec<CookieRow>,
+    pub(crate) credentials: Vec<CredentialRow>,
+    pub(crate) known_hosts: Vec<HostRow>,
 }
 
 /// Says why the store cannot be read or written.
@@ -124,16 +134,13 @@ impl Store {
     pub(crate) fn commit_turn(
         &mut self,
         changes: &[Change],
-        cookies: &[CookieRow],
-        credentials: &[CredentialRow],
+        rows: &Rows,
         metrics: &BTreeMap<TaskRef, TaskMetrics>,
     ) -> Result<(), StoreError> {
         match self {
-            Self::Database(database) => {
-                database.commit_turn(changes, cookies, credentials, metrics)
-            }
+            Self::Database(database) => database.commit_turn(changes, rows, metrics),
             Self::Memory(memory) => {
-                memory.keep(changes, cookies, credentials, metrics);
+                memory.keep(changes, rows, metrics);
                 Ok(())
             }
         }
@@ -174,6 +181,17 @@ impl Store {
         match self {
             Self::Database(database) => database.cookies(application),
             Self::Memory(memory) => Ok(memory.cookies(application)),
+        }
+    }
+
+    /// Reads the hosts that an application knows.
+    pub(crate) fn known_hosts(
+        &self,
+        application: &ApplicationId,
+    ) -> Result<Vec<(String, Known)>, StoreError> {
+        match self {
+            Self::Database(database) => database.known_hosts(application),
+            Self::Memory(memory) => Ok(memory.known_hosts(application)),
         }
     }
 

@@ -150,6 +150,16 @@ pub(super) const STEPS: &[&str] = &[
     DROP TABLE tasks;
     ALTER TABLE jobs RENAME TO tasks;
 ",
+    r"
+    -- Those that asked to be spoken to over https only.
+    CREATE TABLE known_hosts (
+        application        TEXT NOT NULL,
+        host               TEXT NOT NULL,
+        include_subdomains INTEGER NOT NULL,
+        expires            INTEGER NOT NULL,
+        PRIMARY KEY (application, host)
+    ) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// Refuses what is not ours or of a later program; changes nothing.

@@ -4,8 +4,9 @@ mod memory;
 mod rows;
 mod versions;
 
-use super::{Database as Store, StoreError, schema};
+use super::{Database as Store, Rows, StoreError, schema};
 use crate::cookies::{CookieRow, Kept};
+use crate::strict::{HostRow, Known};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -74,11 +75,11 @@ fn metrics_go_with_their_task() {
     let put = Change::PutSession(session(1).into());
     store.commit(&[put, create(kept, record(Stage::Active))]).unwrap();
     let written = BTreeMap::from([(kept, metrics(1)), (gone, metrics(2))]);
-    store.commit_turn(&[], &[], &[], &written).unwrap();
-    store.commit_turn(&[], &[], &[], &BTreeMap::from([(kept, metrics(3))])).unwrap();
+    store.commit_turn(&[], &Rows::default(), &written).unwrap();
+    store.commit_turn(&[], &Rows::default(), &BTreeMap::from([(kept, metrics(3))])).unwrap();
     assert_eq!(store.metrics(kept).unwrap(), Some(metrics(3)));
     assert_eq!(store.metrics(gone).unwrap(), None);
-    store.commit_turn(&[Change::RemoveTask(kept)], &[], &[], &written).unwrap();
+    store.commit_turn(&[Change::RemoveTask(kept)], &Rows::default(), &written).unwrap();
     assert_eq!(store.metrics(kept).unwrap(), None);
 }
 
@@ -333,15 +334,46 @@ fn cookies_are_read_back_as_they_were() {
     };
     let mut store = Store::open(&file).unwrap();
     let none = BTreeMap::new();
-    let mut write = |rows: &[CookieRow]| store.commit_turn(&[], rows, &[], &none).unwrap();
-    write(&[row(&one, "a", Some("1")), row(&one, "b", Some("2"))]);
-    write(&[row(&one, "a", None), row(&other, "b", Some("4"))]);
-    write(&[row(&one, "b", Some("3")), row(&one, "none", None)]);
+    let mut write = |rows: [CookieRow; 2]| {
+        let rows = Rows { cookies: rows.into(), ..Rows::default() };
+        store.commit_turn(&[], &rows, &none).unwrap();
+    };
+    write([row(&one, "a", Some("1")), row(&one, "b", Some("2"))]);
+    write([row(&one, "a", None), row(&other, "b", Some("4"))]);
+    write([row(&one, "b", Some("3")), row(&one, "none", None)]);
     drop(store);
     let store = Store::open(&file).unwrap();
     for (application, value) in [(one, "3"), (other, "4")] {
         let expected = row(&application, "b", Some(value)).kept.unwrap();
         assert_eq!(store.cookies(&application).unwrap(), [expected]);
+    }
+}
+
+#[test]
+fn known_hosts_are_read_back_as_they_were() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("store");
+    let one = ApplicationId::new("com.example").unwrap();
+    let other = ApplicationId::new("com.other").unwrap();
+    let row = |application: &ApplicationId, host: &str, known: Option<(bool, u64)>| HostRow {
+        application: application.clone(),
+        host: host.to_owned(),
+        known: known
+            .map(|(include_subdomains, end)| Known { include_subdomains, expires: Timestamp(end) }),
+    };
+    let mut store = Store::open(&file).unwrap();
+    let mut write = |rows: [HostRow; 2]| {
+        let rows = Rows { known_hosts: rows.into(), ..Rows::default() };
+        store.commit_turn(&[], &rows, &BTreeMap::new()).unwrap();
+    };
+    write([row(&one, "a", Some((true, 1))), row(&one, "b", Some((true, 2)))]);
+    write([row(&one, "a", None), row(&other, "b", Some((true, 4)))]);
+    write([row(&one, "b", Some((false, u64::MAX))), row(&one, "none", None)]);
+    drop(store);
+    let store = Store::open(&file).unwrap();
+    for (application, known) in [(one, (false, u64::MAX)), (other, (true, 4))] {
+        let expected = row(&application, "b", Some(known)).known.unwrap();
+        assert_eq!(store.known_hosts(&application).unwrap(), [("b".to_owned(), expected)]);
     }
 }
 
@@ -354,9 +386,9 @@ fn the_schema_is_what_its_version_has() {
         .unwrap();
     let names: Vec<String> =
         statement.query_map([], |r| r.get(0)).unwrap().map(Result::unwrap).collect();
-    let expected = "cookies credentials last_removed results sessions tasks";
+    let expected = "cookies credentials known_hosts last_removed results sessions tasks";
     assert_eq!(names.join(" "), expected);
-    assert_eq!(version(&store.connection), 7);
+    assert_eq!(version(&store.connection), 8);
 }
 
 #[test]

@@ -67,6 +67,7 @@ use crate::cache::SharedCache;
 use crate::cookies::SharedJar;
 use crate::credentials::Kept;
 use crate::simulate::Simulation;
+use crate::strict::SharedHosts;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -97,6 +98,8 @@ pub(crate) struct Attempt {
     pub files: TaskFiles,
     /// The cookies of its application, or of its session.
     pub cookies: Option<Arc<SharedJar>>,
+    /// Which hosts its session knows to be asked over https only.
+    pub known_hosts: Option<Arc<SharedHosts>>,
     /// What is kept of responses.
     pub cache: Option<Arc<SharedCache>>,
     /// The credentials that are kept for its application.

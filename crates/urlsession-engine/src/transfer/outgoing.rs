@@ -170,6 +170,12 @@ impl<'a> Outgoing<'a> {
             || OfTls::new(self.answers, &origin_space(self.url)).own.is_some()
     }
 
+    /// Says whether the app takes certificates of the server that nobody else trusts.
+    pub(super) fn waives_trust(&self) -> bool {
+        self.options.tls.allow_any_certificate
+            || !OfTls::new(self.answers, &origin_space(self.url)).trusted.is_empty()
+    }
+
     /// What the connection must be like.
     pub(super) fn terms(&self) -> Terms {
         // Whether `http` is refused is no matter of the connection.

@@ -1,6 +1,7 @@
 //! Which redirects are followed, and what the next request keeps: a pure policy.
 
 use super::errors::Failure;
+use crate::strict;
 use http::{HeaderValue, Method, StatusCode};
 use percent_encoding::NON_ALPHANUMERIC;
 use url::Url;
@@ -78,6 +79,8 @@ pub(super) struct Rules<'a> {
     pub(super) keeps_post: &'a [u16],
     /// Whether credentials go wherever they lead.
     pub(super) trusts: bool,
+    /// Which hosts are never asked over http, and so lead from https to nowhere else.
+    pub(super) strict: Option<&'a strict::Exchange>,
 }
 
 /// Decides about one response; `None` makes it the final one.
@@ -94,7 +97,10 @@ pub(super) fn next(
     let (301 | 302 | 303 | 305 | 306 | 307 | 308, Some(location)) = (status.as_u16(), said) else {
         return Ok(None);
     };
-    let url = target(location, from)?;
+    let mut url = target(location, from)?;
+    if let Some(strict) = rules.strict {
+        strict.upgrade(&mut url);
+    }
     if !matches!(url.scheme(), "http" | "https") {
         let why = format!("redirected to the scheme “{}”", url.scheme());
         return Err(Failure::permanent(ErrorCode::UNSUPPORTED_URL, why).at(url.as_str()));

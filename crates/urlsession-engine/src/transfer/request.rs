@@ -18,6 +18,7 @@ use super::upload::Sending;
 use super::{Attempt, Progress};
 use crate::cache::{self, Kept, LookUp, Received};
 use crate::cookies::Exchange;
+use crate::strict;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -61,6 +62,7 @@ pub(super) struct Chain<'a> {
     /// Those of the order, with what the app answered to proxies.
     options: Cow<'a, TaskOptions>,
     cookies: Exchange,
+    strict: strict::Exchange,
     cache: cache::Exchange,
     metrics: &'a Collector,
     /// How often the app was asked about a redirect.
@@ -92,11 +94,24 @@ impl<'a> Chain<'a> {
             .clone()
             .map(|body| Arc::new(Sending::new(body, Arc::clone(progress), rate.clone())));
         let cookies = Exchange::new(attempt.cookies.clone(), order);
+        let strict = strict::Exchange::new(attempt.known_hosts.clone());
         let cache = cache::Exchange::new(attempt.cache.clone(), order);
         let metrics = &attempt.metrics;
         let questions = AtomicU32::new(0);
         let options = question::answered(&order.options, &order.answers);
-        Self { http, attempt, order, options, cookies, cache, metrics, questions, sending, rate }
+        Self {
+            http,
+            attempt,
+            order,
+            options,
+            cookies,
+            strict,
+            cache,
+            metrics,
+            questions,
+            sending,
+            rate,
+        }
     }
 
     /// Returns the request body bytes of the last request.
@@ -125,6 +140,7 @@ impl<'a> Chain<'a> {
         }
         let mut trail = Trail::new(self.order.options.maximum_redirects);
         loop {
+            self.strict.upgrade(&mut leg.url);
             self.check_scheme(&leg.url)?;
             let fields = Fields { leg: &leg, extra, decodes: self.decodes(), policy };
             let out = Outgoing {
@@ -168,6 +184,7 @@ impl<'a> Chain<'a> {
             allow_insecure: options.allow_insecure_redirect,
             keeps_post: &options.request_policy.keeps_post,
             trusts: options.request_policy.trusts_redirects,
+            strict: Some(&self.strict),
         };
         let status = answer.head.status;
         let Some(hop) = redirect::next(status, location, &leg.method, &leg.url, rules)? else {
@@ -311,6 +328,7 @@ impl<'a> Chain<'a> {
             out.tell_forwarder()?;
             let answer = self.http.send(&out).await?;
             self.cookies.receive(out.url, &answer.head.headers);
+            self.strict.receive(out.url, &answer.head.headers, || out.waives_trust());
             let (status, fields) = (answer.head.status, &answer.head.headers);
             // RFC 9110 section 15.5.18: it does not know how to give leave.
             let needs_no_leave = out.asks_leave && status == StatusCode::EXPECTATION_FAILED;

@@ -13,7 +13,7 @@ fn what_is_in_memory_answers_as_a_database_does() {
     let answers = stores.each_mut().map(|store: &mut Either| {
         let mut commit = |changes: &[Change], metrics: &[(TaskRef, &TaskMetrics)]| {
             let metrics = metrics.iter().map(|(task, metrics)| (*task, (*metrics).clone()));
-            store.commit_turn(changes, &[], &[], &metrics.collect()).unwrap();
+            store.commit_turn(changes, &Rows::default(), &metrics.collect()).unwrap();
         };
         let active = || record(Stage::Active);
         let put = Change::PutSession(session(1).into());
@@ -21,7 +21,9 @@ fn what_is_in_memory_answers_as_a_database_does() {
         let change = Change::EditTask { task: first, facts: facts(), edit: Box::new(edit.clone()) };
         commit(&[change], &[(second, &metrics)]);
         let before = (store.order(first).unwrap(), store.metrics(second).unwrap());
-        store.commit_turn(&[Change::RemoveTask(second)], &[], &[], &BTreeMap::new()).unwrap();
+        store
+            .commit_turn(&[Change::RemoveTask(second)], &Rows::default(), &BTreeMap::new())
+            .unwrap();
         let after = (store.orders(&[first, second]).unwrap(), store.metrics(second).unwrap());
         (before, after)
     });

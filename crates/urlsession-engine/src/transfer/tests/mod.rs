@@ -36,6 +36,7 @@ mod terms;
 use super::{Attempt, Collector, Hands, Notices, Patience, Progress, TaskFiles};
 use crate::cache::SharedCache;
 use crate::credentials::Kept;
+use crate::strict::SharedHosts;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -134,6 +135,7 @@ struct Trial {
     credentials: Option<Arc<Kept>>,
     resume: Option<ResumeState>,
     cache: Option<Arc<SharedCache>>,
+    known_hosts: Option<Arc<SharedHosts>>,
     progress: Arc<Progress>,
     metrics: Arc<Collector>,
     stop: CancellationToken,
@@ -170,6 +172,7 @@ impl Trial {
             credentials: None,
             resume: None,
             cache: None,
+            known_hosts: None,
             progress: Arc::default(),
             metrics: Arc::new(Collector::new(Date(0))),
             stop: CancellationToken::new(),
@@ -215,6 +218,7 @@ impl Trial {
             created: Timestamp(0),
             files: self.files.clone(),
             cookies: None,
+            known_hosts: self.known_hosts.clone(),
             cache: self.cache.clone(),
             credentials: self.credentials.clone(),
             asks: self.asks.clone(),
