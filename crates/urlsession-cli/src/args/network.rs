@@ -79,6 +79,10 @@ pub(crate) struct NetworkArgs {
     /// Take any certificate: whoever is on the way can read and change what is moved
     #[arg(long)]
     pub(crate) insecure: bool,
+    /// Ask over http where the URL says so, whatever its host said with Strict-Transport-Security, and
+    /// do not hear what it says there
+    #[arg(long)]
+    pub(crate) no_hsts: bool,
     /// Refuse http, in redirects too
     #[arg(long)]
     pub(crate) https_only: bool,
