@@ -181,6 +181,20 @@ impl Core {
         }
     }
 
+    /// Does something to the task of a call, and answers the caller.
+    pub(crate) fn with_task(
+        &mut self,
+        turn: &mut Turn,
+        from: Asker,
+        (session, task): (&SessionKey, TaskIdentifier),
+        act: impl FnOnce(&mut Self, &mut Turn, TaskRef),
+    ) {
+        if let Some(task) = self.known_task(turn, from, session, task) {
+            act(self, turn, task);
+            turn.done(from);
+        }
+    }
+
     /// Returns the task of a call; otherwise the caller is answered.
     pub(crate) fn known_task(
         &self,

@@ -137,16 +137,10 @@ impl Core {
             Call::InvalidateAndCancel { session } => self.invalidate(turn, from, &session, true),
             Call::Remove { session, task } => self.remove(turn, from, &session, task),
             Call::Resume { session, task } => {
-                if let Some(task) = self.known_task(turn, from, &session, task) {
-                    self.resume(turn, task);
-                    turn.done(from);
-                }
+                self.with_task(turn, from, (&session, task), Self::resume);
             }
             Call::Suspend { session, task } => {
-                if let Some(task) = self.known_task(turn, from, &session, task) {
-                    self.suspend(turn, task);
-                    turn.done(from);
-                }
+                self.with_task(turn, from, (&session, task), Self::suspend);
             }
             Call::Edit { session, task, edit } => {
                 if let Some(task) = self.known_task(turn, from, &session, task) {
@@ -184,6 +178,9 @@ impl Core {
             | Call::Cookies { .. }
             | Call::SetCookies { .. }
             | Call::ClearCookies { .. }
+            | Call::KnownHosts { .. }
+            | Call::AddKnownHosts { .. }
+            | Call::ClearKnownHosts { .. }
             | Call::Credentials { .. }
             | Call::SetCredential { .. }
             | Call::RemoveCredentials { .. }

@@ -138,6 +138,7 @@ impl<H: Moves> Driver<H> {
             | Call::Task { .. }
             | Call::Session { .. }
             | Call::Cookies { .. }
+            | Call::KnownHosts { .. }
             | Call::Credentials { .. }
             | Call::Status => {
                 turn.deeds.push(Deed::Look { peer, id, call });
@@ -157,6 +158,10 @@ impl<H: Moves> Driver<H> {
             }
             call @ (Call::SetCookies { .. } | Call::ClearCookies { .. }) => {
                 self.change_cookies(turn, peer, id, call);
+            }
+            call @ (Call::AddKnownHosts { .. } | Call::ClearKnownHosts { .. }) => {
+                let result = self.change_hosts(turn, call);
+                turn.deeds.push(Action::Reply { peer, id, result }.into());
             }
             call @ (Call::SetCredential { .. } | Call::RemoveCredentials { .. }) => {
                 let result = self.change_credentials(call);

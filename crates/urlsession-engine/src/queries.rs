@@ -37,6 +37,7 @@ impl<H: Moves> Driver<H> {
             Call::Cookies { storage, domain, after } => {
                 self.list_cookies(storage, domain.as_deref(), after.as_deref())
             }
+            Call::KnownHosts { application } => self.list_hosts(application),
             Call::Credentials { application, after } => {
                 self.list_credentials(application, after.as_ref())
             }

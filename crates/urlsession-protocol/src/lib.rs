@@ -66,7 +66,7 @@ pub use response::{HeaderFields, Response};
 pub use secret::Secret;
 pub use segments::Segments;
 pub use session::{SessionConfiguration, SessionStatus};
-pub use strict::StrictTransportSecurity;
+pub use strict::{KnownHost, StrictTransportSecurity};
 pub use task::{
     Checksum, ChecksumAlgorithm, NameClash, NewTask, Priority, Reason, ResumeData, TaskIdentifier,
     TaskKind, TaskOptions, TaskState, TaskStatus,

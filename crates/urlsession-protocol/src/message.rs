@@ -13,9 +13,9 @@
 
 use crate::{
     ApplicationId, AuthChallengeDisposition, Cookie, CookieIdentity, Credential, Error, Event,
-    EventNumber, HttpRedirectDisposition, NewTask, ProtectionSpace, RequestEdit, ResumeData,
-    SessionConfiguration, SessionIdentifier, SessionKey, SessionStatus, StoredCredential,
-    TaskIdentifier, TaskStatus,
+    EventNumber, HttpRedirectDisposition, KnownHost, NewTask, ProtectionSpace, RequestEdit,
+    ResumeData, SessionConfiguration, SessionIdentifier, SessionKey, SessionStatus,
+    StoredCredential, TaskIdentifier, TaskStatus,
 };
 use serde::{Deserialize, Serialize};
 
@@ -299,6 +299,27 @@ pub enum Call {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         domain: Option<String>,
     },
+    /// Lists the hosts that an application asks over `https` only, by name.
+    KnownHosts {
+        /// Whose.
+        application: ApplicationId,
+    },
+    /// Adds hosts as if they had said it themselves. What is known of one is never weakened: the later
+    /// end counts, and the names below it stay meant.
+    AddKnownHosts {
+        /// Whose.
+        application: ApplicationId,
+        /// The hosts.
+        hosts: Vec<KnownHost>,
+    },
+    /// Forgets known hosts.
+    ClearKnownHosts {
+        /// Whose.
+        application: ApplicationId,
+        /// Only this one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        host: Option<String>,
+    },
     /// Lists the credentials that are kept for an application, by protection space, without their
     /// passwords.
     Credentials {
@@ -378,6 +399,16 @@ pub enum Reply {
     /// Cookies were kept or forgotten, and that is durable.
     CookiesChanged {
         /// How many; those that are illegal or of a public suffix are not kept.
+        count: u64,
+    },
+    /// All known hosts.
+    KnownHosts {
+        /// The hosts.
+        hosts: Vec<KnownHost>,
+    },
+    /// Known hosts were added or forgotten, and that is durable.
+    KnownHostsChanged {
+        /// How many; those that are no names, or have ended, are not added.
         count: u64,
     },
     /// One page of kept credentials.

@@ -45,6 +45,7 @@ mod delegate;
 mod environment;
 mod events;
 mod inbox;
+mod known_hosts;
 mod launch;
 #[cfg(unix)]
 mod line;
@@ -67,6 +68,7 @@ pub use credentials::Credentials;
 pub use daemon::{Control, Daemon, TaskPages, Watch, Watched};
 pub use delegate::{DelayedRequestDisposition, SessionDelegate};
 pub use events::{Blocking, Delivery, Events};
+pub use known_hosts::KnownHosts;
 pub use request::{DownloadOptions, IntoRequest, UploadOptions, UploadSource};
 pub use session::Session;
 pub use task::{DataTask, DownloadTask, Task, UploadTask};
@@ -79,8 +81,8 @@ pub use urlsession_protocol::{
     ConnectionProxy, Cookie, CookieIdentity, Credential, CredentialPersistence, DaemonStatus, Date,
     DateInterval, Error, ErrorCode, Event, EventNumber, FileName, Header, HeaderFields, Http3,
     HttpCookieAcceptPolicy, HttpCookieStorage, HttpRedirectDisposition, HttpRedirection,
-    HttpVersion, InvalidIdentifier, IpVersion, LaunchCommand, LaunchState, LaunchStatus, NameClash,
-    Priority, ProtectionSpace, Proxy, ProxyScheme, PublicKeyPin, Reason, Request,
+    HttpVersion, InvalidIdentifier, IpVersion, KnownHost, LaunchCommand, LaunchState, LaunchStatus,
+    NameClash, Priority, ProtectionSpace, Proxy, ProxyScheme, PublicKeyPin, Reason, Request,
     RequestCachePolicy, RequestEdit, RequestPolicy, ResourceFetchType, Response, ResumeData,
     ResumeRung, SameSite, Seal, Secret, Segments, SessionIdentifier, SessionKey, SessionStatus,
     StoredCredential, TaskIdentifier, TaskKind, TaskMetrics, TaskOptions, TaskState, TaskStatus,

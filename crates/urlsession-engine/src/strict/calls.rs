@@ -1,13 +1,13 @@
-//! Whose known hosts an attempt has, and when they are forgotten: the driver's side.
+//! What clients and attempts ask of known hosts, and whose these are: the driver's side.
 
 use super::SharedHosts;
 use crate::StoreError;
 use crate::attempts::Moves;
 use crate::cookies::Owner;
-use crate::driver::Driver;
+use crate::driver::{Driver, Turn};
 use std::sync::Arc;
 use urlsession_core::{Order, SessionNumber, TaskRef};
-use urlsession_protocol::StrictTransportSecurity;
+use urlsession_protocol::{ApplicationId, Call, Error, ErrorCode, Reply, StrictTransportSecurity};
 
 impl<H: Moves> Driver<H> {
     /// Returns the known hosts that an attempt of the task asks and tells.
@@ -25,8 +25,36 @@ impl<H: Moves> Driver<H> {
     /// Forgets the known hosts that a session has.
     pub(crate) fn forget_hosts(&mut self, session: SessionNumber) -> Result<(), StoreError> {
         let hosts = self.hosts_of_session(session)?;
-        hosts.map(|hosts| hosts.clear());
+        hosts.map(|hosts| hosts.clear(None));
         Ok(())
+    }
+
+    /// Lists the hosts that an application knows; a line has room for all that it can know.
+    pub(crate) fn list_hosts(&mut self, application: &ApplicationId) -> Result<Reply, Error> {
+        Ok(Reply::KnownHosts { hosts: self.named_hosts(application)?.list() })
+    }
+
+    /// Answers a call that adds or forgets known hosts; the reply comes after the commit.
+    pub(crate) fn change_hosts(&mut self, turn: &mut Turn, call: Call) -> Result<Reply, Error> {
+        turn.writes_kept = true;
+        let count = match call {
+            Call::AddKnownHosts { application, hosts } => {
+                self.named_hosts(&application)?.add(&hosts)
+            }
+            Call::ClearKnownHosts { application, host } => {
+                self.named_hosts(&application)?.clear(host.as_deref())
+            }
+            _ => return Err(Error::new(ErrorCode::UNKNOWN).because("the call changes no hosts")),
+        };
+        Ok(Reply::KnownHostsChanged { count: count as u64 })
+    }
+
+    fn named_hosts(&mut self, application: &ApplicationId) -> Result<Arc<SharedHosts>, Error> {
+        let owner = Owner::Application(application.clone());
+        self.strict.hosts(owner, &self.store).map_err(|error| {
+            tracing::error!(%error, "could not read known hosts");
+            Error::new(ErrorCode::UNKNOWN).because(error)
+        })
     }
 
     fn hosts_of_session(

@@ -2,10 +2,11 @@
 //!
 //! Pure: it is told the time.
 
-use super::field::Field;
+use super::field::{AGE_LIMIT, Field};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-use urlsession_protocol::Timestamp;
+use url::Host;
+use urlsession_protocol::{KnownHost, Timestamp};
 
 /// Most hosts of an application.
 pub(super) const HOSTS_LIMIT: usize = 1000;
@@ -92,12 +93,43 @@ impl Hosts {
         above.filter_map(lasts).any(|entry| entry.known.include_subdomains)
     }
 
-    /// Forgets all; returns how many there were.
-    pub(super) fn clear(&mut self) -> usize {
-        let gone = std::mem::take(&mut self.known);
-        let count = gone.len();
-        self.unwritten.extend(gone.into_keys());
-        count
+    /// Adds a host that a person or program brings, unless it is none or has ended. What is known
+    /// of it is not weakened by that.
+    pub(super) fn add(&mut self, one: &KnownHost, now: Timestamp) -> bool {
+        let Ok(Host::Domain(name)) = Host::parse(&one.host) else { return false };
+        let name = without_root(&name);
+        let before = self.known.get(name).map(|entry| entry.known);
+        let expires = before.map_or(one.expires, |before| before.expires.max(one.expires));
+        let include_subdomains =
+            one.include_subdomains || before.is_some_and(|before| before.include_subdomains);
+        let is_one = !name.is_empty() && name.len() <= NAME_LIMIT && one.expires > now;
+        if is_one {
+            let max_age = now.until(expires).min(AGE_LIMIT);
+            self.note(name, Field { max_age, include_subdomains }, now);
+        }
+        is_one
+    }
+
+    /// Forgets one, or all; returns how many there were.
+    pub(super) fn clear(&mut self, host: Option<&str>) -> usize {
+        let before = self.known.len();
+        match host.map(Host::parse) {
+            Some(Ok(Host::Domain(name))) => self.remove(without_root(&name)),
+            Some(_) => {}
+            None => self.unwritten.extend(std::mem::take(&mut self.known).into_keys()),
+        }
+        before - self.known.len()
+    }
+
+    /// Returns those that have not ended, by name.
+    pub(super) fn list(&self, now: Timestamp) -> Vec<KnownHost> {
+        let lasting = self.known.iter().filter(|(_, entry)| entry.known.expires > now);
+        let listed = lasting.map(|(host, entry)| KnownHost {
+            host: host.clone(),
+            include_subdomains: entry.known.include_subdomains,
+            expires: entry.known.expires,
+        });
+        listed.collect()
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -30,7 +30,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use urlsession_core::SessionNumber;
-use urlsession_protocol::ApplicationId;
+use urlsession_protocol::{ApplicationId, KnownHost};
 
 /// How long what was noted may be unwritten.
 const WRITE_DELAY: Duration = Duration::from_secs(1);
@@ -153,8 +153,18 @@ impl SharedHosts {
         self.change(|hosts| hosts.note(host, said, now));
     }
 
-    fn clear(&self) -> usize {
-        self.change(Hosts::clear)
+    /// Adds hosts that a person or program brings; returns how many could be.
+    fn add(&self, all: &[KnownHost]) -> usize {
+        let now = self.clock.now().wall;
+        self.change(|hosts| all.iter().filter(|one| hosts.add(one, now)).count())
+    }
+
+    fn clear(&self, host: Option<&str>) -> usize {
+        self.change(|hosts| hosts.clear(host))
+    }
+
+    fn list(&self) -> Vec<KnownHost> {
+        self.lock().hosts.list(self.clock.now().wall)
     }
 
     fn take_unwritten(&self) -> Vec<(String, Option<Known>)> {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 use urlsession_core::SessionNumber;
-use urlsession_protocol::{ApplicationId, Timestamp};
+use urlsession_protocol::{ApplicationId, KnownHost, Timestamp};
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 const YEAR: u64 = 365 * 24 * 60 * 60;
@@ -245,8 +245,59 @@ fn what_is_read_back_has_not_ended() {
     let mut hosts = Hosts::restore(all, NOW);
     assert!(knows(&hosts, "http://ex.test/", NOW) && !knows(&hosts, "http://old.test/", NOW));
     assert_eq!(hosts.take_unwritten(), [("old.test".to_owned(), None)]);
-    assert_eq!(hosts.clear(), 1);
+    assert_eq!(hosts.clear(None), 1);
     assert_eq!(hosts.take_unwritten(), [("ex.test".to_owned(), None)]);
+}
+
+/// what was known, what is brought => what is known then, if it is taken
+#[test]
+fn what_people_bring_weakens_nothing() {
+    let end = NOW.after(Duration::from_secs(100));
+    let known = |host: &str, include_subdomains, seconds| KnownHost {
+        host: host.to_owned(),
+        include_subdomains,
+        expires: NOW.after(Duration::from_secs(seconds)),
+    };
+    for (before, brought, expected) in [
+        ("max-age=9", known("ex.test", true, 100), Some(known("ex.test", true, 100))),
+        ("max-age=200", known("ex.test", false, 100), Some(known("ex.test", false, 200))),
+        (
+            "max-age=200; includeSubDomains",
+            known("EX.test.", false, 300),
+            Some(known("ex.test", true, 300)),
+        ),
+        (
+            "max-age=0",
+            known("b\u{fc}cher.test", true, 1),
+            Some(known("xn--bcher-kva.test", true, 1)),
+        ),
+        ("max-age=0", known("ex.test", true, 0), None),
+        ("max-age=0", known("", true, 9), None),
+        ("max-age=0", known(".", true, 9), None),
+        ("max-age=0", known("127.0.0.1", true, 9), None),
+        ("max-age=0", known("[::1]", true, 9), None),
+        ("max-age=0", known("a b", true, 9), None),
+        (
+            "max-age=0",
+            known(&"a.".repeat(127), true, 9),
+            Some(known(&"a.".repeat(127)[..253], true, 9)),
+        ),
+        ("max-age=0", known(&"a.".repeat(128), true, 9), None),
+    ] {
+        let mut hosts = Hosts::default();
+        note(&mut hosts, "https://ex.test/", before, NOW);
+        assert_eq!(hosts.add(&brought, NOW), expected.is_some(), "{brought:?}");
+        assert_eq!(hosts.list(NOW), expected.into_iter().collect::<Vec<_>>(), "{brought:?}");
+    }
+    let mut hosts = Hosts::default();
+    hosts.add(&KnownHost { expires: Timestamp(u64::MAX), ..known("ex.test", true, 9) }, NOW);
+    hosts.add(&known("b.test", false, 100), NOW);
+    assert_eq!(hosts.list(NOW)[1].expires, NOW.after(AGE_LIMIT));
+    assert_eq!(hosts.list(end).len(), 1, "what has ended is not listed");
+    for (host, count) in [("other.test", 0), ("[::1]", 0), ("EX.TEST.", 1), ("b.test", 1)] {
+        assert_eq!(hosts.clear(Some(host)), count, "{host}");
+    }
+    assert!(hosts.is_empty());
 }
 
 /// http => what is asked of a known host

@@ -140,6 +140,8 @@ async fn what_is_known_outlives_the_engine() {
     app.get(&world, "https://www.known.example/").await.unwrap();
     assert_eq!(on_disk(folder.path()), ["known.example true"]);
     app.acknowledge().await;
+    // What is answered comes after what was acknowledged.
+    app.settle().await;
     app.engine.stop();
     app.engine.finished().await.unwrap();
     drop(app);

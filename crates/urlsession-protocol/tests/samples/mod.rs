@@ -36,8 +36,6 @@ pub(crate) fn client_messages() -> Vec<ClientMessage> {
         },
         Call::SetCookies { storage: cookies_of(), cookies: vec![cookie()] },
         Call::ClearCookies { storage: cookies_of(), domain: None },
-        Call::Edit { session: key(), task, edit: Box::new(edit()) },
-        Call::Answer { session: key(), task, question: 3, disposition: Box::new(disposition()) },
         Call::Credentials { application: key().application, after: Some(space()) },
         Call::SetCredential {
             application: key().application,
@@ -51,6 +49,11 @@ pub(crate) fn client_messages() -> Vec<ClientMessage> {
             question: 129,
             disposition: HttpRedirectDisposition::UseRequest { request: redirected() },
         },
+        Call::KnownHosts { application: key().application },
+        Call::AddKnownHosts { application: key().application, hosts: vec![known_host()] },
+        Call::ClearKnownHosts { application: key().application, host: Some("example.com".into()) },
+        Call::Edit { session: key(), task, edit: Box::new(edit()) },
+        Call::Answer { session: key(), task, question: 3, disposition: Box::new(disposition()) },
     ];
     let (number, through) = (EventNumber(9), Some(EventNumber(11)));
     let mut messages =
@@ -75,6 +78,8 @@ pub(crate) fn daemon_messages() -> Vec<DaemonMessage> {
         Ok(Reply::CookiesChanged { count: 1 }),
         Ok(Reply::Credentials { credentials: vec![stored()], more: false }),
         Ok(Reply::CredentialsChanged { count: 1 }),
+        Ok(Reply::KnownHosts { hosts: vec![known_host()] }),
+        Ok(Reply::KnownHostsChanged { count: 1 }),
     ];
     let mut messages = vec![
         DaemonMessage::Hello(hello()),
@@ -186,6 +191,14 @@ pub(crate) fn configuration() -> SessionConfiguration {
 
 pub(crate) fn cookies_of() -> CookieStorage {
     CookieStorage { application: key().application, session: None }
+}
+
+pub(crate) fn known_host() -> KnownHost {
+    KnownHost {
+        host: "example.com".into(),
+        include_subdomains: true,
+        expires: Timestamp(1_790_000_001_000),
+    }
 }
 
 pub(crate) fn cookie() -> Cookie {

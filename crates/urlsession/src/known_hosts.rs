@@ -1,0 +1,67 @@
+//! The hosts that an application asks over `https` only, because they said so.
+
+use crate::daemon::{Daemon, misunderstood};
+use crate::{Error, KnownHost};
+use urlsession_protocol::{ApplicationId, Call, Reply};
+
+/// Most hosts that go into one message: more than are kept.
+const PORTION: usize = 1000;
+
+/// Lists, adds and forgets the Known HSTS Hosts of one application (RFC 6797). Every method waits
+/// for the daemon.
+#[derive(Debug)]
+pub struct KnownHosts<'a> {
+    application: ApplicationId,
+    daemon: &'a Daemon,
+}
+
+impl Daemon {
+    /// Returns the hosts that an application asks over `https` only.
+    pub fn known_hosts(&self, application: ApplicationId) -> KnownHosts<'_> {
+        KnownHosts { application, daemon: self }
+    }
+}
+
+impl KnownHosts<'_> {
+    /// Lists all hosts by name.
+    ///
+    /// # Errors
+    /// -997 without the daemon.
+    pub fn list(&self) -> Result<Vec<KnownHost>, Error> {
+        match self.daemon.ask(Call::KnownHosts { application: self.application.clone() })? {
+            Reply::KnownHosts { hosts } => Ok(hosts),
+            _ => Err(misunderstood()),
+        }
+    }
+
+    /// Adds hosts as if they had said it themselves, and returns how many were taken: addresses, what
+    /// is no name, and what has ended are not. Nothing that is known is weakened by it: of two ends
+    /// the later one counts. Durable when it returns.
+    ///
+    /// # Errors
+    /// -997 without the daemon.
+    pub fn add(&self, hosts: &[KnownHost]) -> Result<u64, Error> {
+        let mut taken = 0;
+        for portion in hosts.chunks(PORTION) {
+            let (application, hosts) = (self.application.clone(), portion.to_vec());
+            taken += self.count(Call::AddKnownHosts { application, hosts })?;
+        }
+        Ok(taken)
+    }
+
+    /// Forgets one host, or all; returns how many. Durable when it returns.
+    ///
+    /// # Errors
+    /// -997 without the daemon.
+    pub fn clear(&self, host: Option<&str>) -> Result<u64, Error> {
+        let (application, host) = (self.application.clone(), host.map(str::to_owned));
+        self.count(Call::ClearKnownHosts { application, host })
+    }
+
+    fn count(&self, call: Call) -> Result<u64, Error> {
+        match self.daemon.ask(call)? {
+            Reply::KnownHostsChanged { count } => Ok(count),
+            _ => Err(misunderstood()),
+        }
+    }
+}
