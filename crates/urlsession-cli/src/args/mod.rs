@@ -6,6 +6,7 @@ mod cookies;
 mod credentials;
 mod daemon;
 pub(crate) mod habits;
+mod hsts;
 mod negations;
 mod network;
 mod output;
@@ -19,6 +20,7 @@ pub(crate) use condition::ConditionArgs;
 pub(crate) use cookies::{CookiesArgs, CookiesCommand};
 pub(crate) use credentials::{AnswerArgs, CredentialsArgs, CredentialsCommand};
 pub(crate) use daemon::{DaemonArgs, DaemonCommand, RunArgs};
+pub(crate) use hsts::{HstsArgs, HstsCommand};
 pub(crate) use network::{NetworkArgs, Schemes, resolved};
 pub(crate) use output::Output;
 pub(crate) use parse::{HeaderFields, checksum, header_fields};
@@ -93,6 +95,8 @@ pub(crate) enum Command {
     Rm(Selection),
     /// List, import, export and forget cookies
     Cookies(CookiesArgs),
+    /// List and forget the hosts that are asked over https only
+    Hsts(HstsArgs),
     /// List, keep and forget names and passwords
     Credentials(CredentialsArgs),
     /// Start, stop and look at the background process

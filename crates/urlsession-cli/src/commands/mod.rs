@@ -5,6 +5,7 @@ mod cookies;
 mod credentials;
 mod daemon;
 mod events;
+mod hsts;
 mod list;
 mod service;
 mod show;
@@ -90,6 +91,7 @@ fn run(command: Command) -> Result<u8, Failure> {
         Command::Cancel(selection) => control::cancel(&selection),
         Command::Rm(selection) => control::rm(&selection),
         Command::Cookies(args) => cookies::cookies(&args.command),
+        Command::Hsts(args) => hsts::hsts(&args.command),
         Command::Credentials(args) => credentials::credentials(&args.command),
         Command::Daemon(args) => daemon::daemon(&args),
         Command::Demo(args) => demo::demo(&args),

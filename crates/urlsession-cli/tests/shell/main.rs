@@ -15,6 +15,7 @@ mod disk;
 mod disk_faults;
 mod habits;
 mod home;
+mod hsts;
 #[cfg(target_os = "linux")]
 mod keychain;
 mod namespaces;
