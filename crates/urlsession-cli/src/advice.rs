@@ -45,15 +45,7 @@ pub(crate) fn after(error: &Error, url: Option<&str>) -> Option<String> {
         | ErrorCode::SERVER_CERTIFICATE_NOT_YET_VALID => {
             "check this machine’s date, or have the server’s certificate renewed".to_owned()
         }
-        // The key that was shown is named; no other certificate would help.
-        ErrorCode(-1202) if error.detail.as_deref().is_some_and(|why| why.contains("sha256//")) => {
-            "check that it is the right server; if its key is new, give that with --pinnedpubkey"
-                .to_owned()
-        }
-        ErrorCode(-1203 | -1202) => {
-            "if you know better, trust its root, or the certificate itself, with --cacert FILE"
-                .to_owned()
-        }
+        ErrorCode(-1203 | -1202) => untrusted(error).to_owned(),
         ErrorCode(-1206 | -1205) => {
             "show the server a certificate that it knows, with --cert FILE[:PASSWORD]".to_owned()
         }
@@ -86,6 +78,18 @@ pub(crate) fn after(error: &Error, url: Option<&str>) -> Option<String> {
         _ => return None,
     };
     Some(advice)
+}
+
+fn untrusted(error: &Error) -> &'static str {
+    // Where none of the pinned keys was shown, no other certificate would help.
+    match error.detail.as_deref().is_some_and(|why| why.contains("sha256//")) {
+        true => {
+            "check that it is the right server; if its key is new, give that with --pinnedpubkey"
+        }
+        false => {
+            "if you know better, trust its root, or the certificate itself, with --cacert FILE"
+        }
+    }
 }
 
 /// Returns the URL that failed where it is not the task's own: a server sent there.
