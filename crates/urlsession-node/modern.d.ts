@@ -21,15 +21,63 @@ export declare class URLSessionError extends Error {
   readonly resumeData?: string;
 }
 
-export interface SessionOptions {
+/** A session whose transfers live in the daemon and outlive this process. */
+export interface BackgroundSessionOptions extends CommonSessionOptions {
+  configuration?: 'background';
   /** Names the session inside the application: the next process finds it again by this. */
   identifier: string;
+  /** Started when all tasks have ended and no process has the session. */
+  launchCommand?: string[];
+  /** A session of the daemon keeps no responses, as Apple's background sessions: anything else is refused. */
+  urlCache?: null;
+}
+
+/** A session whose transfers live in this process and end with it: no daemon is needed. */
+export interface InProcessSessionOptions extends CommonSessionOptions {
+  /** An `ephemeral` one has cookies and a cache of its own in memory, and writes nothing to disk but bodies. */
+  configuration: 'default' | 'ephemeral';
+  /** How much is kept of responses: 4 MiB in memory and, in a `default` session, 20 MiB on disk; `null` is nothing. */
+  urlCache?: UrlCache | null;
+  /**
+   * Called before a redirect is followed, within the rules for that. Returns the request to go on with, changed or not,
+   * `null` to take the redirect for the response, or nothing to go on as proposed.
+   */
+  onRedirection?: (
+    redirection: Redirection,
+  ) => NewRequest | null | undefined | void | Promise<NewRequest | null | undefined | void>;
+}
+
+/** Where a server sends a task: what Apple's `willPerformHTTPRedirection` is told. */
+export interface Redirection {
+  taskIdentifier: number;
+  /** The response that redirects. */
+  response: Response;
+  /** What must not go to another origin is gone from it; body and credential are not shown. */
+  newRequest: NewRequest & { method: string; headers: Headers };
+  /** When it is followed without an answer. */
+  until: Date;
+}
+
+export interface NewRequest {
+  url: string | URL;
+  /** GET. */
+  method?: string;
+  headers?: HeadersInit;
+}
+
+export type SessionOptions = BackgroundSessionOptions | InProcessSessionOptions;
+
+/** How many bytes of responses are kept. */
+export interface UrlCache {
+  memoryCapacity: number;
+  diskCapacity: number;
+}
+
+export interface CommonSessionOptions {
   /** Header fields added to every request. */
   headers?: HeadersInit;
   /** By default URLSESSION_APP_ID, the id of tiapp.xml, the name of package.json, or the script's name. */
   applicationId?: string;
-  /** Started when all tasks have ended and no process has the session. */
-  launchCommand?: string[];
   /** Milliseconds without any byte before an attempt is given up: 60,000. */
   timeoutIntervalForRequest?: number;
   /** Milliseconds until a task must have ended: 7 days. */
@@ -66,10 +114,8 @@ export interface SessionOptions {
   http3?: Http3;
   /** Over how many connections downloads come that do not say it themselves: one. */
   segments?: Segments;
-  /** What requests say to caches on the way, as Apple's policies do; nothing is kept here. */
+  /** When requests are answered with what is kept, and what they say to caches on the way: as HTTP says. */
   requestCachePolicy?: RequestCachePolicy;
-  /** A session of the daemon keeps no responses, as Apple's background sessions: anything else is refused. */
-  urlCache?: null;
 }
 
 /** A name and a password, in answer to servers that ask with Basic or Digest. */
@@ -399,7 +445,8 @@ export type UploadSource = string | URL | ArrayBuffer | ArrayBufferView;
 export declare class Session {
   /** Attaches the session, starting the daemon if none runs; waits at most 30 s. */
   constructor(options: SessionOptions);
-  readonly identifier: string;
+  /** `undefined` of a session in this process. */
+  readonly identifier: string | undefined;
   readonly credentials: Credentials;
   download(url: string | URL, options?: DownloadOptions): Promise<DownloadResult>;
   upload(url: string | URL, source: UploadSource, options?: TaskOptions): Promise<DataResult>;

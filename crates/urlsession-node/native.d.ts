@@ -132,6 +132,28 @@ export interface LaunchCommand {
   environment: Record<string, string>
 }
 
+/** A redirect before it is followed: what Apple's `willPerformHTTPRedirection` is told. */
+export interface HttpRedirection {
+  /** Tells it from the task's other questions. */
+  question: number
+  /** The head of the response that redirects. */
+  response: ResponseHead
+  /** What is asked for next. */
+  newRequest: NewRequest
+  /** Until when an answer is waited for, in milliseconds since 1970; then it is followed. */
+  until: number
+}
+
+/** A request as an app sees it, without what must not go to another origin. */
+export interface NewRequest {
+  /** Its URL. */
+  url: string
+  /** Its method. */
+  method: string
+  /** The header fields that the app typed. */
+  headers: Array<HeaderField>
+}
+
 /** A server, and where connections to it go instead. */
 export interface ConnectToFields {
   /** The URL's host that is meant; absent, any. */
@@ -366,6 +388,8 @@ export declare class NativeSession {
   edit(task: number, edit: TaskEdit): Promise<void>
   /** Answers the question that a task waits with. */
   answer(task: number, challenge: AuthenticationChallenge, answer: ChallengeAnswer): Promise<void>
+  /** Says where the task goes on from a redirect. */
+  redirect(task: number, question: number, answer: RedirectAnswer): Promise<void>
   /** Lists the credentials that are kept for the application. */
   credentials(): Promise<Array<StoredCredential>>
   /** Keeps a credential for a server, or for a part of it. */
@@ -474,8 +498,10 @@ export interface AuthenticationChallenge {
 
 /** What a session is created with. */
 export interface SessionOptions {
-  /** The session's name inside the application. */
-  identifier: string
+  /** Where its transfers live: in the daemon, or in this process, which they end with. */
+  configuration?: 'background' | 'default' | 'ephemeral'
+  /** The name of a background session inside the application. */
+  identifier?: string
   /** The application. */
   applicationId: string
   /** Header fields added to every request. */
@@ -500,7 +526,7 @@ export interface SessionOptions {
   usesStrictTransportSecurity?: boolean
   /** When requests that do not say it themselves are answered with what is kept. */
   requestCachePolicy?: string
-  /** How much is kept of responses: nothing. A background session that asks for more is refused. */
+  /** How much is kept of responses. A background session that asks for any is refused. */
   urlCache?: UrlCacheFields
   /** Through whom requests go; absent, the environment says. */
   connectionProxy?: ProxyFields
@@ -514,6 +540,8 @@ export interface SessionOptions {
   urlCredentialStorage?: 'shared' | 'none'
   /** Whether the app answers challenges. */
   answersChallenges?: boolean
+  /** Whether the app decides about redirects. A background session that asks for it is refused. */
+  answersRedirections?: boolean
   /**
    * Whether requests that do not say it themselves go over HTTP/3; absent, those do that assume
    * it.
@@ -538,7 +566,7 @@ export interface TaskMetrics {
 /** What happened; which fields there are depends on the name. */
 export interface SessionEvent {
   /** Apple's name of the callback. */
-  name: 'didWriteData' | 'didSendBodyData' | 'didResumeAtOffset' | 'willBeginDelayedRequest' | 'didReceiveChallenge' | 'didChangeState' | 'didReceiveData' | 'didFinishDownloading' | 'didComplete' | 'didFinishEvents' | 'didBecomeInvalid'
+  name: 'didWriteData' | 'didSendBodyData' | 'didResumeAtOffset' | 'willBeginDelayedRequest' | 'didReceiveChallenge' | 'willPerformHTTPRedirection' | 'didChangeState' | 'didReceiveData' | 'didFinishDownloading' | 'didComplete' | 'didFinishEvents' | 'didBecomeInvalid'
   /** The task; absent for events of the session itself. */
   taskIdentifier?: number
   /** Present on events that are kept until acknowledged. */
@@ -576,6 +604,8 @@ export interface SessionEvent {
   error?: TaskError
   /** `didReceiveChallenge`: what is asked. */
   challenge?: AuthenticationChallenge
+  /** `willPerformHTTPRedirection`: where the server sends the task. */
+  redirection?: HttpRedirection
   /** `didComplete`: the HTTP status, if there was a response. */
   statusCode?: number
 }
@@ -602,6 +632,14 @@ export interface ChallengeAnswer {
   clientKey?: string
   /** What opens a file of PKCS#12. */
   clientCertificatePassword?: string
+}
+
+/** What the app says to a redirect. */
+export interface RedirectAnswer {
+  /** Goes on as proposed, goes on with `request`, or takes the redirect for the response. */
+  disposition: 'follow' | 'useRequest' | 'refuse'
+  /** `useRequest`: which. */
+  request?: NewRequest
 }
 
 /** Which proxy a request goes through; an empty object is none at all. */

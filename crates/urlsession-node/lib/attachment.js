@@ -26,7 +26,7 @@ const ADVICE = {
 const PASSING = new Set(['didWriteData', 'didSendBodyData', 'didResumeAtOffset', 'didChangeState']);
 
 // Events that wait for an answer, not for the events before them: until then the last one counts.
-const QUESTIONS = new Set(['willBeginDelayedRequest', 'didReceiveChallenge']);
+const QUESTIONS = new Set(['willBeginDelayedRequest', 'didReceiveChallenge', 'willPerformHTTPRedirection']);
 
 const live = new Map();
 
@@ -45,8 +45,9 @@ class Attachment {
   #isCancelled = false;
   #leaving = [];
 
-  /** Returns this process's hold on the session, attaching first where there is none. */
+  /** Returns this process's hold on the session, attaching first where there is none; one that lives here is new. */
   static attach(options) {
+    if (options.identifier === undefined) return new Attachment(options);
     const key = `${options.applicationId}\0${options.identifier}`;
     const existing = live.get(key);
     if (existing) return existing;
@@ -90,6 +91,11 @@ class Attachment {
   /** Answers the question that a task waits with; resolves when that is durable. */
   answer(task, challenge, answer) {
     return this.#ask(() => this.#native.answer(task, challenge, answer));
+  }
+
+  /** Says where a task goes on from the redirect that it asks about. */
+  redirect(task, question, answer) {
+    return this.#ask(() => this.#native.redirect(task, question, answer));
   }
 
   credentials() {

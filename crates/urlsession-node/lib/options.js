@@ -9,9 +9,12 @@ const { application } = require('./application.js');
 const VARIABLES = ['URLSESSION_APP_ID', 'URLSESSION_ADDON', 'URLSESSION_DAEMON', 'NODE_PATH', 'NODE_OPTIONS'];
 
 /** Completes and checks the options of a session for the addon. */
-function sessionOptions({ identifier, applicationId, launchCommand = ownCommand(), ...rest }) {
+function sessionOptions({ configuration = 'background', identifier, applicationId, launchCommand, ...rest }) {
+  // Nobody can come back for a session that ends with its process.
+  if (configuration === 'background') launchCommand ??= ownCommand();
   return {
     ...rest,
+    configuration,
     identifier,
     applicationId: applicationId ?? application().id,
     launchCommand: launchCommand && launchOptions(launchCommand),

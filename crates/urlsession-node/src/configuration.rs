@@ -11,15 +11,18 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 use urlsession::{
-    Acknowledgement, Error, HttpCookieAcceptPolicy, HttpCookieStorage, SessionConfiguration,
-    UrlCredentialStorage,
+    Acknowledgement, Error, ErrorCode, HttpCookieAcceptPolicy, HttpCookieStorage,
+    SessionConfiguration, UrlCache, UrlCredentialStorage,
 };
 
 /// What a session is created with.
 #[napi(object, object_to_js = false)]
 pub struct SessionOptions {
-    /// The session's name inside the application.
-    pub identifier: String,
+    /// Where its transfers live: in the daemon, or in this process, which they end with.
+    #[napi(ts_type = "'background' | 'default' | 'ephemeral'")]
+    pub configuration: Option<String>,
+    /// The name of a background session inside the application.
+    pub identifier: Option<String>,
     /// The application.
     pub application_id: String,
     /// Header fields added to every request.
@@ -46,7 +49,7 @@ pub struct SessionOptions {
     pub uses_strict_transport_security: Option<bool>,
     /// When requests that do not say it themselves are answered with what is kept.
     pub request_cache_policy: Option<String>,
-    /// How much is kept of responses: nothing. A background session that asks for more is refused.
+    /// How much is kept of responses. A background session that asks for any is refused.
     pub url_cache: Option<UrlCacheFields>,
     /// Through whom requests go; absent, the environment says.
     pub connection_proxy: Option<ProxyFields>,
@@ -61,6 +64,8 @@ pub struct SessionOptions {
     pub url_credential_storage: Option<String>,
     /// Whether the app answers challenges.
     pub answers_challenges: Option<bool>,
+    /// Whether the app decides about redirects. A background session that asks for it is refused.
+    pub answers_redirections: Option<bool>,
     /// Whether requests that do not say it themselves go over HTTP/3; absent, those do that assume
     /// it.
     #[napi(ts_type = "'off' | 'auto' | 'only'")]
@@ -87,7 +92,7 @@ impl TryFrom<SessionOptions> for SessionConfiguration {
     type Error = Error;
 
     fn try_from(options: SessionOptions) -> Result<Self, Error> {
-        let mut configuration = Self::background(options.identifier);
+        let mut configuration = kind(options.configuration.as_deref(), options.identifier)?;
         configuration.application = Some(options.application_id);
         configuration.acknowledgement = Acknowledgement::Explicit;
         configuration.http_additional_headers =
@@ -116,14 +121,14 @@ impl TryFrom<SessionOptions> for SessionConfiguration {
             }
         };
         configuration.http_should_set_cookies = options.http_should_set_cookies.unwrap_or(true);
-        configuration.http_cookie_storage = match options.http_cookie_storage.as_deref() {
-            Some("private") => HttpCookieStorage::Private,
-            Some("none") => HttpCookieStorage::None,
-            Some("shared") | None => HttpCookieStorage::Shared,
-            Some(other) => {
-                return Err(no_such("cookie storage", other, "shared, private or none"));
-            }
-        };
+        if let Some(storage) = options.http_cookie_storage.as_deref() {
+            configuration.http_cookie_storage = match storage {
+                "private" => HttpCookieStorage::Private,
+                "none" => HttpCookieStorage::None,
+                "shared" => HttpCookieStorage::Shared,
+                other => return Err(no_such("cookie storage", other, "shared, private or none")),
+            };
+        }
         configuration.uses_strict_transport_security =
             options.uses_strict_transport_security.unwrap_or(true);
         configuration.url_credential_storage = match options.url_credential_storage.as_deref() {
@@ -138,14 +143,38 @@ impl TryFrom<SessionOptions> for SessionConfiguration {
         configuration.ca_certificates =
             options.ca_certificates.iter().flatten().map(PathBuf::from).collect();
         configuration.answers_challenges = options.answers_challenges.unwrap_or(false);
+        configuration.answers_redirections = options.answers_redirections.unwrap_or(false);
         configuration.http3 = options.http3.as_deref().map(network::http3).transpose()?;
         configuration.segments = options.segments.as_ref().map(network::segments).transpose()?;
         configuration.credential = options.credential.map(TryInto::try_into).transpose()?;
         if let Some(policy) = options.request_cache_policy.as_deref() {
             configuration.request_cache_policy = cache::policy(policy)?;
         }
-        configuration.url_cache = options.url_cache.map(Into::into);
+        if let Some(cache) = options.url_cache.map(UrlCache::from) {
+            let is_none = cache.memory_capacity == 0 && cache.disk_capacity == 0;
+            // A background session is told that it has none, whatever the size.
+            let is_kept = !is_none || configuration.identifier().is_some();
+            configuration.url_cache = is_kept.then_some(cache);
+        }
         Ok(configuration)
+    }
+}
+
+/// Begins with what Apple's three kinds of configurations have.
+fn kind(kind: Option<&str>, identifier: Option<String>) -> Result<SessionConfiguration, Error> {
+    match (kind, identifier) {
+        (None | Some("background"), identifier) => {
+            Ok(SessionConfiguration::background(identifier.unwrap_or_default()))
+        }
+        (Some("default"), None) => Ok(SessionConfiguration::default()),
+        (Some("ephemeral"), None) => Ok(SessionConfiguration::ephemeral()),
+        (Some("default" | "ephemeral"), Some(_)) => {
+            Err(Error::new(ErrorCode::UNKNOWN)
+                .because("only a background session has an identifier"))
+        }
+        (Some(other), _) => {
+            Err(no_such("configuration", other, "background, default or ephemeral"))
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::credential::AuthenticationChallenge;
 use crate::error::TaskError;
+use crate::redirection::HttpRedirection;
 use napi_derive::napi;
 use serde::Serialize;
 use std::path::Path;
@@ -63,7 +64,7 @@ impl From<Response> for ResponseHead {
 pub(crate) struct SessionEvent {
     /// Apple's name of the callback.
     #[napi(
-        ts_type = "'didWriteData' | 'didSendBodyData' | 'didResumeAtOffset' | 'willBeginDelayedRequest' | 'didReceiveChallenge' | 'didChangeState' | 'didReceiveData' | 'didFinishDownloading' | 'didComplete' | 'didFinishEvents' | 'didBecomeInvalid'"
+        ts_type = "'didWriteData' | 'didSendBodyData' | 'didResumeAtOffset' | 'willBeginDelayedRequest' | 'didReceiveChallenge' | 'willPerformHTTPRedirection' | 'didChangeState' | 'didReceiveData' | 'didFinishDownloading' | 'didComplete' | 'didFinishEvents' | 'didBecomeInvalid'"
     )]
     pub name: String,
     /// The task; absent for events of the session itself.
@@ -120,6 +121,9 @@ pub(crate) struct SessionEvent {
     /// `didReceiveChallenge`: what is asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub challenge: Option<AuthenticationChallenge>,
+    /// `willPerformHTTPRedirection`: where the server sends the task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redirection: Option<HttpRedirection>,
     /// `didComplete`: the HTTP status, if there was a response.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status_code: Option<u32>,
@@ -238,7 +242,10 @@ fn of(event: Event) -> SessionEvent {
             challenge: Some(AuthenticationChallenge::from(&*challenge)),
             ..named("didReceiveChallenge")
         },
-        Event::WillPerformHttpRedirection { .. } => named("willPerformHTTPRedirection"),
+        Event::WillPerformHttpRedirection { redirection } => SessionEvent {
+            redirection: Some((*redirection).into()),
+            ..named("willPerformHTTPRedirection")
+        },
         Event::DidChangeState { state, reason, error: cause } => SessionEvent {
             state: Some(state_name(state).to_owned()),
             reason: reason.map(|reason| reason_name(reason).0.to_owned()),

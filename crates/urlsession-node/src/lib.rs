@@ -12,6 +12,7 @@ mod error;
 mod event;
 mod metrics;
 mod network;
+mod redirection;
 mod request_policy;
 mod session;
 mod task;

@@ -7,6 +7,7 @@ use crate::credential::{
 use crate::error::thrown;
 use crate::event::{EventBatch, number};
 use crate::metrics::TaskMetrics;
+use crate::redirection::RedirectAnswer;
 use crate::task::{NewTask, TaskEdit, TaskListing};
 use napi::bindgen_prelude::{AsyncTask, Function};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
@@ -159,6 +160,21 @@ impl NativeSession {
         self::answer(move || task.answer(&challenge.into(), answer.try_into()?))
     }
 
+    /// Says where the task goes on from a redirect.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn redirect(
+        &self,
+        task: i64,
+        question: u32,
+        answer: RedirectAnswer,
+    ) -> AsyncTask<Answer<()>> {
+        let task = self.task(task);
+        self::answer(move || {
+            let (redirection, disposition) = answer.read(question)?;
+            task.redirect(&redirection, disposition)
+        })
+    }
+
     /// Lists the credentials that are kept for the application.
     #[napi(ts_return_type = "Promise<Array<StoredCredential>>")]
     pub fn credentials(&self) -> AsyncTask<Answer<Vec<StoredCredential>>> {
@@ -218,6 +234,9 @@ impl NativeSession {
         answer(move || {
             // The list comes by another connection, which could overtake a task's creation.
             session.synced(SYNC_LIMIT)?;
+            if session.identifier().is_none() {
+                return Ok(session.tasks()?.into_iter().map(TaskListing::from).collect());
+            }
             let key: SessionKey = session.key().clone();
             let daemon = Daemon::connect(true)?;
             daemon.tasks(Some(key)).map(|status| status.map(TaskListing::from)).collect()

@@ -7,6 +7,7 @@ const {
 const { CREDENTIAL, PROXY, TLS } = require('./fields.js');
 
 const OPTIONS = new Map(Object.entries({
+  configuration: text,
   identifier: text,
   applicationId: text,
   headers: fields,
@@ -27,6 +28,7 @@ const OPTIONS = new Map(Object.entries({
   credential: CREDENTIAL,
   onDelayedRequest: handler,
   onChallenge: handler,
+  onRedirection: handler,
   answersChallenges: flag,
   urlCredentialStorage: text,
   http3: text,
@@ -52,7 +54,7 @@ const APPLE = {
   TLSMinimumSupportedProtocol: calledHere('tls.minimumVersion'),
   TLSMaximumSupportedProtocol: calledHere('tls.maximumVersion'),
   sessionSendsLaunchEvents: calledHere('launchCommand'),
-  waitsForConnectivity: onlyHere(true, 'cannot be false: a background session always waits for the network'),
+  waitsForConnectivity: onlyHere(true, 'cannot be false: sessions always wait for the network here'),
   isDiscretionary: onlyHere(false, 'is not supported: no system service chooses the time of transfers here'),
   networkServiceType: onlyHere('default', 'is not supported: connections have no class of service here'),
   allowsCellularAccess: onlyHere(true, 'is not supported: the kind of a network is not known here'),
@@ -66,7 +68,7 @@ const APPLE = {
   usesClassicLoadingMode: onlyHere(false, 'is not supported: there is one loader'),
   enablesEarlyData: onlyHere(false, 'is not supported: no request is sent before the handshake has ended'),
   sharedContainerIdentifier: { why: 'is not supported: files belong to the user, not to a container' },
-  protocolClasses: { why: 'is not supported: a background session speaks http and https only' },
+  protocolClasses: { why: 'is not supported: sessions speak http and https only' },
 };
 
 /** Returns the options that are there; throws for those that there are not, or that cannot be what they are. */

@@ -39,4 +39,7 @@ const POLICY = object(new Map(Object.entries({
 /** What replaces parts of a request. */
 const EDIT = object(new Map(Object.entries({ url: address, headers: fields, credential: CREDENTIAL })));
 
-module.exports = { CERTIFICATE, CREDENTIAL, EDIT, ELSEWHERE, KEPT, POLICY, PROXY, TLS };
+/** What is asked for after a redirect. */
+const NEW_REQUEST = object(new Map(Object.entries({ url: address, method: text, headers: fields })), ['url']);
+
+module.exports = { CERTIFICATE, CREDENTIAL, EDIT, ELSEWHERE, KEPT, NEW_REQUEST, POLICY, PROXY, TLS };

@@ -3,7 +3,8 @@
 
 const { headerFields } = require('./body.js');
 const { checked } = require('./checks.js');
-const { CERTIFICATE, CREDENTIAL, EDIT } = require('./fields.js');
+const { CERTIFICATE, CREDENTIAL, EDIT, NEW_REQUEST } = require('./fields.js');
+const { webHeaders } = require('./headers.js');
 
 const DISPOSITIONS = ['performDefaultHandling', 'cancelAuthenticationChallenge', 'rejectProtectionSpace', 'useServerTrust'];
 
@@ -12,9 +13,13 @@ class Questions {
   #handlers;
   #open = new Map();
 
-  constructor(attachment, { onDelayedRequest, onChallenge }) {
+  constructor(attachment, { onDelayedRequest, onChallenge, onRedirection }) {
     this.#attachment = attachment;
-    this.#handlers = { willBeginDelayedRequest: onDelayedRequest, didReceiveChallenge: onChallenge };
+    this.#handlers = {
+      willBeginDelayedRequest: onDelayedRequest,
+      didReceiveChallenge: onChallenge,
+      willPerformHTTPRedirection: onRedirection,
+    };
   }
 
   /** Says whether there is a handler for it. */
@@ -24,7 +29,7 @@ class Questions {
 
   receive(event) {
     if (!this.wants(event)) return undefined;
-    const key = `${event.taskIdentifier} ${event.challenge?.question}`;
+    const key = `${event.taskIdentifier} ${(event.challenge ?? event.redirection)?.question}`;
     const open = this.#open.get(key);
     if (open) {
       // A daemon that was started again asks again; whoever has the question need not hear that. What
@@ -49,8 +54,14 @@ class Questions {
     }
   }
 
-  async #answer({ name, taskIdentifier, error, challenge }, open) {
+  async #answer({ name, taskIdentifier, error, challenge, redirection }, open) {
     const handler = this.#handlers[name];
+    if (redirection) {
+      const answer = redirectAnswer(await handler({ ...shownRedirection(redirection), taskIdentifier }));
+      open.isAnswered = true;
+      await this.#attachment.redirect(taskIdentifier, redirection.question, answer);
+      return;
+    }
     if (challenge) {
       const serverTrust = challenge.serverTrust?.map((text) => Buffer.from(text, 'base64'));
       const answer = await handler({ ...challenge, serverTrust, taskIdentifier });
@@ -69,6 +80,23 @@ class Questions {
       await this.#attachment.edit(taskIdentifier, editOptions(edit));
     }
   }
+}
+
+/** Returns a redirect with header fields as the web has them. */
+function shownRedirection({ response, newRequest, until }) {
+  return {
+    response: { ...response, headers: webHeaders(response.headers) },
+    newRequest: { ...newRequest, headers: webHeaders(newRequest.headers) },
+    until: new Date(until),
+  };
+}
+
+/** Makes what the addon takes of a request, of `null` for the redirect as it is, or of nothing for what was proposed. */
+function redirectAnswer(request) {
+  if (request === undefined) return { disposition: 'follow' };
+  if (request === null) return { disposition: 'refuse' };
+  const { url, method = 'GET', headers } = checked(request, NEW_REQUEST, { of: ' of a request' });
+  return { disposition: 'useRequest', request: { url: String(url), method, headers: headerFields(headers) } };
 }
 
 /** Makes what the addon takes of `{ url, headers, credential }`. */

@@ -12,6 +12,11 @@ const { answerOptions, editOptions, Questions } = require('./questions.js');
 const { Task } = require('./task.js');
 const { checkedTaskOptions } = require('./task-options.js');
 
+/** Apple's kinds of sessions that end with their process. */
+const IN_PROCESS = ['default', 'ephemeral'];
+/** What a session without a cache has, which by default has one. */
+const NO_CACHE = { memoryCapacity: 0, diskCapacity: 0 };
+
 class Session {
   #attachment;
   #identifier;
@@ -22,19 +27,18 @@ class Session {
   // The tasks that answer for themselves.
   #answering = new Set();
 
-  /** Attaches the session, starting the daemon if none runs; waits for it, at most 30 s. */
+  /** Attaches a background session, starting the daemon if none runs; waits for it, at most 30 s. */
   constructor(options) {
-    const { identifier } = options ?? {};
-    if (typeof identifier !== 'string' || identifier === '') {
-      throw new TypeError('The option `identifier` must be a string that is not empty');
-    }
-    this.#identifier = identifier;
-    const { onDelayedRequest, onChallenge, answersChallenges = onChallenge !== undefined, ...rest } = knownOptions(options);
+    this.#identifier = identifierOf(options ?? {});
+    const { onDelayedRequest, onChallenge, onRedirection, ...rest } = knownOptions(options);
+    rest.answersChallenges ??= onChallenge !== undefined;
+    rest.answersRedirections = onRedirection !== undefined;
     const headers = headerFields(rest.headers);
     const connectionProxy = proxyFields(rest.connectionProxy);
-    this.#attachment = Attachment.attach(sessionOptions({ ...rest, answersChallenges, headers, connectionProxy }));
+    if (this.#identifier === undefined && options.urlCache === null) rest.urlCache = NO_CACHE;
+    this.#attachment = Attachment.attach(sessionOptions({ ...rest, headers, connectionProxy }));
     this.credentials = new Credentials(this.#attachment);
-    const questions = new Questions(this.#attachment, { onDelayedRequest, onChallenge });
+    const questions = new Questions(this.#attachment, { onDelayedRequest, onChallenge, onRedirection });
     this.#attachment.subscribe({
       wants: (event) => questions.wants(event) && !this.#answersItself(event),
       receive: (event) => questions.receive(event),
@@ -151,6 +155,22 @@ class Session {
     }
     return created;
   }
+}
+
+function identifierOf({ configuration = 'background', identifier, launchCommand }) {
+  if (configuration === 'background') {
+    if (typeof identifier !== 'string' || identifier === '') {
+      throw new TypeError('The option `identifier` must be a string that is not empty');
+    }
+    return identifier;
+  }
+  if (!IN_PROCESS.includes(configuration)) {
+    throw new TypeError("The option `configuration` must be 'background', 'default' or 'ephemeral'");
+  }
+  const others = { identifier, launchCommand };
+  const wrong = Object.keys(others).find((name) => others[name] !== undefined && others[name] !== null);
+  if (wrong) throw new TypeError(`The option \`${wrong}\` is for background sessions: others end with their process`);
+  return undefined;
 }
 
 function numberOf(task) {

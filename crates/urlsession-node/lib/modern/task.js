@@ -1,6 +1,7 @@
 // A task of the modern face: its number, its controls and the promise of its end.
 'use strict';
 
+const { webHeaders } = require('./headers.js');
 const { editOptions, Questions } = require('./questions.js');
 const { temporaryPath } = require('../temporary.js');
 const { textOf } = require('../text.js');
@@ -170,18 +171,6 @@ function allMetrics(event, { started, ended, ...counts }) {
 function webResponse(event) {
   const response = responseOf(event);
   return response && { ...response, headers: webHeaders(response.headers) };
-}
-
-function webHeaders(fields) {
-  const headers = new Headers();
-  for (const { name, value } of fields) {
-    try {
-      headers.append(name, value);
-    } catch {
-      // A field that the web has no form for is left out here; `Ti` and the events still tell it.
-    }
-  }
-  return headers;
 }
 
 function ignore() {}

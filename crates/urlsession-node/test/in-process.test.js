@@ -1,0 +1,131 @@
+// Sessions that live in this process, as Apple's `default` and `ephemeral` ones.
+'use strict';
+
+const assert = require('node:assert/strict');
+const { execFile } = require('node:child_process');
+const fs = require('node:fs');
+const http = require('node:http');
+const path = require('node:path');
+const { after, before, beforeEach, test } = require('node:test');
+const { promisify } = require('node:util');
+const { inHome } = require('./support/home.js');
+const { Session } = require('../index.js');
+
+const KINDS = ['default', 'ephemeral'];
+
+let server;
+let requests;
+
+before(async () => {
+  server = http.createServer((request, response) => {
+    requests.push(request);
+    request.resume();
+    if (request.url.startsWith('/away')) {
+      response.writeHead(302, { Location: '/there', 'X-Why': 'moved' });
+      response.end('moved');
+      return;
+    }
+    response.setHeader('Cache-Control', 'max-age=60');
+    response.setHeader('Set-Cookie', 'id=1');
+    response.end(`${request.method} ${requests.length}`);
+  });
+  await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+});
+
+beforeEach(() => { requests = []; });
+
+after(() => {
+  server.close();
+  server.closeAllConnections();
+});
+
+const url = (at) => `http://127.0.0.1:${server.address().port}${at}`;
+
+test('they move bytes without a daemon', async () => {
+  for (const configuration of KINDS) {
+    const session = new Session({ configuration, headers: { 'X-Own': configuration } });
+    assert.equal(session.identifier, undefined);
+    const destination = inHome(configuration);
+    const { path: file, length } = await session.download(url(`/file/${configuration}`), { destination });
+    assert.deepEqual([file, length], [destination, fs.statSync(destination).size]);
+    assert.match((await session.upload(url('/up'), Buffer.from('body'), { method: 'PUT' })).text(), /^PUT/);
+    assert.equal(requests[0].headers['x-own'], configuration);
+    const waiting = session.downloadTask(url('/later'), { suspended: true });
+    assert.deepEqual((await session.tasks()).map((task) => task.state), ['suspended']);
+    assert.equal((await waiting.status()).state, 'suspended');
+    await session.invalidateAndCancel();
+    await assert.rejects(waiting.finished, { code: -999 });
+    requests = [];
+  }
+  assert.ok(!fs.existsSync(inHome('run')), 'a daemon was started');
+});
+
+test('they keep responses and cookies, each its own or all the same', async () => {
+  const types = async (session) => {
+    const { metrics } = await session.data(url('/kept'));
+    return metrics.transactionMetrics.map((transaction) => transaction.resourceFetchType);
+  };
+  const [one, other] = [new Session({ configuration: 'ephemeral' }), new Session({ configuration: 'ephemeral' })];
+  assert.deepEqual([await types(one), await types(one)], [['networkLoad'], ['localCache']]);
+  assert.deepEqual(await types(other), ['networkLoad']);
+  assert.equal(requests.at(-1).headers.cookie, undefined);
+  await one.data(url('/cookie'));
+  assert.equal(requests.at(-1).headers.cookie, 'id=1');
+  await one.reset();
+  assert.deepEqual(await types(one), ['networkLoad']);
+  const bare = new Session({ configuration: 'default', urlCache: null, requestCachePolicy: 'useProtocolCachePolicy' });
+  assert.deepEqual([await types(bare), await types(bare)], [['networkLoad'], ['networkLoad']]);
+  const small = new Session({ configuration: 'ephemeral', urlCache: { memoryCapacity: 100_000, diskCapacity: 0 } });
+  assert.deepEqual([await types(small), await types(small)], [['networkLoad'], ['localCache']]);
+});
+
+test('the app decides about redirects', async () => {
+  let asked;
+  const answers = {
+    '/away/1': ({ newRequest }) => newRequest,
+    '/away/2': () => undefined,
+    '/away/3': async () => ({ url: url('/elsewhere'), headers: { 'X-New': 'yes' } }),
+    '/away/4': () => null,
+  };
+  const session = new Session({
+    configuration: 'ephemeral',
+    onRedirection: (redirection) => {
+      asked = redirection;
+      return answers[new URL(redirection.response.url).pathname](redirection);
+    },
+  });
+  const end = async (at) => {
+    const { response } = await session.data(url(at), { headers: { 'X-Mine': 'kept' } });
+    return [response.statusCode, new URL(response.url).pathname];
+  };
+  assert.deepEqual(await end('/away/1'), [200, '/there']);
+  assert.deepEqual([asked.response.statusCode, asked.response.headers.get('x-why')], [302, 'moved']);
+  assert.deepEqual([asked.newRequest.url, asked.newRequest.method], [url('/there'), 'GET']);
+  assert.equal(asked.newRequest.headers.get('x-mine'), 'kept');
+  assert.ok(asked.until > new Date());
+  assert.equal(requests.at(-1).headers['x-mine'], 'kept');
+  assert.deepEqual(await end('/away/2?'), [200, '/there']);
+  assert.deepEqual(await end('/away/3'), [200, '/elsewhere']);
+  assert.equal(requests.at(-1).headers['x-new'], 'yes');
+  assert.deepEqual(await end('/away/4'), [302, '/away/4']);
+});
+
+test('an app that leaves one open ends by itself, after its tasks', async () => {
+  const script = `
+    const { Session } = require(${JSON.stringify(path.join(__dirname, '..'))});
+    const session = new Session({ configuration: 'ephemeral' });
+    session.data(${JSON.stringify(url('/end'))}).then((result) => console.log(result.text()));`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', script], { timeout: 60_000 });
+  assert.match(stdout, /^GET/);
+});
+
+test('what only background sessions have is refused', () => {
+  for (const [options, why] of [
+    [{ configuration: 'default', identifier: 'x' }, /`identifier` is for background sessions/],
+    [{ configuration: 'ephemeral', launchCommand: ['x'] }, /`launchCommand` is for background sessions/],
+    [{ configuration: 'shared' }, /must be 'background', 'default' or 'ephemeral'/],
+    [{ configuration: 'ephemeral', urlCache: { memoryCapacity: 1, diskCapacity: 1 } }, /keeps no responses on disk/],
+  ]) {
+    assert.throws(() => new Session(options), why);
+  }
+});
