@@ -27,6 +27,16 @@ new Session({
   connectionProxy: { https: 'socks5h://proxy.example', exceptions: ['.local'] },
   tls: { minimumVersion: '1.3', httpsOnly: true },
 });
+const own = new Session({
+  configuration: 'ephemeral',
+  urlCache: { memoryCapacity: 1_000_000, diskCapacity: 0 },
+  onRedirection: ({ newRequest, response: { statusCode } }) => (statusCode === 303 ? null : { ...newRequest, headers: {} }),
+});
+const unnamed: string | undefined = own.identifier;
+// @ts-expect-error a background session has an identifier
+new Session({ headers: {} });
+// @ts-expect-error a background session keeps no responses
+new Session({ identifier: 'c', urlCache: { memoryCapacity: 1, diskCapacity: 1 } });
 session.download('https://example.com/a', { connectionProxy: {}, suggestedFilename: 'take-free' });
 // @ts-expect-error TLS 1.1 is not spoken
 session.data('https://example.com', { tls: { minimumVersion: '1.1' } });
