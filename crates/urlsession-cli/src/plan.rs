@@ -369,8 +369,8 @@ fn options(request: &RequestArgs, policy: &PolicyArgs) -> Result<TaskOptions, Fa
         maximum_redirects: policy.max_redirs,
         decodes_content: policy.compressed,
         // Cookies that are typed are all there are, as for curl.
-        no_cookies: cookie_pairs(request).next().is_some()
-            && cookie_files(request).next().is_none(),
+        no_cookies: request.no_cookies
+            || (cookie_pairs(request).next().is_some() && cookie_files(request).next().is_none()),
         no_strict_transport_security: request.network.no_hsts,
         request_policy: request_policy(request, policy),
         ..TaskOptions::default()

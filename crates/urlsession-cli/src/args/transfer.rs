@@ -165,6 +165,9 @@ pub(crate) struct RequestArgs {
     /// does; ‘-’ is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) cookie_jar: Option<PathBuf>,
+    /// Neither send the kept cookies nor keep what servers set
+    #[arg(long, conflicts_with = "cookie_jar")]
+    pub(crate) no_cookies: bool,
     /// Credentials; a missing password is asked for
     #[arg(short, long, value_name = "USER[:PASSWORD]")]
     pub(crate) user: Option<String>,

@@ -13,9 +13,13 @@ fn what_a_server_sets_is_kept_listed_and_forgotten() {
     let answer = Answer::ok("x").header("Set-Cookie", &format!("id=hidden; HttpOnly{LASTING}"));
     server.on("/", answer.header("Set-Cookie", "seen=passing"));
     let url = server.url("/");
+    home.out(&["get", "-q", "-o", "f", "--no-cookies", &url]);
+    assert_eq!(home.out(&["cookies", "ls"]), "");
     home.out(&["get", "-q", "-o", "f", &url]);
+    home.out(&["get", "-q", "-o", "f", "--no-cookies", &url]);
+    assert_eq!(server.requests()[2].header("cookie"), None);
     home.out(&["get", "-q", "-o", "f", &url]);
-    let sent = server.requests()[1].header("cookie").map(str::to_owned);
+    let sent = server.requests()[3].header("cookie").map(str::to_owned);
     assert_eq!(sent.as_deref(), Some("id=hidden; seen=passing"));
     let listed = home.out(&["cookies", "ls"]);
     assert!(listed.contains("127.0.0.1") && listed.contains("http-only"), "{listed}");
