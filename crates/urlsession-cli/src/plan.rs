@@ -28,7 +28,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use urlsession::{
     AuthenticationMethod, Credential, Error, ErrorCode, FileName, Header, HttpVersion, IpVersion,
-    NameClash, Priority, Request, RequestEdit, RequestPolicy, Secret, TaskOptions, UploadSource,
+    NameClash, Priority, Request, RequestCachePolicy, RequestEdit, RequestPolicy, Secret,
+    TaskOptions, UploadSource,
 };
 
 /// Statuses that are worth another try: the server is busy or broken for a while.
@@ -372,6 +373,9 @@ fn options(request: &RequestArgs, policy: &PolicyArgs) -> Result<TaskOptions, Fa
         no_cookies: request.no_cookies
             || (cookie_pairs(request).next().is_some() && cookie_files(request).next().is_none()),
         no_strict_transport_security: request.network.no_hsts,
+        request_cache_policy: request
+            .no_cache
+            .then_some(RequestCachePolicy::ReloadIgnoringLocalAndRemoteCacheData),
         request_policy: request_policy(request, policy),
         ..TaskOptions::default()
     };

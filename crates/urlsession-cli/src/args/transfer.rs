@@ -168,6 +168,9 @@ pub(crate) struct RequestArgs {
     /// Neither send the kept cookies nor keep what servers set
     #[arg(long, conflicts_with = "cookie_jar")]
     pub(crate) no_cookies: bool,
+    /// Ask caches on the way to load anew
+    #[arg(long)]
+    pub(crate) no_cache: bool,
     /// Credentials; a missing password is asked for
     #[arg(short, long, value_name = "USER[:PASSWORD]")]
     pub(crate) user: Option<String>,

@@ -565,3 +565,17 @@ fn curls_letters_are_explained() {
     }
     assert!(!home.run(&["ls", "-k"]).err.contains("--insecure"));
 }
+
+#[test]
+fn caches_on_the_way_can_be_passed_by() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("x"));
+    home.out(&["get", "-q", "-o", "f", &server.url("/f")]);
+    home.out(&["get", "-q", "-o", "f", "--no-cache", &server.url("/f")]);
+    let asked: Vec<_> = server
+        .requests()
+        .iter()
+        .map(|seen| seen.header("cache-control").map(str::to_owned))
+        .collect();
+    assert_eq!(asked, [None, Some("no-cache".to_owned())]);
+}
