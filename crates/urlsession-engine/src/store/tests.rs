@@ -1,12 +1,12 @@
 //! The store gives back what it was given, after any end of the process.
 
+mod known_hosts;
 mod memory;
 mod rows;
 mod versions;
 
 use super::{Database as Store, Rows, StoreError, schema};
 use crate::cookies::{CookieRow, Kept};
-use crate::strict::{HostRow, Known};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -346,34 +346,6 @@ fn cookies_are_read_back_as_they_were() {
     for (application, value) in [(one, "3"), (other, "4")] {
         let expected = row(&application, "b", Some(value)).kept.unwrap();
         assert_eq!(store.cookies(&application).unwrap(), [expected]);
-    }
-}
-
-#[test]
-fn known_hosts_are_read_back_as_they_were() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("store");
-    let one = ApplicationId::new("com.example").unwrap();
-    let other = ApplicationId::new("com.other").unwrap();
-    let row = |application: &ApplicationId, host: &str, known: Option<(bool, u64)>| HostRow {
-        application: application.clone(),
-        host: host.to_owned(),
-        known: known
-            .map(|(include_subdomains, end)| Known { include_subdomains, expires: Timestamp(end) }),
-    };
-    let mut store = Store::open(&file).unwrap();
-    let mut write = |rows: [HostRow; 2]| {
-        let rows = Rows { known_hosts: rows.into(), ..Rows::default() };
-        store.commit_turn(&[], &rows, &BTreeMap::new()).unwrap();
-    };
-    write([row(&one, "a", Some((true, 1))), row(&one, "b", Some((true, 2)))]);
-    write([row(&one, "a", None), row(&other, "b", Some((true, 4)))]);
-    write([row(&one, "b", Some((false, u64::MAX))), row(&one, "none", None)]);
-    drop(store);
-    let store = Store::open(&file).unwrap();
-    for (application, known) in [(one, (false, u64::MAX)), (other, (true, 4))] {
-        let expected = row(&application, "b", Some(known)).known.unwrap();
-        assert_eq!(store.known_hosts(&application).unwrap(), [("b".to_owned(), expected)]);
     }
 }
 

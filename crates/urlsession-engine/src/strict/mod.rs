@@ -163,7 +163,8 @@ impl SharedHosts {
         self.change(|hosts| hosts.clear(host))
     }
 
-    fn list(&self) -> Vec<KnownHost> {
+    /// Lists those that have not ended.
+    pub(crate) fn list(&self) -> Vec<KnownHost> {
         self.lock().hosts.list(self.clock.now().wall)
     }
 

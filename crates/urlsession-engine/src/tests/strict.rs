@@ -118,6 +118,24 @@ async fn what_anybody_on_the_way_can_say_is_not_heard() {
     for _ in 0..2 {
         assert_eq!(app.get(&world, "http://known.example/plain").await, Ok("plain".into()));
     }
+    // A proxy that takes the request itself, and one that refuses the way to its server.
+    let proxy = Server::start();
+    for path in ["http://known.example/plain", "/plain", "known.example:443", "/"] {
+        proxy.on(path, Answer::ok("proxy").header(FIELD, YEAR));
+    }
+    let through = Proxy::parse(&proxy.url("/")).unwrap();
+    for (url, is_answered) in
+        [("http://known.example/plain", true), ("https://known.example/", false)]
+    {
+        let mut new = app.task(&world, url);
+        new.options.request_policy.connect_to.clear();
+        new.options.maximum_retries = Some(0);
+        let (http, https) = (Some(through.clone()), Some(through.clone()));
+        let connection_proxy = ConnectionProxy { http, https, ..ConnectionProxy::default() };
+        new.options.connection_proxy = Some(connection_proxy);
+        assert_eq!(app.run(new).await.is_ok(), is_answered, "{url}");
+    }
+    assert_eq!(app.get(&world, "http://known.example/plain").await, Ok("plain".into()));
     let server = Server::start_tls();
     server.on("/", Answer::ok("secure").header(FIELD, YEAR));
     let mut new = app.task(&world, &server.url("/"));

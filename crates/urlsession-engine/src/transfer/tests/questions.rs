@@ -2,7 +2,13 @@
 //! about.
 
 use super::{Trial, error_of, question, summary};
+use crate::clock::Clock;
+use crate::cookies::Owner;
+use crate::store::Store;
+use crate::strict::Strict;
 use std::path::PathBuf;
+use std::sync::Arc;
+use urlsession_core::SessionNumber;
 use urlsession_core::{Answered, Given};
 use urlsession_protocol::{
     AuthenticationChallenge, AuthenticationMethod, ClientCertificate, ConnectionProxy, Credential,
@@ -177,5 +183,31 @@ async fn a_server_that_wants_a_certificate() {
         let ending = trial.run().await;
         assert_eq!(summary(&ending), "-1206 permanent");
         assert!(error_of(&ending).detail.as_ref().unwrap().contains("missing.pem"));
+    }
+}
+
+/// What comes over a connection that the app alone trusts makes no host known: who is on the way could
+/// have said it.
+#[tokio::test]
+async fn trust_of_the_app_makes_no_host_known() {
+    let server = Server::start_tls_with(Certificate::Named(&["localhost"]));
+    let answered = Answer::ok("x").header("Strict-Transport-Security", "max-age=60");
+    server.on("/", answered);
+    for by_root in [true, false] {
+        let (sender, _inbox) = crate::inbox::channel();
+        let owner = Owner::Session(SessionNumber(1));
+        let mut all = Strict::new(Clock::start(), sender);
+        let hosts = all.hosts(owner, &Store::in_memory()).unwrap();
+        let mut trial = asking(&format!("https://localhost:{}/", server.address().port()));
+        trial.known_hosts = Some(Arc::clone(&hosts));
+        if by_root {
+            trial.order.options.ca_certificates.push(server.ca_pem());
+        } else {
+            let asked = question(&trial).await;
+            let given = Given::ServerTrust(asked.server_trust[0].clone());
+            answer(&mut trial, &asked, given);
+        }
+        assert_eq!(summary(&trial.run().await), "done 200 1");
+        assert_eq!(hosts.list().len(), usize::from(by_root), "{by_root}");
     }
 }
