@@ -1,14 +1,20 @@
 //! What must hold for every input of the parsers of this room, whoever wrote it: the targets.
 
-use crate::{args::parse, config, escape, list, measure, netrc, netscape};
+use crate::{args::parse, config, escape, known_hosts, list, measure, netrc, netscape};
+use known_hosts::Form;
 use std::time::Duration;
 
 /// What is done with bytes.
 pub type Target = fn(&[u8]);
 
 /// The targets by their names.
-pub const TARGETS: &[(&str, Target)] =
-    &[("arguments", arguments), ("cookie_file", cookie_file), ("list", list), ("netrc", netrc)];
+pub const TARGETS: &[(&str, Target)] = &[
+    ("arguments", arguments),
+    ("cookie_file", cookie_file),
+    ("hosts_file", hosts_file),
+    ("list", list),
+    ("netrc", netrc),
+];
 
 /// Words of the command line: sizes, durations, digests, sessions, header fields, text to show.
 pub fn arguments(bytes: &[u8]) {
@@ -50,6 +56,13 @@ pub fn cookie_file(bytes: &[u8]) {
     assert_eq!(again.illegible, [0_usize; 0], "{written:?}");
     assert_eq!(again.cookies.len() + left_out, file.cookies.len(), "{written:?}");
     assert_eq!(netscape::write(&again.cookies), (written, 0));
+}
+
+/// A file of known hosts that was written from what was read says the same.
+pub fn hosts_file(bytes: &[u8]) {
+    let Ok(hosts) = known_hosts::read(&String::from_utf8_lossy(bytes)) else { return };
+    let written = known_hosts::write(&hosts, Form::Curl, urlsession::Timestamp(0));
+    assert_eq!(known_hosts::read(&written).as_ref().map(Vec::len), Ok(hosts.len()), "{written:?}");
 }
 
 /// A list has no more URLs than lines, and names the line that is wrong without what it says.

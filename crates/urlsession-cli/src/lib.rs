@@ -22,6 +22,7 @@ mod hand_over;
 mod input;
 mod interrupt;
 mod json;
+mod known_hosts;
 mod list;
 mod measure;
 mod netrc;

@@ -83,6 +83,13 @@ pub(crate) struct NetworkArgs {
     /// do not hear what it says there
     #[arg(long)]
     pub(crate) no_hsts: bool,
+    /// Know the hosts in FILE, too, as curl writes it, and write all that are known for the shell to it
+    /// when all is done
+    #[arg(long, value_name = "FILE", conflicts_with = "no_hsts")]
+    pub(crate) hsts: Option<PathBuf>,
+    /// As --hsts, with FILE as wget writes it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["no_hsts", "hsts"])]
+    pub(crate) hsts_file: Option<PathBuf>,
     /// Refuse http, in redirects too
     #[arg(long)]
     pub(crate) https_only: bool,

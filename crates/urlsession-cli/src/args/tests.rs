@@ -82,6 +82,8 @@ fn every_command_is_understood() {
         "hsts ls --json --app com.example",
         "hsts clear ex.com",
         "get --no-hsts http://h",
+        "get --hsts f http://h",
+        "put --hsts-file f g http://h",
         "get -C - http://h",
         "get -c http://h",
         "get -z -2030-01-31 --etag-compare a --etag-save a -o f http://h",

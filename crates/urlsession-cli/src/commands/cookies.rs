@@ -141,7 +141,7 @@ fn list(application: &ApplicationId, domain: Option<&str>) -> Result<Vec<Cookie>
 }
 
 /// Writes a file that appears whole and that nobody else can read.
-fn publish(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn publish(path: &Path, text: &str) -> io::Result<()> {
     let path = std::path::absolute(path)?;
     // A device or a pipe is written to, not replaced.
     if std::fs::metadata(&path).is_ok_and(|about| !about.is_file()) {

@@ -1,16 +1,67 @@
-//! `hsts ls|clear`: the hosts that are asked over https only.
+//! `hsts ls|clear`, `--hsts` and `--hsts-file`: the hosts that are asked over https only.
 
-use crate::args::HstsCommand;
+use super::cookies::publish;
+use crate::args::{HstsCommand, NetworkArgs};
 use crate::clock;
 use crate::escape::shown;
 use crate::exit::{self, Failure};
+use crate::input;
 use crate::json::SCHEMA;
+use crate::known_hosts::{self, Form};
 use crate::measure;
 use crate::task_name;
 use crate::terminal;
 use serde_json::json;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use urlsession::{ApplicationId, Daemon, KnownHost, Timestamp};
+
+/// Most bytes of a file of hosts: more than all that are known have.
+const FILE_LIMIT: u64 = 16 * 1024 * 1024;
+
+/// A file that is read before a command and written after it.
+#[derive(Debug)]
+pub(crate) struct HostsFile {
+    path: PathBuf,
+    form: Form,
+}
+
+impl HostsFile {
+    /// Returns the one that is typed; an empty name is none.
+    pub(crate) fn of(args: &NetworkArgs) -> Option<Self> {
+        let (path, form) = match (&args.hsts, &args.hsts_file) {
+            (Some(path), _) => (path, Form::Curl),
+            (None, path) => (path.as_ref()?, Form::Wget),
+        };
+        // Standard input and output have no names here.
+        let path = std::path::absolute(path).ok()?;
+        Some(Self { path, form })
+    }
+
+    /// Adds its hosts to those of the shell; one that is not there yet has none. A file with a line that
+    /// is none is refused as a whole: it would be gone afterwards.
+    pub(crate) fn import(&self) -> Result<(), Failure> {
+        let Self { path, .. } = self;
+        if !path.try_exists().map_err(|error| Failure::file(path, &error))? {
+            return Ok(());
+        }
+        let hosts = known_hosts::read(&input::text(path, FILE_LIMIT, exit::FILE)?);
+        let hosts = hosts.map_err(|line| {
+            let why = format!("{}, line {line}: no host with its end", path.display());
+            Failure::new(exit::FILE, why).next("it has one host a line, as curl or wget writes it")
+        })?;
+        Daemon::connect(true)?.known_hosts(task_name::shell().application).add(&hosts)?;
+        Ok(())
+    }
+
+    /// Writes the hosts of the shell: whole, or not at all.
+    pub(crate) fn export(&self) -> Result<(), Failure> {
+        let Self { path, form } = self;
+        let hosts = Daemon::connect(true)?.known_hosts(task_name::shell().application).list()?;
+        let text = known_hosts::write(&hosts, *form, clock::now());
+        publish(path, &text).map_err(|error| Failure::file(path, &error))
+    }
+}
 
 pub(crate) fn hsts(command: &HstsCommand) -> Result<u8, Failure> {
     let of = |named: &Option<ApplicationId>| {

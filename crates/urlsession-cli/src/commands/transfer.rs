@@ -1,6 +1,7 @@
 //! `get`, `add` and `put`: create tasks in the shell's session, and follow them unless told not to.
 
 use super::cookies;
+use super::hsts::HostsFile;
 use super::wait::detached;
 use crate::after::{After, Sheet};
 use crate::args::{GetArgs, Output, PutArgs, RequestArgs, Talk};
@@ -16,7 +17,7 @@ use crate::tracked::Tracked;
 use crate::write_out::{Told, WriteOut};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use urlsession::{
@@ -30,20 +31,48 @@ const ACCEPT_LIMIT: Duration = Duration::from_secs(300);
 const PORTION: usize = 8192;
 
 pub(crate) fn get(args: GetArgs) -> Result<u8, Failure> {
-    let jar = args.request.cookie_jar.clone();
-    with_jar(jar.as_deref(), bring(args))
+    let keeps = Keeps::of(&args.request);
+    keeps.during(|| bring(args))
 }
 
-/// Writes the jar when all is done, also where something failed; not when the tasks go on alone.
-fn with_jar(jar: Option<&Path>, done: Result<u8, Failure>) -> Result<u8, Failure> {
-    let Some(jar) = jar.filter(|_| !matches!(done, Ok(exit::TIMED_OUT..))) else { return done };
-    match (cookies::export(&task_name::shell().application, None, jar), done) {
-        (Err(failure), Ok(exit::DONE)) => Err(failure),
-        (Err(failure), done) => {
-            failure.tell();
-            done
+/// The files that a command writes when all is done.
+struct Keeps {
+    jar: Option<PathBuf>,
+    hosts: Option<HostsFile>,
+}
+
+impl Keeps {
+    fn of(args: &RequestArgs) -> Self {
+        Self { jar: args.cookie_jar.clone(), hosts: HostsFile::of(&args.network) }
+    }
+
+    /// Returns an option that names such a file.
+    fn typed(&self) -> Option<&'static str> {
+        let hosts = self.hosts.as_ref().map(|_| "--hsts or --hsts-file");
+        self.jar.as_ref().map(|_| "--cookie-jar").or(hosts)
+    }
+
+    /// Writes them also where something failed; not when the tasks go on alone.
+    fn during(&self, work: impl FnOnce() -> Result<u8, Failure>) -> Result<u8, Failure> {
+        self.hosts.as_ref().map_or(Ok(()), HostsFile::import)?;
+        let mut done = work();
+        if matches!(done, Ok(exit::TIMED_OUT..)) {
+            return done;
         }
-        (Ok(()), done) => done,
+        let application = task_name::shell().application;
+        let jar = self.jar.as_ref().map(|jar| cookies::export(&application, None, jar));
+        let hosts = self.hosts.as_ref().map(HostsFile::export);
+        for written in jar.into_iter().chain(hosts) {
+            done = match (written, done) {
+                (Err(failure), Ok(exit::DONE)) => Err(failure),
+                (Err(failure), done) => {
+                    failure.tell();
+                    done
+                }
+                (Ok(()), done) => done,
+            };
+        }
+        done
     }
 }
 
@@ -114,12 +143,13 @@ pub(crate) fn add(args: &GetArgs) -> Result<u8, Failure> {
     }
     let is_device = |plan: &Plan| matches!(plan.what, What::Download(Destination::Device(_)));
     let condition = &args.condition;
+    let keeps = Keeps::of(&args.request).typed();
     for (is_typed, what) in [
         (args.write_out.is_some(), "-w"),
         (args.dump_header.is_some(), "-D"),
         (args.head, "-I"),
         (args.include, "--include"),
-        (args.request.cookie_jar.is_some(), "--cookie-jar"),
+        (keeps.is_some(), keeps.unwrap_or_default()),
         (args.remote_time, "-R"),
         (plans.iter().any(is_device), "-o with a device or a pipe"),
         (condition.etag_save.is_some(), "--etag-save"),
@@ -141,10 +171,10 @@ pub(crate) fn add(args: &GetArgs) -> Result<u8, Failure> {
 pub(crate) fn put(args: &PutArgs) -> Result<u8, Failure> {
     let plans = vec![plan::of_put(args)?];
     keep_cookies(&args.request, &plans, args.talk)?;
-    let jar = args.request.cookie_jar.as_deref();
+    let keeps = Keeps::of(&args.request);
     if args.detach {
-        if jar.is_some() {
-            let why = "--detach does not wait for the end, as --cookie-jar would have to";
+        if let Some(what) = keeps.typed() {
+            let why = format!("--detach does not wait for the end, as {what} would have to");
             return Err(Failure::usage(why));
         }
         return enqueue(plans, None, args.talk);
@@ -152,7 +182,7 @@ pub(crate) fn put(args: &PutArgs) -> Result<u8, Failure> {
     let format = args.write_out.as_deref().map(WriteOut::read).transpose()?;
     let fails_with_body = args.policy.fail_with_body;
     let mut after = After { format, fails_with_body, ..After::default() };
-    with_jar(jar, run(plans, None, args.talk, &mut after))
+    keeps.during(|| run(plans, None, args.talk, &mut after))
 }
 
 /// Returns what the first request says of where it comes from.
