@@ -4,10 +4,11 @@
 use crate::scenarios::{LONG, until_complete};
 use std::time::Duration;
 use urlsession::{
-    Credential, DownloadOptions, ErrorCode, Event, Header, HttpCookieAcceptPolicy, Request,
-    ResumeData, Secret, Session, SessionConfiguration, TaskState, UploadSource,
+    ConnectTo, Credential, Daemon, DownloadOptions, ErrorCode, Event, Header,
+    HttpCookieAcceptPolicy, Request, ResumeData, Secret, Session, SessionConfiguration, TaskState,
+    UploadOptions, UploadSource,
 };
-use urlsession_testkit::server::{Answer, Server};
+use urlsession_testkit::server::{Answer, Certificate, Server};
 
 /// Both kinds of sessions, made from the same wishes.
 fn both(wishes: impl Fn(&mut SessionConfiguration)) -> [Session; 2] {
@@ -165,7 +166,7 @@ pub(crate) fn the_patience_of_a_request() {
     });
     for session in sessions {
         assert_eq!(status(&told(&session, get(&server.url("/quick")), None)), Some(200));
-        let mut options = urlsession::UploadOptions { resume: true, ..Default::default() };
+        let mut options = UploadOptions { resume: true, ..Default::default() };
         options.task.timeout_interval_for_request = Some(200);
         options.task.maximum_retries = Some(0);
         let url = server.url("/slow");
@@ -246,6 +247,57 @@ pub(crate) fn cookies_of_a_session() {
             }
             assert_eq!(cookies.list(None).expect("it is asked").len(), kept, "{accepts:?} {sets}");
         }
+    }
+}
+
+/// what the session says => the URL that a host which was met is asked at; a reset forgets it.
+pub(crate) fn known_hosts_of_a_session() {
+    let secure = Server::start_tls_with(Certificate::Named(&["known.example"]));
+    let plain = Server::start();
+    secure.on("/", Answer::ok("x").header("Strict-Transport-Security", "max-age=60"));
+    plain.on("/", Answer::ok("x"));
+    let to = |port, server: &Server| ConnectTo {
+        host: Some("known.example".to_owned()),
+        port: Some(port),
+        to_host: Some("127.0.0.1".to_owned()),
+        to_port: Some(server.address().port()),
+        is_local: false,
+    };
+    let ask = |session: &Session, scheme: &str| {
+        let mut options = UploadOptions { resume: true, ..Default::default() };
+        options.task.ca_certificates = vec![secure.ca_pem()];
+        options.task.request_policy.connect_to = vec![to(443, &secure), to(80, &plain)];
+        let request = get(&format!("{scheme}://known.example/"));
+        let task = session.data_task_with(request, None, options).expect("it is taken");
+        let told = until_complete(&mut session.events(), task.task_identifier());
+        match told.last() {
+            Some(Event::DidComplete { error: None, response: Some(response), .. }) => {
+                response.url.clone()
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let (http, https) = ("http://known.example/", "https://known.example/");
+    for (uses, expected) in [(false, http), (true, https)] {
+        let sessions = both(|configuration| configuration.uses_strict_transport_security = uses);
+        let [background, ephemeral] = &sessions;
+        for session in &sessions {
+            assert_eq!(ask(session, "http"), http, "{uses}");
+            assert_eq!(ask(session, "https"), https, "{uses}");
+            assert_eq!(ask(session, "http"), expected, "{uses}");
+        }
+        ephemeral.reset().expect("it is reset");
+        assert_eq!(ask(ephemeral, "http"), http, "{uses}");
+        let daemon = Daemon::connect(false).expect("it runs");
+        let known = daemon.known_hosts(background.key().application.clone());
+        let list = known.list().expect("it is asked");
+        assert_eq!(list.len(), usize::from(uses));
+        background.reset().expect("it is reset");
+        assert_eq!(known.list().expect("it is asked"), []);
+        assert_eq!(known.add(&list).expect("it is asked"), list.len() as u64);
+        assert_eq!(known.list().expect("it is asked"), list);
+        assert_eq!(known.clear(Some("known.example")).expect("it is asked"), list.len() as u64);
+        assert_eq!(ask(background, "http"), http, "{uses}");
     }
 }
 

@@ -18,7 +18,7 @@ pub(crate) const LONG: Duration = Duration::from_secs(60);
 /// Larger than what may be fetched twice, and than any buffer.
 const LARGE: u64 = 24 * 1024 * 1024;
 
-pub(crate) const SCENARIOS: [(&str, fn()); 31] = [
+pub(crate) const SCENARIOS: [(&str, fn()); 32] = [
     ("a_download_arrives_whole", a_download_arrives_whole),
     ("bytes_are_uploaded_and_answered", bytes_are_uploaded_and_answered),
     ("a_missing_file_completes_with_its_error", a_missing_file_completes_with_its_error),
@@ -49,6 +49,7 @@ pub(crate) const SCENARIOS: [(&str, fn()); 31] = [
     ("the_patience_of_a_request", cases::the_patience_of_a_request),
     ("tasks_of_many_threads", cases::tasks_of_many_threads),
     ("cookies_of_a_session", cases::cookies_of_a_session),
+    ("known_hosts_of_a_session", cases::known_hosts_of_a_session),
     ("a_credential_lets_in", cases::a_credential_lets_in),
 ];
 
