@@ -176,7 +176,14 @@ impl<H: Moves> Driver<H> {
         let is_due = next.any(|wait| wait.is_zero());
         if is_due || turn.writes_kept || !turn.changes.is_empty() || self.stop.is_some() {
             let cookies = self.cookies.take_unwritten();
-            Rows { cookies, credentials, known_hosts: self.strict.take_unwritten() }
+            // Who noted a host has said so before its task ended.
+            let is_noted = self.strict.next(now).is_some() || turn.writes_kept;
+            let known_hosts = if is_noted || self.stop.is_some() {
+                self.strict.take_unwritten()
+            } else {
+                Vec::new()
+            };
+            Rows { cookies, credentials, known_hosts }
         } else {
             Rows { credentials, ..Rows::default() }
         }

@@ -79,7 +79,11 @@ impl Strict {
             Owner::Application(application) => store.known_hosts(application)?,
             Owner::Session(_) => Vec::new(),
         };
-        let hosts = Hosts::restore(known, self.clock.now().wall);
+        let now = self.clock.now();
+        let hosts = Hosts::restore(known, now.wall);
+        if hosts.is_unwritten() {
+            self.changed(now.steady);
+        }
         let shared = Arc::new(SharedHosts {
             is_empty: AtomicBool::new(hosts.is_empty()),
             state: Mutex::new(State { hosts, told: false }),

@@ -2,10 +2,11 @@
 
 use super::field::{AGE_LIMIT, Field};
 use super::hosts::{HOSTS_LIMIT, Hosts, Known, NAME_LIMIT};
-use super::{COLLECTIONS_LIMIT, Strict};
+use super::{COLLECTIONS_LIMIT, HostRow, Strict};
 use crate::clock::Clock;
 use crate::cookies::Owner;
-use crate::store::Store;
+use crate::store::{Rows, Store};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
@@ -356,6 +357,24 @@ fn which_responses_are_heard() {
         assert_eq!(url.scheme() == "https", expected, "{from} {fields:?} {is_waived}");
         assert_eq!(all.take_unwritten().len(), 1 + usize::from(expected));
     }
+}
+
+#[test]
+fn what_ended_meanwhile_is_removed_from_the_store() {
+    let (sender, _inbox) = crate::inbox::channel();
+    let (mut all, mut store) = (Strict::new(Clock::start(), sender), Store::in_memory());
+    let application = ApplicationId::new("com.example").unwrap();
+    let row = HostRow {
+        application: application.clone(),
+        host: "ex.test".to_owned(),
+        known: Some(Known { include_subdomains: false, expires: Timestamp(1) }),
+    };
+    let rows = Rows { known_hosts: vec![row.clone()], ..Rows::default() };
+    store.commit_turn(&[], &rows, &BTreeMap::new()).unwrap();
+    assert_eq!(all.next(Duration::ZERO), None);
+    let hosts = all.hosts(Owner::Application(application), &store).unwrap();
+    assert!(hosts.list().is_empty() && all.next(Duration::ZERO).is_some());
+    assert_eq!(all.take_unwritten(), [HostRow { known: None, ..row }]);
 }
 
 #[test]
