@@ -13,7 +13,8 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use temporary::Destinations;
 use urlsession_core::{Order, ResumeState, SessionNumber, TaskRef};
 use urlsession_protocol::TaskKind;
 
@@ -35,6 +36,8 @@ pub(crate) struct Files {
     tag: String,
     /// Of those of engines whose stores end with the process: keeps others from sweeping them.
     _lock: Option<Arc<File>>,
+    /// Of the same ones: where their downloads go.
+    destinations: Option<Arc<Mutex<Destinations>>>,
 }
 
 impl Files {
@@ -47,7 +50,7 @@ impl Files {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
         }
         let kept = state.join("resume").into();
-        let files = Self { state, kept, tag: String::new(), _lock: None };
+        let files = Self { state, kept, tag: String::new(), _lock: None, destinations: None };
         create_private_folder(&files.state)?;
         for folder in [&files.finished(), &files.spool(), &*files.kept] {
             create_private_folder(folder)?;
@@ -58,13 +61,22 @@ impl Files {
     /// Creates a state folder that [`Files::remove_all`] removes again, or a later engine if this
     /// process ends without.
     pub(crate) fn temporary() -> io::Result<Self> {
-        Self::temporary_in(&std::env::temp_dir())
+        let parent = std::env::temp_dir();
+        // A destination of an app that died may be on a disk that hangs.
+        let swept = parent.clone();
+        let name = "urlsession-sweep".to_owned();
+        let sweep = move || temporary::sweep(&swept);
+        if let Err(error) = std::thread::Builder::new().name(name).spawn(sweep) {
+            tracing::warn!(%error, "nobody sweeps after processes that died");
+        }
+        Self::temporary_in(&parent)
     }
 
     fn temporary_in(parent: &Path) -> io::Result<Self> {
-        temporary::sweep(parent);
         let (state, tag, lock) = temporary::create(parent)?;
-        Ok(Self { tag, _lock: Some(Arc::new(lock)), ..Self::prepare(&state)? })
+        let files = Self::prepare(&state)?;
+        let destinations = Some(Arc::new(Mutex::new(Destinations::create(&state)?)));
+        Ok(Self { tag, _lock: Some(Arc::new(lock)), destinations, ..files })
     }
 
     /// Returns the state folder.
@@ -98,8 +110,11 @@ impl Files {
 
     /// Creates the folder of a task's files, unless the task has a destination of its own.
     pub(crate) fn prepare_for(&self, task: TaskRef, order: &Order) -> io::Result<()> {
-        match order.kind {
-            TaskKind::Download { destination: Some(_) } => Ok(()),
+        match &order.kind {
+            TaskKind::Download { destination: Some(path) } => {
+                self.note_destination(path);
+                Ok(())
+            }
             TaskKind::Download { destination: None } | TaskKind::Upload | TaskKind::Data => {
                 create_private_folder(&self.session(task.session))
             }
@@ -155,7 +170,7 @@ impl Files {
 
     /// Removes the state folder and all in it.
     pub(crate) fn remove_all(&self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.state) {
+        if let Err(error) = temporary::remove(&self.state) {
             tracing::warn!(%error, folder = ?self.state, "could not remove a temporary folder");
         }
     }
@@ -171,6 +186,16 @@ impl Files {
 
     fn session(&self, session: SessionNumber) -> PathBuf {
         self.finished().join(session.0.to_string())
+    }
+
+    fn note_destination(&self, destination: &Path) {
+        let (Some(destinations), Some(folder)) = (&self.destinations, destination.parent()) else {
+            return;
+        };
+        let mut destinations = destinations.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = destinations.note(folder) {
+            tracing::warn!(%error, ?folder, "parts in it are not swept if this process dies");
+        }
     }
 
     /// Returns a name that no kept part has: a task may go on from its own resume data.

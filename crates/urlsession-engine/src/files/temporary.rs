@@ -2,16 +2,59 @@
 //! one if its process ended first.
 
 use super::folder::{check, private};
+use std::collections::BTreeSet;
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io;
+use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Most names tried for a folder.
 const NAMES_LIMIT: u32 = 1000;
-/// Most entries that are looked at in the folder of temporary ones.
+/// Most entries that are looked at in the folder of temporary ones, and in one of destinations.
 const SWEEP_LIMIT: usize = 20_000;
+/// Most folders of destinations that are noted.
+const DESTINATIONS_LIMIT: usize = 1000;
+/// Longest path of them, in bytes.
+const PATH_LIMIT: usize = 16 * 1024;
 /// Held as long as the engine lives; the system lets go of it when the process dies.
 const LOCK: &str = "lock";
+/// In which folders parts of its downloads may be, beside what they become: a JSON text a line.
+const DESTINATIONS: &str = "destinations";
+/// How the name of a part ends, behind the tag of its engine and the numbers of its task.
+const PART: &str = ".urlsession-part";
+
+/// Where the downloads of one engine go, written down for who sweeps after it.
+#[derive(Debug)]
+pub(super) struct Destinations {
+    file: File,
+    noted: BTreeSet<PathBuf>,
+    /// Most go where the one before went.
+    last: PathBuf,
+}
+
+impl Destinations {
+    pub(super) fn create(state: &Path) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        let file = options.append(true).create_new(true).open(state.join(DESTINATIONS))?;
+        Ok(Self { file, noted: BTreeSet::new(), last: PathBuf::new() })
+    }
+
+    /// Notes the folder of a destination. One that has no spelling, or is one of too many, is not
+    /// swept.
+    pub(super) fn note(&mut self, folder: &Path) -> io::Result<()> {
+        if folder.as_os_str() == self.last.as_os_str() {
+            return Ok(());
+        }
+        self.last = folder.to_owned();
+        let spelled = folder.to_str().filter(|text| text.len() <= PATH_LIMIT);
+        let Some(text) = spelled.filter(|_| self.noted.len() < DESTINATIONS_LIMIT) else {
+            return Ok(());
+        };
+        if self.noted.insert(folder.to_owned()) {
+            writeln!(self.file, "{}", serde_json::Value::from(text))?;
+        }
+        Ok(())
+    }
+}
 
 /// Creates a folder that did not exist; returns it, the part of its name that is its own, and what
 /// keeps others from sweeping it.
@@ -34,28 +77,70 @@ pub(super) fn create(parent: &Path) -> io::Result<(PathBuf, String, File)> {
     Err(io::Error::new(io::ErrorKind::AlreadyExists, "no name is free for a temporary folder"))
 }
 
-/// Removes the folders of this user's that belong to no living engine.
+/// Removes the folders of this user's that belong to no living engine, and the parts that it left.
 pub(super) fn sweep(parent: &Path) {
     let Ok(entries) = std::fs::read_dir(parent) else { return };
     for entry in entries.flatten().take(SWEEP_LIMIT) {
-        let folder = entry.path();
-        if !is_ours(&entry.file_name().to_string_lossy()) || check(&folder).is_err() {
+        let (folder, name) = (entry.path(), entry.file_name());
+        let name = name.to_string_lossy();
+        let Some(tag) = tag_of(&name).filter(|_| check(&folder).is_ok()) else { continue };
+        let Some(_lock) = locked(OpenOptions::new().write(true), &folder) else {
+            // One whose end was cut short has lost its lock last; nothing else is removed so.
+            let _ = std::fs::remove_dir(&folder);
             continue;
-        }
-        if let Some(_lock) = locked(OpenOptions::new().write(true), &folder)
-            && let Err(error) = std::fs::remove_dir_all(&folder)
-        {
+        };
+        sweep_parts(&folder, tag);
+        if let Err(error) = remove(&folder) {
             tracing::warn!(%error, ?folder, "could not remove the folder of a process that died");
         }
     }
 }
 
-fn is_ours(name: &str) -> bool {
-    let inner = name.strip_prefix("urlsession-").and_then(|rest| rest.strip_suffix("-state"));
-    let is_number = |text: &str| text.parse::<u32>().is_ok();
-    inner
-        .and_then(|inner| inner.split_once('-'))
-        .is_some_and(|(process, number)| is_number(process) && is_number(number))
+/// Removes a state folder, its lock last: what is cut short is swept later.
+pub(super) fn remove(folder: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        match entry.file_type()?.is_dir() {
+            _ if entry.file_name() == LOCK => {}
+            true => std::fs::remove_dir_all(entry.path())?,
+            false => std::fs::remove_file(entry.path())?,
+        }
+    }
+    std::fs::remove_file(folder.join(LOCK))?;
+    std::fs::remove_dir(folder)
+}
+
+/// Removes the parts that an engine left beside their destinations.
+fn sweep_parts(state: &Path, tag: &str) {
+    let Ok(file) = File::open(state.join(DESTINATIONS)) else { return };
+    // What a power failure left of the last line is no text.
+    let lines = BufReader::new(file).lines().map_while(Result::ok).take(DESTINATIONS_LIMIT);
+    for folder in lines.filter_map(|line| serde_json::from_str::<PathBuf>(&line).ok()) {
+        let Ok(entries) = std::fs::read_dir(folder) else { continue };
+        for entry in entries.flatten().take(SWEEP_LIMIT) {
+            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+            if is_file && is_part(&entry.file_name().to_string_lossy(), tag) {
+                super::remove_file(&entry.path());
+            }
+        }
+    }
+}
+
+fn is_part(name: &str, tag: &str) -> bool {
+    let marked = name.strip_prefix('.').and_then(|rest| rest.strip_suffix(PART));
+    let mark = marked.and_then(|rest| rest.rsplit_once('.')).map(|(_, mark)| mark);
+    mark.and_then(|mark| mark.strip_prefix(tag)).is_some_and(are_numbers)
+}
+
+/// Returns the tag of an engine, `<process>-<number>-`, in the name of its folder.
+fn tag_of(name: &str) -> Option<&str> {
+    let tag = name.strip_prefix("urlsession-")?.strip_suffix("state")?;
+    are_numbers(tag.strip_suffix('-')?).then_some(tag)
+}
+
+fn are_numbers(text: &str) -> bool {
+    let is_number = |text: &str| text.parse::<u64>().is_ok();
+    text.split_once('-').is_some_and(|(one, other)| is_number(one) && is_number(other))
 }
 
 fn locked(options: &OpenOptions, folder: &Path) -> Option<File> {

@@ -145,17 +145,33 @@ fn a_temporary_state_folder_goes_with_its_process_at_the_latest() {
     let [dead, living] = [(); 2].map(|()| Files::temporary_in(parent.path()).unwrap());
     let (left, stays) = (dead.state().to_owned(), living.state().to_owned());
     std::fs::write(left.join("files/f"), "x").unwrap();
+    let destinations = tempfile::tempdir().unwrap();
+    let destination = order(download(destinations.path().join("name").to_str()));
+    let parts = [&dead, &living].map(|files| {
+        files.prepare_for(TASK, &destination).unwrap();
+        let part = files.of(TASK, &destination).part;
+        std::fs::write(&part, "x").unwrap();
+        part
+    });
+    let like = parts[0].with_extension("other");
+    std::fs::write(&like, "x").unwrap();
     // Whose they are is not known.
     let others = ["urlsession-1-0-state", "urlsession-a-b-state", "state"];
     let others = others.map(|name| parent.path().join(name));
     others.iter().for_each(|folder| std::fs::create_dir(folder).unwrap());
+    std::fs::write(others[0].join("other"), "").unwrap();
+    // The end of its removal did not come.
+    let bare = parent.path().join("urlsession-1-1-state");
+    std::fs::create_dir(&bare).unwrap();
     std::fs::write(others[1].join("lock"), "").unwrap();
     // The system does that for a process that dies.
     drop(dead);
+    super::temporary::sweep(parent.path());
+    assert!(!parts[0].exists() && parts[1].exists() && like.exists());
     let next = Files::temporary_in(parent.path()).unwrap();
     assert!(stays.exists() && others.iter().all(|folder| folder.exists()));
     assert_eq!(next.state(), left, "its name is free");
-    assert!(!left.join("files/f").exists());
+    assert!(!left.join("files/f").exists() && !bare.exists());
 }
 
 #[cfg(unix)]
