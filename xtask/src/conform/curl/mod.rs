@@ -339,7 +339,7 @@ fn beyond(case: &Case) -> Option<String> {
     if case.has("tool") || case.attribute("command", "type").is_some() {
         return Some("a program of its own".to_owned());
     }
-    let needs = ["NTLM", "SPNEGO", "Debug", "IPv6", "alt-svc", "HSTS", "ipfs", "aws", "httpsig"];
+    let needs = ["NTLM", "SPNEGO", "Debug", "IPv6", "alt-svc", "ipfs", "aws", "httpsig"];
     let features = case.text("features");
     if let Some(need) = needs.iter().find(|need| features.split_whitespace().any(|f| f == **need)) {
         return Some(format!("feature {need}"));

@@ -80,6 +80,7 @@ const SAME: &[(&str, &str)] = &[
     ("--user-agent", "-A"),
     ("-c", "--cookie-jar"),
     ("--cookie-jar", "--cookie-jar"),
+    ("--hsts", "--hsts"),
     ("--variable", "--variable"),
     ("--parallel-max", "--parallel-max"),
     ("-e", "-e"),
