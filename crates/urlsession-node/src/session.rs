@@ -79,8 +79,11 @@ impl NativeSession {
         // A worker may end before its process does; another one can then have the session.
         let attached = Arc::new(Mutex::new(Some(session.clone())));
         env.add_env_cleanup_hook(Arc::clone(&attached), |attached| {
-            if let Some(session) = take(&attached) {
-                session.detach();
+            match take(&attached) {
+                Some(session) if session.identifier().is_some() => session.detach(),
+                // Nobody can come back for a session in this process.
+                Some(session) => drop(session.invalidate_and_cancel()),
+                None => {}
             }
         })?;
         let (events, unacknowledged) = (RefCell::new(session.events()), RefCell::default());

@@ -8,6 +8,7 @@ const http = require('node:http');
 const path = require('node:path');
 const { after, before, beforeEach, test } = require('node:test');
 const { promisify } = require('node:util');
+const { Worker } = require('node:worker_threads');
 const { inHome } = require('./support/home.js');
 const { Session } = require('../index.js');
 
@@ -20,6 +21,7 @@ before(async () => {
   server = http.createServer((request, response) => {
     requests.push(request);
     request.resume();
+    if (request.url === '/endless') return;
     if (request.url.startsWith('/away')) {
       response.writeHead(302, { Location: '/there', 'X-Why': 'moved' });
       response.end('moved');
@@ -117,6 +119,21 @@ test('an app that leaves one open ends by itself, after its tasks', async () => 
     session.data(${JSON.stringify(url('/end'))}).then((result) => console.log(result.text()));`;
   const { stdout } = await promisify(execFile)(process.execPath, ['-e', script], { timeout: 60_000 });
   assert.match(stdout, /^GET/);
+});
+
+test('they end with the worker that made them', async () => {
+  const asked = new Promise((resolve) => {
+    server.once('request', ({ socket }) => {
+      resolve({ gone: new Promise((closed) => { socket.once('close', closed); }) });
+    });
+  });
+  const script = `
+    const { Session } = require(${JSON.stringify(path.join(__dirname, '..'))});
+    new Session({ configuration: 'ephemeral' }).data(${JSON.stringify(url('/endless'))}).catch(() => {});`;
+  const worker = new Worker(script, { eval: true });
+  const { gone } = await asked;
+  await worker.terminate();
+  await gone;
 });
 
 test('what only background sessions have is refused', () => {
