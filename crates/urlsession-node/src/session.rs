@@ -79,11 +79,8 @@ impl NativeSession {
         // A worker may end before its process does; another one can then have the session.
         let attached = Arc::new(Mutex::new(Some(session.clone())));
         env.add_env_cleanup_hook(Arc::clone(&attached), |attached| {
-            match take(&attached) {
-                Some(session) if session.identifier().is_some() => session.detach(),
-                // Nobody can come back for a session in this process.
-                Some(session) => drop(session.invalidate_and_cancel()),
-                None => {}
+            if let Some(session) = take(&attached) {
+                session.detach();
             }
         })?;
         let (events, unacknowledged) = (RefCell::new(session.events()), RefCell::default());

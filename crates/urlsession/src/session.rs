@@ -310,8 +310,13 @@ impl Session {
     }
 
     /// Gives the session back: transfers go on, events stay owed, another process may own it. All
-    /// clones, tasks and event streams of it end. Waits for the daemon, at most 5 s.
+    /// clones, tasks and event streams of it end. Waits for the daemon, at most 5 s. A session in this
+    /// process is cancelled instead: nobody can come back for it.
     pub fn detach(self) {
+        if self.identifier().is_none() {
+            self.0.abandon();
+            return self.0.link.end(&detached(), true);
+        }
         let (done, gone) = std::sync::mpsc::sync_channel(1);
         let call = Call::Detach { session: self.key().clone() };
         let answer = Box::new(move |_| done.send(()).unwrap_or(()));
@@ -462,12 +467,20 @@ impl fmt::Debug for Session {
     }
 }
 
-impl Drop for Handle {
-    fn drop(&mut self) {
-        // Nobody can come back for a session in this process.
-        if self.configuration.identifier().is_none() && !self.link.is_over() {
+impl Handle {
+    /// Cancels what nobody can come back for.
+    fn abandon(&self) {
+        if !self.link.is_over() {
             let call = Call::InvalidateAndCancel { session: self.link.key().clone() };
             let _ = self.link.post(call, Box::new(log_refusal));
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        if self.configuration.identifier().is_none() {
+            self.abandon();
         }
         self.link.end(&detached(), true);
     }
