@@ -57,7 +57,7 @@ impl Hosts {
     /// Takes over what a host said of itself; what is known of hosts above and below stays.
     pub(super) fn note(&mut self, host: &str, said: Field, now: Timestamp) {
         let host = without_root(host);
-        if host.is_empty() || host.len() > NAME_LIMIT {
+        if !can_be_known(host) {
             return;
         }
         if said.max_age.is_zero() {
@@ -102,7 +102,7 @@ impl Hosts {
         let expires = before.map_or(one.expires, |before| before.expires.max(one.expires));
         let include_subdomains =
             one.include_subdomains || before.is_some_and(|before| before.include_subdomains);
-        let is_one = !name.is_empty() && name.len() <= NAME_LIMIT && one.expires > now;
+        let is_one = can_be_known(name) && one.expires > now;
         if is_one {
             let max_age = now.until(expires).min(AGE_LIMIT);
             self.note(name, Field { max_age, include_subdomains }, now);
@@ -166,6 +166,13 @@ impl Hosts {
             self.remove(&host);
         }
     }
+}
+
+/// Says whether a name is worth knowing. Between this machine and itself (RFC 6761 section 6.3) there is
+/// nobody to be kept out, and what one program says there is not for the others on its ports.
+fn can_be_known(host: &str) -> bool {
+    let is_local = host == "localhost" || host.ends_with(".localhost");
+    !host.is_empty() && host.len() <= NAME_LIMIT && !is_local
 }
 
 /// Takes away the dot of the root, which makes no other host of a name.

@@ -101,6 +101,9 @@ fn a_host_is_known_and_what_is_below_it_if_it_says_so() {
         (all, "http://a.b.ex.test/", true),
         (all, "http://anex.test/", false),
         (all, "http://test/", false),
+        (&[("https://localhost/", "max-age=9")], "http://localhost/", false),
+        (&[("https://a.LOCALHOST./", "max-age=9")], "http://a.localhost/", false),
+        (&[("https://alocalhost/", "max-age=9")], "http://alocalhost/", true),
     ]);
 }
 
