@@ -356,6 +356,7 @@ impl Value {
         let is_upload = matches!(task.kind, TaskKind::Upload);
         let field =
             |name: &str| response.and_then(|response| response.header(name)).map(str::to_owned);
+        let asked = last.map_or(&task.url, |last| &last.request.url);
         let file = || task.file.as_ref().map(|path| path.display().to_string());
         let text = match self {
             Self::Status => {
@@ -369,13 +370,13 @@ impl Value {
             }
             Self::Url => Some(typed.unwrap_or(&task.url).to_owned()),
             Self::EffectiveUrl => {
-                let url = response.map_or(&task.url, |response| &response.url);
+                let url = response.map_or(asked, |response| &response.url);
                 typed.and_then(|typed| as_typed(url, typed)).or_else(|| Some(url.clone()))
             }
             Self::FileName => file(),
             Self::ContentType => field("content-type"),
             Self::Method => last.map(|last| last.request.method.clone()),
-            Self::Scheme => task.url.split_once(':').map(|(scheme, _)| scheme.to_owned()),
+            Self::Scheme => asked.split_once(':').map(|(scheme, _)| scheme.to_owned()),
             Self::Version => response.and_then(version),
             Self::Id => Some(task.name.to_string()),
             Self::Downloaded if is_upload => Some(received(last).to_string()),

@@ -65,8 +65,8 @@ fn what_is_known_is_listed_and_forgotten() {
     assert_eq!(world.get(&home, &["https://known.example/"]), "secure");
     assert_eq!(world.get(&home, &["--no-hsts", "http://known.example/"]), "plain");
     assert_eq!(
-        world.get(&home, &["-w", "%{url_effective}", "http://known.example/"]),
-        "securehttps://known.example/"
+        world.get(&home, &["-w", "%{url_effective} %{scheme}", "http://known.example/"]),
+        "securehttps://known.example/ https"
     );
     let listed = home.out(&["hsts", "ls"]);
     assert!(listed.starts_with("HOST") && listed.contains("\n.known.example "), "{listed}");
