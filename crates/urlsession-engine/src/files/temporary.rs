@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Most names tried for a folder.
 const NAMES_LIMIT: u32 = 1000;
@@ -21,6 +22,9 @@ const LOCK: &str = "lock";
 const DESTINATIONS: &str = "destinations";
 /// How the name of a part ends, behind the tag of its engine and the numbers of its task.
 const PART: &str = ".urlsession-part";
+
+/// No two engines of a process have one name, also one after the other: their parts would have it too.
+static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// Where the downloads of one engine go, written down for who sweeps after it.
 #[derive(Debug)]
@@ -60,7 +64,8 @@ impl Destinations {
 /// keeps others from sweeping it.
 pub(super) fn create(parent: &Path) -> io::Result<(PathBuf, String, File)> {
     let parent = std::path::absolute(parent)?;
-    for number in 0..NAMES_LIMIT {
+    for _ in 0..NAMES_LIMIT {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let tag = format!("{}-{number}-", std::process::id());
         let folder = parent.join(format!("urlsession-{tag}state"));
         match private(&mut DirBuilder::new()).create(&folder) {
