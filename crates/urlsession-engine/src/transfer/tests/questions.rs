@@ -11,8 +11,8 @@ use std::sync::Arc;
 use urlsession_core::SessionNumber;
 use urlsession_core::{Answered, Given};
 use urlsession_protocol::{
-    AuthenticationChallenge, AuthenticationMethod, ClientCertificate, ConnectionProxy, Credential,
-    Proxy as Through, PublicKeyPin, TlsVersion,
+    AuthenticationChallenge, AuthenticationMethod, ClientCertificate, ConnectTo, ConnectionProxy,
+    Credential, Proxy as Through, PublicKeyPin, TlsVersion,
 };
 use urlsession_testkit::proxy::{Proxy, Way};
 use urlsession_testkit::server::{Answer, Certificate, Demands, Server};
@@ -190,7 +190,7 @@ async fn a_server_that_wants_a_certificate() {
 /// have said it.
 #[tokio::test]
 async fn trust_of_the_app_makes_no_host_known() {
-    let server = Server::start_tls_with(Certificate::Named(&["localhost"]));
+    let server = Server::start_tls_with(Certificate::Named(&["known.example"]));
     let answered = Answer::ok("x").header("Strict-Transport-Security", "max-age=60");
     server.on("/", answered);
     for by_root in [true, false] {
@@ -198,7 +198,12 @@ async fn trust_of_the_app_makes_no_host_known() {
         let owner = Owner::Session(SessionNumber(1));
         let mut all = Strict::new(Clock::start(), sender);
         let hosts = all.hosts(owner, &Store::in_memory()).unwrap();
-        let mut trial = asking(&format!("https://localhost:{}/", server.address().port()));
+        let mut trial = asking("https://known.example/");
+        trial.order.options.request_policy.connect_to.push(ConnectTo {
+            to_host: Some("127.0.0.1".to_owned()),
+            to_port: Some(server.address().port()),
+            ..ConnectTo::default()
+        });
         trial.known_hosts = Some(Arc::clone(&hosts));
         if by_root {
             trial.order.options.ca_certificates.push(server.ca_pem());
