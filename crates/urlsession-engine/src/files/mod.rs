@@ -23,6 +23,8 @@ pub const STORE: &str = "store.sqlite";
 
 /// Longest file name of the file systems in use, in bytes.
 const NAME_LIMIT: usize = 255;
+/// How the name of a part ends, behind the tag of its engine and the numbers of its task.
+const PART: &str = ".urlsession-part";
 /// Most parts that are kept of tasks with the same number; then the first is given up.
 const KEPT_NAMES_LIMIT: u32 = 100;
 
@@ -212,7 +214,7 @@ impl Files {
 
     /// Returns `.<name>.<session>-<task>.urlsession-part`, its name cut so that all fits.
     fn hidden_name(&self, destination: &Path, task: TaskRef) -> OsString {
-        let ending = format!(".{}{}-{}.urlsession-part", self.tag, task.session.0, task.task);
+        let ending = format!(".{}{}-{}{PART}", self.tag, task.session.0, task.task);
         let name = destination.file_name().unwrap_or_default();
         let mut hidden = OsString::with_capacity(NAME_LIMIT.min(name.len() + 1 + ending.len()));
         hidden.push(".");

@@ -1,6 +1,7 @@
 //! The state folders of engines that keep nothing: each goes with its engine, or is swept by a later
 //! one if its process ended first.
 
+use super::PART;
 use super::folder::{check, private};
 use std::collections::BTreeSet;
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -20,8 +21,6 @@ const PATH_LIMIT: usize = 16 * 1024;
 const LOCK: &str = "lock";
 /// In which folders parts of its downloads may be, beside what they become: a JSON text a line.
 const DESTINATIONS: &str = "destinations";
-/// How the name of a part ends, behind the tag of its engine and the numbers of its task.
-const PART: &str = ".urlsession-part";
 
 /// No two engines of a process have one name, also one after the other: their parts would have it too.
 static NEXT: AtomicU32 = AtomicU32::new(0);
