@@ -3,7 +3,6 @@
 use super::over_http::{engine, get};
 use super::stage::{App, key};
 use crate::Engine;
-use crate::store::Store;
 use std::path::Path;
 use urlsession_protocol::message::CookieStorage;
 use urlsession_protocol::{
@@ -363,14 +362,6 @@ fn shared() -> CookieStorage {
 
 /// Returns the cookies that a kill -9 leaves: those in the files as they are.
 fn on_disk(folder: &Path) -> Vec<String> {
-    let copy = tempfile::tempdir().unwrap();
-    for name in ["store.sqlite", "store.sqlite-wal"] {
-        let from = folder.join("state").join(name);
-        if from.exists() {
-            std::fs::copy(from, copy.path().join(name)).unwrap();
-        }
-    }
-    let store = Store::open(&copy.path().join("store.sqlite")).unwrap();
-    let kept = store.cookies(&key().application).unwrap();
+    let kept = super::stage::on_disk(folder, |store| store.cookies(&key().application).unwrap());
     kept.into_iter().map(|kept| kept.cookie.identity.name).collect()
 }

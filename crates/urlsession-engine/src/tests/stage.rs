@@ -1,6 +1,7 @@
 //! What the engine's tests stand on: an engine, apps, and hands that are told what to do.
 
 use crate::attempts::Moves;
+use crate::store::Store;
 use crate::transfer::Attempt;
 use crate::{CachePlace, Engine, EngineConfiguration};
 use std::collections::VecDeque;
@@ -324,4 +325,16 @@ pub(super) fn bytes(hand: &Hand, durable_bytes: u64) -> ResumeState {
 
 fn response() -> Response {
     Response { status_code: 200, ..Response::default() }
+}
+
+/// Reads the store that a kill -9 leaves: that of the files as they are.
+pub(super) fn on_disk<T>(folder: &Path, read: impl FnOnce(&Store) -> T) -> T {
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["store.sqlite", "store.sqlite-wal"] {
+        let from = folder.join("state").join(name);
+        if from.exists() {
+            std::fs::copy(from, copy.path().join(name)).unwrap();
+        }
+    }
+    read(&Store::open(&copy.path().join("store.sqlite")).unwrap())
 }

@@ -3,7 +3,6 @@
 use super::over_http::engine;
 use super::stage::{App, download, key};
 use crate::Engine;
-use crate::store::Store;
 use std::path::Path;
 use urlsession_protocol::message::CookieStorage;
 use urlsession_protocol::{
@@ -414,14 +413,7 @@ impl Asker {
 
 /// Returns the hosts that a kill -9 leaves: those in the files as they are.
 fn on_disk(folder: &Path) -> Vec<String> {
-    let copy = tempfile::tempdir().unwrap();
-    for name in ["store.sqlite", "store.sqlite-wal"] {
-        let from = folder.join("state").join(name);
-        if from.exists() {
-            std::fs::copy(from, copy.path().join(name)).unwrap();
-        }
-    }
-    let store = Store::open(&copy.path().join("store.sqlite")).unwrap();
-    let known = store.known_hosts(&key().application).unwrap();
+    let known =
+        super::stage::on_disk(folder, |store| store.known_hosts(&key().application).unwrap());
     known.into_iter().map(|(host, known)| format!("{host} {}", known.include_subdomains)).collect()
 }
