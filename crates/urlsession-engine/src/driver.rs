@@ -173,20 +173,15 @@ impl<H: Moves> Driver<H> {
         let credentials = self.credentials.take_unwritten();
         let now = turn.now.steady;
         let mut next = self.cookies.next(now).into_iter().chain(self.strict.next(now));
-        let is_due = next.any(|wait| wait.is_zero());
-        if is_due || turn.writes_kept || !turn.changes.is_empty() || self.stop.is_some() {
-            let cookies = self.cookies.take_unwritten();
-            // Who noted a host has said so before its task ended.
-            let is_noted = self.strict.next(now).is_some() || turn.writes_kept;
-            let known_hosts = if is_noted || self.stop.is_some() {
-                self.strict.take_unwritten()
-            } else {
-                Vec::new()
-            };
-            Rows { cookies, credentials, known_hosts }
-        } else {
-            Rows { credentials, ..Rows::default() }
+        let is_asked = turn.writes_kept || self.stop.is_some();
+        if !is_asked && turn.changes.is_empty() && !next.any(|wait| wait.is_zero()) {
+            return Rows { credentials, ..Rows::default() };
         }
+        let cookies = self.cookies.take_unwritten();
+        // Who noted a host has said so before its task ended.
+        let is_noted = is_asked || self.strict.next(now).is_some();
+        let known_hosts = if is_noted { self.strict.take_unwritten() } else { Vec::new() };
+        Rows { cookies, credentials, known_hosts }
     }
 
     /// Makes the changes durable, however long that takes: nothing is visible before.
