@@ -54,8 +54,8 @@ pub struct Moment {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
     /// A client asks. Calls that only look (`Tasks`, `Task`, `Session`, `Watch`, `Status`), those
-    /// about cookies and known hosts, and those about the engine itself (`Reset`, `Flush`, `Shutdown`), are
-    /// answered by the engine and never come here.
+    /// about cookies and known hosts, and those about the engine itself (`Reset`, `Flush`,
+    /// `Shutdown`), are answered by the engine and never come here.
     Call {
         /// Who asks.
         peer: PeerNumber,
