@@ -23,6 +23,7 @@ mod progress;
 mod queries;
 mod replay;
 mod restore;
+mod shelf;
 mod simulate;
 mod stop;
 mod store;

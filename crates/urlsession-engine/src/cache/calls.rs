@@ -2,8 +2,8 @@
 
 use super::SharedCache;
 use crate::attempts::Moves;
-use crate::cookies::Owner;
 use crate::driver::Driver;
+use crate::shelf::Owner;
 use std::sync::Arc;
 use urlsession_core::{Order, TaskRef};
 use urlsession_protocol::{Call, Error, ErrorCode, SessionKey};

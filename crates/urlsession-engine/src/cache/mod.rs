@@ -26,8 +26,8 @@ pub(crate) use exchange::{Exchange, Kept, LookUp, Received, Recording};
 
 use crate::CachePlace;
 use crate::clock::Clock;
-use crate::cookies::Owner;
 use crate::files::create_private_folder;
+use crate::shelf::Owner;
 use disk::Disk;
 use memory::Memory;
 use sha2::{Digest as _, Sha256};

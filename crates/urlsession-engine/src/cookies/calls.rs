@@ -1,10 +1,11 @@
 //! What clients and attempts ask of cookies, and when they are written: the driver's side.
 
-use super::{Exchange, Owner, SharedJar};
+use super::{Exchange, SharedJar};
 use crate::StoreError;
 use crate::act::Deed;
 use crate::attempts::Moves;
 use crate::driver::{Driver, Turn};
+use crate::shelf::Owner;
 use std::sync::Arc;
 use urlsession_core::{Action, Order, PeerNumber, TaskRef};
 use urlsession_protocol::cookie::COOKIES_PAGE_BYTES;
@@ -28,7 +29,7 @@ impl<H: Moves> Driver<H> {
         if !Exchange::is_wanted(order) {
             return Ok(None);
         }
-        self.cookies.jar(owner, &self.store).map(Some)
+        self.cookies.of(owner, &self.store).map(Some)
     }
 
     /// Answers a call that keeps or forgets cookies; the reply comes after the commit.
@@ -67,7 +68,7 @@ impl<H: Moves> Driver<H> {
         } else {
             Owner::Application(session.application.clone())
         };
-        self.cookies.jar(owner, &self.store).map_err(unreadable)?.clear(None);
+        self.cookies.of(owner, &self.store).map_err(unreadable)?.clear(None);
         self.forget_hosts(number).map_err(unreadable)
     }
 
@@ -105,7 +106,7 @@ impl<H: Moves> Driver<H> {
                 Owner::Session(number.ok_or_else(unknown)?)
             }
         };
-        self.cookies.jar(owner, &self.store).map_err(unreadable)
+        self.cookies.of(owner, &self.store).map_err(unreadable)
     }
 }
 

@@ -1,13 +1,17 @@
 //! The cookies of one application: which are kept, for how long, and which a request gets.
 //!
-//! Storage model and limits of RFC 6265bis sections 5.7 and 5.8. Pure: it is told the time.
+//! Storage model and limits of RFC 6265bis sections 5.7 and 5.8. It is told the time.
 
 use super::scope;
 use super::set_cookie::{LIFE_LIMIT, SetCookie, is_control, is_legal};
+use crate::StoreError;
+use crate::inbox::Message;
+use crate::shelf::Collection;
+use crate::store::Store;
 use std::collections::{BTreeMap, BTreeSet};
 use url::Url;
 use urlsession_protocol::cookie::COOKIE_ATTRIBUTE_LIMIT;
-use urlsession_protocol::{Cookie, CookieIdentity, SameSite, Secret, Timestamp};
+use urlsession_protocol::{ApplicationId, Cookie, CookieIdentity, SameSite, Secret, Timestamp};
 
 /// Most cookies of one site, which is one registered domain with all hosts below it: counted so
 /// that nobody gets more room by inventing hosts.
@@ -21,7 +25,7 @@ pub(super) const SENT_LENGTH_LIMIT: usize = 8190;
 
 /// Cookies by site.
 #[derive(Debug, Default)]
-pub(super) struct Jar {
+pub(crate) struct Jar {
     sites: BTreeMap<String, BTreeMap<CookieIdentity, Kept>>,
     count: usize,
     /// Those whose row in the store is not what is kept here.
@@ -105,9 +109,6 @@ impl Jar {
 
     /// Returns the `Cookie` field of a request.
     pub(super) fn send(&mut self, to: Asker<'_>, now: Timestamp) -> Option<String> {
-        if self.count == 0 {
-            return None;
-        }
         let host = scope::host(to.url);
         let (path, secure) = (to.url.path(), scope::is_secure(to.url));
         let site = self.sites.get_mut(scope::site(&host))?;
@@ -166,27 +167,6 @@ impl Jar {
             self.matching(domain).filter(|cookie| !has_ended(cookie, now)).collect();
         list.sort_by(|a, b| a.identity.cmp(&b.identity));
         list
-    }
-
-    /// Says whether something is to be written.
-    pub(super) fn is_unwritten(&self) -> bool {
-        !self.unwritten.is_empty()
-    }
-
-    /// Says whether forgetting this jar loses what the store does not have.
-    pub(super) fn is_only_here(&self) -> bool {
-        let mut all = self.sites.values().flat_map(BTreeMap::values);
-        self.is_unwritten() || all.any(|kept| kept.cookie.expires.is_none())
-    }
-
-    /// Takes what is to be written: the cookie, or `None` where its row must go.
-    pub(super) fn take_unwritten(&mut self) -> Vec<(CookieIdentity, Option<Kept>)> {
-        let unwritten = std::mem::take(&mut self.unwritten);
-        let row = |identity: CookieIdentity| {
-            let kept = self.sites.get(scope::site(&identity.domain))?.get(&identity)?;
-            kept.cookie.expires.is_some().then(|| kept.clone())
-        };
-        unwritten.into_iter().map(|identity| (identity.clone(), row(identity))).collect()
     }
 
     fn matching(&self, domain: Option<&str>) -> impl Iterator<Item = &Cookie> {
@@ -283,6 +263,41 @@ impl Jar {
                     || scope::domain_matches(&new.domain, &old.domain))
                 && scope::path_matches(&new.path, &old.path)
         })
+    }
+}
+
+impl Collection for Jar {
+    type Name = CookieIdentity;
+    type Kept = Kept;
+
+    fn read(store: &Store, of: &ApplicationId, now: Timestamp) -> Result<Self, StoreError> {
+        Ok(Self::restore(store.cookies(of)?, now))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    fn is_unwritten(&self) -> bool {
+        !self.unwritten.is_empty()
+    }
+
+    fn is_only_here(&self) -> bool {
+        let mut all = self.sites.values().flat_map(BTreeMap::values);
+        self.is_unwritten() || all.any(|kept| kept.cookie.expires.is_none())
+    }
+
+    fn take_unwritten(&mut self) -> Vec<(CookieIdentity, Option<Kept>)> {
+        let unwritten = std::mem::take(&mut self.unwritten);
+        let row = |identity: CookieIdentity| {
+            let kept = self.sites.get(scope::site(&identity.domain))?.get(&identity)?;
+            kept.cookie.expires.is_some().then(|| kept.clone())
+        };
+        unwritten.into_iter().map(|identity| (identity.clone(), row(identity))).collect()
+    }
+
+    fn changed() -> Message {
+        Message::CookiesChanged
     }
 }
 

@@ -2,13 +2,10 @@
 
 use super::jar::{Asker, JAR_LIMIT, Jar, SENT_LENGTH_LIMIT, SENT_LIMIT, SITE_LIMIT};
 use super::set_cookie::{LIFE_LIMIT, SetCookie};
-use super::{Cookies, JARS_LIMIT, Owner};
-use crate::clock::Clock;
-use crate::store::Store;
-use std::sync::Arc;
+use crate::shelf::Collection as _;
 use std::time::Duration;
 use url::Url;
-use urlsession_protocol::{ApplicationId, Cookie, CookieIdentity, SameSite, Secret, Timestamp};
+use urlsession_protocol::{Cookie, CookieIdentity, SameSite, Secret, Timestamp};
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
@@ -287,22 +284,6 @@ fn an_application_has_so_much_room() {
     }
     assert_eq!(jar.list(None, NOW).len(), JAR_LIMIT);
     assert_eq!(send(&mut jar, "https://h0.test/", NOW).unwrap().split("; ").next(), Some("n100=1"));
-}
-
-#[test]
-fn storages_that_nobody_needs_are_let_go() {
-    let store = Store::in_memory();
-    let (inbox, _) = crate::inbox::channel();
-    let mut cookies = Cookies::new(Clock::start(), inbox);
-    let mut open = |n: usize| {
-        let application = ApplicationId::new(format!("app{n}")).unwrap();
-        let jar = cookies.jar(Owner::Application(application), &store).unwrap();
-        (jar, cookies.jars.len())
-    };
-    let (needed, _) = open(0);
-    let most = (1..2 * JARS_LIMIT).map(|n| open(n).1).max();
-    assert_eq!(most, Some(JARS_LIMIT));
-    assert!(Arc::ptr_eq(&needed, &open(0).0), "one that is needed stays");
 }
 
 #[test]

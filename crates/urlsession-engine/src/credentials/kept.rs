@@ -12,7 +12,7 @@
 use super::keychain::{Key, Keychain};
 use crate::StoreError;
 use crate::inbox::{Message, Sender};
-use crate::store::Store;
+use crate::store::{Row, Store};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -45,13 +45,8 @@ pub(crate) struct Written {
     sealed: Option<String>,
 }
 
-/// A row of the store: the credential, or `None` where there must be none.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct CredentialRow {
-    pub(crate) application: ApplicationId,
-    pub(crate) space: ProtectionSpace,
-    pub(crate) written: Option<Written>,
-}
+/// A row of the table of credentials.
+pub(crate) type CredentialRow = Row<ProtectionSpace, Written>;
 
 /// The credentials of one application, which its attempts share.
 #[derive(Debug)]
@@ -123,7 +118,7 @@ impl Keys {
                 {
                     held.seal = Seal::Open;
                 }
-                rows.push(CredentialRow { application: application.clone(), space, written });
+                rows.push(Row { application: application.clone(), name: space, kept: written });
             }
         }
         rows

@@ -31,7 +31,7 @@ impl Database {
 
 /// Writes a cookie or removes it.
 pub(super) fn apply(to: &Transaction<'_>, row: &CookieRow) -> Result<(), StoreError> {
-    let CookieRow { application, identity, kept } = row;
+    let CookieRow { application, name: identity, kept } = row;
     let (application, domain, host_only) =
         (application.as_str(), &identity.domain, identity.host_only);
     let (path, name) = (&identity.path, &identity.name);

@@ -26,9 +26,9 @@ impl Database {
 
 /// Writes a credential or removes it.
 pub(super) fn apply(to: &Transaction<'_>, row: &CredentialRow) -> Result<(), StoreError> {
-    let CredentialRow { application, space, written } = row;
+    let CredentialRow { application, name: space, kept } = row;
     let (application, space) = (application.as_str(), write(space)?);
-    match written {
+    match kept {
         Some(written) => {
             to.prepare_cached(
                 "INSERT INTO credentials (application, space, content) VALUES (?1, ?2, ?3)

@@ -28,8 +28,8 @@ impl Database {
 
 /// Writes what is known of a host, or removes it.
 pub(super) fn apply(to: &Transaction<'_>, row: &HostRow) -> Result<(), StoreError> {
-    let HostRow { application, host, known } = row;
-    match known {
+    let HostRow { application, name: host, kept } = row;
+    match kept {
         Some(Known { include_subdomains, expires }) => {
             to.prepare_cached(
                 "INSERT INTO known_hosts (application, host, include_subdomains, expires)

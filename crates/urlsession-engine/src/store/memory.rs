@@ -2,10 +2,10 @@
 //!
 //! Nobody reads it after an end of the process, so what only a start would need is not kept.
 
-use super::Rows;
-use crate::cookies::{CookieRow, Kept};
-use crate::credentials::{CredentialRow, Written};
-use crate::strict::{HostRow, Known};
+use super::{Row, Rows};
+use crate::cookies::Kept;
+use crate::credentials::Written;
+use crate::strict::Known;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use urlsession_core::{Change, Order, TaskRef};
@@ -42,28 +42,14 @@ impl Memory {
                 remembered.metrics = Some(Box::new(metrics.clone()));
             }
         }
-        for CookieRow { application, identity, kept } in &rows.cookies {
-            let of_application = self.cookies.entry(application.clone()).or_default();
-            match kept {
-                Some(kept) => drop(of_application.insert(identity.clone(), kept.clone())),
-                None => drop(of_application.remove(identity)),
-            }
+        for row in &rows.cookies {
+            keep(&mut self.cookies, row);
         }
-        for CredentialRow { application, space, written } in &rows.credentials {
-            let of_application = self.credentials.entry(application.clone()).or_default();
-            match written {
-                Some(written) => {
-                    of_application.insert(space.clone(), written.clone());
-                }
-                None => drop(of_application.remove(space)),
-            }
+        for row in &rows.credentials {
+            keep(&mut self.credentials, row);
         }
-        for HostRow { application, host, known } in &rows.known_hosts {
-            let of_application = self.known_hosts.entry(application.clone()).or_default();
-            match known {
-                Some(known) => drop(of_application.insert(host.clone(), *known)),
-                None => drop(of_application.remove(host)),
-            }
+        for row in &rows.known_hosts {
+            keep(&mut self.known_hosts, row);
         }
     }
 
@@ -116,5 +102,18 @@ impl Memory {
         if let Some(remembered) = self.tasks.get_mut(&task) {
             change(Arc::make_mut(&mut remembered.order));
         }
+    }
+}
+
+/// Takes over what a row says of its application.
+fn keep<Name: Clone + Ord, Kept: Clone>(
+    all: &mut BTreeMap<ApplicationId, BTreeMap<Name, Kept>>,
+    row: &Row<Name, Kept>,
+) {
+    let Row { application, name, kept } = row;
+    let of_application = all.entry(application.clone()).or_default();
+    match kept {
+        Some(kept) => drop(of_application.insert(name.clone(), kept.clone())),
+        None => drop(of_application.remove(name)),
     }
 }

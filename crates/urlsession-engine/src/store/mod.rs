@@ -32,6 +32,14 @@ pub(crate) enum Store {
     Memory(Memory),
 }
 
+/// A row of the store: what is kept under the name, or `None` where nothing must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row<Name, Kept> {
+    pub(crate) application: ApplicationId,
+    pub(crate) name: Name,
+    pub(crate) kept: Option<Kept>,
+}
+
 /// What one turn writes beside the core's changes.
 #[derive(Debug, Default)]
 pub(crate) struct Rows {

@@ -330,7 +330,7 @@ fn cookies_are_read_back_as_they_were() {
             },
             accessed: Timestamp(4),
         });
-        CookieRow { application: application.clone(), identity, kept }
+        CookieRow { application: application.clone(), name: identity, kept }
     };
     let mut store = Store::open(&file).unwrap();
     let none = BTreeMap::new();

@@ -3,8 +3,8 @@
 use super::SharedHosts;
 use crate::StoreError;
 use crate::attempts::Moves;
-use crate::cookies::Owner;
 use crate::driver::{Driver, Turn};
+use crate::shelf::Owner;
 use std::sync::Arc;
 use urlsession_core::{Order, SessionNumber, TaskRef};
 use urlsession_protocol::{ApplicationId, Call, Error, ErrorCode, Reply, StrictTransportSecurity};
@@ -51,7 +51,7 @@ impl<H: Moves> Driver<H> {
 
     fn named_hosts(&mut self, application: &ApplicationId) -> Result<Arc<SharedHosts>, Error> {
         let owner = Owner::Application(application.clone());
-        self.strict.hosts(owner, &self.store).map_err(|error| {
+        self.strict.of(owner, &self.store).map_err(|error| {
             tracing::error!(%error, "could not read known hosts");
             Error::new(ErrorCode::UNKNOWN).because(error)
         })
@@ -70,6 +70,6 @@ impl<H: Moves> Driver<H> {
             Some(StrictTransportSecurity::Private) => Owner::Session(session),
             Some(StrictTransportSecurity::None) | None => return Ok(None),
         };
-        self.strict.hosts(owner, &self.store).map(Some)
+        self.strict.of(owner, &self.store).map(Some)
     }
 }

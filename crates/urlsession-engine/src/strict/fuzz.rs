@@ -2,6 +2,7 @@
 
 use super::field::{AGE_LIMIT, Field};
 use super::hosts::Hosts;
+use crate::shelf::Collection as _;
 use std::fmt::Write as _;
 use urlsession_protocol::Timestamp;
 

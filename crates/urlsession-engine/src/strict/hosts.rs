@@ -1,12 +1,16 @@
 //! The hosts that one application knows, and for how long: RFC 6797 sections 8.1 and 8.2.
 //!
-//! Pure: it is told the time.
+//! It is told the time.
 
 use super::field::{AGE_LIMIT, Field};
+use crate::StoreError;
+use crate::inbox::Message;
+use crate::shelf::Collection;
+use crate::store::Store;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use url::Host;
-use urlsession_protocol::{KnownHost, Timestamp};
+use urlsession_protocol::{ApplicationId, KnownHost, Timestamp};
 
 /// Most hosts of an application.
 pub(super) const HOSTS_LIMIT: usize = 1000;
@@ -27,7 +31,7 @@ pub(crate) struct Known {
 
 /// Hosts by their names: A-labels in lower case, without the dot of the root.
 #[derive(Debug, Default)]
-pub(super) struct Hosts {
+pub(crate) struct Hosts {
     known: BTreeMap<String, Entry>,
     /// Those whose row in the store is not what is known here.
     unwritten: BTreeSet<String>,
@@ -132,26 +136,6 @@ impl Hosts {
         listed.collect()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.known.is_empty()
-    }
-
-    /// Says whether something is to be written.
-    pub(super) fn is_unwritten(&self) -> bool {
-        !self.unwritten.is_empty()
-    }
-
-    /// Takes what is to be written: what is known of a host, or `None` where its row must go.
-    pub(super) fn take_unwritten(&mut self) -> Vec<(String, Option<Known>)> {
-        let unwritten = std::mem::take(&mut self.unwritten).into_iter();
-        unwritten
-            .map(|host| {
-                let known = self.known.get(&host).map(|entry| entry.known);
-                (host, known)
-            })
-            .collect()
-    }
-
     fn remove(&mut self, host: &str) {
         if let Some((host, _)) = self.known.remove_entry(host) {
             self.unwritten.insert(host);
@@ -165,6 +149,37 @@ impl Hosts {
             let Some(host) = first.map(|(host, _)| host.clone()) else { return };
             self.remove(&host);
         }
+    }
+}
+
+impl Collection for Hosts {
+    type Name = String;
+    type Kept = Known;
+
+    fn read(store: &Store, of: &ApplicationId, now: Timestamp) -> Result<Self, StoreError> {
+        Ok(Self::restore(store.known_hosts(of)?, now))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    fn is_unwritten(&self) -> bool {
+        !self.unwritten.is_empty()
+    }
+
+    fn take_unwritten(&mut self) -> Vec<(String, Option<Known>)> {
+        let unwritten = std::mem::take(&mut self.unwritten).into_iter();
+        unwritten
+            .map(|host| {
+                let known = self.known.get(&host).map(|entry| entry.known);
+                (host, known)
+            })
+            .collect()
+    }
+
+    fn changed() -> Message {
+        Message::KnownHostsChanged
     }
 }
 

@@ -2,9 +2,9 @@
 
 use super::field::{AGE_LIMIT, Field};
 use super::hosts::{HOSTS_LIMIT, Hosts, Known, NAME_LIMIT};
-use super::{COLLECTIONS_LIMIT, HostRow, Strict};
+use super::{HostRow, Strict};
 use crate::clock::Clock;
-use crate::cookies::Owner;
+use crate::shelf::{COLLECTIONS_LIMIT, Collection as _, Owner};
 use crate::store::{Rows, Store};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -369,15 +369,15 @@ fn what_ended_meanwhile_is_removed_from_the_store() {
     let application = ApplicationId::new("com.example").unwrap();
     let row = HostRow {
         application: application.clone(),
-        host: "ex.test".to_owned(),
-        known: Some(Known { include_subdomains: false, expires: Timestamp(1) }),
+        name: "ex.test".to_owned(),
+        kept: Some(Known { include_subdomains: false, expires: Timestamp(1) }),
     };
     let rows = Rows { known_hosts: vec![row.clone()], ..Rows::default() };
     store.commit_turn(&[], &rows, &BTreeMap::new()).unwrap();
     assert_eq!(all.next(Duration::ZERO), None);
-    let hosts = all.hosts(Owner::Application(application), &store).unwrap();
+    let hosts = all.of(Owner::Application(application), &store).unwrap();
     assert!(hosts.list().is_empty() && all.next(Duration::ZERO).is_some());
-    assert_eq!(all.take_unwritten(), [HostRow { known: None, ..row }]);
+    assert_eq!(all.take_unwritten(), [HostRow { kept: None, ..row }]);
 }
 
 #[test]
@@ -387,19 +387,19 @@ fn many_collections_are_not_all_in_memory() {
     let application = |number: usize| {
         Owner::Application(ApplicationId::new(format!("com.example.n{number}")).unwrap())
     };
-    let held = all.hosts(application(0), &store).unwrap();
+    let held = all.of(application(0), &store).unwrap();
     let year = Field::parse(b"max-age=31536000").unwrap();
-    all.hosts(application(1), &store).unwrap().note("ex.test", year);
-    all.hosts(Owner::Session(SessionNumber(1)), &store).unwrap();
+    all.of(application(1), &store).unwrap().note("ex.test", year);
+    all.of(Owner::Session(SessionNumber(1)), &store).unwrap();
     for number in 2..4 * COLLECTIONS_LIMIT {
-        all.hosts(application(number), &store).unwrap();
-        assert!(all.collections.len() <= COLLECTIONS_LIMIT);
+        all.of(application(number), &store).unwrap();
+        assert!(all.count() <= COLLECTIONS_LIMIT);
     }
-    assert!(Arc::ptr_eq(&held, &all.hosts(application(0), &store).unwrap()));
-    assert!(all.hosts(application(1), &store).unwrap().knows("ex.test"));
-    assert!(all.collections.contains_key(&Owner::Session(SessionNumber(1))));
+    assert!(Arc::ptr_eq(&held, &all.of(application(0), &store).unwrap()));
+    assert!(all.of(application(1), &store).unwrap().knows("ex.test"));
+    assert!(all.has(&Owner::Session(SessionNumber(1))));
     all.forget(SessionNumber(1));
-    assert!(!all.collections.contains_key(&Owner::Session(SessionNumber(1))));
+    assert!(!all.has(&Owner::Session(SessionNumber(1))));
 }
 
 /// Makes what an attempt has of an application that knows a host.
@@ -407,7 +407,7 @@ fn known_by_everybody(host: &str) -> (Strict, super::Exchange) {
     let (sender, _inbox) = crate::inbox::channel();
     let mut all = Strict::new(Clock::start(), sender);
     let owner = Owner::Application(ApplicationId::new("com.example").unwrap());
-    let hosts = all.hosts(owner, &Store::in_memory()).unwrap();
+    let hosts = all.of(owner, &Store::in_memory()).unwrap();
     hosts.note(host, Field::parse(b"max-age=31536000").unwrap());
     (all, super::Exchange::new(Some(hosts)))
 }

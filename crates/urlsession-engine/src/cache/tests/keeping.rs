@@ -5,7 +5,7 @@ use crate::CachePlace;
 use crate::cache::stored::Stored;
 use crate::cache::{Caches, SharedCache};
 use crate::clock::Clock;
-use crate::cookies::Owner;
+use crate::shelf::Owner;
 use bytes::Bytes;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;

@@ -11,8 +11,8 @@ fn known_hosts_are_read_back_as_they_were() {
     let other = ApplicationId::new("com.other").unwrap();
     let row = |application: &ApplicationId, host: &str, known: Option<(bool, u64)>| HostRow {
         application: application.clone(),
-        host: host.to_owned(),
-        known: known
+        name: host.to_owned(),
+        kept: known
             .map(|(include_subdomains, end)| Known { include_subdomains, expires: Timestamp(end) }),
     };
     let mut store = Store::open(&file).unwrap();
@@ -26,7 +26,7 @@ fn known_hosts_are_read_back_as_they_were() {
     drop(store);
     let store = Store::open(&file).unwrap();
     for (application, known) in [(one, (false, u64::MAX)), (other, (true, 4))] {
-        let expected = row(&application, "b", Some(known)).known.unwrap();
+        let expected = row(&application, "b", Some(known)).kept.unwrap();
         assert_eq!(store.known_hosts(&application).unwrap(), [("b".to_owned(), expected)]);
     }
 }

@@ -3,7 +3,7 @@
 
 use super::{Trial, error_of, question, summary};
 use crate::clock::Clock;
-use crate::cookies::Owner;
+use crate::shelf::Owner;
 use crate::store::Store;
 use crate::strict::Strict;
 use std::path::PathBuf;
@@ -197,7 +197,7 @@ async fn trust_of_the_app_makes_no_host_known() {
         let (sender, _inbox) = crate::inbox::channel();
         let owner = Owner::Session(SessionNumber(1));
         let mut all = Strict::new(Clock::start(), sender);
-        let hosts = all.hosts(owner, &Store::in_memory()).unwrap();
+        let hosts = all.of(owner, &Store::in_memory()).unwrap();
         let mut trial = asking("https://known.example/");
         trial.order.options.request_policy.connect_to.push(ConnectTo {
             to_host: Some("127.0.0.1".to_owned()),
