@@ -1,6 +1,7 @@
 //! The cookies that an application's sessions keep: Apple's `HTTPCookieStorage`.
 
 use crate::daemon::{Daemon, misunderstood};
+use crate::door::Door;
 use crate::session::Session;
 use crate::{Cookie, CookieIdentity, Error, HttpCookieStorage};
 use urlsession_protocol::cookie::COOKIES_PAGE_BYTES;
@@ -20,12 +21,6 @@ const ATTRIBUTES_LENGTH: usize = 256;
 pub struct Cookies<'a> {
     storage: CookieStorage,
     door: Door<'a>,
-}
-
-#[derive(Debug)]
-enum Door<'a> {
-    Daemon(&'a Daemon),
-    Session(&'a Session),
 }
 
 impl Daemon {
@@ -62,7 +57,7 @@ impl Cookies<'_> {
                 domain: domain.map(str::to_owned),
                 after: after.map(Box::new),
             };
-            let Reply::Cookies { cookies, more } = self.ask(call)? else {
+            let Reply::Cookies { cookies, more } = self.door.ask(call)? else {
                 return Err(misunderstood());
             };
             let last = !more || cookies.is_empty();
@@ -114,16 +109,9 @@ impl Cookies<'_> {
     }
 
     fn count(&self, call: Call) -> Result<u64, Error> {
-        match self.ask(call)? {
+        match self.door.ask(call)? {
             Reply::CookiesChanged { count } => Ok(count),
             _ => Err(misunderstood()),
-        }
-    }
-
-    fn ask(&self, call: Call) -> Result<Reply, Error> {
-        match self.door {
-            Door::Daemon(daemon) => daemon.ask(call),
-            Door::Session(session) => session.link().ask(call),
         }
     }
 }

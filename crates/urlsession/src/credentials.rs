@@ -1,6 +1,7 @@
 //! The credentials that are kept for an application: Apple's `URLCredentialStorage`.
 
 use crate::daemon::{Daemon, misunderstood};
+use crate::door::Door;
 use crate::session::Session;
 use crate::{Credential, Error, ProtectionSpace, StoredCredential};
 use urlsession_protocol::{ApplicationId, Call, Reply};
@@ -19,12 +20,6 @@ const PAGES_LIMIT: usize = 1000;
 pub struct Credentials<'a> {
     application: ApplicationId,
     door: Door<'a>,
-}
-
-#[derive(Debug)]
-enum Door<'a> {
-    Daemon(&'a Daemon),
-    Session(&'a Session),
 }
 
 impl Daemon {
@@ -52,7 +47,7 @@ impl Credentials<'_> {
         for _ in 0..PAGES_LIMIT {
             let after = listed.last().map(|last| last.protection_space.clone());
             let call = Call::Credentials { application: self.application.clone(), after };
-            let Reply::Credentials { credentials, more } = self.ask(call)? else {
+            let Reply::Credentials { credentials, more } = self.door.ask(call)? else {
                 return Err(misunderstood());
             };
             let last = !more || credentials.is_empty();
@@ -87,16 +82,9 @@ impl Credentials<'_> {
     }
 
     fn count(&self, call: Call) -> Result<u64, Error> {
-        match self.ask(call)? {
+        match self.door.ask(call)? {
             Reply::CredentialsChanged { count } => Ok(count),
             _ => Err(misunderstood()),
-        }
-    }
-
-    fn ask(&self, call: Call) -> Result<Reply, Error> {
-        match self.door {
-            Door::Daemon(daemon) => daemon.ask(call),
-            Door::Session(session) => session.link().ask(call),
         }
     }
 }

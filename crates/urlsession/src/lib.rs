@@ -42,6 +42,7 @@ mod credentials;
 mod daemon;
 mod deadline;
 mod delegate;
+mod door;
 mod environment;
 mod events;
 mod inbox;
