@@ -37,7 +37,9 @@ impl<H: Moves> Driver<H> {
             Call::Cookies { storage, domain, after } => {
                 self.list_cookies(storage, domain.as_deref(), after.as_deref())
             }
-            Call::KnownHosts { application } => self.list_hosts(application),
+            Call::KnownHosts { application, session } => {
+                self.list_hosts(application, session.as_ref())
+            }
             Call::Credentials { application, after } => {
                 self.list_credentials(application, after.as_ref())
             }

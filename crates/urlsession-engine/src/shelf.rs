@@ -7,7 +7,9 @@
 //! that records the task's end, or a moment later if it goes on.
 
 use crate::StoreError;
+use crate::attempts::Moves;
 use crate::clock::Clock;
+use crate::driver::Driver;
 use crate::inbox::{Message, Sender};
 use crate::store::{Row, Store};
 use std::collections::BTreeMap;
@@ -15,7 +17,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use urlsession_core::SessionNumber;
-use urlsession_protocol::{ApplicationId, Timestamp};
+use urlsession_protocol::{
+    ApplicationId, Error, ErrorCode, SessionIdentifier, SessionKey, Timestamp,
+};
 
 /// How long what nothing else waits for may be unwritten.
 const WRITE_DELAY: Duration = Duration::from_secs(1);
@@ -198,4 +202,24 @@ impl<C: Collection> Shared<C> {
         state.told = false;
         state.collection.take_unwritten()
     }
+}
+
+impl<H: Moves> Driver<H> {
+    /// Returns whose collection is meant: the application's, or one that a session of it has.
+    pub(crate) fn owner(
+        &self,
+        application: &ApplicationId,
+        session: Option<&SessionIdentifier>,
+    ) -> Result<Owner, Error> {
+        let Some(session) = session else { return Ok(Owner::Application(application.clone())) };
+        let key = SessionKey { application: application.clone(), session: session.clone() };
+        let unknown = || Error::new(ErrorCode::UNKNOWN).because("no such session");
+        self.core.session_number(&key).map(Owner::Session).ok_or_else(unknown)
+    }
+}
+
+/// Says that what somebody has could not be read.
+pub(crate) fn unreadable(error: StoreError) -> Error {
+    tracing::error!(%error, "could not read what is kept");
+    Error::new(ErrorCode::UNKNOWN).because(error)
 }

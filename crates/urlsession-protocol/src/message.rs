@@ -303,12 +303,20 @@ pub enum Call {
     KnownHosts {
         /// Whose.
         application: ApplicationId,
+        /// The session of the application that has them for itself, see
+        /// [`StrictTransportSecurity::Private`](crate::StrictTransportSecurity::Private).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<SessionIdentifier>,
     },
     /// Adds hosts as if they had said it themselves. What is known of one is never weakened: the later
     /// end counts, and the names below it stay meant.
     AddKnownHosts {
         /// Whose.
         application: ApplicationId,
+        /// The session of the application that has them for itself, see
+        /// [`StrictTransportSecurity::Private`](crate::StrictTransportSecurity::Private).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<SessionIdentifier>,
         /// The hosts.
         hosts: Vec<KnownHost>,
     },
@@ -316,6 +324,10 @@ pub enum Call {
     ClearKnownHosts {
         /// Whose.
         application: ApplicationId,
+        /// The session of the application that has them for itself, see
+        /// [`StrictTransportSecurity::Private`](crate::StrictTransportSecurity::Private).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<SessionIdentifier>,
         /// Only this one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         host: Option<String>,

@@ -205,6 +205,11 @@ impl SessionConfiguration {
         }
     }
 
+    /// Says whether what is known of hosts is the session's own.
+    pub(crate) fn knows_hosts_itself(&self) -> bool {
+        self.strict_transport_security() == StrictTransportSecurity::Private
+    }
+
     fn strict_transport_security(&self) -> StrictTransportSecurity {
         match self.kind {
             _ if !self.uses_strict_transport_security => StrictTransportSecurity::None,

@@ -5,7 +5,7 @@ use crate::StoreError;
 use crate::act::Deed;
 use crate::attempts::Moves;
 use crate::driver::{Driver, Turn};
-use crate::shelf::Owner;
+use crate::shelf::{Owner, unreadable};
 use std::sync::Arc;
 use urlsession_core::{Action, Order, PeerNumber, TaskRef};
 use urlsession_protocol::cookie::COOKIES_PAGE_BYTES;
@@ -94,23 +94,7 @@ impl<H: Moves> Driver<H> {
 
     fn named(&mut self, storage: &CookieStorage) -> Result<Arc<SharedJar>, Error> {
         let CookieStorage { application, session } = storage;
-        let owner = match session {
-            None => Owner::Application(application.clone()),
-            Some(session) => {
-                let key = urlsession_protocol::SessionKey {
-                    application: application.clone(),
-                    session: session.clone(),
-                };
-                let number = self.core.session_number(&key);
-                let unknown = || Error::new(ErrorCode::UNKNOWN).because("no such session");
-                Owner::Session(number.ok_or_else(unknown)?)
-            }
-        };
+        let owner = self.owner(application, session.as_ref())?;
         self.cookies.of(owner, &self.store).map_err(unreadable)
     }
-}
-
-fn unreadable(error: StoreError) -> Error {
-    tracing::error!(%error, "could not read cookies");
-    Error::new(ErrorCode::UNKNOWN).because(error)
 }

@@ -4,10 +4,12 @@ use super::SharedHosts;
 use crate::StoreError;
 use crate::attempts::Moves;
 use crate::driver::{Driver, Turn};
-use crate::shelf::Owner;
+use crate::shelf::{Owner, unreadable};
 use std::sync::Arc;
 use urlsession_core::{Order, SessionNumber, TaskRef};
-use urlsession_protocol::{ApplicationId, Call, Error, ErrorCode, Reply, StrictTransportSecurity};
+use urlsession_protocol::{
+    ApplicationId, Call, Error, ErrorCode, Reply, SessionIdentifier, StrictTransportSecurity,
+};
 
 impl<H: Moves> Driver<H> {
     /// Returns the known hosts that an attempt of the task asks and tells.
@@ -29,32 +31,38 @@ impl<H: Moves> Driver<H> {
         Ok(())
     }
 
-    /// Lists the hosts that an application knows; a line has room for all that it can know.
-    pub(crate) fn list_hosts(&mut self, application: &ApplicationId) -> Result<Reply, Error> {
-        Ok(Reply::KnownHosts { hosts: self.named_hosts(application)?.list() })
+    /// Lists the hosts that an application or a session of it knows; a line has room for all that
+    /// it can know.
+    pub(crate) fn list_hosts(
+        &mut self,
+        application: &ApplicationId,
+        session: Option<&SessionIdentifier>,
+    ) -> Result<Reply, Error> {
+        Ok(Reply::KnownHosts { hosts: self.named_hosts(application, session)?.list() })
     }
 
     /// Answers a call that adds or forgets known hosts; the reply comes after the commit.
     pub(crate) fn change_hosts(&mut self, turn: &mut Turn, call: Call) -> Result<Reply, Error> {
         turn.writes_kept = true;
         let count = match call {
-            Call::AddKnownHosts { application, hosts } => {
-                self.named_hosts(&application)?.add(&hosts)
+            Call::AddKnownHosts { application, session, hosts } => {
+                self.named_hosts(&application, session.as_ref())?.add(&hosts)
             }
-            Call::ClearKnownHosts { application, host } => {
-                self.named_hosts(&application)?.clear(host.as_deref())
+            Call::ClearKnownHosts { application, session, host } => {
+                self.named_hosts(&application, session.as_ref())?.clear(host.as_deref())
             }
             _ => return Err(Error::new(ErrorCode::UNKNOWN).because("the call changes no hosts")),
         };
         Ok(Reply::KnownHostsChanged { count: count as u64 })
     }
 
-    fn named_hosts(&mut self, application: &ApplicationId) -> Result<Arc<SharedHosts>, Error> {
-        let owner = Owner::Application(application.clone());
-        self.strict.of(owner, &self.store).map_err(|error| {
-            tracing::error!(%error, "could not read known hosts");
-            Error::new(ErrorCode::UNKNOWN).because(error)
-        })
+    fn named_hosts(
+        &mut self,
+        application: &ApplicationId,
+        session: Option<&SessionIdentifier>,
+    ) -> Result<Arc<SharedHosts>, Error> {
+        let owner = self.owner(application, session)?;
+        self.strict.of(owner, &self.store).map_err(unreadable)
     }
 
     fn hosts_of_session(

@@ -49,9 +49,17 @@ pub(crate) fn client_messages() -> Vec<ClientMessage> {
             question: 129,
             disposition: HttpRedirectDisposition::UseRequest { request: redirected() },
         },
-        Call::KnownHosts { application: key().application },
-        Call::AddKnownHosts { application: key().application, hosts: vec![known_host()] },
-        Call::ClearKnownHosts { application: key().application, host: Some("example.com".into()) },
+        Call::KnownHosts { application: key().application, session: None },
+        Call::AddKnownHosts {
+            application: key().application,
+            session: Some(key().session),
+            hosts: vec![known_host()],
+        },
+        Call::ClearKnownHosts {
+            application: key().application,
+            session: None,
+            host: Some("example.com".into()),
+        },
         Call::Edit { session: key(), task, edit: Box::new(edit()) },
         Call::Answer { session: key(), task, question: 3, disposition: Box::new(disposition()) },
     ];

@@ -286,12 +286,17 @@ pub(crate) fn known_hosts_of_a_session() {
             assert_eq!(ask(session, "https"), https, "{uses}");
             assert_eq!(ask(session, "http"), expected, "{uses}");
         }
+        let own = ephemeral.known_hosts();
+        let of_itself = own.list().expect("it is asked");
+        assert_eq!(of_itself.len(), usize::from(uses));
         ephemeral.reset().expect("it is reset");
+        assert_eq!(own.list().expect("it is asked"), []);
         assert_eq!(ask(ephemeral, "http"), http, "{uses}");
         let daemon = Daemon::connect(false).expect("it runs");
         let known = daemon.known_hosts(background.key().application.clone());
         let list = known.list().expect("it is asked");
         assert_eq!(list.len(), usize::from(uses));
+        assert_eq!(background.known_hosts().list().expect("it is asked"), list);
         background.reset().expect("it is reset");
         assert_eq!(known.list().expect("it is asked"), []);
         assert_eq!(known.add(&list).expect("it is asked"), list.len() as u64);
