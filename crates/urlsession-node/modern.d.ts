@@ -154,6 +154,83 @@ export type ChallengeDisposition =
   | undefined
   | void;
 
+/** What a server wants to see again: Apple's `HTTPCookie`. */
+export interface Cookie {
+  /** Empty for a cookie that is only a value. */
+  name: string;
+  value: string;
+  /** The host it came from, or the domain whose hosts all get it. */
+  domain: string;
+  /** Whether it goes to that host only, and not to those below it. */
+  hostOnly: boolean;
+  /** With everything below it. */
+  path: string;
+  /** Whether it goes over `https` only. */
+  secure: boolean;
+  /** Whether it is kept from scripts: of no effect here. */
+  httpOnly: boolean;
+  sameSite?: 'none' | 'lax' | 'strict';
+  /** Absent: it ends with the process that holds it, which is the daemon for a background session. */
+  expires?: Date;
+  created: Date;
+}
+
+/** A cookie to keep. */
+export interface NewCookie {
+  name: string;
+  value: string;
+  domain: string;
+  /** As it is unless the domain begins with a dot. */
+  hostOnly?: boolean;
+  /** All of the host: `/`. */
+  path?: string;
+  secure?: boolean;
+  httpOnly?: boolean;
+  sameSite?: 'none' | 'lax' | 'strict';
+  expires?: Date | number;
+  created?: Date | number;
+}
+
+/** The cookies of an application, or those that a session has for itself: Apple's `HTTPCookieStorage`. */
+export interface Cookies {
+  /** Lists those of a domain and of all hosts below it, or all, by domain, path and name. */
+  list(domain?: string): Promise<Cookie[]>;
+  /**
+   * Keeps them, each instead of the one with its domain, path and name; one that has ended only removes that. Resolves with
+   * how many were taken when that is durable: those that no server could set are not.
+   */
+  set(cookies: NewCookie | NewCookie[]): Promise<number>;
+  /** Forgets those of a domain and of all hosts below it, or all; resolves with how many when that is durable. */
+  remove(domain?: string): Promise<number>;
+}
+
+/** A host that is asked over `https` only, because it said so with `Strict-Transport-Security`. */
+export interface KnownHost {
+  host: string;
+  /** Whether all names below it are meant, too. */
+  includeSubdomains: boolean;
+  expires: Date;
+}
+
+/** The known hosts of an application, or those of an ephemeral session. */
+export interface KnownHosts {
+  list(): Promise<KnownHost[]>;
+  /**
+   * Adds them as if they had said it themselves, which weakens nothing that is known. Resolves with how many were taken when
+   * that is durable: addresses, what is no name, and what has ended are not.
+   */
+  add(hosts: NewKnownHost | NewKnownHost[]): Promise<number>;
+  /** Forgets one, or all; resolves with how many when that is durable. */
+  remove(host?: string): Promise<number>;
+}
+
+/** A host to know. */
+export interface NewKnownHost {
+  host: string;
+  includeSubdomains?: boolean;
+  expires: Date | number;
+}
+
 /** The credentials that are kept for an application, one for each part of a server. */
 export interface Credentials {
   /** Lists what is kept, without the passwords. */
@@ -447,6 +524,9 @@ export declare class Session {
   constructor(options: SessionOptions);
   /** `undefined` of a session in this process. */
   readonly identifier: string | undefined;
+  /** Those of the application, or of the session where `httpCookieStorage` is `private`. */
+  readonly cookies: Cookies;
+  readonly knownHosts: KnownHosts;
   readonly credentials: Credentials;
   download(url: string | URL, options?: DownloadOptions): Promise<DownloadResult>;
   upload(url: string | URL, source: UploadSource, options?: TaskOptions): Promise<DataResult>;

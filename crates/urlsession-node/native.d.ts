@@ -94,6 +94,16 @@ export interface StoredCredential {
   seal: 'none' | 'open' | 'locked'
 }
 
+/** A host that is asked over `https` only, because it said so. */
+export interface KnownHost {
+  /** Its name. */
+  host: string
+  /** Whether all names below it are meant, too. */
+  includeSubdomains: boolean
+  /** When it ends, in milliseconds since 1970. */
+  expires: number
+}
+
 /** A name and a password, in answer to servers that ask for them. */
 export interface Credential {
   /** The name. */
@@ -396,6 +406,18 @@ export declare class NativeSession {
   setCredential(url: string, realm: string | undefined | null, credential: Credential): Promise<void>
   /** Forgets the credentials of a server, or of a part of it, or all; resolves with how many. */
   removeCredentials(url?: string | undefined | null, realm?: string | undefined | null): Promise<number>
+  /** Lists the cookies of a domain and of all hosts below it, or all. */
+  cookies(domain?: string | undefined | null): Promise<Array<Cookie>>
+  /** Keeps cookies; resolves with how many were taken. */
+  setCookies(cookies: Array<Cookie>): Promise<number>
+  /** Forgets the cookies of a domain and of all hosts below it, or all; resolves with how many. */
+  clearCookies(domain?: string | undefined | null): Promise<number>
+  /** Lists the hosts that are asked over `https` only. */
+  knownHosts(): Promise<Array<KnownHost>>
+  /** Adds hosts as if they had said it themselves; resolves with how many were taken. */
+  addKnownHosts(hosts: Array<KnownHost>): Promise<number>
+  /** Forgets one host, or all; resolves with how many. */
+  clearKnownHosts(host?: string | undefined | null): Promise<number>
   /** Ends a task with -999. */
   cancel(task: number): void
   /** Ends a download with -999; resolves with what a new one can go on from. */
@@ -494,6 +516,30 @@ export interface AuthenticationChallenge {
   reason?: string
   /** Until when an answer is waited for, in milliseconds since 1970. */
   until: number
+}
+
+/** What a server wants to see again. Dates are milliseconds since 1970. */
+export interface Cookie {
+  /** The name; empty for a cookie that is only a value. */
+  name: string
+  /** The value. */
+  value: string
+  /** The host it came from, or the domain whose hosts all get it. */
+  domain: string
+  /** Whether it goes to that host only, and not to those below it. */
+  hostOnly: boolean
+  /** The path it is for, with everything below it. */
+  path: string
+  /** Whether it goes over `https` only. */
+  secure: boolean
+  /** Whether it is kept from scripts: of no effect here. */
+  httpOnly: boolean
+  /** What it says about requests that another site caused. */
+  sameSite?: 'none' | 'lax' | 'strict'
+  /** When it ends; absent with the process that holds it. */
+  expires?: number
+  /** When it was first set; absent is now. */
+  created?: number
 }
 
 /** What a session is created with. */

@@ -110,6 +110,30 @@ class Attachment {
     return this.#ask(() => this.#native.removeCredentials(url, realm));
   }
 
+  cookies(domain) {
+    return this.#ask(() => this.#native.cookies(domain));
+  }
+
+  setCookies(cookies) {
+    return this.#ask(() => this.#native.setCookies(cookies));
+  }
+
+  clearCookies(domain) {
+    return this.#ask(() => this.#native.clearCookies(domain));
+  }
+
+  knownHosts() {
+    return this.#ask(() => this.#native.knownHosts());
+  }
+
+  addKnownHosts(hosts) {
+    return this.#ask(() => this.#native.addKnownHosts(hosts));
+  }
+
+  clearKnownHosts(host) {
+    return this.#ask(() => this.#native.clearKnownHosts(host));
+  }
+
   cancelByProducingResumeData(task) {
     return this.#ask(() => this.#native.cancelByProducingResumeData(task));
   }

@@ -13,6 +13,7 @@ mod event;
 mod metrics;
 mod network;
 mod redirection;
+mod remembered;
 mod request_policy;
 mod session;
 mod task;

@@ -8,6 +8,7 @@ use crate::error::thrown;
 use crate::event::{EventBatch, number};
 use crate::metrics::TaskMetrics;
 use crate::redirection::RedirectAnswer;
+use crate::remembered::{Cookie, KnownHost};
 use crate::task::{NewTask, TaskEdit, TaskListing};
 use napi::bindgen_prelude::{AsyncTask, Function};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
@@ -209,6 +210,60 @@ impl NativeSession {
             let space = url.map(|url| space(&url, realm)).transpose()?;
             session.credentials().remove(space.as_ref()).map(number)
         })
+    }
+
+    /// Lists the cookies of a domain and of all hosts below it, or all.
+    #[napi(ts_return_type = "Promise<Array<Cookie>>")]
+    pub fn cookies(&self, domain: Option<String>) -> AsyncTask<Answer<Vec<Cookie>>> {
+        let session = self.session.clone();
+        answer(move || {
+            let kept = session.cookies().list(domain.as_deref())?;
+            Ok(kept.into_iter().map(Cookie::from).collect())
+        })
+    }
+
+    /// Keeps cookies; resolves with how many were taken.
+    #[napi(ts_return_type = "Promise<number>")]
+    pub fn set_cookies(&self, cookies: Vec<Cookie>) -> AsyncTask<Answer<i64>> {
+        let session = self.session.clone();
+        answer(move || {
+            let cookies: Result<Vec<_>, _> = cookies.into_iter().map(TryInto::try_into).collect();
+            session.cookies().set(cookies?).map(number)
+        })
+    }
+
+    /// Forgets the cookies of a domain and of all hosts below it, or all; resolves with how many.
+    #[napi(ts_return_type = "Promise<number>")]
+    pub fn clear_cookies(&self, domain: Option<String>) -> AsyncTask<Answer<i64>> {
+        let session = self.session.clone();
+        answer(move || session.cookies().clear(domain.as_deref()).map(number))
+    }
+
+    /// Lists the hosts that are asked over `https` only.
+    #[napi(ts_return_type = "Promise<Array<KnownHost>>")]
+    pub fn known_hosts(&self) -> AsyncTask<Answer<Vec<KnownHost>>> {
+        let session = self.session.clone();
+        answer(move || {
+            let known = session.known_hosts().list()?;
+            Ok(known.into_iter().map(KnownHost::from).collect())
+        })
+    }
+
+    /// Adds hosts as if they had said it themselves; resolves with how many were taken.
+    #[napi(ts_return_type = "Promise<number>")]
+    pub fn add_known_hosts(&self, hosts: Vec<KnownHost>) -> AsyncTask<Answer<i64>> {
+        let session = self.session.clone();
+        answer(move || {
+            let hosts: Vec<_> = hosts.into_iter().map(Into::into).collect();
+            session.known_hosts().add(&hosts).map(number)
+        })
+    }
+
+    /// Forgets one host, or all; resolves with how many.
+    #[napi(ts_return_type = "Promise<number>")]
+    pub fn clear_known_hosts(&self, host: Option<String>) -> AsyncTask<Answer<i64>> {
+        let session = self.session.clone();
+        answer(move || session.known_hosts().clear(host.as_deref()).map(number))
     }
 
     /// Ends a task with -999.

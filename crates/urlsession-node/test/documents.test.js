@@ -55,7 +55,7 @@ test('upload.mjs uploads', async () => {
 });
 
 for (const [page, outputs] of [
-  ['javascript.md', [/^12345 200$/, /^200 10\nPOST$/, /^localCache$/, /^1 200$/, /^12345$/, /^true -1004 CannotConnectToHost$/]],
+  ['javascript.md', [/^12345 200$/, /^200 10\nPOST$/, /^localCache$/, /^1 200$/, /^12345$/, /^session example.com undefined\n1$/, /^true -1004 CannotConnectToHost$/]],
   ['javascript-titanium.md', [/^1 true 200$/]],
 ]) {
   test(`the snippets of ${page} work`, async () => {

@@ -9,7 +9,9 @@ require('./support/home.js');
 const { useNative } = require('../lib/native.js');
 const { FakeNative } = require('./support/fake-native.js');
 const { OPTIONS } = require('../lib/modern/configuration.js');
-const { CERTIFICATE, CREDENTIAL, EDIT, ELSEWHERE, KEPT, POLICY, PROXY, TLS } = require('../lib/modern/fields.js');
+const {
+  CERTIFICATE, COOKIE, CREDENTIAL, EDIT, ELSEWHERE, KEPT, KNOWN_HOST, POLICY, PROXY, TLS,
+} = require('../lib/modern/fields.js');
 const { TASKS } = require('../lib/modern/task-options.js');
 
 useNative({ NativeSession: FakeNative });
@@ -102,6 +104,12 @@ test('promises are rejected by name, too', async () => {
   await assert.rejects(session.edit('one', { url }), /task is given by its number/);
   await assert.rejects(session.answer(1, {}, { user: 'me' }), /`password` is missing/);
   await assert.rejects(session.credentials.set(url, { user: 'me', password: '', persistance: 'permanent' }), /is `persistence` meant/);
+  const cookie = { name: 'a', value: 'b', domain: 'example.com' };
+  await assert.rejects(session.cookies.set([cookie, { ...cookie, htpOnly: true }]), /no option `htpOnly` of a cookie; is `httpOnly` meant/);
+  await assert.rejects(session.cookies.set({ name: 'a', value: 'b' }), /`domain` is missing/);
+  await assert.rejects(session.cookies.list(5), /`domain` must be a string/);
+  await assert.rejects(session.knownHosts.add({ host: 'example.com' }), /`expires` is missing/);
+  await assert.rejects(session.knownHosts.remove(null), /`host` must be a string/);
 });
 
 test('what is absent is the default, and what is right comes through', () => {
@@ -143,5 +151,7 @@ test('the declarations have the same options', () => {
   same(POLICY.table, 'RequestPolicy');
   same(ELSEWHERE.table, 'ConnectTo');
   same(EDIT.table, 'RequestEdit');
+  same(COOKIE.table, 'NewCookie');
+  same(KNOWN_HOST.table, 'NewKnownHost');
   assert.deepEqual([...KEPT.table.keys()].sort(), ['password', 'persistence', 'realm', 'user']);
 });

@@ -186,6 +186,8 @@ impl Jar {
         }
         cookie.created = match before {
             Some(before) => before.cookie.created,
+            // Brought from elsewhere: it keeps its place among the others.
+            None if cookie.created > Timestamp(0) => cookie.created.min(now),
             None => self.creation(now),
         };
         if cookie.expires.is_some() {

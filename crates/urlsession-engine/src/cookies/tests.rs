@@ -333,6 +333,17 @@ fn the_creation_time_stays_and_orders() {
     let list = jar.list(None, NOW);
     assert_eq!(list[0].created, NOW);
     assert!(list[1].created > list[0].created);
+    // Brought elsewhere they come in the order that they had, and none from the future.
+    let mut other = Jar::default();
+    for mut cookie in jar.list(None, NOW).into_iter().rev().cloned() {
+        cookie.identity.name.insert(0, 'z');
+        assert!(other.bring(cookie, later(5)));
+    }
+    assert_eq!(send(&mut other, "http://h.test/", later(5)), Some("za=2; zb=1".to_owned()));
+    let mut early = brought("h.test", true, "/", "c", "3");
+    early.created = later(50);
+    assert!(other.bring(early, later(5)));
+    assert_eq!(other.list(None, NOW)[0].created, later(5));
 }
 
 #[test]

@@ -1,13 +1,28 @@
 // The objects that options of sessions and of tasks have in common, and what may be in them.
 'use strict';
 
-const { address, count, fields, flag, milliseconds, object, objects, statuses, text, texts } = require('./checks.js');
+const { address, count, date, fields, flag, milliseconds, object, objects, statuses, text, texts } = require('./checks.js');
 
 /** A name and a password. */
 const CREDENTIAL = object(new Map(Object.entries({ user: text, password: text, persistence: text })), ['user', 'password']);
 
 /** A credential that is kept for a server. */
 const KEPT = object(new Map([...CREDENTIAL.table, ['realm', text]]), ['user', 'password']);
+
+/** What a server wants to see again. */
+const COOKIE = object(
+  new Map(Object.entries({
+    name: text, value: text, domain: text, hostOnly: flag, path: text, secure: flag, httpOnly: flag, sameSite: text,
+    expires: date, created: date,
+  })),
+  ['name', 'value', 'domain'],
+);
+
+/** A host that is asked over https only. */
+const KNOWN_HOST = object(
+  new Map(Object.entries({ host: text, includeSubdomains: flag, expires: date })),
+  ['host', 'expires'],
+);
 
 /** A certificate of ours. */
 const CERTIFICATE = object(
@@ -42,4 +57,4 @@ const EDIT = object(new Map(Object.entries({ url: address, headers: fields, cred
 /** What is asked for after a redirect. */
 const NEW_REQUEST = object(new Map(Object.entries({ url: address, method: text, headers: fields })), ['url']);
 
-module.exports = { CERTIFICATE, CREDENTIAL, EDIT, ELSEWHERE, KEPT, NEW_REQUEST, POLICY, PROXY, TLS };
+module.exports = { CERTIFICATE, COOKIE, CREDENTIAL, EDIT, ELSEWHERE, KEPT, KNOWN_HOST, NEW_REQUEST, POLICY, PROXY, TLS };

@@ -9,6 +9,7 @@ const { dataBody, headerFields, pathOf, proxyFields, uploadBody } = require('./b
 const { Credentials } = require('./credentials.js');
 const { events } = require('./events.js');
 const { answerOptions, editOptions, Questions } = require('./questions.js');
+const { Cookies, KnownHosts } = require('./remembered.js');
 const { Task } = require('./task.js');
 const { checkedTaskOptions } = require('./task-options.js');
 
@@ -21,6 +22,10 @@ class Session {
   #attachment;
   #identifier;
 
+  /** The cookies of the application, or the session's own. */
+  cookies;
+  /** The hosts that are asked over https only: the application's, or the session's own. */
+  knownHosts;
   /** The credentials that are kept for the application. */
   credentials;
 
@@ -37,6 +42,8 @@ class Session {
     const connectionProxy = proxyFields(rest.connectionProxy);
     if (this.#identifier === undefined && options.urlCache === null) rest.urlCache = NO_CACHE;
     this.#attachment = Attachment.attach(sessionOptions({ ...rest, headers, connectionProxy }));
+    this.cookies = new Cookies(this.#attachment);
+    this.knownHosts = new KnownHosts(this.#attachment);
     this.credentials = new Credentials(this.#attachment);
     const questions = new Questions(this.#attachment, { onDelayedRequest, onChallenge, onRedirection });
     this.#attachment.subscribe({

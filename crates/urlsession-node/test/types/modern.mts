@@ -55,6 +55,9 @@ new Session({
 });
 await session.credentials.set('https://example.com', { user: 'me', password: 'secret', realm: 'the house' });
 const kept: string[] = (await session.credentials.list()).map(({ user }) => user);
+const cookies: number = await session.cookies.set(await session.cookies.list('example.com'));
+await session.cookies.set({ name: 'a', value: 'b', domain: 'example.com', expires: new Date(0), sameSite: 'lax' });
+const hosts: number = await session.knownHosts.add(await session.knownHosts.list());
 // @ts-expect-error no such disposition
 session.downloadTask('https://example.com/a', { onDelayedRequest: () => 'later' });
 // @ts-expect-error an identifier is needed
