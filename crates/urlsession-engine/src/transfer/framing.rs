@@ -15,6 +15,11 @@ pub(super) const VALUE_LIMIT: usize = 100 * 1024;
 /// way alone, unless that is accepted.
 pub(super) fn check(head: &Parts, accepts_codings: bool) -> Result<(), Failure> {
     check_values(head)?;
+    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        // What follows is no HTTP, and no body that a file could be made of.
+        let why = "the server changed the protocol, and nobody asked for that";
+        return Err(Failure::permanent(ErrorCode::BAD_SERVER_RESPONSE, why));
+    }
     let refuse = |why: String| Err(Failure::permanent(ErrorCode::CANNOT_PARSE_RESPONSE, why));
     let lengths = elements(&head.headers, header::CONTENT_LENGTH);
     // Rust's numbers may have a sign.

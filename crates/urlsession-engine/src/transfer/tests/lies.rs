@@ -32,6 +32,11 @@ fn lies() -> Vec<(&'static str, Answer, &'static str)> {
             head("Transfer-Encoding: gzip, chunked", "4\r\nabcd\r\n0\r\n\r\n"),
             "-1017 permanent",
         ),
+        (
+            "another protocol",
+            Answer::raw("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nabcd"),
+            "-1011 permanent",
+        ),
         ("a part instead of the whole", Answer::ok("abcd").status(206), "-1011 permanent"),
         ("reset", Answer::pseudo_random(1, 9999).drop_after(99).reset(), "-1005 transient"),
         ("endless fields", head(&"a: b\r\n".repeat(MUCH), ""), "-1017 permanent"),
