@@ -13,7 +13,7 @@ pub const HEADER_LENGTH_LIMIT: usize = 128 * 1024;
 /// Longest names and values of all header fields together, in bytes.
 pub const HEADERS_LENGTH_LIMIT: usize = 256 * 1024;
 /// Methods whose letters may be small.
-const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT"];
+const METHODS: [&str; 5] = ["GET", "HEAD", "POST", "PUT", "DELETE"];
 
 /// One header field. Every value is treated as a secret: no one can tell which ones are.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -224,11 +224,15 @@ pub fn check_headers(headers: &[Header]) -> Result<(), Error> {
 }
 
 fn check_method(method: &str) -> Result<(), Error> {
-    if is_token(method) && method.len() <= 64 {
-        return Ok(());
+    let refuse = |why: String| Err(Error::new(ErrorCode::UNKNOWN).because(why));
+    if !is_token(method) || method.len() > 64 {
+        return refuse(format!("“{}” is no HTTP method", method.escape_debug()));
     }
-    Err(Error::new(ErrorCode::UNKNOWN)
-        .because(format!("“{}” is no HTTP method", method.escape_debug())))
+    // What follows its response is no body, and would be waited for in vain.
+    if method.eq_ignore_ascii_case("CONNECT") {
+        return refuse("CONNECT is for proxies: name the proxy and ask for the URL".into());
+    }
+    Ok(())
 }
 
 pub(crate) fn parse(text: &str) -> Result<url::Url, Error> {
@@ -335,7 +339,8 @@ mod tests {
     #[test]
     fn nothing_is_added_to_a_head() {
         let mut request = Request::new("http://host/").unwrap();
-        for method in ["", "G T", "GET\r\nX: y", "GET\0", "G\u{e9}T", "GET /x HTTP/1.1"] {
+        let head = "GET /x HTTP/1.1";
+        for method in ["", "G T", "GET\r\nX: y", "GET\0", "G\u{e9}T", head, "CONNECT", "Connect"] {
             request.method = method.into();
             assert_eq!(request.normalize().unwrap_err().code, ErrorCode::UNKNOWN, "{method:?}");
         }
