@@ -444,7 +444,7 @@ export interface DownloadOptions extends TaskOptions {
 }
 
 export interface DataOptions extends TaskOptions {
-  /** Text and bytes are sent as they are, other values as JSON. */
+  /** Text and bytes are sent as they are, `URLSearchParams` as a form, other values as JSON; a Blob or a stream is refused. */
   body?: unknown;
 }
 

@@ -180,6 +180,9 @@ test('uploads and data resolve with the answer', async () => {
   const data = await session.data(server.url('/data'), { body: { a: 1 } });
   assert.equal(data.json().headers['content-type'], 'application/json');
   assert.equal(data.json().body, '{"a":1}');
+  const form = await session.data(server.url('/data'), { body: new URLSearchParams({ a: 'b c' }) });
+  assert.equal(form.json().headers['content-type'], 'application/x-www-form-urlencoded;charset=UTF-8');
+  assert.equal(form.json().body, 'a=b+c');
   const got = await session.data(server.url('/latin1'));
   assert.deepEqual(got.json(), { name: 'Zoë' });
   assert.ok(Buffer.isBuffer(got.body));

@@ -4,6 +4,7 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
+const { Readable } = require('node:stream');
 const { test } = require('node:test');
 require('./support/home.js');
 const { useNative } = require('../lib/native.js');
@@ -83,6 +84,8 @@ const wrong = [
   [download, { destination: new URL(url) }, /`destination` must/],
   [(source) => session.uploadTask(url, source), new URL(url), /source of an upload must be a path, a file URL or bytes/],
   [download, { body: 'x' }, /no option `body` of a download task/],
+  ...[new Blob(['x']), new FormData(), new Map([['a', 'b']]), new ReadableStream(), Readable.from(['x']), Promise.resolve()]
+    .map((body) => [data, { body }, /The body must be text, bytes, URLSearchParams or .*: read a Blob/]),
   [upload, { checksum: 'md5:' }, /no option `checksum` of an upload task/],
   [() => session.dataTask(), undefined, /URL must be a string or a URL/],
   [() => session.dataTask({ url }), undefined, /URL must/],
