@@ -1,5 +1,6 @@
 //! One request and its response over HTTP/1.1 or HTTP/2, whichever the server agreed to.
 
+use super::carry::Http1Only;
 use super::coding::Decoder;
 use super::detour::Detour;
 use super::dial::{self, Goal, Via};
@@ -45,6 +46,8 @@ pub(super) struct Http {
     detour_minimum: u64,
     /// Who offers HTTP/3, and where.
     pub(super) alternatives: Arc<Alternatives>,
+    /// Who wants HTTP/1.1.
+    pub(super) http1_only: Http1Only,
     /// How servers and proxies were answered that asked for credentials.
     pub(super) credentials: Memory,
     /// What answers in place of all servers.
@@ -102,8 +105,9 @@ impl Http {
     /// Bodies at least as long as the minimum may go the short way.
     pub(super) fn new(detour_minimum: u64) -> Self {
         let (pool, tls, alternatives) = (Arc::default(), Arc::default(), Arc::default());
-        let credentials = Memory::default();
-        Self { pool, tls, alternatives, detour_minimum, credentials, simulation: None }
+        let (http1_only, credentials) = (Http1Only::default(), Memory::default());
+        let simulation = None;
+        Self { pool, tls, alternatives, detour_minimum, http1_only, credentials, simulation }
     }
 
     /// Sends the request and waits for the head of the response.
@@ -126,6 +130,7 @@ impl Http {
     pub(super) fn drop_idle_connections(&self) {
         self.pool.clear();
         self.alternatives.clear();
+        self.http1_only.clear();
     }
 
     async fn try_send(&self, out: &Outgoing<'_>) -> Result<Answer, Failure> {
@@ -159,32 +164,6 @@ impl Http {
         Ok(answer)
     }
 
-    pub(super) async fn send_over_tcp(
-        &self,
-        route: &Route<'_>,
-        out: &Outgoing<'_>,
-    ) -> Result<Answer, Failure> {
-        let key = route.key;
-        // Taken before it is counted: two that begin at once must not both find room for one.
-        let seat = out.most_connections.map(|most| (self.pool.seat(key), most));
-        if seat.as_ref().is_some_and(|(_, most)| self.pool.busy(key) > *most) {
-            let why = "the server has as many connections as the session allows";
-            return Err(Failure::transient(ErrorCode::CANNOT_CONNECT_TO_HOST, why));
-        }
-        let mut transaction = out.metrics.begin(out.url.as_str(), out.method.as_str());
-        if let Some(channel) = self.pool.take(key) {
-            transaction.reused();
-            match self.over(channel, key, out, &transaction).await {
-                Err(Broken { failure: _, untouched: true }) => {}
-                result => return result.map_err(|broken| broken.failure),
-            }
-            transaction = out.metrics.begin(out.url.as_str(), out.method.as_str());
-        }
-        let goal = route.goal(&transaction);
-        let channel = Box::pin(self.open(key, &goal, out.idle_timeout)).await?;
-        self.over(channel, key, out, &transaction).await.map_err(|broken| broken.failure)
-    }
-
     /// The terms for servers are not those for proxies: no certificate of ours and no pin.
     async fn via<'a>(&'a self, proxy: &'a Proxy, out: &Outgoing<'a>) -> Result<Via<'a>, Failure> {
         let terms = Terms { roots: out.options.ca_certificates.clone(), ..Terms::default() };
@@ -213,16 +192,28 @@ impl Http {
             goal.transaction.reused();
             return Ok(Channel::Http2(shared));
         }
+        let channel = self.open_alone(key, goal, limit).await?;
+        match &channel {
+            Channel::Http2(channel) => self.pool.share(key, Shared::Http2(channel.clone())),
+            _ => self.pool.learn_http1(key),
+        }
+        Ok(channel)
+    }
+
+    /// Opens a connection that nobody else uses.
+    pub(super) async fn open_alone(
+        &self,
+        key: &Key,
+        goal: &Goal<'_>,
+        limit: Duration,
+    ) -> Result<Channel, Failure> {
         let age = self.pool.age();
         let line = dial::dial(goal, limit).await?;
         goal.transaction.note(|metrics, now| metrics.connect_end_date = Some(now));
         let facts = Arc::new(line.facts(goal.via.is_some()).seated(self.pool.seat(key)));
         if line.is_http2() {
-            let channel = handshake2(line, facts).await?;
-            self.pool.share(key, Shared::Http2(channel.clone()));
-            return Ok(Channel::Http2(channel));
+            return Ok(Channel::Http2(handshake2(line, facts).await?));
         }
-        self.pool.learn_http1(key);
         Ok(Channel::Http1(handshake1(line, age, facts).await?))
     }
 
@@ -249,7 +240,7 @@ impl Http {
     ) -> Result<Answer, Broken> {
         let wire = Arc::clone(&channel.wire);
         let before = wire.received();
-        let unsent = |failure| Broken { failure, untouched: true };
+        let unsent = |failure| Broken { untouched: true, ..Broken::final_(failure) };
         wire.touch();
         transaction.connected(&channel.facts);
         channel.sender.ready().await.map_err(|error| unsent(errors::http1(&error)))?;
@@ -289,6 +280,7 @@ impl Http {
                     untouched: failure.error.code == ErrorCode::NETWORK_CONNECTION_LOST
                         && (may_repeat || came_back.load(Ordering::Relaxed)),
                     failure: out.body.and_then(|sending| sending.failure()).unwrap_or(failure),
+                    wants_http1: false,
                 }
             })?;
         let (head, body) = response.into_parts();
@@ -312,11 +304,13 @@ pub(super) struct Broken {
     pub(super) failure: Failure,
     /// Nothing of it can have had an effect: it may go out again on a fresh connection.
     pub(super) untouched: bool,
+    /// The server takes it over HTTP/1.1.
+    pub(super) wants_http1: bool,
 }
 
 impl Broken {
     pub(super) fn final_(failure: Failure) -> Self {
-        Self { failure, untouched: false }
+        Self { failure, untouched: false, wants_http1: false }
     }
 }
 

@@ -28,13 +28,14 @@ pub(super) async fn over(
     let ready = async { sender.ready().await.map_err(|error| errors::http2(&error, true)) };
     let mut sender = wire.watch(out.idle_timeout, ready).await.map_err(|failure| {
         closed.store(true, Ordering::Release);
-        Broken { failure, untouched: true }
+        Broken { untouched: true, ..Broken::final_(failure) }
     })?;
     let request = request(out, http::Version::HTTP_2).map_err(Broken::final_)?;
     transaction.requested(&request, source.is_some());
     let (response, stream) = sender
         .send_request(request, source.is_none())
-        .map_err(|error| Broken { failure: errors::http2(&error, true), untouched: true })?;
+        .map_err(|error| errors::http2(&error, true))
+        .map_err(|failure| Broken { untouched: true, ..Broken::final_(failure) })?;
     let pump = source
         .map(|(sending, source)| pump(sending, source, &wire, Sink::Http2(stream), transaction));
     let work = answered(response, &closed);
@@ -65,8 +66,8 @@ async fn answered(
     for _ in 0..=INTERIM_LIMIT {
         match poll_fn(|context| response.poll_informational(context)).await {
             Some(Ok(_)) => {}
-            Some(Err(error)) => return Err(refusal(&error)),
-            None => return response.await.map_err(|error| refusal(&error)),
+            Some(Err(error)) => return Err(refusal(&error, closed)),
+            None => return response.await.map_err(|error| refusal(&error, closed)),
         }
     }
     closed.store(true, Ordering::Release);
@@ -75,11 +76,16 @@ async fn answered(
 
 /// RFC 9113 section 8.7: a refused stream had no effect, and neither had one above the last
 /// stream that a GOAWAY without error names.
-fn refusal(error: &h2::Error) -> Broken {
+fn refusal(error: &h2::Error, closed: &AtomicBool) -> Broken {
     let reason = error.reason();
+    if error.is_go_away() {
+        // It stays open for those whom the server still answers, and takes nobody else.
+        closed.store(true, Ordering::Release);
+    }
     let untouched = reason == Some(h2::Reason::REFUSED_STREAM)
         || (error.is_go_away() && reason == Some(h2::Reason::NO_ERROR));
-    Broken { failure: errors::http2(error, true), untouched }
+    let wants_http1 = reason == Some(h2::Reason::HTTP_1_1_REQUIRED);
+    Broken { failure: errors::http2(error, true), untouched, wants_http1 }
 }
 
 /// Makes a request with its target spelled out, as HTTP/2 and HTTP/3 have it.

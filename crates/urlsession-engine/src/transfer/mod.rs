@@ -2,6 +2,7 @@
 
 mod block;
 mod body;
+mod carry;
 mod checksum;
 mod coding;
 mod detour;

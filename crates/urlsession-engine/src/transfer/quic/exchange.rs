@@ -130,7 +130,7 @@ fn broken(channel: &Http3, out: &Outgoing<'_>, fault: Fault) -> Broken {
     let is_harmless =
         out.method.is_idempotent() || out.body.is_some_and(|sending| sending.sent() == 0);
     let untouched = fault.is_refused || (fault.is_of_way && is_harmless);
-    Broken { failure: fault.failure, untouched }
+    Broken { untouched, ..Broken::final_(fault.failure) }
 }
 
 impl Http3 {

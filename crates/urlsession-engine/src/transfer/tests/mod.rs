@@ -14,6 +14,7 @@ mod framing;
 mod guards;
 mod hostile;
 mod hostile_lines;
+mod http2;
 #[cfg(feature = "http3")]
 mod http3;
 #[cfg(feature = "http3")]

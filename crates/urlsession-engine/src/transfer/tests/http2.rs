@@ -1,0 +1,196 @@
+//! Servers that take a request over another connection, or over HTTP/1.1 only.
+
+use super::{Trial, summary};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use urlsession_core::Ending;
+use urlsession_testkit::server::Server;
+
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const GOAWAY: u8 = 7;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+/// Bytes with which a client begins (RFC 9113 section 3.4).
+const PREFACE: usize = 24;
+
+/// What a server does about the requests of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Habit {
+    /// It answers the first, and says that it takes no more.
+    OneRequest,
+    /// It answers one at a time, refuses those beside it, and has not said so.
+    OneAtATime,
+    /// It takes them over HTTP/1.1.
+    Http1,
+}
+
+/// A server of bare frames, with the certificate of another.
+struct Bare {
+    lender: Server,
+    url: String,
+    /// How many connections of HTTP/2 there were.
+    connections: Arc<AtomicUsize>,
+}
+
+impl Bare {
+    async fn start(habit: Habit) -> Self {
+        let lender = Server::start_tls();
+        let pem = lender.server_pem();
+        let chain = CertificateDer::pem_file_iter(&pem).unwrap().collect::<Result<_, _>>().unwrap();
+        let key = PrivateKeyDer::from_pem_file(&pem).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut tls = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap();
+        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let acceptor = TlsAcceptor::from(Arc::new(tls));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://localhost:{}/", listener.local_addr().unwrap().port());
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&connections);
+        // Ends with the runtime of the test.
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (acceptor, counted) = (acceptor.clone(), Arc::clone(&counted));
+                tokio::spawn(async move {
+                    let stream = acceptor.accept(stream).await.unwrap();
+                    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+                        counted.fetch_add(1, Ordering::Relaxed);
+                        // Who is served hangs up.
+                        let _ = serve(stream, habit).await;
+                    } else {
+                        let _ = serve_http1(stream).await;
+                    }
+                });
+            }
+        });
+        Self { lender, url, connections }
+    }
+
+    fn trial(&self) -> Trial {
+        let mut trial = Trial::data(&self.url);
+        trial.order.options.ca_certificates = vec![self.lender.ca_pem()];
+        trial
+    }
+
+    /// Runs so many trials at once over the same connections.
+    async fn run(&self, count: usize) -> Vec<Ending> {
+        let first = self.trial();
+        let running: Vec<_> = (0..count)
+            .map(|_| {
+                let mut trial = self.trial();
+                trial.hands = Arc::clone(&first.hands);
+                tokio::spawn(async move { trial.run().await })
+            })
+            .collect();
+        let mut endings = Vec::new();
+        for one in running {
+            endings.push(one.await.unwrap());
+        }
+        endings
+    }
+}
+
+type Stream = TlsStream<TcpStream>;
+
+async fn serve(mut stream: Stream, habit: Habit) -> std::io::Result<()> {
+    stream.read_exact(&mut [0; PREFACE]).await?;
+    stream.write_all(&frame(SETTINGS, 0, 0, &[])).await?;
+    let mut served = 0_u32;
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await?;
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let id = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+        stream.read_exact(&mut vec![0; usize::try_from(length).unwrap()]).await?;
+        if head[3] != HEADERS {
+            continue;
+        }
+        match habit {
+            Habit::OneRequest if served == 0 => {
+                let goaway = [id.to_be_bytes(), [0; 4]].concat();
+                let answer = [frame(GOAWAY, 0, 0, &goaway), answer(id)].concat();
+                stream.write_all(&answer).await?;
+            }
+            // It goes away and looks at nothing more.
+            Habit::OneRequest => {}
+            Habit::OneAtATime if served == 0 => {
+                // The others have come by then, if they come.
+                let settings = [0, 3, 0, 0, 0, 1];
+                stream.write_all(&frame(SETTINGS, 0, 0, &settings)).await?;
+                stream.write_all(&answer(id)).await?;
+            }
+            Habit::OneAtATime if served < 8 => {
+                stream.write_all(&frame(RST_STREAM, 0, id, &[0, 0, 0, 7])).await?;
+            }
+            Habit::OneAtATime => stream.write_all(&answer(id)).await?,
+            Habit::Http1 => {
+                stream.write_all(&frame(RST_STREAM, 0, id, &[0, 0, 0, 13])).await?;
+            }
+        }
+        served += 1;
+    }
+}
+
+async fn serve_http1(mut stream: Stream) -> std::io::Result<()> {
+    while stream.read(&mut [0; 4096]).await? > 0 {
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await?;
+    }
+    Ok(())
+}
+
+/// A response with status 200, which HPACK has in its table, and a body.
+fn answer(id: u32) -> Vec<u8> {
+    [frame(HEADERS, END_HEADERS, id, &[0x88]), frame(DATA, END_STREAM, id, b"ok")].concat()
+}
+
+fn frame(kind: u8, flags: u8, id: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &id.to_be_bytes(), payload].concat()
+}
+
+/// nginx does so after as many requests as it is told.
+#[tokio::test]
+async fn who_goes_away_is_asked_over_other_connections() {
+    let server = Bare::start(Habit::OneRequest).await;
+    for ending in server.run(16).await {
+        assert_eq!(summary(&ending), "done 200 2", "{ending:?}");
+    }
+    assert_eq!(server.connections.load(Ordering::Relaxed), 16);
+}
+
+#[tokio::test]
+async fn who_refuses_streams_is_asked_again() {
+    let server = Bare::start(Habit::OneAtATime).await;
+    for ending in server.run(8).await {
+        assert_eq!(summary(&ending), "done 200 2", "{ending:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_wants_http1_for_a_request_gets_it() {
+    let server = Bare::start(Habit::Http1).await;
+    let trial = server.trial();
+    for _ in 0..2 {
+        let ending = trial.run().await;
+        assert_eq!(summary(&ending), "done 200 2", "{ending:?}");
+        let Ending::Done(done) = ending else { unreachable!() };
+        assert_eq!(done.response.network_protocol.as_deref(), Some("http/1.1"));
+    }
+    assert_eq!(server.connections.load(Ordering::Relaxed), 1, "it is remembered");
+    trial.hands.drop_idle_connections();
+    assert_eq!(summary(&trial.run().await), "done 200 2");
+    assert_eq!(server.connections.load(Ordering::Relaxed), 2, "it is learned anew");
+}
