@@ -40,6 +40,8 @@ class Attachment {
   #queue = [];
   #parked = new Map();
   #bodies = new Map();
+  // Whether the app chose where the file of a download goes, of a session that lives here.
+  #chosen = new Map();
   #isPumping = false;
   #invalidation;
   #isCancelled = false;
@@ -67,6 +69,8 @@ class Attachment {
   /** Creates a task and returns its number; by then its line is in the daemon's socket. */
   createTask(task) {
     const number = guarded(() => this.#native.createTask(task));
+    // The files of a session that lives here are where the system has temporary ones, and all its tasks are created here.
+    if (this.#key === undefined && task.kind === 'download') this.#chosen.set(number, task.destination !== undefined);
     this.#outstanding.add(number);
     return number;
   }
@@ -230,9 +234,12 @@ class Attachment {
       return;
     }
     if (event.name === 'didFinishDownloading') {
-      event.file = new KeptFile(event.path, event.length);
+      event.file = new KeptFile(event.path, event.length, this.#chosen.get(event.taskIdentifier));
     }
-    if (event.name === 'didComplete') this.#joinBody(event);
+    if (event.name === 'didComplete') {
+      this.#chosen.delete(event.taskIdentifier);
+      this.#joinBody(event);
+    }
     this.#queue.push(event);
   }
 

@@ -12,10 +12,10 @@ class KeptFile {
   #path;
   #owner;
 
-  constructor(file, length) {
+  /** A file at a destination that the app chose is the app's already; absent, its place says whose it is. */
+  constructor(file, length, isChosen = !isDaemons(file)) {
     this.#path = file;
-    // A file at a destination that the app chose is the app's already.
-    this.#owner = isDaemons(file) ? DAEMON : APP;
+    this.#owner = isChosen ? APP : DAEMON;
     this.length = length;
   }
 

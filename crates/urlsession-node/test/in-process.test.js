@@ -62,6 +62,19 @@ test('they move bytes without a daemon', async () => {
   assert.ok(!fs.existsSync(inHome('run')), 'a daemon was started');
 });
 
+test('a file without a destination lives as long as the process', async () => {
+  for (const configuration of KINDS) {
+    const session = new Session({ configuration });
+    const { path: file, length } = await session.download(url('/file/mine'));
+    await session.finishTasksAndInvalidate();
+    assert.equal(fs.statSync(file).size, length);
+    const chosen = inHome(`chosen-${configuration}`);
+    const other = new Session({ configuration });
+    assert.equal((await other.download(url('/file/mine'), { destination: chosen })).path, chosen);
+    await other.invalidateAndCancel();
+  }
+});
+
 test('they keep responses and cookies, each its own or all the same', async () => {
   const types = async (session) => {
     const { metrics } = await session.data(url('/kept'));
