@@ -59,8 +59,14 @@ impl Variant {
         Some(Self { partition: partition.clone(), fields })
     }
 
-    /// Says whether a request gets that response, which may be in the language it likes best.
+    /// Says whether a request gets that response, which may be in the language it likes best. Who
+    /// unpacks nothing gets nothing packed, although its server may not have said that it varies.
     pub(super) fn matches(&self, request: &HeaderMap, response: &HeaderMap) -> bool {
+        let unpacks_nothing =
+            request.get(header::ACCEPT_ENCODING).is_some_and(|value| value == "identity");
+        if unpacks_nothing && response.contains_key(header::CONTENT_ENCODING) {
+            return false;
+        }
         self.fields.iter().all(|(name, print_then)| {
             let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { return false };
             print(request, &name) == *print_then

@@ -254,6 +254,10 @@ const VARIANTS: &[(&str, &str, &str, bool)] = &[
     ("Vary: A, b", "a: 1 | b: 2", "a: 1 | b: 2", true),
     ("Vary: a | Vary: b", "a: 1 | b: 2", "a: 1 | b: 3", false),
     ("Vary: a, b", "a: 1", "a: 1 | b: 1", false),
+    ("Content-Encoding: gzip", "accept-encoding: gzip", "accept-encoding: gzip", true),
+    ("Content-Encoding: gzip", "accept-encoding: gzip", "accept-encoding: identity", false),
+    ("Content-Encoding: gzip", "accept-encoding: gzip", "", true),
+    ("A: b", "accept-encoding: gzip", "accept-encoding: identity", true),
     // Lists: several lines are one, and space around commas means nothing.
     ("Vary: a", "a: 1, 2", "a: 1 | a: 2", true),
     ("Vary: a", "a: 1,2", "a: 1 ,  2", true),
