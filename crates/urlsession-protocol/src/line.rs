@@ -17,6 +17,9 @@ pub enum LineError {
     /// The line is no message.
     #[error("a line is no message: {0}")]
     Malformed(#[from] serde_json::Error),
+    /// The message has a path that no line can spell.
+    #[error("the path of a file or folder is not UTF-8: give it another name")]
+    Unspellable,
 }
 
 impl LineError {
@@ -25,7 +28,7 @@ impl LineError {
     pub fn for_log(&self) -> String {
         use serde_json::error::Category;
         match self {
-            Self::TooLong | Self::NotUtf8 => self.to_string(),
+            Self::TooLong | Self::NotUtf8 | Self::Unspellable => self.to_string(),
             Self::Malformed(error) => {
                 let what = match error.classify() {
                     Category::Io => "cannot be written",
@@ -56,7 +59,9 @@ pub fn encode<M: Serialize>(message: &M) -> Result<Vec<u8>, LineError> {
 /// As [`encode`].
 pub fn append<M: Serialize>(lines: &mut Vec<u8>, message: &M) -> Result<(), LineError> {
     let before = lines.len();
-    let written = serde_json::to_writer(&mut *lines, message).map_err(LineError::from);
+    let written = serde_json::to_writer(&mut *lines, message);
+    // Nothing else of a message cannot be written into memory.
+    let written = written.map_err(|_| LineError::Unspellable);
     lines.push(b'\n');
     let written = match written {
         Ok(()) if lines.len() - before > LINE_LIMIT => Err(LineError::TooLong),
@@ -102,6 +107,14 @@ mod tests {
         assert!(append(&mut lines, &"x".repeat(LINE_LIMIT)).is_err());
         append(&mut lines, &8).unwrap();
         assert_eq!(lines, b"7\n8\n");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_that_cannot_be_spelled_is_named_as_that() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let path = std::path::Path::new(std::ffi::OsStr::from_bytes(b"/a\xff"));
+        assert!(matches!(encode(&path), Err(LineError::Unspellable)));
     }
 
     #[test]
