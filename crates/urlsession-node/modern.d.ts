@@ -512,7 +512,7 @@ export declare class Task<Result = DownloadResult | DataResult> {
   /** Replaces parts of the request; the task keeps its bytes and tries at once, if it waits for that. */
   edit(edit: RequestEdit): Promise<void>;
   cancel(): void;
-  /** Resolves with what a new download can go on from, `null` if it must begin anew. */
+  /** Resolves with what a new download can go on from, `null` if it must begin anew or has ended. */
   cancelByProducingResumeData(): Promise<string | null>;
 }
 

@@ -75,6 +75,14 @@ test('a file without a destination lives as long as the process', async () => {
   }
 });
 
+test('resume data that is asked for too late is none', async () => {
+  const session = new Session({ configuration: 'ephemeral' });
+  const task = session.downloadTask(url('/file/late'));
+  await task.finished;
+  assert.equal(await task.cancelByProducingResumeData(), null);
+  assert.doesNotThrow(() => task.cancel());
+});
+
 test('they keep responses and cookies, each its own or all the same', async () => {
   const types = async (session) => {
     const { metrics } = await session.data(url('/kept'));

@@ -12,6 +12,7 @@ const UNKNOWN = -1;
 
 class Task {
   #attachment;
+  #hasEnded = false;
 
   /** Settles when the task has ended: with its result, or with a URLSessionError. */
   finished;
@@ -25,8 +26,9 @@ class Task {
       following.begin(attachment, signal && (() => this.cancel()));
       if (mayBeGone) this.status().catch((error) => following.miss(error));
     });
+    const ended = () => { this.#hasEnded = true; };
     // Whoever created it to control it need not wait for it.
-    this.finished.catch(ignore);
+    this.finished.then(ended, ended);
   }
 
   /** Tells how the task is; rejects once its end has been handled, or if it never was. */
@@ -52,9 +54,15 @@ class Task {
     this.#attachment.cancel(this.taskIdentifier);
   }
 
-  /** Ends a download; resolves with what a new one can go on from, `null` if it must begin anew. */
+  /** Ends a download; resolves with what a new one can go on from, `null` if it must begin anew or has ended. */
   async cancelByProducingResumeData() {
-    return (await this.#attachment.cancelByProducingResumeData(this.taskIdentifier)) ?? null;
+    try {
+      return (await this.#attachment.cancelByProducingResumeData(this.taskIdentifier)) ?? null;
+    } catch (error) {
+      // Its end may have been on the way here: that is no more an error than a `cancel` too late.
+      if (error.code === UNKNOWN && this.#hasEnded) return null;
+      throw error;
+    }
   }
 }
 
@@ -172,7 +180,5 @@ function webResponse(event) {
   const response = responseOf(event);
   return response && { ...response, headers: webHeaders(response.headers) };
 }
-
-function ignore() {}
 
 module.exports = { Task };
