@@ -172,6 +172,7 @@ impl Core {
             Call::Tasks { .. }
             | Call::Task { .. }
             | Call::Session { .. }
+            | Call::Sessions { .. }
             | Call::Watch { .. }
             | Call::Reset { .. }
             | Call::Flush { .. }

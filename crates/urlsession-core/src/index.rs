@@ -36,6 +36,18 @@ pub(crate) struct PhaseCounts {
     pub(crate) completed: u64,
 }
 
+impl PhaseCounts {
+    /// Returns the number of those in such a phase.
+    pub(crate) fn of(&mut self, phase: &Phase) -> &mut u64 {
+        match phase {
+            Phase::Suspended => &mut self.suspended,
+            Phase::Waiting(_) => &mut self.waiting,
+            Phase::Running { .. } | Phase::Canceling { .. } => &mut self.running,
+            Phase::Completed { .. } => &mut self.completed,
+        }
+    }
+}
+
 impl Index {
     pub(crate) fn add(&mut self, key: TaskRef, task: &Task) {
         *self.count(task) += 1;
@@ -116,12 +128,7 @@ impl Index {
     }
 
     fn count(&mut self, task: &Task) -> &mut u64 {
-        match task.phase {
-            Phase::Suspended => &mut self.counts.suspended,
-            Phase::Waiting(_) => &mut self.counts.waiting,
-            Phase::Running { .. } | Phase::Canceling { .. } => &mut self.counts.running,
-            Phase::Completed { .. } => &mut self.counts.completed,
-        }
+        self.counts.of(&task.phase)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::turn::Turn;
 use crate::{Action, Core, LaunchRecord, SessionNumber};
 use std::collections::BTreeSet;
 use std::time::Duration;
-use urlsession_protocol::{LaunchState, LaunchStatus, SessionKey, SessionStatus, Timestamp};
+use urlsession_protocol::{LaunchState, LaunchStatus, Timestamp};
 
 /// How long nobody must have owned a session before its app is launched: an owner that reconnects,
 /// or that a person starts again, is quicker.
@@ -101,7 +101,7 @@ impl Launch {
         }
     }
 
-    fn status(&self) -> LaunchStatus {
+    pub(crate) fn status(&self) -> LaunchStatus {
         let state = match self.phase {
             LaunchPhase::Due { shown, .. } => LaunchState::Due(shown),
             LaunchPhase::Running { .. } | LaunchPhase::Ended { .. } => LaunchState::Launched,
@@ -141,21 +141,6 @@ impl Launches {
 }
 
 impl Core {
-    /// Returns what a person sees of a session.
-    #[must_use]
-    pub fn session_status(&self, key: &SessionKey) -> Option<SessionStatus> {
-        let session = self.sessions.get(self.numbers.get(key)?)?;
-        let has_command = session.configuration.launch_command.is_some();
-        Some(SessionStatus {
-            session: key.clone(),
-            owned: session.owner.is_some(),
-            invalidating: session.invalidating,
-            tasks: session.tasks,
-            events_owed: session.outbox.owed.len() as u64,
-            launch: has_command.then(|| session.launch.status()),
-        })
-    }
-
     /// Looks again whether the app of a session is needed.
     pub(crate) fn consider_launch(&mut self, turn: &Turn, number: SessionNumber) {
         let wanted = self.wants_launch(number);

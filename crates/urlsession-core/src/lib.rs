@@ -8,7 +8,7 @@
 //! | [`Core::handle`] | every input |
 //! | [`Core::next_wakeup`] | when to send the next [`Input::Tick`] |
 //! | [`Core::session_number`], [`Core::session_key`], [`Core::owner`] | who is who |
-//! | [`Core::task`], [`Core::tasks_after`], [`Core::session_status`], [`Core::owed`] | listings and watchers |
+//! | [`Core::task`], [`Core::tasks_after`], [`Core::session_status`], [`Core::sessions_after`], [`Core::owed`] | listings and watchers |
 //! | [`Core::counts`], [`Core::is_idle`], [`Core::running`] | how it is |
 //! | [`Core::referenced_files`] | the sweep at the start |
 //!

@@ -7,7 +7,7 @@ use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::path::Path;
 use urlsession_protocol::{
     AuthenticationChallenge, Event, EventNumber, Reason, SessionConfiguration, SessionKey,
-    TaskIdentifier, TaskState, Timestamp,
+    SessionStatus, TaskIdentifier, TaskState, Timestamp,
 };
 
 /// A task as a listing needs it; its order is in the store.
@@ -59,6 +59,37 @@ impl Core {
     #[must_use]
     pub fn session_key(&self, number: SessionNumber) -> Option<&SessionKey> {
         self.sessions.get(&number).map(|session| &session.key)
+    }
+
+    /// Returns what a person sees of a session. Looks at every task of it.
+    #[must_use]
+    pub fn session_status(&self, key: &SessionKey) -> Option<SessionStatus> {
+        let number = *self.numbers.get(key)?;
+        let session = self.sessions.get(&number)?;
+        let configuration = &session.configuration;
+        let command = configuration.launch_command.as_ref();
+        let counts = self.phases_of(number);
+        Some(SessionStatus {
+            session: key.clone(),
+            owned: session.owner.is_some(),
+            invalidating: session.invalidating,
+            tasks: session.tasks,
+            tasks_running: counts.running,
+            tasks_waiting: counts.waiting,
+            tasks_suspended: counts.suspended,
+            tasks_completed: counts.completed,
+            events_owed: session.outbox.owed.len() as u64,
+            http_maximum_connections_per_host: configuration.http_maximum_connections_per_host,
+            maximum_concurrent_tasks: configuration.maximum_concurrent_tasks,
+            launch_program: command.map(|command| command.program.clone()),
+            launch: command.map(|_| session.launch.status()),
+        })
+    }
+
+    /// Returns the sessions after one or from the first, in order.
+    pub fn sessions_after(&self, after: Option<&SessionKey>) -> impl Iterator<Item = &SessionKey> {
+        let first = after.map_or(Unbounded, Excluded);
+        self.numbers.range::<SessionKey, _>((first, Unbounded)).map(|(key, _)| key)
     }
 
     /// Returns the configuration of a session.
@@ -241,6 +272,16 @@ impl Core {
         let number = EventNumber(last.0.saturating_sub(1));
         let owed = self.sessions.get(&key.session).and_then(|s| s.outbox.owed.get(&number));
         owed.is_some_and(|owed| owed.task == key.task)
+    }
+
+    /// Counts the tasks of a session by what they do.
+    fn phases_of(&self, session: SessionNumber) -> PhaseCounts {
+        let name = |task| TaskRef { session, task: TaskIdentifier(task) };
+        let mut counts = PhaseCounts::default();
+        for (_, task) in self.tasks.range(name(0)..=name(u64::MAX)) {
+            *counts.of(&task.phase) += 1;
+        }
+        counts
     }
 
     /// Returns the tasks of a session.

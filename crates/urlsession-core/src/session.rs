@@ -218,7 +218,11 @@ impl Core {
         key: &SessionKey,
         cancel: bool,
     ) {
-        let Some(number) = self.owned_session(turn, from, key) else { return };
+        let number = self.numbers.get(key).copied();
+        let is_free = number.is_some_and(|number| self.owner(number).is_none());
+        // Nobody comes back to end what an app that is gone for good has left behind.
+        let number = if is_free { number } else { self.owned_session(turn, from, key) };
+        let Some(number) = number else { return };
         let session = self.sessions.get_mut(&number).expect("every number has its session");
         session.invalidating = true;
         turn.sessions.insert(number);

@@ -137,6 +137,7 @@ impl<H: Moves> Driver<H> {
             Call::Tasks { .. }
             | Call::Task { .. }
             | Call::Session { .. }
+            | Call::Sessions { .. }
             | Call::Cookies { .. }
             | Call::KnownHosts { .. }
             | Call::Credentials { .. }

@@ -10,13 +10,16 @@ use std::sync::Arc;
 use urlsession_core::{Order, Stage, TaskRef, TaskView};
 use urlsession_protocol::message::TASKS_PAGE_LIMIT;
 use urlsession_protocol::{
-    AuthenticationChallenge, Body, Call, DaemonStatus, Error, ErrorCode, PROTOCOL_VERSION, Reply,
-    Response, SessionKey, TaskIdentifier, TaskStatus,
+    ApplicationId, AuthenticationChallenge, Body, Call, DaemonStatus, Error, ErrorCode,
+    PROTOCOL_VERSION, Reply, Response, SessionKey, TaskIdentifier, TaskStatus,
 };
 
 /// A page ends with the task that makes it longer than this, in bytes of JSON: a line has room
 /// for one more task, however long.
 const PAGE_BYTES_LIMIT: usize = 512 * 1024;
+/// A page of sessions ends with the one whose tasks make more than these to be counted: nobody else
+/// is heard meanwhile.
+const PAGE_COUNTED_LIMIT: u64 = 100_000;
 
 impl<H: Moves> Driver<H> {
     /// Answers a call that changes no task and no session.
@@ -31,6 +34,9 @@ impl<H: Moves> Driver<H> {
                 let session = status
                     .ok_or_else(|| Error::new(ErrorCode::UNKNOWN).because("no such session"))?;
                 Ok(Reply::Session { session: Box::new(session) })
+            }
+            Call::Sessions { application, after } => {
+                Ok(self.sessions(application.as_ref(), after.as_ref()))
             }
             Call::Reset { session } => self.reset(session),
             Call::Flush { session } => self.flush(session),
@@ -48,6 +54,21 @@ impl<H: Moves> Driver<H> {
                 Err(Error::new(ErrorCode::UNKNOWN).because("the engine does not answer this call"))
             }
         }
+    }
+
+    fn sessions(&self, application: Option<&ApplicationId>, after: Option<&SessionKey>) -> Reply {
+        let keys = self.core.sessions_after(after);
+        let wanted = keys.filter(|key| application.is_none_or(|one| key.application == *one));
+        let (mut sessions, mut bytes, mut counted) = (Vec::new(), 0, 0);
+        for status in wanted.filter_map(|key| self.core.session_status(key)) {
+            if bytes > PAGE_BYTES_LIMIT || counted > PAGE_COUNTED_LIMIT {
+                return Reply::Sessions { sessions, more: true };
+            }
+            bytes += length_of_json(&status);
+            counted += status.tasks;
+            sessions.push(status);
+        }
+        Reply::Sessions { sessions, more: false }
     }
 
     fn tasks(

@@ -16,8 +16,8 @@ use stage::{App, Hand, Script, bytes, download, in_memory, key, stage, task_of, 
 use std::sync::Arc;
 use urlsession_core::{Cause, Done, Ending, resume};
 use urlsession_protocol::{
-    Call, ErrorCode, Event, Reply, Response, ResumeRung, SessionConfiguration, TaskIdentifier,
-    TaskState,
+    Call, ErrorCode, Event, Reply, Response, ResumeRung, SessionConfiguration, SessionKey,
+    TaskIdentifier, TaskState,
 };
 
 #[tokio::test]
@@ -349,6 +349,50 @@ async fn a_stop_gives_a_commit_up_that_cannot_succeed() {
     // The stop may come first: then nothing was lost.
     assert!(matches!(engine.finished().await, Ok(()) | Err(EngineError::Store(_))));
     assert!(app.closed().await);
+}
+
+#[tokio::test]
+async fn sessions_are_listed_in_pages_that_fit_a_line() {
+    let stage = stage().await;
+    let mut app = stage.app().await;
+    let program = format!("/{}", "p".repeat(60_000));
+    for name in 10..30 {
+        let command = urlsession_protocol::LaunchCommand {
+            program: program.clone().into(),
+            arguments: vec!["--token=hidden".into()],
+            directory: "/".into(),
+            environment: Vec::new(),
+        };
+        let session = urlsession_protocol::SessionIdentifier::new(format!("s{name}")).unwrap();
+        let configuration =
+            SessionConfiguration { launch_command: Some(command), ..Default::default() };
+        let attach = Call::Attach {
+            session: SessionKey { session, ..key() },
+            configuration: Box::new(configuration),
+            wait: false,
+            owner: None,
+        };
+        app.call(attach).await.unwrap();
+    }
+    let (mut pages, mut all, mut after) = (0, Vec::new(), None);
+    loop {
+        let call = Call::Sessions { application: Some(key().application), after };
+        let Ok(Reply::Sessions { sessions, more }) = app.call(call).await else { panic!() };
+        pages += 1;
+        after = sessions.last().map(|last| last.session.clone());
+        assert!(sessions.iter().all(|one| !format!("{one:?}").contains("hidden")));
+        all.extend(sessions.into_iter().map(|one| one.session.session.as_str().to_owned()));
+        if !more {
+            break;
+        }
+    }
+    let mut expected: Vec<String> = (10..30).map(|name| format!("s{name}")).collect();
+    expected.push(key().session.as_str().to_owned());
+    expected.sort();
+    assert_eq!((pages, all), (3, expected));
+    let application = Some(urlsession_protocol::ApplicationId::new("another").unwrap());
+    let none = app.call(Call::Sessions { application, after: None }).await;
+    assert_eq!(none, Ok(Reply::Sessions { sessions: Vec::new(), more: false }));
 }
 
 #[tokio::test]

@@ -214,14 +214,16 @@ pub enum Call {
         /// The task.
         task: TaskIdentifier,
     },
-    /// Refuses new tasks; the session is gone once its tasks are.
+    /// Refuses new tasks; the session is gone once its tasks are and their events are acknowledged.
+    /// Any client may while nobody owns the session: a person at a shell for an app that is gone.
     FinishTasksAndInvalidate {
-        /// The session, owned by this connection.
+        /// The session, owned by this connection or by nobody.
         session: SessionKey,
     },
-    /// Cancels every task, then the session is gone.
+    /// Cancels every task, then the session is gone as after
+    /// [`FinishTasksAndInvalidate`](Self::FinishTasksAndInvalidate).
     InvalidateAndCancel {
-        /// The session, owned by this connection.
+        /// The session, owned by this connection or by nobody.
         session: SessionKey,
     },
     /// Empties what is stored for the session's application beside its tasks and their events,
@@ -239,6 +241,15 @@ pub enum Call {
     Session {
         /// The session.
         session: SessionKey,
+    },
+    /// Lists sessions in the order of application and identifier.
+    Sessions {
+        /// Only this application's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        application: Option<ApplicationId>,
+        /// Only those after this one: the last of the page before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<SessionKey>,
     },
     /// Lists tasks in the order of session and number.
     Tasks {
@@ -400,6 +411,13 @@ pub enum Reply {
     Session {
         /// The session.
         session: Box<SessionStatus>,
+    },
+    /// One page of sessions.
+    Sessions {
+        /// The sessions.
+        sessions: Vec<SessionStatus>,
+        /// Whether there are more after the last one.
+        more: bool,
     },
     /// One page of cookies.
     Cookies {

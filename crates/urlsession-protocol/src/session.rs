@@ -146,8 +146,29 @@ pub struct SessionStatus {
     pub invalidating: bool,
     /// Tasks known, completed ones whose events are owed included.
     pub tasks: u64,
+    /// Of those, tasks with an attempt, those that are being stopped included.
+    #[serde(default)]
+    pub tasks_running: u64,
+    /// Tasks that wait for a slot, a time, the network or the disk.
+    #[serde(default)]
+    pub tasks_waiting: u64,
+    /// Tasks that are suspended.
+    #[serde(default)]
+    pub tasks_suspended: u64,
+    /// Tasks that completed and whose events are owed.
+    #[serde(default)]
+    pub tasks_completed: u64,
     /// Events owed.
     pub events_owed: u64,
+    /// Most attempts that run at once against one host.
+    #[serde(default)]
+    pub http_maximum_connections_per_host: u32,
+    /// Most attempts that run at once; `None` leaves only the daemon's limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maximum_concurrent_tasks: Option<u32>,
+    /// The program that launches the app; its arguments and variables may be secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub launch_program: Option<PathBuf>,
     /// How launching its app goes; `None` without a launch command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub launch: Option<LaunchStatus>,

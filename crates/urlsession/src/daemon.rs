@@ -10,9 +10,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use urlsession_protocol::message::TASKS_PAGE_LIMIT;
 use urlsession_protocol::{
-    AuthChallengeDisposition, AuthenticationChallenge, Call, CallId, ClientMessage, DaemonMessage,
-    DaemonStatus, Error, ErrorCode, Event, EventNumber, Reply, RequestEdit, SessionKey,
-    SessionStatus, TaskIdentifier, TaskStatus,
+    ApplicationId, AuthChallengeDisposition, AuthenticationChallenge, Call, CallId, ClientMessage,
+    DaemonMessage, DaemonStatus, Error, ErrorCode, Event, EventNumber, Reply, RequestEdit,
+    SessionKey, SessionStatus, TaskIdentifier, TaskStatus,
 };
 
 /// How often a connection is tried before the daemon's refusal is believed.
@@ -84,6 +84,30 @@ impl Daemon {
             Reply::Session { session } => Ok(*session),
             _ => Err(misunderstood()),
         }
+    }
+
+    /// Lists sessions in the order of application and identifier: an application's, or all.
+    pub fn sessions(&self, application: Option<ApplicationId>) -> SessionPages<'_> {
+        SessionPages { daemon: self, application, after: None, page: VecDeque::new(), ended: false }
+    }
+
+    /// Has a session that nobody owns refuse new tasks; it is gone once its tasks have ended and its
+    /// app has acknowledged their events. Cannot be taken back. Durable when it returns.
+    ///
+    /// # Errors
+    /// -996 while an app owns the session, the daemon's for one that is unknown, -997 without it.
+    pub fn finish_tasks_and_invalidate(&self, session: &SessionKey) -> Result<(), Error> {
+        self.ask(Call::FinishTasksAndInvalidate { session: session.clone() }).map(drop)
+    }
+
+    /// Ends every task of a session that nobody owns with -999, and the session as
+    /// [`finish_tasks_and_invalidate`](Self::finish_tasks_and_invalidate) does. Durable when it
+    /// returns.
+    ///
+    /// # Errors
+    /// As [`finish_tasks_and_invalidate`](Self::finish_tasks_and_invalidate).
+    pub fn invalidate_and_cancel(&self, session: &SessionKey) -> Result<(), Error> {
+        self.ask(Call::InvalidateAndCancel { session: session.clone() }).map(drop)
     }
 
     /// Lets a suspended task go on. Durable when it returns.
@@ -289,6 +313,38 @@ impl Iterator for TaskPages<'_> {
                     self.after = tasks.last().map(|last| (last.session.clone(), last.task));
                     self.ended = !more || tasks.is_empty();
                     self.page = tasks.into();
+                }
+                other => {
+                    self.ended = true;
+                    return Some(Err(other.err().unwrap_or_else(misunderstood)));
+                }
+            }
+        }
+        self.page.pop_front().map(Ok)
+    }
+}
+
+/// Iterates over sessions, asking the daemon for a page at a time. Ends after the first error.
+#[derive(Debug)]
+pub struct SessionPages<'a> {
+    daemon: &'a Daemon,
+    application: Option<ApplicationId>,
+    after: Option<SessionKey>,
+    page: VecDeque<SessionStatus>,
+    ended: bool,
+}
+
+impl Iterator for SessionPages<'_> {
+    type Item = Result<SessionStatus, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.page.is_empty() && !self.ended {
+            let application = self.application.clone();
+            match self.daemon.ask(Call::Sessions { application, after: self.after.take() }) {
+                Ok(Reply::Sessions { sessions, more }) => {
+                    self.after = sessions.last().map(|last| last.session.clone());
+                    self.ended = !more || sessions.is_empty();
+                    self.page = sessions.into();
                 }
                 other => {
                     self.ended = true;

@@ -66,7 +66,7 @@ mod embedded;
 pub use configuration::{Acknowledgement, SessionConfiguration};
 pub use cookies::Cookies;
 pub use credentials::Credentials;
-pub use daemon::{Control, Daemon, TaskPages, Watch, Watched};
+pub use daemon::{Control, Daemon, SessionPages, TaskPages, Watch, Watched};
 pub use delegate::{DelayedRequestDisposition, SessionDelegate};
 pub use events::{Blocking, Delivery, Events};
 pub use known_hosts::KnownHosts;

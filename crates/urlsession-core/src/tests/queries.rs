@@ -46,6 +46,42 @@ fn pages_join_into_the_whole_list() {
 }
 
 #[test]
+fn a_session_is_described_with_its_tasks_by_what_they_do() {
+    let mut bench = Bench::new();
+    for _ in 0..3 {
+        bench.download();
+    }
+    bench.ended(1, done());
+    bench.ended(2, failed(Cause::Connectivity));
+    let task = bench.next_task();
+    bench.create(download(task));
+    let other = Call::Attach {
+        session: named("other"),
+        configuration: Box::default(),
+        wait: false,
+        owner: None,
+    };
+    bench.call(APP, other);
+    let status = bench.core.session_status(&key()).unwrap();
+    let counts = [
+        status.tasks_running,
+        status.tasks_waiting,
+        status.tasks_suspended,
+        status.tasks_completed,
+        status.events_owed,
+    ];
+    assert_eq!((status.tasks, counts), (4, [1, 1, 1, 1, 2]));
+    assert_eq!(status.http_maximum_connections_per_host, 6);
+    assert_eq!((status.owned, status.invalidating, status.launch_program), (true, false, None));
+    let after = |key: Option<&SessionKey>| -> Vec<String> {
+        bench.core.sessions_after(key).map(ToString::to_string).collect()
+    };
+    assert_eq!(after(None), ["app/other", "app/session"]);
+    assert_eq!(after(Some(&named("other"))), ["app/session"]);
+    assert_eq!(after(Some(&named("session"))), Vec::<String>::new());
+}
+
+#[test]
 fn only_unfinished_resumed_tasks_keep_it_busy() {
     let mut bench = Bench::new();
     bench.create(download(1));

@@ -172,6 +172,27 @@ fn an_invalidated_session_without_tasks_ends_at_once() {
 }
 
 #[test]
+fn who_does_not_own_a_session_ends_it_only_while_nobody_does() {
+    for call in [
+        Call::FinishTasksAndInvalidate { session: key() },
+        Call::InvalidateAndCancel { session: key() },
+    ] {
+        let mut bench = Bench::new();
+        bench.download();
+        assert_eq!(replies(&bench.call(OTHER, call.clone())), [Err(-996)]);
+        bench.handle(Input::Disconnected { peer: APP });
+        assert_eq!(replies(&bench.call(OTHER, call.clone())), [Ok(Reply::Done)], "{call:?}");
+        let status = bench.core.session_status(&key()).unwrap();
+        assert!(status.invalidating && !status.owned, "{status:?}");
+        bench.attach(APP, default());
+        assert_eq!(replies(&bench.create(download(2))), [Err(-1)]);
+        bench.ended(1, failed(Cause::Permanent));
+        assert_eq!(sent(&bench.ack(1)), ["DidBecomeInvalid"]);
+        assert_eq!(replies(&bench.call(OTHER, call)), [Err(-1)], "there is none any more");
+    }
+}
+
+#[test]
 fn an_invalidated_session_survives_a_restart() {
     let mut bench = Bench::new();
     bench.download();

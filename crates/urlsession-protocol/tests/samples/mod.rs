@@ -62,6 +62,7 @@ pub(crate) fn client_messages() -> Vec<ClientMessage> {
         },
         Call::Edit { session: key(), task, edit: Box::new(edit()) },
         Call::Answer { session: key(), task, question: 3, disposition: Box::new(disposition()) },
+        Call::Sessions { application: Some(key().application), after: Some(key()) },
     ];
     let (number, through) = (EventNumber(9), Some(EventNumber(11)));
     let mut messages =
@@ -88,6 +89,7 @@ pub(crate) fn daemon_messages() -> Vec<DaemonMessage> {
         Ok(Reply::CredentialsChanged { count: 1 }),
         Ok(Reply::KnownHosts { hosts: vec![known_host()] }),
         Ok(Reply::KnownHostsChanged { count: 1 }),
+        Ok(Reply::Sessions { sessions: vec![session_status()], more: true }),
     ];
     let mut messages = vec![
         DaemonMessage::Hello(hello()),
@@ -497,8 +499,15 @@ pub(crate) fn session_status() -> SessionStatus {
         session: key(),
         owned: false,
         invalidating: false,
-        tasks: 2,
+        tasks: 10,
+        tasks_running: 1,
+        tasks_waiting: 2,
+        tasks_suspended: 3,
+        tasks_completed: 4,
         events_owed: 3,
+        http_maximum_connections_per_host: 6,
+        maximum_concurrent_tasks: Some(2),
+        launch_program: Some("/usr/bin/app".into()),
         launch: Some(LaunchStatus {
             state: LaunchState::Due(Timestamp(1_790_000_000_000)),
             attempts: 2,
