@@ -4,8 +4,8 @@ use crate::measure;
 use crate::task_name::TaskName;
 use serde_json::{Map, Value, json};
 use urlsession::{
-    DaemonStatus, Event, EventNumber, LaunchStatus, SessionKey, TaskIdentifier, TaskStatus,
-    Timestamp,
+    DaemonStatus, Event, EventNumber, LaunchStatus, SessionKey, SessionStatus, TaskIdentifier,
+    TaskStatus, Timestamp,
 };
 
 /// The version of everything printed here; it grows when a field changes its meaning or goes.
@@ -54,6 +54,22 @@ pub(crate) fn launch(status: &LaunchStatus) -> Value {
         object.entry(name).or_insert(Value::Null);
     }
     polish(&mut object);
+    Value::Object(object)
+}
+
+/// Makes the JSON object of a session.
+pub(crate) fn session(status: &SessionStatus) -> Value {
+    let mut object = Map::new();
+    object.insert("schema".into(), json!(SCHEMA));
+    object.insert("id".into(), json!(status.session.to_string()));
+    // A path that is not UTF-8 is the only thing that cannot be spelled.
+    if let Ok(Value::Object(fields)) = serde_json::to_value(status) {
+        object.extend(fields);
+    }
+    object.insert("launch".into(), status.launch.as_ref().map_or(Value::Null, launch));
+    for name in ["maximum_concurrent_tasks", "launch_program"] {
+        object.entry(name).or_insert(Value::Null);
+    }
     Value::Object(object)
 }
 

@@ -56,7 +56,7 @@ pub(crate) enum CookiesCommand {
 #[derive(Debug, Args)]
 pub(crate) struct Whose {
     /// Cookies of this application; without it, the shell’s own
-    #[arg(long = "app", value_name = "ID", value_parser = application)]
+    #[arg(long = "app", value_name = "ID", value_parser = super::parse::application)]
     pub(crate) application: Option<ApplicationId>,
 }
 
@@ -65,8 +65,4 @@ pub(crate) struct Which {
     /// Only cookies of this domain and of the hosts below it
     #[arg(long, value_name = "DOMAIN")]
     pub(crate) domain: Option<String>,
-}
-
-fn application(text: &str) -> Result<ApplicationId, String> {
-    ApplicationId::new(text).map_err(|error| error.to_string())
 }

@@ -11,6 +11,7 @@ mod negations;
 mod network;
 mod output;
 pub(crate) mod parse;
+mod session;
 mod transfer;
 mod variables;
 pub(crate) mod words;
@@ -24,6 +25,7 @@ pub(crate) use hsts::{HstsArgs, HstsCommand};
 pub(crate) use network::{NetworkArgs, Schemes, resolved};
 pub(crate) use output::Output;
 pub(crate) use parse::{HeaderFields, checksum, header_fields};
+pub(crate) use session::SessionCommand;
 pub(crate) use transfer::{GetArgs, Level, PolicyArgs, PutArgs, Redirect, RequestArgs, Talk};
 
 use crate::measure;
@@ -99,6 +101,8 @@ pub(crate) enum Command {
     Hsts(HstsArgs),
     /// List, keep and forget names and passwords
     Credentials(CredentialsArgs),
+    /// List sessions, look at one, end one that its app left behind
+    Session(session::SessionArgs),
     /// Start, stop and look at the background process
     Daemon(DaemonArgs),
     /// Prove in half a minute, without internet, that transfers survive

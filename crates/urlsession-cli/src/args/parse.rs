@@ -41,6 +41,11 @@ pub(crate) fn segments(text: &str) -> Result<Segments, String> {
     number.ok_or_else(|| format!("it is a number from 1 to {SEGMENTS_LIMIT}, or ‘auto’"))
 }
 
+/// Reads the id of an application.
+pub(crate) fn application(text: &str) -> Result<ApplicationId, String> {
+    ApplicationId::new(text).map_err(|error| error.to_string())
+}
+
 /// Reads `APP/SESSION`.
 pub(crate) fn session(text: &str) -> Result<SessionKey, String> {
     let (application, session) = text.rsplit_once('/').ok_or("a session is called APP/SESSION")?;

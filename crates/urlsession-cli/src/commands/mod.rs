@@ -8,6 +8,7 @@ mod events;
 mod hsts;
 mod list;
 mod service;
+mod session;
 mod show;
 mod transfer;
 mod wait;
@@ -93,6 +94,7 @@ fn run(command: Command) -> Result<u8, Failure> {
         Command::Cookies(args) => cookies::cookies(&args.command),
         Command::Hsts(args) => hsts::hsts(&args.command),
         Command::Credentials(args) => credentials::credentials(&args.command),
+        Command::Session(args) => session::session(&args.command),
         Command::Daemon(args) => daemon::daemon(&args),
         Command::Demo(args) => demo::demo(&args),
         Command::DemoApp(args) => demo::app(&args),

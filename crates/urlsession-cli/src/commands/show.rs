@@ -95,7 +95,7 @@ fn explanation(status: &TaskStatus, now: Timestamp) -> String {
 }
 
 /// Says how launching the app of the task's session goes.
-fn launching(launch: &LaunchStatus, now: Timestamp) -> String {
+pub(super) fn launching(launch: &LaunchStatus, now: Timestamp) -> String {
     let what = match launch.state {
         LaunchState::Resting => "when all tasks have ended and the app is gone".to_owned(),
         LaunchState::Due(at) => format!("due in {}", measure::duration(now.until(at))),

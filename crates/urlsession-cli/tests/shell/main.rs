@@ -25,6 +25,7 @@ mod power_loss;
 mod reach;
 mod secrets;
 mod service;
+mod sessions;
 mod simulate;
 mod torture;
 mod transfers;
