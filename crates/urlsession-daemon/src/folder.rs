@@ -17,6 +17,15 @@ pub(crate) fn ensure_private(path: &Path) -> anyhow::Result<()> {
         .mode(0o700)
         .create(path)
         .with_context(|| format!("cannot create the folder {shown}"))?;
+    check_private(path)
+}
+
+/// Checks that the folder is one that nobody but this user may look into.
+///
+/// # Errors
+/// Says what is wrong with the folder and how to mend it.
+pub(crate) fn check_private(path: &Path) -> anyhow::Result<()> {
+    let shown = path.display();
     let found = std::fs::symlink_metadata(path)
         .with_context(|| format!("cannot look at the folder {shown}"))?;
     ensure!(!found.is_symlink(), "{shown} is a symbolic link; it must be a folder of its own");

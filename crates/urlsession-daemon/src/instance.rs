@@ -75,6 +75,26 @@ impl Instance {
     }
 }
 
+/// Makes daemons that start wait for as long as the gate is held; `None` if one lives already.
+pub(crate) fn hold_off(paths: &Paths) -> anyhow::Result<Option<File>> {
+    let gate = open(&paths.gate())?;
+    match gate.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(None),
+        Err(TryLockError::Error(error)) => {
+            return Err(error).context(format!("cannot lock {}", paths.gate().display()));
+        }
+    }
+    // A daemon takes the lock with the gate held only, so nobody else tries to now.
+    match open(&paths.lock())?.try_lock_shared() {
+        Ok(()) => Ok(Some(gate)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => {
+            Err(error).context(format!("cannot lock {}", paths.lock().display()))
+        }
+    }
+}
+
 fn open(path: &Path) -> anyhow::Result<File> {
     OpenOptions::new()
         .read(true)

@@ -7,6 +7,8 @@
 //! ```
 
 #[cfg(unix)]
+pub mod checkup;
+#[cfg(unix)]
 mod door;
 #[cfg(unix)]
 mod folder;

@@ -17,11 +17,17 @@ pub(crate) fn settle(detach: bool) -> anyhow::Result<()> {
         rustix::process::chdir("/").context("cannot change to the folder /")?;
     }
     let limit = rustix::process::getrlimit(Resource::Nofile);
-    let wanted = limit.maximum.map_or(FILES_LIMIT, |maximum| maximum.min(FILES_LIMIT));
+    let (wanted, _) = open_files();
     if limit.current.is_some_and(|current| current < wanted) {
         let raised = Rlimit { current: Some(wanted), maximum: limit.maximum };
         // Fewer files are no reason not to live.
         let _ = rustix::process::setrlimit(Resource::Nofile, raised);
     }
     Ok(())
+}
+
+/// Returns how many files the system grants of those that the daemon asks for.
+pub(crate) fn open_files() -> (u64, u64) {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    (limit.maximum.map_or(FILES_LIMIT, |maximum| maximum.min(FILES_LIMIT)), FILES_LIMIT)
 }

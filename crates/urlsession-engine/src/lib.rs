@@ -3,6 +3,7 @@
 mod act;
 mod attempts;
 mod cache;
+mod checkup;
 mod clock;
 mod company;
 mod cookies;
@@ -31,9 +32,10 @@ mod strict;
 mod transfer;
 mod wall;
 
+pub use checkup::{check_store, count_trusted_roots};
 pub use files::STORE;
 pub use simulate::{POSITION, Scenario, ScenarioError};
-pub use store::StoreError;
+pub use store::{CheckedStore, StoreError};
 
 use inbox::{Message, Sender};
 use std::path::{Path, PathBuf};

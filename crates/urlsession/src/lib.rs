@@ -74,7 +74,7 @@ pub use request::{DownloadOptions, IntoRequest, UploadOptions, UploadSource};
 pub use session::Session;
 pub use task::{DataTask, DownloadTask, Task, UploadTask};
 
-pub use urlsession_protocol::paths::Paths;
+pub use urlsession_protocol::paths::{Paths, SOCKET_PATH_LIMIT};
 pub use urlsession_protocol::segments::SEGMENTS_LIMIT;
 pub use urlsession_protocol::{
     ApplicationId, AuthChallengeDisposition, AuthenticationChallenge, AuthenticationMethod, Body,

@@ -105,6 +105,8 @@ pub(crate) enum Command {
     Session(session::SessionArgs),
     /// Start, stop and look at the background process
     Daemon(DaemonArgs),
+    /// Check what transfers need: folders, store, service, network settings, waiting tasks
+    Doctor(DoctorArgs),
     /// Prove in half a minute, without internet, that transfers survive
     Demo(DemoArgs),
     /// Print the completions of a shell
@@ -230,6 +232,16 @@ pub(crate) struct EditArgs {
     /// Say nothing about success
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Start the daemon if it does not run, to look at its tasks too
+    #[arg(long)]
+    pub(crate) start: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

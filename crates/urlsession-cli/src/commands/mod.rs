@@ -4,6 +4,8 @@ mod control;
 mod cookies;
 mod credentials;
 mod daemon;
+#[cfg(unix)]
+mod doctor;
 mod events;
 mod hsts;
 mod list;
@@ -96,6 +98,12 @@ fn run(command: Command) -> Result<u8, Failure> {
         Command::Credentials(args) => credentials::credentials(&args.command),
         Command::Session(args) => session::session(&args.command),
         Command::Daemon(args) => daemon::daemon(&args),
+        #[cfg(unix)]
+        Command::Doctor(args) => doctor::doctor(&args),
+        #[cfg(not(unix))]
+        Command::Doctor(_) => {
+            Err(Failure::new(exit::NO_DAEMON, "the daemon does not run on this system yet"))
+        }
         Command::Demo(args) => demo::demo(&args),
         Command::DemoApp(args) => demo::app(&args),
         Command::Completion { shell } => {

@@ -8,16 +8,44 @@ use std::process::Command;
 use urlsession::Daemon;
 use urlsession_daemon::service::{self, NAME};
 
+const NO_SYSTEMCTL: &str = "this machine has no systemctl";
+
 /// What says where the daemon's folders are: the service must have the same.
 const VARIABLES: [&str; 3] = ["URLSESSION_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"];
+
+/// What is known of the service without changing it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Service {
+    /// There is no service manager, or it does not answer; why.
+    Unknown(String),
+    Disabled,
+    /// It starts with the user's login.
+    Enabled {
+        /// Whether its unit is one that [`enable`] would write anew.
+        is_old: bool,
+    },
+}
+
+/// Looks whether the daemon is a service.
+pub(crate) fn look() -> Service {
+    if let Err(why) = systemctl(&["is-enabled", NAME]) {
+        let has_unit = unit_path().is_ok_and(|path| path.exists());
+        let is_known = why.contains("disabled") || (!has_unit && !why.contains(NO_SYSTEMCTL));
+        return if is_known { Service::Disabled } else { Service::Unknown(why) };
+    }
+    let current = wanted_unit();
+    let found = unit_path().and_then(|path| read(&path));
+    let is_old = match (found, current) {
+        (Ok(Some(Some(found))), Ok(current)) => service::is_ours(&found) && found != current,
+        _ => false,
+    };
+    Service::Enabled { is_old }
+}
 
 /// Writes the unit and lets systemd start it, now and at every login.
 pub(crate) fn enable(force: bool) -> Result<u8, Failure> {
     let path = unit_path()?;
-    let executable = std::env::current_exe()?;
-    let variables = VARIABLES.iter().filter_map(|name| Some((*name, std::env::var(name).ok()?)));
-    let variables: Vec<_> = variables.filter(|(_, value)| !value.is_empty()).collect();
-    let unit = service::unit(&executable, &variables).ok_or_else(|| unspeakable(&executable))?;
+    let unit = wanted_unit()?;
     match read(&path)? {
         Some(old) if old.as_deref() == Some(&unit) => {
             terminal::say(&format!("{} is up to date", path.display()))?;
@@ -42,6 +70,14 @@ pub(crate) fn enable(force: bool) -> Result<u8, Failure> {
     terminal::say("the daemon runs as a service, now and whenever you log in")?;
     terminal::say("to begin at boot, before you log in: loginctl enable-linger")?;
     Ok(exit::DONE)
+}
+
+/// Returns the unit that starts this program with these folders.
+fn wanted_unit() -> Result<String, Failure> {
+    let executable = std::env::current_exe()?;
+    let variables = VARIABLES.iter().filter_map(|name| Some((*name, std::env::var(name).ok()?)));
+    let variables: Vec<_> = variables.filter(|(_, value)| !value.is_empty()).collect();
+    service::unit(&executable, &variables).ok_or_else(|| unspeakable(&executable))
 }
 
 /// Stops the service and removes its unit.
@@ -120,13 +156,15 @@ fn write(path: &Path, unit: &str) -> io::Result<()> {
 fn systemctl(words: &[&str]) -> Result<(), String> {
     let output = Command::new("systemctl").arg("--user").args(words).output();
     let output = output.map_err(|error| match error.kind() {
-        ErrorKind::NotFound => "this machine has no systemctl".to_owned(),
+        ErrorKind::NotFound => NO_SYSTEMCTL.to_owned(),
         _ => format!("systemctl: {error}"),
     })?;
     if output.status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");
+    let said = [&output.stderr, &output.stdout].map(|said| String::from_utf8_lossy(said));
+    let said = said.iter().map(|said| said.trim()).find(|said| !said.is_empty());
+    let said = said.unwrap_or_default().replace('\n', "; ");
     let said = if said.is_empty() { output.status.to_string() } else { said };
     Err(format!("systemctl --user {}: {}", words.join(" "), crate::escape::shown(&said)))
 }

@@ -13,6 +13,7 @@ mod credentials;
 mod demo;
 mod disk;
 mod disk_faults;
+mod doctor;
 mod habits;
 mod home;
 mod hsts;

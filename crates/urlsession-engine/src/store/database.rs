@@ -19,7 +19,7 @@ use urlsession_core::{
 use urlsession_protocol::{RequestEdit, TaskIdentifier, TaskMetrics};
 
 /// How long a statement waits for another program that reads the file.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Memory for pages of the file, in KiB: more would not pay for rows that are read once.
 const PAGE_CACHE_KIB: i64 = 1024;
 /// The write-ahead log is cut to this many bytes after a checkpoint.

@@ -1,5 +1,6 @@
 //! What is remembered: durably in SQLite, or only for as long as the process lives.
 
+mod check;
 mod cookies;
 mod credentials;
 mod database;
@@ -9,6 +10,9 @@ mod metrics;
 mod results;
 mod schema;
 mod tasks;
+
+pub use check::CheckedStore;
+pub(crate) use check::check;
 
 use crate::cookies::{CookieRow, Kept};
 use crate::credentials::{CredentialRow, Written};

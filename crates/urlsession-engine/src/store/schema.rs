@@ -179,6 +179,11 @@ pub(super) fn check(connection: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Says whether all steps were taken.
+pub(super) fn is_newest(connection: &Connection) -> Result<bool, StoreError> {
+    Ok(version(connection)? == STEPS.len())
+}
+
 /// Brings the store to the last of the steps. An upgrade keeps a copy of the store as it was.
 pub(super) fn migrate(
     connection: &mut Connection,

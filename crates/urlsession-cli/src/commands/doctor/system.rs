@@ -1,0 +1,215 @@
+//! What the system gives: a service manager, a keychain, trusted roots, proxies, a clock, files.
+
+use super::super::service::{self, Service};
+use super::finding::Finding;
+use crate::{clock, measure, task_name};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+use urlsession::{Daemon, Paths, Proxy, Seal, Timestamp};
+use urlsession_daemon::checkup;
+
+/// The variables that name proxies, in the order in which they are asked.
+const PROXIES: [&str; 5] = ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+/// 2026-01-01: there was no such program before.
+const EARLIEST: Timestamp = Timestamp(1_767_225_600_000);
+/// How far ahead of the clock a file may be, as of a machine whose clock is set now and then.
+const CLOCK_SLACK: Duration = Duration::from_secs(24 * 60 * 60);
+/// Fewer open files than this can be too few for all transfers that run at once.
+const FILES_MINIMUM: u64 = 1024;
+
+pub(super) fn check(paths: &Paths, daemon: Option<&Daemon>) -> Vec<Finding> {
+    let mut findings = vec![service(), credentials(paths, daemon), trust()];
+    findings.extend(proxies(|name| std::env::var(name).ok()));
+    findings.extend([clock(paths), open_files(checkup::open_files())]);
+    findings
+}
+
+/// Says what becomes of transfers after a logout and a reboot.
+fn service() -> Finding {
+    let name = "service";
+    match service::look() {
+        Service::Unknown(why) => Finding::note(
+            name,
+            format!("after a reboot, transfers go on at the next use of any door: {why}"),
+        ),
+        Service::Disabled => {
+            Finding::note(name, "after a reboot, transfers go on at the next use of any door")
+                .next("to have them go on from the login: urlsession daemon enable")
+        }
+        Service::Enabled { is_old: true } => {
+            Finding::note(name, "the unit starts another program, or has other folders")
+                .next("urlsession daemon enable writes it anew")
+        }
+        Service::Enabled { is_old: false } => match lingers() {
+            Some(true) => Finding::ok(name, "transfers go on after a logout and a reboot"),
+            _ => Finding::note(name, "transfers end with your last logout and go on with a login")
+                .next("to have them go on meanwhile: loginctl enable-linger"),
+        },
+    }
+}
+
+/// Says whether services of this user run while nobody is logged in; `None` if nobody knows.
+fn lingers() -> Option<bool> {
+    let user = rustix::process::getuid().as_raw().to_string();
+    let words = ["show-user", &user, "--property=Linger", "--value"];
+    let output = Command::new("loginctl").args(words).output().ok()?;
+    match String::from_utf8_lossy(&output.stdout).trim() {
+        "yes" => Some(true),
+        "no" => Some(false),
+        _ => None,
+    }
+}
+
+fn credentials(paths: &Paths, daemon: Option<&Daemon>) -> Finding {
+    let name = "credentials";
+    let state = paths.state.display();
+    if !checkup::uses_keychain() {
+        return Finding::ok(name, format!("in plain text in {state}, which only you can read"));
+    }
+    let kept =
+        daemon.and_then(|daemon| daemon.credentials(task_name::shell().application).list().ok());
+    let has = |seal| kept.iter().flatten().any(|stored| stored.seal == seal);
+    if has(Seal::Locked) {
+        return Finding::problem(name, "locked: the keychain does not give the key to them")
+            .next("unlock it, as by a login at the desktop");
+    }
+    if has(Seal::None) {
+        return Finding::note(
+            name,
+            format!(
+                "some are in plain text in {state}: the keychain did not answer when they came"
+            ),
+        )
+        .next("urlsession credentials set keeps one anew");
+    }
+    Finding::ok(name, format!("in {state}, sealed by your keychain where it answers"))
+}
+
+fn trust() -> Finding {
+    match checkup::count_trusted_roots() {
+        Ok(Some(count)) => Finding::ok("trust", format!("{count} roots of this system")),
+        Ok(None) => Finding::ok("trust", "this system judges certificates by itself"),
+        Err(why) => Finding::problem("trust", format!("no trusted roots, so no https: {why}"))
+            .next("install ca-certificates, or name a file in SSL_CERT_FILE"),
+    }
+}
+
+/// Tells the proxies that tasks of this shell take, without who we are to them.
+fn proxies(variable: impl Fn(&str) -> Option<String>) -> Vec<Finding> {
+    let set = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
+    let mut findings: Vec<Finding> = PROXIES
+        .iter()
+        .filter_map(|name| Some((name, set(name)?)))
+        .map(|(name, value)| match Proxy::parse(&value) {
+            Ok(proxy) => Finding::ok("proxy", format!("{name} names {proxy}")),
+            Err(error) => {
+                let why = error.detail.unwrap_or_default();
+                Finding::problem("proxy", format!("{name} cannot be read: {why}"))
+                    .next(format!("mend or unset {name}"))
+            }
+        })
+        .collect();
+    if set("HTTP_PROXY").is_some() && set("http_proxy").is_none() {
+        let what = "HTTP_PROXY is not read: a web server sets it from what strangers ask";
+        findings.push(Finding::note("proxy", what).next("http_proxy is"));
+    }
+    if findings.is_empty() {
+        findings.push(Finding::ok("proxy", "none in the environment"));
+    } else if let Some(none) = set("no_proxy").or_else(|| set("NO_PROXY")) {
+        findings.push(Finding::ok("proxy", format!("none for {none}")));
+    }
+    findings
+}
+
+fn clock(paths: &Paths) -> Finding {
+    let now = clock::now();
+    let newest = [paths.log(), paths.lock()].iter().filter_map(|path| modified(path)).max();
+    judge_clock(now, newest)
+}
+
+fn judge_clock(now: Timestamp, newest: Option<Timestamp>) -> Finding {
+    let shown = measure::rfc3339(now);
+    let next = "set it, as by: timedatectl set-ntp true";
+    if now < EARLIEST {
+        let what = format!("it is {shown} here, and certificates are not valid yet");
+        return Finding::problem("clock", what).next(next);
+    }
+    let ahead = newest.map_or(Duration::ZERO, |newest| now.until(newest));
+    if ahead > CLOCK_SLACK {
+        let ahead = measure::duration(ahead);
+        let what = format!("it is {shown} here, {ahead} before the daemon's last start");
+        return Finding::problem("clock", what).next(next);
+    }
+    Finding::ok("clock", shown)
+}
+
+fn modified(path: &Path) -> Option<Timestamp> {
+    let modified = path.metadata().ok()?.modified().ok()?;
+    let since = modified.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    u64::try_from(since.as_millis()).ok().map(Timestamp)
+}
+
+fn open_files((granted, wanted): (u64, u64)) -> Finding {
+    let what = format!("{granted} of the {wanted} that the daemon asks for");
+    match granted < FILES_MINIMUM {
+        false => Finding::ok("open files", what),
+        true => Finding::note("open files", format!("{what}: too few for many transfers at once"))
+            .next("raise the hard limit: ulimit -Hn, or LimitNOFILE= of the service"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proxies_are_told_without_credentials() {
+        let told = |variables: &[(&str, &str)]| -> String {
+            let value = |name: &str| {
+                let found = variables.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| (*value).to_owned())
+            };
+            proxies(value).iter().map(Finding::line).collect()
+        };
+        for (variables, expected) in [
+            (&[][..], "ok       proxy: none in the environment\n"),
+            (&[("https_proxy", " ")], "ok       proxy: none in the environment\n"),
+            (
+                &[("https_proxy", "http://me:hunter2@proxy:3128"), ("no_proxy", "a,b")],
+                "ok       proxy: https_proxy names http://proxy:3128\nok       proxy: none for a,b\n",
+            ),
+            (
+                &[("HTTP_PROXY", "proxy")],
+                "note     proxy: HTTP_PROXY is not read: a web server sets it from what strangers \
+                 ask; http_proxy is\n",
+            ),
+        ] {
+            assert_eq!(told(variables), expected);
+        }
+        let wrong = told(&[("all_proxy", "ftp://me:hunter2@proxy")]);
+        assert!(wrong.starts_with("problem  proxy: all_proxy cannot be read"), "{wrong}");
+        assert!(!wrong.contains("hunter2"), "{wrong}");
+    }
+
+    #[test]
+    fn a_clock_that_stands_in_the_past_is_a_problem() {
+        let day = 24 * 60 * 60 * 1000;
+        let at = |days: u64| Timestamp(EARLIEST.0 + days * day);
+        for (now, newest, word) in [
+            (at(10), None, "ok"),
+            (at(10), Some(at(11)), "ok"),
+            (at(10), Some(at(12)), "problem"),
+            (Timestamp(0), None, "problem"),
+        ] {
+            let line = judge_clock(now, newest).line();
+            assert!(line.starts_with(word), "{line}");
+        }
+    }
+
+    #[test]
+    fn few_open_files_are_worth_a_word() {
+        assert!(open_files((1023, 16_384)).line().starts_with("note"));
+        assert!(open_files((1024, 16_384)).line().starts_with("ok"));
+    }
+}
