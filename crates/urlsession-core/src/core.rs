@@ -185,6 +185,8 @@ impl Core {
             | Call::Credentials { .. }
             | Call::SetCredential { .. }
             | Call::RemoveCredentials { .. }
+            | Call::SpeedLimits
+            | Call::LimitSpeed(_)
             | Call::Status
             | Call::Shutdown => {
                 turn.reply(from, Err(refusal("the core does not answer this call")));

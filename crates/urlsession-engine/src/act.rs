@@ -141,6 +141,7 @@ impl<H: Moves> Driver<H> {
             | Call::Cookies { .. }
             | Call::KnownHosts { .. }
             | Call::Credentials { .. }
+            | Call::SpeedLimits
             | Call::Status => {
                 turn.deeds.push(Deed::Look { peer, id, call });
             }
@@ -167,6 +168,10 @@ impl<H: Moves> Driver<H> {
             call @ (Call::SetCredential { .. } | Call::RemoveCredentials { .. }) => {
                 let result = self.change_credentials(call);
                 turn.deeds.push(Action::Reply { peer, id, result }.into());
+            }
+            Call::LimitSpeed(limits) => {
+                turn.speed_limits = Some(limits);
+                turn.deeds.push(Action::Reply { peer, id, result: Ok(Reply::Done) }.into());
             }
             Call::Shutdown => self.begin_stop(turn, Some((peer, id))),
             call => match self.unstorable(&call).or_else(|| self.uncacheable(&call)) {
@@ -196,6 +201,10 @@ impl<H: Moves> Driver<H> {
 
     /// Does what was decided, in order.
     pub(crate) fn act(&mut self, turn: Turn) {
+        if let Some(limits) = turn.speed_limits {
+            self.speed_limits = limits;
+            self.attempts.limit_speed(limits);
+        }
         for deed in turn.deeds {
             match deed {
                 Deed::Do { action, order } => self.perform(action, order),

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use urlsession_core::{AttemptNumber, Cause, Ending, Order, ResumeState, TaskRef};
 use urlsession_protocol::{
     Date, Error, ErrorCode, HttpRedirectDisposition, HttpRedirection, ProtectionSpace, ResumeRung,
-    TaskKind, TaskMetrics, Timestamp,
+    SpeedLimits, TaskKind, TaskMetrics, Timestamp,
 };
 
 /// Runs one attempt to its end: [`Hands`], or a script in tests.
@@ -31,6 +31,9 @@ pub(crate) trait Moves: Send + Sync + 'static {
 
     /// Lets later requests use new connections.
     fn drop_idle_connections(&self) {}
+
+    /// Limits all attempts together, those that run included.
+    fn limit_speed(&self, _limits: SpeedLimits) {}
 
     /// Returns the simulation that it is in.
     fn simulation(&self) -> Option<Arc<Simulation>> {
@@ -45,6 +48,10 @@ impl Moves for Hands {
 
     fn drop_idle_connections(&self) {
         Self::drop_idle_connections(self);
+    }
+
+    fn limit_speed(&self, limits: SpeedLimits) {
+        Self::limit_speed(self, limits);
     }
 
     fn simulation(&self) -> Option<Arc<Simulation>> {
@@ -234,6 +241,11 @@ impl<H: Moves> Attempts<H> {
     /// Lets later requests use new connections.
     pub(crate) fn drop_idle_connections(&self) {
         self.hands.drop_idle_connections();
+    }
+
+    /// Limits all attempts together, those that run included.
+    pub(crate) fn limit_speed(&self, limits: SpeedLimits) {
+        self.hands.limit_speed(limits);
     }
 
     /// Forgets an attempt that has ended.

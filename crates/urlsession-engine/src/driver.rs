@@ -35,7 +35,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 use urlsession_core::{Change, Core, Input, Moment, Step, TaskRef};
-use urlsession_protocol::TaskMetrics;
+use urlsession_protocol::{SpeedLimits, TaskMetrics};
 
 /// The first and the longest pause before a failed commit is tried again.
 const COMMIT_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
@@ -57,6 +57,7 @@ pub(crate) struct Driver<H> {
     pub(crate) peers: Peers,
     pub(crate) replays: Vec<Replay>,
     pub(crate) meter: Meter,
+    pub(crate) speed_limits: SpeedLimits,
     pub(crate) company: Company,
     pub(crate) wall: WallWatch,
     pub(crate) _network: NetworkWatch,
@@ -84,6 +85,8 @@ pub(crate) struct Turn {
     pub(crate) metrics: BTreeMap<TaskRef, TaskMetrics>,
     /// Whether cookies and known hosts must be durable before the deeds are done.
     pub(crate) writes_kept: bool,
+    /// How fast all transfers may be together, if that was set.
+    pub(crate) speed_limits: Option<SpeedLimits>,
 }
 
 impl<H: Moves> Driver<H> {
@@ -148,6 +151,7 @@ impl<H: Moves> Driver<H> {
             deeds: Vec::with_capacity(expected),
             metrics: BTreeMap::new(),
             writes_kept: false,
+            speed_limits: None,
         };
         if let Some(step) = self.restored.take() {
             turn.add(step);
@@ -175,13 +179,13 @@ impl<H: Moves> Driver<H> {
         let mut next = self.cookies.next(now).into_iter().chain(self.strict.next(now));
         let is_asked = turn.writes_kept || self.stop.is_some();
         if !is_asked && turn.changes.is_empty() && !next.any(|wait| wait.is_zero()) {
-            return Rows { credentials, ..Rows::default() };
+            return Rows { credentials, speed_limits: turn.speed_limits, ..Rows::default() };
         }
         let cookies = self.cookies.take_unwritten();
         // Who noted a host has said so before its task ended.
         let is_noted = is_asked || self.strict.next(now).is_some();
         let known_hosts = if is_noted { self.strict.take_unwritten() } else { Vec::new() };
-        Rows { cookies, credentials, known_hosts }
+        Rows { cookies, credentials, known_hosts, speed_limits: turn.speed_limits }
     }
 
     /// Makes the changes durable, however long that takes: nothing is visible before.

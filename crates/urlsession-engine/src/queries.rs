@@ -49,6 +49,7 @@ impl<H: Moves> Driver<H> {
             Call::Credentials { application, after } => {
                 self.list_credentials(application, after.as_ref())
             }
+            Call::SpeedLimits => Ok(Reply::SpeedLimits(self.speed_limits)),
             Call::Status => Ok(Reply::Status(self.status())),
             _ => {
                 Err(Error::new(ErrorCode::UNKNOWN).because("the engine does not answer this call"))

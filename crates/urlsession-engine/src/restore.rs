@@ -44,6 +44,8 @@ impl<H: Moves> Driver<H> {
         };
         let now = clock.now();
         let (core, step) = restore(&store, now)?;
+        let speed_limits = store.speed_limits()?;
+        hands.limit_speed(speed_limits);
         let needs = Needs {
             files: core.referenced_files().map(ToOwned::to_owned).collect(),
             is_unfinished: &|task| core.is_unfinished(task),
@@ -76,6 +78,7 @@ impl<H: Moves> Driver<H> {
             peers: Peers::new(runtime, sender),
             replays: Vec::new(),
             meter: Meter::default(),
+            speed_limits,
             company: Company::default(),
             stop: None,
             inbox,

@@ -25,6 +25,7 @@ pub mod response;
 pub mod secret;
 pub mod segments;
 pub mod session;
+pub mod speed;
 pub mod strict;
 pub mod task;
 pub mod time;
@@ -66,6 +67,7 @@ pub use response::{HeaderFields, Response};
 pub use secret::Secret;
 pub use segments::Segments;
 pub use session::{SessionConfiguration, SessionStatus};
+pub use speed::SpeedLimits;
 pub use strict::{KnownHost, StrictTransportSecurity};
 pub use task::{
     Checksum, ChecksumAlgorithm, NameClash, NewTask, Priority, Reason, ResumeData, TaskIdentifier,

@@ -14,7 +14,7 @@
 use crate::{
     ApplicationId, AuthChallengeDisposition, Cookie, CookieIdentity, Credential, Error, Event,
     EventNumber, HttpRedirectDisposition, KnownHost, NewTask, ProtectionSpace, RequestEdit,
-    ResumeData, SessionConfiguration, SessionIdentifier, SessionKey, SessionStatus,
+    ResumeData, SessionConfiguration, SessionIdentifier, SessionKey, SessionStatus, SpeedLimits,
     StoredCredential, TaskIdentifier, TaskStatus,
 };
 use serde::{Deserialize, Serialize};
@@ -369,6 +369,10 @@ pub enum Call {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         protection_space: Option<ProtectionSpace>,
     },
+    /// Tells how fast all transfers may be together.
+    SpeedLimits,
+    /// Limits all transfers together, those that run included, for good.
+    LimitSpeed(SpeedLimits),
     /// Tells how the daemon is.
     Status,
     /// Stops the daemon in order: attempts are stopped, their bytes kept.
@@ -453,6 +457,8 @@ pub enum Reply {
         /// How many.
         count: u64,
     },
+    /// How fast all transfers may be together.
+    SpeedLimits(SpeedLimits),
     /// How the daemon is.
     Status(DaemonStatus),
 }

@@ -56,6 +56,7 @@ mod ownership;
 mod registry;
 mod request;
 mod session;
+mod speed;
 mod spool;
 mod task;
 mod transport;
@@ -86,9 +87,9 @@ pub use urlsession_protocol::{
     NameClash, Priority, ProtectionSpace, Proxy, ProxyScheme, PublicKeyPin, Reason, Request,
     RequestCachePolicy, RequestEdit, RequestPolicy, ResourceFetchType, Response, ResumeData,
     ResumeRung, SameSite, Seal, Secret, Segments, SessionIdentifier, SessionKey, SessionStatus,
-    StoredCredential, TaskIdentifier, TaskKind, TaskMetrics, TaskOptions, TaskState, TaskStatus,
-    Timestamp, TlsPolicy, TlsVersion, TransactionMetrics, TransactionRequest, TransactionResponse,
-    UrlCache, UrlCredentialStorage, is_dangerous,
+    SpeedLimits, StoredCredential, TaskIdentifier, TaskKind, TaskMetrics, TaskOptions, TaskState,
+    TaskStatus, Timestamp, TlsPolicy, TlsVersion, TransactionMetrics, TransactionRequest,
+    TransactionResponse, UrlCache, UrlCredentialStorage, is_dangerous,
 };
 
 #[cfg(test)]

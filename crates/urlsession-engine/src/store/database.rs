@@ -4,7 +4,9 @@
 //! all.
 
 use super::results::{self, Endings, Numbers};
-use super::{Rows, StoreError, cookies, credentials, known_hosts, metrics, schema, tasks};
+use super::{
+    Rows, StoreError, cookies, credentials, known_hosts, metrics, schema, settings, tasks,
+};
 use crate::crash;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use serde::{Serialize, de::DeserializeOwned};
@@ -149,8 +151,9 @@ impl Database {
         rows: &Rows,
         metrics: &BTreeMap<TaskRef, TaskMetrics>,
     ) -> Result<(), StoreError> {
-        let Rows { cookies, credentials, known_hosts } = rows;
-        let is_empty = cookies.is_empty() && credentials.is_empty() && known_hosts.is_empty();
+        let Rows { cookies, credentials, known_hosts, speed_limits } = rows;
+        let has_none = cookies.is_empty() && credentials.is_empty() && known_hosts.is_empty();
+        let is_empty = has_none && speed_limits.is_none();
         if changes.is_empty() && is_empty && metrics.is_empty() {
             return Ok(());
         }
@@ -179,6 +182,9 @@ impl Database {
         }
         for row in known_hosts {
             known_hosts::apply(&transaction, row)?;
+        }
+        if let Some(limits) = speed_limits {
+            settings::apply(&transaction, limits)?;
         }
         crash::point("store.commit");
         transaction.commit()?;

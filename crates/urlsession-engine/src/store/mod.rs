@@ -9,6 +9,7 @@ mod memory;
 mod metrics;
 mod results;
 mod schema;
+mod settings;
 mod tasks;
 
 pub use check::CheckedStore;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 use urlsession_core::{
     Change, EventRecord, Order, SessionNumber, SessionRecord, TaskFacts, TaskRecord, TaskRef,
 };
-use urlsession_protocol::{ApplicationId, ProtectionSpace, TaskMetrics};
+use urlsession_protocol::{ApplicationId, ProtectionSpace, SpeedLimits, TaskMetrics};
 
 /// What is remembered. One thread owns it.
 #[derive(Debug)]
@@ -50,6 +51,7 @@ pub(crate) struct Rows {
     pub(crate) cookies: Vec<CookieRow>,
     pub(crate) credentials: Vec<CredentialRow>,
     pub(crate) known_hosts: Vec<HostRow>,
+    pub(crate) speed_limits: Option<SpeedLimits>,
 }
 
 /// Says why the store cannot be read or written.
@@ -185,6 +187,15 @@ impl Store {
         match self {
             Self::Database(database) => database.metrics(task),
             Self::Memory(memory) => Ok(memory.metrics(task)),
+        }
+    }
+
+    /// Reads how fast all transfers may be together.
+    pub(crate) fn speed_limits(&self) -> Result<SpeedLimits, StoreError> {
+        match self {
+            Self::Database(database) => database.speed_limits(),
+            // Nobody has set any before.
+            Self::Memory(_) => Ok(SpeedLimits::default()),
         }
     }
 

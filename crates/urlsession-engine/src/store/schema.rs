@@ -160,6 +160,13 @@ pub(super) const STEPS: &[&str] = &[
         PRIMARY KEY (application, host)
     ) STRICT, WITHOUT ROWID;
 ",
+    r"
+    -- What the user has set for all transfers.
+    CREATE TABLE settings (
+        name    TEXT PRIMARY KEY,
+        content TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// Refuses what is not ours or of a later program; changes nothing.

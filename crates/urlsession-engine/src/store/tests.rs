@@ -3,6 +3,7 @@
 mod known_hosts;
 mod memory;
 mod rows;
+mod settings;
 mod versions;
 
 use super::{Database as Store, Rows, StoreError, schema};
@@ -358,9 +359,9 @@ fn the_schema_is_what_its_version_has() {
         .unwrap();
     let names: Vec<String> =
         statement.query_map([], |r| r.get(0)).unwrap().map(Result::unwrap).collect();
-    let expected = "cookies credentials known_hosts last_removed results sessions tasks";
+    let expected = "cookies credentials known_hosts last_removed results sessions settings tasks";
     assert_eq!(names.join(" "), expected);
-    assert_eq!(version(&store.connection), 8);
+    assert_eq!(version(&store.connection), 9);
 }
 
 #[test]

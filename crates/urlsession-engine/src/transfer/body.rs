@@ -50,7 +50,7 @@ async fn keep(
         return Err(named(receive::too_large(limit)));
     }
     let part = Part::planned(&attempt.files.part);
-    let mut receiver = Receiver::new(part, &attempt.progress, chain.rate.clone());
+    let mut receiver = Receiver::new(part, &attempt.progress, Arc::clone(&chain.rate));
     receiver.limit = Some(limit);
     let from = Inflow {
         body: &mut answer.body,

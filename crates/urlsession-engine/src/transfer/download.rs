@@ -245,7 +245,7 @@ impl Run<'_> {
             segments::policy_for(attempt, &got, &state, total).map(|policy| (policy, total))
         });
         let is_new = part.length() == 0;
-        let mut receiver = Receiver::new(part, &attempt.progress, self.chain.rate.clone());
+        let mut receiver = Receiver::new(part, &attempt.progress, Arc::clone(&self.chain.rate));
         // What is known to keep to it need not be watched.
         receiver.limit = limit.filter(|_| expected.is_none());
         if is_new {

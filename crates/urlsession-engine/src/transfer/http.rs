@@ -16,6 +16,7 @@ use super::outgoing::request1;
 use super::pool::{Channel, Http1, Key, Pool, Shared};
 use super::question::{self, Asks};
 use super::quic::{self, Alternatives};
+use super::rate::Overall;
 use super::simulated;
 use super::tls::{Terms, Tls, Trust};
 use super::upload::{Hold, Outbound, Sending, Sink, Source};
@@ -50,6 +51,8 @@ pub(super) struct Http {
     pub(super) http1_only: Http1Only,
     /// How servers and proxies were answered that asked for credentials.
     pub(super) credentials: Memory,
+    /// What all transfers may have together.
+    pub(super) overall: Arc<Overall>,
     /// What answers in place of all servers.
     pub(super) simulation: Option<Arc<Simulation>>,
 }
@@ -104,10 +107,16 @@ impl Answer {
 impl Http {
     /// Bodies at least as long as the minimum may go the short way.
     pub(super) fn new(detour_minimum: u64) -> Self {
-        let (pool, tls, alternatives) = (Arc::default(), Arc::default(), Arc::default());
-        let (http1_only, credentials) = (Http1Only::default(), Memory::default());
-        let simulation = None;
-        Self { pool, tls, alternatives, detour_minimum, http1_only, credentials, simulation }
+        Self {
+            pool: Arc::default(),
+            tls: Arc::default(),
+            detour_minimum,
+            alternatives: Arc::default(),
+            http1_only: Http1Only::default(),
+            credentials: Memory::default(),
+            overall: Arc::default(),
+            simulation: None,
+        }
     }
 
     /// Sends the request and waits for the head of the response.

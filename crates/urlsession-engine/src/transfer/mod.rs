@@ -76,8 +76,8 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use urlsession_core::{Ending, Order, ResumeState};
 use urlsession_protocol::{
-    ErrorCode, HttpRedirectDisposition, HttpRedirection, ProtectionSpace, ResumeRung, TaskKind,
-    Timestamp,
+    ErrorCode, HttpRedirectDisposition, HttpRedirection, ProtectionSpace, ResumeRung, SpeedLimits,
+    TaskKind, Timestamp,
 };
 
 /// One attempt: what to do, and where to say how it goes.
@@ -200,6 +200,11 @@ impl Hands {
     /// Lets later requests use new connections; those under way keep theirs.
     pub(crate) fn drop_idle_connections(&self) {
         self.http.drop_idle_connections();
+    }
+
+    /// Limits all transfers together, those that run included.
+    pub(crate) fn limit_speed(&self, limits: SpeedLimits) {
+        self.http.overall.limit(limits);
     }
 }
 

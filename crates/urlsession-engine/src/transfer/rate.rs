@@ -1,61 +1,258 @@
-//! A token bucket that keeps one transfer below its rate, both directions together.
+//! What holds transfers back: a token bucket of each that has a limit, and one for a direction of all
+//! of them together.
+//!
+//! ```text
+//!   spend ──> own bucket        both directions of one transfer
+//!        └──> shared bucket     a direction of all: who has spent waits until that is paid for, and
+//!                               who comes waits for what others have spent: everybody in turn
+//! ```
 
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
+use urlsession_protocol::SpeedLimits;
 
 /// Parts of a second in which a limited transfer moves one portion.
 const PORTIONS_PER_SECOND: u64 = 10;
+/// The same of all transfers together: many of them wait for each other.
+const SHARED_PORTIONS_PER_SECOND: u64 = 50;
 /// Smallest portion, so that very low rates still move whole packets.
 const PORTION_MINIMUM: u64 = 1024;
 
-/// The bucket: bytes are spent first, and waited for afterwards.
+/// Where bytes go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Direction {
+    Download,
+    Upload,
+}
+
+/// What holds one transfer back. Its connections share it.
 #[derive(Debug)]
 pub(super) struct Rate {
+    own: Option<Bucket>,
+    overall: Arc<Overall>,
+    /// Its turns in the shared buckets.
+    turns: [Mutex<Option<Turn>>; 2],
+}
+
+impl Rate {
+    /// Makes one with a limit of its own or without; 0 counts as 1.
+    pub(super) fn new(per_second: Option<u64>, overall: &Arc<Overall>) -> Self {
+        let own = per_second.map(Bucket::new);
+        Self { own, overall: Arc::clone(overall), turns: Default::default() }
+    }
+
+    /// Says whether there is a limit of the transfer's own.
+    pub(super) fn has_own(&self) -> bool {
+        self.own.is_some()
+    }
+
+    /// Says whether nothing holds it back. That may change at any time.
+    pub(super) fn is_free(&self, direction: Direction) -> bool {
+        self.own.is_none() && self.overall.flow(direction).per_second() == 0
+    }
+
+    /// Most bytes to move before asking [`Rate::until`] again.
+    pub(super) fn portion(&self, direction: Direction) -> usize {
+        let own = self.own.as_ref().map_or(u64::MAX, Bucket::portion);
+        let portion = match self.overall.flow(direction).per_second() {
+            0 => own,
+            shared => own.min((shared / SHARED_PORTIONS_PER_SECOND).max(PORTION_MINIMUM)),
+        };
+        usize::try_from(portion).unwrap_or(usize::MAX)
+    }
+
+    /// Spends bytes that have moved.
+    pub(super) fn spend(&self, direction: Direction, bytes: usize) {
+        if let Some(own) = &self.own {
+            own.spend(bytes);
+        }
+        let flow = self.overall.flow(direction);
+        if flow.per_second() != 0 {
+            *self.turn(direction) = flow.spend(bytes);
+        }
+    }
+
+    /// Returns until when the next portion must wait; `None` if it may move. Who waits asks again
+    /// now and then: limits change.
+    pub(super) fn until(&self, direction: Direction) -> Option<Instant> {
+        let own = self.own.as_ref().and_then(Bucket::until);
+        let flow = self.overall.flow(direction);
+        if flow.per_second() == 0 {
+            return own;
+        }
+        let mut turn = self.turn(direction);
+        let known = turn.filter(|turn| flow.is_current(*turn));
+        // Who has none joins behind what the others have spent.
+        let turn = *turn.insert(known.unwrap_or_else(|| flow.join()));
+        let shared = (turn.at > Instant::now()).then_some(turn.at);
+        own.max(shared)
+    }
+
+    fn turn(&self, direction: Direction) -> MutexGuard<'_, Option<Turn>> {
+        lock(&self.turns[direction as usize])
+    }
+}
+
+/// What all transfers may have together.
+#[derive(Debug, Default)]
+pub(super) struct Overall {
+    flows: [Flow; 2],
+}
+
+impl Overall {
+    /// Replaces the limits, also for transfers that run.
+    pub(super) fn limit(&self, limits: SpeedLimits) {
+        self.flow(Direction::Download).limit(limits.download.map_or(0, Into::into));
+        self.flow(Direction::Upload).limit(limits.upload.map_or(0, Into::into));
+    }
+
+    fn flow(&self, direction: Direction) -> &Flow {
+        &self.flows[direction as usize]
+    }
+}
+
+/// One direction of all transfers together.
+#[derive(Debug, Default)]
+struct Flow {
+    /// Bytes a second, 0 without a limit: all that is looked at while there is none.
+    per_second: AtomicU64,
+    spent: Mutex<Spent>,
+}
+
+#[derive(Debug, Default)]
+struct Spent {
+    /// Counts the limits: turns under earlier ones are void.
+    limits: u64,
+    /// When everything spent so far is paid for.
+    paid: Option<Instant>,
+}
+
+/// When a transfer may go on.
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    limits: u64,
+    at: Instant,
+}
+
+impl Flow {
+    fn per_second(&self) -> u64 {
+        self.per_second.load(Ordering::Relaxed)
+    }
+
+    fn limit(&self, per_second: u64) {
+        let mut spent = lock(&self.spent);
+        *spent = Spent { limits: spent.limits + 1, paid: None };
+        self.per_second.store(per_second, Ordering::Relaxed);
+    }
+
+    /// Spends bytes; returns when they are paid for, `None` if the limit has gone.
+    fn spend(&self, bytes: usize) -> Option<Turn> {
+        let mut spent = lock(&self.spent);
+        let per_second = self.per_second();
+        if per_second == 0 {
+            return None;
+        }
+        let now = Instant::now();
+        let cost = Duration::from_secs_f64(bytes as f64 / per_second as f64);
+        let at = spent.paid.map_or(now, |paid| paid.max(now)) + cost;
+        spent.paid = Some(at);
+        Some(Turn { limits: spent.limits, at })
+    }
+
+    fn join(&self) -> Turn {
+        let spent = lock(&self.spent);
+        Turn { limits: spent.limits, at: spent.paid.unwrap_or_else(Instant::now) }
+    }
+
+    fn is_current(&self, turn: Turn) -> bool {
+        lock(&self.spent).limits == turn.limits
+    }
+}
+
+/// The bucket of one transfer: bytes are spent first, and waited for afterwards.
+#[derive(Debug)]
+struct Bucket {
     per_second: u64,
     /// When everything spent so far is paid for.
     paid: Mutex<Instant>,
 }
 
-impl Rate {
+impl Bucket {
     /// Makes a bucket; a limit of 0 counts as 1.
-    pub(super) fn new(per_second: u64) -> Self {
+    fn new(per_second: u64) -> Self {
         Self { per_second: per_second.max(1), paid: Mutex::new(Instant::now()) }
     }
 
-    /// Most bytes to move before asking [`Rate::until`] again.
-    pub(super) fn portion(&self) -> usize {
-        let portion = (self.per_second / PORTIONS_PER_SECOND).max(PORTION_MINIMUM);
-        usize::try_from(portion).unwrap_or(usize::MAX)
+    fn portion(&self) -> u64 {
+        (self.per_second / PORTIONS_PER_SECOND).max(PORTION_MINIMUM)
     }
 
-    /// Spends bytes that have moved.
-    pub(super) fn spend(&self, bytes: usize) {
+    fn spend(&self, bytes: usize) {
         let cost = Duration::from_secs_f64(bytes as f64 / self.per_second as f64);
-        let mut paid = self.paid.lock().expect("no holder panics");
+        let mut paid = lock(&self.paid);
         *paid = (*paid).max(Instant::now()) + cost;
     }
 
-    /// Returns until when the next portion must wait; `None` if it may move.
-    pub(super) fn until(&self) -> Option<Instant> {
-        let paid = *self.paid.lock().expect("no holder panics");
+    fn until(&self) -> Option<Instant> {
+        let paid = *lock(&self.paid);
         (paid > Instant::now()).then_some(paid)
+    }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing is half done where a holder panics.
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits until then, for ever without a moment.
+pub(super) async fn sleep_until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use Direction::{Download, Upload};
+    use std::num::NonZeroU64;
+
+    fn free() -> Arc<Overall> {
+        Arc::default()
+    }
+
+    fn limits(download: u64, upload: u64) -> SpeedLimits {
+        SpeedLimits { download: NonZeroU64::new(download), upload: NonZeroU64::new(upload) }
+    }
+
+    /// Moves so many bytes as a transfer does; returns how long it took.
+    async fn moves(overall: &Arc<Overall>, direction: Direction, bytes: usize) -> Duration {
+        let (rate, begin, mut left) = (Rate::new(None, overall), Instant::now(), bytes);
+        loop {
+            while let Some(until) = rate.until(direction) {
+                tokio::time::sleep_until(until).await;
+            }
+            if left == 0 {
+                return begin.elapsed();
+            }
+            let portion = rate.portion(direction).min(left);
+            rate.spend(direction, portion);
+            left -= portion;
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn bytes_are_paid_for_in_time() {
-        let rate = Rate::new(1000);
+        let rate = Rate::new(Some(1000), &free());
         let begin = Instant::now();
         for _ in 0..10 {
-            if let Some(until) = rate.until() {
+            if let Some(until) = rate.until(Download) {
                 tokio::time::advance(until - Instant::now()).await;
             }
-            rate.spend(500);
+            rate.spend(Download, 500);
         }
         // The last portion is spent, not yet paid for.
         assert_eq!(begin.elapsed().as_millis(), 4500);
@@ -63,10 +260,81 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_pause_is_no_credit() {
-        let rate = Rate::new(1000);
-        tokio::time::advance(Duration::from_secs(60)).await;
-        rate.spend(1000);
-        let until = rate.until().expect("a debt");
-        assert_eq!(until - Instant::now(), Duration::from_secs(1));
+        for overall in [None, Some(1000)] {
+            let shared = free();
+            shared.limit(limits(overall.unwrap_or(0), 0));
+            let rate = Rate::new(overall.is_none().then_some(1000), &shared);
+            assert_eq!(rate.until(Download), None);
+            tokio::time::advance(Duration::from_secs(60)).await;
+            rate.spend(Download, 1000);
+            let until = rate.until(Download).expect("a debt");
+            assert_eq!(until - Instant::now(), Duration::from_secs(1));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_share_a_limit_and_none_is_starved() {
+        let overall = free();
+        overall.limit(limits(100_000, 0));
+        let begin = Instant::now();
+        let four = (0..4).map(|_| {
+            let overall = Arc::clone(&overall);
+            tokio::spawn(async move { moves(&overall, Download, 250_000).await })
+        });
+        let four: Vec<_> = four.collect();
+        let upload = moves(&overall, Upload, 1_000_000).await;
+        assert_eq!(upload, Duration::ZERO, "the other direction is free");
+        for one in four {
+            // They end within a few portions of each other, all in the end.
+            let took = one.await.unwrap().as_millis();
+            assert!((9_500..=10_050).contains(&took), "{took} ms");
+        }
+        assert!(begin.elapsed() >= Duration::from_millis(9_950), "{:?}", begin.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_short_transfers_are_held_back_as_one_long_one_is() {
+        let overall = free();
+        overall.limit(limits(0, 10_000));
+        let begin = Instant::now();
+        for _ in 0..100 {
+            moves(&overall, Upload, 1000).await;
+        }
+        assert_eq!(begin.elapsed().as_millis(), 10_000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_limit_changes_for_those_that_run() {
+        let overall = free();
+        let rate = Rate::new(None, &overall);
+        assert!(rate.is_free(Download) && rate.portion(Download) == usize::MAX);
+        rate.spend(Download, 1_000_000);
+        assert_eq!(rate.until(Download), None);
+        overall.limit(limits(1000, 0));
+        assert!(!rate.is_free(Download) && rate.is_free(Upload));
+        assert_eq!(rate.until(Download), None, "what moved before was free");
+        rate.spend(Download, 1_000_000);
+        let until = rate.until(Download).expect("a debt");
+        assert_eq!(until - Instant::now(), Duration::from_secs(1000));
+        overall.limit(limits(2000, 0));
+        assert_eq!(rate.until(Download), None, "what was owed under another limit is forgiven");
+        rate.spend(Download, 4000);
+        let until = rate.until(Download).expect("a debt");
+        assert_eq!(until - Instant::now(), Duration::from_secs(2));
+        overall.limit(limits(0, 0));
+        assert_eq!(rate.until(Download), None);
+        assert!(rate.is_free(Download));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_slower_of_two_limits_counts() {
+        let overall = free();
+        overall.limit(limits(10_000, 0));
+        let rate = Rate::new(Some(1000), &overall);
+        rate.spend(Download, 1000);
+        assert_eq!(rate.until(Download).unwrap() - Instant::now(), Duration::from_secs(1));
+        overall.limit(limits(100, 0));
+        rate.spend(Download, 1000);
+        assert_eq!(rate.until(Download).unwrap() - Instant::now(), Duration::from_secs(10));
     }
 }

@@ -7,7 +7,7 @@ use super::detour::Detour;
 use super::errors::Failure;
 use super::http::Inbound;
 use super::part::Part;
-use super::rate::Rate;
+use super::rate::{self, Direction, Rate};
 use super::segments::journal::Journal;
 use super::segments::span::Span;
 use super::wire::Wire;
@@ -34,7 +34,7 @@ const BATCH_TIME: Duration = Duration::from_millis(250);
 pub(super) struct Receiver {
     pub(super) part: Part,
     pub(super) progress: Arc<Progress>,
-    pub(super) rate: Option<Arc<Rate>>,
+    pub(super) rate: Arc<Rate>,
     pub(super) digest: Option<Digest>,
     /// Most bytes of the whole file.
     pub(super) limit: Option<u64>,
@@ -65,13 +65,13 @@ pub(super) struct Inflow<'a> {
 }
 
 impl Receiver {
-    pub(super) fn new(part: Part, progress: &Arc<Progress>, rate: Option<Arc<Rate>>) -> Self {
+    pub(super) fn new(part: Part, progress: &Arc<Progress>, rate: Arc<Rate>) -> Self {
         progress.set_received(part.length());
         Self::beside(part, progress, rate)
     }
 
     /// Receives beside others, who are told how far they are together by their journal.
-    pub(super) fn beside(part: Part, progress: &Arc<Progress>, rate: Option<Arc<Rate>>) -> Self {
+    pub(super) fn beside(part: Part, progress: &Arc<Progress>, rate: Arc<Rate>) -> Self {
         Self {
             part,
             progress: Arc::clone(progress),
@@ -127,7 +127,7 @@ impl Receiver {
     }
 
     async fn receive(&mut self, from: &mut Inflow<'_>) -> Result<Received, Failure> {
-        let unseen = self.digest.is_none() && self.rate.is_none() && self.limit.is_none();
+        let unseen = self.digest.is_none() && !self.rate.has_own() && self.limit.is_none();
         if unseen && let Some((early, detour)) = from.body.detour().await {
             return Box::pin(self.receive_unseen(early, detour, from)).await;
         }
@@ -142,7 +142,7 @@ impl Receiver {
                 return Ok(Received::Whole);
             }
             while !piece.is_empty() && !self.is_full() && self.unpaid().is_none() {
-                let portion = self.rate.as_ref().map_or(usize::MAX, |rate| rate.portion());
+                let portion = self.rate.portion(Direction::Download);
                 self.take(piece.split_to(portion.min(piece.len())), from)?;
             }
             let unpaid = self.unpaid();
@@ -159,8 +159,7 @@ impl Receiver {
                         from.wire.touch();
                     }
                 }
-                () = tokio::time::sleep_until(unpaid.unwrap_or_else(Instant::now)),
-                    if unpaid.is_some() => from.wire.touch(),
+                () = rate::sleep_until(unpaid), if unpaid.is_some() => from.wire.touch(),
                 next = from.wire.watch(from.idle_timeout, from.body.next()),
                     if piece.is_empty() && unpaid.is_none() && !self.is_full() => match next? {
                     Some(next) => piece = next,
@@ -173,7 +172,10 @@ impl Receiver {
     /// Takes what has come with the head, which is all of a short body: that needs no clock. `None`
     /// if there is more to come.
     async fn receive_ready(&mut self, from: &mut Inflow<'_>) -> Result<Option<Received>, Failure> {
-        while self.rate.is_none() && self.length() < LARGE as u64 && !self.is_cut() {
+        while self.rate.is_free(Direction::Download)
+            && self.length() < LARGE as u64
+            && !self.is_cut()
+        {
             if from.stop.is_cancelled() {
                 return Ok(Some(Received::Stopped));
             }
@@ -208,7 +210,9 @@ impl Receiver {
             if self.is_cut() {
                 return Ok(Received::Whole);
             }
-            let most = self.span.as_ref().map_or(u64::MAX, |span| span.rest());
+            let unpaid = self.unpaid();
+            let portion = self.rate.portion(Direction::Download) as u64;
+            let most = self.span.as_ref().map_or(portion, |span| span.rest().min(portion));
             tokio::select! {
                 biased;
                 () = from.stop.cancelled() => return Ok(Received::Stopped),
@@ -216,15 +220,22 @@ impl Receiver {
                     self.sync_if_due()?;
                     from.wire.touch();
                 }
-                _ = tick.tick() => self.sync_if_due()?,
+                _ = tick.tick() => {
+                    self.sync_if_due()?;
+                    if unpaid.is_some() {
+                        from.wire.touch();
+                    }
+                }
+                () = rate::sleep_until(unpaid), if unpaid.is_some() => from.wire.touch(),
                 moved = from.wire.watch(from.idle_timeout, detour.advance(&mut self.part, most)),
-                    if !self.is_full() =>
+                    if unpaid.is_none() && !self.is_full() =>
                 {
                     let moved = moved?;
                     if moved == 0 {
                         from.body.rejoin(detour).await;
                         return Ok(Received::Whole);
                     }
+                    self.rate.spend(Direction::Download, moved);
                     self.advance();
                     self.wrote(moved, 0)?;
                 }
@@ -247,9 +258,7 @@ impl Receiver {
         if let Some(limit) = self.limit.filter(|limit| total > *limit) {
             return Err(too_large(limit));
         }
-        if let Some(rate) = &self.rate {
-            rate.spend(length);
-        }
+        self.rate.spend(Direction::Download, length);
         if let Some(digest) = &mut self.digest {
             digest.update(&piece);
         }
@@ -304,7 +313,7 @@ impl Receiver {
     }
 
     fn unpaid(&self) -> Option<Instant> {
-        self.rate.as_ref().and_then(|rate| rate.until())
+        self.rate.until(Direction::Download)
     }
 
     fn is_full(&self) -> bool {

@@ -68,7 +68,7 @@ pub(super) struct Chain<'a> {
     /// How often the app was asked about a redirect.
     questions: AtomicU32,
     pub(super) sending: Option<Arc<Sending>>,
-    pub(super) rate: Option<Arc<Rate>>,
+    pub(super) rate: Arc<Rate>,
 }
 
 /// The final response of a chain.
@@ -86,13 +86,13 @@ impl<'a> Chain<'a> {
         let order: &Order = &attempt.order;
         // A simulation keeps to the limit in its own time.
         let limit = order.options.limit_rate.filter(|_| http.simulation.is_none());
-        let rate = limit.map(|limit| Arc::new(Rate::new(limit)));
+        let rate = Arc::new(Rate::new(limit, &http.overall));
         let progress: &Arc<Progress> = &attempt.progress;
         let sending = order
             .request
             .body
             .clone()
-            .map(|body| Arc::new(Sending::new(body, Arc::clone(progress), rate.clone())));
+            .map(|body| Arc::new(Sending::new(body, Arc::clone(progress), Arc::clone(&rate))));
         let cookies = Exchange::new(attempt.cookies.clone(), order);
         let strict = strict::Exchange::new(attempt.known_hosts.clone());
         let cache = cache::Exchange::new(attempt.cache.clone(), order);

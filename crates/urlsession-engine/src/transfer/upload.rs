@@ -4,7 +4,7 @@ use super::block::{Block, Memory, is_in_memory};
 use super::errors::{self, Failure, Place};
 use super::metrics::Transaction;
 use super::quic;
-use super::rate::Rate;
+use super::rate::{Direction, Rate};
 use super::wire::Wire;
 use super::{Progress, blocking};
 use bytes::Bytes;
@@ -28,13 +28,13 @@ const PULSE: Duration = Duration::from_millis(250);
 pub(super) struct Sending {
     body: Body,
     progress: Arc<Progress>,
-    rate: Option<Arc<Rate>>,
+    rate: Arc<Rate>,
     sent: AtomicU64,
     failed: Mutex<Option<Failure>>,
 }
 
 impl Sending {
-    pub(super) fn new(body: Body, progress: Arc<Progress>, rate: Option<Arc<Rate>>) -> Self {
+    pub(super) fn new(body: Body, progress: Arc<Progress>, rate: Arc<Rate>) -> Self {
         progress.expect_to_send(Some(length(&body)));
         Self { body, progress, rate, sent: AtomicU64::new(0), failed: Mutex::new(None) }
     }
@@ -78,10 +78,9 @@ impl Sending {
         mut sink: Sink,
         transaction: &Transaction,
     ) {
-        let block = self.rate.as_ref().map_or(usize::MAX, |rate| rate.portion());
         while source.left > 0 {
             self.wait_for_rate(wire).await;
-            let bytes = match source.next(block).await {
+            let bytes = match source.next(self.rate.portion(Direction::Upload)).await {
                 Ok(Some(bytes)) => bytes,
                 Ok(None) => break,
                 Err(failure) => {
@@ -95,9 +94,7 @@ impl Sending {
                 // The connection is gone or wants no more: its reader says which.
                 return;
             }
-            if let Some(rate) = &self.rate {
-                rate.spend(length);
-            }
+            self.rate.spend(Direction::Upload, length);
             self.advance_to(self.sent() + length as u64);
             transaction.sent(self.sent());
         }
@@ -106,8 +103,7 @@ impl Sending {
     }
 
     async fn wait_for_rate(&self, wire: &Wire) {
-        let Some(rate) = &self.rate else { return };
-        while let Some(until) = rate.until() {
+        while let Some(until) = self.rate.until(Direction::Upload) {
             let pulse = tokio::time::Instant::now() + PULSE;
             tokio::time::sleep_until(until.min(pulse)).await;
             wire.touch();

@@ -63,6 +63,8 @@ pub(crate) fn client_messages() -> Vec<ClientMessage> {
         Call::Edit { session: key(), task, edit: Box::new(edit()) },
         Call::Answer { session: key(), task, question: 3, disposition: Box::new(disposition()) },
         Call::Sessions { application: Some(key().application), after: Some(key()) },
+        Call::SpeedLimits,
+        Call::LimitSpeed(speed_limits()),
     ];
     let (number, through) = (EventNumber(9), Some(EventNumber(11)));
     let mut messages =
@@ -90,6 +92,7 @@ pub(crate) fn daemon_messages() -> Vec<DaemonMessage> {
         Ok(Reply::KnownHosts { hosts: vec![known_host()] }),
         Ok(Reply::KnownHostsChanged { count: 1 }),
         Ok(Reply::Sessions { sessions: vec![session_status()], more: true }),
+        Ok(Reply::SpeedLimits(speed_limits())),
     ];
     let mut messages = vec![
         DaemonMessage::Hello(hello()),
@@ -514,6 +517,10 @@ pub(crate) fn session_status() -> SessionStatus {
             error: Some("the command ended with exit status: 1".into()),
         }),
     }
+}
+
+fn speed_limits() -> SpeedLimits {
+    SpeedLimits { download: std::num::NonZeroU64::new(1_048_576), upload: None }
 }
 
 pub(crate) fn status() -> DaemonStatus {

@@ -2,12 +2,15 @@
 //!
 //! A new step of the schema needs a new file, which the test writes when `URLSESSION_BLESS` is set.
 
-use super::super::{Database as Store, schema};
+use super::super::{Database as Store, Rows, schema};
 use super::{everything, order, task};
 use rusqlite::Connection;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use urlsession_core::{Change, LaunchRecord, Snapshot};
+use urlsession_protocol::SpeedLimits;
 
 #[test]
 fn a_store_of_every_version_is_upgraded_with_all_that_it_has() {
@@ -18,6 +21,9 @@ fn a_store_of_every_version_is_upgraded_with_all_that_it_has() {
         let mut store = Store::open(&file).unwrap();
         assert_eq!(store.load().unwrap(), expected(version), "version {version}");
         assert_eq!(store.order(task(1, 2)).unwrap(), Some(order()), "version {version}");
+        let is_set = version >= 9;
+        let limits = is_set.then(limits).unwrap_or_default();
+        assert_eq!(store.speed_limits().unwrap(), limits, "version {version}");
         let kept = schema::backup(&file, version);
         assert_eq!(kept.exists(), version < schema::STEPS.len(), "version {version}");
         let session = expected(version).sessions.remove(0);
@@ -50,6 +56,11 @@ fn expected(version: usize) -> Snapshot {
     all
 }
 
+/// What the user had set.
+fn limits() -> SpeedLimits {
+    SpeedLimits { download: NonZeroU64::new(1_048_576), upload: None }
+}
+
 fn make(file: &Path, text: &str) {
     let connection = Connection::open(file).unwrap();
     // As it is written down, tables and rows come in no order that the keys would like.
@@ -63,7 +74,8 @@ fn text_of(version: usize) -> String {
         .join(format!("src/store/tests/version-{version}.sql"));
     if version == schema::STEPS.len() && std::env::var_os("URLSESSION_BLESS").is_some() {
         let mut store = Store::in_memory().unwrap();
-        store.commit(&everything().0).unwrap();
+        let rows = Rows { speed_limits: Some(limits()), ..Rows::default() };
+        store.commit_turn(&everything().0, &rows, &BTreeMap::new()).unwrap();
         std::fs::write(&file, dump(&store.connection, version)).unwrap();
     }
     std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))

@@ -209,7 +209,8 @@ impl<'a> Segments<'a> {
             Err(failure) => return Ended::Failed(failure),
         };
         has_begun.store(true, Ordering::Relaxed);
-        let mut receiver = Receiver::beside(part, &self.attempt.progress, self.chain.rate.clone());
+        let mut receiver =
+            Receiver::beside(part, &self.attempt.progress, Arc::clone(&self.chain.rate));
         receiver.keep_journal(self.journal);
         self.receive(got.answer, receiver, &span).await
     }

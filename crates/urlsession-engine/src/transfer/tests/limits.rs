@@ -1,9 +1,12 @@
 //! Limits: of the response head, and of the rate in both directions.
 
 use super::{Trial, error_of, summary};
+use std::num::NonZeroU64;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use urlsession_core::Ending;
+use urlsession_protocol::SpeedLimits;
 use urlsession_testkit::server::{Answer, Server};
 
 #[tokio::test]
@@ -77,4 +80,74 @@ async fn a_rate_does_not_delay_a_stop() {
     };
     let (ending, ()) = tokio::join!(trial.run(), stopping);
     assert!(summary(&ending).starts_with("stopped kept "), "{ending:?}");
+}
+
+/// Bytes of a body in the tests of what all transfers share.
+const SHARED: u64 = 60_000;
+
+/// Limits that make [`SHARED`] bytes take half a second in either direction.
+fn shared() -> SpeedLimits {
+    let most = NonZeroU64::new(2 * SHARED);
+    SpeedLimits { download: most, upload: most }
+}
+
+#[tokio::test]
+async fn what_all_may_have_is_kept_on_every_way() {
+    let server = Server::start();
+    let body = || Answer::pseudo_random(1, SHARED).etag("\"a\"").ranges(true);
+    server.on("/", body());
+    server.on("/sink", Answer::sink());
+    let url = server.url("/");
+    let upload = Trial::upload(&server.url("/sink"), &[7; SHARED as usize]);
+    for (way, mut trial) in [
+        ("in the kernel", Trial::download(&url).detouring_from(1)),
+        ("in memory", Trial::download(&url).detouring_from(u64::MAX)),
+        ("data", Trial::data(&url)),
+        ("upload", upload),
+    ] {
+        trial.hands.limit_speed(shared());
+        // Waiting for others is not silence.
+        trial.order.idle_timeout = Duration::from_millis(300);
+        let begin = Instant::now();
+        assert!(matches!(trial.run().await, Ending::Done(_)), "{way}");
+        assert!(begin.elapsed() >= Duration::from_millis(450), "{way}: {:?}", begin.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn short_transfers_have_together_what_one_has() {
+    let server = Server::start();
+    server.on("/", Answer::pseudo_random(1, SHARED / 10));
+    let first = Trial::download(&server.url("/"));
+    first.hands.limit_speed(shared());
+    let begin = Instant::now();
+    for _ in 0..10 {
+        let mut trial = Trial::download(&server.url("/"));
+        trial.hands = Arc::clone(&first.hands);
+        assert_eq!(summary(&trial.run().await), "done 200 6000");
+    }
+    assert!(begin.elapsed() >= Duration::from_millis(450), "{:?}", begin.elapsed());
+}
+
+#[tokio::test]
+async fn a_limit_that_is_lifted_lets_transfers_go_on() {
+    let server = Server::start();
+    server.on("/", Answer::pseudo_random(1, 3_000_000).etag("\"a\""));
+    for trial in [
+        Trial::download(&server.url("/")).detouring_from(1),
+        Trial::download(&server.url("/")).detouring_from(u64::MAX),
+    ] {
+        let slow = NonZeroU64::new(1);
+        trial.hands.limit_speed(SpeedLimits { download: slow, upload: slow });
+        let (hands, progress) = (Arc::clone(&trial.hands), trial.progress.clone());
+        let lifting = async {
+            while progress.counts().received == 0 {
+                tokio::task::yield_now().await;
+            }
+            assert!(progress.counts().received < 3_000_000);
+            hands.limit_speed(SpeedLimits::default());
+        };
+        let (ending, ()) = tokio::join!(trial.run(), lifting);
+        assert_eq!(summary(&ending), "done 200 3000000");
+    }
 }
