@@ -233,7 +233,7 @@ mod tests {
         let (rate, begin, mut left) = (Rate::new(None, overall), Instant::now(), bytes);
         loop {
             while let Some(until) = rate.until(direction) {
-                tokio::time::sleep_until(until).await;
+                sleep_until(Some(until)).await;
             }
             if left == 0 {
                 return begin.elapsed();
