@@ -1,5 +1,6 @@
 //! Sizes, rates, durations and moments as people write and read them.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 use urlsession::Timestamp;
 
@@ -86,6 +87,18 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     if bytes >= 1.0 && bytes < 2_f64.powi(63) { Ok(bytes as u64) } else { Err(wrong()) }
 }
 
+/// A number of bytes a second, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limit(pub(crate) Option<NonZeroU64>);
+
+/// Reads a number of bytes a second, or `none`, `off` and aria2's `0`.
+pub(crate) fn parse_limit(text: &str) -> Result<Limit, String> {
+    match text {
+        "none" | "off" | "0" => Ok(Limit(None)),
+        _ => parse_size(text).map(|rate| Limit(NonZeroU64::new(rate))),
+    }
+}
+
 /// Reads a duration such as `90` (seconds), `500ms`, `60s`, `2h` or `1h30m`.
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("“{text}” is no duration; write for example 60s, 5m or 2h");
@@ -166,6 +179,21 @@ mod tests {
             ("99999999T", None),
         ] {
             assert_eq!(parse_size(text).ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_limit_may_be_none() {
+        for (text, expected) in [
+            ("2M", Some(NonZeroU64::new(2 << 20))),
+            ("none", Some(None)),
+            ("off", Some(None)),
+            ("0", Some(None)),
+            ("0.1", None),
+            ("-1", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_limit(text).ok().map(|limit| limit.0), expected, "{text}");
         }
     }
 

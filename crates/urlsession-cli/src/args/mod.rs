@@ -28,7 +28,7 @@ pub(crate) use parse::{HeaderFields, checksum, header_fields};
 pub(crate) use session::SessionCommand;
 pub(crate) use transfer::{GetArgs, Level, PolicyArgs, PutArgs, Redirect, RequestArgs, Talk};
 
-use crate::measure;
+use crate::measure::{self, Limit};
 use crate::task_name::TaskName;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
@@ -46,6 +46,14 @@ Exit codes:
   0 done  1 some failed  2 usage  3 unfinished  4 authentication  5 no such task  6 no daemon
   7 integrity  8 HTTP status  9 disk or local file  10 network  11 cancelled
   124 --timeout ran out  130 Ctrl-C and 143 SIGTERM (the transfers go on)";
+
+const LIMIT_EXAMPLES: &str = "\
+A limit counts at once, for transfers that run too, and until it is changed. Tasks share it in
+turn; --limit-rate of a task counts besides.
+
+  urlsession limit 2M                 2 MiB a second for downloads, as much for uploads
+  urlsession limit --download 500K    downloads alone
+  urlsession limit none";
 
 /// Downloads and uploads that outlive the program, the shell and the reboot.
 #[derive(Debug, Parser)]
@@ -103,6 +111,8 @@ pub(crate) enum Command {
     Credentials(CredentialsArgs),
     /// List sessions, look at one, end one that its app left behind
     Session(session::SessionArgs),
+    /// Limit the speed of all transfers together, or show the limits
+    Limit(LimitArgs),
     /// Start, stop and look at the background process
     Daemon(DaemonArgs),
     /// Check what transfers need: folders, store, service, network settings, waiting tasks
@@ -231,6 +241,29 @@ pub(crate) struct EditArgs {
     pub(crate) user: Option<String>,
     /// Say nothing about success
     #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = LIMIT_EXAMPLES)]
+pub(crate) struct LimitArgs {
+    /// Most bytes a second, as 500K or 2M, of all downloads together and of all uploads together;
+    /// ‘none’ lifts both limits
+    #[arg(value_name = "RATE", value_parser = measure::parse_limit)]
+    pub(crate) both: Option<Limit>,
+    /// Limit all downloads together
+    #[arg(long, value_name = "RATE", alias = "max-overall-download-limit")]
+    #[arg(value_parser = measure::parse_limit, conflicts_with = "both")]
+    pub(crate) download: Option<Limit>,
+    /// Limit all uploads together
+    #[arg(long, value_name = "RATE", alias = "max-overall-upload-limit")]
+    #[arg(value_parser = measure::parse_limit, conflicts_with = "both")]
+    pub(crate) upload: Option<Limit>,
+    /// Print the limits as JSON, in bytes a second
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print nothing where limits are set
+    #[arg(short, long, conflicts_with = "json")]
     pub(crate) quiet: bool,
 }
 

@@ -8,6 +8,7 @@ mod daemon;
 mod doctor;
 mod events;
 mod hsts;
+mod limit;
 mod list;
 mod service;
 mod session;
@@ -97,6 +98,7 @@ fn run(command: Command) -> Result<u8, Failure> {
         Command::Hsts(args) => hsts::hsts(&args.command),
         Command::Credentials(args) => credentials::credentials(&args.command),
         Command::Session(args) => session::session(&args.command),
+        Command::Limit(args) => limit::limit(&args),
         Command::Daemon(args) => daemon::daemon(&args),
         #[cfg(unix)]
         Command::Doctor(args) => doctor::doctor(&args),

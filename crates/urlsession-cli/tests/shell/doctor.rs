@@ -62,6 +62,10 @@ fn with_a_daemon_its_version_and_its_tasks_are_told() {
     assert!(lines(&started, "store")[0].starts_with("ok       store: the daemon has it open"));
     assert_eq!(lines(&started, "tasks"), ["ok       tasks: 0 unfinished"]);
     assert_eq!(home.run(&["daemon", "status"]).code, 0);
+    assert_eq!(lines(&started, "speed"), ["ok       speed: no limit"]);
+    home.out(&["limit", "1M"]);
+    let limited = "note     speed: all together: downloads 1.00 MiB/s, uploads 1.00 MiB/s; ";
+    assert!(lines(&doctor(&home, &[], &[]), "speed")[0].starts_with(limited));
 
     // After it has ended, and after it was killed, every page is read, and nothing is written.
     let store = home.paths().state.join("store.sqlite");

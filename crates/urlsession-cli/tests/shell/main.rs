@@ -19,6 +19,7 @@ mod home;
 mod hsts;
 #[cfg(target_os = "linux")]
 mod keychain;
+mod limits;
 mod namespaces;
 mod network;
 mod power_loss;

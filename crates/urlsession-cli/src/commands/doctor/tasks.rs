@@ -5,7 +5,7 @@ use crate::advice;
 use crate::task_name::TaskName;
 use crate::{clock, measure};
 use std::time::Duration;
-use urlsession::{Daemon, Error, Reason, TaskKind, TaskState, TaskStatus, Timestamp};
+use urlsession::{Daemon, Error, Reason, SpeedLimits, TaskKind, TaskState, TaskStatus, Timestamp};
 
 /// Most tasks that are looked at.
 const TASKS_LIMIT: usize = 10_000;
@@ -46,7 +46,22 @@ fn look(daemon: &Daemon) -> Result<Vec<Finding>, Error> {
         _ => format!("{unfinished} unfinished"),
     };
     findings.push(Finding::ok("tasks", what));
+    findings.push(speed(daemon.speed_limits()?));
     Ok(findings)
+}
+
+/// Says what holds all transfers back.
+fn speed(limits: SpeedLimits) -> Finding {
+    if limits == SpeedLimits::default() {
+        return Finding::ok("speed", "no limit");
+    }
+    let words = super::super::limit::words;
+    let what = format!(
+        "all together: downloads {}, uploads {}",
+        words(limits.download),
+        words(limits.upload)
+    );
+    Finding::note("speed", what).next("urlsession limit none")
 }
 
 fn judge(task: &TaskStatus, now: Timestamp) -> Option<Finding> {
