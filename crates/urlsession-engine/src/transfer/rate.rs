@@ -207,7 +207,7 @@ fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Waits until then, for ever without a moment.
-pub(super) async fn sleep_until(moment: Option<Instant>) {
+pub(super) async fn reached(moment: Option<Instant>) {
     match moment {
         Some(moment) => tokio::time::sleep_until(moment).await,
         None => std::future::pending().await,
@@ -233,7 +233,7 @@ mod tests {
         let (rate, begin, mut left) = (Rate::new(None, overall), Instant::now(), bytes);
         loop {
             while let Some(until) = rate.until(direction) {
-                sleep_until(Some(until)).await;
+                reached(Some(until)).await;
             }
             if left == 0 {
                 return begin.elapsed();

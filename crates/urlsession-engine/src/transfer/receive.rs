@@ -159,7 +159,7 @@ impl Receiver {
                         from.wire.touch();
                     }
                 }
-                () = rate::sleep_until(unpaid), if unpaid.is_some() => from.wire.touch(),
+                () = rate::reached(unpaid), if unpaid.is_some() => from.wire.touch(),
                 next = from.wire.watch(from.idle_timeout, from.body.next()),
                     if piece.is_empty() && unpaid.is_none() && !self.is_full() => match next? {
                     Some(next) => piece = next,
@@ -226,7 +226,7 @@ impl Receiver {
                         from.wire.touch();
                     }
                 }
-                () = rate::sleep_until(unpaid), if unpaid.is_some() => from.wire.touch(),
+                () = rate::reached(unpaid), if unpaid.is_some() => from.wire.touch(),
                 moved = from.wire.watch(from.idle_timeout, detour.advance(&mut self.part, most)),
                     if unpaid.is_none() && !self.is_full() =>
                 {
