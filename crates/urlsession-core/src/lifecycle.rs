@@ -116,7 +116,11 @@ impl Core {
                 let stopping = Some(Stopping::Timeout);
                 self.change(turn, key, |task| task.phase = Phase::Running { attempt, stopping });
             }
-            Some(Phase::Waiting(_)) => self.fail(turn, key, timed_out()),
+            Some(Phase::Waiting(_)) => {
+                let last = self.tasks.get(&key).and_then(|task| task.details.error.as_deref());
+                let error = timed_out(last);
+                self.fail(turn, key, error);
+            }
             Some(Phase::Suspended | Phase::Canceling { .. } | Phase::Completed { .. }) | None => {}
         }
     }
@@ -200,7 +204,7 @@ impl Core {
                 Some(Stopping::SuspendThenResume | Stopping::Edit | Stopping::Quiesce) => {
                     self.put(turn, key, |task| task.phase = Phase::Waiting(Wait::Slot));
                 }
-                Some(Stopping::Timeout) => self.fail(turn, key, timed_out()),
+                Some(Stopping::Timeout) => self.fail(turn, key, timed_out(None)),
                 // Nobody asked for it. A delay keeps a confused transfer from spinning.
                 None => self.try_again(turn, key, Cause::Transient, false),
             },
@@ -288,9 +292,16 @@ impl Core {
     }
 }
 
-fn timed_out() -> Error {
-    Error::new(ErrorCode::TIMED_OUT)
-        .because("its whole time is up, with all waiting and trying again")
+/// Says that the time of a task is up, and what it has waited after.
+fn timed_out(last: Option<&Error>) -> Error {
+    let why = "its whole time is up, with all waiting and trying again";
+    let why = match last {
+        Some(last) => {
+            format!("{why}; the last try: {}", last.detail.as_ref().unwrap_or(&last.message))
+        }
+        None => why.to_owned(),
+    };
+    Error::new(ErrorCode::TIMED_OUT).because(why)
 }
 
 fn stopped_unasked() -> Error {

@@ -387,6 +387,24 @@ fn the_deadline_counts_from_the_first_resume() {
 }
 
 #[test]
+fn whose_time_is_up_is_told_what_it_waited_after() {
+    let mut bench = Bench::new();
+    let mut new = NewTask { resume: true, ..download(1) };
+    new.options.timeout_interval_for_resource = Some(10_000);
+    bench.create(new);
+    bench.ended(1, failed(Cause::Disk));
+    let step = bench.tick_after(Duration::from_secs(10));
+    let told = step.actions.iter().find_map(|action| match action {
+        Action::Send { event: Event::DidComplete { error, .. }, .. } => error.clone(),
+        _ => None,
+    });
+    let told = told.expect("its end is told");
+    assert_eq!(told.code, ErrorCode::TIMED_OUT);
+    let why = told.detail.expect("it says why");
+    assert!(why.ends_with("the last try: The network connection was lost."), "{why}");
+}
+
+#[test]
 fn a_begin_date_is_waited_for() {
     let mut bench = Bench::new();
     let mut new = NewTask { resume: true, ..download(1) };
