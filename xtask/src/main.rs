@@ -6,6 +6,7 @@ mod build;
 mod conform;
 mod fuzz;
 mod instructions;
+mod man;
 mod prove;
 mod simulate;
 #[cfg(target_os = "linux")]
@@ -41,6 +42,8 @@ enum Command {
     Conform(conform::Arguments),
     /// Feed the parsers with inputs that libFuzzer thinks of.
     Fuzz(fuzz::Arguments),
+    /// Write the man pages of the executable.
+    Man(man::Arguments),
     /// Count instructions and hold them to what was recorded.
     Instructions(instructions::Arguments),
     /// Measure speed, start latency and memory, beside others where they are installed.
@@ -69,6 +72,7 @@ fn main() -> Result<()> {
         Command::Prove(arguments) => prove::prove(&arguments),
         Command::Conform(arguments) => conform::conform(&arguments),
         Command::Fuzz(arguments) => fuzz::fuzz(&arguments),
+        Command::Man(arguments) => man::man(&arguments),
         Command::Instructions(arguments) => instructions::count(&arguments),
         #[cfg(target_os = "linux")]
         Command::Bench(arguments) => bench::bench(&arguments),

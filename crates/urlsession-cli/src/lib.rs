@@ -38,6 +38,12 @@ mod write_out;
 
 use std::process::ExitCode;
 
+/// Returns all that can be typed, as completions and man pages need it.
+#[must_use]
+pub fn command() -> clap::Command {
+    args::command()
+}
+
 /// Does what the command line says.
 #[must_use]
 pub fn main() -> ExitCode {

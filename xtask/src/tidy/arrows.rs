@@ -30,7 +30,7 @@ const ALLOWED: [Arrows; 9] = [
     arrows("urlsession-cli", &["urlsession", "urlsession-daemon"]),
     arrows("urlsession-node", &["urlsession"]),
     arrows("urlsession-testkit", &["urlsession", "urlsession-core", "urlsession-protocol"]),
-    arrows("xtask", &["urlsession", "urlsession-core", "urlsession-testkit"]),
+    arrows("xtask", &["urlsession", "urlsession-cli", "urlsession-core", "urlsession-testkit"]),
 ];
 
 /// What a pure crate may use from elsewhere.
