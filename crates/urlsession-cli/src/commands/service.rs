@@ -14,6 +14,7 @@ const NO_SYSTEMCTL: &str = "this machine has no systemctl";
 const VARIABLES: [&str; 3] = ["URLSESSION_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"];
 
 /// What is known of the service without changing it.
+#[cfg(unix)]
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Service {
     /// There is no service manager, or it does not answer; why.
@@ -27,6 +28,7 @@ pub(crate) enum Service {
 }
 
 /// Looks whether the daemon is a service.
+#[cfg(unix)]
 pub(crate) fn look() -> Service {
     if let Err(why) = systemctl(&["is-enabled", NAME]) {
         let has_unit = unit_path().is_ok_and(|path| path.exists());
