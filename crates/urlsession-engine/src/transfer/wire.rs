@@ -129,15 +129,19 @@ impl Wire {
 }
 
 /// A stream that keeps the pulse of its [`Wire`].
+///
+/// Who takes no more of a request has often said why, and closed: what is to be read counts, and not
+/// that no more could be written. The writer just waits from then on; the reader meets the end.
 #[derive(Debug)]
 pub(super) struct Counted<S> {
     inner: S,
     wire: Arc<Wire>,
+    takes_no_more: bool,
 }
 
 impl<S> Counted<S> {
     pub(super) fn new(inner: S, wire: Arc<Wire>) -> Self {
-        Self { inner, wire }
+        Self { inner, wire, takes_no_more: false }
     }
 
     pub(super) fn into_inner(self) -> S {
@@ -171,9 +175,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.takes_no_more {
+            return Poll::Pending;
+        }
         let polled = Pin::new(&mut self.inner).poll_write(cx, bytes);
-        self.wrote(&polled);
-        polled
+        self.wrote(cx, polled)
     }
 
     fn poll_write_vectored(
@@ -181,9 +187,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.takes_no_more {
+            return Poll::Pending;
+        }
         let polled = Pin::new(&mut self.inner).poll_write_vectored(cx, slices);
-        self.wrote(&polled);
-        polled
+        self.wrote(cx, polled)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -191,7 +199,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
+        if self.takes_no_more {
+            return Poll::Ready(Ok(()));
+        }
+        let polled = Pin::new(&mut self.inner).poll_flush(cx);
+        self.wrote(cx, polled.map_ok(|()| 0)).map_ok(|_| ())
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -200,10 +212,25 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
 }
 
 impl<S> Counted<S> {
-    fn wrote(&self, polled: &Poll<io::Result<usize>>) {
-        if matches!(polled, Poll::Ready(Ok(1..))) {
-            self.wire.touch();
+    fn wrote(
+        &mut self,
+        cx: &mut Context<'_>,
+        polled: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+        match &polled {
+            Poll::Ready(Ok(1..)) => self.wire.touch(),
+            Poll::Ready(Err(error))
+                if matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset) =>
+            {
+                self.takes_no_more = true;
+                // What came with the end may have come after the last look.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            _ => {}
         }
+        polled
     }
 }
 

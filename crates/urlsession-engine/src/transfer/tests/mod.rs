@@ -30,6 +30,7 @@ mod proxied;
 mod publish;
 mod questions;
 mod redirections;
+mod refusals;
 mod secure;
 mod segments;
 mod terms;

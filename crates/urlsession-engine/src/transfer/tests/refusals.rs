@@ -1,0 +1,62 @@
+//! Servers that refuse a request before they have all of it, and close.
+
+use super::{Trial, summary};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use urlsession_testkit::server::Server;
+
+/// More than all buffers on the way have.
+const LENGTH: usize = 16 * 1024 * 1024;
+/// How often it is tried: who is faster is luck.
+const TRIES: usize = 20;
+
+/// Starts a server that reads the begin of each request, answers, and closes with the rest unread.
+fn start(serve: impl Fn(TcpStream) + Send + 'static) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    // It ends with the test program.
+    std::thread::spawn(move || listener.incoming().flatten().for_each(serve));
+    port
+}
+
+fn refuse(mut stream: impl Read + Write) {
+    let _ = stream.read(&mut [0; 1024]);
+    let _ = stream.write_all(b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nno!");
+    let _ = stream.flush();
+}
+
+#[tokio::test]
+async fn what_they_said_counts() {
+    let lender = Server::start_tls();
+    let pem = lender.server_pem();
+    let chain = CertificateDer::pem_file_iter(&pem).unwrap().collect::<Result<_, _>>().unwrap();
+    let key = PrivateKeyDer::from_pem_file(&pem).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let tls = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    let tls = Arc::new(tls);
+    let secure = move |stream| {
+        let session = rustls::ServerConnection::new(Arc::clone(&tls)).unwrap();
+        refuse(rustls::StreamOwned::new(session, stream));
+    };
+    let urls = [
+        format!("http://localhost:{}/", start(refuse)),
+        format!("https://localhost:{}/", start(secure)),
+    ];
+    let bytes = vec![0; LENGTH];
+    for url in urls {
+        let mut trial = Trial::upload(&url, &bytes);
+        trial.order.options.ca_certificates = vec![lender.ca_pem()];
+        for _ in 0..TRIES {
+            let ending = trial.run().await;
+            assert_eq!(summary(&ending), "done 413 3", "{url}: {ending:?}");
+        }
+    }
+}
