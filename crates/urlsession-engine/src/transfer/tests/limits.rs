@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use urlsession_core::Ending;
-use urlsession_protocol::SpeedLimits;
-use urlsession_testkit::server::{Answer, Server};
+use urlsession_protocol::{Http3, SpeedLimits};
+use urlsession_testkit::server::{Answer, Certificate, Demands, Server};
 
 #[tokio::test]
 async fn heads_beyond_the_limits() {
@@ -93,24 +93,32 @@ fn shared() -> SpeedLimits {
 
 #[tokio::test]
 async fn what_all_may_have_is_kept_on_every_way() {
-    let server = Server::start();
-    let body = || Answer::pseudo_random(1, SHARED).etag("\"a\"").ranges(true);
-    server.on("/", body());
-    server.on("/sink", Answer::sink());
-    let url = server.url("/");
-    let upload = Trial::upload(&server.url("/sink"), &[7; SHARED as usize]);
-    for (way, mut trial) in [
-        ("in the kernel", Trial::download(&url).detouring_from(1)),
-        ("in memory", Trial::download(&url).detouring_from(u64::MAX)),
-        ("data", Trial::data(&url)),
-        ("upload", upload),
-    ] {
-        trial.hands.limit_speed(shared());
-        // Waiting for others is not silence.
-        trial.order.idle_timeout = Duration::from_millis(300);
-        let begin = Instant::now();
-        assert!(matches!(trial.run().await, Ending::Done(_)), "{way}");
-        assert!(begin.elapsed() >= Duration::from_millis(450), "{way}: {:?}", begin.elapsed());
+    let mut servers = vec![Server::start(), Server::start_tls(), Server::start_h2()];
+    if cfg!(feature = "http3") {
+        servers.push(Server::start_quic(Certificate::Valid, Demands::default()));
+    }
+    for (number, server) in servers.iter().enumerate() {
+        let is_quic = number == 3;
+        server.on("/", Answer::pseudo_random(1, SHARED).etag("\"a\""));
+        server.on("/sink", Answer::sink());
+        let url = server.url("/");
+        for (way, mut trial) in [
+            ("the short way", Trial::download(&url).detouring_from(1)),
+            ("the long way", Trial::download(&url).detouring_from(u64::MAX)),
+            ("an upload", Trial::upload(&server.url("/sink"), &[7; SHARED as usize])),
+        ] {
+            if number > 0 {
+                trial.order.options.ca_certificates = vec![server.ca_pem()];
+            }
+            trial.order.options.http3 = is_quic.then_some(Http3::Only);
+            trial.hands.limit_speed(shared());
+            // Waiting for others is not silence.
+            trial.order.idle_timeout = Duration::from_millis(300);
+            let (begin, ending) = (Instant::now(), trial.run().await);
+            let took = begin.elapsed();
+            assert!(matches!(ending, Ending::Done(_)), "{url}, {way}: {ending:?}");
+            assert!(took >= Duration::from_millis(450), "{url}, {way}: {took:?}");
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 use urlsession_core::{Ending, FurtherRanges, ResumeState};
-use urlsession_protocol::{Checksum, ChecksumAlgorithm, ResumeRung, Segments};
+use urlsession_protocol::{Checksum, ChecksumAlgorithm, ResumeRung, Segments, SpeedLimits};
 use urlsession_testkit::server::{Answer, Seen, Server, pseudo_random, sha256};
 
 const M: u64 = 1024 * 1024;
@@ -381,6 +381,20 @@ async fn our_own_rate_is_for_all_of_them() {
     assert!(is_right(&trial));
     // It cannot be faster; how much slower it is, the machine decides.
     assert!(began.elapsed() >= Duration::from_secs(1), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn what_all_may_have_is_for_all_of_them() {
+    let server = Server::start();
+    server.on("/file", file());
+    let trial = trial(&server, Segments::count(4));
+    let download = std::num::NonZeroU64::new(8 * M);
+    trial.hands.limit_speed(SpeedLimits { download, upload: None });
+    let began = tokio::time::Instant::now();
+    assert_eq!(summary(&trial.run().await), "done 200 8388608");
+    assert!(is_right(&trial));
+    assert!(server.requests().len() >= 4, "{}", server.requests().len());
+    assert!(began.elapsed() >= Duration::from_millis(750), "{:?}", began.elapsed());
 }
 
 fn ranges_of(server: &Server) -> Vec<String> {
