@@ -2,7 +2,7 @@
 //!
 //! A new step of the schema needs a new file, which the test writes when `URLSESSION_BLESS` is set.
 
-use super::super::{Database as Store, Rows, schema};
+use super::super::{CheckedStore, Database as Store, Rows, StoreError, check, schema};
 use super::{everything, order, task};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -29,6 +29,32 @@ fn a_store_of_every_version_is_upgraded_with_all_that_it_has() {
         let session = expected(version).sessions.remove(0);
         store.commit(&[Change::PutSession(session.into())]).unwrap();
     }
+}
+
+#[test]
+fn a_check_reads_every_version_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let newest = schema::STEPS.len();
+    let file = |name: &str| folder.path().join(name);
+    assert_eq!(check(&file("none")).unwrap(), CheckedStore::Absent);
+    assert!(!file("none").exists());
+    for version in 1..=newest {
+        let file = file(&format!("store-{version}.sqlite"));
+        make(&file, &text_of(version));
+        let before = std::fs::read(&file).unwrap();
+        let expected = if version < newest { CheckedStore::Older } else { CheckedStore::Whole };
+        assert_eq!(check(&file).unwrap(), expected, "version {version}");
+        assert_eq!(std::fs::read(&file).unwrap(), before, "version {version}");
+    }
+    let later = text_of(newest).replace(
+        &format!("PRAGMA user_version = {newest}"),
+        &format!("PRAGMA user_version = {}", newest + 1),
+    );
+    make(&file("later"), &later);
+    assert!(matches!(check(&file("later")), Err(StoreError::Newer { .. })));
+    make(&file("foreign"), "CREATE TABLE theirs (a);");
+    assert!(matches!(check(&file("foreign")), Err(StoreError::Foreign)));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), newest + 2, "no log is left");
 }
 
 #[test]
