@@ -202,9 +202,14 @@ impl World {
         self.ask(at, Call::Remove { session, task });
     }
 
+    /// Ends its session, or somebody's, which works while nobody owns that.
     fn invalidate(&mut self, at: usize) {
-        self.processes[at].invalidating = true;
-        let session = self.processes[at].key.clone();
+        let is_own = !self.random.one_in(3);
+        let whose = if is_own { at } else { self.random.index(self.processes.len()) };
+        let session = self.processes[whose].key.clone();
+        if session == self.processes[at].key {
+            self.processes[at].invalidating = true;
+        }
         let call = if self.random.one_in(2) {
             Call::InvalidateAndCancel { session }
         } else {
