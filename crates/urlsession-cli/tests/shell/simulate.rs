@@ -67,6 +67,14 @@ fn a_day_of_troubles_passes_in_a_moment() {
 }
 
 #[test]
+fn a_limit_of_the_real_world_does_not_hold_up_a_simulation() {
+    let world = Simulated::of(&format!("file {A} size 4MiB rate 1MiB/s"));
+    assert_eq!(world.run(&["limit", "1"]).code, 0);
+    let got = world.run(&["get", "--max-time", "1h", A, "-o", "a"]);
+    assert_eq!((got.code, world.bytes("a").len()), (0, 4 * MIB), "{got:?}");
+}
+
+#[test]
 fn a_daemon_that_dies_goes_on_where_it_was() {
     let world = Simulated::of(&format!(
         "file {A} size 32MiB rate 1MiB/s etag a\n\
