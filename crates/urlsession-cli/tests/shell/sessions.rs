@@ -99,7 +99,11 @@ fn a_session_that_is_finished_lets_its_tasks_end() {
     assert_eq!(home.run(&["rm", "-q", &format!("{APP}/1")]).code, 0);
     assert_eq!(of_app(&home), None);
     // One without tasks is gone at once.
-    home.out(&["demo-app", "--collect", "-", "-"]);
+    let late = home.start(&["demo-app", "--collect", "-", "-"]);
+    while of_app(&home).is_none() {
+        assert!(late.goes_on());
+    }
+    kill(&home, late);
     let gone = home.run(&["session", "finish", APP]);
     assert!(gone.err.contains("the session is gone"), "{gone:?}");
     assert_eq!(home.run(&["session", "finish", "-q", APP]).code, 5);
