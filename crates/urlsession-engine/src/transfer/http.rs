@@ -252,7 +252,8 @@ impl Http {
         let unsent = |failure| Broken { untouched: true, ..Broken::final_(failure) };
         wire.touch();
         transaction.connected(&channel.facts);
-        channel.sender.ready().await.map_err(|error| unsent(errors::http1(&error)))?;
+        let ready = async { channel.sender.ready().await.map_err(|error| errors::http1(&error)) };
+        dial::within(DRAIN_TIME_LIMIT, "the request before it", ready).await.map_err(unsent)?;
         let leave = out.asks_leave.then(Leave::default);
         let source = out.open_body().await.map_err(Broken::final_)?;
         // The connection never asks for what an empty one has.

@@ -137,11 +137,12 @@ pub(super) struct Counted<S> {
     inner: S,
     wire: Arc<Wire>,
     takes_no_more: bool,
+    was_full: bool,
 }
 
 impl<S> Counted<S> {
     pub(super) fn new(inner: S, wire: Arc<Wire>) -> Self {
-        Self { inner, wire, takes_no_more: false }
+        Self { inner, wire, takes_no_more: false, was_full: false }
     }
 
     pub(super) fn into_inner(self) -> S {
@@ -219,7 +220,15 @@ impl<S> Counted<S> {
     ) -> Poll<io::Result<usize>> {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
         match &polled {
-            Poll::Ready(Ok(1..)) => self.wire.touch(),
+            Poll::Pending => self.was_full = true,
+            Poll::Ready(Ok(1..)) => {
+                self.wire.touch();
+                if std::mem::take(&mut self.was_full) {
+                    // Whoever had its answer before all was written looks for what is next before
+                    // it writes the rest, and not once more after that.
+                    cx.waker().wake_by_ref();
+                }
+            }
             Poll::Ready(Err(error))
                 if matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset) =>
             {
