@@ -37,6 +37,8 @@ const IDLE: [&str; 9] = [
 ];
 /// Floods with a limit of ours.
 const ENDLESS: [&str; 2] = ["interim answers", "early hints"];
+/// Floods that say that nothing was done: each try gets a second connection.
+const REFUSED: [&str; 2] = ["refusals", "goodbyes to all"];
 /// Bytes of the file, a few records long.
 const LENGTH: usize = 60_000;
 /// Handshake and file; most cases are in the handshake.
@@ -129,7 +131,7 @@ async fn drown(flood: Flood) {
     let flooding = Flooding::start(flood);
     let mut trial = Trial::download(&flooding.url());
     trial.order.options.ca_certificates = vec![flooding.ca_pem()];
-    // A busy machine may take longer to count what is no sign of life.
+    // What ends by its number must not end by the clock of a busy machine.
     trial.order.idle_timeout = if ENDLESS.contains(&name) { PATIENCE } else { SILENCE };
     let mut idle = 0;
     for _ in 0..2 {
@@ -144,7 +146,9 @@ async fn drown(flood: Flood) {
         assert_eq!(trial.left(), Vec::<String>::new(), "{name}");
     }
     // Where nothing moved once, nothing is tried again; and nobody reads on for nobody.
-    assert!(idle < 2 || flooding.connections() == 2, "{name}");
+    let connections = flooding.connections();
+    let expected = if REFUSED.contains(&name) { 2..=4 } else { 2..=2 };
+    assert!(idle < 2 || expected.contains(&connections), "{name}: {connections}");
     while flooding.open() > 1 {
         tokio::task::yield_now().await;
     }
