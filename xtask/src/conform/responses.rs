@@ -18,7 +18,10 @@ const REASONS: &[Reason] = &[
         "what follows the last response of a connection is thrown away with the connection",
     ),
     (
-        &["connection: HTTP 101 response with Upgrade and Content-Length header"],
+        &[
+            "connection: HTTP 101 response with Upgrade and Content-Length header",
+            "connection: HTTP 101 response with Upgrade and Transfer-Encoding header",
+        ],
         "nobody asked to change the protocol",
     ),
     (
