@@ -27,9 +27,13 @@ pub(crate) fn edit(args: &EditArgs) -> Result<u8, Failure> {
     let name = &args.task;
     let edit = plan::of_edit(args)?;
     let daemon = Daemon::connect(true)?;
-    if let Err(error) = daemon.task(&name.session, name.task) {
+    let status = daemon.task(&name.session, name.task).map_err(|error| {
         let lost = exit::code_of(&error) == exit::NO_DAEMON;
-        return Err(if lost { error.into() } else { no_such_task(name) });
+        if lost { error.into() } else { no_such_task(name) }
+    })?;
+    if status.state == TaskState::Completed {
+        let message = format!("{name}: the task has ended; only unfinished ones can be edited");
+        return Err(Failure::new(exit::SOME_FAILED, message));
     }
     daemon.edit(&name.session, name.task, edit)?;
     if !args.quiet {

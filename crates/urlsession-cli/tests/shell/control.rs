@@ -121,7 +121,7 @@ fn a_task_whose_url_expired_goes_on_with_another() {
     assert_eq!(last.header("authorization"), Some("Bearer fresh"));
     assert_eq!(last.header("x-kept"), Some("1"));
     for (words, code, text) in [
-        (&["edit", "1", "--url", "http://h/"][..], 1, "the task has ended"),
+        (&["edit", "1", "--url", "http://h/"][..], 1, "urlsession: 1: the task has ended; only"),
         (&["edit", "9", "--url", "http://h/"], 5, "no such task"),
         (&["edit", "1", "--url", "nonsense"], 2, "[-1002]"),
         (&["retry", "1"], 0, "is done already"),
