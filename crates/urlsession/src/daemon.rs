@@ -37,6 +37,15 @@ impl Daemon {
         Ok(Self { conversation: Mutex::new(Conversation::open(start)?) })
     }
 
+    /// Connects to this user's daemon, `None` if none runs. Waits at most 30 s.
+    ///
+    /// # Errors
+    /// -997 for one that does not answer, or does not speak this version's protocol.
+    pub fn running() -> Result<Option<Self>, Error> {
+        let conversation = Conversation::open_running()?;
+        Ok(conversation.map(|conversation| Self { conversation: Mutex::new(conversation) }))
+    }
+
     /// Lists tasks, completed ones whose events are owed included, in the order of session and
     /// number: a session's, or all.
     pub fn tasks(&self, session: Option<SessionKey>) -> TaskPages<'_> {
@@ -435,18 +444,31 @@ struct Conversation {
 
 impl Conversation {
     fn open(start: bool) -> Result<Self, Error> {
+        let opened = match start {
+            true => Self::greet(|deadline| launch::connect(deadline).map(Some)),
+            false => Self::open_running(),
+        };
+        opened?.ok_or_else(|| lost("no daemon is running"))
+    }
+
+    fn open_running() -> Result<Option<Self>, Error> {
+        Self::greet(|_| launch::connect_to_running())
+    }
+
+    fn greet(
+        connect: impl Fn(Deadline) -> Result<Option<Transport>, Error>,
+    ) -> Result<Option<Self>, Error> {
         let deadline = Deadline::after(CONNECT_LIMIT);
         let mut attempt = 1;
         loop {
-            let connected =
-                if start { launch::connect(deadline) } else { launch::connect_to_running() };
-            let greeted = connected.and_then(|mut transport| {
+            let greeted = connect(deadline).and_then(|transport| {
+                let Some(mut transport) = transport else { return Ok(None) };
                 transport.greet(deadline)?;
-                Ok(Self { transport, next_call: 0 })
+                Ok(Some(Self { transport, next_call: 0 }))
             });
             // A daemon that is dying may still take a connection and then hang up.
             match greeted {
-                Err(_) if start && attempt < OPEN_ATTEMPTS && !deadline.is_over() => attempt += 1,
+                Err(_) if attempt < OPEN_ATTEMPTS && !deadline.is_over() => attempt += 1,
                 opened => return opened,
             }
         }

@@ -12,8 +12,8 @@ pub(crate) fn connect(deadline: Deadline) -> Result<Transport, Error> {
     socket::connect(deadline)
 }
 
-/// Connects to the daemon if one runs.
-pub(crate) fn connect_to_running() -> Result<Transport, Error> {
+/// Connects to the daemon; `None` if none listens.
+pub(crate) fn connect_to_running() -> Result<Option<Transport>, Error> {
     socket::connect_to_running()
 }
 
@@ -64,11 +64,17 @@ mod socket {
             }
             error = start()?.err();
         }
-        connect_to_running().map_err(|last| error.unwrap_or(last))
+        reach().map_err(|(Unreached::Absent(last) | Unreached::Distrusted(last))| {
+            error.unwrap_or(last)
+        })
     }
 
-    pub(super) fn connect_to_running() -> Result<Transport, Error> {
-        reach().map_err(|(Unreached::Absent(error) | Unreached::Distrusted(error))| error)
+    pub(super) fn connect_to_running() -> Result<Option<Transport>, Error> {
+        match reach() {
+            Ok(transport) => Ok(Some(transport)),
+            Err(Unreached::Absent(_)) => Ok(None),
+            Err(Unreached::Distrusted(error)) => Err(error),
+        }
     }
 
     /// Why there is no connection.
@@ -222,7 +228,7 @@ mod socket {
         Err(lost("there is no daemon for this platform yet"))
     }
 
-    pub(super) fn connect_to_running() -> Result<Transport, Error> {
-        connect(Deadline::never())
+    pub(super) fn connect_to_running() -> Result<Option<Transport>, Error> {
+        Ok(None)
     }
 }

@@ -26,7 +26,7 @@ pub(crate) fn daemon(arguments: &DaemonArgs) -> Result<u8, Failure> {
             Ok(exit::DONE)
         }
         DaemonCommand::Stop => {
-            let Ok(daemon) = Daemon::connect(false) else {
+            let Some(daemon) = Daemon::running()? else {
                 terminal::say("the daemon does not run")?;
                 return Ok(exit::DONE);
             };
@@ -49,10 +49,7 @@ fn run(arguments: &RunArgs) -> Result<u8, Failure> {
 }
 
 fn status(as_json: bool) -> Result<u8, Failure> {
-    let status = match Daemon::connect(false) {
-        Ok(daemon) => Some(daemon.status()?),
-        Err(_) => None,
-    };
+    let status = Daemon::running()?.map(|daemon| daemon.status()).transpose()?;
     if as_json {
         terminal::print(&format!("{}\n", json::daemon(status.as_ref())))?;
     } else {

@@ -63,7 +63,7 @@ pub(crate) fn enable(force: bool) -> Result<u8, Failure> {
         return unfinished(&why, &by_hand);
     }
     // What runs would keep the service from starting; its transfers go on with the next one.
-    if let Ok(daemon) = Daemon::connect(false) {
+    if let Some(daemon) = Daemon::running()? {
         daemon.shutdown()?;
     }
     if let Err(why) = systemctl(&["start", NAME]) {

@@ -1,6 +1,9 @@
 //! `ls`, `show`, `explain`, `pause`, `resume`, `cancel`, `rm`, `daemon`: looking and steering.
 
 use crate::home::Home;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixListener;
 use urlsession_testkit::server::{Answer, Server};
 
 #[test]
@@ -151,4 +154,20 @@ fn many_tasks_are_listed_and_steered_in_portions() {
         assert_eq!(home.run(&words).err, said);
     }
     assert_eq!(home.out(&["ls", "--json"]), "[]\n");
+}
+
+#[test]
+fn a_daemon_that_does_not_answer_is_not_taken_for_none() {
+    let home = Home::new();
+    let runtime = home.paths().runtime;
+    std::fs::create_dir_all(&runtime).unwrap();
+    std::fs::set_permissions(&runtime, Permissions::from_mode(0o700)).unwrap();
+    let listener = UnixListener::bind(home.paths().socket()).unwrap();
+    // It ends with the test program.
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    for words in [["daemon", "stop"], ["daemon", "status"]] {
+        let ran = home.run(&words);
+        assert_eq!(ran.code, 6, "{ran:?}");
+        assert!(ran.err.contains("[-997]") && !ran.err.contains("not run"), "{ran:?}");
+    }
 }

@@ -29,7 +29,7 @@ pub(crate) fn doctor(args: &DoctorArgs) -> Result<u8, Failure> {
     findings.extend(places::check(&paths, &store));
     let daemon = asked.as_ref().ok().map(|(_, daemon)| daemon);
     findings.extend(system::check(&paths, daemon));
-    findings.extend(tasks::check(daemon));
+    findings.extend(tasks::check(daemon, is_in_use));
     tell(&findings, args.json)
 }
 

@@ -14,8 +14,12 @@ const TOLD_LIMIT: usize = 20;
 /// Who waits as long as this is named.
 const LONG: Duration = Duration::from_secs(24 * 60 * 60);
 
-pub(super) fn check(daemon: Option<&Daemon>) -> Vec<Finding> {
+/// Looks at the tasks of a daemon that can be asked; `is_in_use` says that one lives.
+pub(super) fn check(daemon: Option<&Daemon>, is_in_use: bool) -> Vec<Finding> {
     let Some(daemon) = daemon else {
+        if is_in_use {
+            return vec![Finding::note("tasks", "not looked at: the daemon cannot be reached")];
+        }
         let what = "not looked at: the daemon does not run";
         return vec![Finding::note("tasks", what).next("urlsession doctor --start")];
     };
