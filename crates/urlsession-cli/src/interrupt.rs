@@ -2,17 +2,20 @@
 
 use std::io;
 
-/// Calls back for every SIGINT and SIGTERM, which do not end the process any more.
+/// Calls back for the first SIGINT or SIGTERM, which does not end the process; the second one does,
+/// at once: whoever was told may wait for a daemon that hangs.
 #[cfg(unix)]
 pub(crate) fn subscribe(told: impl Fn(i32) -> bool + Send + 'static) -> io::Result<()> {
     use signal_hook::consts::{SIGINT, SIGTERM};
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        let mut is_first = true;
         for signal in signals.forever() {
-            // Whoever does not listen any more is about to end: the second one ends at once.
-            if !told(signal) {
+            // Whoever does not listen any more is about to end.
+            if !is_first || !told(signal) {
                 let _ = signal_hook::low_level::emulate_default_handler(signal);
             }
+            is_first = false;
         }
     })?;
     Ok(())
