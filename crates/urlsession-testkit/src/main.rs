@@ -21,7 +21,8 @@ enum Command {
     #[cfg(feature = "worker")]
     #[command(subcommand)]
     Spend(spend::Work),
-    /// Be a server that answers, drops, stalls and lies as the path of a request says.
+    /// Be a server that answers, drops, stalls and lies as the path of a request says, until standard
+    /// input ends.
     #[command(after_help = server::GUIDE)]
     Serve {
         /// Where to listen on this machine; any free port by default.
