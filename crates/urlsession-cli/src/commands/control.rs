@@ -1,5 +1,6 @@
 //! `pause`, `resume`, `cancel` and `rm`: one call a task, all of them tried, the worst told.
 
+use super::show::find;
 use crate::args::{EditArgs, Selection};
 use crate::exit::{self, Failure};
 use crate::follow::no_such_task;
@@ -27,11 +28,7 @@ pub(crate) fn edit(args: &EditArgs) -> Result<u8, Failure> {
     let name = &args.task;
     let edit = plan::of_edit(args)?;
     let daemon = Daemon::connect(true)?;
-    let status = daemon.task(&name.session, name.task).map_err(|error| {
-        let lost = exit::code_of(&error) == exit::NO_DAEMON;
-        if lost { error.into() } else { no_such_task(name) }
-    })?;
-    if status.state == TaskState::Completed {
+    if find(&daemon, name)?.state == TaskState::Completed {
         let message = format!("{name}: the task has ended; only unfinished ones can be edited");
         return Err(Failure::new(exit::SOME_FAILED, message));
     }

@@ -1,9 +1,9 @@
 //! `credentials ls|set|rm` and `answer`: who is let in where, and what tasks ask for.
 
+use super::show::find;
 use crate::args::{AnswerArgs, CredentialsCommand};
 use crate::escape::shown;
 use crate::exit::{self, Failure};
-use crate::follow::no_such_task;
 use crate::json::SCHEMA;
 use crate::{plan, task_name, terminal};
 use serde_json::json;
@@ -64,9 +64,7 @@ fn tell_place(list: &[StoredCredential], space: &ProtectionSpace) -> Result<(), 
 pub(crate) fn answer(args: &AnswerArgs) -> Result<u8, Failure> {
     let name = &args.task;
     let daemon = Daemon::connect(true)?;
-    let status = daemon.task(&name.session, name.task).map_err(|error| {
-        if exit::code_of(&error) == exit::NO_DAEMON { error.into() } else { no_such_task(name) }
-    })?;
+    let status = find(&daemon, name)?;
     let Some(challenge) = status.challenge else {
         return Err(Failure::usage(format!("{name} asks for nothing")));
     };

@@ -48,7 +48,8 @@ pub(crate) fn explain(args: &OneTask) -> Result<u8, Failure> {
     Ok(exit::DONE)
 }
 
-fn find(daemon: &Daemon, name: &TaskName) -> Result<TaskStatus, Failure> {
+/// Finds one task.
+pub(super) fn find(daemon: &Daemon, name: &TaskName) -> Result<TaskStatus, Failure> {
     daemon.task(&name.session, name.task).map_err(|error| {
         if exit::code_of(&error) == exit::NO_DAEMON { error.into() } else { no_such_task(name) }
     })
