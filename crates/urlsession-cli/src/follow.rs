@@ -79,7 +79,11 @@ pub(crate) fn follow(
 ) -> Result<Followed, Failure> {
     let (sender, inputs) = sync_channel(QUEUE_LIMIT);
     let signals = sender.clone();
-    interrupt::subscribe(move |signal| signals.send(Input::Signal(signal)).is_ok())?;
+    // Whoever is told once may wait for a daemon that hangs, and would not listen a second time.
+    let mut is_told = false;
+    interrupt::subscribe(move |signal| {
+        !std::mem::replace(&mut is_told, true) && signals.send(Input::Signal(signal)).is_ok()
+    })?;
     let mut follower = Follower {
         wanted: names.iter().cloned().collect(),
         tasks: BTreeMap::new(),
