@@ -249,11 +249,12 @@ impl Http {
     ) -> Result<Answer, Broken> {
         let wire = Arc::clone(&channel.wire);
         let before = wire.received();
-        let unsent = |failure| Broken { untouched: true, ..Broken::final_(failure) };
         wire.touch();
         transaction.connected(&channel.facts);
         let ready = async { channel.sender.ready().await.map_err(|error| errors::http1(&error)) };
-        dial::within(DRAIN_TIME_LIMIT, "the request before it", ready).await.map_err(unsent)?;
+        dial::within(DRAIN_TIME_LIMIT, "the request before it", ready)
+            .await
+            .map_err(Broken::unsent)?;
         let leave = out.asks_leave.then(Leave::default);
         let source = out.open_body().await.map_err(Broken::final_)?;
         // The connection never asks for what an empty one has.
@@ -321,6 +322,11 @@ pub(super) struct Broken {
 impl Broken {
     pub(super) fn final_(failure: Failure) -> Self {
         Self { failure, untouched: false, wants_http1: false }
+    }
+
+    /// It did not go out at all.
+    pub(super) fn unsent(failure: Failure) -> Self {
+        Self { untouched: true, ..Self::final_(failure) }
     }
 }
 

@@ -28,14 +28,13 @@ pub(super) async fn over(
     let ready = async { sender.ready().await.map_err(|error| errors::http2(&error, true)) };
     let mut sender = wire.watch(out.idle_timeout, ready).await.map_err(|failure| {
         closed.store(true, Ordering::Release);
-        Broken { untouched: true, ..Broken::final_(failure) }
+        Broken::unsent(failure)
     })?;
     let request = request(out, http::Version::HTTP_2).map_err(Broken::final_)?;
     transaction.requested(&request, source.is_some());
     let (response, stream) = sender
         .send_request(request, source.is_none())
-        .map_err(|error| errors::http2(&error, true))
-        .map_err(|failure| Broken { untouched: true, ..Broken::final_(failure) })?;
+        .map_err(|error| Broken::unsent(errors::http2(&error, true)))?;
     let pump = source
         .map(|(sending, source)| pump(sending, source, &wire, Sink::Http2(stream), transaction));
     let work = answered(response, &closed);
