@@ -1,7 +1,7 @@
 //! `session ls|show|finish|cancel`: the sessions of this user's applications.
 
 use super::show::launching;
-use crate::args::SessionCommand;
+use crate::args::{SessionCommand, parse};
 use crate::escape::shown;
 use crate::exit::{self, Failure};
 use crate::{clock, json, task_name, terminal};
@@ -83,11 +83,13 @@ fn invalidate(
 
 /// Finds a session by what a person calls it.
 fn find(daemon: &Daemon, typed: &str) -> Result<SessionStatus, Failure> {
-    let all: Vec<SessionStatus> = daemon.sessions(None).collect::<Result<_, _>>()?;
-    let is_whole = |status: &&SessionStatus| status.session.to_string() == typed;
-    if let Some(found) = all.iter().find(is_whole) {
-        return Ok(found.clone());
+    // To list all of them is to count all their tasks.
+    if let Ok(key) = parse::session(typed)
+        && let Ok(found) = daemon.session(&key)
+    {
+        return Ok(found);
     }
+    let all: Vec<SessionStatus> = daemon.sessions(None).collect::<Result<_, _>>()?;
     let named = all.iter().filter(|status| status.session.session.as_str() == typed);
     let named: Vec<&SessionStatus> = named.collect();
     let names = |list: &mut dyn Iterator<Item = &SessionStatus>| {
