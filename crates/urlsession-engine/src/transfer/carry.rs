@@ -2,7 +2,7 @@
 //! over HTTP/1.1 only.
 
 use super::errors::Failure;
-use super::http::{Answer, Broken, Http, Outgoing, Route};
+use super::http::{Answer, Http, Outgoing, Route};
 use super::pool::{Channel, Key};
 use super::tls::Terms;
 use std::collections::VecDeque;
@@ -35,6 +35,27 @@ impl Http1Only {
             servers.pop_front();
         }
         servers.push_back((key.host.clone(), key.port));
+    }
+}
+
+/// A request that got no response.
+#[derive(Debug)]
+pub(super) struct Broken {
+    pub(super) failure: Failure,
+    /// Nothing of it can have had an effect: it may go out again on a fresh connection.
+    pub(super) untouched: bool,
+    /// The server takes it over HTTP/1.1.
+    pub(super) wants_http1: bool,
+}
+
+impl Broken {
+    pub(super) fn final_(failure: Failure) -> Self {
+        Self { failure, untouched: false, wants_http1: false }
+    }
+
+    /// It did not go out at all.
+    pub(super) fn unsent(failure: Failure) -> Self {
+        Self { untouched: true, ..Self::final_(failure) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! One request and its response over HTTP/1.1 or HTTP/2, whichever the server agreed to.
 
-use super::carry::Http1Only;
+use super::carry::{Broken, Http1Only};
 use super::coding::Decoder;
 use super::detour::Detour;
 use super::dial::{self, Goal, Via};
@@ -306,27 +306,6 @@ impl Http {
         let mut body = Inbound::new(stream, (pump, out.body.cloned()), transaction);
         body.left = framing::length_beside_identity(&head);
         Ok(Answer { head, body, wire })
-    }
-}
-
-/// A request that got no response.
-#[derive(Debug)]
-pub(super) struct Broken {
-    pub(super) failure: Failure,
-    /// Nothing of it can have had an effect: it may go out again on a fresh connection.
-    pub(super) untouched: bool,
-    /// The server takes it over HTTP/1.1.
-    pub(super) wants_http1: bool,
-}
-
-impl Broken {
-    pub(super) fn final_(failure: Failure) -> Self {
-        Self { failure, untouched: false, wants_http1: false }
-    }
-
-    /// It did not go out at all.
-    pub(super) fn unsent(failure: Failure) -> Self {
-        Self { untouched: true, ..Self::final_(failure) }
     }
 }
 

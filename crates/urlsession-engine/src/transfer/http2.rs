@@ -1,8 +1,9 @@
 //! One request and its response over HTTP/2.
 
+use super::carry::Broken;
 use super::errors::{self, Failure};
 use super::framing;
-use super::http::{Answer, Broken, Inbound, Outgoing, Stream, pump};
+use super::http::{Answer, Inbound, Outgoing, Stream, pump};
 use super::interim::{self, INTERIM_LIMIT};
 use super::metrics::Transaction;
 use super::pool::Http2;

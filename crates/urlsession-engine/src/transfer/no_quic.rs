@@ -1,7 +1,8 @@
 //! A build without HTTP/3: there is no way for a request to go by it, and nothing to learn.
 
+use super::carry::Broken;
 use super::errors::Failure;
-use super::http::{Answer, Broken, Http, Outgoing, Route};
+use super::http::{Answer, Http, Outgoing, Route};
 use super::metrics::Transaction;
 use super::wire::Wire;
 use bytes::Bytes;

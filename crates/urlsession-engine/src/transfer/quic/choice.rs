@@ -4,8 +4,9 @@
 use super::alternatives::Alternative;
 use super::dial::{self, Goal};
 use super::{Http3, Origin};
+use crate::transfer::carry::Broken;
 use crate::transfer::errors::Failure;
-use crate::transfer::http::{Answer, Broken, Http, Outgoing, Route};
+use crate::transfer::http::{Answer, Http, Outgoing, Route};
 use crate::transfer::metrics::Transaction;
 use crate::transfer::pool::{Channel, Key, Shared};
 use crate::transfer::race::ATTEMPT_DELAY;

@@ -3,9 +3,10 @@
 use super::Http3;
 use super::errors::{self, Fault};
 use super::link::{Inward, Outward};
+use crate::transfer::carry::Broken;
 use crate::transfer::errors::Failure;
 use crate::transfer::framing;
-use crate::transfer::http::{Answer, Broken, Inbound, Outgoing, Stream, pump};
+use crate::transfer::http::{Answer, Inbound, Outgoing, Stream, pump};
 use crate::transfer::http2;
 use crate::transfer::interim::{self, INTERIM_LIMIT};
 use crate::transfer::metrics::Transaction;
