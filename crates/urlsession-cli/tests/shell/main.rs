@@ -33,3 +33,13 @@ mod torture;
 mod transfers;
 mod versions;
 mod words;
+
+/// Says whether there is curl; where there is none, the test that compares with it is skipped loudly.
+fn has_curl() -> bool {
+    let is_there = std::process::Command::new("curl").arg("--version").output().is_ok();
+    if !is_there {
+        assert!(std::env::var_os("URLSESSION_REQUIRE_PEERS").is_none(), "no curl here");
+        eprintln!("SKIPPED: there is no curl on this machine");
+    }
+    is_there
+}
