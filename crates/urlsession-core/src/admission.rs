@@ -6,6 +6,7 @@ use crate::planted::CoreBug;
 use crate::task::Task;
 use crate::turn::{Asker, Turn};
 use crate::{Core, Kind, Order, ResumeState, Stage, TaskFacts, TaskRecord, TaskRef, resume};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use urlsession_protocol::error::without_user_info;
@@ -17,6 +18,10 @@ use urlsession_protocol::{
 
 /// Most tasks of one session that are not yet forgotten.
 pub const MAX_TASKS_PER_SESSION: u64 = 10_000_000;
+/// Longest name that file systems give a file, in bytes, elsewhere than on Unix in UTF-16 units.
+const DESTINATION_NAME_LIMIT: usize = 255;
+/// How much of a name that is too long an error shows, in characters.
+const SHOWN: usize = 40;
 
 impl Core {
     pub(crate) fn create_task(
@@ -180,15 +185,36 @@ fn check(new: &mut NewTask) -> Result<(String, Option<ResumeState>), Error> {
     new.options.tls.check()?;
     new.options.request_policy.check()?;
     let resume = match &new.kind {
-        TaskKind::Download { destination: Some(path) } if !path.is_absolute() => {
-            return Err(Error::new(ErrorCode::CANNOT_CREATE_FILE)
-                .because("the path of the destination is not absolute"));
+        TaskKind::Download { destination } => {
+            destination.as_deref().map_or(Ok(()), check_destination)?;
+            new.resume_data.as_ref().map(resume::decode).transpose()?
         }
-        TaskKind::Download { .. } => new.resume_data.as_ref().map(resume::decode).transpose()?,
         TaskKind::Upload if body.is_none() => return Err(refusal("an upload needs a body")),
         TaskKind::Upload | TaskKind::Data => None,
     };
     Ok((host, resume))
+}
+
+/// Refuses a destination that no file system has room for in its names: the part has a name of its
+/// own, so that this would be met when all bytes are there.
+fn check_destination(path: &Path) -> Result<(), Error> {
+    let refused = |why: String| Err(Error::new(ErrorCode::CANNOT_CREATE_FILE).because(why));
+    if !path.is_absolute() {
+        return refused("the path of the destination is not absolute".to_owned());
+    }
+    let name = path.file_name().unwrap_or_default();
+    let length = match cfg!(unix) {
+        true => name.len(),
+        false => name.to_string_lossy().encode_utf16().count(),
+    };
+    if length > DESTINATION_NAME_LIMIT {
+        let shown: String = name.to_string_lossy().chars().take(SHOWN).collect();
+        let limit = DESTINATION_NAME_LIMIT;
+        return refused(format!(
+            "the file name of the destination is {length} bytes long, {limit} can be: {shown}…"
+        ));
+    }
+    Ok(())
 }
 
 /// Adds the session's header fields and its credential; the request's own of the same name win, and

@@ -42,7 +42,7 @@ fn the_session_completes_the_request() {
 
 #[test]
 fn a_wrong_task_completes_with_its_error_once_resumed() {
-    let cases: [(&str, Spoil, i32); 10] = [
+    let cases: [(&str, Spoil, i32); 11] = [
         ("scheme", |new| new.request.url = "ftp://u:p@host/".to_owned(), -1002),
         ("url", |new| new.request.url = "http://".to_owned(), -1000),
         ("method", |new| new.request.method = "A B".to_owned(), -1),
@@ -54,6 +54,14 @@ fn a_wrong_task_completes_with_its_error_once_resumed() {
         (
             "destination",
             |new| new.kind = TaskKind::Download { destination: Some("here".into()) },
+            -3000,
+        ),
+        (
+            "name",
+            |new| {
+                let path = format!("/folder/{}", "n".repeat(256));
+                new.kind = TaskKind::Download { destination: Some(path.into()) };
+            },
             -3000,
         ),
         ("resume data", |new| new.resume_data = Some(ResumeData(Secret::new("{}"))), -1002),

@@ -77,6 +77,7 @@ impl Trial {
 fn destinations_that_are_no_paths_are_errors() {
     let mut trial = Trial::new();
     let long_name = format!("/tmp/{}", "n".repeat(4096));
+    let longer_name = format!("{}/{}", trial.outside.path().display(), "n".repeat(256));
     let long_path = format!("/tmp{}/x", "/d".repeat(3000));
     let nowhere = format!("{}/missing/file", trial.outside.path().display());
     let folder = trial.outside.path().display().to_string();
@@ -86,6 +87,7 @@ fn destinations_that_are_no_paths_are_errors() {
         "../x",
         "/tmp/a\0b",
         &long_name,
+        &longer_name,
         &long_path,
         &nowhere,
         &folder,

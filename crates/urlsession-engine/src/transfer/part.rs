@@ -370,7 +370,8 @@ pub(super) fn check_destination(files: &TaskFiles) -> Result<(), Failure> {
     checked.map_err(|error| named(Place::Create, &files.finished, &error))
 }
 
-/// Refuses a name that is a device's, a pipe's or a socket's: a rename would take it from them.
+/// Refuses a name that is a device's, a pipe's or a socket's, which a rename would take from them,
+/// and one that is too long.
 pub(super) fn check_place(path: &Path) -> io::Result<()> {
     let about = match std::fs::symlink_metadata(path) {
         // Names such as /dev/stdout are links to devices.
@@ -381,6 +382,8 @@ pub(super) fn check_place(path: &Path) -> io::Result<()> {
         Ok(about) if !about.is_file() && !about.is_dir() => {
             Err(io::Error::other("a device, a pipe or a socket has the name"))
         }
+        // Some file systems have room for shorter names than others.
+        Err(error) if error.kind() == io::ErrorKind::InvalidFilename => Err(error),
         _ => Ok(()),
     }
 }

@@ -377,6 +377,14 @@ async fn destinations_that_cannot_be() {
     fs::create_dir(&trial.files.finished).unwrap();
     assert_eq!(summary(&trial.run().await), "-3000 permanent");
 
+    // A name that is too long is met before the body comes, which would be lost here.
+    server.on("/cut", file().drop_after(9000));
+    let mut trial = Trial::download(&server.url("/cut"));
+    trial.files.finished = trial.folder.path().join("n".repeat(256));
+    let ending = trial.run().await;
+    assert_eq!(summary(&ending), "-3000 permanent", "{ending:?}");
+    assert_eq!(trial.left(), [""; 0]);
+
     // A link is not followed, and not removed: it is not ours.
     let trial = Trial::download(&url);
     let victim = trial.folder.path().join("victim");
