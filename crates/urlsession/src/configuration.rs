@@ -1,5 +1,6 @@
 //! How a session behaves and where its transfers live: Apple's `URLSessionConfiguration`.
 
+use crate::environment::EnvironmentProxy;
 use std::path::PathBuf;
 use std::time::Duration;
 use urlsession_protocol::{
@@ -146,6 +147,13 @@ impl SessionConfiguration {
     /// -1 with a sentence that names the variable and never a credential.
     pub fn environment_proxy() -> Result<ConnectionProxy, Error> {
         crate::environment::proxies()
+    }
+
+    /// Lists the variables that [`environment_proxy`](Self::environment_proxy) takes proxies from,
+    /// that of requests over `http` first: to tell a person where they are named.
+    #[must_use]
+    pub fn environment_proxy_variables() -> Vec<EnvironmentProxy> {
+        crate::environment::variables()
     }
 
     /// Returns what the environment of this process says of hosts that need no proxy, also where it

@@ -69,6 +69,7 @@ pub use cookies::Cookies;
 pub use credentials::Credentials;
 pub use daemon::{Control, Daemon, SessionPages, TaskPages, Watch, Watched};
 pub use delegate::{DelayedRequestDisposition, SessionDelegate};
+pub use environment::EnvironmentProxy;
 pub use events::{Blocking, Delivery, Events};
 pub use known_hosts::KnownHosts;
 pub use request::{DownloadOptions, IntoRequest, UploadOptions, UploadSource};

@@ -6,11 +6,9 @@ use crate::{clock, measure, task_name};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
-use urlsession::{Daemon, Paths, Proxy, Seal, Timestamp};
+use urlsession::{Daemon, EnvironmentProxy, Paths, Seal, SessionConfiguration, Timestamp};
 use urlsession_daemon::checkup;
 
-/// The variables that name proxies, in the order in which they are asked.
-const PROXIES: [&str; 5] = ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
 /// 2026-01-01: there was no such program before.
 const EARLIEST: Timestamp = Timestamp(1_767_225_600_000);
 /// How far ahead of the clock a file may be, as of a machine whose clock is set now and then.
@@ -20,7 +18,7 @@ const FILES_MINIMUM: u64 = 1024;
 
 pub(super) fn check(paths: &Paths, daemon: Option<&Daemon>) -> Vec<Finding> {
     let mut findings = vec![service(), credentials(paths, daemon), trust()];
-    findings.extend(proxies(|name| std::env::var(name).ok()));
+    findings.extend(proxies());
     findings.extend([clock(paths), open_files(checkup::open_files())]);
     findings
 }
@@ -95,29 +93,32 @@ fn trust() -> Finding {
     }
 }
 
+fn proxies() -> Vec<Finding> {
+    let stranger = std::env::var_os("HTTP_PROXY")
+        .is_some_and(|value| !value.to_string_lossy().trim().is_empty());
+    let named = SessionConfiguration::environment_proxy_variables();
+    judge_proxies(named, stranger, &SessionConfiguration::environment_proxy_exceptions())
+}
+
 /// Tells the proxies that tasks of this shell take, without who we are to them.
-fn proxies(variable: impl Fn(&str) -> Option<String>) -> Vec<Finding> {
-    let set = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
-    let mut findings: Vec<Finding> = PROXIES
-        .iter()
-        .filter_map(|name| Some((name, set(name)?)))
-        .map(|(name, value)| match Proxy::parse(&value) {
-            Ok(proxy) => Finding::ok("proxy", format!("{name} names {proxy}")),
-            Err(error) => {
-                let why = error.detail.unwrap_or_default();
-                Finding::problem("proxy", format!("{name} cannot be read: {why}"))
-                    .next(format!("mend or unset {name}"))
-            }
+fn judge_proxies(named: Vec<EnvironmentProxy>, stranger: bool, exceptions: &str) -> Vec<Finding> {
+    let has_http = named.iter().any(|found| found.variable == "http_proxy");
+    let mut findings: Vec<Finding> = named
+        .into_iter()
+        .map(|EnvironmentProxy { variable, proxy }| match proxy {
+            Ok(proxy) => Finding::ok("proxy", format!("{variable} names {proxy}")),
+            Err(error) => Finding::problem("proxy", error.detail.unwrap_or(error.message))
+                .next(format!("mend or unset {variable}")),
         })
         .collect();
-    if set("HTTP_PROXY").is_some() && set("http_proxy").is_none() {
+    if stranger && !has_http {
         let what = "HTTP_PROXY is not read: a web server sets it from what strangers ask";
         findings.push(Finding::note("proxy", what).next("http_proxy is"));
     }
     if findings.is_empty() {
         findings.push(Finding::ok("proxy", "none in the environment"));
-    } else if let Some(none) = set("no_proxy").or_else(|| set("NO_PROXY")) {
-        findings.push(Finding::ok("proxy", format!("none for {none}")));
+    } else if !exceptions.is_empty() {
+        findings.push(Finding::ok("proxy", format!("none for {exceptions}")));
     }
     findings
 }
@@ -162,33 +163,31 @@ fn open_files((granted, wanted): (u64, u64)) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use urlsession::Proxy;
 
     #[test]
     fn proxies_are_told_without_credentials() {
-        let told = |variables: &[(&str, &str)]| -> String {
-            let value = |name: &str| {
-                let found = variables.iter().find(|(known, _)| *known == name);
-                found.map(|(_, value)| (*value).to_owned())
-            };
-            proxies(value).iter().map(Finding::line).collect()
+        let named =
+            |variable, text: &str| vec![EnvironmentProxy { variable, proxy: Proxy::parse(text) }];
+        let told = |named, stranger, exceptions| -> String {
+            judge_proxies(named, stranger, exceptions).iter().map(Finding::line).collect()
         };
-        for (variables, expected) in [
-            (&[][..], "ok       proxy: none in the environment\n"),
-            (&[("https_proxy", " ")], "ok       proxy: none in the environment\n"),
-            (
-                &[("https_proxy", "http://me:hunter2@proxy:3128"), ("no_proxy", "a,b")],
-                "ok       proxy: https_proxy names http://proxy:3128\nok       proxy: none for a,b\n",
-            ),
-            (
-                &[("HTTP_PROXY", "proxy")],
-                "note     proxy: HTTP_PROXY is not read: a web server sets it from what strangers \
-                 ask; http_proxy is\n",
-            ),
-        ] {
-            assert_eq!(told(variables), expected);
-        }
-        let wrong = told(&[("all_proxy", "ftp://me:hunter2@proxy")]);
-        assert!(wrong.starts_with("problem  proxy: all_proxy cannot be read"), "{wrong}");
+        let none = "ok       proxy: none in the environment\n";
+        assert_eq!(told(vec![], false, ""), none);
+        assert_eq!(
+            told(named("https_proxy", "http://me:hunter2@proxy:3128"), false, "a,b"),
+            "ok       proxy: https_proxy names http://proxy:3128\nok       proxy: none for a,b\n"
+        );
+        let stranger = "note     proxy: HTTP_PROXY is not read: a web server sets it from what \
+                        strangers ask; http_proxy is\n";
+        assert_eq!(told(vec![], true, ""), stranger);
+        let both = told(named("http_proxy", "proxy"), true, "");
+        assert_eq!(both, "ok       proxy: http_proxy names http://proxy:1080\n");
+        let wrong = told(named("all_proxy", "ftp://me:hunter2@proxy"), false, "");
+        assert!(
+            wrong.starts_with("problem  proxy: ") && wrong.contains("unset all_proxy"),
+            "{wrong}"
+        );
         assert!(!wrong.contains("hunter2"), "{wrong}");
     }
 
