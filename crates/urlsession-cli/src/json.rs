@@ -143,8 +143,8 @@ fn hide_fields(response: &mut Value) {
 mod tests {
     use super::*;
     use urlsession::{
-        Error, ErrorCode, HeaderFields, Response, ResumeData, Secret, TaskKind, TaskMetrics,
-        TaskState, TransactionMetrics, TransactionResponse,
+        Error, ErrorCode, HeaderFields, Response, ResumeData, Secret, TaskMetrics, TaskState,
+        TransactionMetrics, TransactionResponse,
     };
 
     #[test]
@@ -157,26 +157,11 @@ mod tests {
         metrics.push(TransactionMetrics { response: Some(response), ..Default::default() });
         let metrics = Some(Box::new(metrics));
         let status = TaskStatus {
-            session: crate::task_name::shell(),
-            task: TaskIdentifier(12),
-            kind: TaskKind::Download { destination: None },
-            url: "http://h/f".into(),
-            method: "GET".into(),
-            description: None,
             state: TaskState::Completed,
-            reason: None,
-            attempts: 1,
-            count_of_bytes_received: 5,
-            count_of_bytes_expected_to_receive: None,
-            count_of_bytes_sent: 0,
-            count_of_bytes_expected_to_send: None,
-            created: Timestamp(1000),
-            completed: None,
             response: Some(Response { suggested_filename: None, headers, ..Response::default() }),
             error: Some(error.clone()),
-            file: None,
             metrics: metrics.clone(),
-            challenge: None,
+            ..crate::sample::task()
         };
         let value = task(&status);
         assert_eq!(value["schema"], 1);

@@ -29,6 +29,8 @@ mod netrc;
 mod netscape;
 mod plan;
 mod progress;
+#[cfg(test)]
+mod sample;
 mod set_cookie;
 mod task_name;
 mod terminal;

@@ -99,7 +99,6 @@ fn judge(task: &TaskStatus, now: Timestamp) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use urlsession::TaskIdentifier;
 
     #[test]
     fn who_waits_for_somebody_or_for_long_is_named() {
@@ -135,27 +134,6 @@ mod tests {
     }
 
     fn task(state: TaskState, reason: Option<Reason>, created: Timestamp) -> TaskStatus {
-        TaskStatus {
-            session: crate::task_name::shell(),
-            task: TaskIdentifier(12),
-            kind: TaskKind::Download { destination: None },
-            url: "http://h/f".into(),
-            method: "GET".into(),
-            description: None,
-            state,
-            reason,
-            attempts: 1,
-            count_of_bytes_received: 0,
-            count_of_bytes_expected_to_receive: None,
-            count_of_bytes_sent: 0,
-            count_of_bytes_expected_to_send: None,
-            created,
-            completed: None,
-            response: None,
-            error: None,
-            file: None,
-            metrics: None,
-            challenge: None,
-        }
+        TaskStatus { state, reason, created, ..crate::sample::task() }
     }
 }
