@@ -73,6 +73,9 @@ pub(super) fn judge(state: &ResumeState, status: StatusCode, headers: &HeaderMap
             }
             _ => Verdict::AskAnew,
         },
+        // No answer to `If-Range`, and without a body it would end the task with nothing. One to a
+        // condition of the app's own it gives again when everything is asked for.
+        StatusCode::NOT_MODIFIED => Verdict::AskAnew,
         _ => Verdict::Restart,
     }
 }
@@ -195,6 +198,7 @@ mod tests {
         (206, "content-range: nonsense", Verdict::AskAnew),
         (206, "content-type: multipart/byteranges", Verdict::AskAnew),
         (200, "content-length: 200", Verdict::Restart),
+        (304, "etag: \"a\"", Verdict::AskAnew),
         (404, "content-length: 3", Verdict::Restart),
         (416, "content-range: bytes */200", Verdict::AskAnew),
         (416, "content-range: bytes */100", Verdict::AskAnew),

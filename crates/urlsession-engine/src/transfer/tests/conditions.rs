@@ -26,6 +26,20 @@ async fn no_news_leaves_the_file_alone() {
     assert_eq!(summary(&trial.run().await), "done 304 0");
 }
 
+/// What the app has is what the server has by now: nobody needs the bytes that came in between.
+#[tokio::test]
+async fn no_news_after_a_break_leaves_the_file_alone() {
+    let server = Server::start();
+    let cut = Answer::ok("0123456789").etag("\"b\"").drop_after(5).times(1);
+    server.on("/", cut.then(Answer::status_only(304)));
+    let mut trial = to_its_file(Trial::download(&server.url("/"))).header("If-None-Match", "\"a\"");
+    fs::write(&trial.files.finished, "mine").unwrap();
+    trial.run_and_record().await;
+    assert_eq!(summary(&trial.run().await), "done 304 0 no file");
+    assert_eq!(fs::read_to_string(&trial.files.finished).unwrap(), "mine");
+    assert_eq!(trial.left(), ["file"]);
+}
+
 /// how the body comes => the limit => how the attempt ends
 #[tokio::test]
 async fn a_size_is_kept_to() {

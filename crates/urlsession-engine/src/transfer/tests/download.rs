@@ -163,6 +163,12 @@ async fn second_attempt() {
             (0, whole, Restart),
             &[None, Some("bytes=9000-"), None],
         ),
+        (
+            "304 to a range",
+            cut().then(Answer::status_only(304).times(1).then(file().etag("\"a\""))),
+            (0, whole, Restart),
+            &[None, Some("bytes=9000-"), None],
+        ),
     ];
     let roads = Road::all();
     let all = table.into_iter().flat_map(|case| roads.iter().map(move |road| (case.clone(), road)));
