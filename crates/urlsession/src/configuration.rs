@@ -24,13 +24,15 @@ pub struct SessionConfiguration {
     /// Longest time from the first resume to completion, waiting and retries included (7 days).
     /// Less than 1 ms is refused with -1.
     pub timeout_interval_for_resource: Duration,
-    /// Most attempts of this session that run at once against one host (6).
+    /// Most attempts of this session that run at once against one host (6); 0 counts as 1.
     pub http_maximum_connections_per_host: u32,
-    /// Most attempts of this session that run at once; `None` leaves only the daemon's limit.
+    /// Most attempts of this session that run at once; `None` leaves only the daemon's limit, 0
+    /// counts as 1.
     pub maximum_concurrent_tasks: Option<u32>,
     /// Starts the app again when all tasks have ended, events are owed and no process owns the
     /// session: Apple's `sessionSendsLaunchEvents`. `None` is off. The launched process finds the
-    /// session's identifier in `URLSESSION_LAUNCH_SESSION` and creates the session again.
+    /// session's identifier in `URLSESSION_LAUNCH_SESSION` and creates the session again. A session
+    /// in this process with one is refused with -1: nobody can come back for it.
     pub launch_command: Option<LaunchCommand>,
     /// Which cookies of responses are kept: those of the site of the task's main document.
     pub http_cookie_accept_policy: HttpCookieAcceptPolicy,
@@ -180,6 +182,9 @@ impl SessionConfiguration {
             Kind::Background(_) if self.answers_redirections => {
                 "a background session follows redirects without asking"
             }
+            Kind::InProcess | Kind::Ephemeral if self.launch_command.is_some() => {
+                "no app is launched for a session that ends with its process"
+            }
             Kind::Ephemeral if on_disk => "an ephemeral session keeps no responses on disk",
             _ => return Ok(()),
         };
@@ -193,8 +198,7 @@ impl SessionConfiguration {
             timeout_interval_for_resource: self.timeout_interval_for_resource,
             http_maximum_connections_per_host: self.http_maximum_connections_per_host,
             maximum_concurrent_tasks: self.maximum_concurrent_tasks,
-            // Nobody can come back for a session in this process.
-            launch_command: self.launch_command.clone().filter(|_| self.identifier().is_some()),
+            launch_command: self.launch_command.clone(),
             http_cookie_accept_policy: self.http_cookie_accept_policy,
             http_should_set_cookies: self.http_should_set_cookies,
             http_cookie_storage: self.http_cookie_storage,
@@ -263,5 +267,40 @@ impl Default for SessionConfiguration {
     /// feature `embedded`.
     fn default() -> Self {
         Self { url_cache: Some(UrlCache::default()), ..Self::of(Kind::InProcess) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_kind_does_not_have_is_refused() {
+        type Ask = fn(&mut SessionConfiguration);
+        let launch: Ask = |configuration| {
+            let (program, directory) = ("/bin/true".into(), "/".into());
+            let (arguments, environment) = (Vec::new(), Vec::new());
+            configuration.launch_command =
+                Some(LaunchCommand { program, arguments, directory, environment });
+        };
+        let redirect: Ask = |configuration| configuration.answers_redirections = true;
+        let keep: Ask = |configuration| configuration.url_cache = Some(UrlCache::default());
+        // In the order background, default, ephemeral: whether it is refused.
+        for (what, ask, expected) in [
+            ("launch", launch, [false, true, true]),
+            ("redirect", redirect, [true, false, false]),
+            ("keep", keep, [true, false, true]),
+        ] {
+            let kinds = [
+                SessionConfiguration::background("s"),
+                SessionConfiguration::default(),
+                SessionConfiguration::ephemeral(),
+            ];
+            let refused = kinds.map(|mut configuration| {
+                ask(&mut configuration);
+                configuration.check_kind().is_err()
+            });
+            assert_eq!(refused, expected, "{what}");
+        }
     }
 }
