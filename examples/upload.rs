@@ -17,6 +17,9 @@ impl SessionDelegate for Upload {
     fn did_complete(&mut self, task: &Task, response: Option<&Response>, error: Option<&Error>) {
         let status = response.map(|response| response.status_code);
         println!("task {}: status {status:?}, error {error:?}", task.task_identifier());
+    }
+
+    fn did_become_invalid(&mut self, _: &Session, _: Option<&Error>) {
         let _ = self.0.send(());
     }
 }
@@ -30,7 +33,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let configuration = SessionConfiguration::background("example.upload");
     let session = Session::with_delegate(configuration, Upload(done))?;
     session.upload_task(url, UploadSource::Bytes(text.into_bytes()))?.resume()?;
+    // The last event comes when all tasks have ended and all others are acknowledged.
+    session.finish_tasks_and_invalidate()?;
     wait.recv()?;
-    session.detach();
     Ok(())
 }

@@ -10,14 +10,18 @@
 //!
 //! # fn main() -> Result<(), urlsession::Error> {
 //! let session = Session::new(SessionConfiguration::background("podcasts"))?;
-//! let events = session.events();
-//! session.download_task("https://example.com/episode.mp3")?.resume()?;
-//! for delivery in events {
+//! let task = session.download_task("https://example.com/episode.mp3")?;
+//! task.resume()?;
+//! for delivery in session.events() {
 //!     match &delivery.event {
 //!         Event::DidFinishDownloading { path, .. } => println!("here it is: {}", path.display()),
 //!         Event::DidComplete { error: Some(error), .. } => println!("failed: {error}"),
-//!         Event::DidComplete { .. } => break,
 //!         _ => {}
+//!     }
+//!     let is_end = matches!(delivery.event, Event::DidComplete { .. });
+//!     if is_end && delivery.task == Some(task.task_identifier()) {
+//!         delivery.acknowledge();
+//!         break;
 //!     }
 //! }
 //! # Ok(())
