@@ -57,11 +57,10 @@ pub enum Event {
         rung: ResumeRung,
     },
     /// The server answered with one of [`TaskOptions::recoverable_statuses`]: the task waits for
-    /// [`Call::Edit`]. Apple's `willBeginDelayedRequest` in shape. Not kept, but told to every new
+    /// `Task::edit`. Apple's `willBeginDelayedRequest` in shape. Not kept, but told to every new
     /// owner as long as the task waits.
     ///
     /// [`TaskOptions::recoverable_statuses`]: crate::TaskOptions::recoverable_statuses
-    /// [`Call::Edit`]: crate::Call::Edit
     WillBeginDelayedRequest {
         /// What the server said: it has the status and the URL.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -69,18 +68,14 @@ pub enum Event {
     },
     /// A server or a proxy wants a credential or a certificate and the task has none that it takes, or
     /// the server shows one that the platform does not trust: the task waits for
-    /// [`Call::Answer`]. Told only to owners that said that they answer. Not kept, but told to every
+    /// `Task::answer`. Told only to owners that said that they answer. Not kept, but told to every
     /// new owner as long as the task waits.
-    ///
-    /// [`Call::Answer`]: crate::Call::Answer
     DidReceiveChallenge {
         /// What is asked.
         challenge: Box<AuthenticationChallenge>,
     },
-    /// The server redirects: the attempt waits for [`Call::Redirect`]. Told only to owners that said
+    /// The server redirects: the attempt waits for `Task::redirect`. Told only to owners that said
     /// that they answer. Not kept, but told to every new owner as long as the attempt waits.
-    ///
-    /// [`Call::Redirect`]: crate::Call::Redirect
     WillPerformHttpRedirection {
         /// Where from, and where to.
         redirection: Box<HttpRedirection>,

@@ -84,7 +84,7 @@ pub struct TaskOptions {
     pub description: Option<String>,
     /// Which waiting task runs first.
     pub priority: Priority,
-    /// Most bytes per second, both directions.
+    /// Most bytes per second, both directions together; 0 counts as 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit_rate: Option<u64>,
     /// Earliest moment to begin: Apple's `earliestBeginDate`.
@@ -118,8 +118,8 @@ pub struct TaskOptions {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub retry_statuses: Vec<u16>,
     /// Statuses such as 401, 403 and 410 that a new URL or new header fields can mend: instead of
-    /// completing, the task keeps its bytes and waits for [`Call::Edit`](crate::Call::Edit), until
-    /// its resource timer ends it.
+    /// completing, the task keeps its bytes and waits for `Task::edit`, until its
+    /// resource timer ends it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub recoverable_statuses: Vec<u16>,
     /// Forbids to send a non-idempotent request again once body bytes were sent.

@@ -45,7 +45,8 @@ pub enum UploadSource {
     /// unreadable is no error of the call; it ends the task with -1100, -1101 or -1102.
     File(PathBuf),
     /// The app's own file as it is at the moment, linked or copied to a private one before the call
-    /// returns. The app may remove its own then, but must not write into it.
+    /// returns. The app may remove its own then, but must not write into it. One that cannot be read
+    /// ends the task as above.
     Snapshot(PathBuf),
     /// These bytes, copied to a private file before the call returns.
     Bytes(Vec<u8>),

@@ -38,6 +38,9 @@ const PAGES_LIMIT: usize = 10_000;
 /// cancels its tasks. An invalidated session with a delegate lives until
 /// [`did_become_invalid`](SessionDelegate::did_become_invalid).
 ///
+/// **Its end**: after an invalidation every call fails with -1, after [`detach`](Self::detach) with
+/// -997.
+///
 /// **Dead daemon**: the session starts it again and repeats what was not answered. If that does not
 /// succeed within 30 s, [`Event::DidBecomeInvalid`] with -997 is the last event and every call
 /// fails with -997; what the daemon had accepted goes on when it starts again.
@@ -62,7 +65,8 @@ impl Session {
     ///
     /// # Errors
     /// -996 if another process owns the session, -997 if there is no daemon and none can be
-    /// started, -1 for an identifier that is none.
+    /// started, -1 for an identifier that is none, for what the configuration's kind does not have
+    /// or a limit forbids, and for a session in this process without the feature `embedded`.
     pub fn new(configuration: SessionConfiguration) -> Result<Self, Error> {
         configuration.check_kind()?;
         let Some(session) = configuration.session_identifier()? else {
@@ -112,7 +116,8 @@ impl Session {
     /// A request that the daemon refuses ends the task with [`Event::DidComplete`].
     ///
     /// # Errors
-    /// -1000 and -1002 for a URL that is none, -997 without a daemon, -1 after invalidation.
+    /// -1000 and -1002 for a URL that is none, -1 for a method or header fields that cannot be, for a
+    /// proxy of the environment that cannot be read and after invalidation, -997 without a daemon.
     pub fn download_task(&self, request: impl IntoRequest) -> Result<DownloadTask, Error> {
         self.download_task_with(request, DownloadOptions::default())
     }

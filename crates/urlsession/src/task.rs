@@ -14,7 +14,9 @@ use urlsession_protocol::{
 /// A task of a session. Cheap to clone; it keeps the session attached.
 ///
 /// Dropping it does nothing to the transfer. A call returns once its line is in the daemon's
-/// socket; while the connection is being made anew it waits, at most 30 s, then fails with -997.
+/// socket; while the connection is being made anew it waits, at most 30 s, then fails with -997. For
+/// a task that there is none of, or that has ended, such a call succeeds and does nothing; one that
+/// waits for an answer fails with -1.
 #[derive(Clone)]
 pub struct Task {
     session: Session,
@@ -125,7 +127,8 @@ impl Task {
     /// Asks the daemon how the task is; waits for the answer, at most 30 s.
     ///
     /// # Errors
-    /// -997 without a daemon; the daemon's error for a task that is unknown or forgotten already.
+    /// -997 without a daemon; -1 for a task that is unknown, or forgotten as its last event was
+    /// acknowledged.
     pub fn status(&self) -> Result<TaskStatus, Error> {
         let session = self.session.key().clone();
         let call = Call::Task { session, task: self.task, with_cookies: false };
@@ -196,7 +199,7 @@ impl DownloadTask {
     /// begin anew. Waits for the answer, at most 30 s.
     ///
     /// # Errors
-    /// -997 without a daemon; the daemon's error for a task that completed before.
+    /// -997 without a daemon; -1 for a task that completed before.
     pub fn cancel_by_producing_resume_data(&self) -> Result<Option<ResumeData>, Error> {
         resume_data(self.session.link().ask(self.cancel_call())?)
     }
