@@ -15,7 +15,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Ok(());
     }
 
-    let mut is_told_all = false;
+    // Once all tasks have ended and everything has been told, the session ends, and so do its events.
+    session.finish_tasks_and_invalidate()?;
     for delivery in session.events() {
         let task = delivery.task.unwrap_or_default();
         match &delivery.event {
@@ -25,13 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 println!("task {task}: {length} bytes in the file task-{task}");
             }
             Event::DidComplete { error: Some(error), .. } => println!("task {task}: {error}"),
-            Event::DidFinishEvents => is_told_all = true,
             _ => {}
-        }
-        let is_end = matches!(delivery.event, Event::DidComplete { .. } | Event::DidFinishEvents);
-        if is_told_all && is_end && session.tasks()?.is_empty() {
-            delivery.acknowledge();
-            break;
         }
     }
     Ok(())

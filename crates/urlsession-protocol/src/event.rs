@@ -117,7 +117,8 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         metrics: Option<Box<TaskMetrics>>,
     },
-    /// All events that waited when the session was attached have been sent. Not kept.
+    /// All events that waited when the session was attached have been sent; where none waited, it does
+    /// not come. Not kept.
     DidFinishEvents,
     /// The session is gone: its last event. Not kept.
     DidBecomeInvalid {

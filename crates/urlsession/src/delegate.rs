@@ -127,7 +127,8 @@ pub trait SessionDelegate: Send {
     /// The task ended, without an error whatever the HTTP status. Kept.
     fn did_complete(&mut self, task: &Task, response: Option<&Response>, error: Option<&Error>) {}
 
-    /// All events that waited when the session was attached have been told.
+    /// All events that waited when the session was attached have been told. Not called where none
+    /// waited.
     fn did_finish_events(&mut self, session: &Session) {}
 
     /// The session is gone; nothing follows. The error is -997 if the daemon was lost for good,
