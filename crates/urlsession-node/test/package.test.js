@@ -41,4 +41,10 @@ test('it installs offline into an empty folder and works', { skip: !hasNpm && 'N
   assert.deepEqual(stdout.trim().split('\n').sort(), ['com.example.packed', 'true', 'true', 'true status 200']);
   const bin = await run(path.join(app, 'node_modules/.bin/urlsession'), ['--version'], options);
   assert.match(bin.stdout, /^urlsession \d/);
+  for (const tarball of [main, platform]) {
+    const packed = await run('tar', ['-tzf', tarball]);
+    for (const name of ['README.md', 'LICENSE-MIT', 'LICENSE-APACHE']) {
+      assert.ok(packed.stdout.split('\n').includes(`package/${name}`), `${name} in ${tarball}`);
+    }
+  }
 });
