@@ -2,17 +2,36 @@
 
 use crate::escape::shown;
 use crate::measure;
-use urlsession::{Error, ErrorCode, Reason, Timestamp};
+use urlsession::{Error, ErrorCode, Reason, TaskKind, TaskStatus, Timestamp};
 
 /// What a proxy wants, which -u does not say.
 const PROXY_CREDENTIALS: &str =
     "give the proxy a name and a password that it takes: --proxy http://USER:PASSWORD@HOST:PORT";
 
+/// What failed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) url: &'a str,
+    /// Whether the URL is all there was to it: nothing is known of a body that was sent.
+    pub(crate) is_get: bool,
+}
+
+impl<'a> Asked<'a> {
+    pub(crate) fn of(task: &'a TaskStatus) -> Self {
+        let is_upload = matches!(task.kind, TaskKind::Upload);
+        Self { url: &task.url, is_get: task.method == "GET" && !is_upload }
+    }
+}
+
 /// Tells what to do about a task that failed; nothing where there is nothing sensible to say.
-pub(crate) fn after(error: &Error, url: Option<&str>) -> Option<String> {
+pub(crate) fn after(error: &Error, asked: Option<Asked<'_>>) -> Option<String> {
+    let url = asked.map(|asked| asked.url);
     let was_sent_elsewhere = url.is_some_and(|url| elsewhere(error, url).is_some());
-    let again = || match url {
-        Some(url) => format!("try again with: urlsession '{}'", shown(url).replace('\'', "%27")),
+    let again = || match asked {
+        Some(Asked { is_get: false, .. }) => "try the same command again".to_owned(),
+        Some(Asked { url, .. }) => {
+            format!("try again with: urlsession '{}'", shown(url).replace('\'', "%27"))
+        }
         None => "try again later".to_owned(),
     };
     let advice = match error.code {
@@ -162,21 +181,35 @@ mod tests {
             (-3007, None, "digest"),
         ] {
             let error = Error { status_code: status, ..Error::new(ErrorCode(code)) };
-            let advice = after(&error, Some("http://h/it's")).unwrap_or_default();
+            let advice = after(&error, get("http://h/it's")).unwrap_or_default();
             assert!(advice.contains(part), "{code}: {advice}");
         }
         assert_eq!(after(&Error::new(ErrorCode::CANCELLED), None), None);
+        // A download would be another request.
+        let refused = Error::new(ErrorCode::CANNOT_CONNECT_TO_HOST);
+        let mut task = crate::sample::task();
+        assert!(
+            after(&refused, Some(Asked::of(&task))).is_some_and(|it| it.contains("'http://h/f'"))
+        );
+        task.method = "PUT".into();
+        let advice = after(&refused, Some(Asked::of(&task)));
+        assert_eq!(advice.as_deref(), Some("try the same command again"));
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "it is handed over as it is")]
+    fn get(url: &str) -> Option<Asked<'_>> {
+        Some(Asked { url, is_get: true })
     }
 
     #[test]
     fn what_a_server_sends_to_is_not_what_was_typed() {
         let error = Error::new(ErrorCode::UNSUPPORTED_URL).for_url("ftp://h/");
-        let advice = after(&error, Some("http://h/")).unwrap_or_default();
+        let advice = after(&error, get("http://h/")).unwrap_or_default();
         assert!(advice.contains("--redirect manual"), "{advice}");
         assert_eq!(elsewhere(&error, "http://h/"), Some("ftp://h/"));
         assert_eq!(elsewhere(&error, "ftp://h/"), None);
         let insecure = Error::new(ErrorCode::APP_TRANSPORT_SECURITY_REQUIRES_SECURE_CONNECTION);
-        let advice = after(&insecure, Some("https://h/")).unwrap_or_default();
+        let advice = after(&insecure, get("https://h/")).unwrap_or_default();
         assert!(advice.contains("--allow-insecure-redirect"), "{advice}");
     }
 }

@@ -1,5 +1,6 @@
 //! Which exit code tells what happened: few, stable, the same for every command.
 
+use crate::advice::{self, Asked};
 use crate::escape::shown;
 use crate::terminal;
 use std::fmt;
@@ -142,7 +143,8 @@ pub(crate) fn sentence(error: &Error) -> String {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let mut failure = Self::new(code_of(&error), sentence(&error));
-        failure.next = crate::advice::after(&error, error.failing_url.as_deref());
+        let asked = error.failing_url.as_deref().map(|url| Asked { url, is_get: true });
+        failure.next = advice::after(&error, asked);
         failure
     }
 }

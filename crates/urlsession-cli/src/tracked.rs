@@ -1,5 +1,6 @@
 //! What is known of a followed task, kept up to date by the events that arrive.
 
+use crate::advice::Asked;
 use crate::file_name;
 use crate::task_name::TaskName;
 use std::path::PathBuf;
@@ -15,6 +16,8 @@ pub(crate) struct Tracked {
     /// What people call it: the file's name.
     pub(crate) title: String,
     pub(crate) url: String,
+    /// Whether the URL is all that was asked with.
+    pub(crate) is_get: bool,
     pub(crate) kind: TaskKind,
     pub(crate) created: Timestamp,
     pub(crate) state: TaskState,
@@ -58,6 +61,7 @@ impl Tracked {
         };
         Self {
             title: title(&status),
+            is_get: Asked::of(&status).is_get,
             name: TaskName::new(status.session, status.task),
             url: status.url,
             kind: status.kind,
@@ -134,6 +138,11 @@ impl Tracked {
         }
     }
 
+    /// Returns what advice about it goes by.
+    pub(crate) fn asked(&self) -> Asked<'_> {
+        Asked { url: &self.url, is_get: self.is_get }
+    }
+
     /// Returns the file that the user asked for, where there is one; the server may have named it.
     pub(crate) fn destination(&self) -> Option<&std::path::Path> {
         match &self.kind {
@@ -182,6 +191,7 @@ pub(crate) mod tests {
             name: TaskName::new(crate::task_name::shell(), TaskIdentifier(number)),
             title: "disk.iso".into(),
             url: "http://h/disk.iso".into(),
+            is_get: true,
             kind: TaskKind::Download { destination: Some("/tmp/disk.iso".into()) },
             created: Timestamp(0),
             state: TaskState::Running,

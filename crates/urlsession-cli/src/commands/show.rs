@@ -87,7 +87,7 @@ fn explanation(status: &TaskStatus, now: Timestamp) -> String {
         (TaskState::Completed, _) => match &status.error {
             None => format!("{name} is done"),
             Some(error) => {
-                let next = advice::after(error, Some(&status.url));
+                let next = advice::after(error, Some(advice::Asked::of(status)));
                 let next = next.map_or_else(String::new, |next| format!("\n  {next}"));
                 format!("{name} has failed: {}{next}", exit::sentence(error))
             }

@@ -62,7 +62,7 @@ pub(crate) fn ended(task: &Tracked, took: Duration) -> Vec<String> {
     }];
     let elsewhere = advice::elsewhere(error, &task.url).map(shown);
     lines.extend(elsewhere.map(|url| format!("  at {url}, where it was redirected to")));
-    lines.extend(advice::after(error, Some(&task.url)).map(|next| format!("  {next}")));
+    lines.extend(advice::after(error, Some(task.asked())).map(|next| format!("  {next}")));
     lines
 }
 
