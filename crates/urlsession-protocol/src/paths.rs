@@ -39,7 +39,10 @@ impl Paths {
             .map_or_else(|| state.join("run"), |dir| dir.join("urlsession"));
         let (config, cache) = (base.config_dir(), base.cache_dir());
         let (config, cache) = (config.join("urlsession"), cache.join("urlsession"));
-        Ok(Self { runtime, state, config, cache })
+        // HOME may be relative, and whoever asks may leave the folder.
+        let [runtime, state, config, cache] =
+            [runtime, state, config, cache].map(std::path::absolute);
+        Ok(Self { runtime: runtime?, state: state?, config: config?, cache: cache? })
     }
 
     /// Puts all folders below one, as `URLSESSION_HOME` does.

@@ -115,7 +115,7 @@ mod socket {
             .stderr(Stdio::null())
             .process_group(0);
         // The working folder is another there.
-        for name in ["URLSESSION_HOME", "URLSESSION_SIMULATE"] {
+        for name in ["HOME", "URLSESSION_HOME", "URLSESSION_SIMULATE"] {
             if let Some(path) = std::env::var_os(name).filter(|path| !path.is_empty()) {
                 command.env(name, std::path::absolute(path).map_err(lost)?);
             }
