@@ -24,7 +24,7 @@ const PORTION_LIMIT: usize = 64;
 /// How often countdowns and speeds are shown anew.
 const TICK: Duration = Duration::from_millis(200);
 /// How often in a row a daemon that goes away is started again before the shell gives up.
-const RECONNECT_LIMIT: u32 = 5;
+pub(crate) const RECONNECT_LIMIT: u32 = 5;
 /// Up to so many tasks are asked for one by one; more are read from the session's listing.
 const SINGLE_LIMIT: usize = 32;
 
