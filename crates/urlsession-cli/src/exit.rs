@@ -108,6 +108,11 @@ impl Failure {
         self
     }
 
+    /// Says where it happened, in front.
+    pub(crate) fn at(self, place: &str) -> Self {
+        Self { message: format!("{}: {}", shown(place), self.message), ..self }
+    }
+
     /// Makes the failure of a request that is illegal before any byte moved: whatever its number,
     /// the command line is to blame, unless it is a file.
     pub(crate) fn refused(error: &Error) -> Self {

@@ -9,9 +9,10 @@
 //!   checksum=sha-256=9f86d0…
 //! ```
 
+use crate::args;
 use crate::exit::{self, Failure};
 use std::io::BufRead;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Longest line, in bytes: a URL or a header field is not longer.
 const LINE_LIMIT: usize = 64 * 1024 + 256;
@@ -25,6 +26,8 @@ pub(crate) struct Entry {
     pub(crate) url: String,
     /// The file's name.
     pub(crate) out: Option<PathBuf>,
+    /// The line of the list that it begins on; `None` where it was typed.
+    pub(crate) line: Option<u64>,
     /// The place of its URL among those that were typed, from 0.
     pub(crate) number: usize,
     /// Whether what comes is thrown away.
@@ -37,6 +40,14 @@ pub(crate) struct Entry {
     pub(crate) headers: Vec<String>,
     /// The digest as written.
     pub(crate) checksum: Option<String>,
+}
+
+/// Returns what messages call a list.
+pub(crate) fn name(list: &Path) -> String {
+    match list.as_os_str() == "-" {
+        true => "standard input".to_owned(),
+        false => list.display().to_string(),
+    }
 }
 
 /// Reads a list; `name` is what messages call it.
@@ -62,14 +73,14 @@ pub(crate) fn read(mut from: impl BufRead, name: &str) -> Result<Vec<Entry>, Fai
         let text = std::str::from_utf8(&line).map_err(|_| wrong("not UTF-8"))?;
         // Some editors begin a file with a byte order mark.
         let text = if number == 1 { text.trim_start_matches('\u{feff}') } else { text };
-        add_line(text.trim_end(), &mut entries).map_err(|why| wrong(&why))?;
+        add_line(text.trim_end(), number, &mut entries).map_err(|why| wrong(&why))?;
         if entries.len() > ENTRY_LIMIT {
             return Err(wrong(&format!("more than {ENTRY_LIMIT} URLs")));
         }
     }
 }
 
-fn add_line(line: &str, entries: &mut Vec<Entry>) -> Result<(), String> {
+fn add_line(line: &str, number: u64, entries: &mut Vec<Entry>) -> Result<(), String> {
     let text = line.trim_start();
     if text.is_empty() || text.starts_with('#') {
         return Ok(());
@@ -78,7 +89,7 @@ fn add_line(line: &str, entries: &mut Vec<Entry>) -> Result<(), String> {
         if text.contains('\t') {
             return Err("several mirrors on one line are not supported; keep one URL".to_owned());
         }
-        entries.push(Entry { url: text.to_owned(), ..Entry::default() });
+        entries.push(Entry { url: text.to_owned(), line: Some(number), ..Entry::default() });
         return Ok(());
     }
     let entry = entries.last_mut().ok_or("an option before the first URL")?;
@@ -87,7 +98,10 @@ fn add_line(line: &str, entries: &mut Vec<Entry>) -> Result<(), String> {
         "out" => entry.out = Some(value.into()),
         "dir" => entry.dir = Some(value.into()),
         "header" => entry.headers.push(value.to_owned()),
-        "checksum" => entry.checksum = Some(value.to_owned()),
+        "checksum" => {
+            args::checksum(value)?;
+            entry.checksum = Some(value.to_owned());
+        }
         // The value may be a secret and is not repeated.
         _ => return Err("unknown option; there are out, dir, header and checksum".to_owned()),
     }
@@ -106,7 +120,7 @@ mod tests {
     fn a_list_has_urls_comments_and_options() {
         let entries = parse(
             "\u{feff}# mirrors\r\nhttp://h/a\r\n\n  out=b=c.iso\n\tdir=/srv\n  # note\n  \
-             header=X: 1\n header=Y: 2\n checksum=sha-256=00\nhttp://h/d#e",
+             header=X: 1\n header=Y: 2\n checksum=md5=00000000000000000000000000000000\nhttp://h/d#e",
         )
         .unwrap();
         assert_eq!(
@@ -114,13 +128,14 @@ mod tests {
             [
                 Entry {
                     url: "http://h/a".into(),
+                    line: Some(2),
                     out: Some("b=c.iso".into()),
                     dir: Some("/srv".into()),
                     headers: vec!["X: 1".into(), "Y: 2".into()],
-                    checksum: Some("sha-256=00".into()),
+                    checksum: Some("md5=00000000000000000000000000000000".into()),
                     ..Entry::default()
                 },
-                Entry { url: "http://h/d#e".into(), ..Entry::default() },
+                Entry { url: "http://h/d#e".into(), line: Some(10), ..Entry::default() },
             ]
         );
         assert_eq!(parse(""), Ok(vec![]));
@@ -134,6 +149,10 @@ mod tests {
             (
                 "http://h\n pass=x",
                 "list, line 2: unknown option; there are out, dir, header and checksum",
+            ),
+            (
+                "http://h\n checksum=md5=x",
+                "list, line 2: a digest of this type has 32 hexadecimal digits",
             ),
             (
                 "http://h\thttp://i",

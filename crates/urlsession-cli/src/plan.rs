@@ -13,7 +13,7 @@ use crate::args::{
 use crate::escape::shown;
 use crate::exit::{self, Failure};
 use crate::hand_over::{HandOver, Rest};
-use crate::list::Entry;
+use crate::list::{self, Entry};
 use crate::netrc::Netrc;
 use crate::netscape::without_port;
 use crate::{args, file_name};
@@ -115,12 +115,36 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
     shared.request_policy.check().map_err(|error| Failure::refused(&error))?;
     shared.checksum.clone_from(&args.checksum);
     shared.maximum_response_size = args.condition.max_filesize;
-    let shared = Arc::new(shared);
     // Once for all URLs: standard input comes once.
     let body = Body::of(args)?;
+    let common = Common { args, shared: Arc::new(shared), fields, keys, body, asked };
     let mut plans = Vec::with_capacity(entries.len());
     for entry in entries {
-        let mut options = Arc::clone(&shared);
+        let line = entry.line;
+        let planned = common.plan(entry).map_err(|failure| match (line, &args.input_file) {
+            (Some(line), Some(list)) => failure.at(&format!("{}, line {line}", list::name(list))),
+            _ => failure,
+        });
+        plans.extend(planned?);
+    }
+    Ok(plans)
+}
+
+/// What was asked for all URLs.
+struct Common<'a> {
+    args: &'a GetArgs,
+    shared: Arc<TaskOptions>,
+    fields: HeaderFields,
+    keys: Keys,
+    body: Option<Body>,
+    asked: Asked<'a>,
+}
+
+impl Common<'_> {
+    /// Plans one URL; nothing where its file is there and is left as it is.
+    fn plan(&self, entry: Entry) -> Result<Option<Plan>, Failure> {
+        let Self { args, fields, keys, .. } = self;
+        let mut options = Arc::clone(&self.shared);
         if let Some(text) = &entry.checksum {
             let checksum = args::checksum(text).map_err(Failure::usage)?;
             Arc::make_mut(&mut options).checksum = Some(checksum);
@@ -140,25 +164,28 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
             let answer = answer(args, &entry)?;
             let (source, range) = upload(file, args.condition.continue_at.as_deref(), answer)?;
             headers.extend(range);
-            (request(&entry.url, method.unwrap_or("PUT"), headers, &keys)?, source)
-        } else if let Some(body) = &body {
-            body.announce(&fields, &mut headers);
-            let request = request(&entry.url, method.unwrap_or("POST"), headers, &keys)?;
+            (request(&entry.url, method.unwrap_or("PUT"), headers, keys)?, source)
+        } else if let Some(body) = &self.body {
+            body.announce(fields, &mut headers);
+            let request = request(&entry.url, method.unwrap_or("POST"), headers, keys)?;
             let answer = answer(args, &entry)?;
             (request, What::Data(UploadSource::Bytes(body.bytes.clone()), answer))
         } else {
-            let mut request = request(&entry.url, method.unwrap_or("GET"), headers, &keys)?;
+            let mut request = request(&entry.url, method.unwrap_or("GET"), headers, keys)?;
             let destination = destination(args, &entry, &request.url)?;
             if args.condition.skip_existing
                 && matches!(&destination, Destination::File(path) if path.symlink_metadata().is_ok())
             {
-                continue;
+                return Ok(None);
             }
-            finish = asked.finish(&destination)?;
+            finish = self.asked.finish(&destination)?;
             if let Some(HandOver::Rest(Rest { offset, .. })) = finish {
                 request.headers.push(Header::new("Range", format!("bytes={offset}-")));
                 // Whether it is the rest is judged by more than the status.
                 Arc::make_mut(&mut options).fail_on_http_error = false;
+            }
+            if finish.is_none() && !args.include {
+                check_spelling(&destination)?;
             }
             if args.remote_header_name && entry.out.is_none() {
                 let replaces = args.overwrite;
@@ -169,9 +196,8 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
         };
         let (typed, whole, number) = (in_letters(&entry.url), whole(&entry.url), entry.number);
         let shows_head = args.include && !args.head;
-        plans.push(Plan { request, options, what, typed, whole, number, shows_head, finish });
+        Ok(Some(Plan { request, options, what, typed, whole, number, shows_head, finish }))
     }
-    Ok(plans)
 }
 
 /// Plans what `put` was asked for.
@@ -470,7 +496,10 @@ fn destination(args: &GetArgs, entry: &Entry, url: &str) -> Result<Destination, 
             false => return Err(cannot_create(dir, &"no folder; --create-dirs makes it")),
         },
         (Some(dir), _) | (None, Some(dir)) => {
-            std::fs::create_dir_all(dir).map_err(|error| cannot_create(dir, &error))?;
+            std::fs::create_dir_all(dir).map_err(|error| match dir.symlink_metadata() {
+                Ok(_) if !dir.is_dir() => cannot_create(dir, &"no folder"),
+                _ => cannot_create(dir, &error),
+            })?;
             dir
         }
     };
@@ -498,6 +527,8 @@ fn destination(args: &GetArgs, entry: &Entry, url: &str) -> Result<Destination, 
     }
     if path.is_dir() {
         Err(cannot_create(&path, &"a folder"))
+    } else if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
+        Err(cannot_create(&path, &"no folder, and a file’s name does not end with ‘/’"))
     } else if !path.parent().is_some_and(Path::is_dir) {
         Err(cannot_create(&path, &"its folder does not exist"))
     } else {
@@ -513,6 +544,15 @@ fn name_of(args: &GetArgs, url: &str) -> String {
         path.split('?').next().unwrap_or_default().bytes().all(|byte| byte == b'/')
     });
     if is_asked && is_nameless { NAMELESS.to_owned() } else { FileName::of_url(url).to_string() }
+}
+
+/// Refuses a path that cannot be said to the daemon.
+fn check_spelling(to: &Destination) -> Result<(), Failure> {
+    let (Destination::File(path) | Destination::Derived { folder: path, .. }) = to else {
+        return Ok(());
+    };
+    let is_spelled = path.to_str().is_some();
+    is_spelled.then_some(()).ok_or_else(|| cannot_create(path, &"the path is not UTF-8"))
 }
 
 fn cannot_create(path: &Path, why: &dyn std::fmt::Display) -> Failure {

@@ -18,7 +18,7 @@ pub(super) fn of(args: &GetArgs) -> Result<Vec<Entry>, Failure> {
     match &args.input_file {
         None => {}
         Some(path) if path.as_os_str() == "-" => {
-            entries.extend(list::read(io::stdin().lock(), "standard input")?);
+            entries.extend(list::read(io::stdin().lock(), &list::name(path))?);
         }
         Some(path) => {
             let file = File::open(path).map_err(|error| {
@@ -26,7 +26,7 @@ pub(super) fn of(args: &GetArgs) -> Result<Vec<Entry>, Failure> {
                 let is_url = path.to_str().is_some_and(|text| text.contains("://"));
                 if is_url { failure.next(habits::INCLUDE) } else { failure }
             })?;
-            entries.extend(list::read(BufReader::new(file), &path.display().to_string())?);
+            entries.extend(list::read(BufReader::new(file), &list::name(path))?);
         }
     }
     let of_list = entries.iter_mut().skip(typed).enumerate();

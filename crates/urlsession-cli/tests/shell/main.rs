@@ -29,6 +29,7 @@ mod secrets;
 mod service;
 mod sessions;
 mod simulate;
+mod surroundings;
 mod torture;
 mod transfers;
 mod versions;

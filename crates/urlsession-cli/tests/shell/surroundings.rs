@@ -1,0 +1,142 @@
+//! What a command is started in and what happens around it: signals, folders, names, a daemon that
+//! dies.
+
+use crate::home::{Home, OWN, ran};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::ffi::OsStrExt as _;
+use std::process::{Command, Stdio};
+use urlsession_testkit::server::{Answer, Server};
+
+#[test]
+fn a_closed_terminal_leaves_the_transfer_to_the_background() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("content").stall_after(3));
+    let mut get = home.start(&["get", &server.url("/f")]);
+    get.wait_for("1 f");
+    get.signal(Signal::HUP);
+    let ran = get.end();
+    assert_eq!(ran.code, 129, "{ran:?}");
+    assert!(ran.err.contains("continues in the background as 1; go on with: "), "{ran:?}");
+    server.release("/f");
+    assert_eq!(home.run(&["wait", "1"]).code, 0);
+}
+
+/// As nohup and the `&` of a script start programs.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_that_is_ignored_stays_ignored() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("content").stall_after(3));
+    let command = home.command(&["get", &server.url("/f")]);
+    let mut deaf = Command::new("sh");
+    deaf.args(["-c", "trap '' HUP INT; exec \"$@\"", "sh", OWN]).args(command.get_args());
+    let set = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    deaf.envs(set).current_dir(home.file("")).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = deaf.spawn().unwrap();
+    let mut talk = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    talk.read_line(&mut line).unwrap();
+    assert!(line.contains("1 f"), "{line}");
+    for signal in [Signal::HUP, Signal::INT] {
+        kill_process(Pid::from_child(&child), signal).unwrap();
+    }
+    server.release("/f");
+    let ran = ran(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(std::fs::read(home.file("f")).unwrap(), b"content");
+}
+
+#[test]
+fn events_go_on_with_the_next_daemon_and_are_told_once() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("content"));
+    home.out(&["add", &server.url("/f")]);
+    assert_eq!(home.run(&["wait", "1"]).code, 0);
+    let mut command = home.command(&["events", "--follow"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut until_the_end_of = |id: &str| {
+        let mut seen: Vec<Value> = Vec::new();
+        loop {
+            let event: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+            let is_last = event["event"] == "did_complete" && event["id"] == id;
+            seen.push(event);
+            if is_last {
+                return seen;
+            }
+        }
+    };
+    until_the_end_of("1");
+    let pid = home.json(&["daemon", "status", "--json"])["pid"].as_i64().unwrap();
+    kill_process(Pid::from_raw(pid.try_into().unwrap()).unwrap(), Signal::KILL).unwrap();
+    home.out(&["add", &server.url("/f")]);
+    let later = until_the_end_of("2");
+    let again: Vec<_> = later.iter().filter(|event| event["id"] == "1").collect();
+    assert!(again.is_empty(), "{again:?}");
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn a_relative_home_is_the_same_for_the_daemon() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("content"));
+    let run = |words: &[&str]| {
+        let mut command = home.command(words);
+        for name in ["URLSESSION_HOME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME"] {
+            command.env_remove(name);
+        }
+        // So that it does not meet the daemon of whoever runs the test.
+        command.env("HOME", "relative").env("XDG_RUNTIME_DIR", home.file("run"));
+        ran(command.output().unwrap())
+    };
+    let got = run(&["get", &server.url("/f")]);
+    let is_there = home.file("relative/.local/state/urlsession/store.sqlite").exists();
+    run(&["daemon", "stop"]);
+    assert_eq!(got.code, 0, "{got:?}");
+    assert!(is_there);
+}
+
+#[test]
+fn a_wrong_entry_of_a_list_is_named_by_its_line() {
+    let (home, server) = (Home::new(), Server::start());
+    let url = server.url("/f");
+    for (wrong, expected) in [
+        ("htp:/slip", "list, line 3: unsupported URL"),
+        ("http://h\n  checksum=md5=x", "list, line 4: a digest of this type"),
+        ("http://h\n  header=secret", "list, line 3: a header field is"),
+        ("http://h\n  out=no/such", "list, line 3: Cannot create file"),
+    ] {
+        home.write("list", format!("{url}\n# note\n{wrong}\n{url}\n").as_bytes());
+        let ran = home.run(&["add", "-i", "list"]);
+        assert!(matches!(ran.code, 2 | 9), "{ran:?}");
+        assert!(ran.err.starts_with(&format!("urlsession: {expected}")), "{ran:?}");
+        assert!(!ran.err.contains("secret"), "{ran:?}");
+    }
+    assert_eq!(home.out(&["ls", "-q"]), "", "all of a list, or nothing");
+}
+
+#[test]
+fn what_cannot_be_a_file_is_refused_before_anything_is_asked() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("content"));
+    home.write("file", b"old");
+    let url = server.url("/f");
+    let odd = OsStr::from_bytes(b"\xff");
+    for (option, value, expected) in [
+        ("-o", OsStr::new("new/"), "does not end with ‘/’"),
+        ("-o", OsStr::new("file/"), "does not end with ‘/’"),
+        ("-d", OsStr::new("file"), "file: no folder"),
+        ("-o", odd, "the path is not UTF-8"),
+        ("-d", odd, "the path is not UTF-8"),
+    ] {
+        let ran = ran(home.command(&[&url, option]).arg(value).output().unwrap());
+        assert_eq!(ran.code, 9, "{ran:?}");
+        assert!(ran.err.contains(expected), "{ran:?}");
+        assert!(ran.err.contains("[-3000]"), "{ran:?}");
+    }
+    assert_eq!(server.requests().len(), 0);
+}
