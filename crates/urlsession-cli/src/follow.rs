@@ -13,9 +13,10 @@ use crate::progress::Progress;
 use crate::task_name::TaskName;
 use crate::tracked::{Change, Tracked};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
-use urlsession::{Daemon, Error, ErrorCode, SessionKey, TaskState, Watch, Watched};
+use urlsession::{Daemon, Error, ErrorCode, SessionKey, TaskIdentifier, TaskState, Watch, Watched};
 
 /// Most portions of events that wait to be shown.
 const QUEUE_LIMIT: usize = 16;
@@ -25,7 +26,8 @@ const PORTION_LIMIT: usize = 64;
 const TICK: Duration = Duration::from_millis(200);
 /// How often in a row a daemon that goes away is started again before the shell gives up.
 pub(crate) const RECONNECT_LIMIT: u32 = 5;
-/// Up to so many tasks are asked for one by one; more are read from the session's listing.
+/// Up to so many tasks are asked for one by one; more are read from the listings of their
+/// sessions, from the first to the last of them.
 const SINGLE_LIMIT: usize = 32;
 
 /// What to wait for.
@@ -178,12 +180,22 @@ impl Follower<'_> {
                 }
             }
         } else {
-            for status in daemon.tasks(None) {
-                let status = status?;
-                let name = TaskName::new(status.session.clone(), status.task);
-                if self.wanted.contains(&name) {
-                    add(status);
+            let mut first = self.wanted.first();
+            while let Some(TaskName { session, task }) = first {
+                let end = TaskName::new(session.clone(), TaskIdentifier(u64::MAX));
+                let last = self.wanted.range(..=&end).next_back();
+                for status in daemon.tasks_from(session.clone(), *task) {
+                    let status = status?;
+                    let name = TaskName::new(status.session.clone(), status.task);
+                    let is_last = last.is_none_or(|last| name >= *last);
+                    if self.wanted.contains(&name) {
+                        add(status);
+                    }
+                    if is_last {
+                        break;
+                    }
                 }
+                first = self.wanted.range((Excluded(&end), Unbounded)).next();
             }
         }
         Ok(found)

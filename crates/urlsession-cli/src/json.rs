@@ -92,8 +92,28 @@ pub(crate) fn event(
     if let Ok(Value::Object(fields)) = serde_json::to_value(event) {
         object.extend(fields);
     }
+    for name in optional(event) {
+        object.entry(*name).or_insert(Value::Null);
+    }
     polish(&mut object);
     Value::Object(object)
+}
+
+/// Returns the fields of an event that the protocol leaves out where they are unknown.
+fn optional(event: &Event) -> &'static [&'static str] {
+    match event {
+        Event::DidChangeState { .. } => &["reason", "until", "error"],
+        Event::DidComplete { .. } => &["error", "response", "metrics"],
+        Event::DidBecomeInvalid { .. } | Event::WillBeginDelayedRequest { .. } => &["error"],
+        Event::DidWriteData { .. }
+        | Event::DidSendBodyData { .. }
+        | Event::DidResumeAtOffset { .. }
+        | Event::DidFinishDownloading { .. }
+        | Event::DidReceiveData { .. }
+        | Event::DidReceiveChallenge { .. }
+        | Event::WillPerformHttpRedirection { .. }
+        | Event::DidFinishEvents => &[],
+    }
 }
 
 /// Makes the JSON object of the daemon's state; `None` when none runs.
@@ -176,6 +196,12 @@ mod tests {
         assert_eq!(value["event"], "did_complete");
         assert_eq!(value["error"]["code"], -999);
         assert!(!value.to_string().contains("opaque"));
+        let changed =
+            Event::DidChangeState { state: TaskState::Running, reason: None, error: None };
+        let value = event(&status.session, Some(status.task), None, &changed, Timestamp(0));
+        for name in ["reason", "until", "error"] {
+            assert!(value.get(name).is_some_and(Value::is_null), "{name}: {value}");
+        }
         assert_eq!(daemon(None)["running"], false);
     }
 }

@@ -52,6 +52,13 @@ impl Daemon {
         TaskPages { daemon: self, session, after: None, page: VecDeque::new(), ended: false }
     }
 
+    /// Lists a session's tasks from that number on, as [`tasks`](Self::tasks) does.
+    pub fn tasks_from(&self, session: SessionKey, first: TaskIdentifier) -> TaskPages<'_> {
+        let before = first.0.checked_sub(1).map(TaskIdentifier);
+        let after = before.map(|before| (session.clone(), before));
+        TaskPages { after, ..self.tasks(Some(session)) }
+    }
+
     /// Shows one task.
     ///
     /// # Errors

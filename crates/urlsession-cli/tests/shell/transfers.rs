@@ -298,3 +298,24 @@ fn a_server_names_the_file() {
     let names = std::fs::read_dir(home.file("")).unwrap().count();
     assert_eq!(names, 4, "deep, f, named.txt and named.txt.1");
 }
+
+#[test]
+fn many_tasks_are_followed_beside_others() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("content"));
+    server.on("/slow", Answer::ok("content").stall_after(3));
+    let url = server.url("/f");
+    home.out(&["add", &server.url("/slow")]);
+    let list = format!("{url}\n").repeat(40);
+    let got = home.run_with_input(&["get", "-d", "one", "-i", "-"], &list);
+    assert_eq!((got.code, got.err.matches(": done").count()), (0, 40), "{got:?}");
+    home.run_with_input(&["add", "-d", "two", "-i", "-"], &list);
+    home.out(&["add", &server.url("/slow")]);
+    let ids: Vec<String> = (42..=81).map(|id: u32| id.to_string()).collect();
+    let mut words = vec!["wait"];
+    words.extend(ids.iter().map(String::as_str));
+    let waited = home.run(&words);
+    assert_eq!((waited.code, waited.err.matches(": done").count()), (0, 40), "{waited:?}");
+    words.push("99");
+    assert_eq!(home.run(&words).code, 5);
+}
