@@ -6,7 +6,7 @@ use crate::follow::RECONNECT_LIMIT;
 use crate::{clock, interrupt, json, terminal};
 use std::collections::BTreeMap;
 use std::time::Duration;
-use urlsession::{Daemon, EventNumber, SessionKey, Watched};
+use urlsession::{Daemon, Event, EventNumber, SessionKey, Watched};
 
 /// Longest wait for an owed event: it may have been acknowledged since they were counted.
 const OWED_LIMIT: Duration = Duration::from_secs(1);
@@ -40,24 +40,19 @@ fn follow(session: Option<&SessionKey>) -> Result<u8, Failure> {
         let code = exit::SIGNALLED.saturating_add(u8::try_from(signal).unwrap_or(0));
         std::process::exit(code.into());
     })?;
-    let mut told: BTreeMap<SessionKey, EventNumber> = BTreeMap::new();
+    let mut told = Told::default();
     let mut lost_in_a_row = 0;
     loop {
         let mut watch = Daemon::connect(true)?.watch(session.cloned(), true)?;
         let gone = loop {
-            let event = match watch.recv() {
-                Ok(event) => event,
-                Err(error) => break error,
-            };
-            if let Some(number) = event.number {
-                let last = told.get(&event.session);
-                if last.is_some_and(|last| number <= *last) {
-                    continue;
+            match watch.recv() {
+                Ok(event) if told.is_new(&event) => {
+                    lost_in_a_row = 0;
+                    print(&event)?;
                 }
-                told.insert(event.session.clone(), number);
+                Ok(_) => {}
+                Err(error) => break error,
             }
-            lost_in_a_row = 0;
-            print(&event)?;
         };
         lost_in_a_row += 1;
         if lost_in_a_row > RECONNECT_LIMIT {
@@ -66,8 +61,52 @@ fn follow(session: Option<&SessionKey>) -> Result<u8, Failure> {
     }
 }
 
+/// The last event of each session that was printed.
+#[derive(Default)]
+struct Told(BTreeMap<SessionKey, EventNumber>);
+
+impl Told {
+    /// Notes the event, and says whether it had not been printed yet.
+    fn is_new(&mut self, watched: &Watched) -> bool {
+        let Watched { session, number, event, .. } = watched;
+        if matches!(event, Event::DidBecomeInvalid { .. }) {
+            // The next session of that name counts from the beginning.
+            self.0.remove(session);
+        }
+        let Some(number) = number else { return true };
+        let is_new = self.0.get(session).is_none_or(|last| number > last);
+        if is_new {
+            self.0.insert(session.clone(), *number);
+        }
+        is_new
+    }
+}
+
 fn print(watched: &Watched) -> Result<(), Failure> {
     let Watched { session, task, number, event } = watched;
     let value = json::event(session, *task, *number, event, clock::now());
     Ok(terminal::print(&format!("{value}\n"))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_printed_is_known_until_its_session_ends() {
+        let mut told = Told::default();
+        let mut is_new = |number: Option<u64>, event: Event| {
+            let session = crate::task_name::shell();
+            let number = number.map(EventNumber);
+            told.is_new(&Watched { session, task: None, number, event })
+        };
+        let file = || Event::DidFinishDownloading { path: "/f".into(), length: 1 };
+        assert!(is_new(Some(1), file()));
+        assert!(is_new(Some(2), file()));
+        assert!(!is_new(Some(1), file()), "told by the next daemon");
+        assert!(is_new(None, Event::DidFinishEvents), "not kept, so not told twice");
+        assert!(is_new(Some(3), file()));
+        assert!(is_new(None, Event::DidBecomeInvalid { error: None }));
+        assert!(is_new(Some(1), file()), "of the next session");
+    }
 }
