@@ -2,9 +2,8 @@
 
 use crate::exit::{self, Failure};
 use crate::hand_over::Since;
+use crate::input;
 use jiff::fmt::{rfc2822, strtime};
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 use urlsession::{Header, Timestamp};
@@ -81,11 +80,10 @@ pub(crate) fn field(since: Since) -> Result<Header, Failure> {
 
 /// Reads the file of `--etag-compare`; one that is not there, or empty, asks for everything.
 pub(crate) fn etag_field(path: &Path) -> Result<Option<Header>, Failure> {
-    let mut text = String::new();
-    match File::open(path).and_then(|file| file.take(ETAG_FILE_LIMIT).read_to_string(&mut text)) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        read => read.map_err(|error| Failure::file(path, &error))?,
-    };
+    if path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+        return Ok(None);
+    }
+    let text = input::text(path, ETAG_FILE_LIMIT, exit::USAGE)?;
     let etag = text.trim();
     if etag.lines().count() > 1 {
         return Err(Failure::new(exit::USAGE, format!("{}: more than an ETag", path.display())));
@@ -119,6 +117,26 @@ mod tests {
         for wrong in ["", "soon", "12", "1999-13-01", "/etc/passwd"] {
             assert!(date(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_file_of_an_etag_has_one_and_no_more() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let longest = "x".repeat(64 * 1024);
+        let longer = format!("{longest}x");
+        for (text, expected) in [
+            ("", Ok(None)),
+            (" \"a\"\n", Ok(Some("\"a\""))),
+            ("\"a\"\n\"b\"", Err(exit::USAGE)),
+            (&longest, Ok(Some(&*longest))),
+            (&longer, Err(exit::USAGE)),
+        ] {
+            std::fs::write(file.path(), text).unwrap();
+            let got = etag_field(file.path()).map_err(|failure| failure.code);
+            let got = got.map(|field| field.map(|field| field.value.expose().to_owned()));
+            assert_eq!(got, expected.map(|etag| etag.map(str::to_owned)), "{text:.20}");
+        }
+        assert!(etag_field(Path::new("/no/such/file")).unwrap().is_none());
     }
 
     #[test]

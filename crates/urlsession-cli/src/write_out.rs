@@ -4,11 +4,10 @@ mod parts;
 
 use crate::escape::shown;
 use crate::exit::{self, Failure};
+use crate::input;
 use crate::tracked::Tracked;
 use parts::{Measure, Step, UrlPart};
 use serde_json::json;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use urlsession::{TaskKind, TransactionMetrics};
 
@@ -164,17 +163,11 @@ pub(crate) struct Told<'a> {
 pub(crate) type Said = Vec<(Place, String)>;
 
 impl WriteOut {
-    /// Reads a format, or with `@FILE` the one of a file.
+    /// Reads a format, with `@FILE` the one of a file, with `@-` that of standard input.
     pub(crate) fn read(text: &str) -> Result<Self, Failure> {
         match text.strip_prefix('@') {
             None => Self::parse(text),
-            Some(path) => {
-                let mut format = String::new();
-                File::open(path)
-                    .and_then(|file| file.take(FORMAT_LIMIT).read_to_string(&mut format))
-                    .map_err(|error| Failure::file(Path::new(path), &error))?;
-                Self::parse(&format)
-            }
+            Some(path) => Self::parse(&input::text(Path::new(path), FORMAT_LIMIT, exit::USAGE)?),
         }
     }
 
