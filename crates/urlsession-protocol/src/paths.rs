@@ -13,7 +13,7 @@ pub struct Paths {
     pub runtime: PathBuf,
     /// Holds the store, part files, finished files, spool and log; 0700.
     pub state: PathBuf,
-    /// Holds `config.toml`.
+    /// For what people may configure; nothing is read from it so far.
     pub config: PathBuf,
     /// Holds what may be lost: the caches of responses; 0700.
     pub cache: PathBuf,
