@@ -6,17 +6,21 @@ use crate::clock::milliseconds;
 use crate::driver::Driver;
 use crate::peers::length_of_json;
 use crate::transfer::Progress;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use urlsession_core::{Order, Stage, TaskRef, TaskView};
-use urlsession_protocol::message::TASKS_PAGE_LIMIT;
+use urlsession_protocol::message::{DESTINED_LIMIT, TASKS_PAGE_LIMIT};
 use urlsession_protocol::{
     ApplicationId, AuthenticationChallenge, Body, Call, DaemonStatus, Error, ErrorCode,
-    PROTOCOL_VERSION, Reply, Response, SessionKey, TaskIdentifier, TaskStatus,
+    PROTOCOL_VERSION, Reply, Response, SessionKey, TaskIdentifier, TaskKind, TaskStatus,
 };
 
 /// A page ends with the task that makes it longer than this, in bytes of JSON: a line has room
 /// for one more task, however long.
 const PAGE_BYTES_LIMIT: usize = 512 * 1024;
+/// Most tasks that are looked at for a page of those with certain destinations: nobody else is heard
+/// meanwhile.
+const PAGE_LOOKED_LIMIT: usize = 4096;
 /// A page of sessions ends with the one whose tasks make more than these to be counted: nobody else
 /// is heard meanwhile.
 const PAGE_COUNTED_LIMIT: u64 = 100_000;
@@ -25,7 +29,12 @@ impl<H: Moves> Driver<H> {
     /// Answers a call that changes no task and no session.
     pub(crate) fn look(&mut self, call: &Call) -> Result<Reply, Error> {
         match call {
-            Call::Tasks { session, after, limit } => {
+            Call::Tasks { session, after, limit, destined }
+                if (1..=DESTINED_LIMIT).contains(&destined.len()) =>
+            {
+                self.destined(session.as_ref(), after.as_ref(), *limit, destined)
+            }
+            Call::Tasks { session, after, limit, destined: _ } => {
                 self.tasks(session.as_ref(), after.as_ref(), *limit)
             }
             Call::Task { session, task, with_cookies } => self.task(session, *task, *with_cookies),
@@ -94,6 +103,46 @@ impl<H: Moves> Driver<H> {
             let status = self.describe(view, order, false);
             bytes += length_of_json(&status);
             tasks.push(status);
+        }
+        Ok(Reply::Tasks { tasks, more })
+    }
+
+    /// Lists unfinished downloads to one of the paths, or to one in its folder whose name begins so.
+    fn destined(
+        &self,
+        session: Option<&SessionKey>,
+        after: Option<&(SessionKey, TaskIdentifier)>,
+        limit: u32,
+        paths: &[PathBuf],
+    ) -> Result<Reply, Error> {
+        let limit = limit.clamp(1, TASKS_PAGE_LIMIT) as usize;
+        let after = after.map(|(key, task)| (key, *task));
+        let mut views = self.core.tasks_after(session, after, PAGE_LOOKED_LIMIT + 1);
+        let more = views.len() > PAGE_LOOKED_LIMIT;
+        views.truncate(PAGE_LOOKED_LIMIT);
+        let called = paths.iter().filter_map(|path| path.file_name()?.to_str());
+        let called: Vec<&str> = called.collect();
+        // The next page begins behind the last one.
+        let last = views.last().map(|view| view.task).filter(|_| more);
+        let (mut tasks, mut bytes) = (Vec::new(), 0);
+        let mut views = views.into_iter().peekable();
+        while views.peek().is_some() {
+            // Not all at once: where many are wanted, the page is full soon.
+            let portion: Vec<TaskView> = views.by_ref().take(limit).collect();
+            let names: Vec<TaskRef> = portion.iter().map(|view| view.task).collect();
+            let orders = self.store.orders_about(&names, &called).map_err(unreadable)?;
+            for (view, order) in portion.into_iter().zip(orders) {
+                if bytes > PAGE_BYTES_LIMIT || tasks.len() == limit {
+                    return Ok(Reply::Tasks { tasks, more: true });
+                }
+                let is_over = matches!(view.record.stage, Stage::Completed { .. });
+                let is_one = !is_over && order.as_deref().is_some_and(|o| goes_to(o, paths));
+                if is_one || Some(view.task) == last {
+                    let status = self.describe(view, order, false);
+                    bytes += length_of_json(&status);
+                    tasks.push(status);
+                }
+            }
         }
         Ok(Reply::Tasks { tasks, more })
     }
@@ -200,6 +249,14 @@ impl<H: Moves> Driver<H> {
     }
 }
 
+fn goes_to(order: &Order, paths: &[PathBuf]) -> bool {
+    let TaskKind::Download { destination: Some(path) } = &order.kind else { return false };
+    // Not as bytes: a path may have ‘./’ in it.
+    let name = |path: &Path| path.file_name().unwrap_or_default().as_encoded_bytes().to_owned();
+    let is_it = |one: &PathBuf| path.parent() == one.parent() && name(path).starts_with(&name(one));
+    paths.iter().any(is_it)
+}
+
 /// Returns the progress of a task without an attempt: what is durable, or was in the end.
 fn recorded(record: &urlsession_core::TaskRecord, order: Option<&Order>) -> Progress {
     let progress = Progress::default();
@@ -218,9 +275,8 @@ fn recorded(record: &urlsession_core::TaskRecord, order: Option<&Order>) -> Prog
     progress
 }
 
-fn kind_of(kind: urlsession_core::Kind) -> urlsession_protocol::TaskKind {
+fn kind_of(kind: urlsession_core::Kind) -> TaskKind {
     use urlsession_core::Kind;
-    use urlsession_protocol::TaskKind;
     match kind {
         Kind::Download => TaskKind::Download { destination: None },
         Kind::Upload => TaskKind::Upload,

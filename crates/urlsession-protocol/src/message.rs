@@ -18,12 +18,16 @@ use crate::{
     StoredCredential, TaskIdentifier, TaskStatus,
 };
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// The version of these messages; both sides must have the same one.
 pub const PROTOCOL_VERSION: u32 = 1;
 
 /// Most tasks that one [`Reply::Tasks`] lists.
 pub const TASKS_PAGE_LIMIT: u32 = 500;
+
+/// Most paths of a [`Call::Tasks`] that leave out others.
+pub const DESTINED_LIMIT: usize = 64;
 
 /// The first message on a connection, in both directions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -261,6 +265,11 @@ pub enum Call {
         after: Option<(SessionKey, TaskIdentifier)>,
         /// Most tasks wanted, at most [`TASKS_PAGE_LIMIT`].
         limit: u32,
+        /// Only unfinished downloads to one of these paths, or to one in its folder whose name
+        /// begins so; and at the end of a page one that shows how far it was looked. Without any
+        /// path, or with more than [`DESTINED_LIMIT`], all.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        destined: Vec<PathBuf>,
     },
     /// Shows one task.
     Task {

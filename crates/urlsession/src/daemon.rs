@@ -3,12 +3,13 @@
 use crate::deadline::Deadline;
 use crate::launch;
 use crate::link::{CONNECT_LIMIT, REPLY_LIMIT};
+use crate::pages::{SessionPages, TaskPages};
 use crate::transport::{Transport, Unreceived, Unsent, lost};
 use std::collections::VecDeque;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use urlsession_protocol::message::TASKS_PAGE_LIMIT;
 use urlsession_protocol::{
     ApplicationId, AuthChallengeDisposition, AuthenticationChallenge, Call, CallId, ClientMessage,
     DaemonMessage, DaemonStatus, Error, ErrorCode, Event, EventNumber, Reply, RequestEdit,
@@ -49,14 +50,25 @@ impl Daemon {
     /// Lists tasks, completed ones whose events are owed included, in the order of session and
     /// number: a session's, or all.
     pub fn tasks(&self, session: Option<SessionKey>) -> TaskPages<'_> {
-        TaskPages { daemon: self, session, after: None, page: VecDeque::new(), ended: false }
+        TaskPages::new(self, session)
     }
 
     /// Lists a session's tasks from that number on, as [`tasks`](Self::tasks) does.
     pub fn tasks_from(&self, session: SessionKey, first: TaskIdentifier) -> TaskPages<'_> {
         let before = first.0.checked_sub(1).map(TaskIdentifier);
         let after = before.map(|before| (session.clone(), before));
-        TaskPages { after, ..self.tasks(Some(session)) }
+        let mut tasks = self.tasks(Some(session));
+        tasks.after = after;
+        tasks
+    }
+
+    /// Lists a session's unfinished downloads to one of these paths, or to one in its folder whose
+    /// name begins so, as [`tasks`](Self::tasks) does but sooner: whoever looks for a free name need
+    /// not hear of all. Some others may be among them; with more than 64 paths, all are.
+    pub fn tasks_destined(&self, session: SessionKey, paths: Vec<PathBuf>) -> TaskPages<'_> {
+        let mut tasks = self.tasks(Some(session));
+        tasks.destined = paths;
+        tasks
     }
 
     /// Shows one task.
@@ -104,7 +116,7 @@ impl Daemon {
 
     /// Lists sessions in the order of application and identifier: an application's, or all.
     pub fn sessions(&self, application: Option<ApplicationId>) -> SessionPages<'_> {
-        SessionPages { daemon: self, application, after: None, page: VecDeque::new(), ended: false }
+        SessionPages::new(self, application)
     }
 
     /// Has a session that nobody owns refuse new tasks; it is gone once its tasks have ended and its
@@ -304,71 +316,6 @@ impl Control {
             Self::Cancel => Call::Cancel { session, task },
             Self::Remove => Call::Remove { session, task },
         }
-    }
-}
-
-/// Iterates over tasks, asking the daemon for a page at a time. Ends after the first error.
-#[derive(Debug)]
-pub struct TaskPages<'a> {
-    daemon: &'a Daemon,
-    session: Option<SessionKey>,
-    after: Option<(SessionKey, TaskIdentifier)>,
-    page: VecDeque<TaskStatus>,
-    ended: bool,
-}
-
-impl Iterator for TaskPages<'_> {
-    type Item = Result<TaskStatus, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.page.is_empty() && !self.ended {
-            let session = self.session.clone();
-            let call = Call::Tasks { session, after: self.after.take(), limit: TASKS_PAGE_LIMIT };
-            match self.daemon.ask(call) {
-                Ok(Reply::Tasks { tasks, more }) => {
-                    self.after = tasks.last().map(|last| (last.session.clone(), last.task));
-                    self.ended = !more || tasks.is_empty();
-                    self.page = tasks.into();
-                }
-                other => {
-                    self.ended = true;
-                    return Some(Err(other.err().unwrap_or_else(misunderstood)));
-                }
-            }
-        }
-        self.page.pop_front().map(Ok)
-    }
-}
-
-/// Iterates over sessions, asking the daemon for a page at a time. Ends after the first error.
-#[derive(Debug)]
-pub struct SessionPages<'a> {
-    daemon: &'a Daemon,
-    application: Option<ApplicationId>,
-    after: Option<SessionKey>,
-    page: VecDeque<SessionStatus>,
-    ended: bool,
-}
-
-impl Iterator for SessionPages<'_> {
-    type Item = Result<SessionStatus, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.page.is_empty() && !self.ended {
-            let application = self.application.clone();
-            match self.daemon.ask(Call::Sessions { application, after: self.after.take() }) {
-                Ok(Reply::Sessions { sessions, more }) => {
-                    self.after = sessions.last().map(|last| last.session.clone());
-                    self.ended = !more || sessions.is_empty();
-                    self.page = sessions.into();
-                }
-                other => {
-                    self.ended = true;
-                    return Some(Err(other.err().unwrap_or_else(misunderstood)));
-                }
-            }
-        }
-        self.page.pop_front().map(Ok)
     }
 }
 

@@ -211,7 +211,7 @@ impl Session {
         let mut after = None;
         for _ in 0..PAGES_LIMIT {
             let session = Some(self.key().clone());
-            let call = Call::Tasks { session, after, limit: TASKS_PAGE_LIMIT };
+            let call = Call::Tasks { session, after, limit: TASKS_PAGE_LIMIT, destined: vec![] };
             let Reply::Tasks { tasks, more } = self.0.link.ask(call)? else {
                 return Err(lost("the daemon gave an answer to another question"));
             };

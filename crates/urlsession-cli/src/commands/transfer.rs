@@ -411,12 +411,17 @@ fn create_portion(
 
 /// Gives files their names. As long as the session is owned nobody else can take one.
 fn name_files(session: &Session, plans: &mut [Plan]) -> Result<(), Failure> {
-    let derived = |plan: &Plan| matches!(plan.what, What::Download(Destination::Derived { .. }));
-    if !plans.iter().any(derived) {
+    let derived = plans.iter().filter_map(|plan| match &plan.what {
+        What::Download(Destination::Derived { folder, name, .. }) => Some(folder.join(name)),
+        _ => None,
+    });
+    let wanted: BTreeSet<PathBuf> = derived.collect();
+    if wanted.is_empty() {
         return Ok(());
     }
+    let (key, wanted) = (session.key().clone(), wanted.into_iter().collect());
     let mut taken = BTreeSet::new();
-    for status in Daemon::connect(true)?.tasks(Some(session.key().clone())) {
+    for status in Daemon::connect(true)?.tasks_destined(key, wanted) {
         let status = status?;
         if let (TaskKind::Download { destination: Some(path) }, false) =
             (status.kind, status.state == TaskState::Completed)

@@ -222,6 +222,11 @@ fn two_tasks_never_share_a_file() {
     let names: Vec<_> = tasks.as_array().unwrap().iter().map(|t| &t["destination"]).collect();
     let expected = ["f", "f.1", "f.2"].map(|name| home.file(name));
     assert_eq!(names, expected.iter().map(|p| p.to_str().unwrap()).collect::<Vec<_>>());
+    server.on("/g", Answer::ok("content").stall_after(3));
+    home.out(&["add", "-o", ".//./g", &server.url("/g")]);
+    let id = home.out(&["add", "-q", &server.url("/g")]);
+    let task = home.json(&["show", id.trim(), "--json"]);
+    assert_eq!(task["destination"], home.file("g.1").to_str().unwrap());
 }
 
 #[test]

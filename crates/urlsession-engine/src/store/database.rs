@@ -206,6 +206,41 @@ impl Database {
         content.as_deref().map(read).transpose()
     }
 
+    /// Reads the orders of those of the tasks that may be about a path with one of the names, or one
+    /// that begins so.
+    pub(super) fn orders_about(
+        &self,
+        tasks: &[TaskRef],
+        names: &[&str],
+    ) -> Result<Vec<Option<Order>>, StoreError> {
+        let mut texts = Vec::with_capacity(names.len());
+        for name in names {
+            let text = write(name)?;
+            // Without its quotes.
+            let inside = text.get(1..text.len().saturating_sub(1)).unwrap_or_default();
+            texts.push(format!("/{inside}"));
+        }
+        let transaction = self.connection.unchecked_transaction()?;
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT content FROM tasks WHERE session = ?1 AND task = ?2")?;
+        let about = |row: &rusqlite::Row<'_>| {
+            let content = row.get_ref(0)?.as_str_or_null()?;
+            // To look for a text costs a tenth of reading what it is in.
+            let found = content.filter(|c| texts.iter().any(|text| c.contains(text)));
+            Ok(found.map(ToOwned::to_owned))
+        };
+        let mut orders = Vec::with_capacity(tasks.len());
+        for task in tasks {
+            let found = statement.query_row(params![task.session.0, number(task.task)], about);
+            let content: Option<String> = found.optional()?.flatten();
+            orders.push(content.as_deref().map(read).transpose()?);
+        }
+        drop(statement);
+        transaction.finish()?;
+        Ok(orders)
+    }
+
     /// Reads the orders of many tasks, in their order.
     pub(super) fn orders(&mut self, tasks: &[TaskRef]) -> Result<Vec<Option<Order>>, StoreError> {
         // One transaction is one lock of the file instead of one for every row.

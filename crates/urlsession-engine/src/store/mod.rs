@@ -182,6 +182,22 @@ impl Store {
         }
     }
 
+    /// Reads the orders of those of the tasks that may be about a path with one of the names, or one
+    /// that begins so; `None` for others.
+    pub(crate) fn orders_about(
+        &self,
+        tasks: &[TaskRef],
+        names: &[&str],
+    ) -> Result<Vec<Option<Arc<Order>>>, StoreError> {
+        match self {
+            Self::Database(database) => {
+                let orders = database.orders_about(tasks, names)?.into_iter();
+                Ok(orders.map(|order| order.map(Arc::new)).collect())
+            }
+            Self::Memory(memory) => Ok(tasks.iter().map(|task| memory.order(*task)).collect()),
+        }
+    }
+
     /// Reads the metrics of a task; `None` if it had no attempt, or is gone.
     pub(crate) fn metrics(&self, task: TaskRef) -> Result<Option<TaskMetrics>, StoreError> {
         match self {

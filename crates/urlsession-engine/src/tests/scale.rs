@@ -2,7 +2,8 @@
 
 use super::stage::{App, download, key, stage, suspended};
 use urlsession_core::PORTION;
-use urlsession_protocol::{Call, NewTask, Reply, TaskState};
+use urlsession_protocol::message::DESTINED_LIMIT;
+use urlsession_protocol::{Call, NewTask, Reply, TaskKind, TaskState};
 
 #[tokio::test]
 async fn twenty_thousand_tasks_are_listed_in_pages_also_after_a_restart() {
@@ -16,6 +17,42 @@ async fn twenty_thousand_tasks_are_listed_in_pages_also_after_a_restart() {
     assert_eq!(pages, [500; 40]);
     assert!(numbers.into_iter().eq(1..=20_000));
     assert_eq!(app.status(20_000).await.unwrap().state, TaskState::Suspended);
+}
+
+#[tokio::test]
+async fn whoever_looks_for_a_free_name_hears_of_those_that_are_promised() {
+    let stage = stage().await;
+    let mut app = stage.app().await;
+    create(&mut app, 10_000, |number| {
+        let mut new = suspended(download(number));
+        let destination = match number {
+            9000 => "/f/b.1".to_owned(),
+            9001 => "/f/./b".to_owned(),
+            9002 => "/g/b".to_owned(),
+            9003 => "/f/quote\".\u{fc}".to_owned(),
+            _ => format!("/f/a.{number}"),
+        };
+        new.kind = TaskKind::Download { destination: Some(destination.into()) };
+        new
+    })
+    .await;
+    let mut wrong = wrong(10_001);
+    wrong.kind = TaskKind::Download { destination: Some("/f/b.2".into()) };
+    app.create(wrong).await;
+    drop(app);
+    let stage = stage.restart().await;
+    let mut app = stage.connect();
+    for (paths, expected) in [
+        (&["/f/b"][..], &[4096, 8192, 9000, 9001][..]),
+        (&["/f/quote\".\u{fc}", "/h/a"], &[4096, 8192, 9003]),
+        (&["/f/a.4095"], &[4095, 4096, 8192]),
+    ] {
+        let (pages, numbers) = app.list_destined(paths).await;
+        assert_eq!(numbers, expected, "{paths:?} in pages of {pages:?}");
+    }
+    let (_, numbers) = app.list_destined(&["/f/a"; DESTINED_LIMIT]).await;
+    assert_eq!(numbers.len(), 10_000 - 4);
+    assert_eq!(app.list_destined(&["/h/a"; DESTINED_LIMIT + 1]).await.1.len(), 10_001);
 }
 
 #[tokio::test]

@@ -222,10 +222,20 @@ impl App {
 
     /// Lists all tasks; returns the lengths of the pages and the numbers.
     pub(super) async fn list(&mut self, limit: u32) -> (Vec<usize>, Vec<u64>) {
+        self.list_of(limit, &[]).await
+    }
+
+    /// Lists unfinished downloads to these paths; returns the same.
+    pub(super) async fn list_destined(&mut self, paths: &[&str]) -> (Vec<usize>, Vec<u64>) {
+        self.list_of(u32::MAX, paths).await
+    }
+
+    async fn list_of(&mut self, limit: u32, paths: &[&str]) -> (Vec<usize>, Vec<u64>) {
         let (mut pages, mut numbers, mut after) = (Vec::new(), Vec::new(), None);
         loop {
             let session = Some(key());
-            let call = Call::Tasks { session, after: after.take(), limit };
+            let destined = paths.iter().map(Into::into).collect();
+            let call = Call::Tasks { session, after: after.take(), limit, destined };
             let Ok(Reply::Tasks { tasks, more }) = self.call(call).await else {
                 panic!("no page");
             };

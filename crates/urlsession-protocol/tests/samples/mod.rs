@@ -21,7 +21,7 @@ pub(crate) fn client_messages() -> Vec<ClientMessage> {
         Call::Remove { session: key(), task },
         Call::FinishTasksAndInvalidate { session: key() },
         Call::InvalidateAndCancel { session: key() },
-        Call::Tasks { session: Some(key()), after: Some((key(), task)), limit: 500 },
+        listing(task),
         Call::Task { session: key(), task, with_cookies: false },
         Call::Watch { session: Some(key()), replay: true },
         Call::Status,
@@ -73,6 +73,11 @@ pub(crate) fn client_messages() -> Vec<ClientMessage> {
         calls.into_iter().zip(1..).map(|(call, id)| ClientMessage::Call { id: CallId(id), call }),
     );
     messages
+}
+
+fn listing(last: TaskIdentifier) -> Call {
+    let (session, destined) = (Some(key()), vec!["/tmp/f".into()]);
+    Call::Tasks { session, after: Some((key(), last)), limit: 500, destined }
 }
 
 pub(crate) fn daemon_messages() -> Vec<DaemonMessage> {
