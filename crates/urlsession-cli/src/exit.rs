@@ -123,6 +123,18 @@ impl Failure {
         Self { code, ..Self::from(error.clone()) }
     }
 
+    /// Joins two failures of one command: the first is said, and the second is still to be.
+    pub(crate) fn both(first: Option<Self>, second: Option<Self>) -> Option<Self> {
+        match (first, second) {
+            (Some(first), Some(second)) if second.is_broken_pipe() => Some(first),
+            (Some(first), Some(second)) if !first.is_broken_pipe() => {
+                let code = if first.tell() == second.code { second.code } else { SOME_FAILED };
+                Some(Self { code, ..second })
+            }
+            (first, second) => second.or(first),
+        }
+    }
+
     /// Says what happened; returns what to exit with.
     pub(crate) fn tell(&self) -> u8 {
         if !self.is_broken_pipe() {

@@ -320,10 +320,10 @@ pub(crate) fn parse(words: Vec<OsString>) -> Command {
 /// Puts the default command `get` where the first word is a URL or an option of `get`.
 pub(crate) fn with_default_command(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = arguments.into_iter().collect();
-    let implied = arguments.get(1).and_then(|first| first.to_str()).is_some_and(|first| {
+    let implied = arguments.get(1).map(|first| first.to_string_lossy()).is_some_and(|first| {
         let own = ["-h", "--help", "-V", "--version", "--"];
         // A URL without its beginning is told so; no command has such characters.
-        first.contains(['.', '/', ':']) || (first.starts_with('-') && !own.contains(&first))
+        first.contains(['.', '/', ':']) || (first.starts_with('-') && !own.contains(&&*first))
     });
     if implied {
         arguments.insert(1, "get".into());

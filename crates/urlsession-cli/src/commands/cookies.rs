@@ -148,11 +148,18 @@ pub(crate) fn publish(path: &Path, text: &str) -> io::Result<()> {
         return File::options().write(true).open(&path)?.write_all(text.as_bytes());
     }
     let folder = path.parent().unwrap_or(&path);
-    let mut aside = tempfile::NamedTempFile::new_in(folder)?;
+    // Its own name says nothing to whoever gave the other.
+    let aside = tempfile::NamedTempFile::new_in(folder);
+    let mut aside = aside.map_err(|error| io::Error::new(error.kind(), in_words(&error)))?;
     aside.write_all(text.as_bytes())?;
     aside.as_file().sync_all()?;
     aside.persist(&path).map_err(|error| error.error)?;
     Ok(())
+}
+
+fn in_words(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split_once(" at path ").map_or(text.as_str(), |(why, _)| why).to_owned()
 }
 
 fn table(list: &[Cookie], reveal: bool, now: Timestamp) -> String {

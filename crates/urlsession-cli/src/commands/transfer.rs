@@ -255,9 +255,10 @@ fn run(
     for task in followed.ended() {
         // What could not be handed over stays with the daemon.
         let (shown, attempts) = created.told(task, whole.as_ref());
-        match created.hand_over(task, &after.head_before(&shown)) {
+        let outcome = match created.hand_over(task, &after.head_before(&shown)) {
             Ok(()) => {
-                let of_it = Told {
+                told.push(&task.name);
+                after.tell(Told {
                     task: &shown,
                     typed: created.typed.get(&task.name.task).map(String::as_str),
                     whole: created.whole.get(&task.name.task).map(Secret::expose),
@@ -265,12 +266,12 @@ fn run(
                     attempts,
                     referer: None,
                     tells_referer: false,
-                };
-                failed = after.tell(of_it)?.or(failed);
-                told.push(&task.name);
+                })
             }
-            Err(failure) => failed = Some(failure),
-        }
+            Err(failure) => Err(kept(failure, task)),
+        };
+        // The others are handed over all the same.
+        failed = Failure::both(failed, outcome.unwrap_or_else(Some));
     }
     if !told.is_empty() {
         // What a daemon that dies right now has not forgotten is still there to be seen.
@@ -286,6 +287,17 @@ fn run(
     let refusals = created.refused.iter().map(|(_, error)| Some(error));
     let ends = followed.tasks.iter().map(|task| task.error.as_ref());
     Ok(exit::code_of_all(refusals.chain(ends)))
+}
+
+/// Says where that is which could not be written.
+fn kept(failure: Failure, task: &Tracked) -> Failure {
+    if failure.code != exit::FILE || failure.next.is_some() || task.file.is_none() {
+        return failure;
+    }
+    let name = &task.name;
+    failure.next(format!(
+        "what came is kept, see: urlsession show {name}; throw it away with: urlsession rm {name}"
+    ))
 }
 
 /// What came of the plans.

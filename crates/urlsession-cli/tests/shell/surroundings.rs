@@ -119,6 +119,29 @@ fn a_wrong_entry_of_a_list_is_named_by_its_line() {
     assert_eq!(home.out(&["ls", "-q"]), "", "all of a list, or nothing");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn what_cannot_be_written_is_told_of_each_and_does_not_stop_the_others() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("content"));
+    let url = server.url("/f");
+    let (gone, there) = (home.file("gone/x"), home.file("there"));
+    let format = format!("%output{{{}}}x", gone.display());
+    let ran =
+        home.run(&["-q", "-w", &format, "-o", there.to_str().unwrap(), &url, &url, "-o", "-"]);
+    assert_eq!((ran.code, ran.out.as_str()), (9, "content"), "{ran:?}");
+    assert_eq!(ran.err.matches("gone/x: No such file").count(), 2, "{ran:?}");
+    let full = home.run(&["-q", "-o", "/dev/full", &url, &url]);
+    assert_eq!(full.code, 9, "{full:?}");
+    for id in ["3", "4"] {
+        let hint = format!("what came is kept, see: urlsession show {id}; ");
+        assert!(full.err.contains(&hint), "{full:?}");
+    }
+    assert_eq!(home.out(&["ls", "-q"]), "3\n4\n");
+    let jar = home.run(&["-q", "--cookie-jar", "gone/jar", "-o", "-", &url]);
+    assert!(jar.err.ends_with("gone/jar: No such file or directory (os error 2)\n"), "{jar:?}");
+}
+
 #[test]
 fn what_cannot_be_a_file_is_refused_before_anything_is_asked() {
     let (home, server) = (Home::new(), Server::start());
