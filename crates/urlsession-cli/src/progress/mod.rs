@@ -40,7 +40,8 @@ pub(crate) fn of(talk: Talk) -> Box<dyn Progress> {
         Box::new(events::JsonLines::default())
     } else if talk.quiet || (talk.no_progress_meter && !talk.verbose) {
         Box::new(plain::ErrorsOnly)
-    } else if console::Term::stderr().is_term() {
+    } else if !indicatif::ProgressDrawTarget::stderr().is_hidden() {
+        // A terminal that cannot go back in a line (TERM=dumb) gets lines, as a file does.
         Box::new(bars::Bars::new(talk.verbose))
     } else {
         Box::new(plain::PlainLines::new(talk.verbose))

@@ -49,6 +49,27 @@ fn a_signal_that_is_ignored_stays_ignored() {
     assert_eq!(std::fs::read(home.file("f")).unwrap(), b"content");
 }
 
+/// As editors and logs of builds have them: nothing can be drawn over, and everything is said.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_that_cannot_go_back_gets_lines() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("content"));
+    let typed = format!("'{OWN}' '{}'; '{OWN}' '{}'", server.url("/f"), server.url("/gone"));
+    let command = home.command(&[]);
+    for term in ["dumb", ""] {
+        let mut terminal = Command::new("script");
+        terminal.args(["-qec", &typed, "/dev/null"]).env("TERM", term).stdin(Stdio::null());
+        let set = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        let Ok(output) = terminal.envs(set).current_dir(home.file("")).output() else {
+            eprintln!("skipped: there is no script(1), which makes terminals");
+            return;
+        };
+        let seen = String::from_utf8(output.stdout).unwrap();
+        assert!(seen.contains(": done, 7 B in ") && seen.contains(": failed: "), "{term}: {seen}");
+    }
+}
+
 #[test]
 fn events_go_on_with_the_next_daemon_and_are_told_once() {
     let (home, server) = (Home::new(), Server::start());
