@@ -45,7 +45,7 @@ Examples:
 Exit codes:
   0 done  1 some failed  2 usage  3 unfinished  4 authentication  5 no such task  6 no daemon
   7 integrity  8 HTTP status  9 disk or local file  10 network  11 cancelled
-  124 --timeout ran out  130 Ctrl-C and 143 SIGTERM (the transfers go on)";
+  124 --timeout ran out  129 terminal closed, 130 Ctrl-C and 143 SIGTERM (the transfers go on)";
 
 const LIMIT_EXAMPLES: &str = "\
 A limit counts at once, for transfers that run too, and until it is changed. Tasks share it in
