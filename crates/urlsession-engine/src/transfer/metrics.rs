@@ -278,12 +278,14 @@ pub(super) fn protocol_name(version: Version) -> &'static str {
     }
 }
 
-/// Returns header fields as apps have them; bytes that are not UTF-8 are replaced.
+/// Returns header fields as apps have them; a value that is not UTF-8 is taken for Latin-1, which
+/// HTTP once had.
 pub(super) fn fields(headers: &HeaderMap) -> HeaderFields {
-    let fields = headers.iter().map(|(name, value)| {
-        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-    });
-    fields.collect()
+    let text = |value: &http::HeaderValue| match std::str::from_utf8(value.as_bytes()) {
+        Ok(text) => text.to_owned(),
+        Err(_) => value.as_bytes().iter().copied().map(char::from).collect(),
+    };
+    headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect()
 }
 
 fn response(head: &http::response::Parts) -> TransactionResponse {
@@ -348,6 +350,20 @@ mod tests {
         assert_eq!(first.count_of_response_body_bytes_received, 7);
         assert_eq!(first.count_of_response_body_bytes_after_decoding, 70);
         assert_eq!((redirect_count, second.response.as_ref()), (1, None));
+    }
+
+    #[test]
+    fn fields_are_utf_8_or_latin_1() {
+        let value = |bytes: &[u8]| http::HeaderValue::from_bytes(bytes).expect("a value");
+        let headers: HeaderMap = [
+            (http::header::SERVER, value(b"caf\xe9")),
+            (http::header::ETAG, value("\"né日\"".as_bytes())),
+        ]
+        .into_iter()
+        .collect();
+        let told = fields(&headers);
+        let expected = [("server", "café"), ("etag", "\"né日\"")];
+        assert_eq!(told[..], expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
 
     #[test]
