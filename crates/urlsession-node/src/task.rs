@@ -134,6 +134,13 @@ impl NewTask {
             (None, Some(data)) => Some(UploadSource::Bytes(data.to_vec())),
             (None, None) => None,
         };
+        let is_get = self.method.is_some_and(|method| method.eq_ignore_ascii_case("GET"));
+        if is_get && source.is_some() {
+            // The front desk takes GET for a method that nobody named.
+            return Err(Error::new(ErrorCode::DATA_LENGTH_EXCEEDS_MAXIMUM)
+                .because("a GET request cannot have a body")
+                .for_url(&self.url));
+        }
         let options = UploadOptions { resume, task };
         let created: Task = match (self.kind.as_str(), source) {
             ("data", source) => session.data_task_with(request, source, options)?.into(),

@@ -208,6 +208,10 @@ test('errors are URLSessionErrors', async () => {
   const times = { retryStatuses: [500], retryInterval: 100, timeoutIntervalForRetries: 250 };
   await assert.rejects(session.download(server.url('/status/500'), { failOnHttpError: true, ...times }), { code: -1011 });
   assert.throws(() => new Session({}), TypeError);
+  // Apple's sessions refuse it, and another method is not what was asked for.
+  const refused = { code: -1103, message: /a GET request cannot have a body/ };
+  assert.throws(() => session.dataTask(server.url('/data'), { method: 'get', body: 'a' }), refused);
+  assert.throws(() => session.uploadTask(server.url('/up'), Buffer.from('a'), { method: 'GET' }), refused);
 });
 
 test('a signal cancels, before and after the start', async () => {
