@@ -8,6 +8,7 @@ const { after, before, test } = require('node:test');
 const { runApp } = require('./support/app.js');
 const { inHome } = require('./support/home.js');
 const { Server, sha256Of } = require('./support/server.js');
+const { webHeaders } = require('../lib/modern/headers.js');
 const { Session, URLSessionError } = require('../index.js');
 
 let server;
@@ -212,6 +213,14 @@ test('errors are URLSessionErrors', async () => {
   const refused = { code: -1103, message: /a GET request cannot have a body/ };
   assert.throws(() => session.dataTask(server.url('/data'), { method: 'get', body: 'a' }), refused);
   assert.throws(() => session.uploadTask(server.url('/up'), Buffer.from('a'), { method: 'GET' }), refused);
+});
+
+test('header fields of any bytes are told', () => {
+  const fields = [['x-ascii', 'a'], ['x-latin', 'é'], ['x-wide', '日'], ['set-cookie', 'a=1'], ['set-cookie', 'b=2']];
+  const headers = webHeaders(fields.map(([name, value]) => ({ name, value })));
+  assert.deepEqual(['x-ascii', 'x-latin'].map((name) => headers.get(name)), ['a', 'é']);
+  assert.equal(Buffer.from(headers.get('x-wide'), 'latin1').toString(), '日');
+  assert.deepEqual(headers.getSetCookie(), ['a=1', 'b=2']);
 });
 
 test('a signal cancels, before and after the start', async () => {
