@@ -112,6 +112,7 @@ impl<'a> House<'a> {
         let signals = Signals::new().context("cannot handle signals")?;
         let configuration = EngineConfiguration {
             state: Some(paths.state.clone()),
+            shared: None,
             caches: CachePlace::Nowhere,
             version: version.to_owned(),
             keychain: simulation.is_none() && keychain::is_used(),

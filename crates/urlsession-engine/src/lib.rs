@@ -51,6 +51,9 @@ pub struct EngineConfiguration {
     /// The folder of store, part files, finished files and spool. `None` is a store in memory and
     /// a private temporary folder that is removed at the end.
     pub state: Option<PathBuf>,
+    /// The file in which an engine without `state` has cookies and known hosts that outlive it,
+    /// created with its folder when it is needed. `None` forgets them.
+    pub shared: Option<PathBuf>,
     /// What is kept of responses.
     pub caches: CachePlace,
     /// The version that [`urlsession_protocol::Call::Status`] tells.

@@ -40,7 +40,7 @@ impl<H: Moves> Driver<H> {
                 let store = Store::open(&files.store())?;
                 (files, store)
             }
-            None => (Files::temporary()?, Store::in_memory()),
+            None => (Files::temporary()?, Store::in_process(configuration.shared.clone())),
         };
         let now = clock.now();
         let (core, step) = restore(&store, now)?;

@@ -83,6 +83,12 @@ impl Paths {
         self.cache.join("responses")
     }
 
+    /// Returns the file of cookies and known hosts of sessions that live in their processes.
+    #[must_use]
+    pub fn shared(&self) -> PathBuf {
+        self.state.join("in-process.sqlite")
+    }
+
     /// Returns the folder for request bodies that clients hand over.
     #[must_use]
     pub fn spool(&self) -> PathBuf {

@@ -83,6 +83,7 @@ fn host() -> Result<Arc<Host>, Error> {
         keychain: false,
         state: None,
         // A user without a home keeps nothing on disk.
+        shared: paths.as_ref().ok().map(Paths::shared),
         caches: paths.map_or(CachePlace::Memory, |paths| CachePlace::Folder(paths.url_caches())),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };

@@ -2,7 +2,7 @@
 
 use super::{Database, StoreError, damaged, read, write};
 use crate::cookies::{CookieRow, Kept};
-use rusqlite::{Transaction, params};
+use rusqlite::{Connection, Transaction, params};
 use serde::{Deserialize, Serialize};
 use urlsession_protocol::{ApplicationId, Cookie, Timestamp};
 
@@ -17,16 +17,24 @@ struct Content {
 impl Database {
     /// Reads the cookies of an application.
     pub(super) fn cookies(&self, application: &ApplicationId) -> Result<Vec<Kept>, StoreError> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT content FROM cookies WHERE application = ?1")?;
-        let mut rows = statement.query([application.as_str()])?;
-        let mut all = Vec::new();
-        while let Some(row) = rows.next()? {
-            let Content { cookie, accessed } = read(row.get_ref(0)?.as_str().map_err(damaged)?)?;
-            all.push(Kept { cookie, accessed });
-        }
-        Ok(all)
+        read_all(&self.connection, application)
     }
+}
+
+/// Reads the cookies of an application.
+pub(super) fn read_all(
+    from: &Connection,
+    application: &ApplicationId,
+) -> Result<Vec<Kept>, StoreError> {
+    let mut statement =
+        from.prepare_cached("SELECT content FROM cookies WHERE application = ?1")?;
+    let mut rows = statement.query([application.as_str()])?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        let Content { cookie, accessed } = read(row.get_ref(0)?.as_str().map_err(damaged)?)?;
+        all.push(Kept { cookie, accessed });
+    }
+    Ok(all)
 }
 
 /// Writes a cookie or removes it.

@@ -2,7 +2,7 @@
 
 use super::{Database, StoreError, damaged};
 use crate::strict::{HostRow, Known};
-use rusqlite::{Transaction, params};
+use rusqlite::{Connection, Transaction, params};
 use urlsession_protocol::{ApplicationId, Timestamp};
 
 impl Database {
@@ -11,19 +11,27 @@ impl Database {
         &self,
         application: &ApplicationId,
     ) -> Result<Vec<(String, Known)>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT host, include_subdomains, expires FROM known_hosts WHERE application = ?1",
-        )?;
-        let mut rows = statement.query([application.as_str()])?;
-        let mut all = Vec::new();
-        while let Some(row) = rows.next()? {
-            let host = row.get_ref(0)?.as_str().map_err(damaged)?.to_owned();
-            // SQLite's integers are signed; the cast loses nothing.
-            let expires = Timestamp(row.get::<_, i64>(2)?.cast_unsigned());
-            all.push((host, Known { include_subdomains: row.get(1)?, expires }));
-        }
-        Ok(all)
+        read_all(&self.connection, application)
     }
+}
+
+/// Reads the hosts that an application knows.
+pub(super) fn read_all(
+    from: &Connection,
+    application: &ApplicationId,
+) -> Result<Vec<(String, Known)>, StoreError> {
+    let mut statement = from.prepare_cached(
+        "SELECT host, include_subdomains, expires FROM known_hosts WHERE application = ?1",
+    )?;
+    let mut rows = statement.query([application.as_str()])?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        let host = row.get_ref(0)?.as_str().map_err(damaged)?.to_owned();
+        // SQLite's integers are signed; the cast loses nothing.
+        let expires = Timestamp(row.get::<_, i64>(2)?.cast_unsigned());
+        all.push((host, Known { include_subdomains: row.get(1)?, expires }));
+    }
+    Ok(all)
 }
 
 /// Writes what is known of a host, or removes it.

@@ -1,12 +1,15 @@
 //! What is remembered only as long as the process: what tasks that are there may still ask for.
 //!
-//! Nobody reads it after an end of the process, so what only a start would need is not kept.
+//! Nobody reads it after an end of the process, so what only a start would need is not kept. What
+//! servers want remembered is on disk besides, where there is a place for that.
 
+use super::shared::Shared;
 use super::{Row, Rows};
 use crate::cookies::Kept;
 use crate::credentials::Written;
 use crate::strict::Known;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use urlsession_core::{Change, Order, TaskRef};
 use urlsession_protocol::{ApplicationId, CookieIdentity, ProtectionSpace, TaskMetrics};
@@ -18,6 +21,7 @@ pub(crate) struct Memory {
     cookies: BTreeMap<ApplicationId, BTreeMap<CookieIdentity, Kept>>,
     credentials: BTreeMap<ApplicationId, BTreeMap<ProtectionSpace, Written>>,
     known_hosts: BTreeMap<ApplicationId, BTreeMap<String, Known>>,
+    shared: Option<Shared>,
 }
 
 #[derive(Debug)]
@@ -27,6 +31,11 @@ struct Remembered {
 }
 
 impl Memory {
+    /// Remembers cookies and known hosts in that file, too.
+    pub(super) fn new(shared: Option<PathBuf>) -> Self {
+        Self { shared: shared.map(Shared::new), ..Self::default() }
+    }
+
     /// Takes over what one turn changes.
     pub(super) fn keep(
         &mut self,
@@ -51,6 +60,9 @@ impl Memory {
         for row in &rows.known_hosts {
             keep(&mut self.known_hosts, row);
         }
+        if let Some(shared) = &self.shared {
+            shared.write(rows);
+        }
     }
 
     pub(super) fn order(&self, task: TaskRef) -> Option<Arc<Order>> {
@@ -62,12 +74,15 @@ impl Memory {
     }
 
     pub(super) fn cookies(&self, application: &ApplicationId) -> Vec<Kept> {
-        self.cookies.get(application).into_iter().flat_map(BTreeMap::values).cloned().collect()
+        let shared = self.shared.as_ref().and_then(|shared| shared.cookies(application));
+        let own = || self.cookies.get(application).into_iter().flat_map(BTreeMap::values).cloned();
+        shared.unwrap_or_else(|| own().collect())
     }
 
     pub(super) fn known_hosts(&self, application: &ApplicationId) -> Vec<(String, Known)> {
-        let rows = self.known_hosts.get(application).into_iter().flatten();
-        rows.map(|(host, known)| (host.clone(), *known)).collect()
+        let shared = self.shared.as_ref().and_then(|shared| shared.known_hosts(application));
+        let own = || self.known_hosts.get(application).into_iter().flatten();
+        shared.unwrap_or_else(|| own().map(|(host, known)| (host.clone(), *known)).collect())
     }
 
     pub(super) fn credentials(

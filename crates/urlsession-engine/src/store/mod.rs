@@ -10,6 +10,7 @@ mod metrics;
 mod results;
 mod schema;
 mod settings;
+mod shared;
 mod tasks;
 
 pub use check::CheckedStore;
@@ -21,7 +22,7 @@ use crate::strict::{HostRow, Known};
 use database::{Database, damaged, ensure_stored, number, read, task_ref, write};
 use memory::Memory;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use urlsession_core::{
     Change, EventRecord, Order, SessionNumber, SessionRecord, TaskFacts, TaskRecord, TaskRef,
@@ -34,7 +35,7 @@ pub(crate) enum Store {
     /// Durable.
     Database(Box<Database>),
     /// Gone with the process.
-    Memory(Memory),
+    Memory(Box<Memory>),
 }
 
 /// A row of the store: what is kept under the name, or `None` where nothing must be.
@@ -109,9 +110,15 @@ impl Store {
         Ok(Self::Database(Box::new(Database::open(file)?)))
     }
 
+    /// Makes a store that ends with the process, but for cookies and known hosts in that file.
+    pub(crate) fn in_process(shared: Option<PathBuf>) -> Self {
+        Self::Memory(Box::new(Memory::new(shared)))
+    }
+
     /// Makes a store that ends with the process.
+    #[cfg(test)]
     pub(crate) fn in_memory() -> Self {
-        Self::Memory(Memory::default())
+        Self::in_process(None)
     }
 
     /// Reads the sessions, and the highest number of one that was removed.

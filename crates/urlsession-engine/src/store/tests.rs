@@ -4,6 +4,7 @@ mod known_hosts;
 mod memory;
 mod rows;
 mod settings;
+mod shared;
 mod versions;
 
 use super::{Database as Store, Rows, StoreError, schema};

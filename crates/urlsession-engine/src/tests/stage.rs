@@ -34,6 +34,7 @@ impl Stage {
         let configuration = EngineConfiguration {
             simulation: None,
             state: Some(folder.path().join("state")),
+            shared: None,
             caches: CachePlace::Nowhere,
             version: "test".to_owned(),
             keychain: false,

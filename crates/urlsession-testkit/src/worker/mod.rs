@@ -16,7 +16,7 @@ use std::io::{BufRead as _, Read as _, Write as _};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use urlsession::{
-    ConnectionProxy, DataTask, Delivery, Error, Event, Events, Proxy, Session,
+    ConnectionProxy, DataTask, Delivery, Error, Event, Events, HttpCookieStorage, Proxy, Session,
     SessionConfiguration, TaskIdentifier, TaskOptions, UploadOptions, UploadSource,
 };
 
@@ -54,6 +54,8 @@ pub fn run(options: Options) -> Result<()> {
         true => SessionConfiguration::ephemeral(),
         false => SessionConfiguration::default(),
     };
+    // Each worker begins without any.
+    configuration.http_cookie_storage = HttpCookieStorage::Private;
     configuration.application = Some(options.application.clone());
     configuration.http_maximum_connections_per_host = RUNNING_LIMIT;
     configuration.ca_certificates.clone_from(&options.cacert);
