@@ -142,6 +142,24 @@ test('an app that leaves one open ends by itself, after its tasks', async () => 
   assert.match(stdout, /^GET/);
 });
 
+test('what servers want remembered outlives the process of a default session', async () => {
+  const script = `
+    const { Session } = require(${JSON.stringify(path.join(__dirname, '..'))});
+    const [configuration, name] = process.argv.slice(1);
+    const session = new Session({ configuration, applicationId: 'remembers', urlCache: null });
+    const expires = Date.now() + 1e6;
+    session.cookies.set([{ name, value: '1', domain: '127.0.0.1', expires }, { name: 'short', value: '1', domain: '127.0.0.1' }])
+      .then(() => session.knownHosts.add({ host: name + '.example', expires }))
+      .then(() => session.data(${JSON.stringify(url('/remembered'))}))
+      .then(async () => console.log((await session.knownHosts.list()).map(({ host }) => host).join()));`;
+  const told = [];
+  for (const [configuration, name] of [['ephemeral', 'a'], ['default', 'b'], ['default', 'c'], ['ephemeral', 'd']]) {
+    const { stdout } = await promisify(execFile)(process.execPath, ['-e', script, configuration, name], { timeout: 60_000 });
+    told.push([requests.at(-1).headers.cookie.split('; ').filter((cookie) => !cookie.startsWith('short')).sort().join(), stdout.trim()]);
+  }
+  assert.deepEqual(told, [['a=1', 'a.example'], ['b=1', 'b.example'], ['b=1,c=1', 'b.example,c.example'], ['d=1', 'd.example']]);
+});
+
 test('they end with the worker that made them', async () => {
   const asked = new Promise((resolve) => {
     server.once('request', ({ socket }) => {
