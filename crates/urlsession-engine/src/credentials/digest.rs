@@ -95,6 +95,15 @@ impl Digest {
         })
     }
 
+    /// Takes the nonce for the requests to come, of which there was none yet. What a session's
+    /// secret was made of stays.
+    pub(crate) fn renew(&mut self, nonce: &str) {
+        if !self.session && self.nonce != nonce {
+            nonce.clone_into(&mut self.nonce);
+            self.count = 0;
+        }
+    }
+
     /// Makes the value of `Authorization` for the next request; `target` is what the request line
     /// has. `None` once the nonce cannot be counted any further.
     pub(crate) fn authorization(

@@ -73,6 +73,17 @@ impl Memory {
         entries.push_back(Entry { space, credential, way });
     }
 
+    fn renew(&self, seeker: &Seeker<'_>, nonce: &str) {
+        let mut entries = self.lock();
+        let ways =
+            entries.iter_mut().filter(|entry| seeker.owns(entry)).map(|entry| &mut entry.way);
+        for way in ways {
+            if let Way::Digest(digest) = way {
+                digest.renew(nonce);
+            }
+        }
+    }
+
     fn forget(&self, seeker: &Seeker<'_>) {
         self.lock().retain(|entry| !seeker.owns(entry));
     }
@@ -148,6 +159,11 @@ impl<'a> Seeker<'a> {
             self.memory.forget(self);
         }
         again
+    }
+
+    /// Takes the nonce that the server wants to see in the next request.
+    pub(crate) fn renew(&self, nonce: &str) {
+        self.memory.renew(self, nonce);
     }
 
     fn owns(&self, entry: &Entry) -> bool {

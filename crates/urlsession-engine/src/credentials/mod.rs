@@ -40,6 +40,18 @@ pub(crate) fn offered<'a>(
     challenges
 }
 
+/// Returns the nonce that a server wants to see in the next request, as `Authentication-Info` says
+/// it (RFC 7616 section 3.5).
+pub(crate) fn next_nonce<'a>(fields: impl IntoIterator<Item = &'a [u8]>) -> Option<String> {
+    // The parameters are those of a challenge without its scheme.
+    let mut parameters = fields.into_iter().map(|field| [b"Digest ", field].concat());
+    let told = parameters.find_map(|field| {
+        let challenges = parse([&field[..]]);
+        challenges.first()?.parameter("nextnonce").map(str::to_owned)
+    });
+    told.filter(|nonce| !nonce.is_empty())
+}
+
 /// Returns the space of all that a server has.
 pub(crate) fn origin_space(url: &Url) -> ProtectionSpace {
     ProtectionSpace {

@@ -107,6 +107,9 @@ impl<'a> Gate<'a> {
         fields: &HeaderMap,
     ) -> Result<Verdict, Failure> {
         if status != StatusCode::UNAUTHORIZED {
+            if let Some((guard, _)) = &self.shows {
+                guard.let_in(fields);
+            }
             self.keep();
             return Ok(Verdict::Response);
         }

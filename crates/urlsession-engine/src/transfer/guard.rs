@@ -15,6 +15,7 @@ pub(super) struct Guard<'a> {
     seeker: Seeker<'a>,
     shown: HeaderName,
     asks: HeaderName,
+    tells: HeaderName,
     refusal: StatusCode,
     /// What the request line has when the request gets to it.
     target: Cow<'a, str>,
@@ -33,6 +34,7 @@ impl<'a> Guard<'a> {
             seeker: Seeker::new(memory, origin_space(url), credential),
             shown: header::AUTHORIZATION,
             asks: header::WWW_AUTHENTICATE,
+            tells: HeaderName::from_static("authentication-info"),
             refusal: StatusCode::UNAUTHORIZED,
             target: target.origin_form(url).into(),
             method,
@@ -50,6 +52,7 @@ impl<'a> Guard<'a> {
             seeker: Seeker::new(memory, proxy_space(proxy), credential),
             shown: header::PROXY_AUTHORIZATION,
             asks: header::PROXY_AUTHENTICATE,
+            tells: HeaderName::from_static("proxy-authentication-info"),
             refusal: StatusCode::PROXY_AUTHENTICATION_REQUIRED,
             target: target.into(),
             method: AuthenticationMethod::Default,
@@ -80,12 +83,21 @@ impl<'a> Guard<'a> {
         fields: &HeaderMap,
     ) -> Result<bool, Failure> {
         if status != self.refusal {
+            self.let_in(fields);
             return Ok(false);
         }
         let fields = fields.get_all(&self.asks);
         let challenges =
             credentials::offered(fields.iter().map(HeaderValue::as_bytes), self.method);
         Ok(self.seeker.is_worth_another(&challenges, &cnonce()?))
+    }
+
+    /// Learns from an answer that refused nothing how the next request is let in.
+    pub(super) fn let_in(&self, fields: &HeaderMap) {
+        let told = fields.get_all(&self.tells).iter().map(HeaderValue::as_bytes);
+        if let Some(nonce) = credentials::next_nonce(told) {
+            self.seeker.renew(&nonce);
+        }
     }
 }
 

@@ -61,6 +61,31 @@ fn every_refusal() {
 }
 
 #[test]
+fn the_next_nonce_is_counted_from_one() {
+    let memory = Memory::default();
+    let (credential, other) = (Credential::new("u", "p"), Credential::new("v", "p"));
+    let told = |field: &'static str| crate::credentials::next_nonce([field.as_bytes()]);
+    for credential in [&credential, &other] {
+        assert_eq!(seek(&memory, "http://h/", credential, &[N1]), "nothing, n1 1");
+    }
+    let nonce = told("rspauth=\"a, nextnonce=x\", nextnonce = \"n2\", qop=auth").unwrap();
+    Seeker::new(&memory, space("http://h/"), &credential).renew(&nonce);
+    assert_eq!(seek(&memory, "http://h/", &credential, &[]), "n2 1");
+    // The same one again counts on.
+    Seeker::new(&memory, space("http://h/"), &credential).renew("n2");
+    assert_eq!(seek(&memory, "http://h/", &credential, &[]), "n2 2");
+    assert_eq!(seek(&memory, "http://h/", &other, &[]), "n1 2", "another user's");
+    let session = "Digest realm=r, nonce=n1, qop=auth, algorithm=MD5-sess";
+    assert_eq!(seek(&memory, "http://i/", &credential, &[session]), "nothing, n1 1");
+    Seeker::new(&memory, space("http://i/"), &credential).renew("n2");
+    assert_eq!(seek(&memory, "http://i/", &credential, &[]), "n1 2", "made of the first");
+    assert_eq!(
+        ["", "nextnonce=\"\"", "nextnonce", "rspauth=\"nextnonce=n\""].map(told),
+        [const { None }; 4]
+    );
+}
+
+#[test]
 fn a_server_that_calls_everything_stale_is_left() {
     let fields: Vec<String> =
         (0..20).map(|n| format!("Digest realm=r, nonce=n{n}, qop=auth, stale=true")).collect();

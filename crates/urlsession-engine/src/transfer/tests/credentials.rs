@@ -56,6 +56,21 @@ async fn a_challenge_is_answered_over_the_same_connection() {
     assert_eq!(shown(&server.requests()[4]), "-");
 }
 
+#[tokio::test]
+async fn the_nonce_that_a_server_wants_next_is_used() {
+    let server = Server::start();
+    let told = |nonce| Answer::ok("in").header("Authentication-Info", nonce);
+    server.on("/a", challenge(DIGEST).times(1).then(told("nextnonce=\"n2\", qop=auth")));
+    server.on("/b", Answer::redirect(302, "/c").header("Authentication-Info", "nextnonce=\"n3\""));
+    server.on("/c", told("nextnonce=open\""));
+    let mut trial = with_credential(Trial::data(&server.url("/a")));
+    for path in ["/a", "/b", "/c"] {
+        trial.order.request.url = server.url(path);
+        assert_eq!(summary(&trial.run().await), "done 200 2");
+    }
+    assert_eq!(all_shown(&server), ["-", "n1 1 /a", "n2 1 /b", "n3 1 /c", "n3 2 /c"]);
+}
+
 /// proactive, answers => what is shown, and the end
 #[tokio::test]
 async fn every_way_in() {
