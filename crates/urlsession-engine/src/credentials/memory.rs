@@ -136,7 +136,8 @@ impl<'a> Seeker<'a> {
     /// A credential that the server has seen in the very way it asks for is wrong: the refusal is
     /// the answer. What an earlier request taught may be outdated and gets one fresh try.
     pub(crate) fn is_worth_another(&mut self, challenges: &[Challenge], cnonce: &str) -> bool {
-        let Some(way) = Way::strongest(challenges, cnonce) else {
+        let way = Way::strongest(challenges, cnonce);
+        let Some(way) = way.filter(|way| way.can_show(&self.credential)) else {
             self.memory.forget(self);
             return false;
         };

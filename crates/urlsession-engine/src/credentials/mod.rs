@@ -123,6 +123,14 @@ impl Way {
         }
     }
 
+    /// Says whether it can spell the credential at all.
+    fn can_show(&self, credential: &Credential) -> bool {
+        match self {
+            Self::Basic => basic::authorization(credential).is_some(),
+            Self::Digest(_) => !credential.user.expose().contains(|c: char| c.is_ascii_control()),
+        }
+    }
+
     fn strength(&self) -> (AuthenticationMethod, Option<Hash>) {
         let hash = match self {
             Self::Basic => None,

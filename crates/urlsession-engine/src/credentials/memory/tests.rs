@@ -61,6 +61,20 @@ fn every_refusal() {
 }
 
 #[test]
+fn what_cannot_be_spelled_is_not_sent_again() {
+    for (user, refusal, expected) in [
+        ("a:b", BASIC, "nothing, refused"),
+        ("a:b", N1, "nothing, n1 1"),
+        ("a\nb", BASIC, "nothing, refused"),
+        ("a\nb", N1, "nothing, refused"),
+    ] {
+        let credential = Credential::new(user, "p");
+        let got = seek(&Memory::default(), "http://h/", &credential, &[refusal]);
+        assert_eq!(got, expected, "{user:?} {refusal}");
+    }
+}
+
+#[test]
 fn the_next_nonce_is_counted_from_one() {
     let memory = Memory::default();
     let (credential, other) = (Credential::new("u", "p"), Credential::new("v", "p"));

@@ -235,9 +235,9 @@ async fn hostile_challenges_and_names_do_no_harm() {
     let server = Server::start();
     let long = format!("Digest realm=\"{}\", nonce=n", "r".repeat(20_000));
     for (field, user, expected) in [
-        (DIGEST, "a\r\nX-Evil: 1", &["-", "-"][..]),
-        ("Basic realm=r", "a\r\nb", &["-", "-"]),
-        ("Basic realm=r", "a:b", &["-", "-"]),
+        (DIGEST, "a\r\nX-Evil: 1", &["-"][..]),
+        ("Basic realm=r", "a\r\nb", &["-"]),
+        ("Basic realm=r", "a:b", &["-"]),
         (&long, "me", &["-"]),
         ("Digest realm=\"\u{e9}\", nonce=\"open", "me", &["-"]),
         ("Digest realm=\"a\tb\", nonce=\"\t\"", "me", &["-", "\t  /"]),
