@@ -38,6 +38,9 @@ test('a download resolves with its file, its response and its metrics', async ()
   assert.equal(result.response.headers.get('content-length'), '3000000');
   assert.equal(result.metrics.bytesReceived, 3000000);
   assert.ok(result.metrics.ended >= result.metrics.started);
+  assert.equal(result.metrics.networkProtocol, 'http/1.1');
+  assert.equal(result.metrics.suggestedFilename, result.response.suggestedFilename);
+  assert.match(result.metrics.suggestedFilename, /^3000000/);
   const { transactionMetrics, taskInterval, redirectCount } = result.metrics;
   assert.equal(redirectCount, 0);
   assert.ok(taskInterval.start <= taskInterval.end);

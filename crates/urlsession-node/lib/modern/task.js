@@ -172,8 +172,9 @@ class Following {
 }
 
 function allMetrics(event, { started, ended, ...counts }) {
-  const networkProtocol = responseOf(event)?.networkProtocol;
-  return { started: new Date(started), ended: new Date(ended), ...counts, networkProtocol, ...metricsOf(event) };
+  const { networkProtocol, suggestedFilename } = responseOf(event) ?? {};
+  const told = { ...counts, networkProtocol, suggestedFilename };
+  return { started: new Date(started), ended: new Date(ended), ...told, ...metricsOf(event) };
 }
 
 function webResponse(event) {
