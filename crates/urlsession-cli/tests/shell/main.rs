@@ -22,6 +22,7 @@ mod keychain;
 mod limits;
 mod namespaces;
 mod network;
+mod places;
 mod power_loss;
 #[cfg(target_os = "linux")]
 mod reach;
