@@ -163,8 +163,8 @@ fn hide_fields(response: &mut Value) {
 mod tests {
     use super::*;
     use urlsession::{
-        Error, ErrorCode, HeaderFields, Response, ResumeData, Secret, TaskMetrics, TaskState,
-        TransactionMetrics, TransactionResponse,
+        Error, ErrorCode, HeaderFields, Response, ResumeData, ResumeRung, Secret, TaskMetrics,
+        TaskState, TransactionMetrics, TransactionResponse,
     };
 
     #[test]
@@ -203,5 +203,88 @@ mod tests {
             assert!(value.get(name).is_some_and(Value::is_null), "{name}: {value}");
         }
         assert_eq!(daemon(None)["running"], false);
+    }
+
+    #[test]
+    fn every_field_is_documented() {
+        let document = include_str!("../../../docs/json.md");
+        let check = |value: &Value| {
+            for name in value.as_object().into_iter().flat_map(Map::keys) {
+                assert!(document.contains(&format!("`{name}`")), "{name} is not in docs/json.md");
+            }
+        };
+        let error = Error::new(ErrorCode::CANCELLED);
+        let response = Response { network_protocol: Some("h2".into()), ..Response::default() };
+        let metrics = Some(Box::new(TaskMetrics::default()));
+        let status = TaskStatus {
+            response: Some(response.clone()),
+            error: Some(error.clone()),
+            metrics: metrics.clone(),
+            ..crate::sample::task()
+        };
+        let told = task(&status);
+        for value in [&told, &told["response"], &told["error"], &told["metrics"]] {
+            check(value);
+        }
+        let state = TaskState::Running;
+        let (path, length) = (std::path::PathBuf::from("/f"), 1);
+        for told in [
+            Event::DidWriteData {
+                bytes_written: 1,
+                total_bytes_written: 1,
+                total_bytes_expected_to_write: None,
+            },
+            Event::DidSendBodyData {
+                bytes_sent: 1,
+                total_bytes_sent: 1,
+                total_bytes_expected_to_send: None,
+            },
+            Event::DidResumeAtOffset {
+                file_offset: 1,
+                expected_total_bytes: None,
+                rung: ResumeRung::Restart,
+            },
+            Event::DidChangeState { state, reason: None, error: None },
+            Event::WillBeginDelayedRequest { error: None },
+            Event::DidReceiveData { path: path.clone(), length },
+            Event::DidFinishDownloading { path, length },
+            Event::DidComplete { error: Some(error), response: Some(response), metrics },
+            Event::DidFinishEvents,
+            Event::DidBecomeInvalid { error: None },
+        ] {
+            let value = event(&status.session, Some(status.task), None, &told, Timestamp(0));
+            let name = format!("`{}`", value["event"].as_str().unwrap());
+            assert!(document.contains(&name), "{name} is not in docs/json.md");
+            check(&value);
+        }
+        check(&daemon(Some(&DaemonStatus {
+            pid: 1,
+            version: "1".into(),
+            protocol: 1,
+            uptime: 1,
+            sessions: 1,
+            tasks_running: 1,
+            tasks_waiting: 1,
+            tasks_suspended: 1,
+            tasks_completed: 1,
+            events_owed: 1,
+            clients: 1,
+            memory: Some(1),
+        })));
+        check(&session(&SessionStatus {
+            session: status.session,
+            owned: true,
+            invalidating: false,
+            tasks: 1,
+            tasks_running: 1,
+            tasks_waiting: 1,
+            tasks_suspended: 1,
+            tasks_completed: 1,
+            events_owed: 1,
+            http_maximum_connections_per_host: 1,
+            maximum_concurrent_tasks: None,
+            launch_program: None,
+            launch: None,
+        }));
     }
 }
