@@ -156,7 +156,10 @@ pub(super) fn io(place: Place, error: &io::Error) -> Failure {
         .iter()
         .find(|(at, kind, ..)| *at == place && *kind == error.kind())
         .map_or_else(|| otherwise(place), |(_, _, code, cause)| (*code, *cause));
-    Failure::new(code, cause, error)
+    let text = error.to_string();
+    // rustls ends its sentence about a connection that was cut with where to read about it.
+    let why = text.split_once(": https://").map_or(text.as_str(), |(why, _)| why);
+    Failure::new(code, cause, why)
 }
 
 /// Maps a failed look-up. The resolver's texts are all it tells: glibc, musl and macOS agree on

@@ -39,6 +39,18 @@ async fn certificates() {
     }
 }
 
+/// The sentence is for people, and names no page of a library.
+#[tokio::test]
+async fn a_connection_that_is_cut_is_told_in_words() {
+    let server = Server::start_tls();
+    server.on("/", Answer::ok("0123456789").drop_after(3));
+    let ending = trusting(Trial::data(&server.url("/")), &server).run().await;
+    assert_eq!(summary(&ending), "-1005 transient");
+    let detail = error_of(&ending).detail.as_deref().unwrap_or_default();
+    assert!(detail.contains("without sending TLS close_notify"), "{detail}");
+    assert!(!detail.contains("://"), "{detail}");
+}
+
 /// names of a certificate of a trusted authority, whom we want to reach => whether that is it
 const NAMES: &[(&[&str], &str, bool)] = &[
     (&["a.b.localhost"], "a.b.localhost", true),
