@@ -171,6 +171,7 @@ impl Session {
     }
 
     /// Creates a data task, suspended: a request, with a body or without, and its response body.
+    /// With a body, a request with the method GET becomes a POST.
     ///
     /// # Errors
     /// As [`upload_task`](Self::upload_task).

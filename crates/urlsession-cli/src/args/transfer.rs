@@ -123,7 +123,7 @@ pub(crate) struct PutArgs {
     /// What to send; ‘-’ is standard input, read to its end first
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// Where to
+    /// Where to, as it is: unlike ‘get -T’, no name is added after a ‘/’
     #[arg(value_name = "URL")]
     pub(crate) url: String,
     /// Queue the upload, print its id and return at once
