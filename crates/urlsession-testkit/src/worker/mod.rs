@@ -54,7 +54,7 @@ pub fn run(options: Options) -> Result<()> {
         true => SessionConfiguration::ephemeral(),
         false => SessionConfiguration::default(),
     };
-    // Each worker begins without any.
+    // Each worker begins without cookies and known hosts.
     configuration.http_cookie_storage = HttpCookieStorage::Private;
     configuration.application = Some(options.application.clone());
     configuration.http_maximum_connections_per_host = RUNNING_LIMIT;
@@ -68,6 +68,7 @@ pub fn run(options: Options) -> Result<()> {
         None => ConnectionProxy::default(),
     });
     let session = Session::new(configuration)?;
+    session.known_hosts().clear(None)?;
     let worker = Arc::new(Worker {
         cookies: options.cookie_jar,
         session: session.clone(),
