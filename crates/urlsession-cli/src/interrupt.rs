@@ -4,19 +4,15 @@
 use std::io;
 
 /// Calls back for every SIGINT, SIGTERM and SIGHUP, which do not end the process any more, but for
-/// those that nobody listens to. What the process was started to ignore, it ignores.
+/// those that nobody listens to. A SIGHUP that the process was started to ignore it ignores; not
+/// SIGINT, which scripts ignore for all that they start with `&`: to leave harms no transfer.
 #[cfg(unix)]
 pub(crate) fn subscribe(mut told: impl FnMut(i32) -> bool + Send + 'static) -> io::Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let wanted = match ignored() {
-        Some(ignored) => {
-            let mut wanted = vec![SIGINT, SIGTERM, SIGHUP];
-            wanted.retain(|signal| ignored & (1 << (signal - 1)) == 0);
-            wanted
-        }
-        // Whether nohup has started this is not known.
-        None => vec![SIGINT, SIGTERM],
-    };
+    let mut wanted = vec![SIGINT, SIGTERM];
+    if !is_ignored(SIGHUP) {
+        wanted.push(SIGHUP);
+    }
     let mut signals = signal_hook::iterator::Signals::new(wanted)?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in signals.forever() {
@@ -29,13 +25,14 @@ pub(crate) fn subscribe(mut told: impl FnMut(i32) -> bool + Send + 'static) -> i
     Ok(())
 }
 
-/// Returns the signals that this process ignores, a bit each from 1 on; `None` where the system does
-/// not tell.
+/// Says whether this process was started to ignore the signal, as nohup does, or may have been.
 #[cfg(unix)]
-fn ignored() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
-    u64::from_str_radix(mask.trim(), 16).ok()
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // Each signal has a bit, from 1 on.
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_none_or(|mask| mask & (1 << (signal - 1)) != 0)
 }
 
 /// Leaves Ctrl-C to the system, which ends the process; the transfers go on all the same.

@@ -7,46 +7,52 @@ use serde_json::Value;
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::ffi::OsStrExt as _;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use urlsession_testkit::server::{Answer, Server};
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_closed_terminal_leaves_the_transfer_to_the_background() {
     let (home, server) = (Home::new(), Server::start());
     server.on("/f", Answer::ok("content").stall_after(3));
-    let mut get = home.start(&["get", &server.url("/f")]);
-    get.wait_for("1 f");
-    get.signal(Signal::HUP);
-    let ran = get.end();
+    // Whoever runs the tests may ignore it.
+    let child = hung_up(&home, &["env", "--default-signal=HUP"], &server.url("/f"));
+    let ran = ran(child.wait_with_output().unwrap());
     assert_eq!(ran.code, 129, "{ran:?}");
     assert!(ran.err.contains("continues in the background as 1; go on with: "), "{ran:?}");
     server.release("/f");
     assert_eq!(home.run(&["wait", "1"]).code, 0);
 }
 
-/// As nohup and the `&` of a script start programs.
+/// As nohup starts programs.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_signal_that_is_ignored_stays_ignored() {
+fn a_hang_up_that_is_ignored_stays_ignored() {
     let (home, server) = (Home::new(), Server::start());
     server.on("/f", Answer::ok("content").stall_after(3));
-    let command = home.command(&["get", &server.url("/f")]);
-    let mut deaf = Command::new("sh");
-    deaf.args(["-c", "trap '' HUP INT; exec \"$@\"", "sh", OWN]).args(command.get_args());
-    let set = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
-    deaf.envs(set).current_dir(home.file("")).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = deaf.spawn().unwrap();
-    let mut talk = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    talk.read_line(&mut line).unwrap();
-    assert!(line.contains("1 f"), "{line}");
-    for signal in [Signal::HUP, Signal::INT] {
-        kill_process(Pid::from_child(&child), signal).unwrap();
-    }
+    let child = hung_up(&home, &["env", "--ignore-signal=HUP"], &server.url("/f"));
     server.release("/f");
     let ran = ran(child.wait_with_output().unwrap());
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(std::fs::read(home.file("f")).unwrap(), b"content");
+}
+
+/// Downloads by way of another program, and sends SIGHUP once that has begun.
+#[cfg(target_os = "linux")]
+fn hung_up(home: &Home, by_way_of: &[&str], url: &str) -> Child {
+    let own = home.command(&["get", url]);
+    let mut command = Command::new(by_way_of[0]);
+    command.args(&by_way_of[1..]).arg(OWN).args(own.get_args());
+    let set = own.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    command.envs(set).current_dir(home.file("")).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut talk = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    talk.read_line(&mut line).unwrap();
+    assert!(line.contains("1 f"), "{line}");
+    kill_process(Pid::from_child(&child), Signal::HUP).unwrap();
+    child.stderr = Some(talk.into_inner());
+    child
 }
 
 /// As editors and logs of builds have them: nothing can be drawn over, and everything is said.
