@@ -110,7 +110,7 @@ impl Decoder {
     /// Checks that nothing is missing. A body without any byte is as good as one of none.
     pub(super) fn finish(&mut self) -> Result<(), Failure> {
         let ended = self.received == 0 || self.stages.iter_mut().all(Stage::has_ended);
-        if ended { Ok(()) } else { Err(broken(&"it ends too early")) }
+        if ended { Ok(()) } else { Err(broken(&"it is cut, or damaged")) }
     }
 }
 
