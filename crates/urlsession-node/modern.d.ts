@@ -435,6 +435,8 @@ export interface DownloadOptions extends TaskOptions {
   suggestedFilename?: 'take-free' | 'replace';
   /** Where the file appears once it is whole. Without it, it lives as long as this process. */
   destination?: string | URL;
+  /** What happens if a file has the name of the destination by then: it is replaced, or the first free of `name.1`, … is taken. */
+  destinationClash?: 'take-free' | 'replace';
   /** From what an earlier download goes on. */
   resumeData?: string;
   /** Asks for a packed body and unpacks it, as data tasks do; the download then cannot go on where it was. */

@@ -261,6 +261,8 @@ export interface NewTask {
    * one of that name.
    */
   suggestedFilename?: 'take-free' | 'replace'
+  /** Which name is taken if a file has that of the destination by then. */
+  destinationClash?: 'take-free' | 'replace'
   /** Whether the request goes over HTTP/3; absent, the session says. */
   http3?: 'off' | 'auto' | 'only'
   /** Tries HTTP/3 before the server has offered it. */

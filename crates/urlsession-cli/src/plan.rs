@@ -97,6 +97,11 @@ pub(crate) fn settle(plans: &mut [Plan], mut taken: BTreeSet<PathBuf>) -> Result
                 Failure::new(exit::FILE, format!("{name}: too many files of this name"))
             })?;
             *to = Destination::File(free);
+            // Who makes a file of this name meanwhile keeps it.
+            if plan.finish.is_none() {
+                let options = Arc::make_mut(&mut plan.options);
+                options.destination_clash = Some(NameClash::TakeFree);
+            }
         }
     }
     Ok(())

@@ -101,6 +101,9 @@ pub struct NewTask {
     /// one of that name.
     #[napi(ts_type = "'take-free' | 'replace'")]
     pub suggested_filename: Option<String>,
+    /// Which name is taken if a file has that of the destination by then.
+    #[napi(ts_type = "'take-free' | 'replace'")]
+    pub destination_clash: Option<String>,
     /// Whether the request goes over HTTP/3; absent, the session says.
     #[napi(ts_type = "'off' | 'auto' | 'only'")]
     pub http3: Option<String>,
@@ -213,6 +216,7 @@ impl NewTask {
                 .transpose()?
                 .unwrap_or_default(),
             suggested_filename: self.suggested_filename.as_deref().map(name_clash).transpose()?,
+            destination_clash: self.destination_clash.as_deref().map(name_clash).transpose()?,
             http3: self.http3.as_deref().map(network::http3).transpose()?,
             assumes_http3_capable: self.assumes_http3_capable.unwrap_or(false),
             segments: self.segments.as_ref().map(network::segments).transpose()?,
@@ -341,7 +345,7 @@ fn name_clash(given: &str) -> Result<NameClash, Error> {
     match given {
         "take-free" => Ok(NameClash::TakeFree),
         "replace" => Ok(NameClash::Replace),
-        other => Err(no_such("way to take a suggested filename", other, "take-free or replace")),
+        other => Err(no_such("way to take a name", other, "take-free or replace")),
     }
 }
 

@@ -169,6 +169,10 @@ pub struct TaskOptions {
     /// only where the server says none. It never leaves the destination's folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub suggested_filename: Option<NameClash>,
+    /// What happens if a file has the name of a download's destination by the time that its own is
+    /// whole; `None` replaces it. Where the server names the file, `suggested_filename` says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination_clash: Option<NameClash>,
     /// When the request is answered with what is kept; `None` is the session's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_cache_policy: Option<RequestCachePolicy>,
@@ -189,7 +193,7 @@ pub struct TaskOptions {
     pub request_policy: RequestPolicy,
 }
 
-/// What happens if a file has the name that the server suggests.
+/// What happens if a file has the name already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NameClash {

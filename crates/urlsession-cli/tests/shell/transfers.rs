@@ -213,6 +213,24 @@ fn a_file_is_put() {
 }
 
 #[test]
+fn a_file_that_appears_meanwhile_is_kept() {
+    let (home, server) = (Home::new(), Server::start());
+    for (words, expected) in [(&["--output-dir", "."][..], "f.1"), (&["-o", "f"], "f")] {
+        server.on("/f", Answer::ok("new").stall_after(1));
+        let id = home.out(&[&["add", "-q"], words, &[&server.url("/f")]].concat());
+        home.out(&["pause", id.trim()]);
+        home.write("f", b"theirs");
+        server.on("/f", Answer::ok("new"));
+        home.out(&["resume", id.trim()]);
+        home.out(&["wait", id.trim()]);
+        assert_eq!(std::fs::read(home.file(expected)).unwrap(), b"new", "{words:?}");
+        let theirs = std::fs::read(home.file("f")).unwrap();
+        assert_eq!(theirs == b"theirs", expected == "f.1", "{words:?}");
+        std::fs::remove_file(home.file("f")).unwrap();
+    }
+}
+
+#[test]
 fn two_tasks_never_share_a_file() {
     let (home, server) = (Home::new(), Server::start());
     server.on("/f", Answer::ok("content").stall_after(3));

@@ -1,4 +1,5 @@
-//! Where a finished file goes: to its destination, or beside it under the name the server chose.
+//! Where a finished file goes: to its destination, or beside it under the name the server chose, or
+//! under one that is free.
 
 use super::disposition;
 #[cfg(unix)]
@@ -38,13 +39,17 @@ impl Landing {
     /// The server's name is safe and has no path: it cannot leave the destination's folder.
     pub(super) fn of(attempt: &Attempt, response: &Response) -> Self {
         let finished = &attempt.files.finished;
+        let options = &attempt.order.options;
         let has_destination =
             matches!(attempt.order.kind, TaskKind::Download { destination: Some(_) });
-        let Some(clash) = attempt.order.options.suggested_filename.filter(|_| has_destination)
-        else {
+        let clash = options.suggested_filename.or(options.destination_clash);
+        let Some(clash) = clash.filter(|_| has_destination) else {
             return Self::exact(&attempt.files);
         };
-        let path = match disposition::of_response(response, &attempt.order.request.url) {
+        let suggested = options
+            .suggested_filename
+            .and_then(|_| disposition::of_response(response, &attempt.order.request.url));
+        let path = match suggested {
             Some(name) => finished.with_file_name(name.as_str()),
             None => finished.clone(),
         };
@@ -80,6 +85,10 @@ impl Landing {
             // What has the name already is looked at.
             return named(&self.path, replace(part, &self.path));
         }
+        // One call instead of two, where the system has it and nobody has the name.
+        if part::rename_new(part, &self.path).is_ok() {
+            return Ok(self.path.clone());
+        }
         for path in self.candidates() {
             match std::fs::hard_link(part, &path) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && !is_same(&path) => {}
@@ -91,7 +100,12 @@ impl Landing {
                     match File::create_new(&path) {
                         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                         Err(error) => return Err((path, error)),
-                        Ok(_) => return named(&path, std::fs::rename(part, &path)),
+                        Ok(_) => {
+                            let renamed = std::fs::rename(part, &path).inspect_err(|_| {
+                                let _ = std::fs::remove_file(&path);
+                            });
+                            return named(&path, renamed);
+                        }
                     }
                 }
                 // A part that stays is met again as a leftover.

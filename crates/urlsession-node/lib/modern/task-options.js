@@ -52,7 +52,7 @@ const of = (own) => object(new Map(Object.entries({ ...COMMON, ...own })));
 /** What each kind of task can be created with. */
 const TASKS = {
   download: of({
-    destination: location, resumeData: text, suggestedFilename: text, decodesContent: flag, checksum: text,
+    destination: location, resumeData: text, suggestedFilename: text, destinationClash: text, decodesContent: flag, checksum: text,
   }),
   upload: of({}),
   data: of({ body: anything }),

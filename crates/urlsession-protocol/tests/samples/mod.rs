@@ -273,6 +273,7 @@ pub(crate) fn new_task() -> NewTask {
             connection_proxy: Some(connection_proxy()),
             tls: tls(),
             suggested_filename: Some(NameClash::TakeFree),
+            destination_clash: Some(NameClash::Replace),
             request_cache_policy: Some(RequestCachePolicy::ReloadRevalidatingCacheData),
             http3: Some(Http3::Only),
             assumes_http3_capable: true,
