@@ -40,7 +40,7 @@ test(`${DOWNLOADS} downloads survive ${KILLS} kills of their app`, async (t) => 
   const records = fs.readFileSync(`${folder}/records`, 'utf8').trim().split('\n').map((line) => line.split(' '));
   const of = (kind) => records.filter(([name]) => name === kind).map(([, number]) => Number(number));
   const tasks = Math.max(...of('created'));
-  assert.ok(tasks >= DOWNLOADS);
+  assert.ok(tasks >= DOWNLOADS, `created: ${of('created').join()}`);
   const everyTask = Array.from({ length: tasks }, (_, index) => index + 1);
   assert.deepEqual(unique(of('completed')), everyTask, 'every task ended');
   assert.deepEqual(unique(of('file')), everyTask, 'every file came');
