@@ -176,20 +176,26 @@ impl<S: AsyncRead + AsyncWrite> Pump<S> {
             closed
         });
         let mut writing = Box::pin(write(writer, &mut ends.incoming, farewell));
-        let closed = tokio::select! {
+        let (closed, all_is_read) = tokio::select! {
             closed = &mut reading => {
-                writing.await;
-                return closed;
+                (&mut writing).await;
+                (closed, true)
             }
-            closed = &mut writing => closed,
+            closed = &mut writing => (closed, false),
         };
         drop(writing);
-        if let Closed::Socket(_) = closed {
+        // The engine takes a client for gone once nobody receives what it sends.
+        let discarding = async { while ends.incoming.recv().await.is_some() {} };
+        match closed {
+            // What was read the engine may still have to take.
+            _ if all_is_read => {
+                discarding.await;
+                closed
+            }
             // A client that has died leaves lines in the socket, and they count.
-            let discarding = async { while ends.incoming.recv().await.is_some() {} };
-            return tokio::join!(reading, discarding).0;
+            Closed::Socket(_) => tokio::join!(reading, discarding).0,
+            _ => closed,
         }
-        closed
     }
 }
 

@@ -84,6 +84,30 @@ async fn unknown_fields_are_ignored() {
     assert_eq!(lines_until_closed(&mut client).await.len(), 2);
 }
 
+/// Nothing may tell the engine that the client is gone before it has taken what the client said.
+#[tokio::test]
+async fn what_a_client_said_before_it_died_is_still_there_to_be_taken() {
+    let (mut client, server) = tokio::io::duplex(64 * 1024);
+    client.write_all(format!("{HELLO}\n{STATUS}\n").as_bytes()).await.unwrap();
+    let Accepted { mut connection, pump, .. } = Connection::accept(server, &hello()).await.unwrap();
+    drop(client);
+    let pumping = tokio::spawn(pump.run());
+    while connection.incoming.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    // Writing fails once all is read.
+    let reply = DaemonMessage::Reply { id: CallId(1), result: Ok(Reply::Done) };
+    connection.outgoing.send(reply).await.unwrap();
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!connection.outgoing.is_closed(), "the call is not taken yet");
+    assert!(matches!(connection.incoming.recv().await, Some(ClientMessage::Call { .. })));
+    assert!(connection.incoming.recv().await.is_none());
+    drop(connection);
+    assert!(matches!(pumping.await.unwrap(), Closed::ByClient));
+}
+
 #[tokio::test]
 async fn the_reader_stops_while_the_engine_is_busy() {
     const CALLS: usize = 3 * QUEUE_LIMIT;
