@@ -8,12 +8,16 @@ const OLDEST_NODE: u32 = 20;
 
 /// Longest a file of tests may take: what hangs must not hang a whole run.
 const TEST_LIMIT: &str = "--test-timeout=600000";
+/// How many files of tests run at once: some wait most of their time.
+const AT_ONCE: &str = "--test-concurrency=4";
+/// The first that takes such a number.
+const TAKES_AT_ONCE: (u32, u32) = (20, 10);
 
 #[test]
 fn javascript_tests_pass() {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    match node_version() {
-        Some(version) if version >= OLDEST_NODE => {}
+    let version = match node_version() {
+        Some(version) if version.0 >= OLDEST_NODE => version,
         found => {
             let sentence = format!(
                 "THE JAVASCRIPT MODULE IS NOT TESTED: Node.js {OLDEST_NODE} or later is needed, \
@@ -23,10 +27,11 @@ fn javascript_tests_pass() {
             eprintln!("{sentence}");
             return;
         }
-    }
+    };
     let built = build(package);
     let status = Command::new("node")
         .args(["--test", "--test-reporter=spec", TEST_LIMIT])
+        .args((version >= TAKES_AT_ONCE).then_some(AT_ONCE))
         .args(test_files(&package.join("test")))
         .current_dir(package)
         .env("URLSESSION_ADDON", addon(&built))
@@ -39,10 +44,12 @@ fn javascript_tests_pass() {
     assert!(status.success(), "the JavaScript tests failed: {status}");
 }
 
-fn node_version() -> Option<u32> {
+/// Finds the first two numbers of the version of Node.js.
+fn node_version() -> Option<(u32, u32)> {
     let output = Command::new("node").arg("--version").output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
-    text.trim().strip_prefix('v')?.split('.').next()?.parse().ok()
+    let mut numbers = text.trim().strip_prefix('v')?.split('.').map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
 /// Every version of Node.js takes a list of files; what it makes of a folder differs.
