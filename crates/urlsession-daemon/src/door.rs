@@ -1,8 +1,10 @@
 //! The door: the socket, who may come in, and how many.
 
 use anyhow::{Context as _, bail, ensure};
+use rustix::net::{Shutdown, shutdown};
 use std::fs::Permissions;
 use std::io::{self, Write as _};
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use tokio::net::{UnixListener, UnixStream};
@@ -77,6 +79,16 @@ pub(crate) fn refusal(peer: io::Result<u32>, clients: usize, limit: usize) -> Op
         Ok(_) => None,
         Err(error) => Some(format!("the system does not tell who it is: {error}")),
     }
+}
+
+/// Returns what shuts the direction in which this side reads: what was written before can be read, and
+/// nothing more be written.
+pub(crate) fn reading_end(stream: &UnixStream) -> io::Result<impl FnOnce() + use<>> {
+    let stream = stream.as_fd().try_clone_to_owned()?;
+    Ok(move || {
+        // One that is gone has written all it could.
+        let _ = shutdown(&stream, Shutdown::Read);
+    })
 }
 
 /// Tells one who may not come in why, without waiting.

@@ -189,6 +189,13 @@ impl<'a> House<'a> {
             door::turn_away(stream, &reason);
             return;
         }
+        let shut = match door::reading_end(&stream) {
+            Ok(shut) => shut,
+            Err(error) => {
+                tracing::warn!(pid, %error, "cannot hold on to a client");
+                return;
+            }
+        };
         crash::point("daemon.accepted");
         let (hello, engine) = (self.hello.clone(), Arc::clone(&self.engine));
         self.clients.spawn(async move {
@@ -197,7 +204,7 @@ impl<'a> House<'a> {
                     let program = hello.program.chars().take(100).collect::<String>();
                     tracing::debug!(pid, ?program, "connected");
                     engine.serve(connection);
-                    pump.run().await
+                    pump.run(shut).await
                 }
                 Err(closed) => closed,
             };

@@ -11,6 +11,7 @@ use crate::inbox::Message;
 use crate::metrics;
 use crate::peers::Watching;
 use crate::replay::{Place, Replay};
+use crate::stop::Stop;
 use crate::strict::SharedHosts;
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,8 +63,14 @@ impl<H: Moves> Driver<H> {
     /// Decides about one message.
     pub(crate) fn take(&mut self, turn: &mut Turn, message: Message) {
         match message {
-            Message::Connected(connection) => self.peers.connect(connection),
+            Message::Connected(connection) => {
+                if !self.stop.as_ref().is_some_and(Stop::is_last_hearing) {
+                    self.peers.connect(connection);
+                }
+            }
             Message::Said { peer, message } => self.hear(turn, peer, *message),
+            Message::Disconnected(peer)
+                if self.stop.as_mut().is_some_and(|stop| stop.has_heard(peer)) => {}
             Message::Disconnected(peer) => {
                 self.courtesy.iter_mut().for_each(|courtesy| courtesy.gone(peer));
                 self.peers.disconnect(peer);

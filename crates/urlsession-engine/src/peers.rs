@@ -10,11 +10,11 @@ use crate::crash;
 use crate::inbox::{Message, Sender};
 use serde::Serialize;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use urlsession_core::PeerNumber;
 use urlsession_protocol::connection::Connection;
@@ -84,6 +84,7 @@ struct Peer {
     watches: Vec<Watching>,
     /// Cancelled when the driver lets the client go.
     gone: CancellationToken,
+    stop_reading: Option<oneshot::Sender<()>>,
 }
 
 /// How much of a backlog has not been handed over.
@@ -112,6 +113,7 @@ impl Peers {
         let number = PeerNumber(self.next);
         self.next += 1;
         let (backlog, told) = mpsc::unbounded_channel();
+        let Connection { incoming, outgoing, stop_reading } = connection;
         let peer = Peer {
             backlog,
             batch: RefCell::default(),
@@ -119,8 +121,8 @@ impl Peers {
             permits: Arc::new(Semaphore::new(CALLS_LIMIT)),
             watches: Vec::new(),
             gone: CancellationToken::new(),
+            stop_reading,
         };
-        let Connection { incoming, outgoing } = connection;
         self.runtime.spawn(listen(
             number,
             incoming,
@@ -137,6 +139,17 @@ impl Peers {
         if let Some(peer) = self.peers.remove(&peer) {
             peer.gone.cancel();
         }
+    }
+
+    /// Takes no more of the clients than they have said by now; returns those of whom something may
+    /// still come, which their ends follow.
+    pub(crate) fn stop_reading(&mut self) -> BTreeSet<PeerNumber> {
+        let stop = |(number, peer): (&PeerNumber, &mut Peer)| {
+            // One that has hung up has told its end already, or is about to.
+            let _ = peer.stop_reading.take()?.send(());
+            Some(*number)
+        };
+        self.peers.iter_mut().filter_map(stop).collect()
     }
 
     /// Says whether a client was let go, though its end has not been seen.

@@ -14,7 +14,9 @@ use crate::driver::Driver;
 use crate::{Engine, EngineConfiguration, EngineError};
 use stage::{App, Hand, Script, bytes, download, in_memory, key, stage, task_of, upload};
 use std::sync::Arc;
+use tokio::sync::oneshot;
 use urlsession_core::{Cause, Done, Ending, resume};
+use urlsession_protocol::connection::Connection;
 use urlsession_protocol::{
     Call, ErrorCode, Event, Reply, Response, ResumeRung, SessionConfiguration, SessionKey,
     TaskIdentifier, TaskState,
@@ -189,6 +191,34 @@ async fn a_shutdown_keeps_what_the_attempts_had() {
             break;
         }
     }
+}
+
+/// An app may be killed once its line is in the socket: nobody says again what was in it.
+#[tokio::test]
+async fn what_clients_have_written_before_a_stop_is_heard() {
+    const TASKS: u64 = 100;
+    let stage = stage().await;
+    let (mut connection, end) = Connection::pair();
+    let (stop_reading, is_last) = oneshot::channel();
+    connection.stop_reading = Some(stop_reading);
+    let mut app = App::over(stage.engine(), connection, end);
+    app.attach(false).await.unwrap();
+    let mut calls = Vec::new();
+    for number in 1..=TASKS {
+        let new = Box::new(stage::suspended(download(number)));
+        calls.push(app.send(Call::CreateTask { session: key(), new }).await);
+    }
+    stage.engine().stop();
+    is_last.await.expect("the engine says what is the last to be read");
+    app.fall_silent();
+    for call in calls {
+        assert_eq!(app.reply(call).await, Ok(Reply::Done), "who lives is answered");
+    }
+    assert!(app.closed().await);
+
+    let stage = stage.restart().await;
+    let (_, tasks) = stage.connect().list(u32::MAX).await;
+    assert_eq!(tasks, Vec::from_iter(1..=TASKS));
 }
 
 #[tokio::test]

@@ -40,6 +40,9 @@ pub struct Connection {
     pub incoming: mpsc::Receiver<ClientMessage>,
     /// Messages to the client.
     pub outgoing: mpsc::Sender<DaemonMessage>,
+    /// Takes no more of the client than it has written by then: `incoming` ends behind that. `None`
+    /// where only the client ends it.
+    pub stop_reading: Option<oneshot::Sender<()>>,
 }
 
 /// The client's end of a connection in memory.
@@ -119,7 +122,7 @@ impl Connection {
         let (to_engine, from_client) = mpsc::channel(QUEUE_LIMIT);
         let (to_client, from_engine) = mpsc::channel(QUEUE_LIMIT);
         (
-            Self { incoming: from_client, outgoing: to_client },
+            Self { incoming: from_client, outgoing: to_client, stop_reading: None },
             ClientEnd { outgoing: to_engine, incoming: from_engine },
         )
     }
@@ -142,8 +145,10 @@ impl Connection {
         };
         let greeting = line::encode(&DaemonMessage::Hello(ours.clone()))?;
         write_moving(&mut writer, &greeting).await?;
-        let (connection, ends) = Self::pair();
-        let pump = Pump { lines, writer, ends };
+        let (mut connection, ends) = Self::pair();
+        let (stop_reading, is_last) = oneshot::channel();
+        connection.stop_reading = Some(stop_reading);
+        let pump = Pump { lines, writer, ends, is_last };
         Ok(Accepted { hello, connection, pump })
     }
 }
@@ -154,6 +159,7 @@ pub struct Pump<S> {
     lines: Lines<ReadHalf<S>>,
     writer: WriteHalf<S>,
     ends: ClientEnd,
+    is_last: oneshot::Receiver<()>,
 }
 
 impl<S: AsyncRead + AsyncWrite> Pump<S> {
@@ -162,11 +168,14 @@ impl<S: AsyncRead + AsyncWrite> Pump<S> {
     /// What the engine queued before it dropped its end is still written. A client that wrote
     /// nonsense is told so after that. What a client wrote before it was killed is still read, even
     /// though it can be told nothing any more.
-    pub async fn run(self) -> Closed {
-        let Self { lines, writer, mut ends } = self;
+    ///
+    /// `shut` is called for [`Connection::stop_reading`]: the client can write nothing from then on,
+    /// and what it has written can be read, followed by the end.
+    pub async fn run(self, shut: impl FnOnce()) -> Closed {
+        let Self { lines, writer, mut ends, is_last } = self;
         let (tell, farewell) = oneshot::channel();
         let mut reading = std::pin::pin!(async move {
-            let closed = read(lines, &ends.outgoing).await;
+            let closed = read_to_the_last(lines, &ends.outgoing, is_last, shut).await;
             if closed.is_fault() {
                 // Nobody takes it if writing has ended before.
                 let _ = tell.send(closed.to_string());
@@ -242,6 +251,20 @@ pub fn goodbye(reason: impl Into<String>) -> Vec<u8> {
         reason.truncate(at);
     }
     line::encode(&DaemonMessage::Goodbye { reason }).expect("a short text fits into a line")
+}
+
+async fn read_to_the_last<R: AsyncRead + Unpin>(
+    lines: Lines<R>,
+    to_engine: &mpsc::Sender<ClientMessage>,
+    is_last: oneshot::Receiver<()>,
+    shut: impl FnOnce(),
+) -> Closed {
+    let mut reading = std::pin::pin!(read(lines, to_engine));
+    tokio::select! {
+        closed = &mut reading => return closed,
+        Ok(()) = is_last => shut(),
+    }
+    reading.await
 }
 
 async fn read<R: AsyncRead + Unpin>(

@@ -38,6 +38,35 @@ fn a_client_can_ask_for_the_end() {
     assert!(!home.socket().exists());
 }
 
+/// An app may be killed once its task is in the socket, and the daemon be stopped before it has read it.
+#[test]
+fn what_is_in_the_socket_when_a_daemon_stops_is_kept() {
+    const TASKS: usize = 400;
+    const SESSION: &str = r#""session":{"application":"com.example","session":"files"}"#;
+    let home = Home::new();
+    let daemon = home.start();
+    let mut app = Client::greet(&home.socket()).unwrap();
+    let attached = app.call(0, &format!(r#""call":"attach",{SESSION},"configuration":{{}}"#));
+    assert!(attached.unwrap().contains("attached"));
+    daemon.signal(Signal::STOP);
+    let create = |number: usize| {
+        format!(
+            r#"{{"message":"call","id":{number},"call":"create_task",{SESSION},"task":{number},"kind":"download","request":{{"url":"http://127.0.0.1/","method":"GET"}}}}"#
+        )
+    };
+    let lines: String = (1..=TASKS).map(|number| create(number) + "\n").collect();
+    app.write(lines.as_bytes()).unwrap();
+    drop(app);
+    daemon.signal(Signal::TERM);
+    daemon.signal(Signal::CONT);
+    assert_eq!(daemon.exit_code(), Some(0));
+
+    let _daemon = home.start();
+    let mut client = Client::greet(&home.socket()).unwrap();
+    let status = client.call(1, &format!(r#""call":"session",{SESSION}"#)).unwrap();
+    assert!(status.contains(&format!(r#""tasks":{TASKS},"#)), "{status}");
+}
+
 #[test]
 fn an_idle_daemon_ends_by_itself() {
     let home = Home::new();

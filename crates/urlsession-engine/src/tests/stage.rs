@@ -168,6 +168,10 @@ pub(super) struct App {
 impl App {
     pub(super) fn connect(engine: &Engine) -> Self {
         let (connection, end) = Connection::pair();
+        Self::over(engine, connection, end)
+    }
+
+    pub(super) fn over(engine: &Engine, connection: Connection, end: ClientEnd) -> Self {
         engine.serve(connection);
         Self { end, next: 1, events: VecDeque::new() }
     }
@@ -278,6 +282,11 @@ impl App {
             .send(ClientMessage::Ack { session: key(), number, through: None })
             .await
             .unwrap();
+    }
+
+    /// Says nothing more, but listens.
+    pub(super) fn fall_silent(&mut self) {
+        self.end.outgoing = mpsc::channel(1).0;
     }
 
     /// Waits until the engine has closed the connection.

@@ -91,7 +91,7 @@ async fn what_a_client_said_before_it_died_is_still_there_to_be_taken() {
     client.write_all(format!("{HELLO}\n{STATUS}\n").as_bytes()).await.unwrap();
     let Accepted { mut connection, pump, .. } = Connection::accept(server, &hello()).await.unwrap();
     drop(client);
-    let pumping = tokio::spawn(pump.run());
+    let pumping = tokio::spawn(pump.run(|| {}));
     while connection.incoming.is_empty() {
         tokio::task::yield_now().await;
     }
@@ -121,7 +121,7 @@ async fn the_reader_stops_while_the_engine_is_busy() {
         to_daemon.shutdown().await.unwrap();
     });
     let Accepted { mut connection, pump, .. } = Connection::accept(server, &hello()).await.unwrap();
-    let pumping = tokio::spawn(pump.run());
+    let pumping = tokio::spawn(pump.run(|| {}));
     while connection.incoming.len() < QUEUE_LIMIT {
         tokio::task::yield_now().await;
     }
@@ -151,7 +151,7 @@ async fn what_a_client_wrote_before_it_was_killed_is_read() {
     drop(client);
     // Writing this fails long before all has been read.
     connection.outgoing.send(event(1)).await.unwrap();
-    let pumping = tokio::spawn(pump.run());
+    let pumping = tokio::spawn(pump.run(|| {}));
     while connection.incoming.len() < QUEUE_LIMIT && !pumping.is_finished() {
         tokio::task::yield_now().await;
     }
@@ -175,7 +175,7 @@ async fn a_client_that_reads_nothing_is_cut_off() {
     for number in 0..100 {
         connection.outgoing.send(event(number)).await.unwrap();
     }
-    assert!(matches!(pump.run().await, Closed::Stalled));
+    assert!(matches!(pump.run(|| {}).await, Closed::Stalled));
     assert!(connection.incoming.recv().await.is_none());
     assert!(connection.outgoing.send(event(100)).await.is_err());
 }
@@ -189,7 +189,7 @@ async fn what_the_engine_queued_is_written_before_the_end() {
         connection.outgoing.send(event(number)).await.unwrap();
     }
     drop(connection);
-    let pumping = tokio::spawn(pump.run());
+    let pumping = tokio::spawn(pump.run(|| {}));
     assert_eq!(lines_until_closed(&mut client).await.len(), 1 + 1000);
     assert!(matches!(pumping.await.unwrap(), Closed::ByEngine));
 }
@@ -204,7 +204,7 @@ async fn an_answer_that_does_not_fit_becomes_an_error() {
     connection.outgoing.send(reply).await.unwrap();
     connection.outgoing.send(event(1)).await.unwrap();
     drop(connection);
-    tokio::spawn(pump.run());
+    tokio::spawn(pump.run(|| {}));
     let said = lines_until_closed(&mut client).await;
     assert_eq!(said.len(), 3);
     assert!(said[1].contains(r#""id":5,"result":{"Err""#) && said[1].contains("longer than"));
@@ -236,7 +236,7 @@ async fn serve(stream: DuplexStream) -> Closed {
             connection.outgoing.send(reply).await.unwrap();
         }
     });
-    pump.run().await
+    pump.run(|| {}).await
 }
 
 async fn lines_until_closed(client: &mut DuplexStream) -> Vec<String> {
