@@ -279,7 +279,9 @@ impl<H: Moves> Driver<H> {
             }
             Action::Publish { session, task, number, mut event } => {
                 hide_secrets(&mut event);
-                self.peers.publish(&DaemonMessage::Event { session, task, number, event });
+                let message = DaemonMessage::Event { session, task, number, event };
+                self.peers.publish(&message);
+                self.publish_behind(&message);
             }
             Action::RemovePart { task } => {
                 if let Some(order) = order {

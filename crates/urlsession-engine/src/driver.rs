@@ -158,7 +158,9 @@ impl<H: Moves> Driver<H> {
         }
         // All that it tells was committed by earlier turns.
         self.replay();
-        let is_watched = self.peers.has_watchers() || messages.iter().any(Message::is_watch);
+        let is_watched = self.peers.has_watchers()
+            || !self.replays.is_empty()
+            || messages.iter().any(Message::is_watch);
         self.core.set_watched(is_watched);
         // Before the messages: what the tick forgets must have been acted on in an earlier turn.
         if self.core.next_wakeup(now).is_some_and(|wait| wait.is_zero()) {

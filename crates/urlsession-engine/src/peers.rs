@@ -254,6 +254,11 @@ impl Peers {
         self.watchers(session).next().is_some()
     }
 
+    /// Says whether a client watches the session.
+    pub(crate) fn watches(&self, peer: PeerNumber, session: &SessionKey) -> bool {
+        self.watchers(session).any(|watcher| watcher == peer)
+    }
+
     /// Says whether anyone watches anything.
     pub(crate) fn has_watchers(&self) -> bool {
         self.peers.values().any(|peer| !peer.watches.is_empty())

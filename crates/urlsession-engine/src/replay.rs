@@ -4,12 +4,14 @@
 //!   Watch ──> a portion ──> all told: watches
 //!                └─> the next turn, once the client has read ──> a portion ──> …
 //! ```
-//! Of what comes into being in between, a watcher is told what is still owed when its turn comes.
+//! Of what comes into being in between, a watcher is told what is still owed when its turn comes, and
+//! of the sessions whose turn has been, everything.
 
 use crate::act::hide_secrets;
 use crate::attempts::Moves;
 use crate::driver::Driver;
 use crate::peers::Watching;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use urlsession_core::{PeerNumber, TaskRef};
 use urlsession_protocol::{DaemonMessage, EventNumber, SessionKey};
@@ -84,6 +86,22 @@ impl<H: Moves> Driver<H> {
         }
         if !self.replays.is_empty() {
             self.peers.flush();
+        }
+    }
+
+    /// Tells those of an event whose replay is past its session.
+    pub(crate) fn publish_behind(&self, message: &DaemonMessage) {
+        let DaemonMessage::Event { session, .. } = message else { return };
+        let is_past = |replay: &&Replay| {
+            replay.watching == Watching::Everything
+                && *session < replay.told.0
+                && !self.peers.watches(replay.peer, session)
+        };
+        // One that asked several times is told once.
+        let peers: BTreeSet<PeerNumber> =
+            self.replays.iter().filter(is_past).map(|replay| replay.peer).collect();
+        for peer in peers {
+            self.peers.send(peer, message.clone());
         }
     }
 

@@ -3,7 +3,9 @@
 use super::stage::{App, download, key, stage, suspended};
 use urlsession_core::PORTION;
 use urlsession_protocol::message::DESTINED_LIMIT;
-use urlsession_protocol::{Call, NewTask, Reply, TaskKind, TaskState};
+use urlsession_protocol::{
+    Call, NewTask, Reply, SessionIdentifier, SessionKey, TaskKind, TaskState,
+};
 
 #[tokio::test]
 async fn twenty_thousand_tasks_are_listed_in_pages_also_after_a_restart() {
@@ -70,6 +72,41 @@ async fn a_watcher_is_told_in_portions_what_is_owed() {
     assert_eq!(watcher.kept().await.0.0, 1501);
     app.create(wrong(1502)).await;
     assert_eq!(watcher.kept().await.0.0, 1502);
+}
+
+#[tokio::test]
+async fn a_watcher_is_told_what_happens_behind_its_back_while_it_reads_what_is_owed() {
+    // More than fits on the way to a watcher that does not read.
+    const OWED: u64 = 6000;
+    let stage = stage().await;
+    let mut app = stage.app().await;
+    create(&mut app, OWED, wrong).await;
+    let mut watcher = stage.connect();
+    watcher.call(Call::Watch { session: None, replay: true }).await.unwrap();
+    // A session that comes before the one of which it is being told.
+    let session = SessionKey { session: SessionIdentifier::new("another").unwrap(), ..key() };
+    let mut other = stage.connect();
+    let (configuration, wait, owner) = (Box::default(), false, None);
+    let attach = Call::Attach { session: session.clone(), configuration, wait, owner };
+    other.call(attach).await.unwrap();
+    let mut fails = async |number| {
+        let new = Box::new(wrong(number));
+        other.call(Call::CreateTask { session: session.clone(), new }).await.unwrap();
+    };
+    fails(1).await;
+    let mut told = 0;
+    let mut of_other = Vec::new();
+    while told < OWED {
+        match watcher.kept_of().await {
+            (of, _) if of == key() => told += 1,
+            (_, number) => of_other.push(number.0),
+        }
+    }
+    fails(2).await;
+    while of_other.last() != Some(&2) {
+        of_other.push(watcher.kept_of().await.1.0);
+    }
+    assert_eq!(of_other, [1, 2]);
 }
 
 #[tokio::test]

@@ -272,6 +272,20 @@ impl App {
         }
     }
 
+    /// Returns whose the next event is that is kept, and its number. Only of who was told nothing before.
+    pub(super) async fn kept_of(&mut self) -> (SessionKey, EventNumber) {
+        assert!(self.heard_nothing());
+        loop {
+            match self.end.incoming.recv().await.expect("the engine closed the connection") {
+                DaemonMessage::Event { session, number: Some(number), .. } => {
+                    return (session, number);
+                }
+                DaemonMessage::Event { .. } => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
     pub(super) fn heard_nothing(&self) -> bool {
         self.events.is_empty()
     }
