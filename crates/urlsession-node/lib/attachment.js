@@ -367,4 +367,4 @@ function guarded(call) {
   }
 }
 
-module.exports = { Attachment };
+module.exports = { Attachment, PASSING };

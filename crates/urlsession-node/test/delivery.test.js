@@ -173,6 +173,32 @@ test('both faces of one session see the same events, acknowledged once', async (
   assert.deepEqual(daemon.acknowledged, [1]);
 });
 
+test('what a loop that is left had not taken is for the next one', async () => {
+  const modern = new Session({ identifier: 'left' });
+  const daemon = FakeNative.last;
+  const next = async () => {
+    for await (const event of modern.events()) {
+      if (event.name === 'didComplete') return event.taskIdentifier;
+    }
+    return undefined;
+  };
+  const first = next();
+  daemon.tell('didComplete', 1, {});
+  daemon.tell('didWriteData', 2, { bytesWritten: 1, totalBytesWritten: 1 });
+  daemon.tell('didFinishDownloading', 2, { path: '/tmp/left', length: 1 });
+  daemon.tell('didComplete', 2, {});
+  assert.equal(await first, 1);
+  const names = [];
+  for await (const { name, taskIdentifier } of modern.events()) {
+    names.push(name);
+    if (taskIdentifier === 3) break;
+    if (name === 'didComplete') daemon.tell('didComplete', 3, {});
+  }
+  assert.deepEqual(names, ['didFinishDownloading', 'didComplete', 'didComplete']);
+  await turn();
+  assert.deepEqual(daemon.acknowledged, [2, 3], 'but for the last of each loop');
+});
+
 test('a configuration is copied, and another one for a live session is told of', (t) => {
   const warn = t.mock.method(console, 'warn', () => {});
   const configuration = urlSession.createSessionConfiguration({ identifier: 'copied', HTTPHeaderFields: { a: '1' } });

@@ -1,22 +1,25 @@
 // Async iteration over a session's events, each acknowledged when the loop asks for the next.
 'use strict';
 
+const { PASSING } = require('../attachment.js');
 const { metricsOf, responseOf } = require('../told.js');
 
 /**
  * Iterates until the session is gone, the signal aborts, or the process has nothing left to wait for.
  *
  * A loop that is left early has not handled its last event: the next process gets that again, unless
- * `event.acknowledge()` was called.
+ * `event.acknowledge()` was called. What it had not taken, the next loop of the session begins with.
  */
 function events(attachment, { signal } = {}) {
-  const queue = new EventQueue();
+  const queue = new EventQueue(untaken.get(attachment));
+  untaken.delete(attachment);
   const unsubscribe = attachment.subscribe(queue);
   const finish = () => {
     unsubscribe();
     signal?.removeEventListener('abort', finish);
     running.delete(finish);
-    queue.end();
+    const items = queue.end().filter(({ event }) => !PASSING.has(event.name));
+    if (items.length > 0) untaken.set(attachment, [...(untaken.get(attachment) ?? []), ...items]);
   };
   signal?.addEventListener('abort', finish);
   running.add(finish);
@@ -38,15 +41,20 @@ function events(attachment, { signal } = {}) {
   };
 }
 
+const untaken = new WeakMap();
 const running = new Set();
 process.on('beforeExit', () => running.forEach((finish) => finish()));
 
 /** Events between their arrival and the loop; of progress, one per task. */
 class EventQueue {
-  #items = [];
+  #items;
   #wake = () => {};
   #isOver = false;
   #taken;
+
+  constructor(items = []) {
+    this.#items = items;
+  }
 
   wants() {
     return !this.#isOver;
@@ -76,9 +84,11 @@ class EventQueue {
     return this.#taken;
   }
 
+  /** Ends the loop; returns what it has not taken. */
   end() {
     this.#isOver = true;
     this.#wake();
+    return this.#items.splice(0);
   }
 }
 
