@@ -264,8 +264,8 @@ class Attachment {
   }
 
   #deliver(event) {
-    // Behind a parked event of its task an event waits as well, whoever wants it.
-    const inOrder = !this.#parked.has(event.taskIdentifier);
+    // Behind a parked event of its task an event waits as well, whoever wants it; one of the session's own does not.
+    const inOrder = event.taskIdentifier === undefined || !this.#parked.has(event.taskIdentifier);
     const wanting = inOrder ? this.#receivers.wanting(event) : [];
     if (event.bodyPath !== undefined && event.body === undefined && wanting.length > 0) {
       return readBody(event).then(() => this.#hand(event, wanting));

@@ -199,6 +199,17 @@ test('what a loop that is left had not taken is for the next one', async () => {
   assert.deepEqual(daemon.acknowledged, [2, 3], 'but for the last of each loop');
 });
 
+test('the end of the session is told though nobody wanted to know that all was told', async () => {
+  const modern = new Session({ identifier: 'ends' });
+  const daemon = FakeNative.last;
+  daemon.tell('didFinishEvents');
+  const { finished } = modern.task(1);
+  await turn();
+  await turn();
+  daemon.tell('didBecomeInvalid', undefined, { error: { code: -997, message: 'lost' } });
+  await assert.rejects(finished, { code: -997 });
+});
+
 test('a configuration is copied, and another one for a live session is told of', (t) => {
   const warn = t.mock.method(console, 'warn', () => {});
   const configuration = urlSession.createSessionConfiguration({ identifier: 'copied', HTTPHeaderFields: { a: '1' } });
