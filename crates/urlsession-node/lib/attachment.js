@@ -16,7 +16,7 @@ const { Receivers } = require('./receivers.js');
 
 const FOLDER = 'The state folder must be writable and have room; URLSESSION_HOME moves it.';
 const ADVICE = {
-  [-996]: 'Another process has this session: it must end or invalidate it first.',
+  [-996]: 'Another process has this session, or another thread: it must end or invalidate it first.',
   [-997]: `The executable \`urlsession\` must be installed; URLSESSION_DAEMON names it. ${FOLDER}`,
   [-3000]: FOLDER,
   [-3003]: FOLDER,

@@ -10,6 +10,7 @@ mod configuration;
 mod credential;
 mod error;
 mod event;
+mod hold;
 mod metrics;
 mod network;
 mod redirection;

@@ -6,6 +6,7 @@ use crate::credential::{
 };
 use crate::error::thrown;
 use crate::event::{EventBatch, number};
+use crate::hold::Hold;
 use crate::metrics::TaskMetrics;
 use crate::redirection::RedirectAnswer;
 use crate::remembered::{Cookie, KnownHost};
@@ -55,7 +56,7 @@ pub struct NativeSession {
     /// Kept events that JavaScript has not acknowledged, by their numbers.
     unacknowledged: RefCell<HashMap<i64, Delivery>>,
     /// What is given back when the JavaScript environment ends.
-    attached: Arc<Mutex<Option<Session>>>,
+    attached: Arc<Mutex<Option<Hold>>>,
 }
 
 #[napi]
@@ -74,14 +75,15 @@ impl NativeSession {
             .max_queue_size::<QUEUE_LIMIT>()
             .build()?;
         let session = Session::new(options.try_into().map_err(thrown)?).map_err(thrown)?;
+        let hold = Hold::take(&session).map_err(thrown)?;
         let call = Waker::from(Arc::new(Call(on_events)));
         // Events may be there already.
         call.wake_by_ref();
         // A worker may end before its process does; another one can then have the session.
-        let attached = Arc::new(Mutex::new(Some(session.clone())));
+        let attached = Arc::new(Mutex::new(Some(hold)));
         env.add_env_cleanup_hook(Arc::clone(&attached), |attached| {
-            if let Some(session) = take(&attached) {
-                session.detach();
+            if let Some(hold) = take(&attached) {
+                hold.give_back();
             }
         })?;
         let (events, unacknowledged) = (RefCell::new(session.events()), RefCell::default());
@@ -353,7 +355,7 @@ impl NativeSession {
     }
 }
 
-fn take(attached: &Mutex<Option<Session>>) -> Option<Session> {
+fn take(attached: &Mutex<Option<Hold>>) -> Option<Hold> {
     attached.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 

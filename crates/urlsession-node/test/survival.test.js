@@ -104,6 +104,12 @@ test('a worker that is terminated gives its session back', async () => {
   assert.deepEqual(lines, ['first 200', 'second 200']);
 });
 
+test('a thread cannot have the session of another, nor end it', async () => {
+  const { code, lines, errors } = await runApp('threads.js', [server.url('/bytes/10')]);
+  assert.equal(code, 0, errors);
+  assert.deepEqual(lines, ['-996', '200']);
+});
+
 test('a download of 2 GiB costs the app no memory and no copy', async (t) => {
   const path = inHome('large.bin');
   const { code, lines, errors } = await runApp('large.js', [server.url(`/bytes/${LARGE}`), path]);
