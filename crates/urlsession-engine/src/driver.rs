@@ -67,6 +67,8 @@ pub(crate) struct Driver<H> {
     pub(crate) idle: watch::Sender<bool>,
     /// What was restored has to be done first.
     pub(crate) restored: Option<Step>,
+    /// Whether the tick that was due last has been put off.
+    pub(crate) tick_waits: bool,
     /// Whether a stop was asked for; seen even while a commit is being tried.
     pub(crate) stopping: Arc<AtomicBool>,
     pub(crate) temporary: bool,
@@ -162,8 +164,11 @@ impl<H: Moves> Driver<H> {
             || !self.replays.is_empty()
             || messages.iter().any(Message::is_watch);
         self.core.set_watched(is_watched);
-        // Before the messages: what the tick forgets must have been acted on in an earlier turn.
-        if self.core.next_wakeup(now).is_some_and(|wait| wait.is_zero()) {
+        // Before the messages: what the tick forgets must have been acted on in an earlier turn. Once it
+        // waits for the next one: nobody is refused for the sake of a client that has left.
+        let is_due = self.core.next_wakeup(now).is_some_and(|wait| wait.is_zero());
+        self.tick_waits = is_due && !self.tick_waits && messages.iter().any(Message::is_farewell);
+        if is_due && !self.tick_waits {
             turn.add(self.core.handle(now, Input::Tick));
         }
         for message in messages {
@@ -233,3 +238,6 @@ impl Turn {
         self.deeds.extend(step.actions.into_iter().map(Deed::from));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -139,6 +139,11 @@ impl Message {
         let Self::Said { message, .. } = self else { return false };
         matches!(**message, ClientMessage::Call { call: Call::Watch { .. }, .. })
     }
+
+    /// Says whether a client has left.
+    pub(crate) fn is_farewell(&self) -> bool {
+        matches!(self, Self::Disconnected(_))
+    }
 }
 
 /// How often the driver looks into the inbox.

@@ -85,6 +85,7 @@ impl<H: Moves> Driver<H> {
             pace: Pace::default(),
             idle,
             restored: Some(step),
+            tick_waits: false,
             stopping,
             temporary,
         };
