@@ -282,9 +282,39 @@ async fn idle_for(mut idle: watch::Receiver<bool>, limit: Option<Duration>) {
     // An engine that is gone has finished, and that is another reason to stop.
     while idle.wait_for(|idle| *idle).await.is_ok() {
         tokio::select! {
-            () = sleep(limit) => return,
+            // Who came at the last moment came.
+            biased;
             _ = idle.wait_for(|idle| !*idle) => {}
+            () = sleep(limit) => return,
         }
     }
     std::future::pending::<()>().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+    use std::task::Poll;
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_is_idle_who_has_to_do_at_the_last_moment() {
+        const LIMIT: Duration = Duration::from_secs(60);
+        // Chance must not decide.
+        for _ in 0..100 {
+            let (shown, idle) = watch::channel(true);
+            let mut idle = pin!(idle_for(idle, Some(LIMIT)));
+            let mut is_over = async || {
+                poll_fn(|context| Poll::Ready(idle.as_mut().poll(context).is_ready())).await
+            };
+            assert!(!is_over().await);
+            tokio::time::advance(LIMIT).await;
+            shown.send_replace(false);
+            assert!(!is_over().await);
+            shown.send_replace(true);
+            assert!(!is_over().await);
+            tokio::time::advance(LIMIT).await;
+            assert!(is_over().await);
+        }
+    }
 }
