@@ -90,6 +90,12 @@ impl Part {
         Ok(part)
     }
 
+    /// Takes a file that is open already, and may be one that cannot be written to.
+    #[cfg(test)]
+    pub(super) fn of(file: File) -> Self {
+        Self { open: Some(Open::new(file, OnceLock::new())), ..Self::planned(Path::new("part")) }
+    }
+
     /// Will create the file when there is something to write.
     pub(super) fn planned(path: &Path) -> Self {
         Self { path: path.into(), open: None, length: 0, synced: Arc::default() }

@@ -279,11 +279,20 @@ impl Receiver {
         if self.batched == 0 {
             return self.sync_if_due();
         }
-        self.part.write(&self.batch)?;
-        body.release(self.batched);
+        let written = self.part.write(&self.batch);
+        // What did not get into the file has not come: it must neither be written behind a piece of
+        // itself, nor be taken for brought.
         self.batch.clear();
-        let written = std::mem::take(&mut self.batched);
-        self.wrote(written, written)
+        let bytes = std::mem::take(&mut self.batched);
+        if let Err(failure) = written {
+            self.advance();
+            if let Some((journal, _)) = &self.journal {
+                journal.lost(bytes);
+            }
+            return Err(failure);
+        }
+        body.release(bytes);
+        self.wrote(bytes, bytes)
     }
 
     /// Notes bytes that are in the file, of which so many had been taken into the batch.
@@ -347,4 +356,59 @@ pub(super) fn too_large(limit: u64) -> Failure {
     };
     let why = format!("the response body is larger than {limit}");
     Failure::permanent(ErrorCode::DATA_LENGTH_EXCEEDS_MAXIMUM, why)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::cache::Kept;
+    use crate::transfer::http::Answer;
+    use crate::transfer::metrics::Collector;
+    use std::fs::File;
+    use std::io::Read as _;
+    use urlsession_protocol::Date;
+
+    fn answer(body: &'static [u8]) -> Answer {
+        let (head, ()) = http::Response::new(()).into_parts();
+        let transaction = Arc::new(Collector::new(Date(0))).begin("http://host/", "GET");
+        Answer::kept(Kept { head, body: Bytes::from_static(body) }, transaction)
+    }
+
+    fn receiver(file: File) -> Receiver {
+        let rate = Arc::new(Rate::new(None, &Arc::default()));
+        Receiver::new(Part::of(file), &Arc::default(), rate)
+    }
+
+    /// Over one of several connections these bytes would be nobody's, and the file had a hole.
+    #[tokio::test]
+    async fn what_cannot_be_written_has_not_been_brought() {
+        let mut receiver = receiver(File::open("/dev/null").unwrap());
+        let span = Arc::new(Span::new(0, 100, 100));
+        receiver.keep_to(&span);
+        let Answer { mut body, wire, .. } = answer(&[7; 100]);
+        let (idle_timeout, stop) = (Duration::from_secs(30), CancellationToken::new());
+        let from = Inflow { body: &mut body, wire: &wire, idle_timeout, stop: &stop };
+        let received = receiver.run(from, None).await;
+        assert!(matches!(received, Received::Failed(_)), "{received:?}");
+        assert_eq!((span.at(), span.rest()), (0, 100));
+    }
+
+    #[test]
+    fn what_was_written_in_part_is_not_written_again() {
+        const ROOM: usize = 64 * 1024;
+        let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::NONBLOCK).unwrap();
+        let mut receiver = receiver(write.into());
+        let Answer { mut body, .. } = answer(b"");
+        receiver.batch = vec![Bytes::from(vec![1; ROOM]), Bytes::from(vec![2; ROOM])];
+        receiver.batched = 2 * ROOM;
+        receiver.flush(&mut body).unwrap_err();
+        let mut got = vec![0; 2 * ROOM];
+        let room = File::from(read.try_clone().unwrap()).read(&mut got).unwrap();
+        assert!(room > 0, "a pipe takes something");
+        // As at the end of an attempt, when there is room again.
+        receiver.flush(&mut body).unwrap();
+        assert_eq!(receiver.length(), 0);
+        let error = File::from(read).read(&mut got).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+    }
 }

@@ -90,6 +90,11 @@ impl Journal {
         self.lock().batched += bytes as u64;
     }
 
+    /// Notes that so many of them will not be written.
+    pub(crate) fn lost(&self, bytes: usize) {
+        self.lock().batched -= bytes as u64;
+    }
+
     /// Notes bytes that are in the file; as many as `batched` of them had been noted before.
     pub(crate) fn wrote(&self, range: Range<u64>, batched: usize) {
         let mut inner = self.lock();
