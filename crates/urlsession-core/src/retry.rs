@@ -1,7 +1,7 @@
 //! Whether and when a failed attempt is tried again.
 
 use crate::task::Task;
-use crate::{Cause, Core, Kind, TaskRef};
+use crate::{Cause, Core, TaskRef};
 use std::time::Duration;
 use urlsession_protocol::Timestamp;
 
@@ -48,7 +48,8 @@ pub(crate) fn count(
     cut_off: bool,
     random: &mut Random,
 ) -> Option<Duration> {
-    if progressed {
+    // What was sent is sent all over again: only bytes that are kept bring the end nearer.
+    if progressed && task.details.resume.is_some() {
         task.failures = 0;
         task.details.disk_failures = 0;
     }
@@ -56,15 +57,14 @@ pub(crate) fn count(
         // Nothing failed that another try would find otherwise.
         return Some(Duration::ZERO);
     }
+    if cause == Cause::Permanent || (task.no_unsafe_retry && progressed) {
+        return None;
+    }
     if cause == Cause::Disk {
         let before = task.details.disk_failures;
         let delay = doubled(FIRST_DISK_DELAY, before.into(), LONGEST_DISK_DELAY);
         task.details.disk_failures = before.saturating_add(1);
         return Some(delay);
-    }
-    let sent = progressed && task.kind != Kind::Download;
-    if cause == Cause::Permanent || (task.no_unsafe_retry && sent) {
-        return None;
     }
     if cut_off {
         return Some(LONGEST_DELAY);

@@ -141,7 +141,8 @@ pub enum Ending {
         cause: Cause,
         /// From what the next attempt can go on; `None` discards what was recorded before.
         resume: Option<ResumeState>,
-        /// Whether this attempt received or sent body bytes that count: resets the retry delay.
+        /// Whether this attempt sent body bytes, or received some that are kept: those reset the
+        /// retry delay.
         progressed: bool,
     },
     /// A server wants a credential, and [`Core::asks`](crate::Core::asks) let the attempt ask.

@@ -255,6 +255,16 @@ fn failed(cause: Cause) -> Ending {
     }
 }
 
+/// An attempt that moved bytes, and of what it received keeps this.
+fn progressed(resume: Option<ResumeState>) -> Ending {
+    Ending::Failed {
+        error: Error::new(ErrorCode::NETWORK_CONNECTION_LOST),
+        cause: Cause::Transient,
+        resume,
+        progressed: true,
+    }
+}
+
 fn starts(step: &Step) -> Vec<(u64, u32)> {
     let start = |action: &Action| match action {
         Action::Start { task, attempt, .. } => Some((task.task.0, attempt.0)),

@@ -275,15 +275,27 @@ fn retries_are_counted_without_progress_only() {
     }
     bench.ended(1, failed(Cause::Transient));
     bench.tick_after(Duration::from_secs(1));
-    let progressed = Ending::Failed {
-        error: Error::new(ErrorCode::TIMED_OUT),
-        cause: Cause::Transient,
-        resume: None,
-        progressed: true,
-    };
-    bench.ended(1, progressed);
+    bench.ended(1, progressed(Some(part(10))));
     bench.tick_after(Duration::from_secs(1));
     assert_eq!(sent(&bench.ended(1, failed(Cause::Transient))), ["1 DidComplete -1005"]);
+}
+
+/// A server that takes a body and then fails would get it every second, for as long as the task has.
+#[test]
+fn what_was_sent_is_no_progress() {
+    for kind in [TaskKind::Upload, TaskKind::Data, download(1).kind] {
+        let mut bench = Bench::new();
+        let mut new = NewTask { kind, resume: true, ..download(1) };
+        new.request.method = "PUT".to_owned();
+        new.request.body = Some(Body::Spool { path: "/state/spool/1".into(), length: 5 });
+        new.options.maximum_retries = Some(2);
+        bench.create(new);
+        for _ in 0..2 {
+            assert_eq!(sent(&bench.ended(1, progressed(None))).len(), 0);
+            bench.tick_after(Duration::from_secs(2));
+        }
+        assert_eq!(sent(&bench.ended(1, progressed(None))), ["1 DidComplete -1005"]);
+    }
 }
 
 #[test]
@@ -351,26 +363,31 @@ fn without_a_network_no_try_is_lost() {
 
 #[test]
 fn what_was_sent_is_not_sent_again_if_forbidden() {
-    for (forbidden, method, expected) in [
-        (true, "POST", TaskState::Completed),
-        (true, "PUT", TaskState::Running),
-        (false, "POST", TaskState::Running),
+    let forms = [TaskKind::Upload, download(1).kind];
+    for (forbidden, method, cause, expected) in [
+        (true, "POST", Cause::Transient, TaskState::Completed),
+        (true, "POST", Cause::Disk, TaskState::Completed),
+        (true, "PUT", Cause::Transient, TaskState::Running),
+        (false, "POST", Cause::Transient, TaskState::Running),
+        (false, "POST", Cause::Disk, TaskState::Running),
     ] {
-        let mut bench = Bench::new();
-        let mut new = NewTask { kind: TaskKind::Upload, resume: true, ..download(1) };
-        new.request.method = method.to_owned();
-        new.request.body = Some(Body::Spool { path: "/state/spool/1".into(), length: 5 });
-        new.options.no_unsafe_retry = forbidden;
-        bench.create(new);
-        let error = Error::new(ErrorCode::NETWORK_CONNECTION_LOST);
-        let cause = Cause::Transient;
-        let step = bench.ended(1, Ending::Failed { error, cause, resume: None, progressed: true });
-        assert_eq!(bench.state(1), expected, "{forbidden} {method}");
-        let removal = Action::RemoveFile("/state/spool/1".into());
-        let completed = expected == TaskState::Completed;
-        assert_eq!(step.actions.contains(&removal), completed);
-        // A crash may fall between the commit and the removal.
-        assert_eq!(bench.restart().actions.contains(&removal), completed);
+        for kind in forms.clone() {
+            let mut bench = Bench::new();
+            let mut new = NewTask { kind, resume: true, ..download(1) };
+            new.request.method = method.to_owned();
+            new.request.body = Some(Body::Spool { path: "/state/spool/1".into(), length: 5 });
+            new.options.no_unsafe_retry = forbidden;
+            bench.create(new);
+            let error = Error::new(ErrorCode::NETWORK_CONNECTION_LOST);
+            let ending = Ending::Failed { error, cause, resume: None, progressed: true };
+            let step = bench.ended(1, ending);
+            assert_eq!(bench.state(1), expected, "{forbidden} {method} {cause:?}");
+            let removal = Action::RemoveFile("/state/spool/1".into());
+            let completed = expected == TaskState::Completed;
+            assert_eq!(step.actions.contains(&removal), completed);
+            // A crash may fall between the commit and the removal.
+            assert_eq!(bench.restart().actions.contains(&removal), completed);
+        }
     }
 }
 
