@@ -137,7 +137,7 @@ impl Run<'_> {
     async fn restart(&self, got: Final, replaces: bool) -> Ending {
         match self.begin_anew(&got, replaces).await {
             Ok((part, state)) => self.receive(got, part, state).await,
-            Err(failure) => failed(failure.at(&got.response.url), None, false),
+            Err(failure) => failed(failure.at(&got.response.url), None, self.chain.sent() > 0),
         }
     }
 
@@ -320,7 +320,8 @@ impl Run<'_> {
             None => (None, Ok(())),
         };
         let resume = settled.as_ref().filter(|state| state.durable_bytes > 0).cloned();
-        let progressed = resume.as_ref().is_some_and(|state| state.synced_bytes() > before);
+        let has_more = resume.as_ref().is_some_and(|state| state.synced_bytes() > before);
+        let progressed = has_more || self.chain.sent() > 0;
         match (received, synced) {
             (Received::Whole, Ok(())) => {
                 let (provable, state) = (settled.is_some(), settled.unwrap_or(state));
@@ -363,7 +364,7 @@ impl Run<'_> {
             Ok(_) => Ending::Stopped { resume },
             Err(failure) => {
                 let wrong = failure.error.code == ErrorCode::DOWNLOAD_DECODING_FAILED_TO_COMPLETE;
-                failed(failure.at(&url), resume.filter(|_| !wrong), false)
+                failed(failure.at(&url), resume.filter(|_| !wrong), self.chain.sent() > 0)
             }
         }
     }

@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 use urlsession_core::Ending;
-use urlsession_protocol::Body;
+use urlsession_protocol::{Body, TaskKind};
 use urlsession_testkit::server::{Answer, Seen, Server, sha256};
 
 /// The method, the caller's fields, and what the server must see of some.
@@ -540,6 +540,16 @@ async fn a_kept_connection_that_died_is_replaced_once() {
         trial.order.request.method = method.into();
         trial.order.request.body = source.filter(|_| body);
         assert_eq!(summary(&trial.run().await), expected, "{method} {body}");
+    }
+    // What a download has sent counts as well.
+    let file = Answer::pseudo_random(7, 9000);
+    for answer in [Answer::raw(""), file.clone().drop_after(99), file.etag("\"a\"").drop_after(99)]
+    {
+        server.on("/", answer);
+        let mut trial = Trial::upload(&server.url("/"), b"abc");
+        trial.order.kind = TaskKind::Download { destination: None };
+        trial.order.request.method = "POST".into();
+        assert_eq!(summary(&trial.run().await), "-1005 transient progressed");
     }
     // A fresh connection is not replaced.
     server.on("/", Answer::raw("").times(1).then(Answer::ok("x")));
