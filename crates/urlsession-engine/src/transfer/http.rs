@@ -299,12 +299,13 @@ impl Http {
         framing::check_part(&head, out).map_err(Broken::final_)?;
         transaction.answered(&head);
         let transaction = transaction.clone();
-        let stays = framing::stays_open(&head, body.is_end_stream());
+        let is_empty = body.is_end_stream();
+        let stays = framing::stays_open(&head, is_empty);
         let (pool, key) = (Arc::clone(&self.pool), key.clone());
         let home = Home { pool, key, channel, stays, detour_minimum: self.detour_minimum };
         let stream = Stream::Http1 { body, home: Some(home) };
         let mut body = Inbound::new(stream, (pump, out.body.cloned()), transaction);
-        body.left = framing::length_beside_identity(&head);
+        body.left = framing::length_beside_identity(&head).filter(|_| !is_empty);
         Ok(Answer { head, body, wire })
     }
 }
@@ -409,12 +410,13 @@ impl Inbound {
         if left == 0 {
             return Ok(None);
         }
-        let next = self.receive_all().await?;
-        Ok(next.map(|mut bytes| {
-            bytes.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-            self.left = Some(left - bytes.len() as u64);
-            bytes
-        }))
+        let Some(mut bytes) = self.receive_all().await? else {
+            // Whoever keeps it would take it for whole.
+            return Err(Failure::lost(format!("{left} bytes are missing")));
+        };
+        bytes.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+        self.left = Some(left - bytes.len() as u64);
+        Ok(Some(bytes))
     }
 
     async fn receive_all(&mut self) -> Result<Option<Bytes>, Failure> {

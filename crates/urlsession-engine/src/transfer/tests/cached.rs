@@ -95,6 +95,25 @@ async fn a_request_for_something_else_is_not_answered_with_what_is_kept() {
     }
 }
 
+/// What its connection ends early is not kept, and the next try not answered with it.
+#[tokio::test]
+async fn what_is_cut_is_not_kept() {
+    let scene = Scene::new();
+    let fields = "Cache-Control: max-age=3600\r\nContent-Length: 9\r\n";
+    for coding in ["", "Transfer-Encoding: identity\r\n"] {
+        let head = format!("HTTP/1.1 200 OK\r\n{fields}{coding}\r\n");
+        let (cut, whole) =
+            (Answer::raw(format!("{head}abcd")), Answer::raw(format!("{head}abcdefghi")));
+        scene.on(cut.times(1).then(Answer::raw(head).times(1).then(whole)));
+        assert_eq!(tell(&scene.data()).await, "-1005 transient", "{coding}");
+        let mut head = scene.data();
+        head.order.request.method = "HEAD".into();
+        assert_eq!(tell(&head).await, "loaded 200 ", "{coding}");
+        assert_eq!(tell(&scene.data()).await, "loaded 200 abcdefghi", "{coding}");
+        scene.cache.clear();
+    }
+}
+
 fn answer(body: &'static str, (name, value): (&str, &str)) -> Answer {
     Answer::ok(body).header(name, value)
 }
