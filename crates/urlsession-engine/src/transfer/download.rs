@@ -23,7 +23,7 @@ use urlsession_protocol::{ErrorCode, ResumeRung, TaskKind};
 /// Runs one attempt of a download.
 pub(super) async fn run(http: &Http, publisher: &Arc<Publisher>, attempt: Attempt) -> Ending {
     let run = Run { chain: Chain::new(http, &attempt), publisher, attempt: &attempt };
-    let (mut part, resume) = match prepare(&attempt).await {
+    let (mut part, resume) = match prepare(&attempt, publisher).await {
         Ok(Prepared::Begin) => (None, None),
         Ok(Prepared::GoOn(part, state)) => (Some(part), Some(*state)),
         Ok(Prepared::Published { state, path, length }) => return run.done(state, path, length),
@@ -76,17 +76,20 @@ enum Prepared {
 
 /// Looks for what there is before anything is asked. A first GET finds nothing, and may be asked
 /// in vain: it looks when its body is there.
-async fn prepare(attempt: &Attempt) -> Result<Prepared, Failure> {
+async fn prepare(attempt: &Attempt, publisher: &Arc<Publisher>) -> Result<Prepared, Failure> {
     let is_get = attempt.order.request.method == "GET";
     if is_get && attempt.resume.is_none() {
         return Ok(Prepared::Begin);
     }
     let (files, resume) = (attempt.files.clone(), attempt.resume.clone());
     let landing = resume.as_ref().map(|state| Landing::of(attempt, &state.response));
+    let publisher = Arc::clone(publisher);
     blocking(move || {
         if let (Some(state), Some(landing)) = (&resume, &landing)
             && let Some((path, length)) = part::published(state, &files, landing)
         {
+            // The crash may have come before the name was durable.
+            publisher.sync_name(&path)?;
             return Ok(Prepared::Published { state: state.clone(), path, length });
         }
         part::check_destination(&files)?;

@@ -88,6 +88,15 @@ impl Publisher {
         published.await.unwrap_or_else(|_| Err(lost()))
     }
 
+    /// Makes the name of a file durable that was put in place before.
+    pub(super) fn sync_name(&self, path: &Path) -> Result<(), Failure> {
+        if self.is_passing {
+            return Ok(());
+        }
+        sync(path.parent().unwrap_or(Path::new("")))
+            .map_err(|error| part::named(Place::Publish, path, &error))
+    }
+
     /// Lets a file wait, and says whether one more has to work on the folder.
     fn needs_worker(&self, folder: &Path, entry: (Finished, Told)) -> bool {
         let mut folders = self.folders();

@@ -1,7 +1,8 @@
 //! Downloads: whole, cut, resumed, restarted, stopped, and what is left in the folder.
 
 use super::{Road, Told, Trial, error_of, resume_of, summary};
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 use urlsession_core::Ending;
 use urlsession_protocol::{Checksum, ChecksumAlgorithm, ResumeRung};
@@ -223,6 +224,14 @@ async fn what_a_crash_leaves_is_understood() {
     let before = server.requests().len();
     assert_eq!(summary(&trial.run().await), "done 200 300000");
     assert_eq!(server.requests().len(), before, "nothing is asked");
+
+    // A name that cannot be made durable is not told. The superuser may look into everything.
+    let folder = trial.folder.path();
+    fs::set_permissions(folder, Permissions::from_mode(0o300)).unwrap();
+    if fs::File::open(folder).is_err() {
+        assert_eq!(summary(&trial.run().await), "-3005 permanent kept 9000");
+    }
+    fs::set_permissions(folder, Permissions::from_mode(0o700)).unwrap();
 
     // Another file lies where the part was: it is not gone on from.
     fs::rename(&trial.files.finished, trial.folder.path().join("moved")).unwrap();
