@@ -8,7 +8,7 @@ pub(crate) use folder::{create_private_file, create_private_folder};
 pub(crate) use sweep::Needs;
 
 use crate::crash;
-use crate::transfer::TaskFiles;
+use crate::transfer::{TaskFiles, claim};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
@@ -145,6 +145,11 @@ impl Files {
 
     /// Moves a part file to where it waits for a new task; `None` if it could not be kept.
     pub(crate) fn keep_part(&self, task: TaskRef, resume: ResumeState) -> Option<ResumeState> {
+        let is_shared = resume.part.starts_with(&self.kept);
+        if is_shared && File::open(&resume.part).is_ok_and(|part| !claim(&part)) {
+            // Another task goes on from the same resume data.
+            return None;
+        }
         let kept = self.free_kept_name(task);
         // Across file systems a rename fails: copying could take minutes.
         crash::point("keep.rename");

@@ -3,6 +3,7 @@
 use super::sweep::Needs;
 use super::{Files, create_private_file, create_private_folder};
 use crate::clock::Clock;
+use crate::transfer::claim;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use urlsession_core::{Order, ResumeState, SessionNumber, TaskRef};
@@ -79,6 +80,13 @@ fn a_part_is_kept_by_rename() {
     let other = files.keep_part(TASK, resume(&part)).unwrap();
     assert_eq!(std::fs::read(&other.part).unwrap(), b"other");
     assert_eq!(std::fs::read(&kept.part).unwrap(), b"bytes");
+    // One that somebody goes on from is not taken from them.
+    let used = std::fs::File::open(&kept.part).unwrap();
+    assert!(claim(&used));
+    assert_eq!(files.keep_part(TASK, kept.clone()), None);
+    assert_eq!(std::fs::read(&kept.part).unwrap(), b"bytes");
+    drop(used);
+    assert_eq!(files.keep_part(TASK, kept.clone()).unwrap().part, files.kept.join("3-7-2.part"));
 }
 
 #[test]

@@ -185,7 +185,7 @@ impl Run<'_> {
             let part = Part::create(&files.part)?;
             if let Some(old) = old.filter(|old| old.parent() == Some(&*files.kept_parts)) {
                 // One that cannot be removed lies in a folder that is swept.
-                let _ = std::fs::remove_file(old);
+                part::remove_unclaimed(&old);
             }
             Ok(part)
         };

@@ -61,6 +61,7 @@ mod wire;
 mod tests;
 
 pub(crate) use metrics::Collector;
+pub(crate) use part::claim;
 pub(crate) use patience::Patience;
 pub(crate) use progress::Progress;
 

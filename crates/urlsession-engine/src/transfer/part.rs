@@ -8,7 +8,7 @@ use super::segments::ranges::Ranges;
 use super::splice::Pipe;
 use crate::crash;
 use bytes::Bytes;
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, IoSlice, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -121,6 +121,10 @@ impl Part {
         let mut file = existing(&state.part).ok()?;
         let about = file.metadata().ok()?;
         if !is_ours(&about) || inode(&about) != state.inode || about.len() < state.durable_bytes {
+            return None;
+        }
+        // Resume data can be used twice, and two writers would cut what the other one has.
+        if kept && !claim(&file) {
             return None;
         }
         let mut durable = Ranges::of(state);
@@ -357,6 +361,19 @@ pub(super) fn published(
         let is_part = is_ours(&about) && inode(&about) == state.inode;
         (is_part && about.len() >= state.durable_bytes && whole).then_some(about.len())
     })
+}
+
+/// Removes a part that waits for whoever has its resume data, unless somebody goes on from it now.
+pub(super) fn remove_unclaimed(path: &Path) {
+    if existing(path).map_or(true, |file| claim(&file)) {
+        let _ = std::fs::remove_file(path);
+    }
+}
+
+/// Claims a file for as long as it is open; false if another one has it. Only Unix lets whoever
+/// opened it once more still write.
+pub(crate) fn claim(file: &File) -> bool {
+    !(cfg!(unix) && matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
 }
 
 /// Says whether both names are names of one file of ours.

@@ -8,7 +8,7 @@ use urlsession_core::Ending;
 use urlsession_protocol::{Checksum, ChecksumAlgorithm, ResumeRung};
 use urlsession_testkit::server::{Answer, Body, Server, pseudo_random, sha256};
 
-const SIZE: u64 = 300_000;
+pub(super) const SIZE: u64 = 300_000;
 const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 
 /// What is tried, the answer, the ending, and what is left in the folder.
@@ -17,11 +17,11 @@ type OneAttempt = (&'static str, Answer, &'static str, &'static [&'static str]);
 type SecondAttempt = (&'static str, Answer, Resumed, &'static [Option<&'static str>]);
 type Resumed = (u64, Option<u64>, ResumeRung);
 
-fn file() -> Answer {
+pub(super) fn file() -> Answer {
     Answer::pseudo_random(7, SIZE)
 }
 
-fn bytes() -> Vec<u8> {
+pub(super) fn bytes() -> Vec<u8> {
     pseudo_random(7, 0, SIZE as usize)
 }
 
@@ -257,31 +257,6 @@ async fn a_range_of_the_apps_own_is_left_alone() {
     assert!(fs::read(&trial.files.finished).unwrap() == bytes()[100..200]);
     server.on("/file", file().etag("\"a\"").drop_after(50));
     assert_eq!(summary(&trial.run().await), "-1005 transient");
-}
-
-#[tokio::test]
-async fn a_kept_part_elsewhere_is_gone_on_from() {
-    let server = Server::start();
-    server.on("/file", file().etag("\"a\"").drop_after(9000).times(1));
-    let mut trial = Trial::download(&server.url("/file"));
-    trial.run_and_record().await;
-    let kept = trial.files.kept_parts.join("1");
-    fs::rename(&trial.files.part, &kept).unwrap();
-    let state = trial.resume.as_mut().unwrap();
-    state.part = kept.clone();
-    assert_eq!(summary(&trial.run().await), "done 200 300000");
-    assert!(fs::read(&trial.files.finished).unwrap() == bytes());
-    assert!(!kept.exists());
-
-    // A part anywhere else is not touched.
-    fs::remove_file(&trial.files.finished).unwrap();
-    let foreign = trial.folder.path().join("foreign");
-    fs::write(&foreign, vec![0; 9000]).unwrap();
-    let state = trial.resume.as_mut().unwrap();
-    state.inode = std::os::unix::fs::MetadataExt::ino(&fs::metadata(&foreign).unwrap());
-    state.part = foreign.clone();
-    assert_eq!(summary(&trial.run().await), "done 200 300000");
-    assert_eq!(fs::read(&foreign).unwrap(), vec![0; 9000]);
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ mod http3;
 mod http3_hostile;
 #[cfg(feature = "http3")]
 mod http3_peers;
+mod kept;
 mod landing;
 mod lies;
 mod limits;

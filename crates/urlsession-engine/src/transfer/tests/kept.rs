@@ -1,0 +1,56 @@
+//! Downloads that go on from a part that is kept for resume data.
+
+use super::download::{SIZE, bytes, file};
+use super::{Trial, summary};
+use crate::transfer::part::Part;
+use std::fs;
+use urlsession_protocol::ResumeRung;
+use urlsession_testkit::server::Server;
+
+#[tokio::test]
+async fn a_kept_part_elsewhere_is_gone_on_from() {
+    let server = Server::start();
+    server.on("/file", file().etag("\"a\"").drop_after(9000).times(1));
+    let mut trial = Trial::download(&server.url("/file"));
+    trial.run_and_record().await;
+    let kept = trial.files.kept_parts.join("1");
+    fs::rename(&trial.files.part, &kept).unwrap();
+    let state = trial.resume.as_mut().unwrap();
+    state.part = kept.clone();
+    assert_eq!(summary(&trial.run().await), "done 200 300000");
+    assert!(fs::read(&trial.files.finished).unwrap() == bytes());
+    assert!(!kept.exists());
+
+    // A part anywhere else is not touched.
+    fs::remove_file(&trial.files.finished).unwrap();
+    let foreign = trial.folder.path().join("foreign");
+    fs::write(&foreign, vec![0; 9000]).unwrap();
+    let state = trial.resume.as_mut().unwrap();
+    state.inode = std::os::unix::fs::MetadataExt::ino(&fs::metadata(&foreign).unwrap());
+    state.part = foreign.clone();
+    assert_eq!(summary(&trial.run().await), "done 200 300000");
+    assert_eq!(fs::read(&foreign).unwrap(), vec![0; 9000]);
+}
+
+/// An app that dies before it has forgotten its resume data makes its next task from it once more.
+#[tokio::test]
+async fn a_kept_part_that_somebody_goes_on_from_is_left_alone() {
+    let server = Server::start();
+    server.on("/file", file().etag("\"a\"").drop_after(9000).times(1));
+    let mut trial = Trial::download(&server.url("/file"));
+    trial.run_and_record().await;
+    let kept = trial.files.kept_parts.join("1");
+    fs::rename(&trial.files.part, &kept).unwrap();
+    let state = trial.resume.as_mut().unwrap();
+    state.part = kept.clone();
+    let other = Part::reopen(&mut state.clone(), &trial.files).unwrap();
+    fs::write(&kept, &bytes()[..20_000]).unwrap();
+    assert_eq!(summary(&trial.run().await), "done 200 300000");
+    assert_eq!(trial.resumed(), Some((0, Some(SIZE), ResumeRung::Restart)));
+    assert!(fs::read(&kept).unwrap() == bytes()[..20_000]);
+    assert!(fs::read(&trial.files.finished).unwrap() == bytes());
+    drop(other);
+    fs::remove_file(&trial.files.finished).unwrap();
+    assert_eq!(summary(&trial.run().await), "done 200 300000");
+    assert!(!kept.exists());
+}
