@@ -236,7 +236,10 @@ impl Run<'_> {
     ) -> Result<Ending, Option<Box<Final>>> {
         let attempt = self.attempt;
         let before = state.synced_bytes();
-        let expected = state.total_bytes.or_else(|| got.length.map(|length| before + length));
+        let length = got.length.map(|length| before + length);
+        // Where nobody knows the size of the whole, a part that ends early must not be its end.
+        let ends = || resume::last(&got.answer.head.headers).filter(|_| before > 0);
+        let expected = state.total_bytes.or(length).or_else(ends);
         attempt.progress.expect_to_receive(expected);
         let limit = attempt.order.options.maximum_response_size;
         if let Some(limit) = limit.filter(|limit| expected.is_some_and(|total| total > *limit)) {

@@ -1,11 +1,29 @@
-//! Downloads that go on from a part that is kept for resume data.
+//! Downloads that go on: from a part that is kept for resume data, and where the size of the whole is
+//! not known.
 
 use super::download::{SIZE, bytes, file};
 use super::{Trial, summary};
 use crate::transfer::part::Part;
 use std::fs;
 use urlsession_protocol::ResumeRung;
-use urlsession_testkit::server::Server;
+use urlsession_testkit::server::{Answer, Server};
+
+#[tokio::test]
+async fn a_part_that_ends_early_is_not_the_end() {
+    let server = Server::start();
+    let chunked = "ETag: \"a\"\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let head = format!("HTTP/1.1 200 OK\r\n{chunked}4\r\nabcd\r\n");
+    let range = "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes";
+    let early = format!("{range} 4-9/*\r\n{chunked}3\r\nefg\r\n0\r\n\r\n");
+    let rest = format!("{range} 7-9/*\r\n{chunked}3\r\nhij\r\n0\r\n\r\n");
+    let answers = Answer::raw(early).times(1).then(Answer::raw(rest));
+    server.on("/file", Answer::raw(head).times(1).then(answers));
+    let mut trial = Trial::download(&server.url("/file"));
+    assert_eq!(summary(&trial.run_and_record().await), "-1005 transient progressed kept 4");
+    assert_eq!(summary(&trial.run_and_record().await), "-1005 transient progressed kept 7");
+    assert_eq!(summary(&trial.run().await), "done 200 10");
+    assert_eq!(fs::read(&trial.files.finished).unwrap(), b"abcdefghij");
+}
 
 #[tokio::test]
 async fn a_kept_part_elsewhere_is_gone_on_from() {
