@@ -270,6 +270,9 @@ impl Core {
                 attempt,
                 resume: task.details.resume.as_deref().cloned(),
             });
+            if task.no_unsafe_retry {
+                turn.tasks.insert(key);
+            }
             self.change(turn, key, |task| {
                 task.attempts = attempt.0;
                 task.is_received = false;

@@ -7,10 +7,10 @@ use crate::session::Session;
 use crate::task::{Phase, Task, Wait};
 use crate::turn::Turn;
 use crate::{
-    Action, Core, EventRecord, Moment, SessionNumber, SessionRecord, Snapshot, Step, TaskFacts,
-    TaskRecord, TaskRef,
+    Action, Core, EventRecord, Moment, SessionNumber, SessionRecord, Snapshot, Stage, Step,
+    TaskFacts, TaskRecord, TaskRef,
 };
-use urlsession_protocol::TaskIdentifier;
+use urlsession_protocol::{Error, ErrorCode, TaskIdentifier};
 
 /// A core that is being told what the store has.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub struct Restoring {
     now: Moment,
     /// Unfinished tasks that a crash may have left half done.
     half_done: Vec<TaskRef>,
+    /// Tasks of which a server may have got what it must not get twice.
+    sending: Vec<TaskRef>,
 }
 
 impl Core {
@@ -88,7 +90,7 @@ impl Restoring {
             }
             core.sessions.insert(number, Session::new(record));
         }
-        Self { core, now, half_done: Vec::new() }
+        Self { core, now, half_done: Vec::new(), sending: Vec::new() }
     }
 
     /// Takes a task; one of an unknown session is nobody's.
@@ -96,6 +98,9 @@ impl Restoring {
         let Some(session) = self.core.sessions.get_mut(&key.session) else { return };
         session.tasks += 1;
         let host = self.core.intern(&facts.host);
+        if record.stage == Stage::Sending {
+            self.sending.push(key);
+        }
         let mut task = Task::new(facts, record, host);
         let is_half_done = match task.phase {
             Phase::Waiting(Wait::Answer | Wait::Challenge(_)) => true,
@@ -134,8 +139,11 @@ impl Restoring {
     /// Returns the core with the step that completes what a crash left half done.
     #[must_use]
     pub fn finish(self) -> (Core, Step) {
-        let Self { mut core, now, half_done } = self;
+        let Self { mut core, now, half_done, sending } = self;
         let mut turn = Turn::new(now);
+        for key in sending {
+            core.fail(&mut turn, key, interrupted());
+        }
         for key in half_done {
             core.recover(&mut turn, key);
         }
@@ -191,4 +199,9 @@ impl Core {
             }
         }
     }
+}
+
+fn interrupted() -> Error {
+    Error::new(ErrorCode::NETWORK_CONNECTION_LOST)
+        .because("it was being sent when the transfers were cut short, and must not be sent twice")
 }

@@ -511,6 +511,9 @@ pub enum Stage {
     Suspended,
     /// Waits or runs.
     Active,
+    /// Runs and must not be made twice ([`TaskFacts::no_unsafe_retry`]): what its server has got of
+    /// it nobody knows after a crash, which ends it.
+    Sending,
     /// Waits for its app's answer; a restart does not end that.
     Asking,
     /// Waits for its app's answer to a server's question, [`TaskRecord::question`].

@@ -165,7 +165,7 @@ impl Task {
         }
         let phase = match record.stage {
             Stage::Suspended => Phase::Suspended,
-            Stage::Active => Phase::Waiting(Wait::Slot),
+            Stage::Active | Stage::Sending => Phase::Waiting(Wait::Slot),
             Stage::Asking => Phase::Waiting(Wait::Answer),
             Stage::Challenged => Phase::Waiting(match &details.question {
                 Some(question) => Wait::Challenge(question.challenge.until),
@@ -249,6 +249,7 @@ impl Task {
             }
             Phase::Waiting(Wait::Answer) => Stage::Asking,
             Phase::Waiting(Wait::Challenge(_)) => Stage::Challenged,
+            Phase::Running { .. } if self.no_unsafe_retry => Stage::Sending,
             Phase::Waiting(_) | Phase::Running { .. } => Stage::Active,
             Phase::Canceling { .. } => Stage::Canceling,
             Phase::Completed { at, done, .. } => Stage::Completed { at: *at, done: done.clone() },

@@ -87,9 +87,12 @@ fn attach(
 fn interval(view: &TaskView, otherwise: Timestamp) -> DateInterval {
     let end = match view.record.stage {
         Stage::Completed { at, .. } => at,
-        Stage::Suspended | Stage::Active | Stage::Asking | Stage::Challenged | Stage::Canceling => {
-            otherwise
-        }
+        Stage::Suspended
+        | Stage::Active
+        | Stage::Sending
+        | Stage::Asking
+        | Stage::Challenged
+        | Stage::Canceling => otherwise,
     };
     DateInterval { start: Date::from(view.facts.created), end: Date::from(end) }
 }

@@ -182,6 +182,7 @@ impl<H: Moves> Driver<H> {
             Stage::Completed { at, done } => (Some(at), done),
             Stage::Suspended
             | Stage::Active
+            | Stage::Sending
             | Stage::Asking
             | Stage::Challenged
             | Stage::Canceling => (None, None),

@@ -122,7 +122,8 @@ pub struct TaskOptions {
     /// resource timer ends it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub recoverable_statuses: Vec<u16>,
-    /// Forbids to send a non-idempotent request again once body bytes were sent.
+    /// Forbids to send a non-idempotent request again once body bytes were sent, or may have been when
+    /// the daemon ended.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub no_unsafe_retry: bool,
     /// Follows redirects from https to http.

@@ -391,6 +391,28 @@ fn what_was_sent_is_not_sent_again_if_forbidden() {
     }
 }
 
+/// After a crash nobody knows what a server has got; what failed before it was sent is tried again.
+#[test]
+fn what_was_being_sent_is_not_sent_again_after_a_crash() {
+    for (method, fails, expected) in [
+        ("POST", false, TaskState::Completed),
+        ("POST", true, TaskState::Running),
+        ("PUT", false, TaskState::Running),
+    ] {
+        let mut bench = Bench::new();
+        let mut new = NewTask { kind: TaskKind::Upload, resume: true, ..download(1) };
+        new.request.method = method.to_owned();
+        new.request.body = Some(Body::Spool { path: "/state/spool/1".into(), length: 5 });
+        new.options.no_unsafe_retry = true;
+        bench.create(new);
+        if fails {
+            bench.ended(1, failed(Cause::Transient));
+        }
+        bench.restart();
+        assert_eq!(bench.state(1), expected, "{method} {fails}");
+    }
+}
+
 #[test]
 fn the_deadline_counts_from_the_first_resume() {
     let mut bench = Bench::new();

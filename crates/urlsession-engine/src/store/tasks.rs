@@ -187,7 +187,7 @@ fn plain(state: &TaskRecord) -> Option<Plain> {
         Stage::Active => 1,
         Stage::Asking => 2,
         Stage::Canceling => 3,
-        Stage::Challenged | Stage::Completed { .. } => return None,
+        Stage::Sending | Stage::Challenged | Stage::Completed { .. } => return None,
     };
     let is_plain = resume.is_none() && error.is_none() && question.is_none();
     is_plain.then(|| (stage, *attempts, *failures, deadline.map(date_number)))

@@ -189,11 +189,19 @@ impl Hands {
     /// future loses what was not synced.
     pub(crate) async fn run(self: Arc<Self>, attempt: Attempt) -> Ending {
         let (patience, metrics) = (attempt.patience, Arc::clone(&attempt.metrics));
+        let (order, progress) = (Arc::clone(&attempt.order), Arc::clone(&attempt.progress));
         let ending = match attempt.order.kind {
             TaskKind::Download { .. } => download::run(&self.http, &self.publisher, attempt).await,
             TaskKind::Upload | TaskKind::Data => {
                 body::run(&self.http, &self.publisher, attempt).await
             }
+        };
+        let ending = match ending {
+            Ending::Stopped { resume } if progress.counts().sent > 0 && is_unsafe(&order) => {
+                // Whoever stopped it may only have wanted a pause.
+                errors::Failure::lost("it was stopped while it was sent").end(resume, true)
+            }
+            ending => ending,
         };
         patience.pace(ending, metrics.now())
     }
@@ -210,6 +218,13 @@ impl Hands {
             self.http.overall.limit(limits);
         }
     }
+}
+
+/// Says whether the order forbids to send its request again.
+fn is_unsafe(order: &Order) -> bool {
+    let is_idempotent = |method: ::http::Method| method.is_idempotent();
+    let method = order.request.method.parse();
+    order.options.no_unsafe_retry && !method.is_ok_and(is_idempotent)
 }
 
 /// Runs work that blocks on a thread that may.

@@ -58,6 +58,7 @@ fn a_state_is_in_numbers_where_they_say_it_all() {
     let plain = [Stage::Suspended, Stage::Active, Stage::Asking, Stage::Canceling];
     let error = Some(Box::new(Error::new(ErrorCode::TIMED_OUT)));
     let rest = [
+        record(Stage::Sending),
         record(Stage::Challenged),
         record(Stage::Completed { at: Timestamp(1), done: None }),
         TaskRecord { error, ..record(Stage::Active) },

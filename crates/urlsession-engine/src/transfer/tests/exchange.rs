@@ -328,16 +328,25 @@ async fn uploads_that_are_cut_have_progressed() {
     assert_eq!(summary(&trial.run().await), "-1005 transient progressed");
 
     server.on("/", Answer::sink().upload_rate(1));
-    let trial = Trial::upload(&server.url("/"), &vec![7; 20_000_000]);
-    let (stop, progress) = (trial.stop.clone(), trial.progress.clone());
-    let stopping = async {
-        while progress.counts().sent == 0 {
-            tokio::task::yield_now().await;
-        }
-        stop.cancel();
-    };
-    let (ending, ()) = tokio::join!(trial.run(), stopping);
-    assert_eq!(summary(&ending), "stopped");
+    for (method, forbidden, expected) in [
+        ("POST", false, "stopped"),
+        ("PUT", true, "stopped"),
+        // A pause must not send it twice.
+        ("POST", true, "-1005 transient progressed"),
+    ] {
+        let mut trial = Trial::upload(&server.url("/"), &vec![7; 20_000_000]);
+        trial.order.request.method = method.to_owned();
+        trial.order.options.no_unsafe_retry = forbidden;
+        let (stop, progress) = (trial.stop.clone(), trial.progress.clone());
+        let stopping = async {
+            while progress.counts().sent == 0 {
+                tokio::task::yield_now().await;
+            }
+            stop.cancel();
+        };
+        let (ending, ()) = tokio::join!(trial.run(), stopping);
+        assert_eq!(summary(&ending), expected, "{method} {forbidden}");
+    }
 }
 
 /// status, method => method and body that arrive
