@@ -195,20 +195,42 @@ impl List {
 
 /// Returns the task of this session that a call is about.
 pub(crate) fn task_of(call: &Call, of: &SessionKey) -> Option<TaskIdentifier> {
-    match call {
-        Call::CreateTask { session, new } if session == of => Some(new.task),
+    let (session, task) = match call {
+        Call::CreateTask { session, new } => (session, new.task),
         Call::Resume { session, task }
         | Call::Suspend { session, task }
+        | Call::Edit { session, task, .. }
+        | Call::Answer { session, task, .. }
+        | Call::Redirect { session, task, .. }
         | Call::Cancel { session, task }
         | Call::CancelByProducingResumeData { session, task }
         | Call::Remove { session, task }
-        | Call::Task { session, task, .. }
-            if session == of =>
-        {
-            Some(*task)
-        }
-        _ => None,
-    }
+        | Call::Task { session, task, .. } => (session, *task),
+        Call::Attach { .. }
+        | Call::Detach { .. }
+        | Call::FinishTasksAndInvalidate { .. }
+        | Call::InvalidateAndCancel { .. }
+        | Call::Reset { .. }
+        | Call::Flush { .. }
+        | Call::Session { .. }
+        | Call::Sessions { .. }
+        | Call::Tasks { .. }
+        | Call::Watch { .. }
+        | Call::Cookies { .. }
+        | Call::SetCookies { .. }
+        | Call::ClearCookies { .. }
+        | Call::KnownHosts { .. }
+        | Call::AddKnownHosts { .. }
+        | Call::ClearKnownHosts { .. }
+        | Call::Credentials { .. }
+        | Call::SetCredential { .. }
+        | Call::RemoveCredentials { .. }
+        | Call::SpeedLimits
+        | Call::LimitSpeed(_)
+        | Call::Status
+        | Call::Shutdown => return None,
+    };
+    (session == of).then_some(task)
 }
 
 /// Makes the error of a task that was asked for, and nobody knows whether it came to be.

@@ -5,7 +5,7 @@ mod fake;
 use crate::delegate::SessionDelegate;
 use crate::session::Session;
 use crate::{
-    Acknowledgement, Delivery, DownloadOptions, Error, ErrorCode, Event, Events,
+    Acknowledgement, Delivery, DownloadOptions, Error, ErrorCode, Event, Events, RequestEdit,
     SessionConfiguration, Task, UploadOptions, UploadSource, registry,
 };
 use fake::{Fake, Peer, key};
@@ -127,7 +127,11 @@ fn a_number_that_may_be_anothers_is_given_up() {
     let second = session.download_task(URL).unwrap();
     first.cancel().unwrap();
     second.cancel().unwrap();
-    let calls: Vec<_> = (0..4).map(|_| peer.call()).collect();
+    let edited = std::thread::spawn({
+        let first = first.clone();
+        move || first.edit(RequestEdit::default())
+    });
+    let calls: Vec<_> = (0..5).map(|_| peer.call()).collect();
     drop(peer);
 
     let mut peer = fake.accept();
@@ -139,6 +143,7 @@ fn a_number_that_may_be_anothers_is_given_up() {
     }
     session.synced(LONG).unwrap();
     let lost = ErrorCode::BACKGROUND_SESSION_WAS_DISCONNECTED;
+    assert_eq!(edited.join().unwrap().unwrap_err().code(), lost);
     assert_eq!(first.refusal().map(Error::code), Some(lost));
     assert!(second.refusal().is_none());
     let told = events.recv().unwrap();
