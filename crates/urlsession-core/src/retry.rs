@@ -75,11 +75,15 @@ pub(crate) fn count(
         return None;
     }
     Some(match cause {
-        Cause::After(delay) => delay.min(LONGEST_SERVER_DELAY),
+        // One that is over says nothing, and would have a server that is busy asked without end.
+        Cause::After(delay) if !delay.is_zero() => delay.min(LONGEST_SERVER_DELAY),
         Cause::Interval(delay) => delay.clamp(SHORTEST_INTERVAL, LONGEST_SERVER_DELAY),
-        Cause::Permanent | Cause::Transient | Cause::Connectivity | Cause::Disk | Cause::Answer => {
-            random.below(doubled(FIRST_DELAY, before, LONGEST_DELAY))
-        }
+        Cause::After(_)
+        | Cause::Permanent
+        | Cause::Transient
+        | Cause::Connectivity
+        | Cause::Disk
+        | Cause::Answer => random.below(doubled(FIRST_DELAY, before, LONGEST_DELAY)),
     })
 }
 

@@ -219,21 +219,23 @@ fn priority_goes_first_then_the_emptiest_lane_then_age() {
 
 #[test]
 fn failures_are_retried_with_growing_jitter() {
-    let mut bench = Bench::new();
-    bench.download();
-    let mut longest = Duration::ZERO;
-    for failures in 0..12_u32 {
-        bench.ended(1, failed(Cause::Transient));
-        let delay = bench.wakeup().unwrap();
-        let most = Duration::from_secs(2_u64.pow(failures)).min(Duration::from_secs(600));
-        assert!(delay <= most, "{delay:?} after {failures} failures");
-        longest = longest.max(delay);
-        assert_eq!(starts(&bench.tick_after(delay)).len(), 1);
+    for cause in [Cause::Transient, Cause::After(Duration::ZERO)] {
+        let mut bench = Bench::new();
+        bench.download();
+        let mut longest = Duration::ZERO;
+        for failures in 0..12_u32 {
+            bench.ended(1, failed(cause));
+            let delay = bench.wakeup().unwrap();
+            let most = Duration::from_secs(2_u64.pow(failures)).min(Duration::from_secs(600));
+            assert!(delay <= most, "{delay:?} after {failures} failures");
+            longest = longest.max(delay);
+            assert_eq!(starts(&bench.tick_after(delay)).len(), 1);
+        }
+        assert!(longest > Duration::from_secs(60), "{longest:?}");
+        bench.report(1, Report::Durable(part(1)));
+        assert_eq!(bench.stored[&name(1)].failures, 0, "progress resets the delay");
+        assert_eq!(bench.stored[&name(1)].attempts, 13);
     }
-    assert!(longest > Duration::from_secs(60), "{longest:?}");
-    bench.report(1, Report::Durable(part(1)));
-    assert_eq!(bench.stored[&name(1)].failures, 0, "progress resets the delay");
-    assert_eq!(bench.stored[&name(1)].attempts, 13);
 }
 
 #[test]
