@@ -67,6 +67,7 @@ pub(super) fn judge(state: &ResumeState, status: StatusCode, headers: &HeaderMap
         StatusCode::RANGE_NOT_SATISFIABLE => match content_range(headers) {
             Some(ContentRange { range: None, total: Some(total) })
                 if total == state.durable_bytes
+                    && is_same(state, headers)
                     && state.total_bytes.is_none_or(|known| known == total) =>
             {
                 Verdict::Complete
@@ -76,6 +77,7 @@ pub(super) fn judge(state: &ResumeState, status: StatusCode, headers: &HeaderMap
         // No answer to `If-Range`, and without a body it would end the task with nothing. One to a
         // condition of the app's own it gives again when everything is asked for.
         StatusCode::NOT_MODIFIED => Verdict::AskAnew,
+        StatusCode::OK if is_part(headers) => Verdict::AskAnew,
         _ => Verdict::Restart,
     }
 }
@@ -104,6 +106,20 @@ fn continues(state: &ResumeState, headers: &HeaderMap) -> bool {
         _ => true,
     };
     let inside = total.or(state.total_bytes).is_none_or(|total| last < total);
+    // Somebody on the way may pack what is asked for anew, and name it as before.
+    let coding = state.response.header("content-encoding").unwrap_or("identity");
+    let same_coding = text(headers, &header::CONTENT_ENCODING)
+        .is_none_or(|told| told.trim().eq_ignore_ascii_case(coding.trim()));
+    first == state.durable_bytes
+        && length.is_none_or(|length| last.checked_sub(first) == length.checked_sub(1))
+        && same_total
+        && inside
+        && same_coding
+        && is_same(state, headers)
+}
+
+/// Says whether nothing tells that the answer is of another entity.
+fn is_same(state: &ResumeState, headers: &HeaderMap) -> bool {
     let same_etag = match (&state.etag, text(headers, &header::ETAG)) {
         (Some(known), Some(told)) => known == told,
         _ => true,
@@ -113,12 +129,15 @@ fn continues(state: &ResumeState, headers: &HeaderMap) -> bool {
         (Some(known), Some(told)) => state.etag.is_some() || known == told,
         _ => true,
     };
-    first == state.durable_bytes
-        && length.is_none_or(|length| last.checked_sub(first) == length.checked_sub(1))
-        && same_total
-        && inside
-        && same_etag
-        && same_date
+    same_etag && same_date
+}
+
+/// Says whether a body is a part, whatever its status: there are servers that do not change that.
+fn is_part(headers: &HeaderMap) -> bool {
+    let Some(ContentRange { range: Some((first, last)), total }) = content_range(headers) else {
+        return false;
+    };
+    first > 0 || total.is_some_and(|total| last < total.saturating_sub(1))
 }
 
 /// RFC 9110 section 14.4.
@@ -186,6 +205,8 @@ mod tests {
         (206, "content-range: bytes 100-199/200; etag: \"a\"", Verdict::Append),
         (206, "content-range: bytes 100-199/200; etag: \"b\"", Verdict::AskAnew),
         (206, "content-range: bytes 100-199/200; etag: W/\"a\"", Verdict::AskAnew),
+        (206, "content-range: bytes 100-199/200; content-encoding: identity", Verdict::Append),
+        (206, "content-range: bytes 100-199/200; content-encoding: gzip", Verdict::AskAnew),
         (206, "content-range: bytes 99-199/200", Verdict::AskAnew),
         (206, "content-range: bytes 0-199/200", Verdict::AskAnew),
         (206, "content-range: bytes 100-199/201", Verdict::AskAnew),
@@ -198,6 +219,9 @@ mod tests {
         (206, "content-range: nonsense", Verdict::AskAnew),
         (206, "content-type: multipart/byteranges", Verdict::AskAnew),
         (200, "content-length: 200", Verdict::Restart),
+        (200, "content-range: bytes 0-199/200", Verdict::Restart),
+        (200, "content-range: bytes 100-199/200; content-length: 100", Verdict::AskAnew),
+        (200, "content-range: bytes 0-99/200; content-length: 100", Verdict::AskAnew),
         (304, "etag: \"a\"", Verdict::AskAnew),
         (404, "content-length: 3", Verdict::Restart),
         (416, "content-range: bytes */200", Verdict::AskAnew),
@@ -216,6 +240,8 @@ mod tests {
         let done = map("content-range: bytes */100");
         assert_eq!(judge(&state(None, Some(DATE), None), range, &done), Verdict::Complete);
         assert_eq!(judge(&state(None, Some(DATE), Some(100)), range, &done), Verdict::Complete);
+        let other = map("content-range: bytes */100; etag: \"b\"");
+        assert_eq!(judge(&state(Some("\"a\""), None, None), range, &other), Verdict::AskAnew);
         let moved = map("content-range: bytes 100-199/200; last-modified: x");
         let partial = StatusCode::PARTIAL_CONTENT;
         assert_eq!(judge(&state(None, Some(DATE), None), partial, &moved), Verdict::AskAnew);
