@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use tokio_util::sync::CancellationToken;
-use urlsession_core::ResumeState;
+use urlsession_core::{Cause, ResumeState};
 use urlsession_protocol::ChecksumAlgorithm;
 
 /// A part file. Everything here blocks, shortly unless the disk is slow.
@@ -270,6 +270,11 @@ impl Part {
         if let Some(Open { file, .. }) = &self.open {
             landing.mark(file);
         }
+        if self.is_replaced() {
+            let why = io::Error::other("another file has the name of its part");
+            let failure = named(Place::Publish, &self.path, &why);
+            return Err(Failure { cause: Cause::Transient, ..failure });
+        }
         crash::point("part.rename");
         match landing.take(&self.path, is_same) {
             Ok(path) => {
@@ -285,6 +290,14 @@ impl Part {
             }
             Err((path, error)) => Err(named(Place::Publish, &path, &error)),
         }
+    }
+
+    /// Says whether its name is another file's by now, of those that have been on disk for a while.
+    fn is_replaced(&self) -> bool {
+        let known = self.open.as_ref().and_then(|open| open.inode.get());
+        known.is_some_and(|known| {
+            std::fs::symlink_metadata(&self.path).is_ok_and(|about| inode(&about) != *known)
+        })
     }
 
     fn copy(&self, files: &TaskFiles) -> Result<Self, Failure> {

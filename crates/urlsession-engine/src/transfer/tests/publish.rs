@@ -11,6 +11,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use tempfile::TempDir;
+use urlsession_core::Cause;
 use urlsession_protocol::ErrorCode;
 
 /// A body that is whole in memory.
@@ -80,6 +81,25 @@ async fn a_folder_is_worked_on_again_after_a_failure() {
     fs::create_dir(&place).unwrap();
     publisher.publish(finished(&place, "file", &["a"])).await.unwrap();
     assert_eq!(fs::read(place.join("file")).unwrap(), b"a");
+}
+
+/// As another daemon of the same user has it that downloads to the same place.
+#[tokio::test]
+async fn a_part_whose_name_is_another_files_is_not_put_in_place() {
+    let folder = TempDir::new().unwrap();
+    let mut replaced = finished(folder.path(), "file", &[]);
+    replaced.part.append(b"ours").unwrap();
+    assert!(replaced.part.inode() != 0, "it was recorded");
+    let files = replaced.files.clone();
+    fs::remove_file(&files.part).unwrap();
+    fs::write(&files.part, "the").unwrap();
+    let failure = Arc::new(Publisher::default()).publish(replaced).await.unwrap_err();
+    assert_eq!(
+        (failure.error.code, failure.cause),
+        (ErrorCode::CANNOT_MOVE_FILE, Cause::Transient)
+    );
+    assert!(!files.finished.exists());
+    assert_eq!(fs::read(&files.part).unwrap(), b"the");
 }
 
 #[cfg(target_os = "linux")]
