@@ -40,6 +40,7 @@ fn waiting_ends_when_the_time_is_up() {
     home.out(&["add", &server.url("/slow"), &server.url("/fast")]);
     assert_eq!(home.run(&["wait", "1", "--timeout", "10ms"]).code, 124);
     assert_eq!(home.run(&["wait", "1", "2", "--any"]).code, 0);
+    server.wait_for_requests(2);
     server.release("/slow");
     assert_eq!(home.run(&["wait", "1", "2"]).code, 0);
 }

@@ -16,7 +16,7 @@ fn a_closed_terminal_leaves_the_transfer_to_the_background() {
     let (home, server) = (Home::new(), Server::start());
     server.on("/f", Answer::ok("content").stall_after(3));
     // Whoever runs the tests may ignore it.
-    let child = hung_up(&home, &["env", "--default-signal=HUP"], &server.url("/f"));
+    let child = hung_up(&home, &["env", "--default-signal=HUP"], &server);
     let ran = ran(child.wait_with_output().unwrap());
     assert_eq!(ran.code, 129, "{ran:?}");
     assert!(ran.err.contains("continues in the background as 1; go on with: "), "{ran:?}");
@@ -30,7 +30,7 @@ fn a_closed_terminal_leaves_the_transfer_to_the_background() {
 fn a_hang_up_that_is_ignored_stays_ignored() {
     let (home, server) = (Home::new(), Server::start());
     server.on("/f", Answer::ok("content").stall_after(3));
-    let child = hung_up(&home, &["env", "--ignore-signal=HUP"], &server.url("/f"));
+    let child = hung_up(&home, &["env", "--ignore-signal=HUP"], &server);
     server.release("/f");
     let ran = ran(child.wait_with_output().unwrap());
     assert_eq!(ran.code, 0, "{ran:?}");
@@ -39,8 +39,8 @@ fn a_hang_up_that_is_ignored_stays_ignored() {
 
 /// Downloads by way of another program, and sends SIGHUP once that has begun.
 #[cfg(target_os = "linux")]
-fn hung_up(home: &Home, by_way_of: &[&str], url: &str) -> Child {
-    let own = home.command(&["get", url]);
+fn hung_up(home: &Home, by_way_of: &[&str], server: &Server) -> Child {
+    let own = home.command(&["get", &server.url("/f")]);
     let mut command = Command::new(by_way_of[0]);
     command.args(&by_way_of[1..]).arg(OWN).args(own.get_args());
     let set = own.get_envs().filter_map(|(name, value)| Some((name, value?)));
@@ -50,6 +50,7 @@ fn hung_up(home: &Home, by_way_of: &[&str], url: &str) -> Child {
     let mut line = String::new();
     talk.read_line(&mut line).unwrap();
     assert!(line.contains("1 f"), "{line}");
+    server.wait_for_requests(1);
     kill_process(Pid::from_child(&child), Signal::HUP).unwrap();
     child.stderr = Some(talk.into_inner());
     child

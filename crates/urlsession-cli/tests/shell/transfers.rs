@@ -265,6 +265,7 @@ fn ctrl_c_leaves_the_transfer_to_the_background() {
     }
     let mut watch = home.start(&["watch"]);
     watch.wait_for("2 f.1");
+    server.wait_for_requests(2);
     server.release("/f");
     assert_eq!(watch.end().code, 0);
     assert_eq!(std::fs::read(home.file("f")).unwrap(), b"content");
