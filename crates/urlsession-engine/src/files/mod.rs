@@ -145,6 +145,10 @@ impl Files {
 
     /// Moves a part file to where it waits for a new task; `None` if it could not be kept.
     pub(crate) fn keep_part(&self, task: TaskRef, resume: ResumeState) -> Option<ResumeState> {
+        if !self.owns(&resume.part) && !self.is_hidden_part(&resume.part, task) {
+            // Resume data can name any path.
+            return None;
+        }
         let is_shared = resume.part.starts_with(&self.kept);
         if is_shared && File::open(&resume.part).is_ok_and(|part| !claim(&part)) {
             // Another task goes on from the same resume data.
@@ -217,9 +221,19 @@ impl Files {
         plain && [&*self.finished(), &self.spool(), &self.kept].iter().any(|f| file.starts_with(f))
     }
 
+    fn hidden_ending(&self, task: TaskRef) -> String {
+        format!(".{}{}-{}{PART}", self.tag, task.session.0, task.task)
+    }
+
+    /// Says whether a path is that of a part of the task, beside whatever destination.
+    fn is_hidden_part(&self, path: &Path, task: TaskRef) -> bool {
+        let name = path.file_name().unwrap_or_default();
+        name.as_encoded_bytes().ends_with(self.hidden_ending(task).as_bytes())
+    }
+
     /// Returns `.<name>.<session>-<task>.urlsession-part`, its name cut so that all fits.
     fn hidden_name(&self, destination: &Path, task: TaskRef) -> OsString {
-        let ending = format!(".{}{}-{}{PART}", self.tag, task.session.0, task.task);
+        let ending = self.hidden_ending(task);
         let name = destination.file_name().unwrap_or_default();
         let mut hidden = OsString::with_capacity(NAME_LIMIT.min(name.len() + 1 + ending.len()));
         hidden.push(".");

@@ -67,7 +67,8 @@ fn only_files_of_ours_are_removed() {
 #[test]
 fn a_part_is_kept_by_rename() {
     let (_home, files) = home();
-    let part = files.state().join("7.part");
+    let part = files.session(TASK.session).join("7.part");
+    create_private_folder(&files.session(TASK.session)).unwrap();
     std::fs::write(&part, "bytes").unwrap();
     let kept = files.keep_part(TASK, resume(&part)).unwrap();
     assert_eq!(kept.part, files.kept.join("3-7-0.part"));
@@ -80,6 +81,11 @@ fn a_part_is_kept_by_rename() {
     let other = files.keep_part(TASK, resume(&part)).unwrap();
     assert_eq!(std::fs::read(&other.part).unwrap(), b"other");
     assert_eq!(std::fs::read(&kept.part).unwrap(), b"bytes");
+    // Resume data that names something else moves nothing.
+    let theirs = files.state().join("theirs");
+    std::fs::write(&theirs, "theirs").unwrap();
+    assert_eq!(files.keep_part(TASK, resume(&theirs)), None);
+    assert_eq!(std::fs::read(&theirs).unwrap(), b"theirs");
     // One that somebody goes on from is not taken from them.
     let used = std::fs::File::open(&kept.part).unwrap();
     assert!(claim(&used));
@@ -87,6 +93,11 @@ fn a_part_is_kept_by_rename() {
     assert_eq!(std::fs::read(&kept.part).unwrap(), b"bytes");
     drop(used);
     assert_eq!(files.keep_part(TASK, kept.clone()).unwrap().part, files.kept.join("3-7-2.part"));
+    // That of a task with a destination is beside it.
+    let destination = files.state().join("f");
+    let beside = files.of(TASK, &order(download(destination.to_str()))).part;
+    std::fs::write(&beside, "beside").unwrap();
+    assert!(files.keep_part(TASK, resume(&beside)).is_some() && !beside.exists());
 }
 
 #[test]
