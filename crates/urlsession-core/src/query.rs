@@ -104,6 +104,12 @@ impl Core {
         self.sessions.get(&number)?.owner.as_ref().map(|owner| owner.peer)
     }
 
+    /// Says whether the end of a session cancels its tasks, and has begun.
+    #[must_use]
+    pub fn is_cancelled(&self, number: SessionNumber) -> bool {
+        self.sessions.get(&number).is_some_and(|session| session.invalidating && session.cancels)
+    }
+
     /// Returns the events that a session owes, in order.
     pub fn owed(
         &self,

@@ -74,7 +74,9 @@ impl<H: Moves> Driver<H> {
             Message::Disconnected(peer) => {
                 self.courtesy.iter_mut().for_each(|courtesy| courtesy.gone(peer));
                 self.peers.disconnect(peer);
+                let estate = self.estate_of(peer);
                 turn.add(self.core.handle(turn.now, Input::Disconnected { peer }));
+                self.clear_estate(turn, &estate);
             }
             Message::Durable(notice) => {
                 if let Some(state) = notice.take() {

@@ -10,6 +10,7 @@ mod cookies;
 pub mod crash;
 mod credentials;
 mod driver;
+mod estate;
 mod files;
 mod flush;
 #[cfg(any(test, feature = "fuzzing"))]

@@ -443,6 +443,36 @@ async fn an_engine_in_memory_leaves_nothing_behind() {
     assert!(!state.exists());
 }
 
+/// Nobody can come back for the events of a session in a process.
+#[tokio::test]
+async fn a_session_in_memory_goes_with_its_app() {
+    let (script, mut hands) = Script::new();
+    let engine = in_memory(script);
+    let mut app = App::connect(&engine);
+    app.attach(false).await.unwrap();
+    app.create(download(1)).await;
+    hands.recv().await.unwrap().done(b"bytes");
+    let (file, _) = app.kept().await;
+    app.kept().await;
+    app.acknowledge(file).await;
+    app.create(stage::suspended(download(2))).await;
+    app.create(download(3)).await;
+    let _hand = hands.recv().await.unwrap();
+    app.send(Call::InvalidateAndCancel { session: key() }).await;
+    drop(app);
+    // What is stopped tells its end a little later.
+    let mut other = App::connect(&engine);
+    let mut left = u64::MAX;
+    for _ in 0..1000 {
+        let Ok(Reply::Status(status)) = other.call(Call::Status).await else { panic!() };
+        left = status.sessions;
+        if left == 0 {
+            break;
+        }
+    }
+    assert_eq!(left, 0);
+}
+
 #[tokio::test]
 async fn it_is_idle_when_nobody_is_there_and_nothing_is_left() {
     let mut stage = stage().await;
