@@ -417,7 +417,9 @@ async fn offers_are_forgotten_with_the_connections() {
     assert_eq!(protocol(&trial.run().await), "http/1.1");
     trial.hands.drop_idle_connections();
     drop(server);
-    assert_eq!(summary(&trial.run().await), "-1004 transient");
+    // A server that has been dropped may still be about to close what it listens on.
+    let failed = summary(&trial.run().await);
+    assert!(["-1004 transient", "-1005 transient"].contains(&&*failed), "{failed}");
 }
 
 #[tokio::test]
