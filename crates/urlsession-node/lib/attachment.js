@@ -45,6 +45,8 @@ class Attachment {
   #isPumping = false;
   #invalidation;
   #isCancelled = false;
+  // The end of the session, which nothing follows.
+  #end;
   #leaving = [];
 
   /** Returns this process's hold on the session, attaching first where there is none; one that lives here is new. */
@@ -184,7 +186,8 @@ class Attachment {
    */
   subscribe(receiver) {
     const unsubscribe = this.#receivers.add(receiver);
-    this.offerAgain();
+    if (this.#end) queueMicrotask(() => receiver.receive(this.#end));
+    else this.offerAgain();
     return unsubscribe;
   }
 
@@ -302,6 +305,7 @@ class Attachment {
   }
 
   #leave(event) {
+    this.#end = event;
     live.delete(this.#key);
     this.#native.close();
     this.#outstanding.clear();

@@ -210,6 +210,16 @@ test('the end of the session is told though nobody wanted to know that all was t
   await assert.rejects(finished, { code: -997 });
 });
 
+test('whoever asks a session that has ended is told so', async () => {
+  const modern = new Session({ identifier: 'over' });
+  FakeNative.last.tell('didBecomeInvalid', undefined, { error: { code: -997, message: 'lost' } });
+  await turn();
+  await assert.rejects(modern.task(1).finished, { code: -997 });
+  const names = [];
+  for await (const { name } of modern.events()) names.push(name);
+  assert.deepEqual(names, ['didBecomeInvalid']);
+});
+
 test('a configuration is copied, and another one for a live session is told of', (t) => {
   const warn = t.mock.method(console, 'warn', () => {});
   const configuration = urlSession.createSessionConfiguration({ identifier: 'copied', HTTPHeaderFields: { a: '1' } });
