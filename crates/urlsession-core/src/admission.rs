@@ -101,13 +101,25 @@ fn admit(
         }
     };
     merge_network(&mut new.options, configuration);
-    let options = new.options;
     let timeout = |own: Option<u64>, session| own.map_or(session, Duration::from_millis);
-    let (kind, owns_file) = match &new.kind {
+    let order = Order {
+        idle_timeout: timeout(
+            new.options.timeout_interval_for_request,
+            configuration.timeout_interval_for_request,
+        ),
+        kind: new.kind,
+        request: new.request,
+        options: new.options,
+        cookies: configuration.cookie_policy(),
+        cache: configuration.cache_policy(),
+        answers: Vec::new(),
+    };
+    let (kind, owns_file) = match &order.kind {
         TaskKind::Download { destination } => (Kind::Download, destination.is_none()),
         TaskKind::Upload => (Kind::Upload, true),
         TaskKind::Data => (Kind::Data, true),
     };
+    let options = &order.options;
     let facts = TaskFacts {
         kind,
         host,
@@ -119,27 +131,12 @@ fn admit(
             configuration.timeout_interval_for_resource,
         ),
         maximum_retries: options.maximum_retries,
-        no_unsafe_retry: options.no_unsafe_retry
-            && new.request.body.is_some()
-            && !is_idempotent(&new.request.method),
+        no_unsafe_retry: order.forbids_retry(),
         owns_file,
-        spool: match &new.request.body {
+        spool: match &order.request.body {
             Some(Body::Spool { path, .. }) => Some(path.clone()),
             Some(Body::File { .. }) | None => None,
         },
-    };
-    let idle_timeout =
-        timeout(options.timeout_interval_for_request, configuration.timeout_interval_for_request);
-    let cookies = configuration.cookie_policy();
-    let cache = configuration.cache_policy();
-    let order = Order {
-        kind: new.kind,
-        request: new.request,
-        options,
-        idle_timeout,
-        cookies,
-        cache,
-        answers: Vec::new(),
     };
     (facts, order, origin)
 }
@@ -243,9 +240,4 @@ fn merge_network(options: &mut TaskOptions, configuration: &SessionConfiguration
     options.segments = options.segments.or(configuration.segments);
     options.tls.merge(&configuration.tls);
     options.ca_certificates.extend_from_slice(&configuration.ca_certificates);
-}
-
-/// Says whether sending the request twice means the same as once (RFC 9110 section 9.2.2).
-fn is_idempotent(method: &str) -> bool {
-    matches!(method, "GET" | "HEAD" | "PUT" | "DELETE" | "OPTIONS" | "TRACE")
 }

@@ -1,7 +1,7 @@
 //! Whether and when a failed attempt is tried again.
 
 use crate::task::Task;
-use crate::{Cause, Core, TaskRef};
+use crate::{Cause, Core, Order, TaskRef};
 use std::time::Duration;
 use urlsession_protocol::Timestamp;
 
@@ -17,6 +17,18 @@ const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 const FIRST_DISK_DELAY: Duration = Duration::from_secs(5);
 /// and after twice as long every time, up to this.
 const LONGEST_DISK_DELAY: Duration = Duration::from_secs(60);
+
+impl Order {
+    /// Says whether its request must not be sent again once something of its body was: its app forbids
+    /// that, and twice does not mean the same as once (RFC 9110 section 9.2.2).
+    #[must_use]
+    pub fn forbids_retry(&self) -> bool {
+        let method = self.request.method.as_str();
+        let is_idempotent =
+            matches!(method, "GET" | "HEAD" | "PUT" | "DELETE" | "OPTIONS" | "TRACE");
+        self.options.no_unsafe_retry && self.request.body.is_some() && !is_idempotent
+    }
+}
 
 impl Core {
     /// Says whether no attempt follows the one that begins now, should that bring nothing.

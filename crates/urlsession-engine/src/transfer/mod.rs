@@ -197,7 +197,7 @@ impl Hands {
             }
         };
         let ending = match ending {
-            Ending::Stopped { resume } if progress.counts().sent > 0 && is_unsafe(&order) => {
+            Ending::Stopped { resume } if progress.counts().sent > 0 && order.forbids_retry() => {
                 // Whoever stopped it may only have wanted a pause.
                 errors::Failure::lost("it was stopped while it was sent").end(resume, true)
             }
@@ -218,13 +218,6 @@ impl Hands {
             self.http.overall.limit(limits);
         }
     }
-}
-
-/// Says whether the order forbids to send its request again.
-fn is_unsafe(order: &Order) -> bool {
-    let is_idempotent = |method: ::http::Method| method.is_idempotent();
-    let method = order.request.method.parse();
-    order.options.no_unsafe_retry && !method.is_ok_and(is_idempotent)
 }
 
 /// Runs work that blocks on a thread that may.
