@@ -69,9 +69,11 @@ impl<H: Moves> Driver<H> {
                 }
             }
             Message::Said { peer, message } => self.hear(turn, peer, *message),
-            Message::Disconnected(peer)
-                if self.stop.as_mut().is_some_and(|stop| stop.has_heard(peer)) => {}
             Message::Disconnected(peer) => {
+                // It may be there still, and wait for an answer.
+                if self.stop.as_mut().is_some_and(|stop| stop.has_heard(peer)) {
+                    return;
+                }
                 self.courtesy.iter_mut().for_each(|courtesy| courtesy.gone(peer));
                 self.peers.disconnect(peer);
                 let estate = self.estate_of(peer);

@@ -29,8 +29,7 @@ impl Stop {
         self.unheard.is_some()
     }
 
-    /// Notes that all is heard of a client; says whether it was waited for. It may be there still, and
-    /// be waiting for an answer.
+    /// Notes that all is heard of a client; says whether it was waited for.
     pub(crate) fn has_heard(&mut self, peer: PeerNumber) -> bool {
         self.unheard.as_mut().is_some_and(|unheard| unheard.remove(&peer))
     }
