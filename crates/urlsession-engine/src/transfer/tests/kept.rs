@@ -5,6 +5,7 @@ use super::download::{SIZE, bytes, file};
 use super::{Trial, summary};
 use crate::transfer::part::Part;
 use std::fs;
+use std::path::PathBuf;
 use urlsession_protocol::ResumeRung;
 use urlsession_testkit::server::{Answer, Server};
 
@@ -27,14 +28,7 @@ async fn a_part_that_ends_early_is_not_the_end() {
 
 #[tokio::test]
 async fn a_kept_part_elsewhere_is_gone_on_from() {
-    let server = Server::start();
-    server.on("/file", file().etag("\"a\"").drop_after(9000).times(1));
-    let mut trial = Trial::download(&server.url("/file"));
-    trial.run_and_record().await;
-    let kept = trial.files.kept_parts.join("1");
-    fs::rename(&trial.files.part, &kept).unwrap();
-    let state = trial.resume.as_mut().unwrap();
-    state.part = kept.clone();
+    let (_server, mut trial, kept) = with_kept_part().await;
     assert_eq!(summary(&trial.run().await), "done 200 300000");
     assert!(fs::read(&trial.files.finished).unwrap() == bytes());
     assert!(!kept.exists());
@@ -53,15 +47,9 @@ async fn a_kept_part_elsewhere_is_gone_on_from() {
 /// An app that dies before it has forgotten its resume data makes its next task from it once more.
 #[tokio::test]
 async fn a_kept_part_that_somebody_goes_on_from_is_left_alone() {
-    let server = Server::start();
-    server.on("/file", file().etag("\"a\"").drop_after(9000).times(1));
-    let mut trial = Trial::download(&server.url("/file"));
-    trial.run_and_record().await;
-    let kept = trial.files.kept_parts.join("1");
-    fs::rename(&trial.files.part, &kept).unwrap();
-    let state = trial.resume.as_mut().unwrap();
-    state.part = kept.clone();
-    let other = Part::reopen(&mut state.clone(), &trial.files).unwrap();
+    let (_server, trial, kept) = with_kept_part().await;
+    let mut state = trial.resume.clone().unwrap();
+    let other = Part::reopen(&mut state, &trial.files).unwrap();
     fs::write(&kept, &bytes()[..20_000]).unwrap();
     assert_eq!(summary(&trial.run().await), "done 200 300000");
     assert_eq!(trial.resumed(), Some((0, Some(SIZE), ResumeRung::Restart)));
@@ -71,4 +59,17 @@ async fn a_kept_part_that_somebody_goes_on_from_is_left_alone() {
     fs::remove_file(&trial.files.finished).unwrap();
     assert_eq!(summary(&trial.run().await), "done 200 300000");
     assert!(!kept.exists());
+}
+
+/// Downloads until the connection breaks, and keeps the part as a task does that is cancelled for
+/// resume data.
+async fn with_kept_part() -> (Server, Trial, PathBuf) {
+    let server = Server::start();
+    server.on("/file", file().etag("\"a\"").drop_after(9000).times(1));
+    let mut trial = Trial::download(&server.url("/file"));
+    trial.run_and_record().await;
+    let kept = trial.files.kept_parts.join("1");
+    fs::rename(&trial.files.part, &kept).unwrap();
+    trial.resume.as_mut().unwrap().part = kept.clone();
+    (server, trial, kept)
 }
