@@ -176,9 +176,25 @@ impl Core {
                 session.outbox.owed.get(&number).is_some_and(|owed| owed.task == key.task)
             });
             if is_its_own {
+                self.tell_unsent(turn, key, number);
                 self.acknowledge(turn, key.session, number);
             }
         }
+    }
+
+    /// Sends an event that is about to be forgotten to an owner whose window had no room for it: nobody
+    /// would ever hear of this end otherwise.
+    fn tell_unsent(&self, turn: &mut Turn, key: TaskRef, number: EventNumber) {
+        let Some(session) = self.sessions.get(&key.session) else { return };
+        let Some(owner) = session.owner_to_tell(number) else { return };
+        let Some(Owed { task, event }) = session.outbox.owed.get(&number) else { return };
+        turn.act(Action::Send {
+            peer: owner,
+            session: session.key.clone(),
+            task: Some(*task),
+            number: Some(number),
+            event: event.clone(),
+        });
     }
 
     /// Does something to the task of a call, and answers the caller.

@@ -114,6 +114,12 @@ impl Session {
         owner.is_some_and(|owner| owner.delivery.has_sent(number))
     }
 
+    /// Returns the owner if it was not sent the event.
+    pub(crate) fn owner_to_tell(&self, number: EventNumber) -> Option<PeerNumber> {
+        let owner = self.owner.as_ref().filter(|owner| !owner.delivery.has_sent(number));
+        owner.map(|owner| owner.peer)
+    }
+
     pub(crate) fn take_event(&mut self, number: EventNumber) -> Option<Owed> {
         self.outbox.remove(number, self.owner.as_mut().map(|owner| &mut owner.delivery))
     }

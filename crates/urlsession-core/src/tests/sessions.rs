@@ -115,6 +115,26 @@ fn the_window_bounds_what_is_in_flight() {
 }
 
 #[test]
+fn a_task_that_is_removed_is_told_of_whatever_is_in_flight() {
+    let mut bench = Bench::new();
+    for _ in 0..u64::from(WINDOW) {
+        let task = bench.download();
+        bench.ended(task, failed(Cause::Permanent));
+    }
+    let task = bench.download();
+    bench.remove(task);
+    assert_eq!(sent(&bench.ended(task, stopped())), Vec::<String>::new(), "no room");
+    assert_eq!(sent(&bench.handle(Input::Tick)), ["257 DidComplete -999"]);
+    assert_eq!(bench.ack(257), Step::default(), "forgotten already");
+    let task = bench.download();
+    bench.ended(task, done());
+    bench.remove(task);
+    let step = bench.handle(Input::Tick);
+    assert_eq!(sent(&step), ["258 DidFinishDownloading", "259 DidComplete ok"]);
+    assert_eq!(bench.core.counts().events_owed, u64::from(WINDOW));
+}
+
+#[test]
 fn the_last_acknowledgement_forgets_the_task_and_its_file() {
     let mut bench = Bench::new();
     bench.download();
