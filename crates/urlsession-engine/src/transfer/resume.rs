@@ -87,13 +87,18 @@ pub(super) fn total(state: &ResumeState, headers: &HeaderMap) -> Option<u64> {
     content_range(headers).and_then(|range| range.total).or(state.total_bytes)
 }
 
-/// Returns the strong entity tag and the modification date of a response.
+/// Returns what of a response tells its entity from all others: the strong entity tag, and the
+/// modification date.
 pub(super) fn validators(headers: &HeaderMap) -> (Option<String>, Option<String>) {
     let etag = text(headers, &header::ETAG)
         .filter(|tag| tag.len() >= 2 && tag.starts_with('"') && tag.ends_with('"'));
-    let date = text(headers, &header::LAST_MODIFIED)
-        .filter(|date| httpdate::parse_http_date(date).is_ok());
-    (etag.map(str::to_owned), date.map(str::to_owned))
+    let date = |name| httpdate::parse_http_date(text(headers, name)?).ok();
+    // What was answered in the second of its change may have changed once more in that second (RFC
+    // 9110 section 8.8.2.2). Who says nothing of the time is believed.
+    let is_strong = date(&header::LAST_MODIFIED)
+        .is_some_and(|modified| date(&header::DATE).is_none_or(|sent| modified < sent));
+    let modified = text(headers, &header::LAST_MODIFIED).filter(|_| is_strong);
+    (etag.map(str::to_owned), modified.map(str::to_owned))
 }
 
 fn continues(state: &ResumeState, headers: &HeaderMap) -> bool {
@@ -277,6 +282,15 @@ mod tests {
         ] {
             let (etag, date) = validators(&map(head));
             assert_eq!((etag.as_deref(), date.as_deref()), expected, "{head}");
+        }
+        for (sent, is_strong) in [
+            ("Sun, 06 Nov 1994 08:49:36 GMT", false),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", false),
+            ("Sun, 06 Nov 1994 08:49:38 GMT", true),
+            ("today", true),
+        ] {
+            let (_, date) = validators(&map(&format!("last-modified: {DATE}; date: {sent}")));
+            assert_eq!(date.is_some(), is_strong, "{sent}");
         }
     }
 
