@@ -108,6 +108,9 @@ pub(crate) struct Seeker<'a> {
     space: ProtectionSpace,
     credential: Credential,
     shown: Option<Option<Way>>,
+    /// What the challenge to this very request is to be answered with. The memory has no room for
+    /// two parts of one server, and others may fill it before this is shown.
+    fresh: Option<Way>,
     /// Whether a challenge to this very request was answered.
     answered: bool,
     stale: u8,
@@ -116,16 +119,23 @@ pub(crate) struct Seeker<'a> {
 impl<'a> Seeker<'a> {
     pub(crate) fn new(memory: &'a Memory, space: ProtectionSpace, credential: &Credential) -> Self {
         let credential = credential.clone();
-        Self { memory, space, credential, shown: None, answered: false, stale: 0 }
+        Self { memory, space, credential, shown: None, fresh: None, answered: false, stale: 0 }
     }
 
     /// Returns what to send with the request: what the server's last challenge or an earlier
     /// request taught, else Basic where the credential is given away without being asked for.
     pub(crate) fn authorization(&mut self, method: &str, target: &str) -> Option<String> {
-        let shown = self.memory.authorization(self, method, target).or_else(|| {
-            let value = super::basic::authorization(&self.credential)?;
-            self.credential.proactive.then_some(Shown { value, way: None })
-        });
+        let shown = match self.fresh.take() {
+            Some(mut way) => {
+                let value = way.authorization(&self.credential, method, target)?;
+                self.memory.keep(self, way.clone());
+                Some(Shown { value, way: Some(way) })
+            }
+            None => self.memory.authorization(self, method, target).or_else(|| {
+                let value = super::basic::authorization(&self.credential)?;
+                self.credential.proactive.then_some(Shown { value, way: None })
+            }),
+        };
         let shown = shown?;
         self.shown = Some(shown.way);
         Some(shown.value)
@@ -155,7 +165,7 @@ impl<'a> Seeker<'a> {
         };
         if again {
             self.answered = true;
-            self.memory.keep(self, way);
+            self.fresh = Some(way);
         } else {
             self.memory.forget(self);
         }

@@ -60,6 +60,30 @@ fn every_refusal() {
     }
 }
 
+/// Between a challenge and its answer, others are challenged, let in and refused on the same server.
+#[test]
+fn each_request_answers_its_own_challenge() {
+    let (memory, credential) = (Memory::default(), Credential::new("u", "p"));
+    let seeker = || Seeker::new(&memory, space("http://h/"), &credential);
+    let is_worth = |seeker: &mut Seeker<'_>, refusal: &str| {
+        seeker.is_worth_another(&parse([refusal.as_bytes()]), "c")
+    };
+    let realm = |seeker: &mut Seeker<'_>| {
+        let value = seeker.authorization("GET", "/")?;
+        parse([value.as_bytes()])[0].parameter("realm").map(str::to_owned)
+    };
+    let (mut one, mut two) = (seeker(), seeker());
+    assert_eq!((realm(&mut one), realm(&mut two)), (None, None));
+    assert!(is_worth(&mut one, "Digest realm=one, nonce=n1, qop=auth"));
+    assert!(is_worth(&mut two, "Digest realm=two, nonce=n2, qop=auth"));
+    assert_eq!(realm(&mut one).as_deref(), Some("one"));
+    assert_eq!(realm(&mut two).as_deref(), Some("two"));
+    let mut three = seeker();
+    assert!(is_worth(&mut three, "Digest realm=three, nonce=n3, qop=auth"));
+    assert!(!is_worth(&mut two, "Digest realm=two, nonce=n4, qop=auth"), "it is wrong there");
+    assert_eq!(realm(&mut three).as_deref(), Some("three"));
+}
+
 #[test]
 fn what_cannot_be_spelled_is_not_sent_again() {
     for (user, refusal, expected) in [
