@@ -13,7 +13,7 @@ use super::leave::Leave;
 use super::metrics::Transaction;
 pub(super) use super::outgoing::Outgoing;
 use super::outgoing::request1;
-use super::pool::{Channel, Http1, Key, Pool, Shared};
+use super::pool::{self, Channel, Http1, Key, Pool, Shared};
 use super::question::{self, Asks};
 use super::quic::{self, Alternatives};
 use super::rate::Overall;
@@ -189,10 +189,23 @@ impl Http {
         goal: &Goal<'_>,
         limit: Duration,
     ) -> Result<Channel, Failure> {
+        let open = Box::pin(self.open_in_turn(key, goal, limit));
+        match goal.connect_limit {
+            None => open.await,
+            // To wait for who dials already is a part of it.
+            Some(all) => dial::within(all, "connecting", open).await,
+        }
+    }
+
+    async fn open_in_turn(
+        &self,
+        key: &Key,
+        goal: &Goal<'_>,
+        limit: Duration,
+    ) -> Result<Channel, Failure> {
         let gate = self.pool.gate(key);
         let _turn = match &gate {
-            // The gate is never closed, and a turn lasts no longer than one dial.
-            Some(gate) => gate.acquire().await.ok(),
+            Some(gate) => pool::turn(gate, limit).await,
             None => None,
         };
         if gate.is_some()

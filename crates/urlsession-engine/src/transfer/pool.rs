@@ -10,8 +10,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::Semaphore;
-use tokio::time::Instant;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout};
 use urlsession_protocol::{Header, IpVersion, Proxy};
 
 /// Most idle HTTP/1.1 connections kept for one server: as many as there may be at work.
@@ -22,6 +22,9 @@ const SERVER_LIMIT: usize = 64;
 const IDLE_TIME: Duration = Duration::from_secs(90);
 /// Most HTTP/2 connections to one server; more requests wait for a stream.
 const SHARED_PER_SERVER: usize = 6;
+
+/// Longest wait for who dials the same server already; then it is not worth it any more.
+const TURN_LIMIT: Duration = Duration::from_secs(5);
 
 /// What two requests must have in common to share a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -241,6 +244,13 @@ impl Server {
         let is_used = Arc::strong_count(&self.seat) > 1;
         self.idle.is_empty() && !streams && !is_used && now.duration_since(self.used) >= IDLE_TIME
     }
+}
+
+/// Waits until nobody else dials, but no longer than the limit: whom a server lets wait in vain must
+/// not hold up the others, one after the other.
+pub(super) async fn turn(gate: &Semaphore, limit: Duration) -> Option<SemaphorePermit<'_>> {
+    // The gate is never closed.
+    timeout(limit.min(TURN_LIMIT), gate.acquire()).await.ok()?.ok()
 }
 
 /// Finds or makes the entry of a server; making one drops those that have been idle for long.

@@ -8,7 +8,7 @@ use crate::transfer::carry::Broken;
 use crate::transfer::errors::Failure;
 use crate::transfer::http::{Answer, Http, Outgoing, Route};
 use crate::transfer::metrics::Transaction;
-use crate::transfer::pool::{Channel, Key, Shared};
+use crate::transfer::pool::{self, Channel, Key, Shared};
 use crate::transfer::race::ATTEMPT_DELAY;
 use crate::transfer::tls::{Terms, Trust};
 use http::{HeaderValue, StatusCode};
@@ -134,16 +134,15 @@ impl Http {
         out: &Outgoing<'_>,
         transaction: &Transaction,
     ) -> Result<Won, Failure> {
+        let limit = out.idle_timeout;
         let gate = self.pool.gate(&way.key);
         let _turn = match &gate {
-            // The gate is never closed, and a turn lasts no longer than one race.
-            Some(gate) => gate.acquire().await.ok(),
+            Some(gate) => pool::turn(gate, limit.min(route.connect_limit.unwrap_or(limit))).await,
             None => None,
         };
         if let Some(channel) = self.pool.take(&way.key) {
             return Ok(Won { channel, is_reused: true });
         }
-        let limit = out.idle_timeout;
         if way.is_only {
             let channel = self.dial(way, route, limit, transaction).await?;
             return Ok(Won { channel: channel.into(), is_reused: false });

@@ -5,6 +5,7 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -177,6 +178,24 @@ async fn who_refuses_streams_is_asked_again() {
     for ending in server.run(8).await {
         assert_eq!(summary(&ending), "done 200 2", "{ending:?}");
     }
+}
+
+/// One attempt waits for a handshake that never ends; another one to the same server has less time.
+#[tokio::test]
+async fn nobody_waits_longer_for_others_than_for_a_server() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://localhost:{}/", silent.local_addr().unwrap().port());
+    let (first, mut hasty) = (Trial::data(&url), Trial::data(&url));
+    hasty.hands = Arc::clone(&first.hands);
+    let first = tokio::spawn(async move { first.run().await });
+    let _held = silent.accept().await.unwrap();
+    for limit in [None, Some(50)] {
+        hasty.order.idle_timeout = Duration::from_millis(limit.map_or(50, |_| 30_000));
+        hasty.order.options.request_policy.timeout_interval_for_connection = limit;
+        assert_eq!(summary(&hasty.run().await), "-1001 transient", "{limit:?}");
+        assert!(!first.is_finished(), "{limit:?}");
+    }
+    first.abort();
 }
 
 #[tokio::test]
