@@ -20,8 +20,9 @@ pub(super) const FIELD_LIMIT: usize = 200;
 const READ_LIMIT: usize = 256 * 1024;
 /// Bytes that one HTTP/2 stream may have under way to us.
 pub(super) const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
-/// Bytes that one HTTP/2 connection may have under way to us.
-pub(super) const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
+/// Bytes that one HTTP/2 connection may have under way to us: as much as all transfers that share it,
+/// so that those which are held back take nothing from the others.
+pub(super) const CONNECTION_WINDOW: u32 = STREAM_WINDOW * urlsession_core::MAX_RUNNING;
 
 /// Begins to speak HTTP/1.1; `age` is that of the pool when the line was dialled.
 pub(super) async fn handshake1(line: Line, age: u64, facts: Arc<Facts>) -> Result<Http1, Failure> {

@@ -1,13 +1,16 @@
 //! Servers that take a request over another connection, or over HTTP/1.1 only.
 
+use super::super::handshake::STREAM_WINDOW;
 use super::{Trial, summary};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use urlsession_core::Ending;
@@ -20,6 +23,8 @@ const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
+/// A body that is more than a part of one that is held back.
+const SHORT: usize = 1024 * 1024;
 /// Bytes with which a client begins (RFC 9113 section 3.4).
 const PREFACE: usize = 24;
 
@@ -32,6 +37,8 @@ enum Habit {
     OneAtATime,
     /// It takes them over HTTP/1.1.
     Http1,
+    /// It answers with long bodies, of which it sends as much as it may.
+    Pours,
 }
 
 /// A server of bare frames, with the certificate of another.
@@ -40,6 +47,8 @@ struct Bare {
     url: String,
     /// How many connections of HTTP/2 there were.
     connections: Arc<AtomicUsize>,
+    /// Bytes that were poured.
+    poured: watch::Receiver<usize>,
 }
 
 impl Bare {
@@ -61,23 +70,28 @@ impl Bare {
         let url = format!("https://localhost:{}/", listener.local_addr().unwrap().port());
         let connections = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&connections);
+        let (count, poured) = watch::channel(0);
         // Ends with the runtime of the test.
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (acceptor, counted) = (acceptor.clone(), Arc::clone(&counted));
+                let count = count.clone();
                 tokio::spawn(async move {
                     let stream = acceptor.accept(stream).await.unwrap();
                     if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
                         counted.fetch_add(1, Ordering::Relaxed);
                         // Who is served hangs up.
-                        let _ = serve(stream, habit).await;
+                        match habit {
+                            Habit::Pours => pour(stream, count).await,
+                            habit => drop(serve(stream, habit).await),
+                        }
                     } else {
                         let _ = serve_http1(stream).await;
                     }
                 });
             }
         });
-        Self { lender, url, connections }
+        Self { lender, url, connections, poured }
     }
 
     fn trial(&self) -> Trial {
@@ -137,11 +151,32 @@ async fn serve(mut stream: Stream, habit: Habit) -> std::io::Result<()> {
                 stream.write_all(&frame(RST_STREAM, 0, id, &[0, 0, 0, 7])).await?;
             }
             Habit::OneAtATime => stream.write_all(&answer(id)).await?,
+            Habit::Pours => {}
             Habit::Http1 => {
                 stream.write_all(&frame(RST_STREAM, 0, id, &[0, 0, 0, 13])).await?;
             }
         }
         served += 1;
+    }
+}
+
+async fn pour(stream: Stream, count: watch::Sender<usize>) {
+    let mut connection = h2::server::handshake(stream).await.unwrap();
+    while let Some(Ok((request, mut respond))) = connection.accept().await {
+        let is_short = request.uri().path() == "/short";
+        let mut left = if is_short { SHORT } else { 2 * STREAM_WINDOW as usize };
+        let mut body = respond.send_response(http::Response::new(()), false).unwrap();
+        let count = count.clone();
+        tokio::spawn(async move {
+            while left > 0 {
+                body.reserve_capacity(left);
+                let granted = poll_fn(|cx| body.poll_capacity(cx)).await;
+                let Some(Ok(granted)) = granted else { return };
+                left -= granted;
+                body.send_data(vec![7; granted].into(), left == 0).unwrap();
+                count.send_modify(|count| *count += granted);
+            }
+        });
     }
 }
 
@@ -178,6 +213,28 @@ async fn who_refuses_streams_is_asked_again() {
     for ending in server.run(8).await {
         assert_eq!(summary(&ending), "done 200 2", "{ending:?}");
     }
+}
+
+#[tokio::test]
+async fn those_who_are_held_back_hold_up_nobody_else() {
+    let mut server = Bare::start(Habit::Pours).await;
+    let mut quick = server.trial();
+    quick.order.request.url.push_str("short");
+    quick.order.idle_timeout = Duration::from_secs(10);
+    let slow: Vec<_> = (0..4)
+        .map(|_| {
+            let mut slow = Trial::download(&server.url);
+            slow.order.options = quick.order.options.clone();
+            slow.order.options.limit_rate = Some(1);
+            slow.hands = Arc::clone(&quick.hands);
+            tokio::spawn(async move { slow.run().await })
+        })
+        .collect();
+    let all = slow.len() * STREAM_WINDOW as usize;
+    server.poured.wait_for(|poured| *poured >= all).await.unwrap();
+    assert_eq!(summary(&quick.run().await), format!("done 200 {SHORT}"));
+    assert_eq!(server.connections.load(Ordering::Relaxed), 1);
+    slow.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
 /// One attempt waits for a handshake that never ends; another one to the same server has less time.
