@@ -344,7 +344,7 @@ pub(super) struct Inbound {
 pub(super) enum Stream {
     Kept(Option<Bytes>),
     Http1 { body: hyper::body::Incoming, home: Option<Home> },
-    Http2 { body: h2::RecvStream, wire: Arc<Wire>, _user: Arc<()> },
+    Http2(http2::Body),
     Http3(Box<quic::Body>),
     Simulated(Box<simulated::Body>),
 }
@@ -449,13 +449,9 @@ impl Inbound {
                     }
                 }
             },
-            Stream::Http2 { body, wire, .. } => match body.data().await {
-                Some(Ok(bytes)) => {
-                    wire.count_received(bytes.len());
-                    return Ok(Some(bytes));
-                }
-                Some(Err(error)) => errors::http2(&error, false),
-                None => return Ok(None),
+            Stream::Http2(body) => match body.data().await {
+                Ok(bytes) => return Ok(bytes),
+                Err(failure) => failure,
             },
             Stream::Http3(body) => match body.data().await {
                 Ok(bytes) => return Ok(bytes),
@@ -480,9 +476,8 @@ impl Inbound {
     }
 
     fn let_more_come(&mut self, bytes: usize) {
-        if let Stream::Http2 { body, .. } = &mut self.stream {
-            // A stream that ended needs no window.
-            let _ = body.flow_control().release_capacity(bytes);
+        if let Stream::Http2(body) = &mut self.stream {
+            body.let_more_come(bytes);
         }
     }
 

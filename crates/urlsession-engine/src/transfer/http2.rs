@@ -9,6 +9,7 @@ use super::metrics::Transaction;
 use super::pool::Http2;
 use super::upload::Sink;
 use super::wire::Wire;
+use bytes::Bytes;
 use h2::client::ResponseFuture;
 use http::header;
 use std::future::poll_fn;
@@ -53,9 +54,44 @@ pub(super) async fn over(
     framing::check_stream(&head, out).map_err(Broken::final_)?;
     wire.touch();
     transaction.answered(&head);
-    let stream = Stream::Http2 { body, wire: Arc::clone(&wire), _user: users };
-    let body = Inbound::new(stream, (pump, out.body.cloned()), transaction.clone());
+    let left = framing::length(&head.headers);
+    let body = Body { stream: body, wire: Arc::clone(&wire), left, _user: users };
+    let body = Inbound::new(Stream::Http2(body), (pump, out.body.cloned()), transaction.clone());
     Ok(Answer { head, body, wire })
+}
+
+/// A response body on its way.
+#[derive(Debug)]
+pub(super) struct Body {
+    stream: h2::RecvStream,
+    wire: Arc<Wire>,
+    /// Bytes to come, if that was said.
+    left: Option<u64>,
+    _user: Arc<()>,
+}
+
+impl Body {
+    /// Returns the next bytes, `None` at the end. Losing the future loses no bytes.
+    pub(super) async fn data(&mut self) -> Result<Option<Bytes>, Failure> {
+        match self.stream.data().await {
+            Some(Ok(bytes)) => {
+                self.wire.count_received(bytes.len());
+                self.left = self.left.map(|left| left.saturating_sub(bytes.len() as u64));
+                Ok(Some(bytes))
+            }
+            // Who wants no more of a request may answer it and leave at once: h2 knows of the end of
+            // such a body no more.
+            Some(Err(_)) if self.left == Some(0) => Ok(None),
+            Some(Err(error)) => Err(errors::http2(&error, false)),
+            None => Ok(None),
+        }
+    }
+
+    /// Lets the server send as many bytes more.
+    pub(super) fn let_more_come(&mut self, bytes: usize) {
+        // A stream that ended needs no window.
+        let _ = self.stream.flow_control().release_capacity(bytes);
+    }
 }
 
 /// Waits for the final response. Interim ones are taken one by one: what nobody takes is kept.

@@ -37,6 +37,8 @@ enum Habit {
     OneAtATime,
     /// It takes them over HTTP/1.1.
     Http1,
+    /// It answers at once, whatever of a body is still to come, and says nothing more.
+    LeavesAtOnce,
     /// It answers with long bodies, of which it sends as much as it may.
     Pours,
 }
@@ -152,6 +154,12 @@ async fn serve(mut stream: Stream, habit: Habit) -> std::io::Result<()> {
             }
             Habit::OneAtATime => stream.write_all(&answer(id)).await?,
             Habit::Pours => {}
+            Habit::LeavesAtOnce => {
+                stream
+                    .write_all(&[refusal(id), frame(DATA, END_STREAM, id, b"no")].concat())
+                    .await?;
+                stream.shutdown().await?;
+            }
             Habit::Http1 => {
                 stream.write_all(&frame(RST_STREAM, 0, id, &[0, 0, 0, 13])).await?;
             }
@@ -192,6 +200,13 @@ fn answer(id: u32) -> Vec<u8> {
     [frame(HEADERS, END_HEADERS, id, &[0x88]), frame(DATA, END_STREAM, id, b"ok")].concat()
 }
 
+/// The head of one with status 413 and two bytes.
+fn refusal(id: u32) -> Vec<u8> {
+    // A name of HPACK's table with a value of its own, twice.
+    let fields = [&[0x08, 3][..], b"413", &[0x0f, 0x0d, 1], b"2"].concat();
+    frame(HEADERS, END_HEADERS, id, &fields)
+}
+
 fn frame(kind: u8, flags: u8, id: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     [&length[1..], &[kind, flags], &id.to_be_bytes(), payload].concat()
@@ -213,6 +228,16 @@ async fn who_refuses_streams_is_asked_again() {
     for ending in server.run(8).await {
         assert_eq!(summary(&ending), "done 200 2", "{ending:?}");
     }
+}
+
+/// RFC 9113 section 8.1 lets a server answer before it has all of a request.
+#[tokio::test]
+async fn who_answers_early_and_leaves_is_heard() {
+    let server = Bare::start(Habit::LeavesAtOnce).await;
+    let mut trial = Trial::upload(&server.url, &vec![7; 1024 * 1024]);
+    trial.order.options.ca_certificates = vec![server.lender.ca_pem()];
+    let ending = trial.run().await;
+    assert_eq!(summary(&ending), "done 413 2", "{ending:?}");
 }
 
 #[tokio::test]
