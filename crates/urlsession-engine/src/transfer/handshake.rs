@@ -4,7 +4,7 @@ use super::detour::Loan;
 use super::errors::{self, Failure};
 use super::line::Line;
 use super::metrics::Facts;
-use super::pool::{Http1, Http2};
+use super::pool::{Http1, Http2, User};
 
 use super::wire::{Counted, Wire};
 use hyper::client::conn::http1;
@@ -58,5 +58,5 @@ pub(super) async fn handshake2(line: Line, facts: Arc<Facts>) -> Result<Http2, F
         drop(connection.await);
         flag.store(true, Ordering::Release);
     });
-    Ok(Http2 { sender, closed, users: Arc::new(()), facts })
+    Ok(Http2 { sender, closed, user: User::first(), facts })
 }

@@ -6,7 +6,7 @@ use super::framing;
 use super::http::{Answer, Inbound, Outgoing, Stream, pump};
 use super::interim::{self, INTERIM_LIMIT};
 use super::metrics::Transaction;
-use super::pool::Http2;
+use super::pool::{Http2, User};
 use super::upload::Sink;
 use super::wire::Wire;
 use bytes::Bytes;
@@ -23,7 +23,7 @@ pub(super) async fn over(
     out: &Outgoing<'_>,
     transaction: &Transaction,
 ) -> Result<Answer, Broken> {
-    let Http2 { sender, users, closed, facts } = channel;
+    let Http2 { sender, user, closed, facts } = channel;
     transaction.connected(&facts);
     let wire = Arc::new(Wire::of_stream(Arc::clone(&closed)));
     let source = out.open_body().await.map_err(Broken::final_)?;
@@ -55,7 +55,7 @@ pub(super) async fn over(
     wire.touch();
     transaction.answered(&head);
     let left = framing::length(&head.headers);
-    let body = Body { stream: body, wire: Arc::clone(&wire), left, _user: users };
+    let body = Body { stream: body, wire: Arc::clone(&wire), left, _user: user };
     let body = Inbound::new(Stream::Http2(body), (pump, out.body.cloned()), transaction.clone());
     Ok(Answer { head, body, wire })
 }
@@ -67,7 +67,7 @@ pub(super) struct Body {
     wire: Arc<Wire>,
     /// Bytes to come, if that was said.
     left: Option<u64>,
-    _user: Arc<()>,
+    _user: User,
 }
 
 impl Body {

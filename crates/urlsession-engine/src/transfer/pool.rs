@@ -19,7 +19,7 @@ const IDLE_PER_SERVER: usize = urlsession_core::MAX_RUNNING as usize;
 /// Most servers that connections are kept for.
 const SERVER_LIMIT: usize = 64;
 /// Longest time a connection is kept without use; most servers close earlier.
-const IDLE_TIME: Duration = Duration::from_secs(90);
+pub(super) const IDLE_TIME: Duration = Duration::from_secs(90);
 /// Most HTTP/2 connections to one server; more requests wait for a stream.
 const SHARED_PER_SERVER: usize = 6;
 
@@ -76,15 +76,19 @@ pub(super) struct Http1 {
     pub(super) facts: Arc<Facts>,
 }
 
-/// An HTTP/2 connection: each clone of `users` is a stream under way.
+/// An HTTP/2 connection: each clone of `user` is a stream under way.
 #[derive(Debug, Clone)]
 pub(super) struct Http2 {
     pub(super) sender: h2::client::SendRequest<Bytes>,
     pub(super) closed: Arc<AtomicBool>,
-    pub(super) users: Arc<()>,
+    pub(super) user: User,
     /// What is known of it.
     pub(super) facts: Arc<Facts>,
 }
+
+/// One of those who use a connection: whoever leaves says when that was.
+#[derive(Debug, Clone)]
+pub(super) struct User(Arc<Mutex<Instant>>);
 
 /// All connections of the engine that are idle or shared.
 #[derive(Debug, Default)]
@@ -118,7 +122,7 @@ impl Pool {
             return Some(shared.clone().into());
         }
         if server.shared.len() >= SHARED_PER_SERVER {
-            let least = server.shared.iter().min_by_key(|shared| Arc::strong_count(shared.users()));
+            let least = server.shared.iter().min_by_key(|shared| shared.streams());
             return least.cloned().map(Channel::from);
         }
         server.idle.pop().map(|(channel, _)| Channel::Http1(channel))
@@ -191,16 +195,18 @@ impl Pool {
 }
 
 impl Shared {
-    fn users(&self) -> &Arc<()> {
-        match self {
-            Self::Http2(channel) => &channel.users,
-            Self::Http3(channel) => channel.users(),
-        }
+    /// Returns how many streams are under way.
+    fn streams(&self) -> usize {
+        // The pool's own clone is one of the count.
+        let users = match self {
+            Self::Http2(channel) => channel.user.count(),
+            Self::Http3(channel) => Arc::strong_count(channel.users()),
+        };
+        users - 1
     }
 
     fn has_room(&self) -> bool {
-        // The pool's own clone is one of the count.
-        let streams = Arc::strong_count(self.users()) - 1;
+        let streams = self.streams();
         match self {
             Self::Http2(channel) => streams < channel.sender.current_max_send_streams(),
             // QUIC does not tell how many there may be.
@@ -213,6 +219,38 @@ impl Shared {
             Self::Http2(channel) => channel.closed.load(Ordering::Acquire),
             Self::Http3(channel) => channel.is_closed(),
         }
+    }
+
+    /// Says whether nobody has used it for so long that nobody knows whether it still is one: what is
+    /// on the way may have forgotten it, and told neither end.
+    fn is_stale(&self, now: Instant) -> bool {
+        match self {
+            Self::Http2(channel) => self.streams() == 0 && channel.user.idle(now) >= IDLE_TIME,
+            // It asks for signs of life, and closes by itself.
+            Self::Http3(_) => false,
+        }
+    }
+}
+
+impl User {
+    /// Makes the first one.
+    pub(super) fn first() -> Self {
+        Self(Arc::new(Mutex::new(Instant::now())))
+    }
+
+    fn count(&self) -> usize {
+        Arc::strong_count(&self.0)
+    }
+
+    /// Returns for how long nobody has left.
+    fn idle(&self, now: Instant) -> Duration {
+        now.duration_since(*self.0.lock().expect("no holder panics"))
+    }
+}
+
+impl Drop for User {
+    fn drop(&mut self) {
+        *self.0.lock().expect("no holder panics") = Instant::now();
     }
 }
 
@@ -236,11 +274,11 @@ impl Server {
         self.idle.retain(|(channel, since)| {
             !channel.sender.is_closed() && now.duration_since(*since) < IDLE_TIME
         });
-        self.shared.retain(|shared| !shared.is_closed());
+        self.shared.retain(|shared| !shared.is_closed() && !shared.is_stale(now));
     }
 
     fn is_spare(&self, now: Instant) -> bool {
-        let streams = self.shared.iter().any(|shared| Arc::strong_count(shared.users()) > 1);
+        let streams = self.shared.iter().any(|shared| shared.streams() > 0);
         let is_used = Arc::strong_count(&self.seat) > 1;
         self.idle.is_empty() && !streams && !is_used && now.duration_since(self.used) >= IDLE_TIME
     }

@@ -1,6 +1,7 @@
 //! Servers that take a request over another connection, or over HTTP/1.1 only.
 
 use super::super::handshake::STREAM_WINDOW;
+use super::super::pool::IDLE_TIME;
 use super::{Trial, summary};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -37,6 +38,8 @@ enum Habit {
     OneAtATime,
     /// It takes them over HTTP/1.1.
     Http1,
+    /// It answers all.
+    Every,
     /// It answers at once, whatever of a body is still to come, and says nothing more.
     LeavesAtOnce,
     /// It answers with long bodies, of which it sends as much as it may.
@@ -153,7 +156,7 @@ async fn serve(mut stream: Stream, habit: Habit) -> std::io::Result<()> {
                 stream.write_all(&frame(RST_STREAM, 0, id, &[0, 0, 0, 7])).await?;
             }
             Habit::OneAtATime => stream.write_all(&answer(id)).await?,
-            Habit::Pours => {}
+            Habit::Every | Habit::Pours => stream.write_all(&answer(id)).await?,
             Habit::LeavesAtOnce => {
                 stream
                     .write_all(&[refusal(id), frame(DATA, END_STREAM, id, b"no")].concat())
@@ -238,6 +241,20 @@ async fn who_answers_early_and_leaves_is_heard() {
     trial.order.options.ca_certificates = vec![server.lender.ca_pem()];
     let ending = trial.run().await;
     assert_eq!(summary(&ending), "done 413 2", "{ending:?}");
+}
+
+/// What is on the way forgets a connection that is silent, and tells nobody.
+#[tokio::test]
+async fn a_connection_that_nobody_has_used_for_long_is_not_trusted() {
+    let server = Bare::start(Habit::Every).await;
+    let trial = server.trial();
+    for (idle, expected) in [(0, 1), (IDLE_TIME.as_secs() - 1, 1), (IDLE_TIME.as_secs(), 2)] {
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(idle)).await;
+        tokio::time::resume();
+        assert_eq!(summary(&trial.run().await), "done 200 2");
+        assert_eq!(server.connections.load(Ordering::Relaxed), expected, "{idle}");
+    }
 }
 
 #[tokio::test]
