@@ -1,6 +1,6 @@
 //! What worked before, for one origin and one credential; and the steps of one request towards it.
 
-use super::{Challenge, Way, origin_space};
+use super::{Challenge, Way, are_alike, origin_space};
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use url::Url;
@@ -178,7 +178,7 @@ impl<'a> Seeker<'a> {
     }
 
     fn owns(&self, entry: &Entry) -> bool {
-        entry.space == self.space && entry.credential == self.credential
+        entry.space == self.space && are_alike(&entry.credential, &self.credential)
     }
 }
 

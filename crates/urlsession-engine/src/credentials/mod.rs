@@ -81,6 +81,11 @@ pub(crate) fn proxy_space(proxy: &Proxy) -> ProtectionSpace {
     }
 }
 
+/// Says whether a server sees the same in both, however they came here and wherever they are kept.
+pub(crate) fn are_alike(one: &Credential, other: &Credential) -> bool {
+    (&one.user, &one.password) == (&other.user, &other.password)
+}
+
 /// A challenge that can be answered with a name and a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Way {

@@ -85,7 +85,7 @@ impl<'a> Gate<'a> {
         };
         let first = first.or_else(|| means.own.cloned()).or_else(|| {
             let space = means.memory.space_of(url)?;
-            means.kept?.find(&space)
+            means.kept?.find(&space).map(lent)
         });
         gate.shows = first.map(|first| gate.showing(first));
         gate
@@ -121,7 +121,8 @@ impl<'a> Gate<'a> {
         }
         self.refused.extend(self.shows.take().map(|(_, credential)| credential));
         let Some(space) = self.learn(fields)? else { return Ok(Verdict::Response) };
-        let next = self.candidates(&space).find(|c| !self.refused.contains(c));
+        let is_refused = |c: &Credential| self.refused.iter().any(|r| credentials::are_alike(r, c));
+        let next = self.candidates(&space).find(|c| !is_refused(c));
         if let Some(next) = next {
             let (mut guard, next) = self.showing(next);
             // It takes from the challenge how it is to be shown.
@@ -161,7 +162,7 @@ impl<'a> Gate<'a> {
         let answer = answers.filter_map(Answered::credential).next().cloned();
         let own = self.means.own.filter(|_| answer.is_none()).cloned();
         let kept = self.means.kept.filter(|_| answer.is_none()).and_then(|kept| kept.find(space));
-        answer.into_iter().chain(own).chain(kept)
+        answer.into_iter().chain(own).chain(kept.map(lent))
     }
 
     fn question(&self, space: ProtectionSpace) -> Option<Box<AuthenticationChallenge>> {
@@ -190,6 +191,11 @@ impl<'a> Gate<'a> {
         let Means { memory, method, .. } = self.means;
         (Guard::of_origin(memory, asks, &credential, method), credential)
     }
+}
+
+/// Has a credential that is kept not kept once more: it may be forgotten while it is used.
+fn lent(kept: Credential) -> Credential {
+    kept.kept(CredentialPersistence::None)
 }
 
 /// Ends an attempt with a question of a server or a proxy.

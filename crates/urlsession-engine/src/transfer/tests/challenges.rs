@@ -1,8 +1,12 @@
 //! Servers that no credential of the task satisfies: the app is asked, and its answer shown.
 
+use super::super::gate::{Gate, Means, Verdict};
+use super::super::outgoing::Target;
 use super::{Trial, question, summary};
-use crate::credentials::{Keychain, Keys};
+use crate::credentials::{Keychain, Keys, Memory};
 use crate::store::Store;
+use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use http::{HeaderMap, Method, StatusCode};
 use urlsession_core::{Answered, Given};
 use urlsession_protocol::{
     ApplicationId, AuthenticationMethod, Credential, CredentialPersistence, ProtectionSpace,
@@ -161,4 +165,33 @@ async fn a_credential_that_was_let_in_is_kept_for_others() {
     assert_eq!(kept.remove(None), 1);
     server.on("/e", guarded("r"));
     assert_eq!(summary(&trial.run().await), "done 401 4");
+}
+
+/// A person forgets it while a request that it was lent for is on its way.
+#[test]
+fn a_credential_that_is_forgotten_stays_forgotten() {
+    let (inbox, _messages) = crate::inbox::channel();
+    let mut keys = Keys::new(Keychain::new(false), inbox);
+    let kept = keys.of(&ApplicationId::new("app").unwrap(), &Store::in_memory()).unwrap();
+    let (url, memory) = ("http://h/a".parse().unwrap(), Memory::default());
+    let credential = Credential::new("me", "pw").kept(CredentialPersistence::Permanent);
+    kept.set(&ProtectionSpace::of_url("http://h/").unwrap(), &credential).unwrap();
+    let means = Means {
+        own: None,
+        answers: &[],
+        kept: Some(&kept),
+        asks: None,
+        memory: &memory,
+        method: AuthenticationMethod::Default,
+    };
+    let mut gate = Gate::new(means, &url, Target::OfUrl);
+    let asked = HeaderMap::from_iter([(WWW_AUTHENTICATE, "Basic realm=r".parse().unwrap())]);
+    let mut shown = HeaderMap::new();
+    gate.show(&Method::GET, &mut shown);
+    assert!(matches!(gate.judge(StatusCode::UNAUTHORIZED, &asked), Ok(Verdict::Again)));
+    gate.show(&Method::GET, &mut shown);
+    assert_eq!(shown[AUTHORIZATION], BASIC);
+    assert_eq!(kept.remove(None), 1);
+    assert!(matches!(gate.judge(StatusCode::OK, &HeaderMap::new()), Ok(Verdict::Response)));
+    assert_eq!(kept.list(), []);
 }
