@@ -96,6 +96,7 @@ impl Http {
             transaction.reused();
         }
         let is_quic = matches!(won.channel, Channel::Http3(_));
+        let is_http2 = matches!(won.channel, Channel::Http2(_));
         let result = self.over(won.channel, route.key, out, &transaction).await;
         match result {
             Err(Broken { untouched: true, .. }) if is_quic && !way.is_only => {
@@ -103,6 +104,10 @@ impl Http {
                 self.send_over_tcp(route, out).await
             }
             Err(Broken { untouched: true, .. }) if won.is_reused && !is_quic => {
+                self.send_over_tcp(route, out).await
+            }
+            // Other connections, or HTTP/1.1, may have it.
+            Err(Broken { untouched: true, .. } | Broken { wants_http1: true, .. }) if is_http2 => {
                 self.send_over_tcp(route, out).await
             }
             result => self.settle(way, route, out, result).await,

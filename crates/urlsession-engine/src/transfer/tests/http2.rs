@@ -311,4 +311,8 @@ async fn who_wants_http1_for_a_request_gets_it() {
     trial.hands.drop_idle_connections();
     assert_eq!(summary(&trial.run().await), "done 200 2");
     assert_eq!(server.connections.load(Ordering::Relaxed), 2, "it is learned anew");
+    // Where HTTP/3 is tried first and does not come through, nothing else changes.
+    let mut trial = server.trial();
+    trial.order.options.assumes_http3_capable = true;
+    assert_eq!(summary(&trial.run().await), "done 200 2");
 }
