@@ -283,9 +283,8 @@ pub(super) async fn look_up(
     transaction: &Transaction,
 ) -> Result<VecDeque<SocketAddr>, Failure> {
     let is_meant = |address: IpAddr| version.is_none_or(|version| version.is_of(address));
-    if host.contains(',') {
-        // The task knows its addresses.
-        let addresses = host.split(',').filter_map(|one| one.parse().ok()).filter(|a| is_meant(*a));
+    if let Some(listed) = listed(host) {
+        let addresses = listed.into_iter().filter(|address| is_meant(*address));
         let addresses = addresses.map(|address| SocketAddr::new(address, port));
         return match alternate(addresses.take(ADDRESS_LIMIT).collect()) {
             none if none.is_empty() => {
@@ -335,4 +334,10 @@ pub(super) async fn look_up(
         });
     }
     Ok(addresses)
+}
+
+/// Returns the addresses where the task itself says several. The host of a URL can have a comma, but not
+/// be such a list: a name that begins like an address is a name.
+fn listed(host: &str) -> Option<Vec<IpAddr>> {
+    host.contains(',').then(|| host.split(',').map(|one| one.parse().ok()).collect()).flatten()
 }

@@ -304,6 +304,15 @@ async fn proxies_are_told_where_the_server_is() {
     assert_eq!(seen.len(), 1);
 }
 
+/// Whoever looks at a URL before it is asked for takes that for a name.
+#[tokio::test]
+async fn the_host_of_a_url_is_no_list_of_addresses() {
+    let server = Server::start();
+    server.on("/", Answer::ok("x"));
+    let url = format!("http://127.0.0.1,x.invalid:{}/", server.address().port());
+    assert_eq!(summary(&Trial::data(&url).run().await), "-1003 transient");
+}
+
 /// the version of IP, the host => how the attempt ends
 #[tokio::test]
 async fn only_addresses_of_the_version_that_is_asked_for() {
