@@ -301,22 +301,22 @@ pub(super) async fn look_up(
         let why = format!("{address} is no address of {version}, and no other may be used");
         return Err(Failure::permanent(ErrorCode::CANNOT_FIND_HOST, why));
     }
+    // RFC 6761 section 6.3: these names are here, which not every resolver knows.
+    if host.trim_end_matches('.').to_ascii_lowercase().ends_with(".localhost") {
+        let here: [IpAddr; 2] = [Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()];
+        let here = here.into_iter().filter(|address| is_meant(*address));
+        return Ok(here.map(|address| SocketAddr::new(address, port)).collect());
+    }
     let is_name = address.is_err();
     if is_name {
         transaction.note(|metrics, now| {
             metrics.domain_lookup_start_date = metrics.domain_lookup_start_date.or(Some(now));
         });
     }
-    // RFC 6761 section 6.4: these names never exist, and resolvers need not be asked.
+    // Section 6.4: and these never exist; resolvers need not be asked.
     if host.trim_end_matches('.').to_ascii_lowercase().ends_with(".invalid") {
         let never = io::Error::new(io::ErrorKind::NotFound, "the name cannot exist");
         return Err(errors::lookup(host, &never));
-    }
-    // Section 6.3: and these are here, which not every resolver knows.
-    if host.trim_end_matches('.').to_ascii_lowercase().ends_with(".localhost") {
-        let here: [IpAddr; 2] = [Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()];
-        let here = here.into_iter().filter(|address| is_meant(*address));
-        return Ok(here.map(|address| SocketAddr::new(address, port)).collect());
     }
     let found = tokio::net::lookup_host((bare(host), port))
         .await

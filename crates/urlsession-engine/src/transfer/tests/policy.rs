@@ -329,6 +329,9 @@ async fn only_addresses_of_the_version_that_is_asked_for() {
         let mut trial = Trial::data(&format!("http://{host}:{port}/"));
         trial.order.options.request_policy.ip_version = version;
         assert_eq!(summary(&trial.run().await), expected, "{version:?} {host}");
+        let metrics = trial.metrics.snapshot();
+        let [only] = &metrics.transaction_metrics[..] else { panic!("{metrics:?}") };
+        assert_eq!(only.domain_lookup_start_date, None, "nobody was asked for {host}");
     }
 }
 
