@@ -53,6 +53,6 @@ impl Interim {
 
 /// There is no end of them.
 pub(super) fn too_many() -> Failure {
-    let why = format!("the server sent more than {INTERIM_LIMIT} interim responses");
+    let why = format!("more than {INTERIM_LIMIT} interim responses came");
     Failure::permanent(ErrorCode::CANNOT_PARSE_RESPONSE, why)
 }

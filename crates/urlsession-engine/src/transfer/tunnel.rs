@@ -1,6 +1,7 @@
 //! Asks a proxy for a way to the server: `CONNECT` (RFC 9110) and SOCKS 5 (RFC 1928, RFC 1929).
 
 use super::errors::{self, Failure, Place};
+use super::interim::Interim;
 use super::line::Line;
 use http::response::Parts;
 use http::{HeaderMap, Method, StatusCode, Uri, Version, header};
@@ -78,7 +79,7 @@ impl Ask<'_> {
 
 async fn ask(
     line: Line,
-    request: http::Request<Empty<bytes::Bytes>>,
+    mut request: http::Request<Empty<bytes::Bytes>>,
 ) -> Result<(Line, Box<Parts>), Refusal> {
     let (mut sender, connection) = http1::Builder::new()
         .title_case_headers(true)
@@ -90,7 +91,9 @@ async fn ask(
         .map_err(|error| errors::http1(&error))?;
     // Ends after the answer: hyper upgrades, or, as it knows no tunnel of 204, nobody is left to ask.
     let talk = AbortOnDropHandle::new(tokio::spawn(connection.without_shutdown()));
-    let response = sender.send_request(request).await.map_err(|error| errors::http1(&error))?;
+    let interim = Interim::of(&mut request, None);
+    let sent = async { sender.send_request(request).await.map_err(|error| errors::http1(&error)) };
+    let response = interim.watch(sent).await?;
     if !response.status().is_success() {
         let (head, _) = response.into_parts();
         return Err(Refusal { failure: refused(head.status), answer: Some(Box::new(head)) });

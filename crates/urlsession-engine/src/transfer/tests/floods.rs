@@ -8,6 +8,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use urlsession_protocol::{ConnectionProxy, Proxy};
 
 /// Most bytes that one attempt may take before it gives up, those in the buffers of both sockets
 /// among them.
@@ -57,6 +58,20 @@ async fn interim_answers_without_end() {
     ] {
         check(&(what, "", line.repeat(100).into_bytes(), ENDLESS, "-1017 permanent")).await;
     }
+}
+
+/// The same of a proxy that is asked for a way to the server.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn interim_answers_of_a_proxy_without_end() {
+    let line = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(100);
+    let proxy = Pourer::start(Vec::new(), line, ENDLESS);
+    let mut trial = Trial::data("https://a.invalid/");
+    trial.order.idle_timeout = SILENCE;
+    let through = ConnectionProxy::everywhere(Proxy::parse(&proxy.url).unwrap());
+    trial.order.options.connection_proxy = Some(through);
+    assert_eq!(summary(&trial.run().await), "-1017 permanent");
+    let taken = proxy.poured.load(Ordering::Relaxed);
+    assert!(taken < TAKEN_LIMIT, "{taken} bytes were taken");
 }
 
 /// A body that becomes a thousand times as much when it is unpacked.
