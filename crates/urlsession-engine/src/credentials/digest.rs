@@ -45,6 +45,7 @@ pub(crate) struct Digest {
     hides_user: bool,
     /// Whether names are spelled in UTF-8.
     unicode: bool,
+    is_latin1: bool,
     cnonce: String,
     count: u32,
 }
@@ -90,6 +91,7 @@ impl Digest {
             unicode: challenge
                 .parameter("charset")
                 .is_some_and(|charset| charset.eq_ignore_ascii_case("UTF-8")),
+            is_latin1: challenge.is_latin1,
             cnonce: cnonce.to_owned(),
             count: 0,
         })
@@ -115,18 +117,19 @@ impl Digest {
         self.count = self.count.checked_add(1)?;
         let (user, password) = (credential.user.expose(), credential.password.expose());
         let Self { realm, nonce, cnonce, .. } = &*self;
-        let mut secret = self.hash.of(&format!("{user}:{realm}:{password}"));
+        let hashed = |text: &str| self.hash.of(self.spelled(text));
+        let mut secret = hashed(&format!("{user}:{realm}:{password}"));
         if self.session {
-            secret = self.hash.of(&format!("{secret}:{nonce}:{cnonce}"));
+            secret = hashed(&format!("{secret}:{nonce}:{cnonce}"));
         }
-        let request = self.hash.of(&format!("{method}:{target}"));
+        let request = hashed(&format!("{method}:{target}"));
         let count = format!("{:08x}", self.count);
         let proof = if self.counts {
             format!("{secret}:{nonce}:{count}:{cnonce}:auth:{request}")
         } else {
             format!("{secret}:{nonce}:{request}")
         };
-        let response = self.hash.of(&proof);
+        let response = hashed(&proof);
         let mut value = format!("Digest {}", self.user_parameter(user));
         let mut add = |text: std::fmt::Arguments<'_>| {
             value.write_fmt(text).expect("a string takes every text");
@@ -151,10 +154,17 @@ impl Digest {
         Some(value)
     }
 
+    /// Spells a text as the server does. One that says its realm in Latin-1, as was usual before
+    /// RFC 7616, knows names in it, too; what it cannot spell is UTF-8.
+    pub(crate) fn spelled(&self, text: &str) -> Vec<u8> {
+        let latin1 = || text.chars().map(|c| u8::try_from(c).ok()).collect();
+        self.is_latin1.then(latin1).flatten().unwrap_or_else(|| text.into())
+    }
+
     /// RFC 7616 section 3.4: the form with a star is for names that a quoted string cannot have.
     fn user_parameter(&self, user: &str) -> String {
         if self.hides_user {
-            let hidden = self.hash.of(&format!("{user}:{}", self.realm));
+            let hidden = self.hash.of(self.spelled(&format!("{user}:{}", self.realm)));
             return format!("username=\"{hidden}\"");
         }
         if self.unicode && !user.is_ascii() {
@@ -166,7 +176,7 @@ impl Digest {
 
 impl Hash {
     /// Returns the digest of the text in lower-case hexadecimal.
-    fn of(self, text: &str) -> String {
+    fn of(self, text: impl AsRef<[u8]>) -> String {
         match self {
             Self::Md5 => hexadecimal(&Md5::digest(text)),
             Self::Sha256 => hexadecimal(&Sha256::digest(text)),
@@ -273,12 +283,12 @@ mod tests {
         let field = "Digest realm=r, nonce=n, qop=auth, algorithm=md5-SESS";
         let credential = Credential::new("u", "p");
         let mut digest = digest(field, "c").unwrap();
-        let secret = Hash::Md5.of(&format!("{}:n:c", Hash::Md5.of("u:r:p")));
+        let secret = Hash::Md5.of(format!("{}:n:c", Hash::Md5.of("u:r:p")));
         for count in 1..=17_u32 {
             let value = digest.authorization(&credential, "PUT", "/x?y").unwrap();
             assert_eq!(parameter(&value, "nc"), Some(format!("{count:08x}")));
             let request = Hash::Md5.of("PUT:/x?y");
-            let proof = Hash::Md5.of(&format!("{secret}:n:{count:08x}:c:auth:{request}"));
+            let proof = Hash::Md5.of(format!("{secret}:n:{count:08x}:c:auth:{request}"));
             assert_eq!(parameter(&value, "response"), Some(proof));
             assert_eq!(parameter(&value, "algorithm").as_deref(), Some("MD5-sess"));
         }
@@ -298,6 +308,32 @@ mod tests {
             let credential = Credential::new(user, "p");
             let value = digest.authorization(&credential, "GET", "/").unwrap();
             assert!(value.contains(expected), "{value}");
+        }
+    }
+
+    /// realm, user => the realm as it is sent, and what is hashed first
+    #[test]
+    fn servers_are_answered_as_they_spell() {
+        for (realm, user, sent, hashed) in [
+            (&b"gr\xfcn"[..], "j\u{e4}s", &b"gr\xfcn"[..], &b"j\xe4s:gr\xfcn:p"[..]),
+            (
+                "gr\u{fc}n".as_bytes(),
+                "j\u{e4}s",
+                "gr\u{fc}n".as_bytes(),
+                "j\u{e4}s:gr\u{fc}n:p".as_bytes(),
+            ),
+            (b"r", "j\u{e4}s", b"r", "j\u{e4}s:r:p".as_bytes()),
+        ] {
+            let field = [b"Digest nonce=n, realm=\"", realm, b"\""].concat();
+            let challenge = challenge::parse([&field[..]]).remove(0);
+            let mut digest = Digest::new(&challenge, "c").unwrap();
+            let value = digest.authorization(&Credential::new(user, "p"), "GET", "/").unwrap();
+            let request = Hash::Md5.of("GET:/");
+            let proof = Hash::Md5.of(format!("{}:n:{request}", Hash::Md5.of(hashed)));
+            assert_eq!(parameter(&value, "response"), Some(proof), "{realm:?}");
+            let value = digest.spelled(&value);
+            let sent = [b"realm=\"", sent, b"\","].concat();
+            assert!(value.windows(sent.len()).any(|part| part == sent), "{realm:?}");
         }
     }
 

@@ -124,7 +124,7 @@ impl<'a> Seeker<'a> {
 
     /// Returns what to send with the request: what the server's last challenge or an earlier
     /// request taught, else Basic where the credential is given away without being asked for.
-    pub(crate) fn authorization(&mut self, method: &str, target: &str) -> Option<String> {
+    pub(crate) fn authorization(&mut self, method: &str, target: &str) -> Option<Vec<u8>> {
         let shown = match self.fresh.take() {
             Some(mut way) => {
                 let value = way.authorization(&self.credential, method, target)?;
@@ -136,9 +136,10 @@ impl<'a> Seeker<'a> {
                 self.credential.proactive.then_some(Shown { value, way: None })
             }),
         };
-        let shown = shown?;
-        self.shown = Some(shown.way);
-        Some(shown.value)
+        let Shown { value, way } = shown?;
+        let spelled = way.as_ref().map(|way| way.spelled(&value));
+        self.shown = Some(way);
+        Some(spelled.unwrap_or_else(|| value.into_bytes()))
     }
 
     /// Takes a refusal; says whether it is worth sending the request again.

@@ -136,6 +136,14 @@ impl Way {
         }
     }
 
+    /// Spells what is shown as the server does.
+    fn spelled(&self, value: &str) -> Vec<u8> {
+        match self {
+            Self::Basic => value.into(),
+            Self::Digest(digest) => digest.spelled(value),
+        }
+    }
+
     fn strength(&self) -> (AuthenticationMethod, Option<Hash>) {
         let hash = match self {
             Self::Basic => None,

@@ -65,11 +65,11 @@ impl<'a> Guard<'a> {
         let value = self.seeker.authorization(method.as_str(), &self.target);
         let is_digest = self.method == AuthenticationMethod::HttpDigest;
         // What worked before may have been another way.
-        let value = value.filter(|value| !is_digest || !value.starts_with("Basic "));
+        let value = value.filter(|value| !is_digest || !value.starts_with(b"Basic "));
         // A nonce gets old; a password does not.
-        let may_refuse = !value.as_ref().is_some_and(|value| value.starts_with("Basic "));
+        let may_refuse = !value.as_ref().is_some_and(|value| value.starts_with(b"Basic "));
         // A name with a control character cannot be shown.
-        if let Some(mut value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
+        if let Some(mut value) = value.and_then(|value| HeaderValue::from_bytes(&value).ok()) {
             value.set_sensitive(true);
             fields.insert(self.shown.clone(), value);
         }

@@ -19,9 +19,9 @@ fn seek(memory: &Memory, url: &str, credential: &Credential, refusals: &[&str]) 
     for refusal in refusals.iter().map(Some).chain([None]) {
         shown.push(match seeker.authorization("GET", "/") {
             None => "nothing".to_owned(),
-            Some(value) if value.starts_with("Basic") => "Basic".to_owned(),
+            Some(value) if value.starts_with(b"Basic") => "Basic".to_owned(),
             Some(value) => {
-                let parsed = parse([value.as_bytes()]);
+                let parsed = parse([&value[..]]);
                 let part = |name| parsed[0].parameter(name).unwrap();
                 format!("{} {}", part("nonce"), part("nc").trim_start_matches('0'))
             }
@@ -70,7 +70,7 @@ fn each_request_answers_its_own_challenge() {
     };
     let realm = |seeker: &mut Seeker<'_>| {
         let value = seeker.authorization("GET", "/")?;
-        parse([value.as_bytes()])[0].parameter("realm").map(str::to_owned)
+        parse([&value[..]])[0].parameter("realm").map(str::to_owned)
     };
     let (mut one, mut two) = (seeker(), seeker());
     assert_eq!((realm(&mut one), realm(&mut two)), (None, None));
