@@ -39,7 +39,7 @@ pub(super) async fn over(
         .map_err(|error| Broken::unsent(errors::http2(&error, true)))?;
     let pump = source
         .map(|(sending, source)| pump(sending, source, &wire, Sink::Http2(stream), transaction));
-    let work = answered(response, &closed);
+    let work = answered(response, &closed, out);
     let response = match wire.watch(out.idle_timeout, async { Ok(work.await) }).await {
         Ok(Ok(response)) => response,
         Ok(Err(mut broken)) => {
@@ -98,12 +98,16 @@ impl Body {
 async fn answered(
     mut response: ResponseFuture,
     closed: &AtomicBool,
+    out: &Outgoing<'_>,
 ) -> Result<http::Response<h2::RecvStream>, Broken> {
+    // The first request of a connection has the first number that there is.
+    let was_used = u32::from(response.stream_id()) > 1;
+    let refusal = |error: h2::Error| refusal(&error, closed, was_used && out.is_harmless());
     for _ in 0..=INTERIM_LIMIT {
         match poll_fn(|context| response.poll_informational(context)).await {
             Some(Ok(_)) => {}
-            Some(Err(error)) => return Err(refusal(&error, closed)),
-            None => return response.await.map_err(|error| refusal(&error, closed)),
+            Some(Err(error)) => return Err(refusal(error)),
+            None => return response.await.map_err(refusal),
         }
     }
     closed.store(true, Ordering::Release);
@@ -111,15 +115,17 @@ async fn answered(
 }
 
 /// RFC 9113 section 8.7: a refused stream had no effect, and neither had one above the last
-/// stream that a GOAWAY without error names.
-fn refusal(error: &h2::Error, closed: &AtomicBool) -> Broken {
+/// stream that a GOAWAY without error names. Where a connection just ends, as one does that was idle for
+/// long, the request may go out again if that is harmless.
+fn refusal(error: &h2::Error, closed: &AtomicBool, is_harmless: bool) -> Broken {
     let reason = error.reason();
-    if error.is_go_away() {
+    if error.is_go_away() || error.is_io() {
         // It stays open for those whom the server still answers, and takes nobody else.
         closed.store(true, Ordering::Release);
     }
     let untouched = reason == Some(h2::Reason::REFUSED_STREAM)
-        || (error.is_go_away() && reason == Some(h2::Reason::NO_ERROR));
+        || (error.is_go_away() && reason == Some(h2::Reason::NO_ERROR))
+        || (error.is_io() && is_harmless);
     let wants_http1 = reason == Some(h2::Reason::HTTP_1_1_REQUIRED);
     Broken { failure: errors::http2(error, true), untouched, wants_http1 }
 }

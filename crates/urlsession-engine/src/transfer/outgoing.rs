@@ -135,6 +135,11 @@ impl<'a> Outgoing<'a> {
         Ok(())
     }
 
+    /// Says whether the server can get it twice without harm, or has not got it whole.
+    pub(super) fn is_harmless(&self) -> bool {
+        self.method.is_idempotent() || self.body.is_some_and(|sending| sending.sent() == 0)
+    }
+
     /// Returns how long connecting may take, if the task says so.
     pub(super) fn connect_limit(&self) -> Option<Duration> {
         let policy = &self.options.request_policy;

@@ -128,9 +128,7 @@ fn broken(channel: &Http3, out: &Outgoing<'_>, fault: Fault) -> Broken {
     if fault.is_refused {
         channel.closing.store(true, Ordering::Release);
     }
-    let is_harmless =
-        out.method.is_idempotent() || out.body.is_some_and(|sending| sending.sent() == 0);
-    let untouched = fault.is_refused || (fault.is_of_way && is_harmless);
+    let untouched = fault.is_refused || (fault.is_of_way && out.is_harmless());
     Broken { untouched, ..Broken::final_(fault.failure) }
 }
 

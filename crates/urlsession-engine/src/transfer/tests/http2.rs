@@ -42,6 +42,8 @@ enum Habit {
     Every,
     /// It answers at once, whatever of a body is still to come, and says nothing more.
     LeavesAtOnce,
+    /// It answers the first of a connection, and hangs up at the second.
+    ForgetsConnections,
     /// It answers with long bodies, of which it sends as much as it may.
     Pours,
 }
@@ -135,6 +137,9 @@ async fn serve(mut stream: Stream, habit: Habit) -> std::io::Result<()> {
         let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
         let id = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
         stream.read_exact(&mut vec![0; usize::try_from(length).unwrap()]).await?;
+        if habit == Habit::ForgetsConnections && served > 0 && has_ended(&head) {
+            return Ok(());
+        }
         if head[3] != HEADERS {
             continue;
         }
@@ -156,7 +161,10 @@ async fn serve(mut stream: Stream, habit: Habit) -> std::io::Result<()> {
                 stream.write_all(&frame(RST_STREAM, 0, id, &[0, 0, 0, 7])).await?;
             }
             Habit::OneAtATime => stream.write_all(&answer(id)).await?,
-            Habit::Every | Habit::Pours => stream.write_all(&answer(id)).await?,
+            Habit::ForgetsConnections if served > 0 => {}
+            Habit::Every | Habit::Pours | Habit::ForgetsConnections => {
+                stream.write_all(&answer(id)).await?;
+            }
             Habit::LeavesAtOnce => {
                 stream
                     .write_all(&[refusal(id), frame(DATA, END_STREAM, id, b"no")].concat())
@@ -169,6 +177,11 @@ async fn serve(mut stream: Stream, habit: Habit) -> std::io::Result<()> {
         }
         served += 1;
     }
+}
+
+/// Says whether the head of a frame is that of the last one of a request.
+fn has_ended(head: &[u8; 9]) -> bool {
+    [HEADERS, DATA].contains(&head[3]) && head[4] & END_STREAM != 0
 }
 
 async fn pour(stream: Stream, count: watch::Sender<usize>) {
@@ -241,6 +254,30 @@ async fn who_answers_early_and_leaves_is_heard() {
     trial.order.options.ca_certificates = vec![server.lender.ca_pem()];
     let ending = trial.run().await;
     assert_eq!(summary(&ending), "done 413 2", "{ending:?}");
+}
+
+/// method, body => how a request ends whose connection was gone when it came
+#[tokio::test]
+async fn what_a_connection_that_is_gone_may_have_brought() {
+    let server = Bare::start(Habit::ForgetsConnections).await;
+    for (method, body, expected) in [
+        ("GET", None, "done 200 2"),
+        ("PUT", Some(&b"body"[..]), "done 200 2"),
+        ("POST", Some(b"body"), "-1005 transient progressed"),
+        ("POST", None, "-1005 transient"),
+    ] {
+        let first = server.trial();
+        assert_eq!(summary(&first.run().await), "done 200 2");
+        let mut second = match body {
+            Some(body) => Trial::upload(&server.url, body),
+            None => Trial::data(&server.url),
+        };
+        second.hands = Arc::clone(&first.hands);
+        second.order.options = first.order.options.clone();
+        second.order.request.method = method.into();
+        let ending = second.run().await;
+        assert_eq!(summary(&ending), expected, "{method} {body:?}: {ending:?}");
+    }
 }
 
 /// What is on the way forgets a connection that is silent, and tells nobody.
