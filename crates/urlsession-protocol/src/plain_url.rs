@@ -60,7 +60,7 @@ fn is_address(host: &[u8]) -> bool {
 }
 
 fn is_port(port: &str) -> bool {
-    is_decimal(port.as_bytes(), 5) && number(port.as_bytes()) <= u32::from(u16::MAX)
+    is_decimal(port.as_bytes(), 5) && (1..=u32::from(u16::MAX)).contains(&number(port.as_bytes()))
 }
 
 /// Digits as they are written out: none is left out, none too many.

@@ -122,7 +122,8 @@ impl Request {
     /// asks, so that it is never listed or logged.
     ///
     /// # Errors
-    /// -1000 for text that is no URL or has no host, -1002 for a scheme other than http and https.
+    /// -1000 for text that is no URL, has no host or the port 0, -1002 for a scheme other than http and
+    /// https.
     pub fn new(url: &str) -> Result<Self, Error> {
         let mut request = Self {
             url: url.to_owned(),
@@ -252,6 +253,9 @@ pub(crate) fn parse(text: &str) -> Result<url::Url, Error> {
         let why = format!("the scheme “{}” is not http or https", url.scheme());
         return Err(bad(ErrorCode::UNSUPPORTED_URL, why));
     }
+    if url.port() == Some(0) {
+        return Err(bad(ErrorCode::BAD_URL, "no server has the port 0".into()));
+    }
     Ok(url)
 }
 
@@ -297,6 +301,8 @@ mod tests {
         ("http://[::1%25eth0]/", "-1000"),
         ("http://[::g]/", "-1000"),
         ("http://host:65536/", "-1000"),
+        ("http://host:0/", "-1000"),
+        ("https://host:000/", "-1000"),
         ("http://me:distinctive@host:65536/", "-1000"),
         ("http://0x7f.1/", "http://127.0.0.1/"),
         ("http://2130706433/", "http://127.0.0.1/"),

@@ -137,6 +137,9 @@ fn target(location: &[u8], from: &Url) -> Result<Url, Failure> {
         if url.host_str().is_none_or(str::is_empty) {
             return Err(nowhere("the location has no host".into()));
         }
+        if url.port() == Some(0) {
+            return Err(nowhere("the location has the port 0".into()));
+        }
         // A server must not choose the credentials that are sent.
         let _ = url.set_username("");
         let _ = url.set_password(None);
@@ -178,6 +181,7 @@ mod tests {
         (302, "GET", "http://a/x", "mailto:x", "-1002 mailto:x"),
         (302, "GET", "http://a/x", "http://", "-1010 http://a/x"),
         (302, "GET", "http://a/x", "http://a:99999/", "-1010 http://a/x"),
+        (302, "GET", "http://a/x", "http://a:0/", "-1010 http://a/x"),
         (302, "GET", "http://a:80/x", "http://a/y", "GET http://a/y body credentials"),
         (302, "GET", "https://a/x", "https://a:443/y", "GET https://a/y body credentials"),
         (302, "GET", "https://a/x", "https://b.a/y", "GET https://b.a/y body"),
