@@ -248,8 +248,8 @@ impl Session {
     /// Removes what is stored for the session's application, but for its tasks and the events and
     /// files that are owed: cookies, credentials, hosts known to be asked over `https` only, responses
     /// in the cache, and the bytes kept for resume data, which is void then. An ephemeral session's
-    /// own go instead. Then does what [`flush`](Self::flush) does. Waits for the daemon, at most
-    /// 30 s.
+    /// own go instead, and what the session does not use stays. Then does what
+    /// [`flush`](Self::flush) does. Waits for the daemon, at most 30 s.
     ///
     /// # Errors
     /// -997 without a daemon.

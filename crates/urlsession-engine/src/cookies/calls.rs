@@ -11,7 +11,7 @@ use urlsession_core::{Action, Order, PeerNumber, TaskRef};
 use urlsession_protocol::cookie::COOKIES_PAGE_BYTES;
 use urlsession_protocol::message::CookieStorage;
 use urlsession_protocol::{
-    Call, CallId, CookieIdentity, Error, ErrorCode, HttpCookieStorage, Reply,
+    Call, CallId, CookieIdentity, Error, ErrorCode, HttpCookieStorage, Reply, UrlCredentialStorage,
 };
 
 impl<H: Moves> Driver<H> {
@@ -55,20 +55,26 @@ impl<H: Moves> Driver<H> {
     }
 
     /// Has all cookies written by this turn's commit, after forgetting those of the session where
-    /// that is to be reset, with its credentials and the hosts that it knows.
+    /// that is to be reset, with its credentials and the hosts that it knows. What it does not use is
+    /// not its to reset.
     pub(crate) fn settle_cookies(&mut self, turn: &mut Turn, call: &Call) -> Result<(), Error> {
         turn.writes_kept = true;
         let Call::Reset { session } = call else { return Ok(()) };
         // Who names a session that is none is told so later.
         let Some(number) = self.core.session_number(session) else { return Ok(()) };
-        self.forget_credentials(&session.application)?;
-        let own = Owner::Session(number);
-        let owner = if self.cookies.has(&own) {
-            own
-        } else {
-            Owner::Application(session.application.clone())
-        };
-        self.cookies.of(owner, &self.store).map_err(unreadable)?.clear(None);
+        let configuration = self.core.configuration(number);
+        let storages =
+            configuration.map(|all| (all.http_cookie_storage, all.url_credential_storage));
+        let (cookies, credentials) = storages.unwrap_or_default();
+        if credentials == UrlCredentialStorage::Shared {
+            self.forget_credentials(&session.application)?;
+        }
+        let own = Some(Owner::Session(number)).filter(|own| self.cookies.has(own));
+        let is_shared = cookies == HttpCookieStorage::Shared;
+        let shared = is_shared.then(|| Owner::Application(session.application.clone()));
+        for owner in own.into_iter().chain(shared) {
+            self.cookies.of(owner, &self.store).map_err(unreadable)?.clear(None);
+        }
         self.forget_hosts(number).map_err(unreadable)
     }
 

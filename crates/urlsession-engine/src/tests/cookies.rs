@@ -6,8 +6,9 @@ use crate::Engine;
 use std::path::Path;
 use urlsession_protocol::message::CookieStorage;
 use urlsession_protocol::{
-    Call, Cookie, Event, HttpCookieAcceptPolicy, HttpCookieStorage, NewTask, Reply,
-    SessionConfiguration, TaskKind,
+    Call, Cookie, Credential, CredentialPersistence, Event, HttpCookieAcceptPolicy,
+    HttpCookieStorage, NewTask, ProtectionSpace, Reply, SessionConfiguration, TaskKind,
+    UrlCredentialStorage,
 };
 use urlsession_testkit::server::{Answer, Server};
 
@@ -234,6 +235,18 @@ async fn a_reset_forgets_and_a_flush_writes() {
         http_cookie_storage: HttpCookieStorage::Private,
         ..SessionConfiguration::default()
     };
+    let none = SessionConfiguration {
+        http_cookie_storage: HttpCookieStorage::None,
+        url_credential_storage: UrlCredentialStorage::None,
+        ..SessionConfiguration::default()
+    };
+    app.keep_credential().await;
+    // It may have nothing yet, and another may never have.
+    for (configuration, credentials) in [(none, 1), (private.clone(), 0)] {
+        app.configure(configuration).await;
+        app.app.call(Call::Reset { session: key() }).await.unwrap();
+        assert_eq!((app.names().await, app.credentials().await), (vec!["a".into()], credentials));
+    }
     app.configure(private).await;
     app.fetch(&server, "/").await;
     app.app.call(Call::Reset { session: key() }).await.unwrap();
@@ -345,6 +358,25 @@ impl Asker {
     async fn names(&mut self) -> Vec<String> {
         let cookies = self.cookies().await.into_iter();
         cookies.map(|cookie| cookie.identity.name).collect()
+    }
+
+    async fn keep_credential(&mut self) {
+        let permanent = CredentialPersistence::Permanent;
+        let call = Call::SetCredential {
+            application: key().application,
+            protection_space: ProtectionSpace::of_url("http://h/").unwrap(),
+            credential: Credential::new("me", "pw").kept(permanent),
+        };
+        self.app.call(call).await.unwrap();
+    }
+
+    /// Returns how many are kept.
+    async fn credentials(&mut self) -> usize {
+        let call = Call::Credentials { application: key().application, after: None };
+        match self.app.call(call).await.unwrap() {
+            Reply::Credentials { credentials, .. } => credentials.len(),
+            other => panic!("{other:?}"),
+        }
     }
 
     async fn clear(&mut self) -> u64 {
