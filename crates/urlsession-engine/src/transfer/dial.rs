@@ -302,7 +302,8 @@ pub(super) async fn look_up(
         return Err(Failure::permanent(ErrorCode::CANNOT_FIND_HOST, why));
     }
     // RFC 6761 section 6.3: these names are here, which not every resolver knows.
-    if host.trim_end_matches('.').to_ascii_lowercase().ends_with(".localhost") {
+    let name = host.trim_end_matches('.').to_ascii_lowercase();
+    if name.ends_with(".localhost") || (name == "localhost" && host.ends_with('.')) {
         let here: [IpAddr; 2] = [Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()];
         let here = here.into_iter().filter(|address| is_meant(*address));
         return Ok(here.map(|address| SocketAddr::new(address, port)).collect());
@@ -314,7 +315,7 @@ pub(super) async fn look_up(
         });
     }
     // Section 6.4: and these never exist; resolvers need not be asked.
-    if host.trim_end_matches('.').to_ascii_lowercase().ends_with(".invalid") {
+    if name.ends_with(".invalid") {
         let never = io::Error::new(io::ErrorKind::NotFound, "the name cannot exist");
         return Err(errors::lookup(host, &never));
     }

@@ -325,6 +325,7 @@ async fn only_addresses_of_the_version_that_is_asked_for() {
         (Some(IpVersion::V6), "127.0.0.1", "-1003 permanent"),
         (Some(IpVersion::V4), "[::1]", "-1003 permanent"),
         (None, "a.localhost", "done 200 1"),
+        (None, "localhost.", "done 200 1"),
     ] {
         let mut trial = Trial::data(&format!("http://{host}:{port}/"));
         trial.order.options.request_policy.ip_version = version;
