@@ -214,9 +214,10 @@ impl Http {
             goal.transaction.reused();
             return Ok(Channel::Http2(shared));
         }
+        let age = self.pool.age();
         let channel = self.open_alone(key, goal, limit).await?;
         match &channel {
-            Channel::Http2(channel) => self.pool.share(key, Shared::Http2(channel.clone())),
+            Channel::Http2(channel) => self.pool.share(key, Shared::Http2(channel.clone()), age),
             _ => self.pool.learn_http1(key),
         }
         Ok(channel)

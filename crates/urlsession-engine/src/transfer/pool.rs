@@ -183,9 +183,12 @@ impl Pool {
         entry(&mut servers, key).speaks_http1 = true;
     }
 
-    /// Shares a connection.
-    pub(super) fn share(&self, key: &Key, channel: Shared) {
+    /// Shares a connection that was dialled when the pool had that age.
+    pub(super) fn share(&self, key: &Key, channel: Shared, age: u64) {
         let mut servers = self.servers.lock().expect("no holder panics");
+        if age != self.age() {
+            return;
+        }
         let server = entry(&mut servers, key);
         server.prune(Instant::now());
         if server.shared.len() < SHARED_PER_SERVER {

@@ -236,8 +236,9 @@ impl Http {
         let is_own = host.is_none() && *port == route.key.port;
         let used = (!is_own).then(|| HeaderValue::from_str(&format!("{}:{port}", goal.host)).ok());
         let limit = limit.min(route.connect_limit.unwrap_or(limit));
+        let age = self.pool.age();
         let channel = dial::dial(&goal, Arc::new(origin), used.flatten(), limit).await?;
-        self.pool.share(&way.key, Shared::Http3(channel.clone()));
+        self.pool.share(&way.key, Shared::Http3(channel.clone()), age);
         Ok(channel)
     }
 

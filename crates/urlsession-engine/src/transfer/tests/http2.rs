@@ -9,7 +9,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
@@ -277,6 +277,31 @@ async fn what_a_connection_that_is_gone_may_have_brought() {
         second.order.request.method = method.into();
         let ending = second.run().await;
         assert_eq!(summary(&ending), expected, "{method} {body:?}: {ending:?}");
+    }
+}
+
+/// It may be one of a network that is gone.
+#[tokio::test]
+async fn a_connection_that_was_dialled_before_all_were_dropped_is_not_shared() {
+    let server = Bare::start(Habit::Every).await;
+    let front = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut trial = server.trial();
+    let (here, there) = (front.local_addr().unwrap(), url::Url::parse(&server.url).unwrap());
+    trial.order.request.url = format!("https://localhost:{}/", here.port());
+    let (hands, port) = (Arc::clone(&trial.hands), there.port().unwrap());
+    tokio::spawn(async move {
+        let mut is_first = true;
+        while let Ok((mut from, _)) = front.accept().await {
+            if std::mem::take(&mut is_first) {
+                hands.drop_idle_connections();
+            }
+            let mut to = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            tokio::spawn(async move { copy_bidirectional(&mut from, &mut to).await });
+        }
+    });
+    for expected in [1, 2, 2] {
+        assert_eq!(summary(&trial.run().await), "done 200 2");
+        assert_eq!(server.connections.load(Ordering::Relaxed), expected);
     }
 }
 
