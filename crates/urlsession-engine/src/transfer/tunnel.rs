@@ -201,8 +201,14 @@ where
     // Some close the connection instead of an answer.
     match stream.read_exact(&mut answer).await {
         Ok(_) if answer[1] == 0 => Ok(()),
+        // What the network does is no word of the proxy.
+        Err(error) if !is_closing(&error) => Err(errors::io(Place::Wire, &error)),
         _ => Err(unauthorized("it refused the user name or password")),
     }
+}
+
+fn is_closing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset)
 }
 
 /// Reads which address the proxy took for itself, and no byte more.
@@ -246,4 +252,68 @@ fn unauthorized(why: &str) -> Failure {
 
 fn babble(why: &str) -> Failure {
     Failure::permanent(ErrorCode::CANNOT_CONNECT_TO_HOST, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+    use tokio::io::ReadBuf;
+
+    /// A proxy that wants a password, and what is met then.
+    struct Asking(Option<io::ErrorKind>, &'static [u8]);
+
+    impl AsyncRead for Asking {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buf: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            let (now, later) = self.1.split_at(buf.remaining().min(self.1.len()));
+            buf.put_slice(now);
+            self.1 = later;
+            match self.0.filter(|_| now.is_empty()) {
+                Some(kind) => Poll::Ready(Err(kind.into())),
+                None => Poll::Ready(Ok(())),
+            }
+        }
+    }
+
+    impl AsyncWrite for Asking {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_network_that_fails_refuses_no_password() {
+        use ErrorCode as Code;
+        use io::ErrorKind::{ConnectionReset, NetworkDown, TimedOut};
+        for (met, answer, code, cause) in [
+            (None, &[5, 2][..], Code::USER_AUTHENTICATION_REQUIRED, Cause::Permanent),
+            (None, &[5, 2, 1, 1], Code::USER_AUTHENTICATION_REQUIRED, Cause::Permanent),
+            (Some(ConnectionReset), &[5, 2], Code::USER_AUTHENTICATION_REQUIRED, Cause::Permanent),
+            (Some(TimedOut), &[5, 2], Code::TIMED_OUT, Cause::Transient),
+            (Some(NetworkDown), &[5, 2], Code::NOT_CONNECTED_TO_INTERNET, Cause::Connectivity),
+        ] {
+            let credential = Credential::new("me", "pw");
+            let mut stream = Asking(met, answer);
+            let asked = socks(&mut stream, Some(&credential), Target::Name("h"), 80).await;
+            let told = asked.map_err(|failure| (failure.error.code, failure.cause));
+            assert_eq!(told, Err((code, cause)), "{met:?} {answer:?}");
+        }
+    }
 }
