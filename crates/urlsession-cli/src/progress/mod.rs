@@ -37,7 +37,7 @@ pub(crate) trait Progress {
 /// Chooses how to show.
 pub(crate) fn of(talk: Talk) -> Box<dyn Progress> {
     if talk.json {
-        Box::new(events::JsonLines::default())
+        Box::new(events::JsonLines::new(io::stdout()))
     } else if talk.quiet || (talk.no_progress_meter && !talk.verbose) {
         Box::new(plain::ErrorsOnly)
     } else if !indicatif::ProgressDrawTarget::stderr().is_hidden() {
