@@ -135,6 +135,17 @@ impl Failure {
         }
     }
 
+    /// Joins it with the exit code of tasks that failed besides, and were told: a reader who went away
+    /// takes no failure back.
+    pub(crate) fn beside(self, ends: u8) -> Result<u8, Self> {
+        match ends {
+            DONE => Err(self),
+            ends if self.is_broken_pipe() => Ok(ends),
+            ends if self.code == ends => Err(self),
+            _ => Err(Self { code: SOME_FAILED, ..self }),
+        }
+    }
+
     /// Says what happened; returns what to exit with.
     pub(crate) fn tell(&self) -> u8 {
         if !self.is_broken_pipe() {
@@ -241,6 +252,21 @@ mod tests {
             (vec![Some(&cancelled), Some(&lost)], SOME_FAILED),
         ] {
             assert_eq!(code_of_all(ends.clone()), expected, "{ends:?}");
+        }
+    }
+
+    #[test]
+    fn what_failed_besides_counts() {
+        let gone = || Failure::from(io::Error::from(io::ErrorKind::BrokenPipe));
+        let full = || Failure::new(FILE, "full");
+        for (failure, ends, expected) in [
+            (gone(), DONE, Err(DONE)),
+            (gone(), HTTP_STATUS, Ok(HTTP_STATUS)),
+            (full(), DONE, Err(FILE)),
+            (full(), FILE, Err(FILE)),
+            (full(), HTTP_STATUS, Err(SOME_FAILED)),
+        ] {
+            assert_eq!(failure.beside(ends).map_err(|failure| failure.code), expected, "{ends}");
         }
     }
 

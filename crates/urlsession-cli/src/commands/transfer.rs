@@ -64,10 +64,9 @@ impl Keeps {
         let hosts = self.hosts.as_ref().map(HostsFile::export);
         for written in jar.into_iter().chain(hosts) {
             done = match (written, done) {
-                (Err(failure), Ok(exit::DONE)) => Err(failure),
-                (Err(failure), done) => {
-                    failure.tell();
-                    done
+                (Err(failure), Ok(code)) => failure.beside(code),
+                (Err(failure), Err(before)) => {
+                    Failure::both(Some(before), Some(failure)).map_or(Ok(exit::DONE), Err)
                 }
                 (Ok(()), done) => done,
             };
@@ -231,9 +230,12 @@ fn enqueue(plans: Vec<Plan>, at_once: Option<u32>, talk: Talk) -> Result<u8, Fai
             out.push_str(&format!("{} {title}\n", task.name));
         }
     }
-    terminal::print(&out)?;
+    let printed = terminal::print(&out);
     created.say_refused();
-    Ok(created.code())
+    match printed {
+        Ok(()) => Ok(created.code()),
+        Err(error) => Failure::from(error).beside(created.code()),
+    }
 }
 
 /// Creates the tasks, follows them to their ends, hands over what they brought and forgets them.
@@ -279,14 +281,15 @@ fn run(
         drop(Daemon::connect(true)?.remove_all(told));
     }
     if let Stop::Signal(signal) = followed.stop {
+        if let Some(failure) = failed {
+            failure.tell();
+        }
         return Ok(detached(signal, &followed));
-    }
-    if let Some(failure) = failed {
-        return Err(failure);
     }
     let refusals = created.refused.iter().map(|(_, error)| Some(error));
     let ends = followed.tasks.iter().map(|task| task.error.as_ref());
-    Ok(exit::code_of_all(refusals.chain(ends)))
+    let code = exit::code_of_all(refusals.chain(ends));
+    failed.map_or(Ok(code), |failure| failure.beside(code))
 }
 
 /// Says where that is which could not be written.

@@ -19,6 +19,7 @@ mod home;
 mod hsts;
 #[cfg(target_os = "linux")]
 mod keychain;
+mod leavings;
 mod limits;
 mod namespaces;
 mod network;
