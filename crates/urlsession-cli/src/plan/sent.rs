@@ -80,9 +80,14 @@ pub(super) fn upload(
         });
         bounded(rest.map_err(|error| Failure::file(&path, &error))?, &path.display().to_string())?
     };
+    if from > 0 && bytes.is_empty() {
+        // To send nothing would empty what the server has.
+        let why = format!("-C: {} has no bytes from {from} on", file.display());
+        return Err(Failure::new(exit::FILE, why).next("send all of it without -C"));
+    }
     let end = from + bytes.len() as u64;
     let range = || Header::new("Content-Range", format!("bytes {from}-{}/{end}", end - 1));
-    let range = (from > 0 && !bytes.is_empty()).then(range);
+    let range = (from > 0).then(range);
     Ok((What::Upload(UploadSource::Bytes(bytes), answer), range))
 }
 

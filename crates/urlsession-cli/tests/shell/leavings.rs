@@ -15,3 +15,15 @@ fn who_reads_no_more_hides_no_failure() {
     let status = command.stdout(writer).stderr(Stdio::null()).status().unwrap();
     assert_eq!(status.code(), Some(8));
 }
+
+#[test]
+fn nothing_is_sent_where_nothing_is_left() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/up", Answer::sink());
+    home.write("f", b"0123456789");
+    for from in ["10", "11"] {
+        let ran = home.run(&["-q", "-T", "f", "-C", from, &server.url("/up")]);
+        assert!(ran.code == 9 && ran.err.contains("no bytes from"), "{from}: {ran:?}");
+    }
+    assert_eq!(server.requests().len(), 0, "what the server has would be empty");
+}
