@@ -24,6 +24,8 @@ pub(crate) enum HandOver {
     Output,
     /// Here, replacing what is there; into it where it is a device or a pipe.
     File(PathBuf),
+    /// Here, or where something is there under the next free name of so many.
+    Free(PathBuf, u32),
     /// Beside this, under the name that the server gives it; or here, if it gives none. A file of that
     /// name is replaced, or the next free name is taken.
     Suggested(PathBuf, NameClash),
@@ -57,33 +59,34 @@ impl HandOver {
         }
     }
 
-    /// Takes what a task brought there, behind the head if there is one. What failed is told
-    /// elsewhere.
-    pub(crate) fn take(&self, task: &Tracked, head: &str) -> Result<(), Failure> {
+    /// Takes what a task brought there, behind the head if there is one, and returns the file that
+    /// was written. What failed is told elsewhere.
+    pub(crate) fn take(&self, task: &Tracked, head: &str) -> Result<Option<PathBuf>, Failure> {
         if task.error.is_some() {
-            return Ok(());
+            return Ok(None);
         }
         match self {
-            Self::Nowhere => Ok(()),
+            Self::Nowhere => Ok(None),
             Self::Output => write(task, head, None),
             Self::File(path) => write(task, head, Some(path)),
+            Self::Free(path, most) => write(task, head, Some(&free(path, *most)?)),
             Self::Suggested(path, clash) => {
                 write(task, head, Some(&suggested(task, path, *clash)?))
             }
             Self::Rest(rest) => rest.take(task),
-            Self::News(..) if self.drops(task) => Ok(()),
+            Self::News(..) if self.drops(task) => Ok(None),
             Self::News(to, _) => write(task, head, to.as_deref()),
         }
     }
 }
 
 impl Rest {
-    fn take(&self, task: &Tracked) -> Result<(), Failure> {
-        let Some(response) = &task.response else { return Ok(()) };
+    fn take(&self, task: &Tracked) -> Result<Option<PathBuf>, Failure> {
+        let Some(response) = &task.response else { return Ok(None) };
         let (begin, whole) = content_range(response);
         let is_whole = self.offset > 0 && whole == Some(self.offset);
         match response.status_code {
-            RANGE_NOT_SATISFIABLE if is_whole || whole.is_none() => Ok(()),
+            RANGE_NOT_SATISFIABLE if is_whole || whole.is_none() => Ok(None),
             RANGE_NOT_SATISFIABLE => {
                 let (here, there) = (self.offset, whole.unwrap_or(0));
                 let why =
@@ -94,7 +97,7 @@ impl Rest {
             _ if begin == Some(self.offset) => self.append(task),
             _ if begin.is_none() && self.or_whole => write(task, "", self.path.as_deref()),
             // A server without ranges, whose file is no longer than ours.
-            _ if begin.is_none() && task.done == self.offset => Ok(()),
+            _ if begin.is_none() && task.done == self.offset => Ok(None),
             _ => Err(Failure::new(
                 exit::NETWORK,
                 format!("{}: the server does not send the rest; nothing was changed", task.title),
@@ -103,9 +106,11 @@ impl Rest {
         }
     }
 
-    fn append(&self, task: &Tracked) -> Result<(), Failure> {
-        let (Some(path), Some(from)) = (&self.path, &task.file) else {
-            return write(task, "", self.path.as_deref());
+    fn append(&self, task: &Tracked) -> Result<Option<PathBuf>, Failure> {
+        let (path, from) = match (&self.path, &task.file) {
+            (Some(path), Some(from)) => (path, from),
+            (Some(_), None) => return Ok(None),
+            (None, _) => return write(task, "", None),
         };
         let added = || {
             let mut rest = File::open(from)?;
@@ -120,7 +125,8 @@ impl Rest {
             io::copy(&mut rest, &mut file)?;
             file.sync_all()
         };
-        added().map_err(|error| Failure::file(path, &error))
+        added().map_err(|error| Failure::file(path, &error))?;
+        Ok(Some(path.clone()))
     }
 }
 
@@ -156,15 +162,18 @@ fn suggested(task: &Tracked, path: &Path, clash: NameClash) -> Result<PathBuf, F
     let Some(name) = task.response.as_ref().and_then(|response| named(response, &task.url)) else {
         return Ok(path.to_owned());
     };
-    let name = name.as_str();
-    match (clash, path.parent()) {
-        (NameClash::TakeFree, Some(folder)) => {
-            file_name::free(folder, name, file_name::CLASH_LIMIT, &mut BTreeSet::new()).ok_or_else(
-                || Failure::new(exit::FILE, format!("{name}: too many files of this name")),
-            )
-        }
-        _ => Ok(path.with_file_name(name)),
+    let path = path.with_file_name(name.as_str());
+    match clash {
+        NameClash::TakeFree => free(&path, file_name::CLASH_LIMIT),
+        NameClash::Replace => Ok(path),
     }
+}
+
+/// Finds a name that nothing has, this one or one of so many behind it.
+fn free(path: &Path, most: u32) -> Result<PathBuf, Failure> {
+    let (name, folder) = (file_name::title(path), path.parent().unwrap_or(path));
+    file_name::free(folder, &name, most, &mut BTreeSet::new())
+        .ok_or_else(|| Failure::new(exit::FILE, format!("{name}: too many files of this name")))
 }
 
 /// Returns what a server calls the file, itself or by a redirect to another name.
@@ -177,30 +186,27 @@ fn named(response: &Response, url: &str) -> Option<FileName> {
     (name != FileName::of_url(url)).then_some(name)
 }
 
-/// Writes all that came; nothing came with an empty body.
-fn write(task: &Tracked, head: &str, to: Option<&Path>) -> Result<(), Failure> {
+/// Writes all that came, and returns the file; nothing came with an empty body, which leaves the file
+/// that was there as little as any other.
+fn write(task: &Tracked, head: &str, to: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
     let open = |from: &PathBuf| File::open(from).map_err(|error| Failure::file(from, &error));
-    let from = task.file.as_ref().map(open).transpose()?;
-    match (from, to) {
-        (None, _) if head.is_empty() => {}
-        (from, None) => {
-            let mut out = io::stdout().lock();
-            out.write_all(head.as_bytes())?;
-            from.map(|mut from| io::copy(&mut from, &mut out)).transpose()?;
-            out.flush()?;
-        }
-        (mut from, Some(path)) => {
-            let mut copied = || {
-                let mut file = File::create(path)?;
-                file.write_all(head.as_bytes())?;
-                from.as_mut().map(|from| io::copy(from, &mut file)).transpose()?;
-                // Devices and pipes keep nothing.
-                if file.metadata()?.is_file() { file.sync_all() } else { Ok(()) }
-            };
-            copied().map_err(|error| Failure::file(path, &error))?;
-        }
-    }
-    Ok(())
+    let mut from = task.file.as_ref().map(open).transpose()?;
+    let Some(path) = to else {
+        let mut out = io::stdout().lock();
+        out.write_all(head.as_bytes())?;
+        from.map(|mut from| io::copy(&mut from, &mut out)).transpose()?;
+        out.flush()?;
+        return Ok(None);
+    };
+    let mut copied = || {
+        let mut file = File::create(path)?;
+        file.write_all(head.as_bytes())?;
+        from.as_mut().map(|from| io::copy(from, &mut file)).transpose()?;
+        // Devices and pipes keep nothing.
+        if file.metadata()?.is_file() { file.sync_all() } else { Ok(()) }
+    };
+    copied().map_err(|error| Failure::file(path, &error))?;
+    Ok(Some(path.to_owned()))
 }
 
 #[cfg(test)]
@@ -244,7 +250,7 @@ mod tests {
                 let what = format!("{status} {fields:?} {or_whole}");
                 let now = || std::fs::read_to_string(&file).unwrap();
                 match HandOver::Rest(rest).take(&task, "") {
-                    Ok(()) => assert_eq!(now(), expected, "{what}"),
+                    Ok(_) => assert_eq!(now(), expected, "{what}"),
                     Err(failure) => {
                         assert!(failure.message.contains(expected), "{what}: {failure:?}");
                         assert_eq!(now(), there, "{what}");

@@ -165,22 +165,23 @@ impl Common<'_> {
         headers.extend(own.sent);
         let method = args.request.method.as_deref();
         let mut finish = None;
+        let is_sent = entry.upload.is_some() || self.body.is_some();
+        let to = if is_sent { answer(args, &entry)? } else { HandOver::Output };
+        if matches!(&to, HandOver::File(path) if self.leaves(path)) {
+            return Ok(None);
+        }
         let (request, what) = if let Some(file) = &entry.upload {
-            let answer = answer(args, &entry)?;
-            let (source, range) = upload(file, args.condition.continue_at.as_deref(), answer)?;
+            let (source, range) = upload(file, args.condition.continue_at.as_deref(), to)?;
             headers.extend(range);
             (request(&entry.url, method.unwrap_or("PUT"), headers, keys)?, source)
         } else if let Some(body) = &self.body {
             body.announce(fields, &mut headers);
             let request = request(&entry.url, method.unwrap_or("POST"), headers, keys)?;
-            let answer = answer(args, &entry)?;
-            (request, What::Data(UploadSource::Bytes(body.bytes.clone()), answer))
+            (request, What::Data(UploadSource::Bytes(body.bytes.clone()), to))
         } else {
             let mut request = request(&entry.url, method.unwrap_or("GET"), headers, keys)?;
             let destination = destination(args, &entry, &request.url)?;
-            if args.condition.skip_existing
-                && matches!(&destination, Destination::File(path) if path.symlink_metadata().is_ok())
-            {
+            if matches!(&destination, Destination::File(path) if self.leaves(path)) {
                 return Ok(None);
             }
             finish = self.asked.finish(&destination)?;
@@ -202,6 +203,11 @@ impl Common<'_> {
         let (typed, whole, number) = (in_letters(&entry.url), whole(&entry.url), entry.number);
         let shows_head = args.include && !args.head;
         Ok(Some(Plan { request, options, what, typed, whole, number, shows_head, finish }))
+    }
+
+    /// Says whether what is there is to stay as it is.
+    fn leaves(&self, path: &Path) -> bool {
+        self.args.condition.skip_existing && path.symlink_metadata().is_ok()
     }
 }
 
@@ -478,10 +484,16 @@ fn answer(args: &GetArgs, entry: &Entry) -> Result<HandOver, Failure> {
     if entry.drops {
         return Ok(HandOver::Nowhere);
     }
-    let named = entry.out.as_ref().map(|_| destination(args, entry, &entry.url)).transpose()?;
-    Ok(match named {
-        Some(Destination::File(path) | Destination::Device(path)) => HandOver::File(path),
-        _ => HandOver::Output,
+    if entry.out.is_none() && !args.output.0.contains(&args::Output::Named) {
+        return Ok(HandOver::Output);
+    }
+    // A URL that is none is told as such later.
+    let url = Request::new(&entry.url).map_or_else(|_| entry.url.clone(), |request| request.url);
+    Ok(match destination(args, entry, &url)? {
+        Destination::File(path) | Destination::Device(path) => HandOver::File(path),
+        Destination::Derived { folder, name, most } => HandOver::Free(folder.join(name), most),
+        Destination::Output => HandOver::Output,
+        Destination::Nowhere => HandOver::Nowhere,
     })
 }
 

@@ -6,6 +6,7 @@ use super::wait::detached;
 use crate::after::{After, Sheet};
 use crate::args::{GetArgs, Output, PutArgs, RequestArgs, Talk};
 use crate::exit::{self, Failure};
+use crate::file_name::CLASH_LIMIT;
 use crate::follow::{Stop, Until, follow};
 use crate::hand_over::{HandOver, NOT_MODIFIED};
 use crate::netscape::without_port;
@@ -134,9 +135,13 @@ fn ask_for_heads(args: &mut GetArgs) -> Result<(), Failure> {
 
 pub(crate) fn add(args: &GetArgs) -> Result<u8, Failure> {
     let plans = plan::of_get(args)?;
-    if plans.iter().any(|plan| {
-        matches!(plan.what, What::Data(_, HandOver::File(_)) | What::Upload(_, HandOver::File(_)))
-    }) {
+    let is_saved = |plan: &Plan| match &plan.what {
+        What::Data(_, answer) | What::Upload(_, answer) => {
+            matches!(answer, HandOver::File(_) | HandOver::Free(..))
+        }
+        What::Download(_) => false,
+    };
+    if plans.iter().any(is_saved) {
         return Err(Failure::usage("add cannot save the answer to what is sent in a file")
             .next("use get, or find the answer later with: urlsession show ID"));
     }
@@ -258,7 +263,7 @@ fn run(
         // What could not be handed over stays with the daemon.
         let (shown, attempts) = created.told(task, whole.as_ref());
         let outcome = match created.hand_over(task, &after.head_before(&shown)) {
-            Ok(()) => {
+            Ok(_) => {
                 told.push(&task.name);
                 after.tell(Told {
                     task: &shown,
@@ -355,9 +360,10 @@ impl Created {
         (told, attempts)
     }
 
-    /// Writes what a task brought to where the user wants it, if the daemon does not do that.
-    fn hand_over(&self, task: &Tracked, head: &str) -> Result<(), Failure> {
-        self.answers.get(&task.name.task).map_or(Ok(()), |to| to.take(task, head))
+    /// Writes what a task brought to where the user wants it, if the daemon does not do that, and
+    /// returns the file, if it was one.
+    fn hand_over(&self, task: &Tracked, head: &str) -> Result<Option<Option<PathBuf>>, Failure> {
+        self.answers.get(&task.name.task).map(|to| to.take(task, head)).transpose()
     }
 }
 
@@ -461,8 +467,11 @@ fn begin(session: &Session, plan: Plan) -> Result<(Task, Option<HandOver>), Erro
                     (
                         None,
                         Some(match options.suggested_filename.take() {
-                            None => HandOver::File(path),
                             Some(clash) => HandOver::Suggested(path, clash),
+                            None if options.destination_clash.take().is_some() => {
+                                HandOver::Free(path, CLASH_LIMIT)
+                            }
+                            None => HandOver::File(path),
                         }),
                     )
                 }

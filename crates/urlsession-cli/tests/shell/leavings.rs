@@ -17,6 +17,46 @@ fn who_reads_no_more_hides_no_failure() {
 }
 
 #[test]
+fn an_answer_goes_where_it_was_asked_to() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("new"));
+    server.on("/none", Answer::ok(""));
+    let (f, none) = (server.url("/f"), server.url("/none"));
+    let read = |name: &str| std::fs::read_to_string(home.file(name)).unwrap();
+    home.write("old", b"old");
+    for sends in [&["--data", "x"][..], &["-F", "a=b"], &["-T", "old"]] {
+        let saves = |words: &[&str]| home.out(&[&["get", "-q"], sends, words].concat());
+        home.write("here", b"old");
+        assert_eq!(saves(&["-o", "here", "--skip-existing", &f]), "");
+        assert_eq!(read("here"), "old", "{sends:?}");
+        assert_eq!(saves(&["-o", "here", "--no-clobber", &f]), "");
+        assert_eq!((read("here"), read("here.1")), ("old".into(), "new".into()), "{sends:?}");
+        assert_eq!(saves(&["-O", &f]), "");
+        assert_eq!(saves(&["-O", &f]), "");
+        assert_eq!((read("f"), read("f.1")), ("new".into(), "new".into()), "{sends:?}");
+        saves(&["-o", "here", &none]);
+        assert_eq!(read("here"), "", "{sends:?}");
+        for name in ["here.1", "f", "f.1"] {
+            std::fs::remove_file(home.file(name)).unwrap();
+        }
+    }
+    assert_eq!(home.run(&["add", "--data", "x", "-O", &f]).code, 2);
+}
+
+#[test]
+fn a_file_that_appears_before_the_head_is_written_is_kept() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("content").stall_after(3));
+    let mut going = home.start(&["--include", &server.url("/f")]);
+    going.wait_for("started");
+    home.write("f", b"mine");
+    server.release("/f");
+    assert_eq!(going.end().code, 0);
+    assert_eq!(std::fs::read_to_string(home.file("f")).unwrap(), "mine");
+    assert!(std::fs::read_to_string(home.file("f.1")).unwrap().ends_with("content"));
+}
+
+#[test]
 fn nothing_is_sent_where_nothing_is_left() {
     let (home, server) = (Home::new(), Server::start());
     server.on("/up", Answer::sink());
