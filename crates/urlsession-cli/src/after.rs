@@ -167,9 +167,8 @@ fn spelled(protocol: Option<&str>, status_code: u16, fields: &HeaderFields) -> S
 fn keep_time(task: &Tracked) -> Result<(), Failure> {
     let told = task.response.as_ref().and_then(|response| response.header("last-modified"));
     let date = told.and_then(|text| condition::date(text).ok());
-    let (Some(date), Some(path), None) = (date, task.destination(), &task.error) else {
-        return Ok(());
-    };
+    let path = task.destination().or(task.file.as_deref()).filter(|path| path.is_file());
+    let (Some(date), Some(path), None) = (date, path, &task.error) else { return Ok(()) };
     let changed = File::options()
         .write(true)
         .open(path)

@@ -263,8 +263,12 @@ fn run(
         // What could not be handed over stays with the daemon.
         let (shown, attempts) = created.told(task, whole.as_ref());
         let outcome = match created.hand_over(task, &after.head_before(&shown)) {
-            Ok(_) => {
+            Ok(written) => {
                 told.push(&task.name);
+                let mut shown = shown;
+                if let Some(written) = written {
+                    shown.to_mut().file = written;
+                }
                 after.tell(Told {
                     task: &shown,
                     typed: created.typed.get(&task.name.task).map(String::as_str),

@@ -3,7 +3,10 @@
 
 use crate::home::Home;
 use std::process::Stdio;
+use std::time::UNIX_EPOCH;
 use urlsession_testkit::server::{Answer, Server};
+
+const OLD: &str = "Wed, 13 Jun 1990 12:10:00 GMT";
 
 #[test]
 fn who_reads_no_more_hides_no_failure() {
@@ -66,4 +69,21 @@ fn nothing_is_sent_where_nothing_is_left() {
         assert!(ran.code == 9 && ran.err.contains("no bytes from"), "{from}: {ran:?}");
     }
     assert_eq!(server.requests().len(), 0, "what the server has would be empty");
+}
+
+#[test]
+fn what_the_shell_writes_is_called_and_dated_like_any_file() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("0123456789").ranges(true).last_modified(OLD));
+    let url = server.url("/f");
+    let file = home.file("f");
+    let told = ["-q", "-R", "-w", "%{filename_effective}", "-o", "f"];
+    for words in [&["-z", "1980-01-01"][..], &["-c"], &["-C", "3"], &["--data", "x"]] {
+        home.write("f", b"012");
+        assert_eq!(home.out(&[&told, words, &[&url]].concat()), file.to_str().unwrap());
+        let changed = file.metadata().unwrap().modified().unwrap();
+        let changed = changed.duration_since(UNIX_EPOCH).unwrap().as_secs();
+        assert_eq!(changed, 645_279_000, "{words:?}");
+    }
+    assert_eq!(home.out(&["-q", "-w", "|%{filename_effective}", "-o", "-", &url]), "0123456789|");
 }
