@@ -186,6 +186,10 @@ impl Common<'_> {
             }
             finish = self.asked.finish(&destination)?;
             if let Some(HandOver::Rest(Rest { offset, .. })) = finish {
+                if options.checksum.is_some() {
+                    let why = "--checksum is of a whole file, and only the rest of this one comes";
+                    return Err(Failure::usage(why).next("leave out -c, -C or --checksum"));
+                }
                 request.headers.push(Header::new("Range", format!("bytes={offset}-")));
                 // Whether it is the rest is judged by more than the status.
                 Arc::make_mut(&mut options).fail_on_http_error = false;

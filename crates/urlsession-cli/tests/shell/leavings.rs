@@ -87,3 +87,16 @@ fn what_the_shell_writes_is_called_and_dated_like_any_file() {
     }
     assert_eq!(home.out(&["-q", "-w", "|%{filename_effective}", "-o", "-", &url]), "0123456789|");
 }
+
+#[test]
+fn a_digest_is_not_held_against_the_rest_of_a_file() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("0123456789").ranges(true));
+    let digest = "84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882";
+    let checked = ["-q", "-c", "--checksum", &format!("sha-256={digest}"), &server.url("/f")];
+    home.out(&checked);
+    home.write("f", b"012");
+    let ran = home.run(&checked);
+    assert!(ran.code == 2 && ran.err.contains("whole file"), "{ran:?}");
+    assert_eq!(server.requests().len(), 1);
+}
