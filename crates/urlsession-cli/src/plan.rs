@@ -1,5 +1,6 @@
 //! From what was typed to what is asked of the session: requests, destinations and options.
 
+mod apart;
 mod asked;
 mod entries;
 pub(crate) mod network;
@@ -17,6 +18,7 @@ use crate::list::{self, Entry};
 use crate::netrc::Netrc;
 use crate::netscape::without_port;
 use crate::{args, file_name};
+use apart::Apart;
 use asked::Asked;
 pub(crate) use sent::bounded;
 use sent::{Body, path_as_is, upload};
@@ -123,10 +125,14 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
     // Once for all URLs: standard input comes once.
     let body = Body::of(args)?;
     let common = Common { args, shared: Arc::new(shared), fields, keys, body, asked };
-    let mut plans = Vec::with_capacity(entries.len());
+    let (mut plans, mut apart) = (Vec::with_capacity(entries.len()), Apart::default());
     for entry in entries {
-        let line = entry.line;
-        let planned = common.plan(entry).map_err(|failure| match (line, &args.input_file) {
+        let (line, is_named) = (entry.line, entry.out.is_some());
+        let planned = common.plan(entry).and_then(|plan| match plan {
+            Some(plan) if !is_named => apart.keep(plan, args),
+            plan => Ok(plan),
+        });
+        let planned = planned.map_err(|failure| match (line, &args.input_file) {
             (Some(line), Some(list)) => failure.at(&format!("{}, line {line}", list::name(list))),
             _ => failure,
         });

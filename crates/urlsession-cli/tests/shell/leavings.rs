@@ -100,3 +100,22 @@ fn a_digest_is_not_held_against_the_rest_of_a_file() {
     assert!(ran.code == 2 && ran.err.contains("whole file"), "{ran:?}");
     assert_eq!(server.requests().len(), 1);
 }
+
+#[test]
+fn two_urls_of_one_name_do_not_share_a_file() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/a/f", Answer::ok("a").ranges(true));
+    server.on("/b/f", Answer::ok("b").ranges(true));
+    let (a, b) = (server.url("/a/f"), server.url("/b/f"));
+    let read = |name: &str| std::fs::read_to_string(home.file(name)).unwrap();
+    for words in [&["-c"][..], &["-C", "-"], &["-z", "1980-01-01"]] {
+        let ran = home.run(&[&["-q"], words, &[&a, &b]].concat());
+        assert!(ran.code == 2 && ran.err.contains("the same name: f"), "{words:?}: {ran:?}");
+    }
+    for _ in 0..2 {
+        home.out(&["-q", "--skip-existing", &a, &b, &a]);
+        assert_eq!((read("f"), read("f.1"), server.requests().len()), ("a".into(), "b".into(), 2));
+        assert!(!home.file("f.2").exists());
+    }
+    home.out(&["-q", "--overwrite", &a, &b]);
+}
