@@ -39,6 +39,9 @@ class Attachment {
   #receivers = new Receivers();
   #queue = [];
   #parked = new Map();
+  // What loops left behind: not taken, for the next loop, and taken but not acknowledged, for the next process.
+  #untaken = [];
+  #unhandled = [];
   #bodies = new Map();
   // Whether the app chose where the file of a download goes, of a session that lives here.
   #chosen = new Map();
@@ -177,6 +180,7 @@ class Attachment {
     this.#isCancelled = true;
     // Nobody can want these any more.
     this.offerAgain();
+    this.#settleLeft();
     return this.#invalidated();
   }
 
@@ -201,6 +205,18 @@ class Attachment {
       this.#pump();
       letGo();
     });
+  }
+
+  /** Keeps what a loop that ends leaves behind: `{ event, isAcknowledged, acknowledge() }`. */
+  leave(untaken, unhandled) {
+    this.#untaken.push(...untaken);
+    this.#unhandled = [...this.#unhandled, ...unhandled].filter(({ isAcknowledged }) => !isAcknowledged);
+    this.#settleLeft();
+  }
+
+  /** Hands over what the loops before had not taken. */
+  takeLeft() {
+    return this.#untaken.splice(0);
   }
 
   /** Calls `action` when the session is gone. */
@@ -285,8 +301,7 @@ class Attachment {
     } else if (!PASSING.has(event.name)) {
       const parked = this.#parked.get(event.taskIdentifier) ?? [];
       this.#parked.set(event.taskIdentifier, [...parked, event]);
-      // The session outlives what nobody takes, and this process need not wait for that.
-      this.#invalidation?.letGo();
+      this.#settleLeft();
     }
     if (event.name === 'didComplete') {
       this.#parked.delete(questionOf(event));
@@ -296,12 +311,21 @@ class Attachment {
   }
 
   #invalidated() {
-    if (this.#invalidation === undefined) {
-      const letGo = this.#lifeline.hold();
-      const { promise, resolve } = deferred();
-      this.#invalidation = { promise, resolve, letGo };
-    }
+    this.#invalidation ??= deferred();
+    this.#invalidation.letGo?.();
+    this.#invalidation.letGo = this.#lifeline.hold();
+    this.#settleLeft();
     return this.#invalidation.promise;
+  }
+
+  // Of a session that was cancelled nobody can want what was left; another outlives it, and this process need not wait.
+  #settleLeft() {
+    if (this.#isCancelled) {
+      [...this.#untaken.splice(0), ...this.#unhandled.splice(0)].forEach((item) => item.acknowledge());
+      return;
+    }
+    const isOwed = ({ isAcknowledged }) => !isAcknowledged;
+    if (this.#parked.size > 0 || this.#untaken.some(isOwed) || this.#unhandled.some(isOwed)) this.#invalidation?.letGo();
   }
 
   #leave(event) {

@@ -199,6 +199,64 @@ test('what a loop that is left had not taken is for the next one', async () => {
   assert.deepEqual(daemon.acknowledged, [2, 3], 'but for the last of each loop');
 });
 
+test('whoever asks for two events at once gets both, in order', async () => {
+  const loop = new Session({ identifier: 'twice' }).events();
+  const daemon = FakeNative.last;
+  const both = Promise.all([loop.next(), loop.next()]);
+  daemon.tell('didComplete', 1, {});
+  daemon.tell('didComplete', 2, {});
+  const tasks = (await both).map(({ value }) => value.taskIdentifier);
+  assert.deepEqual(tasks, [1, 2]);
+  const rest = [loop.next(), loop.next()];
+  await turn();
+  assert.deepEqual(daemon.acknowledged, [1, 2]);
+  await loop.return();
+  assert.deepEqual((await Promise.all(rest)).map(({ done }) => done), [true, true]);
+});
+
+test('a session that is cancelled owes nothing to loops that were left', async () => {
+  const modern = new Session({ identifier: 'owes' });
+  const daemon = FakeNative.last;
+  for (const task of [1, 2, 3]) daemon.tell('didComplete', task, {});
+  const loop = modern.events();
+  await loop.next();
+  await loop.return();
+  await turn();
+  assert.deepEqual(daemon.acknowledged, []);
+  const gone = modern.invalidateAndCancel();
+  await turn();
+  assert.deepEqual([...daemon.acknowledged].sort(), [1, 2, 3]);
+  daemon.tell('didBecomeInvalid');
+  await gone;
+});
+
+test('no process waits for a session that outlives what nobody takes', async () => {
+  const waiting = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  const parks = async (modern, daemon) => {
+    daemon.tell('didComplete', 1, {});
+    await turn();
+  };
+  const leaves = async (modern, daemon) => {
+    daemon.tell('didComplete', 1, {});
+    for await (const { name } of modern.events()) if (name === 'didComplete') break;
+    await turn();
+  };
+  for (const prepare of [parks, leaves]) {
+    const modern = new Session({ identifier: prepare.name });
+    const daemon = FakeNative.last;
+    await prepare(modern, daemon);
+    const before = waiting();
+    modern.finishTasksAndInvalidate();
+    assert.equal(waiting(), before, prepare.name);
+    const gone = modern.invalidateAndCancel();
+    await turn();
+    assert.equal(waiting(), before + 1, `${prepare.name}: for the end of one that is cancelled it does`);
+    daemon.tell('didBecomeInvalid');
+    await gone;
+    assert.equal(waiting(), before, prepare.name);
+  }
+});
+
 test('the end of the session is told though nobody wanted to know that all was told', async () => {
   const modern = new Session({ identifier: 'ends' });
   const daemon = FakeNative.last;

@@ -11,15 +11,14 @@ const { metricsOf, responseOf } = require('../told.js');
  * `event.acknowledge()` was called. What it had not taken, the next loop of the session begins with.
  */
 function events(attachment, { signal } = {}) {
-  const queue = new EventQueue(untaken.get(attachment));
-  untaken.delete(attachment);
+  const queue = new EventQueue(attachment.takeLeft());
   const unsubscribe = attachment.subscribe(queue);
   const finish = () => {
     unsubscribe();
     signal?.removeEventListener('abort', finish);
     running.delete(finish);
-    const items = queue.end().filter(({ event }) => !PASSING.has(event.name));
-    if (items.length > 0) untaken.set(attachment, [...(untaken.get(attachment) ?? []), ...items]);
+    const { untaken, taken } = queue.end();
+    attachment.leave(untaken.filter(({ event }) => !PASSING.has(event.name)), taken ? [taken] : []);
   };
   signal?.addEventListener('abort', finish);
   running.add(finish);
@@ -41,7 +40,6 @@ function events(attachment, { signal } = {}) {
   };
 }
 
-const untaken = new WeakMap();
 const running = new Set();
 process.on('beforeExit', () => running.forEach((finish) => finish()));
 
@@ -51,8 +49,9 @@ class EventQueue {
   #wake = () => {};
   #isOver = false;
   #taken;
+  #turn = Promise.resolve();
 
-  constructor(items = []) {
+  constructor(items) {
     this.#items = items;
   }
 
@@ -68,13 +67,24 @@ class EventQueue {
       return undefined;
     }
     return new Promise((resolve) => {
-      this.#items.push({ event, acknowledge: () => resolve() });
+      const item = { event, isAcknowledged: !isKept };
+      item.acknowledge = () => {
+        item.isAcknowledged = true;
+        resolve();
+      };
+      this.#items.push(item);
       if (!isKept) resolve();
       this.#wake();
     });
   }
 
-  async next() {
+  /** Asked again before it has answered, it answers in order, as generators do. */
+  next() {
+    this.#turn = this.#turn.then(() => this.#take());
+    return this.#turn;
+  }
+
+  async #take() {
     this.#taken?.acknowledge();
     this.#taken = undefined;
     while (this.#items.length === 0 && !this.#isOver) {
@@ -84,11 +94,11 @@ class EventQueue {
     return this.#taken;
   }
 
-  /** Ends the loop; returns what it has not taken. */
+  /** Ends the loop; returns what it has not taken, and what it took last. */
   end() {
     this.#isOver = true;
     this.#wake();
-    return this.#items.splice(0);
+    return { untaken: this.#items.splice(0), taken: this.#taken };
   }
 }
 
