@@ -12,6 +12,7 @@ const { KeptFile } = require('./kept-file.js');
 const { Lifeline } = require('./lifeline.js');
 const { Outstanding } = require('./outstanding.js');
 const { native } = require('./native.js');
+const { isDaemons, stateFolder } = require('./paths.js');
 const { Receivers } = require('./receivers.js');
 
 const FOLDER = 'The state folder must be writable and have room; URLSESSION_HOME moves it.';
@@ -43,6 +44,8 @@ class Attachment {
   #untaken = [];
   #unhandled = [];
   #bodies = new Map();
+  // Where its daemon keeps files: a simulation that begins later has another place.
+  #state = stateFolder();
   // Whether the app chose where the file of a download goes, of a session that lives here.
   #chosen = new Map();
   #isPumping = false;
@@ -253,7 +256,8 @@ class Attachment {
       return;
     }
     if (event.name === 'didFinishDownloading') {
-      event.file = new KeptFile(event.path, event.length, this.#chosen.get(event.taskIdentifier));
+      const isChosen = this.#chosen.get(event.taskIdentifier) ?? !isDaemons(event.path, this.#state);
+      event.file = new KeptFile(event.path, event.length, isChosen);
     }
     if (event.name === 'didComplete') {
       this.#chosen.delete(event.taskIdentifier);

@@ -21,13 +21,10 @@ function applicationFolder(id, env = process.env) {
   return path.join(stateFolder(env), 'apps', name);
 }
 
-/** Says whether the daemon keeps the file, as opposed to the app. */
-function isDaemons(file) {
-  // Asked once: the addon's way to the daemon does not change either.
-  state ??= stateFolder() + path.sep;
-  return file.startsWith(state) && !file.startsWith(`apps${path.sep}`, state.length);
+/** Says whether the daemon of that state folder keeps the file, as opposed to the app. */
+function isDaemons(file, state = stateFolder()) {
+  const inside = state + path.sep;
+  return file.startsWith(inside) && !file.startsWith(`apps${path.sep}`, inside.length);
 }
 
-let state;
-
-module.exports = { applicationFolder, isDaemons };
+module.exports = { applicationFolder, isDaemons, stateFolder };

@@ -8,7 +8,9 @@ const { applicationFolder } = require('./paths.js');
 
 /** Returns a path in this process's folder that no other file has. */
 function temporaryPath() {
-  folder ??= create();
+  const parent = path.join(applicationFolder(application().id), 'held');
+  // Each simulation has a home of its own.
+  const folder = folders.get(parent) ?? create(parent);
   count += 1;
   return path.join(folder, String(count));
 }
@@ -18,18 +20,22 @@ function removeWith(holder, file) {
   collected.register(holder, file);
 }
 
-let folder;
+const folders = new Map();
 let count = 0;
 
 const collected = new FinalizationRegistry((file) => fs.rm(file, { force: true }, () => {}));
 
-function create() {
-  const parent = path.join(applicationFolder(application().id), 'held');
+function create(parent) {
   fs.mkdirSync(parent, { recursive: true, mode: 0o700 });
   removeThoseOfTheDead(parent);
   const made = fs.mkdtempSync(path.join(parent, `${process.pid}-`));
-  process.once('exit', () => fs.rmSync(made, { recursive: true, force: true }));
+  if (folders.size === 0) process.once('exit', removeAll);
+  folders.set(parent, made);
   return made;
+}
+
+function removeAll() {
+  for (const folder of folders.values()) fs.rmSync(folder, { recursive: true, force: true });
 }
 
 function removeThoseOfTheDead(parent) {

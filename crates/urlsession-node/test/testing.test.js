@@ -100,6 +100,23 @@ inWorld('an app that died is launched when the night is over', `
   assert.ok(world.elapsed >= 8 * 3_600_000 && world.elapsed < 9 * 3_600_000, `${world.elapsed}`);
 });
 
+test('files outlive their acknowledgement in every simulation, not in the first alone', async () => {
+  try {
+    for (const identifier of ['first', 'second']) {
+      const world = await simulate(`file ${link} size 1000`);
+      const session = new Session({ identifier });
+      const file = (await session.download(link)).path;
+      await session.finishTasksAndInvalidate();
+      assert.equal(fs.statSync(file).size, 1000, identifier);
+      assert.ok(file.startsWith(world.home), file);
+      await world.stop();
+    }
+  } finally {
+    process.env.URLSESSION_HOME = own;
+    delete process.env.URLSESSION_SIMULATE;
+  }
+});
+
 test('a line that is wrong is named', async () => {
   await assert.rejects(simulate('\nfly away'), /line 2: no statement begins with “fly”/);
   assert.equal(process.env.URLSESSION_HOME, own);
