@@ -47,6 +47,10 @@ const table = [
   ['download with a number as URL', () => session().downloadTask({ url: 5 }), { returns: undefined, logs: 'error' }],
   ['download with a false method', () => session().downloadTask({ url, method: 1 }), type('expected: String, was: Number')],
   ['download with false headers', () => session().downloadTask({ url, requestHeaders: 'a' }), type('expected: Object, was: String')],
+  ['download to an object', () => session().downloadTask({ url, destination: {} }), type('expected: String or nil, was: Object')],
+  ['download to a number', () => session().downloadTask({ url, destination: 4 }), type('expected: String or nil, was: Number')],
+  ['download at no moment', () => session().downloadTask({ url, earliestBeginDate: new Date('soon') }), type('expected: Date or nil, was: Invalid Date')],
+  ['download at a word', () => session().downloadTask({ url, earliestBeginDate: 'soon' }), type('expected: Date or nil, was: String')],
   // Uploads.
   ['upload of nothing', () => session().uploadTask(), type('expected: Object, was: (null)')],
   ['upload without URL', () => session().uploadTask({ data: '/a' }), type('expected: String, was: (null)')],

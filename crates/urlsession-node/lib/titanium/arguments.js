@@ -12,6 +12,18 @@ function checkOptional(value, expected) {
   throw invalidType(expected, typeName(value), ' or nil');
 }
 
+/** Throws unless the value names a file, if there is one: a path, a file URL or a File. */
+function checkPlace(value) {
+  if (value instanceof URL || typeof value?.nativePath === 'string') return;
+  checkOptional(value, 'String');
+}
+
+/** Throws unless the value is a moment, if there is one: a valid Date or milliseconds since 1970. */
+function checkMoment(value) {
+  if (value === undefined || value === null || Number.isFinite(Number(value))) return;
+  throw invalidType(Date, value instanceof Date ? 'Invalid Date' : typeName(value), ' or nil');
+}
+
 /** Throws unless the value is an object whose values are all strings. */
 function checkHeaders(value, isOptional = false) {
   if (isOptional && (value === undefined || value === null)) return;
@@ -69,4 +81,4 @@ function bridgeError(message, subreason) {
   return Object.assign(new Error(message), { subreason, nativeReason: subreason });
 }
 
-module.exports = { check, checkCount, checkHeaders, checkOptional, isDictionary };
+module.exports = { check, checkCount, checkHeaders, checkMoment, checkOptional, checkPlace, isDictionary };

@@ -5,7 +5,7 @@ const { Attachment } = require('../attachment.js');
 const { answerOptions } = require('../modern/questions.js');
 const { sessionOptions } = require('../options.js');
 const { API } = require('./api.js');
-const { check, checkHeaders, checkOptional } = require('./arguments.js');
+const { check, checkHeaders, checkMoment, checkOptional, checkPlace } = require('./arguments.js');
 const { dataBody, uploadBody } = require('./body.js');
 const { SessionConfiguration } = require('./configuration.js');
 const { Emitter } = require('./emitter.js');
@@ -67,6 +67,7 @@ class Session extends Emitter {
     if (isUnusable(String(url ?? ''), 'downloadTask')) return undefined;
     check(method, 'String');
     checkHeaders(requestHeaders, true);
+    checkPlace(destination);
     const kept = pathOf(destination);
     return this.#create({ ...taskOptions(options), kind: 'download', url: String(url), method, destination: kept });
   }
@@ -238,6 +239,7 @@ function taskOptions(options) {
   const { description, priority, earliestBeginDate, resumeData, failOnHttpError, recoverableStatuses } = options;
   checkOptional(description, 'String');
   checkOptional(priority, 'Number');
+  checkMoment(earliestBeginDate);
   checkOptional(resumeData, 'String');
   checkOptional(recoverableStatuses, Array);
   const fails = failOnHttpError === undefined || failOnHttpError === null ? undefined : Boolean(failOnHttpError);
