@@ -35,8 +35,13 @@ class KeptFile {
    */
   placeAt(destination) {
     const aside = `${destination}.${process.pid}.part`;
-    linkOrCopy(this.#path, aside);
-    fs.renameSync(aside, destination);
+    try {
+      linkOrCopy(this.#path, aside);
+      fs.renameSync(aside, destination);
+    } catch (error) {
+      fs.rmSync(aside, { force: true });
+      throw error;
+    }
     this.#path = path.resolve(destination);
     this.#owner = APP;
   }
@@ -67,4 +72,15 @@ function linkOrCopy(from, to) {
   }
 }
 
-module.exports = { KeptFile, linkOrCopy };
+/** Gives a file another name, across file systems by a copy. */
+function moveFile(from, to) {
+  try {
+    fs.renameSync(from, to);
+  } catch (error) {
+    if (error.code !== 'EXDEV') throw error;
+    fs.copyFileSync(from, to);
+    fs.unlinkSync(from);
+  }
+}
+
+module.exports = { KeptFile, linkOrCopy, moveFile };

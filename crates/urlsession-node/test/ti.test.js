@@ -128,6 +128,26 @@ test('a finished file is given away without a copy, and can be asked for again u
   assert.equal(held.text, 'finished', 'a blob outlives the daemon’s file');
 });
 
+test('a file of the app’s own is moved, and its blob knows where to', () => {
+  const [from, to] = [file('moves.bin'), file('moved.bin')];
+  from.write('own');
+  const blob = from.read();
+  assert.equal(blob.file.move(to.nativePath), true);
+  assert.deepEqual([from.exists(), to.read().text, blob.text], [false, 'own', 'own']);
+});
+
+test('what cannot be given away leaves nothing aside', () => {
+  const path = inHome('state', 'files', '2.download');
+  fs.writeFileSync(path, 'finished');
+  const folder = file('taken');
+  folder.createDirectory();
+  const blob = Blob.ofKept(new KeptFile(path, 8));
+  const names = () => folder.parent.getDirectoryListing().sort();
+  const before = names();
+  assert.equal(blob.file.move(folder.nativePath), false);
+  assert.deepEqual([names(), blob.text], [before, 'finished']);
+});
+
 test('a buffer is indexed, grows and is copied', () => {
   const buffer = Ti.createBuffer({ value: 'abc' });
   assert.equal(buffer[0], 97);

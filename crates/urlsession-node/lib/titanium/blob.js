@@ -3,6 +3,7 @@
 
 const fs = require('node:fs');
 const { Readable } = require('node:stream');
+const { KeptFile, moveFile } = require('../kept-file.js');
 const { mediaType } = require('../text.js');
 
 class Blob {
@@ -88,6 +89,11 @@ class Blob {
     blob.#source.writeTo(path);
   }
 
+  /** Gives the file behind it another name. */
+  static moveTo(blob, path) {
+    blob.#source.moveTo(path);
+  }
+
   toJSON() {
     return { length: this.length, mimeType: this.mimeType };
   }
@@ -118,6 +124,10 @@ class MemorySource {
 
   writeTo(path) {
     fs.writeFileSync(path, this.bytes);
+  }
+
+  moveTo(path) {
+    this.writeTo(path);
   }
 }
 
@@ -155,6 +165,16 @@ class FileSource {
   writeTo(path) {
     if (this.isHeld) this.#kept.placeAt(path);
     else if (path !== this.path) fs.copyFileSync(this.path, path, fs.constants.COPYFILE_FICLONE);
+  }
+
+  moveTo(path) {
+    if (this.#kept instanceof KeptFile) {
+      // Its event may be delivered again, and then tells the same place.
+      this.writeTo(path);
+    } else {
+      moveFile(this.path, path);
+      this.#kept = { path, isHeld: false };
+    }
   }
 }
 

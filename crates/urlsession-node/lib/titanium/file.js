@@ -3,6 +3,7 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
+const { moveFile } = require('../kept-file.js');
 const { API } = require('./api.js');
 const { Blob } = require('./blob.js');
 const { TiBuffer } = require('./buffer.js');
@@ -114,7 +115,7 @@ class File {
   move(destination) {
     return succeeds(`move ${this.#path}`, () => {
       const target = pathOf(destination);
-      if (this.#blob) Blob.writeTo(this.#blob, target);
+      if (this.#blob) Blob.moveTo(this.#blob, target);
       else moveFile(this.#path, target);
       this.#path = target;
     });
@@ -172,16 +173,6 @@ function bytesOf(data) {
   if (data instanceof File) return fs.readFileSync(data.nativePath);
   if (data instanceof TiBuffer) return data.toBuffer();
   return ArrayBuffer.isView(data) ? data : String(data);
-}
-
-function moveFile(from, to) {
-  try {
-    fs.renameSync(from, to);
-  } catch (error) {
-    if (error.code !== 'EXDEV') throw error;
-    fs.copyFileSync(from, to);
-    fs.unlinkSync(from);
-  }
 }
 
 function succeeds(what, action) {
