@@ -112,8 +112,8 @@ struct Follower<'a> {
 
 impl Follower<'_> {
     fn run(&mut self, until: Until) -> Result<Stop, Failure> {
-        self.attach()?;
         let mut lost_in_a_row = 0;
+        self.attach(&mut lost_in_a_row)?;
         loop {
             let all = self.ended == self.tasks.len();
             if all || (until.any && self.ended > 0) {
@@ -136,7 +136,7 @@ impl Follower<'_> {
                     if lost_in_a_row > RECONNECT_LIMIT {
                         return Err(error.into());
                     }
-                    self.attach()?;
+                    self.attach(&mut lost_in_a_row)?;
                 }
                 Err(RecvTimeoutError::Timeout) => self.progress.tick()?,
                 Err(RecvTimeoutError::Disconnected) => unreachable!("a sender is held here"),
@@ -144,14 +144,17 @@ impl Follower<'_> {
         }
     }
 
+    fn attach(&mut self, lost_in_a_row: &mut u32) -> Result<(), Failure> {
+        persist(lost_in_a_row, || Ok(Daemon::connect(true)?), |daemon| self.look(daemon))
+    }
+
     /// Watches, then reads how the tasks are: what happens in between is seen twice, not never.
-    fn attach(&mut self) -> Result<(), Failure> {
-        let daemon = Daemon::connect(true)?;
+    fn look(&mut self, daemon: &Daemon) -> Result<(), Failure> {
         let mut sessions: Vec<&SessionKey> = self.wanted.iter().map(|name| &name.session).collect();
         sessions.dedup();
         let one = if let [one] = sessions[..] { Some(one.clone()) } else { None };
         forward(daemon.watch(one, false)?, self.sender.clone())?;
-        let found = self.read(&daemon)?;
+        let found = self.read(daemon)?;
         for name in self.wanted.clone() {
             match found.get(&name) {
                 Some(task) => self.found(task.clone())?,
@@ -239,6 +242,23 @@ impl Follower<'_> {
     }
 }
 
+/// Looks again where a daemon goes away while it is asked, as one does that goes away later. One that
+/// cannot be reached at all was tried often enough.
+fn persist<D>(
+    lost_in_a_row: &mut u32,
+    connect: impl Fn() -> Result<D, Failure>,
+    mut look: impl FnMut(&D) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    loop {
+        match look(&connect()?) {
+            Err(failure) if failure.code == exit::NO_DAEMON && *lost_in_a_row < RECONNECT_LIMIT => {
+                *lost_in_a_row += 1;
+            }
+            looked => return looked,
+        }
+    }
+}
+
 /// Makes the failure of a task that nobody knows.
 pub(crate) fn no_such_task(name: &TaskName) -> Failure {
     Failure::new(exit::NO_SUCH_TASK, format!("{name}: no such task"))
@@ -273,4 +293,37 @@ fn portion(watch: &mut Watch, events: &mut Vec<Watched>) -> Result<(), Error> {
         events.push(event);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// how each look ends => how often is looked, and with what it ends
+    #[test]
+    fn a_daemon_that_goes_away_while_it_is_asked_is_not_the_last() {
+        let (gone, unknown) = (exit::NO_DAEMON, exit::NO_SUCH_TASK);
+        for (looks, expected) in [
+            (&[exit::DONE][..], (1, exit::DONE)),
+            (&[gone, gone, exit::DONE], (3, exit::DONE)),
+            (&[gone, unknown], (2, unknown)),
+            (&[gone; 10], (6, gone)),
+        ] {
+            let (mut lost, mut next) = (0, 0);
+            let looked = persist(
+                &mut lost,
+                || Ok(()),
+                |()| {
+                    next += 1;
+                    match looks[next - 1] {
+                        exit::DONE => Ok(()),
+                        code => Err(Failure::new(code, "as planned")),
+                    }
+                },
+            );
+            assert_eq!((next, looked.map_or_else(|failure| failure.code, |()| 0)), expected);
+        }
+        let unreachable = || Err::<(), _>(Failure::new(gone, "none can be started"));
+        assert_eq!(persist(&mut 0, unreachable, |()| Ok(())).unwrap_err().code, gone);
+    }
 }
