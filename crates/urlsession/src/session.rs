@@ -404,17 +404,10 @@ impl Session {
         self.create(Order { kind, request, options, resume, resume_data: None })
     }
 
-    fn create(&self, order: Order) -> Result<Task, Error> {
-        let Order { kind, mut request, mut options, resume, resume_data } = order;
-        request.normalize()?;
-        anchor(&mut options.ca_certificates, &mut options.tls)?;
-        if options.connection_proxy.is_none() && self.0.configuration.connection_proxy.is_none() {
-            // The daemon's environment is that of another program, or of another day.
-            let proxies = environment::proxies()?;
-            let is_needed = proxies.http.is_some() || proxies.https.is_some();
-            options.connection_proxy = Some(if is_needed { proxies } else { Default::default() });
-        }
-        let copy = BodyCopy::of(&request);
+    fn create(&self, mut order: Order) -> Result<Task, Error> {
+        let copy = BodyCopy::of(&order.request);
+        self.complete(&mut order).inspect_err(|_| copy.remove())?;
+        let Order { kind, request, options, resume, resume_data } = order;
         let refusal = Arc::<OnceLock<Error>>::default();
         let (link, told, refused) =
             (Arc::downgrade(&self.0.link), Arc::clone(&refusal), copy.clone());
@@ -438,6 +431,20 @@ impl Session {
             }
         })?;
         Ok(Task::of(self.clone(), task, refusal))
+    }
+
+    /// Checks an order, and adds what only this process knows.
+    fn complete(&self, order: &mut Order) -> Result<(), Error> {
+        let Order { request, options, .. } = order;
+        request.normalize()?;
+        anchor(&mut options.ca_certificates, &mut options.tls)?;
+        if options.connection_proxy.is_none() && self.0.configuration.connection_proxy.is_none() {
+            // The daemon's environment is that of another program, or of another day.
+            let proxies = environment::proxies()?;
+            let is_needed = proxies.http.is_some() || proxies.https.is_some();
+            options.connection_proxy = Some(if is_needed { proxies } else { Default::default() });
+        }
+        Ok(())
     }
 }
 

@@ -308,6 +308,11 @@ fn bytes_are_on_disk_before_the_task_is_written_and_go_with_a_refusal() {
         let mut request = crate::Request::new(URL).unwrap();
         "PUT".clone_into(&mut request.method);
         request.body = Some(body.unwrap());
+        // What cannot be a request leaves nothing.
+        let bytes = crate::spool::body(UploadSource::Bytes(b"x".into()), Some(spool.path()));
+        let wrong = crate::Request { method: "A B".into(), body: bytes.ok(), ..request.clone() };
+        assert!(session.data_task_with(wrong, None, UploadOptions::default()).is_err());
+        assert_eq!(spool.path().read_dir().unwrap().count(), 1);
         session.data_task_with(request, None, UploadOptions::default()).unwrap();
         let (id, Call::CreateTask { new, .. }) = peer.call() else { panic!("no new task") };
         let Some(Body::Spool { path, length: 3 }) = new.request.body else { panic!("no copy") };
