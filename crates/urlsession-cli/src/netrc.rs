@@ -65,6 +65,7 @@ impl Netrc {
 /// Reads the text of a file; the error is the number of the line, from 1, where a quote begins that
 /// does not end.
 pub(crate) fn parse(text: &str) -> Result<Netrc, usize> {
+    let text = text.trim_start_matches('\u{feff}');
     let mut entries: Vec<Entry> = Vec::new();
     let mut rest = text;
     let line = |Unended(rest): Unended| {
@@ -77,8 +78,11 @@ pub(crate) fn parse(text: &str) -> Result<Netrc, usize> {
             "machine" => entries.push(Entry { machine: value()?, ..Entry::default() }),
             "default" => entries.push(Entry::default()),
             "macdef" => {
-                // A macro ends with an empty line.
-                let end = rest.find("\n\n").map_or(rest.len(), |at| at + 2);
+                // A macro ends with an empty line, whichever way lines end.
+                let lines = rest.split_inclusive('\n');
+                let is_inside = |(at, line): &(usize, &str)| *at == 0 || !line.trim().is_empty();
+                let inside = lines.enumerate().take_while(is_inside);
+                let end = inside.map(|(_, line)| line.len()).sum();
                 rest = &rest[end..];
             }
             word => {
@@ -149,7 +153,16 @@ mod tests {
 
     #[test]
     fn every_machine_and_name() {
-        let netrc = parse(FILE).unwrap();
+        every_one_of(FILE);
+    }
+
+    #[test]
+    fn an_editor_of_another_system_changes_nothing() {
+        every_one_of(&format!("\u{feff}{}", FILE.replace('\n', "\r\n")));
+    }
+
+    fn every_one_of(file: &str) {
+        let netrc = parse(file).unwrap();
         for (machine, wanted, expected) in [
             ("a.test", None, Some(("me", "one"))),
             ("A.TEST", Some("you"), Some(("you", "t w\"o\n"))),
