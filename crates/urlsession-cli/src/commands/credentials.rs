@@ -134,8 +134,15 @@ fn password(user: &str) -> Result<String, Failure> {
     if io::stdin().is_terminal() {
         return plan::ask_password(user);
     }
-    let mut line = String::new();
-    io::stdin().lock().take(PASSWORD_LIMIT).read_line(&mut line)?;
+    let mut line = Vec::new();
+    let read = io::stdin().lock().take(PASSWORD_LIMIT).read_until(b'\n', &mut line);
+    let wrong = |why: &str| Failure::usage(format!("the password on standard input {why}"));
+    read.map_err(|error| wrong(&format!("cannot be read: {error}")))?;
+    if line.is_empty() {
+        // Whatever should have written it failed, and the one that is kept may be right.
+        return Err(wrong("is missing").next("an empty line is an empty password"));
+    }
+    let line = String::from_utf8(line).map_err(|_| wrong("is not UTF-8"))?;
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 

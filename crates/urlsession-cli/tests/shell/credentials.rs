@@ -21,6 +21,9 @@ fn what_is_kept_lets_in_survives_and_is_forgotten() {
     let ran = home.run_with_input(&["credentials", "set", &url, "me"], &format!("{PASSWORD}\n"));
     assert_eq!((ran.code, ran.out.as_str()), (0, ""), "{}", ran.err);
     assert!(ran.err.contains("plain text"), "{}", ran.err);
+    // What should have said it has failed: the one that is kept stays.
+    let none = home.run(&["credentials", "set", &url, "nobody"]);
+    assert!(none.code == 2 && none.err.contains("is missing"), "{none:?}");
     home.kill_daemon();
     let listed = home.out(&["credentials", "ls"]);
     let host = server.url("").replace("http://", "");
