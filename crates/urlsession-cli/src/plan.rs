@@ -394,8 +394,12 @@ fn options(request: &RequestArgs, policy: &PolicyArgs) -> Result<TaskOptions, Fa
         }),
         limit_rate: policy.limit_rate,
         segments: policy.segments,
-        timeout_interval_for_request: policy.idle_timeout.map(milliseconds),
-        timeout_interval_for_resource: policy.max_time.map(milliseconds),
+        timeout_interval_for_request: policy
+            .idle_timeout
+            .map(milliseconds)
+            .filter(|time| *time > 0),
+        // As for curl, no time is the usual one.
+        timeout_interval_for_resource: policy.max_time.map(milliseconds).filter(|time| *time > 0),
         maximum_retries: policy.retry,
         retry_interval: policy.retry_delay.map(milliseconds).filter(|time| *time > 0),
         timeout_interval_for_retries: policy

@@ -220,10 +220,10 @@ pub(crate) struct PolicyArgs {
     #[arg(short, long, visible_alias = "split", value_name = "N|auto",
         value_parser = parse::segments)]
     pub(crate) segments: Option<Segments>,
-    /// Time at most, waiting and retries included [default: 7d]
+    /// Time at most, waiting and retries included; 0 is the default [default: 7d]
     #[arg(short = 'm', long, value_name = "TIME", value_parser = measure::parse_duration)]
     pub(crate) max_time: Option<Duration>,
-    /// Time without any byte after which a try is given up [default: 60s]
+    /// Time without any byte after which a try is given up; 0 is the default [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = measure::parse_duration)]
     pub(crate) idle_timeout: Option<Duration>,
     /// Tries at most after the first that bring nothing; 0 is none [default: no limit]

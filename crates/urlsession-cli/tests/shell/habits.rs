@@ -469,7 +469,7 @@ fn tries_keep_to_the_times_that_are_typed() {
     assert!(ran.code == 8 && ran.err.contains("503"), "{ran:?}");
     let tries = server.requests().len() - 3;
     assert!(tries <= 6, "{tries}");
-    for option in ["--retry-delay", "--retry-max-time"] {
+    for option in ["--retry-delay", "--retry-max-time", "--max-time", "--idle-timeout"] {
         assert_eq!(home.out(&["get", "-q", "-o", "-", option, "0", &server.url("/soon")]), "b");
         assert_eq!(home.run(&["get", option, "soon", &server.url("/soon")]).code, 2, "{option}");
     }
