@@ -129,12 +129,9 @@ pub(crate) fn daemon(status: Option<&DaemonStatus>) -> Value {
 
 /// Spells times for machines and takes out what must not be printed.
 fn polish(object: &mut Map<String, Value>) {
-    for key in ["created", "completed", "until"] {
-        if let Some(moment) = object.get_mut(key)
-            && let Some(ms) = moment.as_u64()
-        {
-            *moment = json!(measure::rfc3339(Timestamp(ms)));
-        }
+    spell_times(object);
+    if let Some(Value::Object(challenge)) = object.get_mut("challenge") {
+        spell_times(challenge);
     }
     if let Some(Value::Object(error)) = object.get_mut("error") {
         error.remove("resume_data");
@@ -145,6 +142,16 @@ fn polish(object: &mut Map<String, Value>) {
         .and_then(|metrics| metrics.get_mut("transaction_metrics").and_then(Value::as_array_mut));
     let responses = transactions.into_iter().flatten().filter_map(|one| one.get_mut("response"));
     responses.for_each(hide_fields);
+}
+
+fn spell_times(object: &mut Map<String, Value>) {
+    for key in ["created", "completed", "until"] {
+        if let Some(moment) = object.get_mut(key)
+            && let Some(ms) = moment.as_u64()
+        {
+            *moment = json!(measure::rfc3339(Timestamp(ms)));
+        }
+    }
 }
 
 fn hide_fields(response: &mut Value) {
@@ -163,8 +170,9 @@ fn hide_fields(response: &mut Value) {
 mod tests {
     use super::*;
     use urlsession::{
-        Error, ErrorCode, HeaderFields, Response, ResumeData, ResumeRung, Secret, TaskMetrics,
-        TaskState, TransactionMetrics, TransactionResponse,
+        AuthenticationChallenge, Error, ErrorCode, HeaderFields, ProtectionSpace, Response,
+        ResumeData, ResumeRung, Secret, TaskMetrics, TaskState, TransactionMetrics,
+        TransactionResponse,
     };
 
     #[test]
@@ -203,6 +211,25 @@ mod tests {
             assert!(value.get(name).is_some_and(Value::is_null), "{name}: {value}");
         }
         assert_eq!(daemon(None)["running"], false);
+    }
+
+    #[test]
+    fn a_question_says_until_when_as_everything_does() {
+        let challenge = AuthenticationChallenge {
+            question: 1,
+            protection_space: ProtectionSpace::of_url("http://h/").unwrap(),
+            previous_failure_count: 0,
+            proposed_user: None,
+            server_trust: Vec::new(),
+            reason: None,
+            until: Timestamp(1000),
+        };
+        let asks = Event::DidReceiveChallenge { challenge: Box::new(challenge.clone()) };
+        let status = TaskStatus { challenge: Some(Box::new(challenge)), ..crate::sample::task() };
+        let session = &status.session;
+        for value in [task(&status), event(session, Some(status.task), None, &asks, Timestamp(0))] {
+            assert_eq!(value["challenge"]["until"], "1970-01-01T00:00:01Z", "{value}");
+        }
     }
 
     #[test]
