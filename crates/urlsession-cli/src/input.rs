@@ -5,11 +5,17 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// Reads a file of at most so many bytes, or with `-` standard input; what is longer, or no UTF-8,
-/// ends with that exit code.
+/// ends with that exit code. A byte order mark, with which some editors begin, is none of it.
 pub(crate) fn text(path: &Path, limit: u64, code: u8) -> Result<String, Failure> {
-    String::from_utf8(bytes(path, limit, code)?)
-        .map_err(|_| Failure::new(code, format!("{}: not UTF-8", path.display())))
+    let mut text = String::from_utf8(bytes(path, limit, code)?)
+        .map_err(|_| Failure::new(code, format!("{}: not UTF-8", path.display())))?;
+    if text.starts_with(BYTE_ORDER_MARK) {
+        text.drain(..BYTE_ORDER_MARK.len_utf8());
+    }
+    Ok(text)
 }
 
 /// The same, whatever its bytes are.
@@ -25,4 +31,21 @@ pub(crate) fn bytes(path: &Path, limit: u64, code: u8) -> Result<Vec<u8>, Failur
         return Err(Failure::new(code, format!("{}: more than {limit} bytes", path.display())));
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{args, condition};
+
+    #[test]
+    fn no_file_has_its_mark_for_a_letter() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "\u{feff}X-Key: secret\r\n").unwrap();
+        let typed = format!("@{}", file.path().display());
+        let fields = args::header_fields(&[typed]).unwrap();
+        assert_eq!(fields.sent, [urlsession::Header::new("X-Key", "secret")]);
+        std::fs::write(file.path(), "\u{feff}\"a\"").unwrap();
+        let field = condition::etag_field(file.path()).unwrap().unwrap();
+        assert_eq!(field.value.expose(), "\"a\"");
+    }
 }
