@@ -158,7 +158,7 @@ impl Failure {
     }
 
     /// Says whether nobody reads the output any more, which is no failure.
-    fn is_broken_pipe(&self) -> bool {
+    pub(crate) fn is_broken_pipe(&self) -> bool {
         self.code == DONE
     }
 }

@@ -279,7 +279,13 @@ fn run(
                     tells_referer: false,
                 })
             }
-            Err(failure) => Err(kept(failure, task)),
+            Err(failure) => {
+                if failure.is_broken_pipe() {
+                    // Who went away wants no more of it.
+                    told.push(&task.name);
+                }
+                Err(kept(failure, task))
+            }
         };
         // The others are handed over all the same.
         failed = Failure::both(failed, outcome.unwrap_or_else(Some));

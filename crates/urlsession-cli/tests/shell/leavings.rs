@@ -17,6 +17,7 @@ fn who_reads_no_more_hides_no_failure() {
     drop(reader);
     let status = command.stdout(writer).stderr(Stdio::null()).status().unwrap();
     assert_eq!(status.code(), Some(8));
+    assert_eq!(home.out(&["ls", "-q"]), "", "nobody would ever take the rest");
 }
 
 #[test]
