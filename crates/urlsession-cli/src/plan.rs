@@ -92,6 +92,7 @@ pub(crate) enum Destination {
 /// Gives every file without a name of its own one that no file has and no task in `taken` will
 /// have.
 pub(crate) fn settle(plans: &mut [Plan], mut taken: BTreeSet<PathBuf>) -> Result<(), Failure> {
+    taken.extend(apart::named(plans));
     for plan in plans {
         let What::Download(to) = &mut plan.what else { continue };
         if let Destination::Derived { folder, name, most } = to {

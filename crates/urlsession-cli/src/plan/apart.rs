@@ -7,6 +7,14 @@ use crate::file_name::{self, CLASH_LIMIT};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+/// Returns the files that have their names already.
+pub(super) fn named(plans: &[Plan]) -> impl Iterator<Item = PathBuf> {
+    plans.iter().filter_map(|plan| match &plan.what {
+        What::Download(Destination::File(path)) => Some(path.clone()),
+        _ => None,
+    })
+}
+
 /// The files that URLs have by their names, and whose they are.
 #[derive(Debug, Default)]
 pub(super) struct Apart(BTreeMap<PathBuf, String>);

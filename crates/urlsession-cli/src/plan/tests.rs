@@ -54,6 +54,12 @@ fn every_file_has_its_own_name() {
     let mut again = of_get_in(root);
     settle(&mut again, BTreeSet::from([root.join("f.1")])).unwrap();
     assert_eq!(destination(&again[0]), root.join("f.2"), "a task will make f.1");
+    let words = ["http://h/x", "-o", "own", "http://h/own", "-O", "-d", root.to_str().unwrap()];
+    let names: Vec<_> = get(&words).unwrap().iter().map(|p| destination(p).to_owned()).collect();
+    assert_eq!(names, [root.join("own"), root.join("own.1")]);
+    let words = ["http://h/a/g", "http://h/b/g", "--skip-existing", "-d", root.to_str().unwrap()];
+    let names: Vec<_> = get(&words).unwrap().iter().map(|p| destination(p).to_owned()).collect();
+    assert_eq!(names, [root.join("g"), root.join("g.1")]);
     let again = get(&["http://h/f", "-d", root.to_str().unwrap(), "--overwrite"]).unwrap();
     assert_eq!(destination(&again[0]), root.join("f"));
 }
