@@ -198,15 +198,43 @@ fn write(task: &Tracked, head: &str, to: Option<&Path>) -> Result<Option<PathBuf
         out.flush()?;
         return Ok(None);
     };
-    let mut copied = || {
-        let mut file = File::create(path)?;
+    let replaced = replace(path, |file| {
         file.write_all(head.as_bytes())?;
-        from.as_mut().map(|from| io::copy(from, &mut file)).transpose()?;
-        // Devices and pipes keep nothing.
-        if file.metadata()?.is_file() { file.sync_all() } else { Ok(()) }
-    };
-    copied().map_err(|error| Failure::file(path, &error))?;
+        from.as_mut().map(|from| io::copy(from, file)).transpose().map(drop)
+    });
+    replaced.map_err(|error| Failure::file(path, &error))?;
     Ok(Some(path.to_owned()))
+}
+
+/// Puts a file in the place of another once it is whole: half of one would be newer than what the
+/// server has. What is no file, or is a link to one, is written into.
+fn replace(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    let there = path.symlink_metadata();
+    let aside = match &there {
+        Ok(there) if !there.is_file() => None,
+        // Where nothing can be made, what is there may still be written into.
+        _ => path.parent().and_then(|folder| aside(folder).ok()),
+    };
+    let Some(mut aside) = aside else {
+        let mut file = File::create(path)?;
+        fill(&mut file)?;
+        // Devices and pipes keep nothing.
+        return if file.metadata()?.is_file() { file.sync_all() } else { Ok(()) };
+    };
+    fill(aside.as_file_mut())?;
+    if let Ok(there) = there {
+        aside.as_file().set_permissions(there.permissions())?;
+    }
+    aside.as_file().sync_all()?;
+    aside.persist(path).map(drop).map_err(|error| error.error)
+}
+
+/// Makes a file that anybody may read whom the user lets read new files.
+fn aside(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
 }
 
 #[cfg(test)]
@@ -258,6 +286,26 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_cannot_be_whole_replaces_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, came) = (folder.path().join("f"), folder.path().join("came"));
+        let news = HandOver::News(Some(file.clone()), None);
+        let task =
+            Tracked { file: Some(came.clone()), response: Some(response(200, &[])), ..download(1) };
+        std::fs::write(&file, "old").unwrap();
+        // It can be opened, but not read.
+        std::fs::create_dir(&came).unwrap();
+        assert_eq!(news.take(&task, "").unwrap_err().code, exit::FILE);
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "old");
+        let left: Vec<_> = folder.path().read_dir().unwrap().collect();
+        assert_eq!(left.len(), 2, "{left:?}");
+        std::fs::remove_dir(&came).unwrap();
+        std::fs::write(&came, "new").unwrap();
+        news.take(&task, "").unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "new");
     }
 
     #[test]
