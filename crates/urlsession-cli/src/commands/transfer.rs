@@ -201,6 +201,10 @@ fn keep_cookies(args: &RequestArgs, plans: &[Plan], talk: Talk) -> Result<(), Fa
     if plan::cookie_files(args).next().is_none() {
         return Ok(());
     }
+    if args.no_cookies {
+        return Err(Failure::usage("-b keeps the cookies of a file, and --no-cookies sends none")
+            .next("type one of them, or the cookies themselves: -b 'NAME=VALUE'"));
+    }
     let hosts = plans.iter().filter_map(|plan| plan.request.host().ok());
     let hosts: BTreeSet<String> = hosts.map(|host| without_port(&host).to_owned()).collect();
     let hosts: Vec<String> = hosts.into_iter().collect();

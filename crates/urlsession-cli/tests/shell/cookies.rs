@@ -117,6 +117,8 @@ fn typed_cookies_are_all_there_are() {
         assert_eq!(sent.header("cookie"), expected, "{words:?}");
     }
     assert_eq!(home.run(&["get", "-b", "missing.txt", &url]).code, 9);
+    let both = home.run(&["get", "-b", "cookies.txt", "--no-cookies", &url]);
+    assert!(both.code == 2 && both.err.contains("--no-cookies sends none"), "{both:?}");
 }
 
 #[test]
