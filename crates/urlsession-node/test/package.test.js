@@ -2,7 +2,7 @@
 'use strict';
 
 const assert = require('node:assert/strict');
-const { execFile, spawnSync } = require('node:child_process');
+const { execFile, spawn, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { after, before, test } = require('node:test');
@@ -47,4 +47,33 @@ test('it installs offline into an empty folder and works', { skip: !hasNpm && 'N
       assert.ok(packed.stdout.split('\n').includes(`package/${name}`), `${name} in ${tarball}`);
     }
   }
+});
+
+test('a signal to the command reaches the executable, and its end is the command’s', async () => {
+  const program = inHome('program.js');
+  const text = `#!${process.execPath}
+    const [word] = process.argv.slice(2);
+    if (word === 'end') process.kill(process.pid, 'SIGKILL');
+    for (const name of ['SIGTERM', 'SIGINT']) process.on(name, () => { console.log(name); process.exit(7); });
+    setInterval(() => {}, 1e6);
+    console.log('ready');
+  `;
+  fs.writeFileSync(program, text, { mode: 0o700 });
+  const start = (word) => {
+    const bin = path.join(__dirname, '../bin/urlsession.js');
+    const stdio = ['ignore', 'pipe', 'ignore'];
+    const child = spawn(process.execPath, [bin, word], { stdio, env: { ...process.env, URLSESSION_DAEMON: program } });
+    const ended = new Promise((resolve) => { child.on('close', (code, signal) => resolve({ code, signal })); });
+    return { child, ended };
+  };
+  for (const name of ['SIGTERM', 'SIGINT']) {
+    const { child, ended } = start('stay');
+    let said = '';
+    child.stdout.on('data', (data) => {
+      said += data;
+      if (said === 'ready\n') child.kill(name);
+    });
+    assert.deepEqual([await ended, said], [{ code: 7, signal: null }, `ready\n${name}\n`]);
+  }
+  assert.deepEqual(await start('end').ended, { code: null, signal: 'SIGKILL' });
 });
