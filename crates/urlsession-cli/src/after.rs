@@ -1,13 +1,15 @@
 //! What is told of a transfer that is over, beside its bytes: heads, ETags, dates, what `-w` asks.
 
 use crate::condition;
+use crate::escape::shown;
 use crate::exit::Failure;
 use crate::hand_over;
 use crate::terminal;
 use crate::tracked::Tracked;
 use crate::write_out::{Place, Told, WriteOut};
+use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 use urlsession::{HeaderFields, Response};
@@ -52,8 +54,14 @@ impl Sheet {
     /// Adds to what was written; replaces what was there before.
     fn write(&mut self, text: &str) -> Result<(), Failure> {
         match self.path.to_str() {
-            Some("-") => return Ok(terminal::print(text)?),
-            Some("%") if self.has_error => return Ok(terminal::complain(text)?),
+            Some("-") => {
+                let is_seen = std::io::stdout().is_terminal();
+                return Ok(terminal::print(&for_reader(text, is_seen))?);
+            }
+            Some("%") if self.has_error => {
+                let is_seen = std::io::stderr().is_terminal();
+                return Ok(terminal::complain(&for_reader(text, is_seen))?);
+            }
             _ => {}
         }
         let named = |error| Failure::file(&self.path, &error);
@@ -63,6 +71,18 @@ impl Sheet {
         };
         file.write_all(text.as_bytes()).map_err(named)
     }
+}
+
+/// What a server said is what a program gets; on a terminal it is only seen.
+fn for_reader(text: &str, is_seen: bool) -> Cow<'_, str> {
+    if !is_seen {
+        return Cow::Borrowed(text);
+    }
+    let seen = text.split_inclusive('\n').map(|line| {
+        let words = line.trim_end_matches(['\r', '\n']);
+        format!("{}{}", shown(words), &line[words.len()..])
+    });
+    Cow::Owned(seen.collect())
 }
 
 /// Heads say much of who asked: nobody else reads a file that is made.
@@ -174,4 +194,17 @@ fn keep_time(task: &Tracked) -> Result<(), Failure> {
         .open(path)
         .and_then(|file| file.set_modified(UNIX_EPOCH + Duration::from_millis(date.0)));
     changed.map_err(|error| Failure::file(path, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_that_is_seen_commands_no_terminal() {
+        let head = "HTTP/1.1 200\r\nX: \u{9b}2J\u{202e}\r\n\r\n\"etag\"\n";
+        let seen = "HTTP/1.1 200\r\nX: \\u{9b}2J\\u{202e}\r\n\r\n\"etag\"\n";
+        assert_eq!(for_reader(head, true), seen);
+        assert_eq!(for_reader(head, false), head);
+    }
 }
