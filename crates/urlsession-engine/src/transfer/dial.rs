@@ -29,9 +29,7 @@ use urlsession_protocol::{
 
 /// Longest time for look-up and connection together, and again for the TLS handshake.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-/// Most addresses tried for one name.
-const ADDRESS_LIMIT: usize = 16;
-/// Most of them that a SOCKS proxy is asked for.
+/// Most addresses of one name that a SOCKS proxy is asked for.
 const SOCKS_ADDRESS_LIMIT: usize = 4;
 
 /// Where a connection goes.
@@ -286,7 +284,7 @@ pub(super) async fn look_up(
     if let Some(listed) = listed(host) {
         let addresses = listed.into_iter().filter(|address| is_meant(*address));
         let addresses = addresses.map(|address| SocketAddr::new(address, port));
-        return match alternate(addresses.take(ADDRESS_LIMIT).collect()) {
+        return match alternate(addresses.collect()) {
             none if none.is_empty() => {
                 let why = "none of its addresses is of the version that may be used";
                 Err(Failure::permanent(ErrorCode::CANNOT_FIND_HOST, format!("{host}: {why}")))
@@ -323,7 +321,7 @@ pub(super) async fn look_up(
         .await
         .map_err(|error| errors::lookup(host, &error))?;
     let found = found.filter(|address| is_meant(address.ip()));
-    let addresses = alternate(found.take(ADDRESS_LIMIT).collect());
+    let addresses = alternate(found.collect());
     if addresses.is_empty() {
         let of = version.map_or_else(String::new, |version| format!(" of {version}"));
         let none = io::Error::new(io::ErrorKind::NotFound, format!("the name has no address{of}"));

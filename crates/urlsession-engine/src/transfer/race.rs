@@ -19,7 +19,11 @@ const ADDRESS_TIMEOUT: Duration = Duration::from_secs(15);
 /// Pause before the next address joins (RFC 8305 section 5).
 pub(super) const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// Alternates the families, that of the resolver's first address first (RFC 8305 section 4).
+/// Most addresses of one name that are tried.
+const ADDRESS_LIMIT: usize = 16;
+
+/// Alternates the families, that of the resolver's first address first (RFC 8305 section 4). Of many
+/// in one family those of the other are not left out.
 pub(super) fn alternate(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
     let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let (mut a, mut b): (VecDeque<_>, VecDeque<_>) =
@@ -29,6 +33,7 @@ pub(super) fn alternate(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
         mixed.extend(a.pop_front());
         mixed.extend(b.pop_front());
     }
+    mixed.truncate(ADDRESS_LIMIT);
     mixed
 }
 
@@ -104,6 +109,9 @@ mod tests {
         ] {
             assert_eq!(alternate(list(found).into()), list(mixed), "{found}");
         }
+        let many = format!("{}1.1.1.1:1", "[::1]:1 ".repeat(2 * ADDRESS_LIMIT));
+        let few = alternate(list(&many).into());
+        assert_eq!((few.len(), few[1].is_ipv4()), (ADDRESS_LIMIT, true));
     }
 
     /// What each address does and after how many milliseconds => when each joins, who wins or what
