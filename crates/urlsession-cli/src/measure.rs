@@ -87,11 +87,17 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     if bytes >= 1.0 && bytes < 2_f64.powi(63) { Ok(bytes as u64) } else { Err(wrong()) }
 }
 
-/// A number of bytes a second, or none.
+/// A number of bytes, all or a second, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limit(pub(crate) Option<NonZeroU64>);
 
-/// Reads a number of bytes a second, or `none`, `off` and aria2's `0`.
+impl Limit {
+    pub(crate) fn get(self) -> Option<u64> {
+        self.0.map(NonZeroU64::get)
+    }
+}
+
+/// Reads a number of bytes, or `none`, `off` and the `0` of curl and aria2.
 pub(crate) fn parse_limit(text: &str) -> Result<Limit, String> {
     match text {
         "none" | "off" | "0" => Ok(Limit(None)),

@@ -15,6 +15,7 @@ use crate::escape::shown;
 use crate::exit::{self, Failure};
 use crate::hand_over::{HandOver, Rest};
 use crate::list::{self, Entry};
+use crate::measure::Limit;
 use crate::netrc::Netrc;
 use crate::netscape::without_port;
 use crate::{args, file_name};
@@ -122,7 +123,7 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
     shared.request_policy.omitted_headers.clone_from(&fields.omitted);
     shared.request_policy.check().map_err(|error| Failure::refused(&error))?;
     shared.checksum.clone_from(&args.checksum);
-    shared.maximum_response_size = args.condition.max_filesize;
+    shared.maximum_response_size = args.condition.max_filesize.and_then(Limit::get);
     // Once for all URLs: standard input comes once.
     let body = Body::of(args)?;
     let common = Common { args, shared: Arc::new(shared), fields, keys, body, asked };
@@ -393,7 +394,7 @@ fn options(request: &RequestArgs, policy: &PolicyArgs) -> Result<TaskOptions, Fa
             Level::Normal => 128,
             Level::High => 255,
         }),
-        limit_rate: policy.limit_rate,
+        limit_rate: policy.limit_rate.and_then(Limit::get),
         segments: policy.segments,
         timeout_interval_for_request: policy
             .idle_timeout

@@ -1,6 +1,6 @@
 //! Options that say under which condition a file comes, and how much of it.
 
-use crate::measure;
+use crate::measure::{self, Limit};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -34,9 +34,9 @@ pub(crate) struct ConditionArgs {
     /// Write the ETag of what came to FILE; ‘-’ is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) etag_save: Option<PathBuf>,
-    /// Fail if the file is larger, such as 500K or 2M
-    #[arg(long, value_name = "SIZE", value_parser = measure::parse_size)]
-    pub(crate) max_filesize: Option<u64>,
+    /// Fail if the file is larger, such as 500K or 2M; 0 is no limit
+    #[arg(long, value_name = "SIZE", value_parser = measure::parse_limit)]
+    pub(crate) max_filesize: Option<Limit>,
     /// Leave out what is there already
     #[arg(long, conflicts_with_all = ["resumes", "continue_at", "overwrite"])]
     pub(crate) skip_existing: bool,

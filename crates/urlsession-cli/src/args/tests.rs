@@ -156,9 +156,14 @@ fn options_become_values() {
     ) else {
         panic!("not understood");
     };
-    assert_eq!(get.policy.limit_rate, Some(2 << 20));
+    assert_eq!(get.policy.limit_rate.and_then(Limit::get), Some(2 << 20));
     assert_eq!(get.policy.max_time, Some(Duration::from_secs(90)));
     assert_eq!(get.policy.retry, Some(3));
+    let Ok(Command::Get(free)) = parse("http://h/f --limit-rate 0 --max-filesize 0") else {
+        panic!("0 is no limit");
+    };
+    let limits = [free.policy.limit_rate, free.condition.max_filesize];
+    assert_eq!(limits, [Some(Limit(None)); 2]);
     for (line, segments) in [
         ("http://h/f", None),
         ("-s 4 http://h/f", Segments::count(4)),

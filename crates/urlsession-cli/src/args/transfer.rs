@@ -6,7 +6,7 @@ use super::network::NetworkArgs;
 use super::output::OutputArgs;
 use super::parse;
 use super::words::WordArgs;
-use crate::measure;
+use crate::measure::{self, Limit};
 use clap::{ArgAction, Args, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -212,9 +212,9 @@ pub(crate) struct RequestArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Policy")]
 pub(crate) struct PolicyArgs {
-    /// Bytes per second at most, such as 500K or 2M
-    #[arg(long, value_name = "RATE", value_parser = measure::parse_size)]
-    pub(crate) limit_rate: Option<u64>,
+    /// Bytes per second at most, such as 500K or 2M; 0 is no limit
+    #[arg(long, value_name = "RATE", value_parser = measure::parse_limit)]
+    pub(crate) limit_rate: Option<Limit>,
     /// Bring each file over N connections at once, where its server has ranges; ‘auto’ takes more
     /// than one where they measure faster [default: 1]
     #[arg(short, long, visible_alias = "split", value_name = "N|auto",
