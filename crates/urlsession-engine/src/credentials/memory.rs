@@ -173,6 +173,11 @@ impl<'a> Seeker<'a> {
         again
     }
 
+    /// Says whether the request showed anything when it was sent last.
+    pub(crate) fn has_shown(&self) -> bool {
+        self.shown.is_some()
+    }
+
     /// Takes the nonce that the server wants to see in the next request.
     pub(crate) fn renew(&self, nonce: &str) {
         self.memory.renew(self, nonce);

@@ -43,7 +43,7 @@ pub(super) struct Gate<'a> {
     url: &'a Url,
     target: Target<'a>,
     shows: Option<(Guard<'a>, Credential)>,
-    /// The part of the server that refused the request last.
+    /// The part of the server that refused the request last, or else the one that it is known to go to.
     space: Option<ProtectionSpace>,
     refused: Vec<Credential>,
 }
@@ -74,7 +74,8 @@ impl Means<'_> {
 
 impl<'a> Gate<'a> {
     pub(super) fn new(means: Means<'a>, url: &'a Url, target: Target<'a>) -> Self {
-        let mut gate = Self { means, url, target, shows: None, space: None, refused: Vec::new() };
+        let space = means.memory.space_of(url);
+        let mut gate = Self { means, url, target, shows: None, space, refused: Vec::new() };
         let first = match means.answers {
             [] => None,
             answers => {
@@ -83,10 +84,8 @@ impl<'a> Gate<'a> {
                 answers.filter_map(Answered::credential).next().cloned()
             }
         };
-        let first = first.or_else(|| means.own.cloned()).or_else(|| {
-            let space = means.memory.space_of(url)?;
-            means.kept?.find(&space).map(lent)
-        });
+        let kept = || means.kept?.find(gate.space.as_ref()?).map(lent);
+        let first = first.or_else(|| means.own.cloned()).or_else(kept);
         gate.shows = first.map(|first| gate.showing(first));
         gate
     }
@@ -178,8 +177,9 @@ impl<'a> Gate<'a> {
 
     /// The server took what it was shown: others may have it, if its giver wants that.
     fn keep(&self) {
-        if let (Some((_, credential)), Some(space), Some(kept)) =
+        if let (Some((guard, credential)), Some(space), Some(kept)) =
             (&self.shows, &self.space, self.means.kept)
+            && guard.has_seen()
             && credential.persistence != CredentialPersistence::None
         {
             kept.keep(space, credential);

@@ -76,6 +76,11 @@ impl<'a> Guard<'a> {
         may_refuse
     }
 
+    /// Says whether it was shown anything.
+    pub(super) fn has_seen(&self) -> bool {
+        self.seeker.has_shown()
+    }
+
     /// Looks at an answer; says whether it refused the request, and may let another one in.
     pub(super) fn may_relent(
         &mut self,

@@ -167,6 +167,45 @@ async fn a_credential_that_was_let_in_is_kept_for_others() {
     assert_eq!(summary(&trial.run().await), "done 401 4");
 }
 
+/// A server that let in one task is not asked about the next, which has the same credential.
+#[tokio::test]
+async fn a_credential_is_kept_though_nobody_asked_for_it() {
+    let server = Server::start();
+    server.on("/a/b", guarded("r").times(1).then(Answer::ok("in")));
+    server.on("/a/open", Answer::ok("in"));
+    let (inbox, _messages) = crate::inbox::channel();
+    let mut keys = Keys::new(Keychain::new(false), inbox);
+    let kept = keys.of(&ApplicationId::new("app").unwrap(), &Store::in_memory()).unwrap();
+    let mut trial = Trial::data(&server.url("/a/b"));
+    trial.credentials = Some(kept.clone());
+    let credential = Credential::new("me", "pw");
+    trial.order.request.credential = Some(credential.clone());
+    assert_eq!(summary(&trial.run().await), "done 200 2");
+    let lasting = credential.kept(CredentialPersistence::ForSession);
+    let space = ProtectionSpace {
+        realm: Some("r".into()),
+        ..ProtectionSpace::of_url(&server.url("/")).unwrap()
+    };
+    let given = Given::Credential(lasting.clone());
+    for (own, answers) in
+        [(Some(lasting), vec![]), (None, vec![Answered { space: space.clone(), given }])]
+    {
+        trial.order.request.credential = own;
+        trial.order.answers = answers;
+        assert_eq!(summary(&trial.run().await), "done 200 2");
+        assert_eq!(kept.list().len(), 1);
+        assert_eq!(kept.remove(None), 1);
+    }
+    assert_eq!(shown(&server), ["-", BASIC, BASIC, BASIC]);
+    // What nobody has seen has let in nobody.
+    let other = Credential::new("other", "pw").kept(CredentialPersistence::ForSession);
+    trial.order.request.credential = Some(other);
+    trial.order.answers = vec![];
+    trial.order.request.url = server.url("/a/open");
+    assert_eq!(summary(&trial.run().await), "done 200 2");
+    assert_eq!((shown(&server).last().unwrap().as_str(), kept.list()), ("-", vec![]));
+}
+
 /// A person forgets it while a request that it was lent for is on its way.
 #[test]
 fn a_credential_that_is_forgotten_stays_forgotten() {
