@@ -7,6 +7,8 @@
 //! next                             what follows is a command of its own
 //! ```
 
+use crate::input;
+
 /// One option of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Line {
@@ -21,7 +23,7 @@ pub(crate) struct Line {
 
 /// Reads a file.
 pub(crate) fn read(text: &str) -> Vec<Line> {
-    let text = text.trim_start_matches('\u{feff}');
+    let text = input::without_mark(text);
     (1..).zip(text.lines()).filter_map(|(number, line)| option(number, line)).collect()
 }
 

@@ -5,17 +5,18 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-const BYTE_ORDER_MARK: char = '\u{feff}';
-
 /// Reads a file of at most so many bytes, or with `-` standard input; what is longer, or no UTF-8,
-/// ends with that exit code. A byte order mark, with which some editors begin, is none of it.
+/// ends with that exit code. A byte order mark is none of it.
 pub(crate) fn text(path: &Path, limit: u64, code: u8) -> Result<String, Failure> {
     let mut text = String::from_utf8(bytes(path, limit, code)?)
         .map_err(|_| Failure::new(code, format!("{}: not UTF-8", path.display())))?;
-    if text.starts_with(BYTE_ORDER_MARK) {
-        text.drain(..BYTE_ORDER_MARK.len_utf8());
-    }
+    text.drain(..text.len() - without_mark(&text).len());
     Ok(text)
+}
+
+/// Returns a text without the byte order mark with which some editors begin it.
+pub(crate) fn without_mark(text: &str) -> &str {
+    text.trim_start_matches('\u{feff}')
 }
 
 /// The same, whatever its bytes are.

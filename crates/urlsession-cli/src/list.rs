@@ -11,6 +11,7 @@
 
 use crate::args;
 use crate::exit::{self, Failure};
+use crate::input;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
@@ -71,8 +72,7 @@ pub(crate) fn read(mut from: impl BufRead, name: &str) -> Result<Vec<Entry>, Fai
             return Err(wrong(&format!("longer than {LINE_LIMIT} bytes")));
         }
         let text = std::str::from_utf8(&line).map_err(|_| wrong("not UTF-8"))?;
-        // Some editors begin a file with a byte order mark.
-        let text = if number == 1 { text.trim_start_matches('\u{feff}') } else { text };
+        let text = if number == 1 { input::without_mark(text) } else { text };
         add_line(text.trim_end(), number, &mut entries).map_err(|why| wrong(&why))?;
         if entries.len() > ENTRY_LIMIT {
             return Err(wrong(&format!("more than {ENTRY_LIMIT} URLs")));

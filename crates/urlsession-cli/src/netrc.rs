@@ -65,7 +65,7 @@ impl Netrc {
 /// Reads the text of a file; the error is the number of the line, from 1, where a quote begins that
 /// does not end.
 pub(crate) fn parse(text: &str) -> Result<Netrc, usize> {
-    let text = text.trim_start_matches('\u{feff}');
+    let text = input::without_mark(text);
     let mut entries: Vec<Entry> = Vec::new();
     let mut rest = text;
     let line = |Unended(rest): Unended| {

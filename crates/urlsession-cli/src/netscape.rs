@@ -6,7 +6,7 @@
 //! ```
 //! The fields are parted by tabs. `#HttpOnly_` before the domain is no comment.
 
-use crate::set_cookie;
+use crate::{input, set_cookie};
 use std::fmt::Write as _;
 use urlsession::{Cookie, CookieIdentity, Secret, Timestamp};
 
@@ -25,7 +25,7 @@ pub(crate) struct CookieFile {
 /// Reads the text of a file, line by line. A field of a head without a domain is of these hosts.
 pub(crate) fn read(text: &str, hosts: &[String], now: Timestamp) -> CookieFile {
     let mut file = CookieFile::default();
-    let text = text.trim_start_matches('\u{feff}');
+    let text = input::without_mark(text);
     let has_heads = text.trim_start().starts_with("HTTP/");
     for (number, line) in (1..).zip(text.lines()) {
         // The last line of a file may end with half of an end.
