@@ -396,18 +396,11 @@ fn options(request: &RequestArgs, policy: &PolicyArgs) -> Result<TaskOptions, Fa
         }),
         limit_rate: policy.limit_rate.and_then(Limit::get),
         segments: policy.segments,
-        timeout_interval_for_request: policy
-            .idle_timeout
-            .map(milliseconds)
-            .filter(|time| *time > 0),
-        // As for curl, no time is the usual one.
-        timeout_interval_for_resource: policy.max_time.map(milliseconds).filter(|time| *time > 0),
+        timeout_interval_for_request: milliseconds(policy.idle_timeout),
+        timeout_interval_for_resource: milliseconds(policy.max_time),
         maximum_retries: policy.retry,
-        retry_interval: policy.retry_delay.map(milliseconds).filter(|time| *time > 0),
-        timeout_interval_for_retries: policy
-            .retry_max_time
-            .map(milliseconds)
-            .filter(|time| *time > 0),
+        retry_interval: milliseconds(policy.retry_delay),
+        timeout_interval_for_retries: milliseconds(policy.retry_max_time),
         fail_on_http_error: !policy.no_fail && !policy.fail_with_body,
         retry_statuses: match policy {
             // A number of tries says that there shall be some.
@@ -437,8 +430,10 @@ fn options(request: &RequestArgs, policy: &PolicyArgs) -> Result<TaskOptions, Fa
     Ok(options)
 }
 
-fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+/// Returns milliseconds; no time is the usual one, as for curl.
+fn milliseconds(time: Option<Duration>) -> Option<u64> {
+    let time = time?.as_millis();
+    (time > 0).then(|| u64::try_from(time).unwrap_or(u64::MAX))
 }
 
 fn request_policy(request: &RequestArgs, policy: &PolicyArgs) -> RequestPolicy {
@@ -461,12 +456,7 @@ fn request_policy(request: &RequestArgs, policy: &PolicyArgs) -> RequestPolicy {
             (false, true) => AuthenticationMethod::HttpBasic,
             (false, false) => AuthenticationMethod::Default,
         },
-        // As for curl, no time is the usual one.
-        timeout_interval_for_connection: request
-            .network
-            .connect_timeout
-            .map(milliseconds)
-            .filter(|time| *time > 0),
+        timeout_interval_for_connection: milliseconds(request.network.connect_timeout),
         required_interface: request.network.interface.clone(),
         accepts_transfer_codings: policy.tr_encoding,
         ip_version: match (request.network.ipv4, request.network.ipv6) {
