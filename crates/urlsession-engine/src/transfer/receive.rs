@@ -138,12 +138,13 @@ impl Receiver {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut piece = Bytes::new();
         loop {
-            if self.is_cut() {
-                return Ok(Received::Whole);
-            }
             while !piece.is_empty() && !self.is_full() && self.unpaid().is_none() {
                 let portion = self.rate.portion(Direction::Download);
                 self.take(piece.split_to(portion.min(piece.len())), from)?;
+            }
+            // Before it waits for anything: it could be given more meanwhile, of which a part was left out.
+            if self.is_cut() {
+                return Ok(Received::Whole);
             }
             let unpaid = self.unpaid();
             tokio::select! {
@@ -391,6 +392,21 @@ mod tests {
         let received = receiver.run(from, None).await;
         assert!(matches!(received, Received::Failed(_)), "{received:?}");
         assert_eq!((span.at(), span.rest()), (0, 100));
+    }
+
+    /// Were it given the bytes of another connection while it waits, it would go on with later ones.
+    #[tokio::test]
+    async fn whose_part_is_there_waits_for_nothing() {
+        let mut receiver = receiver(tempfile::tempfile().unwrap());
+        receiver.rate = Arc::new(Rate::new(Some(1), &Arc::default()));
+        let span = Arc::new(Span::new(0, 50, 100));
+        receiver.keep_to(&span);
+        let Answer { mut body, wire, .. } = answer(&[7; 100]);
+        let (idle_timeout, stop) = (Duration::from_secs(30), CancellationToken::new());
+        let from = Inflow { body: &mut body, wire: &wire, idle_timeout, stop: &stop };
+        let received = ready(receiver.run(from, None)).await;
+        assert!(matches!(received, Some(Received::Whole)), "{received:?}");
+        assert_eq!(receiver.length(), 50);
     }
 
     #[test]
