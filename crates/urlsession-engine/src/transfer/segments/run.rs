@@ -212,7 +212,13 @@ impl<'a> Segments<'a> {
         let mut receiver =
             Receiver::beside(part, &self.attempt.progress, Arc::clone(&self.chain.rate));
         receiver.keep_journal(self.journal);
-        self.receive(got.answer, receiver, &span).await
+        match self.receive(got.answer, receiver, &span).await {
+            // A response of which nothing comes is of no more use than none.
+            Ended::Received(Received::Failed(failure), part, _) if part.length() == range.start => {
+                Ended::Failed(failure)
+            }
+            ended => ended,
+        }
     }
 
     async fn ask(&self, range: &Range<u64>, is_beside: bool) -> Result<(Verdict, Final), Failure> {

@@ -134,6 +134,22 @@ async fn a_connection_that_is_of_no_use_does_no_harm() {
 }
 
 #[tokio::test]
+async fn the_last_of_them_may_be_of_no_use() {
+    let server = Server::start();
+    let late = file().stall_after(0).drop_after(0);
+    server.on("/file", file().times(1).then(late.times(1).then(file())));
+    let trial = trial(&server, Segments::count(2));
+    let release = async {
+        // Of its part the others take what is worth a request: halves, four times.
+        server.reach(|seen| seen.len() == 6 && seen[2..].iter().all(|seen| seen.answered)).await;
+        server.release("/file");
+    };
+    let (ending, ()) = tokio::join!(trial.run(), release);
+    assert_eq!(summary(&ending), "done 200 8388608", "{ending:?}");
+    assert!(is_right(&trial));
+}
+
+#[tokio::test]
 async fn a_file_that_changes_under_all_of_them_comes_from_the_first() {
     let server = Server::start();
     server.on("/file", slow().change_etag_after(1));
