@@ -4,13 +4,16 @@ use super::detour::Loan;
 use super::errors::{self, Failure};
 use super::line::Line;
 use super::metrics::Facts;
-use super::pool::{Http1, Http2, User};
-
+use super::pool::{Http1, Http2, UNSAID_STREAMS, User};
 use super::wire::{Counted, Wire};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Notify;
 
 /// Most bytes of a response head.
 pub(super) const HEAD_LIMIT: usize = 256 * 1024;
@@ -41,10 +44,15 @@ pub(super) async fn handshake1(line: Line, age: u64, facts: Arc<Facts>) -> Resul
     Ok(Http1 { sender, wire, age, facts, loan: Some(Loan::run(connection)) })
 }
 
-/// Begins to speak HTTP/2.
-pub(super) async fn handshake2(line: Line, facts: Arc<Facts>) -> Result<Http2, Failure> {
-    let (sender, connection) = h2::client::Builder::new()
+/// Begins to speak HTTP/2; `room` is told when it may take more requests than before.
+pub(super) async fn handshake2(
+    line: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    facts: Arc<Facts>,
+    room: Arc<Notify>,
+) -> Result<Http2, Failure> {
+    let (sender, mut connection) = h2::client::Builder::new()
         .enable_push(false)
+        .initial_max_send_streams(UNSAID_STREAMS)
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(HEAD_LIMIT as u32)
@@ -52,11 +60,21 @@ pub(super) async fn handshake2(line: Line, facts: Arc<Facts>) -> Result<Http2, F
         .await
         .map_err(|error| errors::http2(&error, true))?;
     let closed = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&closed);
+    let (flag, news) = (Arc::clone(&closed), Arc::clone(&room));
     // Ends when its last sender is dropped; what fails in it is told to its streams.
     tokio::spawn(async move {
-        drop(connection.await);
+        let mut most = UNSAID_STREAMS;
+        let ends = poll_fn(|cx| {
+            let ended = Pin::new(&mut connection).poll(cx);
+            let now = connection.max_concurrent_send_streams();
+            if std::mem::replace(&mut most, now) != now {
+                news.notify_waiters();
+            }
+            ended
+        });
+        drop(ends.await);
         flag.store(true, Ordering::Release);
+        news.notify_waiters();
     });
-    Ok(Http2 { sender, closed, user: User::first(), facts })
+    Ok(Http2 { sender, closed, user: User::first(room), facts })
 }

@@ -209,7 +209,7 @@ impl Http {
             None => None,
         };
         if gate.is_some()
-            && let Some(Channel::Http2(shared)) = self.pool.take(key)
+            && let Some(Channel::Http2(shared)) = self.pool.find_now(key).await
         {
             goal.transaction.reused();
             return Ok(Channel::Http2(shared));
@@ -235,7 +235,8 @@ impl Http {
         goal.transaction.note(|metrics, now| metrics.connect_end_date = Some(now));
         let facts = Arc::new(line.facts(goal.via.is_some()).seated(self.pool.seat(key)));
         if line.is_http2() {
-            return Ok(Channel::Http2(handshake2(line, facts).await?));
+            let room = self.pool.room(key);
+            return Ok(Channel::Http2(handshake2(line, facts, room).await?));
         }
         Ok(Channel::Http1(handshake1(line, age, facts).await?))
     }

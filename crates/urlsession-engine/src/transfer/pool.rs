@@ -7,11 +7,12 @@ use super::upload::Outbound;
 use super::wire::Wire;
 use bytes::Bytes;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::{Instant, timeout};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout, timeout_at};
 use urlsession_protocol::{Header, IpVersion, Proxy};
 
 /// Most idle HTTP/1.1 connections kept for one server: as many as there may be at work.
@@ -20,10 +21,14 @@ const IDLE_PER_SERVER: usize = urlsession_core::MAX_RUNNING as usize;
 const SERVER_LIMIT: usize = 64;
 /// Longest time a connection is kept without use; most servers close earlier.
 pub(super) const IDLE_TIME: Duration = Duration::from_secs(90);
-/// Most HTTP/2 connections to one server; more requests wait for a stream.
+/// Most HTTP/2 connections to one server; where all are full, more requests wait for a stream.
 const SHARED_PER_SERVER: usize = 6;
 
-/// Longest wait for who dials the same server already; then it is not worth it any more.
+/// Streams that a server has not spoken of yet: no server says so many.
+pub(super) const UNSAID_STREAMS: usize = usize::MAX - 1;
+
+/// Longest wait for who dials the same server already, or for what the server says of a connection;
+/// then it is not worth it any more.
 const TURN_LIMIT: Duration = Duration::from_secs(5);
 
 /// What two requests must have in common to share a connection.
@@ -86,9 +91,31 @@ pub(super) struct Http2 {
     pub(super) facts: Arc<Facts>,
 }
 
-/// One of those who use a connection: whoever leaves says when that was.
-#[derive(Debug, Clone)]
-pub(super) struct User(Arc<Mutex<Instant>>);
+/// One of those who use a connection: whoever leaves says when that was, and makes room.
+#[derive(Debug)]
+pub(super) struct User(Arc<Use>);
+
+/// How a connection is used.
+#[derive(Debug)]
+struct Use {
+    users: AtomicUsize,
+    /// When the last user left.
+    last: Mutex<Instant>,
+    /// Tells those who wait for room on the connections to the server.
+    room: Arc<Notify>,
+}
+
+/// What there is for one more request to a server.
+#[derive(Debug)]
+enum Found {
+    Channel(Channel),
+    /// Nothing yet: the server has not said how many requests a connection takes. More than it takes
+    /// would wait in h2, which tells nobody.
+    Unsaid,
+    /// Nothing before a request under way is over: there are connections enough.
+    Full,
+    Nothing,
+}
 
 /// All connections of the engine that are idle or shared.
 #[derive(Debug, Default)]
@@ -108,24 +135,68 @@ struct Server {
     speaks_http1: bool,
     /// Each clone is a connection.
     seat: Arc<()>,
+    /// Tells that a shared connection may take a request more.
+    room: Arc<Notify>,
 }
 
 impl Pool {
-    /// Takes a connection for one request, if there is one.
-    pub(super) fn take(&self, key: &Key) -> Option<Channel> {
+    /// Takes a connection for one request, if there is one. Where there are as many as may be, and all
+    /// are full, it waits for as long as that is so: those who use them see to it that it ends.
+    pub(super) async fn find(&self, key: &Key) -> Option<Channel> {
+        self.look(key, true).await
+    }
+
+    /// Takes a connection for one request, if one has room.
+    pub(super) async fn find_now(&self, key: &Key) -> Option<Channel> {
+        self.look(key, false).await
+    }
+
+    async fn look(&self, key: &Key, waits: bool) -> Option<Channel> {
+        match self.take(key) {
+            Found::Channel(channel) => return Some(channel),
+            Found::Nothing => return None,
+            Found::Unsaid | Found::Full => {}
+        }
+        let until = Instant::now() + TURN_LIMIT;
+        loop {
+            let room = self.room(key);
+            let mut change = pin!(room.notified());
+            // What changes from here on is not missed.
+            change.as_mut().enable();
+            match self.take(key) {
+                Found::Channel(channel) => return Some(channel),
+                Found::Unsaid if Instant::now() < until => {
+                    let _ = timeout_at(until, change).await;
+                }
+                Found::Full if waits => change.await,
+                Found::Unsaid | Found::Full | Found::Nothing => return None,
+            }
+        }
+    }
+
+    fn take(&self, key: &Key) -> Found {
         let mut servers = self.servers.lock().expect("no holder panics");
         let now = Instant::now();
-        let server = servers.get_mut(key)?;
+        let Some(server) = servers.get_mut(key) else { return Found::Nothing };
         server.used = now;
         server.prune(now);
         if let Some(shared) = server.shared.iter().find(|shared| shared.has_room()) {
-            return Some(shared.clone().into());
+            return Found::Channel(shared.clone().into());
         }
-        if server.shared.len() >= SHARED_PER_SERVER {
-            let least = server.shared.iter().min_by_key(|shared| shared.streams());
-            return least.cloned().map(Channel::from);
+        if let Some((channel, _)) = server.idle.pop() {
+            return Found::Channel(Channel::Http1(channel));
         }
-        server.idle.pop().map(|(channel, _)| Channel::Http1(channel))
+        match server.shared.len() {
+            _ if server.shared.iter().any(Shared::is_unsaid) => Found::Unsaid,
+            SHARED_PER_SERVER.. => Found::Full,
+            _ => Found::Nothing,
+        }
+    }
+
+    /// Returns what tells that a connection to the server may take a request more.
+    pub(super) fn room(&self, key: &Key) -> Arc<Notify> {
+        let mut servers = self.servers.lock().expect("no holder panics");
+        Arc::clone(&entry(&mut servers, key).room)
     }
 
     /// Returns what a request must acquire before it dials, so that the first requests to a
@@ -211,9 +282,20 @@ impl Shared {
     fn has_room(&self) -> bool {
         let streams = self.streams();
         match self {
-            Self::Http2(channel) => streams < channel.sender.current_max_send_streams(),
-            // QUIC does not tell how many there may be.
-            Self::Http3(_) => streams < urlsession_core::MAX_RUNNING as usize,
+            Self::Http2(channel) => match channel.sender.current_max_send_streams() {
+                UNSAID_STREAMS => streams == 0,
+                most => streams < most,
+            },
+            // QUIC does not tell how many there may be, and lets the others wait itself.
+            Self::Http3(_) => true,
+        }
+    }
+
+    /// Says whether it is not known how many requests it takes at once.
+    fn is_unsaid(&self) -> bool {
+        match self {
+            Self::Http2(channel) => channel.sender.current_max_send_streams() == UNSAID_STREAMS,
+            Self::Http3(_) => false,
         }
     }
 
@@ -237,23 +319,33 @@ impl Shared {
 
 impl User {
     /// Makes the first one.
-    pub(super) fn first() -> Self {
-        Self(Arc::new(Mutex::new(Instant::now())))
+    pub(super) fn first(room: Arc<Notify>) -> Self {
+        let (users, last) = (AtomicUsize::new(1), Mutex::new(Instant::now()));
+        Self(Arc::new(Use { users, last, room }))
     }
 
     fn count(&self) -> usize {
-        Arc::strong_count(&self.0)
+        self.0.users.load(Ordering::Acquire)
     }
 
     /// Returns for how long nobody has left.
     fn idle(&self, now: Instant) -> Duration {
-        now.duration_since(*self.0.lock().expect("no holder panics"))
+        now.duration_since(*self.0.last.lock().expect("no holder panics"))
+    }
+}
+
+impl Clone for User {
+    fn clone(&self) -> Self {
+        self.0.users.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(&self.0))
     }
 }
 
 impl Drop for User {
     fn drop(&mut self) {
-        *self.0.lock().expect("no holder panics") = Instant::now();
+        *self.0.last.lock().expect("no holder panics") = Instant::now();
+        self.0.users.fetch_sub(1, Ordering::AcqRel);
+        self.0.room.notify_waiters();
     }
 }
 
@@ -316,6 +408,7 @@ fn entry<'a>(servers: &'a mut HashMap<Key, Server>, key: &Key) -> &'a mut Server
         gate: Arc::new(Semaphore::new(1)),
         speaks_http1: key.trust.is_none(),
         seat: Arc::new(()),
+        room: Arc::default(),
     })
 }
 

@@ -46,6 +46,9 @@ enum Habit {
     ForgetsConnections,
     /// It answers with long bodies, of which it sends as much as it may.
     Pours,
+    /// It takes one at a time, says so at the first one, and answers that only once another
+    /// connection is there.
+    One,
 }
 
 /// A server of bare frames, with the certificate of another.
@@ -86,10 +89,11 @@ impl Bare {
                 tokio::spawn(async move {
                     let stream = acceptor.accept(stream).await.unwrap();
                     if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-                        counted.fetch_add(1, Ordering::Relaxed);
+                        let before = counted.fetch_add(1, Ordering::Relaxed);
                         // Who is served hangs up.
                         match habit {
                             Habit::Pours => pour(stream, count).await,
+                            Habit::One => drop(serve_one(stream, before, &count).await),
                             habit => drop(serve(stream, habit).await),
                         }
                     } else {
@@ -132,11 +136,7 @@ async fn serve(mut stream: Stream, habit: Habit) -> std::io::Result<()> {
     stream.write_all(&frame(SETTINGS, 0, 0, &[])).await?;
     let mut served = 0_u32;
     loop {
-        let mut head = [0; 9];
-        stream.read_exact(&mut head).await?;
-        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-        let id = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
-        stream.read_exact(&mut vec![0; usize::try_from(length).unwrap()]).await?;
+        let (head, id) = next_frame(&mut stream).await?;
         if habit == Habit::ForgetsConnections && served > 0 && has_ended(&head) {
             return Ok(());
         }
@@ -162,7 +162,7 @@ async fn serve(mut stream: Stream, habit: Habit) -> std::io::Result<()> {
             }
             Habit::OneAtATime => stream.write_all(&answer(id)).await?,
             Habit::ForgetsConnections if served > 0 => {}
-            Habit::Every | Habit::Pours | Habit::ForgetsConnections => {
+            Habit::Every | Habit::Pours | Habit::One | Habit::ForgetsConnections => {
                 stream.write_all(&answer(id)).await?;
             }
             Habit::LeavesAtOnce => {
@@ -182,6 +182,39 @@ async fn serve(mut stream: Stream, habit: Habit) -> std::io::Result<()> {
 /// Says whether the head of a frame is that of the last one of a request.
 fn has_ended(head: &[u8; 9]) -> bool {
     [HEADERS, DATA].contains(&head[3]) && head[4] & END_STREAM != 0
+}
+
+/// Answers the first connection last.
+async fn serve_one(
+    mut stream: Stream,
+    before: usize,
+    count: &watch::Sender<usize>,
+) -> std::io::Result<()> {
+    stream.read_exact(&mut [0; PREFACE]).await?;
+    let mut is_first = true;
+    loop {
+        let (head, id) = next_frame(&mut stream).await?;
+        if head[3] != HEADERS {
+            continue;
+        }
+        if std::mem::take(&mut is_first) {
+            stream.write_all(&frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 1])).await?;
+            if before == 0 {
+                let _ = count.subscribe().wait_for(|answered| *answered > 0).await;
+            }
+            stream.write_all(&answer(id)).await?;
+            count.send_modify(|answered| *answered += 1);
+        }
+    }
+}
+
+async fn next_frame(stream: &mut Stream) -> std::io::Result<([u8; 9], u32)> {
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await?;
+    let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+    let id = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+    stream.read_exact(&mut vec![0; usize::try_from(length).unwrap()]).await?;
+    Ok((head, id))
 }
 
 async fn pour(stream: Stream, count: watch::Sender<usize>) {
@@ -244,6 +277,16 @@ async fn who_refuses_streams_is_asked_again() {
     for ending in server.run(8).await {
         assert_eq!(summary(&ending), "done 200 2", "{ending:?}");
     }
+}
+
+/// Those who begin at once do not know of each other how far they may share.
+#[tokio::test]
+async fn who_takes_one_at_a_time_is_asked_over_another_connection() {
+    let server = Bare::start(Habit::One).await;
+    for ending in server.run(2).await {
+        assert_eq!(summary(&ending), "done 200 2", "{ending:?}");
+    }
+    assert_eq!(server.connections.load(Ordering::Relaxed), 2);
 }
 
 /// RFC 9113 section 8.1 lets a server answer before it has all of a request.

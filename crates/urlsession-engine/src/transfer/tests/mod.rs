@@ -35,6 +35,7 @@ mod redirections;
 mod refusals;
 mod secure;
 mod segments;
+mod streams;
 mod terms;
 
 use super::{Attempt, Collector, Hands, Notices, Patience, Progress, TaskFiles};
