@@ -23,9 +23,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use urlsession_core::Cause;
-use urlsession_protocol::{
-    AuthenticationMethod, ErrorCode, Header, IpVersion, ProtectionSpace, Proxy, ProxyScheme,
-};
+use urlsession_protocol::{ErrorCode, Header, IpVersion, Proxy, ProxyScheme};
 
 /// Longest time for look-up and connection together, and again for the TLS handshake.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -193,14 +191,7 @@ async fn secure_server(
     let shake = Box::pin(secure(line, goal.host, trust, limit, goal.transaction));
     let (done, shaken) = Box::pin(verify::noting(shake)).await;
     done.map_err(|failure| {
-        let server = ProtectionSpace {
-            protocol: "https".to_owned(),
-            host: goal.host.to_owned(),
-            port: goal.port,
-            realm: None,
-            authentication_method: AuthenticationMethod::default(),
-            is_proxy: false,
-        };
+        let server = question::server(goal.host, goal.port);
         question::of_handshake(failure, shaken, &server, goal.asks)
     })
 }

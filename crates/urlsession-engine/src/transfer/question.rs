@@ -86,6 +86,18 @@ pub(super) fn of_proxy(
     }))
 }
 
+/// Returns the space of a server of `https`.
+pub(super) fn server(host: &str, port: u16) -> ProtectionSpace {
+    ProtectionSpace {
+        protocol: "https".to_owned(),
+        host: host.to_owned(),
+        port,
+        realm: None,
+        authentication_method: AuthenticationMethod::default(),
+        is_proxy: false,
+    }
+}
+
 /// Makes a question of a handshake with a server that failed, if the app can mend it.
 pub(super) fn of_handshake(
     mut failure: Failure,

@@ -42,6 +42,15 @@ pub(super) async fn noting<T>(shake: impl Future<Output = T>) -> (T, Shaken) {
     SHAKEN.scope(RefCell::default(), noted).await
 }
 
+/// Judges in a handshake that others drive, and returns what there is to know of it.
+#[cfg(feature = "http3")]
+pub(super) fn noting_now<T>(judge: impl FnOnce() -> T) -> (T, Shaken) {
+    SHAKEN.sync_scope(RefCell::default(), || {
+        let done = judge();
+        (done, SHAKEN.with(RefCell::take))
+    })
+}
+
 fn note(change: impl FnOnce(&mut Shaken)) {
     // Nobody wants to know of a handshake with a proxy.
     let _ = SHAKEN.try_with(|shaken| change(&mut shaken.borrow_mut()));

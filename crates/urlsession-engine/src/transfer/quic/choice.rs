@@ -225,10 +225,12 @@ impl Http {
         let Alternative { host, port } = &way.alternative;
         let goal = Goal {
             name: &route.key.host,
+            origin_port: route.key.port,
             host: host.as_ref().unwrap_or(&route.key.host),
             port: *port,
             ip_version: route.key.ip_version,
             trust: &way.trust,
+            asks: route.asks,
             transaction,
         };
         let origin =

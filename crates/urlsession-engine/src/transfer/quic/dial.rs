@@ -6,9 +6,10 @@ use crate::transfer::dial::{bare, look_up, within};
 use crate::transfer::errors::{self as failures, Failure, Place};
 use crate::transfer::handshake::{CONNECTION_WINDOW, HEAD_LIMIT, STREAM_WINDOW};
 use crate::transfer::metrics::{Facts, Transaction};
+use crate::transfer::question::{self, Asks};
 use crate::transfer::race::race;
 use crate::transfer::tls::Trust;
-use crate::transfer::verify::Judge;
+use crate::transfer::verify::{self, Judge, Shaken};
 use bytes::Bytes;
 use h3::client::SendRequest;
 use h3::error::Code;
@@ -45,13 +46,16 @@ const UDP_BUFFER: usize = 2 * 1024 * 1024;
 /// Where a connection goes.
 #[derive(Debug)]
 pub(super) struct Goal<'a> {
-    /// Who the server must prove to be.
+    /// Who the server must prove to be, and the port of that origin.
     pub(super) name: &'a str,
+    pub(super) origin_port: u16,
     /// Where it is reached.
     pub(super) host: &'a str,
     pub(super) port: u16,
     pub(super) ip_version: Option<IpVersion>,
     pub(super) trust: &'a Trust,
+    /// What the app may be asked.
+    pub(super) asks: Asks<'a>,
     pub(super) transaction: &'a Transaction,
 }
 
@@ -101,7 +105,23 @@ async fn connect(goal: &Goal<'_>) -> Result<Opened, Failure> {
     let opened = race(addresses, |address| {
         shake(address, Arc::clone(&name), configuration.clone(), Arc::clone(&judge))
     });
-    opened.await.map_err(|error| failures::io(Place::Connect, &error))?
+    let opened = opened.await.map_err(|error| failures::io(Place::Connect, &error))?;
+    opened.map_err(|refused| {
+        let server = question::server(goal.name, goal.origin_port);
+        question::of_handshake(refused.failure, refused.shaken, &server, goal.asks)
+    })
+}
+
+/// A handshake that failed, and what it was about.
+struct Refused {
+    failure: Failure,
+    shaken: Shaken,
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self { failure, shaken: Shaken::default() }
+    }
 }
 
 /// Shakes hands at one address. A server that answers ends the race, whatever it says.
@@ -110,13 +130,14 @@ async fn shake(
     name: Arc<str>,
     mut tls: ClientConfig,
     judge: Arc<Judge>,
-) -> io::Result<Result<Opened, Failure>> {
+) -> io::Result<Result<Opened, Refused>> {
     let witness = Arc::new(Witness { judge, said: Mutex::default() });
     tls.dangerous().set_certificate_verifier(Arc::clone(&witness) as Arc<dyn ServerCertVerifier>);
     let tls = match QuicClientConfig::try_from(tls) {
         Ok(tls) => tls,
         Err(error) => {
-            return Ok(Err(Failure::permanent(ErrorCode::SECURE_CONNECTION_FAILED, error)));
+            let code = ErrorCode::SECURE_CONNECTION_FAILED;
+            return Ok(Err(Failure::permanent(code, error).into()));
         }
     };
     let mut configuration = quinn::ClientConfig::new(Arc::new(tls));
@@ -124,12 +145,16 @@ async fn shake(
     let endpoint = endpoint(address)?;
     let connecting = match endpoint.connect_with(configuration, address, &name) {
         Ok(connecting) => connecting,
-        Err(error) => return Ok(Err(errors::begin(&error))),
+        Err(error) => return Ok(Err(errors::begin(&error).into())),
     };
     match connecting.await {
         Ok(connection) => Ok(Ok(Opened { endpoint, connection })),
         Err(ConnectionError::TimedOut) => Err(io::ErrorKind::TimedOut.into()),
-        Err(error) => Ok(Err(errors::handshake(&error, witness.said().as_ref()))),
+        Err(error) => {
+            let said = witness.said();
+            let (said, shaken) = said.map_or_else(Default::default, |(said, of)| (Some(said), of));
+            Ok(Err(Refused { failure: errors::handshake(&error, said.as_ref()), shaken }))
+        }
     }
 }
 
@@ -222,12 +247,12 @@ async fn disuse(connection: &quinn::Connection, streams: &Weak<()>) {
 #[derive(Debug)]
 struct Witness {
     judge: Arc<Judge>,
-    said: Mutex<Option<rustls::Error>>,
+    said: Mutex<Option<(rustls::Error, Shaken)>>,
 }
 
 impl Witness {
-    fn said(&self) -> Option<rustls::Error> {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn said(&self) -> Option<(rustls::Error, Shaken)> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -241,11 +266,12 @@ impl ServerCertVerifier for Witness {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let judge = &self.judge;
-        let judged =
-            judge.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        let (judged, shaken) = verify::noting_now(|| {
+            judge.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        });
         if let Err(error) = &judged {
             let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-            *said = Some(error.clone());
+            *said = Some((error.clone(), shaken));
         }
         judged
     }

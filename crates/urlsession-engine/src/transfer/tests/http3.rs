@@ -1,16 +1,17 @@
 //! HTTP/3: bytes, certificates, what is shared, and when TCP is taken instead.
 
 use super::metrics::stories;
-use super::{Trial, error_of, summary};
+use super::{Trial, error_of, question, summary};
 use std::collections::HashSet;
 use std::fs;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use urlsession_core::Ending;
+use urlsession_core::{Answered, Ending, Given};
 use urlsession_protocol::{
-    ClientCertificate, ConnectionProxy, Http3, Proxy, PublicKeyPin, TlsVersion,
+    AuthenticationMethod, ClientCertificate, ConnectionProxy, Http3, Proxy, PublicKeyPin,
+    TlsVersion,
 };
 use urlsession_testkit::server::{Answer, Certificate, Demands, Server, pseudo_random, sha256};
 
@@ -87,6 +88,35 @@ async fn certificates() {
         }
         trial.order.options.tls.allow_any_certificate = true;
         assert_eq!(summary(&trial.run().await), "done 200 1", "{certificate:?}");
+    }
+}
+
+/// what is wrong with the server => the error of a task that may not ask, or whose answer was no
+#[tokio::test]
+async fn a_server_that_nobody_else_trusts_is_asked_about() {
+    for (certificate, trusted, error) in [
+        (Certificate::Valid, false, "-1202 permanent"),
+        (Certificate::WithRoot, false, "-1203 permanent"),
+        (Certificate::Expired, true, "-1201 permanent"),
+    ] {
+        let server = Server::start_quic(certificate, Demands::default());
+        server.on("/", Answer::ok("x"));
+        let mut trial = only(Trial::data(&server.url("/")), &server);
+        if !trusted {
+            trial.order.options.ca_certificates.clear();
+        }
+        assert_eq!(summary(&trial.run().await), error, "{certificate:?}");
+        trial.asks = Some(Vec::new());
+        let asked = question(&trial).await;
+        let space = asked.protection_space.clone();
+        assert_eq!(space.authentication_method, AuthenticationMethod::ServerTrust);
+        assert_eq!(format!("{}:{}", space.host, space.port), server.address().to_string());
+        trial.asks = Some(vec![space.clone()]);
+        assert_eq!(summary(&trial.run().await), error, "{certificate:?}");
+        trial.asks = Some(Vec::new());
+        let given = Given::ServerTrust(asked.server_trust[0].clone());
+        trial.order.answers.push(Answered { space, given });
+        assert_eq!(protocol(&trial.run().await), "h3", "{certificate:?}");
     }
 }
 
