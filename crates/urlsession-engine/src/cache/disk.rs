@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use urlsession_protocol::Timestamp;
@@ -18,6 +19,9 @@ use urlsession_protocol::Timestamp;
 const ENTRY_PART: u64 = 20;
 /// Longest wait for another process: a response is not worth more.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
+/// Most URLs whose responses are known to be outdated and could not be removed; one more, and all are
+/// taken to be.
+const OWED_LIMIT: usize = 1024;
 /// Longest wait for another process where all responses are at stake.
 const LONG_TIMEOUT: Duration = Duration::from_secs(5);
 /// The layout of the file; a file of another one is replaced.
@@ -45,6 +49,9 @@ pub(super) struct Disk {
     connection: Option<Connection>,
     /// Changes with every commit of another process.
     version: i64,
+    /// URLs whose responses are to be removed before anything of them is used.
+    owed: BTreeSet<String>,
+    owes_all: bool,
 }
 
 /// A response as it is written, but for its body.
@@ -61,7 +68,14 @@ struct Head {
 impl Disk {
     /// Opens the file in a folder that is private, or creates it.
     pub(super) fn open(path: PathBuf, capacity: u64) -> Self {
-        let mut disk = Self { path, capacity: u64::MAX, connection: None, version: 0 };
+        let mut disk = Self {
+            path,
+            capacity: u64::MAX,
+            connection: None,
+            version: 0,
+            owed: BTreeSet::new(),
+            owes_all: false,
+        };
         let opened = open(&disk.path).or_else(|error| match is_damaged(&error) {
             true => replace(&disk.path),
             false => Err(error),
@@ -91,6 +105,9 @@ impl Disk {
 
     /// Reads the responses of a URL; one that is damaged is removed.
     pub(super) fn load(&mut self, url: &str) -> Vec<Stored> {
+        if !self.is_settled(url) {
+            return Vec::new();
+        }
         let read = self.attempt(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT id, variant, head, body, print FROM entries WHERE url = ?1 ORDER BY id",
@@ -123,12 +140,20 @@ impl Disk {
         });
     }
 
-    /// Keeps a response, instead of the one of the same variant.
+    /// Keeps a response, instead of the one of the same variant. If that fails, the other one must not
+    /// come back.
     pub(super) fn put(&mut self, url: &str, stored: &Stored, now: Timestamp) {
+        if !self.is_settled(url) || self.write(url, stored, now).is_some() {
+            return;
+        }
+        self.remove(url, 0);
+    }
+
+    fn write(&mut self, url: &str, stored: &Stored, now: Timestamp) -> Option<()> {
         let (Ok(variant), Ok(head)) =
             (serde_json::to_string(&stored.variant), serde_json::to_string(&head(stored)))
         else {
-            return;
+            return None;
         };
         let print = print(&variant, &head, &stored.body);
         let (size, capacity) = (stored.size() + url.len() as u64, self.capacity);
@@ -151,11 +176,24 @@ impl Disk {
             ])?;
             shrink(&to, capacity)?;
             to.commit()
-        });
+        })
     }
 
     /// Forgets the responses of a URL, but for so many of the newest.
     pub(super) fn remove(&mut self, url: &str, but: usize) {
+        let removed = self.delete(url, but);
+        // Without the file there is nothing to come back.
+        if removed.is_some() || but > 0 || self.connection.is_none() {
+            return;
+        }
+        self.owed.insert(url.to_owned());
+        self.owes_all |= self.owed.len() > OWED_LIMIT;
+        if self.owes_all {
+            self.owed.clear();
+        }
+    }
+
+    fn delete(&mut self, url: &str, but: usize) -> Option<()> {
         self.attempt(|connection| {
             connection
                 .prepare_cached(
@@ -163,15 +201,29 @@ impl Disk {
                      (SELECT id FROM entries WHERE url = ?1 ORDER BY id DESC LIMIT -1 OFFSET ?2)",
                 )?
                 .execute(params![url, but.cast_signed()])
-        });
+                .map(drop)
+        })
+    }
+
+    /// Removes what could not be removed when it was outdated; says whether all of that is gone.
+    fn is_settled(&mut self, url: &str) -> bool {
+        if self.owes_all {
+            self.owes_all = self.attempt(|to| to.execute("DELETE FROM entries", [])).is_none();
+        }
+        if !self.owes_all && self.owed.contains(url) && self.delete(url, 0).is_some() {
+            self.owed.remove(url);
+        }
+        !self.owes_all && !self.owed.contains(url)
     }
 
     /// Forgets everything, and gives the room back to the file system.
     pub(super) fn clear(&mut self) {
-        self.attempt(|connection| {
+        let cleared = self.attempt(|connection| {
             connection.busy_timeout(LONG_TIMEOUT)?;
             connection.execute("DELETE FROM entries", [])
         });
+        self.owes_all = cleared.is_none() && self.connection.is_some();
+        self.owed.clear();
         // Without this the bytes are still in the file, but of no entry.
         self.attempt(|connection| connection.execute_batch("VACUUM"));
         self.flush();
@@ -333,4 +385,30 @@ fn decode(row: &rusqlite::Row<'_>) -> Option<Stored> {
         variant,
         body: body.into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::stored;
+    use super::*;
+
+    #[test]
+    fn too_many_debts_are_one_of_everything() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("responses.sqlite");
+        let mut disk = Disk::open(path.clone(), 1024 * 1024);
+        for url in ["http://host/a", "http://host/b"] {
+            disk.put(url, &stored(200, ""), Timestamp(1));
+        }
+        let mut other = Connection::open(path).unwrap();
+        let busy =
+            other.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
+        disk.owed = (0..OWED_LIMIT).map(|number| number.to_string()).collect();
+        disk.remove("http://host/a", 0);
+        assert!(disk.load("http://host/b").is_empty(), "nobody knows whether it is outdated");
+        busy.commit().unwrap();
+        assert!(disk.load("http://host/a").is_empty());
+        disk.put("http://host/b", &stored(200, ""), Timestamp(1));
+        assert_eq!(disk.load("http://host/b").len(), 1);
+    }
 }

@@ -24,7 +24,7 @@ fn fields(text: &str) -> HeaderMap {
 }
 
 /// A response that arrived at [`ARRIVAL`], asked for without any field.
-fn stored(status: u16, response: &str) -> Stored {
+pub(super) fn stored(status: u16, response: &str) -> Stored {
     kept(status, response, "")
 }
 

@@ -55,6 +55,36 @@ fn two_processes_share_one_file() {
     assert!(!has(&other, "http://host/"));
 }
 
+/// Another process may be writing, or the disk may be full: what was outdated then is outdated later.
+#[test]
+fn what_could_not_be_replaced_does_not_come_back() {
+    type Outdate = fn(&SharedCache);
+    let outdates: [(Outdate, &[usize]); 2] = [
+        (|cache| cache.keep("http://host/", of(2)), &[2]),
+        (|cache| cache.forget("http://host/"), &[]),
+    ];
+    for (outdate, lengths_then) in outdates {
+        let folder = TempDir::new().unwrap();
+        let used = cache(folder.path(), UrlCache::default());
+        used.keep("http://host/", of(1));
+        let mut other = rusqlite::Connection::open(folder.path().join("responses.sqlite")).unwrap();
+        let immediate = rusqlite::TransactionBehavior::Immediate;
+        let busy = other.transaction_with_behavior(immediate).unwrap();
+        busy.execute("UPDATE entries SET used = used + 1", []).unwrap();
+        outdate(&used);
+        assert_eq!(lengths(&used), lengths_then);
+        // What this process has in memory is not current any more after that.
+        busy.commit().unwrap();
+        assert!(lengths(&used).is_empty(), "{lengths_then:?}");
+        used.keep("http://host/", of(3));
+        assert_eq!(lengths(&cache(folder.path(), UrlCache::default())), [3]);
+    }
+}
+
+fn lengths(cache: &SharedCache) -> Vec<usize> {
+    cache.find("http://host/").iter().map(|stored| stored.body.len()).collect()
+}
+
 #[test]
 fn a_later_response_takes_the_place_of_its_variant_only() {
     let folder = TempDir::new().unwrap();
