@@ -158,6 +158,15 @@ impl SharedCache {
         let (now, stored) = (self.now(), Arc::new(stored));
         let mut tiers = self.lock();
         let mut all = tiers.find(url, now);
+        // One that took long may have been overtaken; one from the future was kept before the clock was
+        // set back.
+        let overtook = |other: &Arc<Stored>| {
+            let is_newer = other.received > stored.received && other.received <= now;
+            is_newer && other.variant == stored.variant
+        };
+        if all.iter().any(overtook) {
+            return;
+        }
         all.retain(|other| other.variant != stored.variant);
         all.push(Arc::clone(&stored));
         let surplus = all.len().saturating_sub(VARIANTS_LIMIT);

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use urlsession_core::SessionNumber;
-use urlsession_protocol::{ApplicationId, UrlCache};
+use urlsession_protocol::{ApplicationId, Timestamp, UrlCache};
 
 const KIB: u64 = 1024;
 
@@ -83,6 +83,28 @@ fn what_could_not_be_replaced_does_not_come_back() {
 
 fn lengths(cache: &SharedCache) -> Vec<usize> {
     cache.find("http://host/").iter().map(|stored| stored.body.len()).collect()
+}
+
+/// One that had begun before it was asked for again, and took long.
+#[test]
+fn an_older_response_does_not_take_the_place_of_a_newer_one() {
+    let folder = TempDir::new().unwrap();
+    for room in [UrlCache::default(), UrlCache::IN_MEMORY] {
+        let cache = cache(folder.path(), room);
+        let now = cache.now().0;
+        let at = |received, length| Stored { received: Timestamp(received), ..of(length) };
+        for (first, second, expected) in [
+            (now - 1000, now - 2000, 1),
+            (now - 2000, now - 1000, 2),
+            // The clock was set back since.
+            (now + 3_600_000, now - 1000, 2),
+        ] {
+            cache.clear();
+            cache.keep("http://host/", at(first, 1));
+            cache.keep("http://host/", at(second, 2));
+            assert_eq!(lengths(&cache), [expected]);
+        }
+    }
 }
 
 #[test]
