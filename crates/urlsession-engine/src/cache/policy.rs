@@ -20,6 +20,13 @@ const CONDITIONS: [HeaderName; 4] = [
     header::IF_MODIFIED_SINCE,
     header::IF_UNMODIFIED_SINCE,
 ];
+/// What answers a part or a condition of one request only, whatever it says of its lifetime.
+const OF_REQUEST: [StatusCode; 4] = [
+    StatusCode::PARTIAL_CONTENT,
+    StatusCode::NOT_MODIFIED,
+    StatusCode::PRECONDITION_FAILED,
+    StatusCode::RANGE_NOT_SATISFIABLE,
+];
 /// Errors of a server that `stale-if-error` is for (RFC 5861 section 4).
 const ERRORS: [u16; 4] = [500, 502, 503, 504];
 
@@ -113,9 +120,7 @@ pub(super) fn is_storable(asked: &Asked<'_>, url: &Url, response: &Stored) -> bo
         true => status.canonical_reason().is_none(),
         false => control.no_store,
     };
-    let is_whole = !status.is_informational()
-        && status != StatusCode::PARTIAL_CONTENT
-        && status != StatusCode::NOT_MODIFIED;
+    let is_whole = !status.is_informational() && !OF_REQUEST.contains(&status);
     is_asked
         && is_whole
         && !is_forbidden

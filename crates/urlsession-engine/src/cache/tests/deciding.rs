@@ -183,6 +183,8 @@ const STORABLE: &[(&str, &str, u16, &str, bool)] = &[
     ("GET", "", 200, "Cache-Control: private=\"a\"", true),
     ("GET", "", 206, "Cache-Control: max-age=60", false),
     ("GET", "", 304, "Cache-Control: max-age=60", false),
+    ("GET", "If-Match: \"a\"", 412, "Cache-Control: max-age=60", false),
+    ("GET", "Range: bytes=9-", 416, "Cache-Control: max-age=60", false),
     ("GET", "", 599, "Cache-Control: max-age=60", true),
     ("GET", "", 599, "", false),
     ("GET", "", 302, "", false),

@@ -261,6 +261,16 @@ async fn a_part_is_never_taken_for_the_whole() {
     assert_eq!(scene.count(), 2);
 }
 
+/// A server may say of every answer how long it holds, of one to a range that it has not, too.
+#[tokio::test]
+async fn what_is_said_of_a_part_is_not_said_of_the_whole() {
+    let scene = Scene::new();
+    let refused = Answer::status_only(416).header(FRESH.0, FRESH.1);
+    scene.on(refused.times(1).then(answer("hello", FRESH)));
+    assert_eq!(tell(&scene.data().header("Range", "bytes=9-")).await, "loaded 416 ");
+    assert_eq!(tell(&scene.data()).await, "loaded 200 hello");
+}
+
 #[tokio::test]
 async fn a_download_goes_on_from_what_is_kept() {
     let scene = Scene::new();
