@@ -87,7 +87,7 @@ pub(crate) struct Recording {
     stored: Stored,
     body: Vec<u8>,
     room: u64,
-    /// It has come whole and is being written.
+    /// It has come whole, or cannot be kept, and that is being written.
     writing: Option<JoinHandle<()>>,
 }
 
@@ -353,12 +353,23 @@ impl Kept {
 }
 
 impl Recording {
-    /// Takes the next bytes; `false` when there are too many.
-    pub(crate) fn take(&mut self, piece: &[u8]) -> bool {
-        let Some(room) = self.room.checked_sub(piece.len() as u64) else { return false };
-        self.room = room;
-        self.body.extend_from_slice(piece);
-        true
+    /// Takes the next bytes.
+    pub(crate) fn take(&mut self, piece: &[u8]) {
+        match self.room.checked_sub(piece.len() as u64) {
+            _ if self.writing.is_some() => {}
+            Some(room) => {
+                self.room = room;
+                self.body.extend_from_slice(piece);
+            }
+            None => self.give_up(),
+        }
+    }
+
+    /// Keeps nothing after all. What the server has replaced with it must not come back later.
+    pub(crate) fn give_up(&mut self) {
+        self.body = Vec::new();
+        let (cache, url) = (Arc::clone(&self.cache), std::mem::take(&mut self.url));
+        self.writing = Some(tokio::task::spawn_blocking(move || cache.forget(&url)));
     }
 
     /// Keeps the response, whose body has come whole. Losing the future does not lose that.

@@ -406,11 +406,7 @@ impl Inbound {
             None => self.transaction.ended(),
         }
         match (&next, &mut self.recording) {
-            (Some(bytes), Some(recording)) => {
-                if !recording.take(bytes) {
-                    self.recording = None;
-                }
-            }
+            (Some(bytes), Some(recording)) => recording.take(bytes),
             (None, Some(recording)) => {
                 recording.finish().await;
                 self.recording = None;

@@ -285,8 +285,14 @@ impl<'a> Chain<'a> {
                 Ok(self.kept(kept, method, url))
             }
             Received::New(recording) => {
-                // What is packed for the way alone would be kept packed.
-                answer.body.record(recording.filter(|_| framing::packed(&answer.head).is_empty()));
+                match recording {
+                    // What is packed for the way alone would be kept packed.
+                    Some(mut recording) if !framing::packed(&answer.head).is_empty() => {
+                        recording.give_up();
+                        recording.finish().await;
+                    }
+                    recording => answer.body.record(recording),
+                }
                 Ok(answer)
             }
         }

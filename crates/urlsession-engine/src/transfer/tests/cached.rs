@@ -271,6 +271,21 @@ async fn what_is_said_of_a_part_is_not_said_of_the_whole() {
     assert_eq!(tell(&scene.data()).await, "loaded 200 hello");
 }
 
+/// What takes the place of what is kept may turn out too large for that.
+#[tokio::test]
+async fn what_was_replaced_by_more_than_can_be_kept_does_not_come_back() {
+    let scene = Scene::new();
+    let large = "x".repeat(2 * 1024 * 1024);
+    let larger = Answer::ok(large.clone()).header(FRESH.0, FRESH.1).chunked();
+    scene.on(answer("hello", FRESH).times(1).then(larger));
+    assert_eq!(tell(&scene.data()).await, "loaded 200 hello");
+    let mut reload = scene.data();
+    reload.order.options.request_cache_policy =
+        Some(RequestCachePolicy::ReloadIgnoringLocalCacheData);
+    assert!(tell(&reload).await == format!("loaded 200 {large}"));
+    assert!(tell(&scene.data()).await == format!("loaded 200 {large}"));
+}
+
 #[tokio::test]
 async fn a_download_goes_on_from_what_is_kept() {
     let scene = Scene::new();
