@@ -391,7 +391,7 @@ export interface RequestPolicy {
   omittedHeaders?: string[];
   /** Which of 301, 302 and 303 lead to another POST after a POST; without it they lead to a GET. */
   keepsPost?: number[];
-  /** Takes credentials and cookies of the request along to whatever server a redirect names. */
+  /** Takes credentials, cookies and the client certificate along to whatever server a redirect names. */
   trustsRedirects?: boolean;
   /** The target of the first request as it stands, such as `*`; without it the URL's. */
   target?: string;

@@ -17,7 +17,8 @@ pub struct RequestPolicy {
     /// lead to a GET.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub keeps_post: Vec<u16>,
-    /// Takes credentials and cookies of the request along to whatever server a redirect names.
+    /// Takes credentials and cookies of the request, and its client certificate, along to whatever
+    /// server a redirect names.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub trusts_redirects: bool,
     /// The target of the first request as it stands, such as `*`; without it the URL's.

@@ -32,7 +32,8 @@ pub struct TlsPolicy {
     /// The newest version: Apple's `tlsMaximumSupportedProtocolVersion`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub maximum_version: Option<TlsVersion>,
-    /// Who we are to servers that ask for a certificate.
+    /// Who we are to the host that a task asks, if it asks for a certificate. A redirect to another one
+    /// does not take it there, unless the task trusts redirects.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_certificate: Option<ClientCertificate>,
     /// The server's key must be one of these, beside everything else; empty allows any.

@@ -32,6 +32,9 @@ pub(super) struct Outgoing<'a> {
     /// How to reach the server.
     pub(super) options: &'a TaskOptions,
     pub(super) idle_timeout: Duration,
+    /// Whether its server may see the certificate that is configured, as no other host may that a
+    /// redirect names.
+    pub(super) shows_own: bool,
     /// How many connections its server may have at work with this one; `None` is not asked.
     pub(super) most_connections: Option<u32>,
     /// What the app may be asked, and what it answered before.
@@ -171,7 +174,7 @@ impl<'a> Outgoing<'a> {
 
     /// Says whether there is a certificate of ours for the server.
     pub(super) fn has_own(&self) -> bool {
-        self.options.tls.client_certificate.is_some()
+        (self.shows_own && self.options.tls.client_certificate.is_some())
             || OfTls::new(self.answers, &origin_space(self.url)).own.is_some()
     }
 
@@ -186,7 +189,8 @@ impl<'a> Outgoing<'a> {
         // Whether `http` is refused is no matter of the connection.
         let mut policy = TlsPolicy { https_only: false, ..self.options.tls.clone() };
         let OfTls { trusted, own } = OfTls::new(self.answers, &origin_space(self.url));
-        policy.client_certificate = own.cloned().or(policy.client_certificate);
+        let configured = policy.client_certificate.filter(|_| self.shows_own);
+        policy.client_certificate = own.cloned().or(configured);
         Terms {
             roots: self.options.ca_certificates.clone(),
             policy,

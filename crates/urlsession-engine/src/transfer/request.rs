@@ -139,6 +139,7 @@ impl<'a> Chain<'a> {
             drop(sending.open().await?);
         }
         let mut trail = Trail::new(self.order.options.maximum_redirects);
+        let home = leg.url.host_str().map(str::to_owned);
         loop {
             self.strict.upgrade(&mut leg.url);
             self.check_scheme(&leg.url)?;
@@ -153,6 +154,7 @@ impl<'a> Chain<'a> {
                 asks: self.attempt.asks.as_deref(),
                 answers: &self.order.answers,
                 asks_leave: false,
+                shows_own: policy.trusts_redirects || leg.url.host_str() == home.as_deref(),
                 most_connections,
                 idle_timeout: self.order.idle_timeout,
                 metrics: self.metrics,

@@ -44,6 +44,7 @@ async fn which_bodies_go_the_short_way() {
             target: crate::transfer::outgoing::Target::OfUrl,
             most_connections: None,
             asks_leave: false,
+            shows_own: true,
             method: &Method::GET,
             url: &url,
             headers,

@@ -1,9 +1,10 @@
 //! What the app demands of TLS, and what servers demand of it.
 
 use super::super::identity;
-use super::{Trial, error_of, summary};
+use super::{Trial, error_of, question, summary};
 use std::fs;
 use std::sync::Arc;
+use urlsession_core::{Answered, Given};
 use urlsession_protocol::{ClientCertificate, Http3, PublicKeyPin, Secret, TlsVersion};
 use urlsession_testkit::server::{Answer, Certificate, Demands, Pkcs12, Server};
 
@@ -55,6 +56,41 @@ async fn client_certificates() {
             trial.order.options.tls.client_certificate = certificate.map(ClientCertificate::new);
             let ending = trial.run().await;
             assert_eq!(summary(&ending), expected, "{version:?}: {ending:?}");
+        }
+    }
+}
+
+/// A redirect leads to another port of the host, which is the task's own choice, or to another host,
+/// which is not.
+#[tokio::test]
+async fn a_client_certificate_stays_with_its_host() {
+    let demands = Demands { certificate: true, ..Demands::default() };
+    let (server, plain) = (Server::start_tls_demanding(demands), Server::start());
+    server.on("/", Answer::ok("x"));
+    let port = server.address().port();
+    let to = |host: &str| format!("https://{host}:{port}/");
+    for (location, trusts, expected) in [
+        (to("127.0.0.1"), false, "done 200 1"),
+        (to("localhost"), false, "-1206 permanent"),
+        (to("localhost"), true, "done 200 1"),
+    ] {
+        plain.on("/", Answer::redirect(307, &location));
+        let mut trial = Trial::data(&plain.url("/"));
+        let options = &mut trial.order.options;
+        options.ca_certificates = vec![server.ca_pem()];
+        options.tls.client_certificate = Some(ClientCertificate::new(server.client_pem()));
+        options.request_policy.trusts_redirects = trusts;
+        let ending = trial.run().await;
+        assert_eq!(summary(&ending), expected, "{location} {trusts}: {ending:?}");
+        if expected == "-1206 permanent" {
+            // It is asked for that host, as it would be without any.
+            trial.asks = Some(Vec::new());
+            let asked = question(&trial).await;
+            let space = asked.protection_space.clone();
+            assert_eq!((space.host.as_str(), space.port), ("localhost", port));
+            let given = Given::ClientCertificate(ClientCertificate::new(server.client_pem()));
+            trial.order.answers.push(Answered { space, given });
+            assert_eq!(summary(&trial.run().await), "done 200 1");
         }
     }
 }
