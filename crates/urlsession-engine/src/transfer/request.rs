@@ -257,9 +257,14 @@ impl<'a> Chain<'a> {
     ) -> Result<Answer, Failure> {
         let (method, url) = (out.method, out.url);
         let mut fields = out.headers.clone();
-        self.cookies.send(url, &mut fields);
-        let credential = self.means(own).of_server(url);
-        let credential = credential.iter().map(identity).collect::<Vec<_>>().concat();
+        // What the task leaves out does not tell what comes back.
+        let policy = &self.order.options.request_policy;
+        if !policy.omits("cookie") {
+            self.cookies.send(url, &mut fields);
+        }
+        let mut credentials = self.means(own).of_server(url);
+        credentials.retain(|_| !policy.omits("authorization"));
+        let credential = credentials.iter().map(identity).collect::<Vec<_>>().concat();
         let pending = match self.cache.look_up((method, url), fields, &credential).await {
             LookUp::Answer(kept) => return Ok(self.kept(kept, method, url)),
             LookUp::Nothing => {

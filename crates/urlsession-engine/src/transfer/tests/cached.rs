@@ -3,10 +3,13 @@
 use super::{Trial, error_of, resume_of, summary};
 use crate::cache::SharedCache;
 use crate::clock::Clock;
+use crate::cookies::Cookies;
+use crate::shelf::Owner;
+use crate::store::Store;
 use std::fs;
 use std::sync::Arc;
 use tempfile::TempDir;
-use urlsession_core::{Answered, Ending, Given};
+use urlsession_core::{Answered, Ending, Given, SessionNumber};
 use urlsession_protocol::{
     ClientCertificate, ConnectTo, Credential, ErrorCode, RequestCachePolicy, RequestPolicy,
     ResourceFetchType, Response, UrlCache,
@@ -500,6 +503,35 @@ async fn nobody_gets_what_another_trusted_or_showed_a_certificate_for() {
         let mut again = data();
         again.order.answers = given;
         assert_eq!(tell(&again).await, "kept 200 secret");
+    }
+}
+
+/// What goes out without cookies or a credential brings what is for anyone.
+#[tokio::test]
+async fn what_is_left_out_of_a_request_does_not_tell_its_response() {
+    let scene = Scene::new();
+    let (sender, _inbox) = crate::inbox::channel();
+    let mut jars = Cookies::new(Clock::start(), sender);
+    let jar = jars.of(Owner::Session(SessionNumber(1)), &Store::in_memory()).unwrap();
+    scene.server.on("/in", Answer::ok("").header("Set-Cookie", "a=b; Path=/"));
+    let of = |mut trial: Trial, omitted: &str| {
+        trial.cookies = Some(Arc::clone(&jar));
+        trial.order.request.credential = Some(Credential::new("me", "pw").proactive());
+        trial.order.options.request_policy.omitted_headers = vec![omitted.to_owned()];
+        trial
+    };
+    let seen = Trial::data(&scene.server.url("/in"));
+    assert_eq!(tell(&of(seen, "")).await, "loaded 200 ");
+    for omitted in ["cookie", "authorization"] {
+        scene.cache.clear();
+        let varies = |body: &'static str| answer(body, FRESH).header("Vary", "Cookie");
+        scene.on(varies("for anyone").times(1).then(varies("for me")));
+        assert_eq!(tell(&of(scene.data(), omitted)).await, "loaded 200 for anyone");
+        assert_eq!(scene.last().header(omitted), None);
+        assert_eq!(tell(&of(scene.data(), "")).await, "loaded 200 for me", "{omitted}");
+        assert!(scene.last().header(omitted).is_some());
+        assert_eq!(tell(&of(scene.data(), omitted)).await, "kept 200 for anyone");
+        assert_eq!(tell(&of(scene.data(), "")).await, "kept 200 for me");
     }
 }
 

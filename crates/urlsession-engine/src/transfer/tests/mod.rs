@@ -40,6 +40,7 @@ mod terms;
 
 use super::{Attempt, Collector, Hands, Notices, Patience, Progress, TaskFiles};
 use crate::cache::SharedCache;
+use crate::cookies::SharedJar;
 use crate::credentials::Kept;
 use crate::strict::SharedHosts;
 use std::fs;
@@ -140,6 +141,7 @@ struct Trial {
     credentials: Option<Arc<Kept>>,
     resume: Option<ResumeState>,
     cache: Option<Arc<SharedCache>>,
+    cookies: Option<Arc<SharedJar>>,
     known_hosts: Option<Arc<SharedHosts>>,
     progress: Arc<Progress>,
     metrics: Arc<Collector>,
@@ -177,6 +179,7 @@ impl Trial {
             credentials: None,
             resume: None,
             cache: None,
+            cookies: None,
             known_hosts: None,
             progress: Arc::default(),
             metrics: Arc::new(Collector::new(Date(0))),
@@ -222,7 +225,7 @@ impl Trial {
             resume: self.resume.clone(),
             created: Timestamp(0),
             files: self.files.clone(),
-            cookies: None,
+            cookies: self.cookies.clone(),
             known_hosts: self.known_hosts.clone(),
             cache: self.cache.clone(),
             credentials: self.credentials.clone(),
