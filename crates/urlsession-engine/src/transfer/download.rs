@@ -20,6 +20,9 @@ use std::sync::Arc;
 use urlsession_core::{Done, Ending, Order, ResumeState};
 use urlsession_protocol::{ErrorCode, ResumeRung, TaskKind};
 
+/// Most parts that one attempt receives of a file of which nobody says how long it is.
+const PARTS_LIMIT: u32 = 64;
+
 /// Runs one attempt of a download.
 pub(super) async fn run(http: &Http, publisher: &Arc<Publisher>, attempt: Attempt) -> Ending {
     let run = Run { chain: Chain::new(http, &attempt), publisher, attempt: &attempt };
@@ -128,6 +131,26 @@ async fn begin(
     Ok((chain.judge_status(chain.ask(&[]).await?).await?, Verdict::Restart))
 }
 
+/// Asks for what is behind what there is, if there is anything.
+async fn ask_behind(chain: &Chain<'_>, state: &ResumeState) -> Result<(Final, Verdict), Failure> {
+    let Some(Question { range, if_range, .. }) = resume::question(state) else {
+        return Err(Failure::lost("nothing proves whose bytes these are"));
+    };
+    let got = chain.ask(&[(header::RANGE, range), (header::IF_RANGE, if_range)]).await?;
+    let head = &got.answer.head;
+    let verdict = match resume::judge(state, head.status, &head.headers) {
+        Verdict::AskAnew if resume::says_nothing_is_behind(head.status, &head.headers) => {
+            Verdict::Complete
+        }
+        Verdict::Restart if !head.status.is_success() => {
+            let why = format!("whether there is more was answered with {}", head.status.as_u16());
+            return Err(Failure::lost(why));
+        }
+        verdict => verdict,
+    };
+    Ok((got, verdict))
+}
+
 /// One attempt under way.
 struct Run<'a> {
     attempt: &'a Attempt,
@@ -193,9 +216,19 @@ impl Run<'_> {
     }
 
     async fn receive(&self, got: Final, part: Part, state: ResumeState) -> Ending {
-        match self.receive_once(got, part, state, true).await {
-            Ok(ending) => ending,
-            Err(changed) => Box::pin(self.receive_changed(changed)).await,
+        let (mut next, mut parts) = ((got, part, state), PARTS_LIMIT);
+        loop {
+            let (got, part, state) = next;
+            // What is to be known of the whole is known now, or never.
+            let may_split = parts == PARTS_LIMIT;
+            match self.receive_once(got, part, state, (may_split, parts)).await {
+                Ok(ending) => return ending,
+                Err(Next::Changed(changed)) => {
+                    return Box::pin(self.receive_changed(changed)).await;
+                }
+                Err(Next::Behind(behind)) => next = *behind,
+            }
+            parts = parts.saturating_sub(1);
         }
     }
 
@@ -215,7 +248,8 @@ impl Run<'_> {
             Err(failure) => return failed(failure.at(&got.response.url), None, false),
         };
         // Without segments nothing is asked twice, and nothing can have changed.
-        self.receive_once(got, part, state, false).await.unwrap_or(Ending::Stopped { resume: None })
+        let received = self.receive_once(got, part, state, (false, 0)).await;
+        received.unwrap_or(Ending::Stopped { resume: None })
     }
 
     async fn ask_for_all(&self) -> Result<Final, Failure> {
@@ -226,28 +260,31 @@ impl Run<'_> {
         }
     }
 
-    /// Receives what is missing. What is not the file that was begun comes back.
+    /// Receives what is missing. What is not the file that was begun comes back, and so does what is
+    /// behind a part.
     async fn receive_once(
         &self,
         got: Final,
         part: Part,
         state: ResumeState,
-        may_split: bool,
-    ) -> Result<Ending, Option<Box<Final>>> {
+        (may_split, parts): (bool, u32),
+    ) -> Result<Ending, Next> {
         let attempt = self.attempt;
         let before = state.synced_bytes();
         let length = got.length.map(|length| before + length);
         // Where nobody knows the size of the whole, a part that ends early must not be its end.
         let ends = || resume::last(&got.answer.head.headers).filter(|_| before > 0);
         let expected = state.total_bytes.or(length).or_else(ends);
-        attempt.progress.expect_to_receive(expected);
+        // It ends where it says, and the whole perhaps elsewhere.
+        let is_open = before > 0 && state.total_bytes.is_none();
+        attempt.progress.expect_to_receive(expected.filter(|_| !is_open));
         let limit = attempt.order.options.maximum_response_size;
         if let Some(limit) = limit.filter(|limit| expected.is_some_and(|total| total > *limit)) {
             discard(part, None).await;
             return Ok(failed(receive::too_large(limit).at(&got.response.url), None, false));
         }
         let provable = is_provable(&state, &attempt.order);
-        let policy = expected.filter(|_| may_split && provable).and_then(|total| {
+        let policy = expected.filter(|_| may_split && provable && !is_open).and_then(|total| {
             segments::policy_for(attempt, &got, &state, total).map(|policy| (policy, total))
         });
         let is_new = part.length() == 0;
@@ -281,13 +318,61 @@ impl Run<'_> {
                     Outcome::Changed(changed) => {
                         // A sync that is told later would be of a file that is gone.
                         let _ = journal.settle(&filled.part).await;
-                        return Err(changed);
+                        return Err(Next::Changed(changed));
                     }
                 }
             }
             (Ok(()), ..) => self.fill(got, receiver, expected).await,
         };
-        Ok(self.conclude(received, filled, (state, journal), (&url, before)).await)
+        match (received, journal) {
+            (Received::Whole, Some(journal)) if is_open => {
+                Box::pin(self.go_on(filled, state, journal, (&url, before, parts))).await
+            }
+            (received, journal) => {
+                Ok(self.conclude(received, filled, (state, journal), (&url, before)).await)
+            }
+        }
+    }
+
+    /// Asks for what is behind a part of which neither the server nor an earlier answer says of how
+    /// much it is: it may send less than was asked for (RFC 9110 section 15.3.7).
+    async fn go_on(
+        &self,
+        filled: Filled,
+        state: ResumeState,
+        journal: Arc<Journal>,
+        (url, before, parts): (&str, u64, u32),
+    ) -> Result<Ending, Next> {
+        let (settled, synced) = journal.settle(&filled.part).await;
+        let asked = match synced {
+            Err(failure) => Err(Received::Failed(failure)),
+            Ok(()) if parts == 0 => {
+                let why = "nobody says how long the file is, of which there are many parts";
+                Err(Received::Failed(Failure::lost(why)))
+            }
+            Ok(()) => tokio::select! {
+                biased;
+                () = self.attempt.stop.cancelled() => Err(Received::Stopped),
+                behind = ask_behind(&self.chain, &settled) => behind.map_err(Received::Failed),
+            },
+        };
+        let received = match asked {
+            Ok((got, Verdict::Append)) => {
+                let total_bytes = resume::total(&settled, &got.answer.head.headers);
+                let state = ResumeState { total_bytes, ..settled };
+                return Err(Next::Behind(Box::new((got, filled.part, state))));
+            }
+            Ok((got, Verdict::Restart)) => return Err(Next::Changed(Some(Box::new(got)))),
+            Ok((got, verdict)) => {
+                Box::pin(self.chain.discard(got)).await;
+                if verdict == Verdict::AskAnew {
+                    return Err(Next::Changed(None));
+                }
+                Received::Whole
+            }
+            Err(received) => received,
+        };
+        Ok(self.conclude(received, filled, (state, Some(journal)), (url, before)).await)
     }
 
     /// Receives from start to end over one connection.
@@ -437,6 +522,14 @@ fn is_provable(state: &ResumeState, order: &Order) -> bool {
         && request.method == "GET"
         && state.response.status_code == 200
         && (state.etag.is_some() || state.last_modified.is_some())
+}
+
+/// With what a download goes on.
+enum Next {
+    /// It is another file, of which this is the response, if there is one yet.
+    Changed(Option<Box<Final>>),
+    /// There is more behind the part.
+    Behind(Box<(Final, Part, ResumeState)>),
 }
 
 /// What receiving leaves.

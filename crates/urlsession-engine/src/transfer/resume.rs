@@ -82,6 +82,12 @@ pub(super) fn judge(state: &ResumeState, status: StatusCode, headers: &HeaderMap
     }
 }
 
+/// Says whether an answer to a question for what is behind the end says just that, and not where the
+/// end is: a server should, and need not (RFC 9110 section 15.5.17).
+pub(super) fn says_nothing_is_behind(status: StatusCode, headers: &HeaderMap) -> bool {
+    status == StatusCode::RANGE_NOT_SATISFIABLE && !headers.contains_key(header::CONTENT_RANGE)
+}
+
 /// Returns the size of the whole entity that a fitting 206 belongs to.
 pub(super) fn total(state: &ResumeState, headers: &HeaderMap) -> Option<u64> {
     content_range(headers).and_then(|range| range.total).or(state.total_bytes)

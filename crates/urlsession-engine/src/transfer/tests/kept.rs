@@ -17,13 +17,69 @@ async fn a_part_that_ends_early_is_not_the_end() {
     let range = "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes";
     let early = format!("{range} 4-9/*\r\n{chunked}3\r\nefg\r\n0\r\n\r\n");
     let rest = format!("{range} 7-9/*\r\n{chunked}3\r\nhij\r\n0\r\n\r\n");
-    let answers = Answer::raw(early).times(1).then(Answer::raw(rest));
+    let end = Answer::raw("HTTP/1.1 416 Nothing\r\nContent-Range: bytes */10\r\n\r\n");
+    let answers = Answer::raw(early).times(1).then(Answer::raw(rest).times(1).then(end));
     server.on("/file", Answer::raw(head).times(1).then(answers));
     let mut trial = Trial::download(&server.url("/file"));
     assert_eq!(summary(&trial.run_and_record().await), "-1005 transient progressed kept 4");
     assert_eq!(summary(&trial.run_and_record().await), "-1005 transient progressed kept 7");
     assert_eq!(summary(&trial.run().await), "done 200 10");
     assert_eq!(fs::read(&trial.files.finished).unwrap(), b"abcdefghij");
+}
+
+/// A server may send less than it is asked for, and need not know how much there is (RFC 9110 section
+/// 15.3.7).
+#[tokio::test]
+async fn a_part_of_nobody_knows_how_much_is_not_the_end() {
+    let fields = "ETag: \"a\"\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let head = format!("HTTP/1.1 200 OK\r\n{fields}4\r\nabcd\r\n");
+    let part = |range: &str, body: &str| {
+        let status = "HTTP/1.1 206 Partial Content\r\nETag: \"a\"";
+        let length = body.len();
+        Answer::raw(format!(
+            "{status}\r\nContent-Range: bytes {range}\r\nContent-Length: {length}\r\n\r\n{body}"
+        ))
+        .times(1)
+    };
+    let bare = |status: &str| {
+        Answer::raw(format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n")).times(1)
+    };
+    let anew = format!("HTTP/1.1 200 OK\r\n{fields}a\r\nABCDEFGHIJ\r\n0\r\n\r\n");
+    for (last, expected, body) in [
+        (bare("416 Nothing"), "done 200 10", "abcdefghij"),
+        (part("10-11/12", "kl"), "done 200 12", "abcdefghijkl"),
+        (Answer::raw(anew.clone()), "done 200 10", "ABCDEFGHIJ"),
+        // It has become another file, or has never been one.
+        (part("4-9/*", "efghij").then(Answer::raw(anew)), "done 200 10", "ABCDEFGHIJ"),
+        (bare("404 Gone"), "-1005 transient progressed kept 10", ""),
+    ] {
+        let server = Server::start();
+        let parts = part("4-6/*", "efg").then(part("7-9/*", "hij").then(last));
+        server.on("/file", Answer::raw(head.clone()).times(1).then(parts));
+        let mut trial = Trial::download(&server.url("/file"));
+        assert_eq!(summary(&trial.run_and_record().await), "-1005 transient progressed kept 4");
+        assert_eq!(summary(&trial.run().await), expected);
+        if !body.is_empty() {
+            assert_eq!(fs::read_to_string(&trial.files.finished).unwrap(), body);
+        }
+    }
+}
+
+/// It goes on in the next attempt.
+#[tokio::test]
+async fn parts_without_end_are_one_attempt_no_more() {
+    let server = Server::start();
+    let mut answers = Answer::ok("never");
+    for at in (1..=80).rev() {
+        let fields = format!("ETag: \"a\"\r\nContent-Range: bytes {at}-{at}/*");
+        let part = format!("HTTP/1.1 206 Part\r\n{fields}\r\nContent-Length: 1\r\n\r\nx");
+        answers = Answer::raw(part).times(1).then(answers);
+    }
+    let head = "HTTP/1.1 200 OK\r\nETag: \"a\"\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n";
+    server.on("/file", Answer::raw(head).times(1).then(answers));
+    let mut trial = Trial::download(&server.url("/file"));
+    assert_eq!(summary(&trial.run_and_record().await), "-1005 transient progressed kept 1");
+    assert_eq!(summary(&trial.run().await), "-1005 transient progressed kept 66");
 }
 
 #[tokio::test]
