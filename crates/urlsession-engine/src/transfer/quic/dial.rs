@@ -84,7 +84,8 @@ pub(super) async fn dial(
     let remote = opened.connection.remote_address();
     let facts = Arc::new(Facts::of_quic(local(&opened.endpoint, remote), remote));
     let connection = opened.connection;
-    Ok(Http3 { sender, connection, closing, users, facts, origin, alternative })
+    let served = Arc::default();
+    Ok(Http3 { sender, connection, closing, users, served, facts, origin, alternative })
 }
 
 /// An endpoint lives as long as its one connection: who changes networks gets a new socket.

@@ -2,7 +2,7 @@
 
 use super::Http3;
 use super::errors::{self, Fault};
-use super::link::{Inward, Outward};
+use super::link::{Both, Inward, Outward};
 use crate::transfer::carry::Broken;
 use crate::transfer::errors::Failure;
 use crate::transfer::framing;
@@ -18,9 +18,12 @@ use h3::error::StreamError;
 use http::{HeaderName, Method, StatusCode, Version};
 use std::fmt;
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::timeout;
 use urlsession_protocol::ErrorCode;
 
 const ALT_USED: HeaderName = HeaderName::from_static("alt-used");
@@ -43,13 +46,13 @@ pub(in crate::transfer) async fn over(
         request.headers_mut().insert(ALT_USED, used.clone());
     }
     transaction.requested(&request, source.is_some());
-    // Where the server allows no further stream, this waits for one.
-    let opening = async { Ok(channel.sender.send_request(request).await) };
-    let opened = wire.watch(out.idle_timeout, opening).await.map_err(Broken::final_)?;
+    let opened = open(&mut channel, request, out.idle_timeout).await.map_err(Broken::final_)?;
     let (sender, mut receiver) = match opened {
         Ok(stream) => stream.split(),
         Err(error) => return Err(broken(&channel, out, unsent(&channel, &error))),
     };
+    let served = Served::begin(&channel);
+    wire.touch();
     let mut sink = Sink { sender };
     let pump = match source {
         Some((sending, source)) => {
@@ -76,10 +79,49 @@ pub(in crate::transfer) async fn over(
     wire.touch();
     transaction.answered(&head);
     let left = length(&head, out.method);
-    let body = Body { receiver, wire: Arc::clone(&wire), left, channel, has_ended: false };
+    let wire_of_body = Arc::clone(&wire);
+    let body =
+        Body { receiver, wire: wire_of_body, left, channel, has_ended: false, _served: served };
     let stream = Stream::Http3(Box::new(body));
     let body = Inbound::new(stream, (pump, out.body.cloned()), transaction.clone());
     Ok(Answer { head, body, wire })
+}
+
+/// Opens a stream, which is waited for where the server allows no further one. It is not silent as
+/// long as it serves others, who see to it that it does not become so.
+async fn open(
+    channel: &mut Http3,
+    request: http::Request<()>,
+    limit: Duration,
+) -> Result<Result<RequestStream<Both, Bytes>, StreamError>, Failure> {
+    let (served, closing) = (Arc::clone(&channel.served), Arc::clone(&channel.closing));
+    let mut opening = pin!(channel.sender.send_request(request));
+    loop {
+        match timeout(limit, opening.as_mut()).await {
+            Ok(opened) => return Ok(opened),
+            Err(_) if served.load(Ordering::Acquire) > 0 => {}
+            Err(_) => {
+                closing.store(true, Ordering::Release);
+                return Err(Failure::idle(limit));
+            }
+        }
+    }
+}
+
+/// One who has a stream.
+struct Served(Arc<AtomicUsize>);
+
+impl Served {
+    fn begin(channel: &Http3) -> Self {
+        channel.served.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(&channel.served))
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 /// Waits for the final head.
@@ -147,6 +189,7 @@ pub(in crate::transfer) struct Body {
     /// Keeps the connection open.
     channel: Http3,
     has_ended: bool,
+    _served: Served,
 }
 
 impl Body {

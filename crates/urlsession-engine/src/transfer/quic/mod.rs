@@ -25,7 +25,7 @@ use bytes::Bytes;
 use http::HeaderValue;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// An HTTP/3 connection: each clone of `users` is a stream under way.
 #[derive(Clone)]
@@ -35,6 +35,8 @@ pub(super) struct Http3 {
     /// The server takes no more requests over it.
     closing: Arc<AtomicBool>,
     users: Arc<()>,
+    /// How many of them have their stream, where the server may let others wait for one.
+    served: Arc<AtomicUsize>,
     facts: Arc<Facts>,
     /// For whom it is.
     origin: Arc<Origin>,

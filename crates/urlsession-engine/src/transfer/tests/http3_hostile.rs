@@ -7,6 +7,8 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
 use urlsession_core::Ending;
 use urlsession_protocol::Http3;
 use urlsession_testkit::server::Server;
@@ -37,6 +39,14 @@ impl Bare {
     }
 
     fn with(act: impl Fn(u32, Connection) -> Acting + Send + Sync + 'static) -> Self {
+        Self::of_streams(100, act)
+    }
+
+    /// Allows so many requests at once on a connection.
+    fn of_streams(
+        most: u32,
+        act: impl Fn(u32, Connection) -> Acting + Send + Sync + 'static,
+    ) -> Self {
         let lender = Server::start_tls();
         let pem = lender.server_pem();
         let chain = CertificateDer::pem_file_iter(&pem).unwrap().collect::<Result<_, _>>().unwrap();
@@ -50,7 +60,10 @@ impl Bare {
             .unwrap();
         tls.alpn_protocols = vec![b"h3".to_vec()];
         let tls = QuicServerConfig::try_from(tls).unwrap();
-        let configuration = ServerConfig::with_crypto(Arc::new(tls));
+        let mut configuration = ServerConfig::with_crypto(Arc::new(tls));
+        let mut transport = quinn::TransportConfig::default();
+        transport.max_concurrent_bidi_streams(VarInt::from_u32(most));
+        configuration.transport_config(Arc::new(transport));
         let at = (Ipv4Addr::LOCALHOST, 0).into();
         let endpoint = Endpoint::server(configuration, at).unwrap();
         let accepting = endpoint.clone();
@@ -323,5 +336,53 @@ async fn connections_that_end_are_made_anew() {
             let ending = trial.run().await;
             assert_eq!(summary(&ending), "done 200 3", "{what}: {ending:?}");
         }
+    }
+}
+
+/// A server may allow one request at a time, and another be waiting longer than it would for a silent
+/// server.
+#[tokio::test]
+async fn who_waits_for_a_stream_does_not_take_the_server_for_silent() {
+    let (release, released) = watch::channel(false);
+    let (begin, mut begun) = watch::channel(0);
+    let server = Bare::of_streams(1, move |_, connection| {
+        let (mut released, begin) = (released.clone(), begin.clone());
+        Box::pin(async move {
+            let control = settle(&connection).await;
+            while let Ok((mut to, mut from)) = connection.accept_bi().await {
+                begin.send_modify(|begun| *begun += 1);
+                let _ = released.wait_for(|released| *released).await;
+                let _ = from.read_to_end(64 * 1024).await;
+                let _ = to.write_all(&head()).await;
+                let _ = to.finish();
+            }
+            drop(control);
+        })
+    });
+    let first = server.trial();
+    let hasty = |url: Option<&str>| {
+        let mut trial = server.trial();
+        trial.order.idle_timeout = Duration::from_millis(50);
+        match url {
+            Some(url) => trial.order.request.url = url.to_owned(),
+            None => trial.hands = Arc::clone(&first.hands),
+        }
+        trial
+    };
+    let second = hasty(None);
+    // Nobody answers there: its end says that the time is over.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut clock = hasty(Some(&format!("http://{}/", silent.local_addr().unwrap())));
+    clock.order.options.http3 = None;
+    let first = tokio::spawn(async move { first.run().await });
+    begun.wait_for(|begun| *begun == 1).await.unwrap();
+    let second = tokio::spawn(async move { second.run().await });
+    for _ in 0..3 {
+        assert_eq!(summary(&clock.run().await), "-1001 transient");
+    }
+    assert!(!second.is_finished());
+    release.send(true).unwrap();
+    for trial in [first, second] {
+        assert_eq!(summary(&trial.await.unwrap()), "done 200 0");
     }
 }
