@@ -83,6 +83,37 @@ test('the next question may come before the last answer is confirmed', async () 
   assert.deepEqual(events, ['asked', 'edit', 'asked', 'edit']);
 });
 
+test('an answer that comes after the end of its task is nobody’s failure', async () => {
+  const asked = {
+    didReceiveChallenge: { challenge: {} },
+    willPerformHTTPRedirection: {
+      redirection: { response: { headers: [] }, newRequest: { headers: [] }, until: 0, question: 1 },
+    },
+    willBeginDelayedRequest: {},
+  };
+  const gone = Object.assign(new Error('no such task'), { code: -1 });
+  const fails = async () => { throw gone; };
+  const ask = (name, status) => new Questions({ answer: fails, redirect: fails, edit: fails, status }, {
+    onChallenge: () => 'performDefaultHandling',
+    onRedirection: () => null,
+    onDelayedRequest: () => 'continueLoading',
+  }).receive({ name, taskIdentifier: 1, ...asked[name] });
+  for (const name of Object.keys(asked)) {
+    for (const state of ['canceling', 'completed']) await ask(name, async () => ({ state }));
+    await ask(name, fails);
+    await assert.rejects(ask(name, async () => ({ state: 'running' })), gone);
+  }
+  const task = session.downloadTask(server.url('/status/403'), {
+    ...refusing,
+    onDelayedRequest: async () => {
+      task.cancel();
+      await assert.rejects(task.finished, { code: -999 });
+      return 'continueLoading';
+    },
+  });
+  await assert.rejects(task.finished, { code: -999 });
+});
+
 test('the session answers for tasks that have no handler', async () => {
   const own = new Session({
     identifier: 'answers',

@@ -6,6 +6,9 @@ const { checked } = require('./checks.js');
 const { CERTIFICATE, CREDENTIAL, EDIT, NEW_REQUEST } = require('./fields.js');
 const { webHeaders } = require('./headers.js');
 
+// The code of what has no other, such as a task or a session that there is not any more.
+const UNKNOWN = -1;
+
 const DISPOSITIONS = ['performDefaultHandling', 'cancelAuthenticationChallenge', 'rejectProtectionSpace', 'useServerTrust'];
 
 class Questions {
@@ -56,28 +59,48 @@ class Questions {
 
   async #answer({ name, taskIdentifier, error, challenge, redirection }, open) {
     const handler = this.#handlers[name];
+    const tell = (answer) => {
+      open.isAnswered = true;
+      return this.#tell(taskIdentifier, answer);
+    };
     if (redirection) {
       const answer = redirectAnswer(await handler({ ...shownRedirection(redirection), taskIdentifier }));
-      open.isAnswered = true;
-      await this.#attachment.redirect(taskIdentifier, redirection.question, answer);
+      await tell(() => this.#attachment.redirect(taskIdentifier, redirection.question, answer));
       return;
     }
     if (challenge) {
       const serverTrust = challenge.serverTrust?.map((text) => Buffer.from(text, 'base64'));
       const answer = await handler({ ...challenge, serverTrust, taskIdentifier });
       if (answer === undefined) return;
-      open.isAnswered = true;
-      await this.#attachment.answer(taskIdentifier, challenge, answerOptions(answer));
+      const options = answerOptions(answer);
+      await tell(() => this.#attachment.answer(taskIdentifier, challenge, options));
       return;
     }
     const disposition = await handler({ taskIdentifier, error });
     if (disposition === undefined) return;
-    open.isAnswered = true;
     if (disposition === 'cancel') {
-      this.#attachment.cancel(taskIdentifier);
+      await tell(() => this.#attachment.cancel(taskIdentifier));
     } else {
-      const edit = disposition === 'continueLoading' ? {} : disposition;
-      await this.#attachment.edit(taskIdentifier, editOptions(edit));
+      const edit = editOptions(disposition === 'continueLoading' ? {} : disposition);
+      await tell(() => this.#attachment.edit(taskIdentifier, edit));
+    }
+  }
+
+  // A task that has ended while its handler was thinking wants no answer any more: that is nobody's failure.
+  async #tell(taskIdentifier, answer) {
+    try {
+      await answer();
+    } catch (error) {
+      if (!await this.#hasEnded(taskIdentifier)) throw error;
+    }
+  }
+
+  async #hasEnded(taskIdentifier) {
+    try {
+      const { state } = await this.#attachment.status(taskIdentifier);
+      return state === 'canceling' || state === 'completed';
+    } catch ({ code }) {
+      return code === UNKNOWN;
     }
   }
 }
