@@ -29,13 +29,12 @@ class Acknowledgements {
   }
 
   /**
-   * Acknowledges the event when every outcome, a promise or `undefined`, is there and none is a rejection.
+   * Acknowledges the event when every promise has an outcome, and none is a rejection.
    *
    * A rejection is thrown in a turn of its own, where Node treats it as any uncaught exception; the rest of the task
    * then stays unacknowledged as well, so that the next process sees its events in order and complete.
    */
-  whenDone(event, outcomes) {
-    const promises = outcomes.filter(isPromise);
+  whenDone(event, promises) {
     promises.forEach((promise) => promise.catch(throwLater));
     if (event.numbers.length === 0) return;
     const task = event.taskIdentifier;
@@ -66,10 +65,6 @@ class Acknowledgements {
       return false;
     }
   }
-}
-
-function isPromise(outcome) {
-  return outcome !== undefined;
 }
 
 function throwLater(error) {

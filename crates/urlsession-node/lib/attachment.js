@@ -189,7 +189,7 @@ class Attachment {
 
   /**
    * Adds a receiver, as `Receivers` does; it is offered what nobody has wanted so far.
-   * `receive` may return a promise: the event is acknowledged when that has resolved.
+   * `receive` may return a promise or several: the event is acknowledged when they have resolved.
    */
   subscribe(receiver) {
     const unsubscribe = this.#receivers.add(receiver);
@@ -299,7 +299,7 @@ class Attachment {
 
   #hand(event, wanting) {
     if (wanting.length > 0 || this.#isCancelled) {
-      this.#acknowledgements.whenDone(event, wanting.map((receiver) => outcome(receiver, event)));
+      this.#acknowledgements.whenDone(event, wanting.flatMap((receiver) => outcomes(receiver, event)));
     } else if (QUESTIONS.has(event.name)) {
       this.#parked.set(questionOf(event), [event]);
     } else if (!PASSING.has(event.name)) {
@@ -382,12 +382,13 @@ function deferred() {
   return { promise, resolve };
 }
 
-function outcome(receiver, event) {
+// Of a receiver with several listeners each has its own, so that each failure is told.
+function outcomes(receiver, event) {
   try {
-    const made = receiver.receive(event);
-    return typeof made?.then === 'function' ? Promise.resolve(made) : undefined;
+    const made = [receiver.receive(event)].flat();
+    return made.filter((one) => typeof one?.then === 'function').map((promise) => Promise.resolve(promise));
   } catch (error) {
-    return Promise.reject(error);
+    return [Promise.reject(error)];
   }
 }
 

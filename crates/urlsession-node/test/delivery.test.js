@@ -53,6 +53,7 @@ test('a listener that throws is reported, does not stop others, and leaves its t
   process.on('uncaughtException', report);
   let others = 0;
   session.addEventListener('downloadcompleted', () => { throw new Error('a listener'); });
+  session.addEventListener('downloadcompleted', async () => { throw new Error('another one'); });
   session.addEventListener('downloadcompleted', () => { others += 1; });
   daemon.tell('didFinishDownloading', 1, { path: '/tmp/throws', length: 0 });
   daemon.tell('didComplete', 1, {});
@@ -60,7 +61,7 @@ test('a listener that throws is reported, does not stop others, and leaves its t
   await turn();
   process.removeListener('uncaughtException', report);
   runners.forEach((listener) => process.on('uncaughtException', listener));
-  assert.deepEqual(reported, ['a listener']);
+  assert.deepEqual(reported, ['a listener', 'another one'], 'each, and once');
   assert.equal(others, 1);
   assert.deepEqual(daemon.acknowledged, [3]);
 });

@@ -205,8 +205,7 @@ class Receiver {
   receive(event) {
     const outcomes = this.#wantsMetrics(event) ? this.#fire(translateMetrics(event, this.#session.identifier)) : [];
     outcomes.push(...this.#fire(translate(event, this.#session.identifier)));
-    const waiting = outcomes.filter((outcome) => outcome !== undefined);
-    return waiting.length === 0 ? undefined : Promise.all(waiting);
+    return outcomes;
   }
 
   // They are made for those who listen.
