@@ -66,6 +66,12 @@ const table = [
   ['data with a false method', () => session().dataTask({ url, method: {} }), type('expected: String, was: Object')],
   // Controls and callbacks.
   ['pause of a string', () => session().pause('1'), type('expected: Number, was: String')],
+  ['pause of a fraction', () => session().pause(1.5), type('expected: Integer, was: Number')],
+  ['resume of infinity', () => session().resume(Infinity), type('expected: Integer, was: Number')],
+  ['cancel of no number', () => session().cancel(NaN), type('expected: Integer, was: Number')],
+  ['cancel of a truth', () => session().cancel(true), type('expected: Integer, was: Number')],
+  ['edit of a fraction', () => session().edit(1.5), type('expected: Integer, was: Number')],
+  ['answer for a fraction', () => session().answer(1.5, {}, 'useServerTrust'), type('expected: Integer, was: Number')],
   ['getTasks without callback', () => session().getTasks(), type('expected: Function, was: (null)')],
   ['reset without callback', () => session().reset(), type('expected: Function, was: (null)')],
   ['flush with an object', () => session().flush({}), type('expected: Function, was: Object')],

@@ -12,6 +12,12 @@ function checkOptional(value, expected) {
   throw invalidType(expected, typeName(value), ' or nil');
 }
 
+/** Throws unless the value can be the number of a task: made a whole one, it would be that of another task. */
+function checkTask(value) {
+  check(value, 'Number');
+  if (!Number.isSafeInteger(value)) throw invalidType('Integer', typeName(value));
+}
+
 /** Throws unless the value names a file, if there is one: a path, a file URL or a File. */
 function checkPlace(value) {
   if (value instanceof URL || typeof value?.nativePath === 'string') return;
@@ -81,4 +87,4 @@ function bridgeError(message, subreason) {
   return Object.assign(new Error(message), { subreason, nativeReason: subreason });
 }
 
-module.exports = { check, checkCount, checkHeaders, checkMoment, checkOptional, checkPlace, isDictionary };
+module.exports = { check, checkCount, checkHeaders, checkMoment, checkOptional, checkPlace, checkTask, isDictionary };

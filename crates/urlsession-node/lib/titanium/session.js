@@ -5,7 +5,7 @@ const { Attachment } = require('../attachment.js');
 const { answerOptions } = require('../modern/questions.js');
 const { sessionOptions } = require('../options.js');
 const { API } = require('./api.js');
-const { check, checkHeaders, checkMoment, checkOptional, checkPlace } = require('./arguments.js');
+const { check, checkHeaders, checkMoment, checkOptional, checkPlace, checkTask } = require('./arguments.js');
 const { dataBody, uploadBody } = require('./body.js');
 const { SessionConfiguration } = require('./configuration.js');
 const { Emitter } = require('./emitter.js');
@@ -103,30 +103,30 @@ class Session extends Emitter {
   }
 
   pause(task) {
-    check(task, 'Number');
+    checkTask(task);
     this.#attachment.suspend(task);
   }
 
   resume(task) {
-    check(task, 'Number');
+    checkTask(task);
     this.#attachment.resume(task);
   }
 
   cancel(task) {
-    check(task, 'Number');
+    checkTask(task);
     this.#attachment.cancel(task);
   }
 
   /** Answers a `challengereceived`: with a user and a password, or with one of Apple's other dispositions by name. */
   answer(task, challenge, answer) {
-    check(task, 'Number');
+    checkTask(task);
     check(challenge, 'Object');
     report(this.#attachment.answer(task, challenge, answerOptions(answer)));
   }
 
   /** Answers a `requestdelayed`: what is given replaces that part of the request, which is then tried again. */
   edit(task, { url, requestHeaders, credential } = {}) {
-    check(task, 'Number');
+    checkTask(task);
     checkOptional(url, 'String');
     checkHeaders(requestHeaders, true);
     report(this.#attachment.edit(task, { url, headers: headerFields(requestHeaders ?? {}), credential }));
