@@ -2,8 +2,11 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const { once } = require('node:events');
 const fs = require('node:fs');
+const path = require('node:path');
 const { test } = require('node:test');
+const { Worker } = require('node:worker_threads');
 const { inHome } = require('./support/home.js');
 const { describe } = require('../lib/application.js');
 const { KeptFile } = require('../lib/kept-file.js');
@@ -56,6 +59,41 @@ test('properties are kept, typed and told of', () => {
   again.removeAllProperties();
   assert.deepEqual(new Properties(folder).listProperties(), []);
   assert.deepEqual(changes, [...kept.map(([kind]) => kind), 'Int']);
+});
+
+test('properties are durable before they have their name, and each thread writes its own', async (t) => {
+  const folder = inHome('durable');
+  const file = path.join(folder, 'properties.json');
+  const steps = [];
+  const opened = new Map();
+  for (const name of ['openSync', 'fsyncSync', 'renameSync']) {
+    const real = fs[name];
+    t.mock.method(fs, name, (first, ...rest) => {
+      const made = real(first, ...rest);
+      if (name === 'openSync') opened.set(made, first);
+      else steps.push([name, opened.get(first) ?? first]);
+      return made;
+    });
+  }
+  const properties = new Properties(folder);
+  properties.setString('a', 'b');
+  const [[, aside]] = steps;
+  assert.deepEqual(steps, [['fsyncSync', aside], ['renameSync', aside]]);
+  properties.setString('c', 'd');
+  steps.length = 0;
+  properties.removeAllProperties();
+  assert.equal(steps.length, 2, 'all are removed at once');
+  t.mock.restoreAll();
+  assert.equal(fs.readFileSync(file, 'utf8'), '{}');
+  const worker = new Worker(`
+    const fs = require('node:fs');
+    const { parentPort, workerData: { module, folder } } = require('node:worker_threads');
+    fs.renameSync = (aside) => parentPort.postMessage(aside);
+    const { Properties } = require(module);
+    new Properties(folder).setString('a', 'b');
+  `, { eval: true, workerData: { module: require.resolve('../lib/titanium/properties.js'), folder } });
+  const [own] = await once(worker, 'message');
+  assert.notEqual(own, aside);
 });
 
 test('properties in a folder that takes none say what to do', () => {

@@ -3,6 +3,7 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
+const { threadId } = require('node:worker_threads');
 const { check } = require('./arguments.js');
 const { Emitter } = require('./emitter.js');
 
@@ -30,7 +31,10 @@ class Properties extends Emitter {
   }
 
   removeAllProperties() {
-    this.listProperties().forEach((name) => this.removeProperty(name));
+    const names = this.listProperties();
+    if (names.length === 0) return;
+    this.#save({});
+    names.forEach((property) => this.fireEvent('change', { property }));
   }
 
   /** Reads `name`, `whenMissing` where there is none or where it is of another kind. */
@@ -85,10 +89,10 @@ class Properties extends Emitter {
   }
 
   #save(values) {
-    const aside = `${this.#file()}.${process.pid}`;
+    const aside = `${this.#file()}.${process.pid}.${threadId}`;
     try {
       fs.mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
-      fs.writeFileSync(aside, JSON.stringify(values), { mode: 0o600 });
+      writeSynced(aside, JSON.stringify(values));
       fs.renameSync(aside, this.#file());
     } catch (cause) {
       const advice = 'make the folder writable, or set URLSESSION_HOME to one that is';
@@ -98,6 +102,20 @@ class Properties extends Emitter {
 
   #file() {
     return path.join(this.#folder, 'properties.json');
+  }
+}
+
+// A name that is durable before its contents would be an empty file after a power loss.
+function writeSynced(file, text) {
+  const descriptor = fs.openSync(file, 'w', 0o600);
+  try {
+    fs.writeFileSync(descriptor, text);
+    fs.fsyncSync(descriptor);
+  } catch (error) {
+    fs.rmSync(file);
+    throw error;
+  } finally {
+    fs.closeSync(descriptor);
   }
 }
 
