@@ -54,6 +54,13 @@ test('properties are kept, typed and told of', () => {
   again.getObject('Object').a.push(3);
   assert.deepEqual(again.getObject('Object'), { a: [2] }, 'what the app does with a value is its own');
   assert.throws(() => again.setInt('Int', 'five'), { subreason: 'expected: Number, was: String' });
+  for (const [kind, given, read] of [['Bool', 1, true], ['Bool', 0, false], ['Int', 2.5, 2], ['Int', true, 1], ['Double', true, 1]]) {
+    again[`set${kind}`](kind, given);
+    assert.equal(again[`get${kind}`](kind), read, `${given} as ${kind}`);
+  }
+  const cyclic = {};
+  cyclic.self = cyclic;
+  assert.throws(() => again.setObject('Object', cyclic), /circular/);
   again.setString('String', null);
   assert.equal(again.hasProperty('String'), false);
   again.removeAllProperties();

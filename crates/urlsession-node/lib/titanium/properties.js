@@ -46,10 +46,11 @@ class Properties extends Emitter {
   }
 
   /** Keeps a value; `null` removes it. */
-  write(name, value, isKind, kind) {
+  write(name, value, isKind, kind, converted = (given) => given) {
     check(name, 'String');
-    if (value !== null && value !== undefined && !isKind(value)) check(value, kind);
-    this.#set(name, value ?? null);
+    const isThere = value !== null && value !== undefined;
+    if (isThere && !isKind(value)) check(value, kind);
+    this.#set(name, isThere ? converted(value) : null);
   }
 
   #set(name, value) {
@@ -90,9 +91,10 @@ class Properties extends Emitter {
 
   #save(values) {
     const aside = `${this.#file()}.${process.pid}.${threadId}`;
+    const text = JSON.stringify(values);
     try {
       fs.mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
-      writeSynced(aside, JSON.stringify(values));
+      writeSynced(aside, text);
       fs.renameSync(aside, this.#file());
     } catch (cause) {
       const advice = 'make the folder writable, or set URLSESSION_HOME to one that is';
@@ -119,21 +121,22 @@ function writeSynced(file, text) {
   }
 }
 
+// What a property is read as, what the bridge takes for it, and what it makes of that: numbers and truths are one to it.
 const kinds = {
   String: [(value) => typeof value === 'string', 'String'],
-  Int: [Number.isInteger, 'Number'],
-  Double: [(value) => typeof value === 'number', 'Number'],
-  Bool: [(value) => typeof value === 'boolean', 'Number'],
+  Int: [Number.isInteger, 'Number', Math.trunc],
+  Double: [(value) => typeof value === 'number', 'Number', Number],
+  Bool: [(value) => typeof value === 'boolean', 'Number', Boolean],
   List: [Array.isArray, Array],
   Object: [(value) => typeof value === 'object', 'Object'],
 };
 
-for (const [kind, [isKind, name]] of Object.entries(kinds)) {
+for (const [kind, [isKind, name, converted]] of Object.entries(kinds)) {
   Properties.prototype[`get${kind}`] = function get(property, whenMissing = null) {
     return this.read(property, isKind, whenMissing);
   };
   Properties.prototype[`set${kind}`] = function set(property, value) {
-    this.write(property, value, isKind, name);
+    this.write(property, value, isKind, name, converted);
   };
 }
 
