@@ -218,6 +218,12 @@ test('errors are URLSessionErrors', async () => {
   assert.throws(() => session.uploadTask(server.url('/up'), Buffer.from('a'), { method: 'GET' }), refused);
 });
 
+test('a promise that nobody waits for is rejected unhandled, a task is not', async () => {
+  const { code, lines, errors } = await runApp('unawaited.mjs', []);
+  assert.equal(code, 0, errors);
+  assert.deepEqual(lines.sort(), ['-1002', '-1005', '-1100', '20', 'TypeError']);
+});
+
 test('header fields of any bytes are told', () => {
   const fields = [['x-ascii', 'a'], ['x-latin', 'é'], ['x-wide', '日'], ['set-cookie', 'a=1'], ['set-cookie', 'b=2']];
   const headers = webHeaders(fields.map(([name, value]) => ({ name, value })));

@@ -56,18 +56,20 @@ class Session {
     return this.#identifier;
   }
 
+  // Asynchronous also where a task cannot be created: whatever goes wrong is a rejection, which is unhandled if nobody waits.
+
   /** Downloads to a file; resolves with `{ path, length, response, metrics }` once that is whole and in place. */
-  download(url, options = {}) {
+  async download(url, options = {}) {
     return this.downloadTask(url, options).finished;
   }
 
   /** Uploads a file or bytes; resolves with `{ response, body, text(), json(), metrics }`. */
-  upload(url, source, options = {}) {
+  async upload(url, source, options = {}) {
     return this.uploadTask(url, source, options).finished;
   }
 
   /** Makes a request whose answer is kept, up to 8 MiB; resolves as `upload` does. */
-  data(url, options = {}) {
+  async data(url, options = {}) {
     return this.dataTask(url, options).finished;
   }
 
