@@ -522,7 +522,10 @@ export type UploadSource = string | URL | ArrayBuffer | ArrayBufferView;
 
 /** A session whose transfers outlive this process. */
 export declare class Session {
-  /** Attaches the session, starting the daemon if none runs; waits at most 30 s. */
+  /**
+   * Attaches the session, starting the daemon if none runs; waits at most 30 s. Of a background session that this process has
+   * already it is another object: options with other values throw, handlers take the place of those before.
+   */
   constructor(options: SessionOptions);
   /** `undefined` of a session in this process. */
   readonly identifier: string | undefined;

@@ -6,6 +6,7 @@
 'use strict';
 
 const { readFile } = require('node:fs/promises');
+const { isDeepStrictEqual } = require('node:util');
 const { Acknowledgements } = require('./acknowledgements.js');
 const { URLSessionError } = require('./error.js');
 const { KeptFile } = require('./kept-file.js');
@@ -72,6 +73,11 @@ class Attachment {
     const { NativeSession } = native();
     this.#native = guarded(() => new NativeSession(options, () => this.#take()));
     this.#outstanding.list(() => this.#native.tasks());
+  }
+
+  /** Returns which of the named options the session was created with other values of. */
+  differences(wanted, names) {
+    return names.filter((name) => !isDeepStrictEqual(compared(name, this.options), compared(name, wanted)));
   }
 
   /** Creates a task and returns its number; by then its line is in the daemon's socket. */
@@ -352,6 +358,11 @@ class Attachment {
       letGo();
     }
   }
+}
+
+// Where a program starts, and with which variables, follows from when it was named.
+function compared(name, { [name]: value }) {
+  return name === 'launchCommand' && value ? [value.program, ...value.arguments] : value;
 }
 
 function questionOf({ taskIdentifier }) {

@@ -288,6 +288,49 @@ test('a configuration is copied, and another one for a live session is told of',
   assert.deepEqual(session.HTTPHeaderFields, { a: '1' });
   assert.equal(urlSession.createURLSession(configuration), session);
   assert.equal(warn.mock.callCount(), 1);
+  assert.match(warn.mock.calls[0].arguments.join(' '), /“copied” exists already; .*: HTTPHeaderFields$/);
+  configuration.HTTPHeaderFields = { a: '1' };
+  assert.equal(urlSession.createURLSession(configuration), session);
+  assert.equal(warn.mock.callCount(), 1, 'the same is nothing to tell of');
+  const answers = urlSession.createSessionConfiguration({ identifier: 'copied', HTTPHeaderFields: { a: '1' }, answersChallenges: true });
+  assert.equal(urlSession.createSession({ configuration: answers }), session);
+  assert.match(warn.mock.calls[1].arguments.join(' '), /: answersChallenges$/);
+});
+
+test('other options for a live session are refused, handlers are replaced', async () => {
+  const first = { identifier: 'live', headers: { a: '1' }, credential: { user: 'me', password: 'secret' }, answersChallenges: true };
+  const session = new Session(first);
+  const daemon = FakeNative.last;
+  const launchCommand = [process.execPath, 'a'];
+  for (const same of [{}, first, { headers: [['a', '1']] }, { configuration: 'background' }, { tls: null }]) {
+    assert.equal(new Session({ identifier: 'live', ...same }).identifier, 'live');
+  }
+  assert.equal(FakeNative.last, daemon);
+  const others = [
+    [{ headers: { a: '2' } }, /“live” exists already .* of `headers`:/],
+    [{ timeoutIntervalForRequest: 1, tls: { httpsOnly: true } }, /of `timeoutIntervalForRequest`, `tls`:/],
+    [{ credential: { user: 'me', password: 'other secret' } }, /of `credential`:/],
+    [{ launchCommand }, /of `launchCommand`:/],
+    [{ answersChallenges: false }, /of `answersChallenges`:/],
+  ];
+  for (const [other, message] of others) {
+    assert.throws(() => new Session({ identifier: 'live', ...other }), (error) => (
+      message.test(error.message) && !/secret/.test(error.message)
+    ));
+  }
+  const asked = [];
+  daemon.edit = async () => asked.push('edited');
+  const handler = (name) => ({ identifier: 'live', onDelayedRequest: () => { asked.push(name); return 'continueLoading'; } });
+  new Session(handler('first'));
+  new Session(handler('last'));
+  const task = session.dataTask('http://127.0.0.1/', { onDelayedRequest: handler('own').onDelayedRequest });
+  daemon.tell('willBeginDelayedRequest', 900);
+  await turn();
+  daemon.tell('willBeginDelayedRequest', task.taskIdentifier);
+  await turn();
+  assert.deepEqual(asked, ['last', 'edited', 'own', 'edited'], 'each question is put to one');
+  const silent = new Session({ identifier: 'silent' });
+  assert.throws(() => new Session({ identifier: silent.identifier, onChallenge: () => {} }), /of `onChallenge`:/);
 });
 
 function open(identifier) {

@@ -16,13 +16,15 @@ class Questions {
   #handlers;
   #open = new Map();
 
-  constructor(attachment, { onDelayedRequest, onChallenge, onRedirection }) {
+  constructor(attachment, handlers) {
     this.#attachment = attachment;
-    this.#handlers = {
-      willBeginDelayedRequest: onDelayedRequest,
-      didReceiveChallenge: onChallenge,
-      willPerformHTTPRedirection: onRedirection,
-    };
+    this.#handlers = byEvent(handlers);
+  }
+
+  /** Puts handlers in the place of those there are. */
+  replace(handlers) {
+    const given = Object.entries(byEvent(handlers)).filter(([, handler]) => handler !== undefined);
+    Object.assign(this.#handlers, Object.fromEntries(given));
   }
 
   /** Says whether there is a handler for it. */
@@ -105,6 +107,47 @@ class Questions {
   }
 }
 
+/** What a session is asked, once however many objects stand for it: those of a task with a handler of its own are not among it. */
+class SessionQuestions extends Questions {
+  static #known = new WeakMap();
+
+  #answering = new Set();
+
+  /** Returns those of the session; the handlers that were given last count. */
+  static of(attachment, handlers) {
+    const known = SessionQuestions.#known.get(attachment);
+    if (known) {
+      known.replace(handlers);
+      attachment.offerAgain();
+      return known;
+    }
+    const made = new SessionQuestions(attachment, handlers);
+    SessionQuestions.#known.set(attachment, made);
+    attachment.subscribe(made);
+    return made;
+  }
+
+  wants(event) {
+    const answersItself = event.name === 'willBeginDelayedRequest' && this.#answering.has(event.taskIdentifier);
+    return super.wants(event) && !answersItself;
+  }
+
+  /** Leaves delayed requests to a task until it has ended. */
+  leaveTo({ taskIdentifier, finished }) {
+    this.#answering.add(taskIdentifier);
+    const forget = () => this.#answering.delete(taskIdentifier);
+    finished.then(forget, forget);
+  }
+}
+
+function byEvent({ onDelayedRequest, onChallenge, onRedirection }) {
+  return {
+    willBeginDelayedRequest: onDelayedRequest,
+    didReceiveChallenge: onChallenge,
+    willPerformHTTPRedirection: onRedirection,
+  };
+}
+
 /** Returns a redirect with header fields as the web has them. */
 function shownRedirection({ response, newRequest, until }) {
   return {
@@ -141,4 +184,4 @@ function answerOptions(answer) {
   return { disposition: 'useCredential', credential: checked(answer, CREDENTIAL, { of }) };
 }
 
-module.exports = { answerOptions, editOptions, Questions };
+module.exports = { answerOptions, editOptions, Questions, SessionQuestions };

@@ -8,7 +8,7 @@ const { address } = require('./checks.js');
 const { dataBody, headerFields, pathOf, proxyFields, uploadBody } = require('./body.js');
 const { Credentials } = require('./credentials.js');
 const { events } = require('./events.js');
-const { answerOptions, editOptions, Questions } = require('./questions.js');
+const { answerOptions, editOptions, SessionQuestions } = require('./questions.js');
 const { Cookies, KnownHosts } = require('./remembered.js');
 const { Task } = require('./task.js');
 const { checkedTaskOptions } = require('./task-options.js');
@@ -29,27 +29,29 @@ class Session {
   /** The credentials that are kept for the application. */
   credentials;
 
-  // The tasks that answer for themselves.
-  #answering = new Set();
+  #questions;
 
-  /** Attaches a background session, starting the daemon if none runs; waits for it, at most 30 s. */
+  /**
+   * Attaches a background session, starting the daemon if none runs; waits for it, at most 30 s.
+   *
+   * Of one that this process has already it is another object. What that was created with stays: other values are refused.
+   */
   constructor(options) {
     this.#identifier = identifierOf(options ?? {});
-    const { onDelayedRequest, onChallenge, onRedirection, ...rest } = knownOptions(options);
+    const known = knownOptions(options);
+    const { onDelayedRequest, onChallenge, onRedirection, ...rest } = known;
     rest.answersChallenges ??= onChallenge !== undefined;
     rest.answersRedirections = onRedirection !== undefined;
     const headers = headerFields(rest.headers);
     const connectionProxy = proxyFields(rest.connectionProxy);
     if (this.#identifier === undefined && options.urlCache === null) rest.urlCache = NO_CACHE;
-    this.#attachment = Attachment.attach(sessionOptions({ ...rest, headers, connectionProxy }));
+    const wanted = sessionOptions({ ...rest, headers, connectionProxy });
+    this.#attachment = Attachment.attach(wanted);
+    refuseOthers(this.#attachment, wanted, known);
     this.cookies = new Cookies(this.#attachment);
     this.knownHosts = new KnownHosts(this.#attachment);
     this.credentials = new Credentials(this.#attachment);
-    const questions = new Questions(this.#attachment, { onDelayedRequest, onChallenge, onRedirection });
-    this.#attachment.subscribe({
-      wants: (event) => questions.wants(event) && !this.#answersItself(event),
-      receive: (event) => questions.receive(event),
-    });
+    this.#questions = SessionQuestions.of(this.#attachment, { onDelayedRequest, onChallenge, onRedirection });
   }
 
   get identifier() {
@@ -149,19 +151,11 @@ class Session {
     return this;
   }
 
-  #answersItself({ name, taskIdentifier }) {
-    return name === 'willBeginDelayedRequest' && this.#answering.has(taskIdentifier);
-  }
-
   #start(task, { signal, onProgress, onDelayedRequest, ...options }, contentType) {
     signal?.throwIfAborted();
     const number = this.#attachment.createTask(taskOptions(task, options, contentType));
     const created = new Task(this.#attachment, number, { signal, onProgress, onDelayedRequest, kept: task.destination });
-    if (onDelayedRequest) {
-      this.#answering.add(number);
-      const forget = () => this.#answering.delete(number);
-      created.finished.then(forget, forget);
-    }
+    if (onDelayedRequest) this.#questions.leaveTo(created);
     return created;
   }
 }
@@ -180,6 +174,18 @@ function identifierOf({ configuration = 'background', identifier, launchCommand 
   const wrong = Object.keys(others).find((name) => others[name] !== undefined && others[name] !== null);
   if (wrong) throw new TypeError(`The option \`${wrong}\` is for background sessions: others end with their process`);
   return undefined;
+}
+
+function refuseOthers(attachment, wanted, known) {
+  const names = attachment.differences(wanted, Object.keys(known));
+  // A handler would never be called where the daemon has not been told that there is one.
+  if (known.onChallenge && !attachment.options.answersChallenges) names.push('onChallenge');
+  if (names.length === 0) return;
+  const listed = names.map((name) => `\`${name}\``).join(', ');
+  throw new Error(
+    `The session “${wanted.identifier}” exists already in this process, created with other values of ${listed}: `
+      + 'leave them out, or invalidate it first',
+  );
 }
 
 function numberOf(task) {

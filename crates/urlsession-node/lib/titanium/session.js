@@ -28,10 +28,9 @@ class Session extends Emitter {
     });
     const attachment = Attachment.attach(options);
     const existing = sessions.get(attachment);
-    if (existing) {
-      warnOfDifference(existing.#configuration, configuration);
-      return existing;
-    }
+    const names = ['headers', ...Object.keys(SessionConfiguration.others(configuration))];
+    warnOfDifferences(options.identifier, attachment.differences(options, names));
+    if (existing) return existing;
     const session = new Session(attachment, configuration);
     sessions.set(attachment, session);
     return session;
@@ -278,9 +277,10 @@ function throwing(call) {
   process.nextTick(call);
 }
 
-function warnOfDifference(existing, asked) {
-  if (JSON.stringify(existing) === JSON.stringify(asked)) return;
-  API.warn(`Ti.URLSession: session “${asked.identifier}” exists already; its configuration stays as it was`);
+function warnOfDifferences(identifier, differences) {
+  if (differences.length === 0) return;
+  const names = differences.map((name) => (name === 'headers' ? 'HTTPHeaderFields' : name)).join(', ');
+  API.warn(`Ti.URLSession: session “${identifier}” exists already; of its configuration this stays as it was: ${names}`);
 }
 
 module.exports = { Session };
