@@ -1,13 +1,13 @@
 // The Titanium face: the module `com.appcelerator.urlSession`, and the parts of `Ti` that this package brings.
 import type { AuthenticationChallenge, HeaderField, TaskListing, TaskMetrics } from './native.js';
-import type { ChallengeDisposition, Credential } from './modern.js';
+import type { ChallengeDisposition, CommonSessionOptions, Credential } from './modern.js';
 
 export type HeaderFields = Record<string, string>;
 
-export interface ConfigurationOptions {
+/** Beside Titanium's two, what sessions of the modern face have. */
+export interface ConfigurationOptions extends Omit<CommonSessionOptions, 'headers' | 'onDelayedRequest' | 'onChallenge'> {
   identifier: string;
   HTTPHeaderFields?: HeaderFields;
-  applicationId?: string;
   launchCommand?: string[];
   /** Has tasks wait for `session.answer` when a server asks for a credential; without it a 401 is a result. */
   answersChallenges?: boolean;

@@ -26,6 +26,8 @@ const table = [
   ['identifier empty', () => urlSession.createSessionConfiguration({ identifier: '' }), { message: /must not be empty/ }],
   ['header fields no object', () => urlSession.createSessionConfiguration({ identifier: 'a', HTTPHeaderFields: [] }), type('expected: Object, was: Array')],
   ['header value a number', () => { configuration().HTTPHeaderFields = { a: 1 }; }, type('expected: String, was: Number')],
+  ['a timeout that is none', () => urlSession.createSessionConfiguration({ identifier: 'a', timeoutIntervalForRequest: -5 }), { message: /`timeoutIntervalForRequest` must be/ }],
+  ['terms of TLS that are none', () => urlSession.createSessionConfiguration({ identifier: 'a', tls: 5 }), { message: /`tls` must be an object/ }],
   ['historical configuration of a number', () => urlSession.createURLSessionBackgroundConfiguration(1), { returns: null, logs: 'error' }],
   // A session.
   ['session of no arguments', () => urlSession.createSession(), count('expected 1 arguments, received: 0')],
@@ -51,6 +53,7 @@ const table = [
   ['download to a number', () => session().downloadTask({ url, destination: 4 }), type('expected: String or nil, was: Number')],
   ['download at no moment', () => session().downloadTask({ url, earliestBeginDate: new Date('soon') }), type('expected: Date or nil, was: Invalid Date')],
   ['download at a word', () => session().downloadTask({ url, earliestBeginDate: 'soon' }), type('expected: Date or nil, was: String')],
+  ['download that recovers from words', () => session().downloadTask({ url, recoverableStatuses: ['403'] }), { message: /`recoverableStatuses` must be/ }],
   // Uploads.
   ['upload of nothing', () => session().uploadTask(), type('expected: Object, was: (null)')],
   ['upload without URL', () => session().uploadTask({ data: '/a' }), type('expected: String, was: (null)')],
@@ -94,6 +97,17 @@ for (const [name, call, expected] of table) {
     assert.equal(FakeNative.sessions.flatMap(({ calls }) => calls).length, before, 'no task came of it');
   });
 }
+
+test('a configuration takes what sessions have, and leaves the rest alone', () => {
+  const others = { connectionProxy: { http: 'http://a', headers: { b: 'c' } }, urlCache: null, tls: { httpsOnly: true }, mine: () => {} };
+  const made = urlSession.createSession({ configuration: urlSession.createSessionConfiguration({ identifier: 'others', ...others }) });
+  const { connectionProxy, tls, urlCache, mine } = FakeNative.last.options;
+  assert.deepEqual(connectionProxy, { http: 'http://a', headers: [{ name: 'b', value: 'c' }] });
+  assert.deepEqual([tls, urlCache, mine], [{ httpsOnly: true }, undefined, undefined]);
+  assert.equal(urlSession.createSession({ configuration: made.configuration }), made);
+  made.downloadTask({ url, priority: true, description: null });
+  assert.equal(FakeNative.last.calls.at(-1)[1].priority, 1);
+});
 
 test('data that has no JSON form is sent without a body', (t) => {
   const debug = t.mock.method(console, 'debug', () => {});

@@ -1,6 +1,8 @@
 // What a session is to be like: Titanium's SessionConfiguration, always of the background kind.
 'use strict';
 
+const { checkedValue } = require('../modern/checks.js');
+const { OPTIONS } = require('../modern/configuration.js');
 const { check, checkHeaders, checkOptional } = require('./arguments.js');
 
 class SessionConfiguration {
@@ -14,7 +16,7 @@ class SessionConfiguration {
     this.#identifier = identifier;
     if (HTTPHeaderFields !== undefined) this.HTTPHeaderFields = HTTPHeaderFields;
     checkOptional(others.applicationId, 'String');
-    this.#others = others;
+    this.#others = known(others);
   }
 
   get identifier() {
@@ -32,7 +34,7 @@ class SessionConfiguration {
     this.#headers = { ...fields };
   }
 
-  /** Returns what else was given: applicationId, launchCommand, timeouts and limits. */
+  /** Returns what else was given of the options that sessions have. */
   static others(configuration) {
     return configuration.#others;
   }
@@ -49,6 +51,12 @@ class SessionConfiguration {
   toJSON() {
     return { identifier: this.#identifier, HTTPHeaderFields: this.#headers };
   }
+}
+
+// `null` is nothing to Titanium, and what a session has not is the app's own.
+function known(others) {
+  const entries = Object.entries(others).filter(([name, value]) => OPTIONS.has(name) && value !== undefined && value !== null);
+  return Object.fromEntries(entries.map(([name, value]) => [name, checkedValue(value, OPTIONS.get(name), name)]));
 }
 
 module.exports = { SessionConfiguration };

@@ -2,7 +2,10 @@
 'use strict';
 
 const { Attachment } = require('../attachment.js');
+const { proxyFields } = require('../modern/body.js');
+const { checkedValue } = require('../modern/checks.js');
 const { answerOptions } = require('../modern/questions.js');
+const { TASKS } = require('../modern/task-options.js');
 const { sessionOptions } = require('../options.js');
 const { API } = require('./api.js');
 const { check, checkHeaders, checkMoment, checkOptional, checkPlace, checkTask } = require('./arguments.js');
@@ -21,14 +24,16 @@ class Session extends Emitter {
 
   /** Returns the session of that identifier, the existing one where this process has it already. */
   static open(configuration) {
+    const others = SessionConfiguration.others(configuration);
     const options = sessionOptions({
-      ...SessionConfiguration.others(configuration),
+      ...others,
+      connectionProxy: proxyFields(others.connectionProxy),
       identifier: configuration.identifier,
       headers: headerFields(configuration.HTTPHeaderFields),
     });
     const attachment = Attachment.attach(options);
     const existing = sessions.get(attachment);
-    const names = ['headers', ...Object.keys(SessionConfiguration.others(configuration))];
+    const names = ['headers', ...Object.keys(others)];
     warnOfDifferences(options.identifier, attachment.differences(options, names));
     if (existing) return existing;
     const session = new Session(attachment, configuration);
@@ -240,11 +245,13 @@ function taskOptions(options) {
   checkMoment(earliestBeginDate);
   checkOptional(resumeData, 'String');
   checkOptional(recoverableStatuses, Array);
+  if (recoverableStatuses) checkedValue(recoverableStatuses, TASKS.data.table.get('recoverableStatuses'), 'recoverableStatuses');
   const fails = failOnHttpError === undefined || failOnHttpError === null ? undefined : Boolean(failOnHttpError);
   return {
     headers,
     description,
-    priority,
+    // A truth is a number to the bridge.
+    priority: priority === undefined || priority === null ? undefined : Number(priority),
     earliestBeginDate: moment(earliestBeginDate),
     resumeData,
     failOnHttpError: fails,

@@ -18,3 +18,6 @@ session?.addEventListener('downloadfinished', () => {});
 // @ts-expect-error header fields are strings
 configuration.HTTPHeaderFields = { a: 1 };
 console.log(pending);
+urlSession.createSessionConfiguration({ identifier: 'b', tls: { httpsOnly: true }, connectionProxy: { headers: { a: 'b' } } });
+// @ts-expect-error handlers are listeners here
+urlSession.createSessionConfiguration({ identifier: 'b', onChallenge: () => {} });
