@@ -4,6 +4,9 @@ import type {
   AuthenticationChallenge, ResponseHead, SessionEvent, StoredCredential, TaskListing, TaskMetrics, TransactionMetrics,
 } from './native.js';
 
+/** Header fields as `fetch` takes them: the web's own name for it is known to those who compile for browsers only. */
+type HeadersInit = NonNullable<ConstructorParameters<typeof Headers>[0]>;
+
 /** An error of NSURLErrorDomain. */
 export declare class URLSessionError extends Error {
   /** The number, such as -1003. */

@@ -33,7 +33,7 @@ interface BaseTask {
 }
 
 export interface DownloadTask extends BaseTask {
-  destination?: string;
+  destination?: string | URL | TiFile;
   resumeData?: string;
 }
 
@@ -112,6 +112,13 @@ interface Emitter<Events> {
   fireEvent(name: string, event?: object): void;
 }
 
+/** What `reset` and `flush` call back with: a number and a sentence where it could not be done. */
+export interface Completion {
+  completed: boolean;
+  errorCode?: number;
+  message?: string;
+}
+
 export interface Session extends Emitter<SessionEvents> {
   readonly identifier: string;
   readonly HTTPHeaderFields: HeaderFields;
@@ -127,8 +134,8 @@ export interface Session extends Emitter<SessionEvents> {
   getTasks(callback: (answer: { tasks: TaskListing[]; error?: Error }) => void): void;
   finishTasksAndInvalidate(): void;
   invalidateAndCancel(): void;
-  reset(callback: (answer: { completed: boolean }) => void): void;
-  flush(callback: (answer: { completed: boolean }) => void): void;
+  reset(callback: (answer: Completion) => void): void;
+  flush(callback: (answer: Completion) => void): void;
   ref(): this;
   unref(): this;
 }
@@ -199,8 +206,8 @@ export interface TiFile {
   read(): TiBlob | null;
   write(data: string | TiBlob | TiBuffer | TiFile | ArrayBufferView, append?: boolean): boolean;
   append(data: string | TiBlob | TiBuffer | TiFile | ArrayBufferView): boolean;
-  copy(destination: string): boolean;
-  move(destination: string): boolean;
+  copy(destination: string | URL | TiFile): boolean;
+  move(destination: string | URL | TiFile): boolean;
   rename(name: string): boolean;
   createFile(): boolean;
   createDirectory(recursive?: boolean): boolean;
@@ -208,6 +215,7 @@ export interface TiFile {
   deleteDirectory(recursive?: boolean): boolean;
   getDirectoryListing(): string[] | null;
   resolve(): string;
+  toString(): string;
 }
 
 export interface TiProperties extends Emitter<{ change: BaseEvent<'change'> & { property: string } }> {
@@ -245,7 +253,10 @@ export interface Titanium {
   readonly API: Record<'trace' | 'debug' | 'info' | 'notice' | 'warn' | 'error' | 'timestamp', Log> & {
     log(level: string, ...message: unknown[]): void;
   };
-  readonly App: {
+  /** For `instanceof`: blobs and buffers are made by what has bytes. */
+  readonly Blob: abstract new () => TiBlob;
+  readonly Buffer: abstract new () => TiBuffer;
+  readonly App: Emitter<Record<string, any>> & {
     readonly id: string;
     readonly name: string;
     readonly version: string;

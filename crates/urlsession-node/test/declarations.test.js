@@ -37,8 +37,12 @@ test('the types pass tsc --strict', { skip }, () => {
   fs.mkdirSync(path.join(project, 'node_modules/@types'), { recursive: true });
   fs.symlinkSync(root, path.join(project, 'node_modules/urlsession'));
   fs.symlinkSync(path.join(compiler, '../../../@types/node'), path.join(project, 'node_modules/@types/node'));
-  const options = ['--strict', '--noEmit', '--target', 'es2023', '--module', 'nodenext', '--lib', 'es2023,dom'];
+  const options = ['--strict', '--noEmit', '--target', 'es2023', '--module', 'nodenext'];
   const files = ['modern.mts', 'titanium.cts'];
-  const { status, stdout } = spawnSync(process.execPath, [compiler, ...options, ...files], { cwd: project, encoding: 'utf8' });
-  assert.equal(status, 0, stdout);
+  // Programs for Node alone do without what browsers have.
+  for (const lib of ['es2023', 'es2023,dom']) {
+    const args = [compiler, ...options, '--lib', lib, ...files];
+    const { status, stdout } = spawnSync(process.execPath, args, { cwd: project, encoding: 'utf8' });
+    assert.equal(status, 0, stdout);
+  }
 });

@@ -21,3 +21,10 @@ console.log(pending);
 urlSession.createSessionConfiguration({ identifier: 'b', tls: { httpsOnly: true }, connectionProxy: { headers: { a: 'b' } } });
 // @ts-expect-error handlers are listeners here
 urlSession.createSessionConfiguration({ identifier: 'b', onChallenge: () => {} });
+Ti.App.addEventListener('of-mine', ({ detail }) => console.log(detail));
+Ti.App.fireEvent('of-mine', { detail: 1 });
+const folder = Ti.Filesystem.getFile(Ti.Filesystem.tempDirectory);
+session?.downloadTask({ url: 'https://example.com', destination: folder });
+session?.reset(({ completed, message }) => console.log(completed, message, folder.copy(new URL('file:///tmp/a'))));
+const given: unknown = Ti.createBuffer({ value: 'a' });
+if (given instanceof Ti.Buffer) console.log(given.toBlob() instanceof Ti.Blob);
