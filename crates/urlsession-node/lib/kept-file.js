@@ -31,17 +31,20 @@ class KeptFile {
   /**
    * Makes `destination` this file, without a copy where both are on one file system.
    *
-   * A link and not a rename: until the event is acknowledged the daemon must be able to deliver it again.
+   * A link and not a rename: until the event is acknowledged the daemon must be able to deliver it again. Then it forgets
+   * the file, so that what outlives this process must be durable before.
    */
-  placeAt(destination) {
+  placeAt(destination, { outlivesProcess = true } = {}) {
     const aside = `${destination}.${process.pid}.part`;
     try {
-      linkOrCopy(this.#path, aside);
+      const isCopy = linkOrCopy(this.#path, aside);
+      if (isCopy && outlivesProcess) sync(aside);
       fs.renameSync(aside, destination);
     } catch (error) {
       fs.rmSync(aside, { force: true });
       throw error;
     }
+    if (outlivesProcess) syncFolder(path.dirname(destination));
     this.#path = path.resolve(destination);
     this.#owner = APP;
   }
@@ -57,29 +60,49 @@ class KeptFile {
   }
 }
 
-/** Gives `to` the bytes of `from`: a link, else a clone or a copy. */
+/** Gives `to` the bytes of `from`: a link, else a clone or a copy. Says whether it is one of these. */
 function linkOrCopy(from, to) {
   try {
     fs.linkSync(from, to);
+    return false;
   } catch (error) {
     if (error.code === 'ENOENT') throw error;
     if (error.code === 'EEXIST') {
       fs.rmSync(to);
-      linkOrCopy(from, to);
-    } else {
-      fs.copyFileSync(from, to, fs.constants.COPYFILE_FICLONE);
+      return linkOrCopy(from, to);
     }
+    fs.copyFileSync(from, to, fs.constants.COPYFILE_FICLONE);
+    return true;
   }
 }
 
-/** Gives a file another name, across file systems by a copy. */
+/** Gives a file another name, across file systems by a copy, which is durable and has its name before the file is gone. */
 function moveFile(from, to) {
   try {
     fs.renameSync(from, to);
   } catch (error) {
     if (error.code !== 'EXDEV') throw error;
-    fs.copyFileSync(from, to);
+    new KeptFile(from, undefined, true).placeAt(to);
     fs.unlinkSync(from);
+  }
+}
+
+function sync(file) {
+  // A copy of a file that is read only is so, too; Windows syncs only what can be written.
+  const descriptor = fs.openSync(file, process.platform === 'win32' ? 'r+' : 'r');
+  try {
+    fs.fsyncSync(descriptor);
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+// Some systems sync no folders, and some folders can be written but not read: then there is no more to be done.
+function syncFolder(folder) {
+  try {
+    sync(folder);
+  } catch {
+    // The file is there.
   }
 }
 

@@ -173,6 +173,49 @@ test('a finished file is given away without a copy, and can be asked for again u
   assert.equal(held.text, 'finished', 'a blob outlives the daemon’s file');
 });
 
+test('what is copied to another file system is durable before the first file may go', (t) => {
+  const path = inHome('state', 'files', '3.download');
+  fs.writeFileSync(path, 'finished', { mode: 0o600 });
+  const own = file('own.bin');
+  own.write('own');
+  const folder = file('elsewhere');
+  folder.createDirectory();
+  const [given, moved] = ['given', 'moved'].map((name) => file('elsewhere', name));
+  const elsewhere = () => { throw Object.assign(new Error('another file system'), { code: 'EXDEV' }); };
+  const { renameSync, openSync, fsyncSync, unlinkSync } = fs;
+  const [steps, opened] = [[], new Map()];
+  t.mock.method(fs, 'linkSync', elsewhere);
+  t.mock.method(fs, 'openSync', (name, ...rest) => {
+    const descriptor = openSync(name, ...rest);
+    opened.set(descriptor, name);
+    return descriptor;
+  });
+  t.mock.method(fs, 'fsyncSync', (descriptor) => {
+    steps.push(`sync ${opened.get(descriptor)}`);
+    fsyncSync(descriptor);
+  });
+  t.mock.method(fs, 'renameSync', (from, to) => {
+    if (from === own.nativePath) elsewhere();
+    steps.push(`rename ${to}`);
+    renameSync(from, to);
+  });
+  t.mock.method(fs, 'unlinkSync', (name) => {
+    steps.push(`unlink ${name}`);
+    unlinkSync(name);
+  });
+  const part = (target) => `${target.nativePath}.${process.pid}.part`;
+  const durable = (target) => [
+    `sync ${part(target)}`, `rename ${target.nativePath}`, `sync ${folder.nativePath}`,
+  ];
+  assert.equal(given.write(Blob.ofKept(new KeptFile(path, 8))), true);
+  assert.deepEqual(steps.splice(0), durable(given));
+  const from = own.nativePath;
+  assert.equal(own.move(moved.nativePath), true);
+  assert.deepEqual(steps, [...durable(moved), `unlink ${from}`]);
+  t.mock.restoreAll();
+  assert.deepEqual([given.read().text, moved.read().text, folder.getDirectoryListing().sort()], ['finished', 'own', ['given', 'moved']]);
+});
+
 test('a file of the app’s own is moved, and its blob knows where to', () => {
   const [from, to] = [file('moves.bin'), file('moved.bin')];
   from.write('own');

@@ -121,7 +121,7 @@ class Following {
   #keep({ file }) {
     try {
       // Without a destination the daemon removes its file after the acknowledgement; ours lives as long as the process.
-      if (file.isHeld) file.placeAt(temporaryPath());
+      if (file.isHeld) file.placeAt(temporaryPath(), { outlivesProcess: false });
       this.#download = file;
       return undefined;
     } catch (error) {
