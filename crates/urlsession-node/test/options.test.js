@@ -107,6 +107,8 @@ test('promises are rejected by name, too', async () => {
   await assert.rejects(session.edit('one', { url }), /task is given by its number/);
   await assert.rejects(session.answer(1, {}, { user: 'me' }), /`password` is missing/);
   await assert.rejects(session.credentials.set(url, { user: 'me', password: '', persistance: 'permanent' }), /is `persistence` meant/);
+  await assert.rejects(session.credentials.remove(url, { relm: 'a' }), /no option `relm` of a removal; is `realm` meant/);
+  await assert.rejects(session.credentials.remove(undefined, { realm: 'a' }), /A realm is a part of a server/);
   const cookie = { name: 'a', value: 'b', domain: 'example.com' };
   await assert.rejects(session.cookies.set([cookie, { ...cookie, htpOnly: true }]), /no option `htpOnly` of a cookie; is `httpOnly` meant/);
   await assert.rejects(session.cookies.set({ name: 'a', value: 'b' }), /`domain` is missing/);

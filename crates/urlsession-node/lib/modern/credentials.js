@@ -1,8 +1,10 @@
 // The credentials that are kept for the application of a session.
 'use strict';
 
-const { checked } = require('./checks.js');
+const { checked, object, text } = require('./checks.js');
 const { KEPT } = require('./fields.js');
+
+const REALM = object(new Map([['realm', text]]));
 
 class Credentials {
   #attachment;
@@ -23,7 +25,9 @@ class Credentials {
   }
 
   /** Forgets the credentials of a server, of a part of it, or all; resolves with how many. */
-  async remove(url, { realm } = {}) {
+  async remove(url, options = {}) {
+    const { realm } = checked(options, REALM, { of: ' of a removal' });
+    if (url === undefined && realm !== undefined) throw new TypeError('A realm is a part of a server: name its URL');
     return this.#attachment.removeCredentials(url === undefined ? undefined : String(url), realm);
   }
 }
