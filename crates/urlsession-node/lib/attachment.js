@@ -90,15 +90,15 @@ class Attachment {
   }
 
   resume(task) {
-    guarded(() => this.#native.resume(task));
+    if (!this.#isInvalidated()) guarded(() => this.#native.resume(task));
   }
 
   suspend(task) {
-    guarded(() => this.#native.suspend(task));
+    if (!this.#isInvalidated()) guarded(() => this.#native.suspend(task));
   }
 
   cancel(task) {
-    guarded(() => this.#native.cancel(task));
+    if (!this.#isInvalidated()) guarded(() => this.#native.cancel(task));
   }
 
   /** Replaces parts of a task's request; resolves when that is durable. */
@@ -179,12 +179,14 @@ class Attachment {
 
   /** Refuses new tasks; the promise resolves when the session is gone. */
   finishTasksAndInvalidate() {
+    if (this.#isInvalidated()) return Promise.resolve(this.#end);
     guarded(() => this.#native.finishTasksAndInvalidate());
     return this.#invalidated();
   }
 
   /** Cancels every task; the promise resolves when the session is gone. */
   invalidateAndCancel() {
+    if (this.#isInvalidated()) return Promise.resolve(this.#end);
     guarded(() => this.#native.invalidateAndCancel());
     this.#isCancelled = true;
     // Nobody can want these any more.
@@ -318,6 +320,11 @@ class Attachment {
       this.#outstanding.remove(event.taskIdentifier);
     }
     if (event.name === 'didBecomeInvalid') this.#leave(event);
+  }
+
+  // Its tasks have ended then, and what is asked of one that has ended or of a session that is gone is done already.
+  #isInvalidated() {
+    return this.#end !== undefined && this.#end.error === undefined;
   }
 
   #invalidated() {

@@ -279,6 +279,31 @@ test('whoever asks a session that has ended is told so', async () => {
   assert.deepEqual(names, ['didBecomeInvalid']);
 });
 
+test('what is asked of a session that was invalidated is done already', async () => {
+  const { session: titanium, daemon } = open('done');
+  const modern = new Session({ identifier: 'done' });
+  const task = modern.dataTask('http://127.0.0.1/');
+  const gone = modern.finishTasksAndInvalidate();
+  daemon.tell('didComplete', task.taskIdentifier, {});
+  daemon.tell('didBecomeInvalid');
+  await gone;
+  for (const name of ['resume', 'suspend', 'cancel', 'finishTasksAndInvalidate', 'invalidateAndCancel']) {
+    daemon[name] = () => assert.fail(`${name} comes to nobody`);
+  }
+  task.resume();
+  task.suspend();
+  task.cancel();
+  await modern.finishTasksAndInvalidate();
+  await modern.invalidateAndCancel();
+  titanium.cancel(task.taskIdentifier);
+  titanium.invalidateAndCancel();
+  const lost = new Session({ identifier: 'lost' });
+  const other = lost.dataTask('http://127.0.0.1/');
+  FakeNative.last.tell('didBecomeInvalid', undefined, { error: { code: -997, message: 'lost' } });
+  FakeNative.last.cancel = () => { throw new Error('no daemon'); };
+  assert.throws(() => other.cancel(), /no daemon/, 'its tasks may live on');
+});
+
 test('a configuration is copied, and another one for a live session is told of', (t) => {
   const warn = t.mock.method(console, 'warn', () => {});
   const configuration = urlSession.createSessionConfiguration({ identifier: 'copied', HTTPHeaderFields: { a: '1' } });
