@@ -6,6 +6,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { Readable } = require('node:stream');
 const { test } = require('node:test');
+const vm = require('node:vm');
 require('./support/home.js');
 const { useNative } = require('../lib/native.js');
 const { FakeNative } = require('./support/fake-native.js');
@@ -16,7 +17,8 @@ const {
 const { TASKS } = require('../lib/modern/task-options.js');
 
 useNative({ NativeSession: FakeNative });
-const { Session } = require('../index.js');
+const urlSession = require('../index.js');
+const { Session } = urlSession;
 
 const url = 'http://127.0.0.1/';
 const create = (options) => new Session({ identifier: 'options', ...options });
@@ -100,6 +102,21 @@ for (const [call, given, message] of wrong) {
     assert.equal(FakeNative.sessions.flatMap(({ calls }) => calls).length, before, 'no task came of it');
   });
 }
+
+test('bytes are bytes, whoever made them', () => {
+  const foreign = vm.runInNewContext('new Uint8Array([1, 2]).buffer');
+  const shared = new SharedArrayBuffer(2);
+  const titanium = urlSession.createSession({ configuration: urlSession.createSessionConfiguration({ identifier: 'options' }) });
+  const sent = () => [...FakeNative.sessions[0].calls.at(-1)[1].data];
+  for (const [bytes, expected] of [[foreign, [1, 2]], [shared, [0, 0]]]) {
+    session.uploadTask(url, bytes);
+    assert.deepEqual(sent(), expected);
+    session.dataTask(url, { body: bytes });
+    assert.deepEqual(sent(), expected);
+    titanium.dataTask({ url, data: bytes });
+    assert.deepEqual(sent(), expected);
+  }
+});
 
 test('promises are rejected by name, too', async () => {
   await assert.rejects(session.edit(1, { ur: url }), /no option `ur` of an edit; is `url` meant/);

@@ -4,6 +4,7 @@
 const path = require('node:path');
 const { location } = require('./checks.js');
 const { fileURLToPath } = require('node:url');
+const { isAnyArrayBuffer } = require('node:util/types');
 
 /** Returns `{ file }` of a path or file URL, `{ data }` of bytes. */
 function uploadBody(source) {
@@ -58,7 +59,7 @@ function pathOf(file) {
 
 function bytesOf(source) {
   if (ArrayBuffer.isView(source)) return Buffer.from(source.buffer, source.byteOffset, source.byteLength);
-  return source instanceof ArrayBuffer ? Buffer.from(source) : undefined;
+  return isAnyArrayBuffer(source) ? Buffer.from(source) : undefined;
 }
 
 module.exports = { dataBody, headerFields, pathOf, proxyFields, uploadBody };

@@ -1,6 +1,7 @@
 // What can be sent: the kinds of `data` that upload and data tasks take, as a file or as bytes.
 'use strict';
 
+const { isAnyArrayBuffer } = require('node:util/types');
 const { API } = require('./api.js');
 const { Blob } = require('./blob.js');
 const { TiBuffer } = require('./buffer.js');
@@ -36,7 +37,7 @@ function blobBody(blob) {
 function bytesOf(data) {
   if (data instanceof TiBuffer) return data.toBuffer();
   if (ArrayBuffer.isView(data)) return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-  return data instanceof ArrayBuffer ? Buffer.from(data) : undefined;
+  return isAnyArrayBuffer(data) ? Buffer.from(data) : undefined;
 }
 
 function json(data) {
