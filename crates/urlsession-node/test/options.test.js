@@ -2,6 +2,7 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const { getEventListeners } = require('node:events');
 const fs = require('node:fs');
 const path = require('node:path');
 const { Readable } = require('node:stream');
@@ -118,12 +119,31 @@ test('bytes are bytes, whoever made them', () => {
   }
 });
 
+test('a signal has one listener, however many tasks and loops it ends', async () => {
+  const { signal, abort } = ((controller) => ({ signal: controller.signal, abort: () => controller.abort() }))(new AbortController());
+  const daemon = FakeNative.sessions[0];
+  const before = daemon.calls.length;
+  const [ended, ...tasks] = Array.from({ length: 20 }, () => data({ signal }));
+  const loop = session.events({ signal });
+  assert.equal(getEventListeners(signal, 'abort').length, 1);
+  daemon.tell('didComplete', ended.taskIdentifier, {});
+  await ended.finished;
+  abort();
+  const cancelled = daemon.calls.slice(before).filter(([name]) => name === 'cancel').map(([, number]) => number);
+  assert.deepEqual(cancelled, tasks.map(({ taskIdentifier }) => taskIdentifier));
+  assert.equal((await loop.next()).done, true);
+  for (const { taskIdentifier } of tasks) daemon.tell('didComplete', taskIdentifier, { error: { code: -999, message: 'cancelled' } });
+  await Promise.allSettled(tasks.map(({ finished }) => finished));
+  assert.equal(getEventListeners(signal, 'abort').length, 0);
+});
+
 test('promises are rejected by name, too', async () => {
   await assert.rejects(session.edit(1, { ur: url }), /no option `ur` of an edit; is `url` meant/);
   await assert.rejects(session.edit(1, null), /options of an edit must be an object/);
   await assert.rejects(session.edit('one', { url }), /task is given by its number/);
   await assert.rejects(session.answer(1, {}, { user: 'me' }), /`password` is missing/);
   await assert.rejects(session.credentials.set(url, { user: 'me', password: '', persistance: 'permanent' }), /is `persistence` meant/);
+  assert.throws(() => session.events({ signl: new AbortController().signal }), /no option `signl` of a loop; is `signal` meant/);
   await assert.rejects(session.credentials.remove(url, { relm: 'a' }), /no option `relm` of a removal; is `realm` meant/);
   await assert.rejects(session.credentials.remove(undefined, { realm: 'a' }), /A realm is a part of a server/);
   const cookie = { name: 'a', value: 'b', domain: 'example.com' };

@@ -3,6 +3,10 @@
 
 const { PASSING } = require('../attachment.js');
 const { metricsOf, responseOf } = require('../told.js');
+const { onAbort } = require('./aborts.js');
+const checks = require('./checks.js');
+
+const OPTIONS = checks.object(new Map([['signal', checks.signal]]));
 
 /**
  * Iterates until the session is gone, the signal aborts, or the process has nothing left to wait for.
@@ -10,17 +14,18 @@ const { metricsOf, responseOf } = require('../told.js');
  * A loop that is left early has not handled its last event: the next process gets that again, unless
  * `event.acknowledge()` was called. What it had not taken, the next loop of the session begins with.
  */
-function events(attachment, { signal } = {}) {
+function events(attachment, options) {
+  const { signal } = checks.checked(options, OPTIONS, { of: ' of a loop' });
   const queue = new EventQueue(attachment.takeLeft());
   const unsubscribe = attachment.subscribe(queue);
   const finish = () => {
     unsubscribe();
-    signal?.removeEventListener('abort', finish);
+    unfollow?.();
     running.delete(finish);
     const { untaken, taken } = queue.end();
     attachment.leave(untaken.filter(({ event }) => !PASSING.has(event.name)), taken ? [taken] : []);
   };
-  signal?.addEventListener('abort', finish);
+  const unfollow = signal && onAbort(signal, finish);
   running.add(finish);
   if (signal?.aborted) finish();
 

@@ -1,6 +1,7 @@
 // A task of the modern face: its number, its controls and the promise of its end.
 'use strict';
 
+const { onAbort } = require('./aborts.js');
 const { webHeaders } = require('./headers.js');
 const { editOptions, Questions } = require('./questions.js');
 const { temporaryPath } = require('../temporary.js');
@@ -73,7 +74,7 @@ class Following {
   #bytesSent = 0;
   #resumptions = 0;
   #download;
-  #abort;
+  #unfollow;
   #unsubscribe;
 
   constructor(taskIdentifier, asked) {
@@ -83,8 +84,7 @@ class Following {
 
   begin(attachment, abort) {
     this.#unsubscribe = attachment.subscribe(this);
-    this.#abort = abort;
-    this.#asked.signal?.addEventListener('abort', abort);
+    if (abort) this.#unfollow = onAbort(this.#asked.signal, abort);
   }
 
   /** Ends where there is no such task: nothing would ever come. A daemon that is away comes back. */
@@ -152,7 +152,7 @@ class Following {
   }
 
   #end() {
-    this.#asked.signal?.removeEventListener('abort', this.#abort);
+    this.#unfollow?.();
     this.#unsubscribe();
   }
 
