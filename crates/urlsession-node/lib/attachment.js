@@ -418,4 +418,4 @@ function guarded(call) {
   }
 }
 
-module.exports = { Attachment, PASSING };
+module.exports = { Attachment, PASSING, QUESTIONS };

@@ -5,7 +5,10 @@ class Receivers {
   #general = [];
   #ofTasks = new Map();
 
-  /** Adds `{ receive(event), wants?(event), taskIdentifier? }`; returns the function that removes it. */
+  /**
+   * Adds `{ receive(event), wants?(event), taskIdentifier? }`; returns the function that removes it. Who follows a task wants
+   * all of it, unless they say so.
+   */
   add(receiver) {
     const { taskIdentifier } = receiver;
     if (taskIdentifier === undefined) {
@@ -25,7 +28,7 @@ class Receivers {
   wanting(event) {
     const ofTask = event.name === 'didBecomeInvalid'
       ? [...this.#ofTasks.values()].flat()
-      : this.#ofTasks.get(event.taskIdentifier) ?? [];
+      : (this.#ofTasks.get(event.taskIdentifier) ?? NOBODY).filter((receiver) => receiver.wants?.(event) ?? true);
     const others = this.#general.filter((receiver) => receiver.wants(event));
     return others.length === 0 ? ofTask : [...ofTask, ...others];
   }

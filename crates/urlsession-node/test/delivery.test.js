@@ -304,6 +304,30 @@ test('what is asked of a session that was invalidated is done already', async ()
   assert.throws(() => other.cancel(), /no daemon/, 'its tasks may live on');
 });
 
+test('a question waits for who answers it, though somebody follows its task', async () => {
+  const modern = new Session({ identifier: 'asks later', answersChallenges: true });
+  const daemon = FakeNative.last;
+  const { taskIdentifier, finished } = modern.dataTask('http://127.0.0.1/');
+  daemon.tell('didReceiveChallenge', taskIdentifier, { challenge: { question: 1 } });
+  await turn();
+  const names = [];
+  for await (const { name } of modern.events()) {
+    names.push(name);
+    if (name === 'didReceiveChallenge') daemon.tell('willBeginDelayedRequest', taskIdentifier);
+    if (name === 'willBeginDelayedRequest') daemon.tell('didComplete', taskIdentifier, {});
+    if (name === 'didComplete') break;
+  }
+  assert.deepEqual(names, ['didReceiveChallenge', 'willBeginDelayedRequest', 'didComplete']);
+  await finished;
+  const asked = [];
+  const own = modern.dataTask('http://127.0.0.1/', { onDelayedRequest: (request) => { asked.push(request.taskIdentifier); } });
+  daemon.tell('willBeginDelayedRequest', own.taskIdentifier);
+  await turn();
+  assert.deepEqual(asked, [own.taskIdentifier]);
+  daemon.tell('didComplete', own.taskIdentifier, {});
+  await own.finished;
+});
+
 test('a configuration is copied, and another one for a live session is told of', (t) => {
   const warn = t.mock.method(console, 'warn', () => {});
   const configuration = urlSession.createSessionConfiguration({ identifier: 'copied', HTTPHeaderFields: { a: '1' } });

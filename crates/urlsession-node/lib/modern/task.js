@@ -1,6 +1,7 @@
 // A task of the modern face: its number, its controls and the promise of its end.
 'use strict';
 
+const { QUESTIONS } = require('../attachment.js');
 const { onAbort } = require('./aborts.js');
 const { webHeaders } = require('./headers.js');
 const { editOptions, Questions } = require('./questions.js');
@@ -90,6 +91,11 @@ class Following {
   /** Ends where there is no such task: nothing would ever come. A daemon that is away comes back. */
   miss(error) {
     if (error.code === UNKNOWN) this.#fail(error);
+  }
+
+  /** A question that is not answered here is for others, now or later. */
+  wants(event) {
+    return !QUESTIONS.has(event.name) || (this.#asked.questions?.wants(event) ?? false);
   }
 
   receive(event) {
