@@ -17,7 +17,7 @@ use napi::{Env, Status};
 use napi_derive::napi;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 use urlsession::{
@@ -32,8 +32,15 @@ const BATCH_LIMIT: usize = 256;
 /// Calls `onEvents` without keeping the process alive; the JavaScript side decides about that.
 type OnEvents = ThreadsafeFunction<(), (), (), Status, false, true, QUEUE_LIMIT>;
 
-/// Has JavaScript take the events that are there.
-struct Call(OnEvents);
+/// Has JavaScript take the events that are there, until it has let go of the session: the function
+/// keeps all that it refers to, so that a session that is gone would stay in memory.
+struct Call(Mutex<Option<OnEvents>>);
+
+impl Call {
+    fn function(&self) -> MutexGuard<'_, Option<OnEvents>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Wake for Call {
     fn wake(self: Arc<Self>) {
@@ -42,7 +49,9 @@ impl Wake for Call {
 
     fn wake_by_ref(self: &Arc<Self>) {
         // One that waits already does for this one too; without JavaScript the events stay owed.
-        self.0.call((), ThreadsafeFunctionCallMode::NonBlocking);
+        if let Some(function) = &*self.function() {
+            function.call((), ThreadsafeFunctionCallMode::NonBlocking);
+        }
     }
 }
 
@@ -52,7 +61,7 @@ pub struct NativeSession {
     session: Session,
     events: RefCell<Events>,
     /// Calls `onEvents`.
-    call: Waker,
+    call: Arc<Call>,
     /// Kept events that JavaScript has not acknowledged, by their numbers.
     unacknowledged: RefCell<HashMap<i64, Delivery>>,
     /// What is given back when the JavaScript environment ends.
@@ -76,7 +85,7 @@ impl NativeSession {
             .build()?;
         let session = Session::new(options.try_into().map_err(thrown)?).map_err(thrown)?;
         let hold = Hold::take(&session).map_err(thrown)?;
-        let call = Waker::from(Arc::new(Call(on_events)));
+        let call = Arc::new(Call(Mutex::new(Some(on_events))));
         // Events may be there already.
         call.wake_by_ref();
         // A worker may end before its process does; another one can then have the session.
@@ -93,7 +102,8 @@ impl NativeSession {
     /// Takes the events that are there, if any. `onEvents` is called when there are more.
     #[napi]
     pub fn take_events(&self) -> napi::Result<Option<EventBatch>> {
-        let mut context = Context::from_waker(&self.call);
+        let waker = Waker::from(Arc::clone(&self.call));
+        let mut context = Context::from_waker(&waker);
         let (mut events, mut noted) = (self.events.borrow_mut(), self.unacknowledged.borrow_mut());
         let (mut batch, mut count) = (EventBatch::default(), 0);
         while let Poll::Ready(Some(mut delivery)) = events.poll_recv(&mut context) {
@@ -124,6 +134,7 @@ impl NativeSession {
     #[napi]
     pub fn close(&self) {
         drop(take(&self.attached));
+        drop(self.call.function().take());
     }
 
     /// Creates a task and returns its number once its line is in the daemon's socket.

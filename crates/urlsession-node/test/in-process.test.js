@@ -9,6 +9,7 @@ const path = require('node:path');
 const { after, before, beforeEach, test } = require('node:test');
 const { promisify } = require('node:util');
 const { Worker } = require('node:worker_threads');
+const { runApp } = require('./support/app.js');
 const { inHome } = require('./support/home.js');
 const { Session } = require('../index.js');
 
@@ -173,6 +174,12 @@ test('they end with the worker that made them', async () => {
   const { gone } = await asked;
   await worker.terminate();
   await gone;
+});
+
+test('nothing of a session that is gone is kept', async () => {
+  const { code, lines, errors } = await runApp('forgets.mjs', [], { node: ['--expose-gc'] });
+  assert.equal(code, 0, errors);
+  assert.deepEqual(lines, ['forgotten', 'forgotten']);
 });
 
 test('what only background sessions have is refused', () => {
