@@ -72,6 +72,24 @@ for (const [page, outputs] of [
   });
 }
 
+for (const [page, endings] of [
+  ['README.md', ['console.log(path, length);', 'console.log(world.elapsed >= 0);\nawait world.stop();']],
+  ['crates/urlsession-node/README.md', ['console.log(path);', 'console.log(urlSession.moduleId);']],
+]) {
+  test(`the snippets of ${page} work`, async () => {
+    const text = fs.readFileSync(path.join(root, page), 'utf8');
+    const snippets = [...text.matchAll(/```js\n([\s\S]*?)```/g)].map(([, code]) => code);
+    assert.equal(snippets.length, endings.length);
+    for (const [index, snippet] of snippets.entries()) {
+      const file = path.join(folder, `snippet-${page.replaceAll('/', '-')}-${index}.${snippet.includes('import ') ? 'mjs' : 'cjs'}`);
+      const code = snippet.replaceAll('https://example.com/episode.mp3', server.url('/bytes/12345'));
+      fs.writeFileSync(file, `${code}\n${endings[index]}\n`);
+      const { stdout } = await node([file]);
+      assert.match(stdout.trim().split('\n').at(-1), /episode\.mp3( 12345)?$|^true$|^com\.appcelerator\.urlSession$/);
+    }
+  });
+}
+
 function example(name) {
   const text = fs.readFileSync(path.join(root, 'examples', name), 'utf8');
   assert.ok(text.split('\n').length <= LINES, `${name} has at most ${LINES} lines`);
