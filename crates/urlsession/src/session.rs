@@ -63,6 +63,9 @@ impl Session {
     /// Creates the session, or finds what an earlier process left of it; starts the daemon if
     /// none runs. Waits at most 30 s, unless the configuration waits for another owner.
     ///
+    /// A background session that this process has already is returned as it is: what else this
+    /// configuration says does not count, and [`configuration`](Self::configuration) is the first one.
+    ///
     /// # Errors
     /// -996 if another process owns the session, -997 if there is no daemon and none can be
     /// started, -1 for an identifier that is none, for what the configuration's kind does not have

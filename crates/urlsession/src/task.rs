@@ -104,7 +104,7 @@ impl Task {
     /// again, or too late, changes nothing. Waits for the engine, at most 30 s.
     ///
     /// # Errors
-    /// -997 when the session is gone.
+    /// -1 for a task that has ended, -997 when the session is gone.
     pub fn redirect(
         &self,
         redirection: &HttpRedirection,
