@@ -80,9 +80,14 @@ class Attachment {
     return names.filter((name) => !isDeepStrictEqual(compared(name, this.options), compared(name, wanted)));
   }
 
-  /** Creates a task and returns its number; by then its line is in the daemon's socket. */
-  createTask(task) {
-    const number = guarded(() => this.#native.createTask(task));
+  /**
+   * Creates a task and returns its number; by then its line is in the daemon's socket. `contentType` is what its body is,
+   * unless the app says that of the task or of the session.
+   */
+  createTask(task, contentType) {
+    const isTyped = [...task.headers, ...this.options.headers].some(({ name }) => name.toLowerCase() === 'content-type');
+    const typed = contentType === undefined || isTyped ? [] : [{ name: 'Content-Type', value: contentType }];
+    const number = guarded(() => this.#native.createTask({ ...task, headers: [...task.headers, ...typed] }));
     // The files of a session that lives here are where the system has temporary ones, and all its tasks are created here.
     if (this.#key === undefined && task.kind === 'download') this.#chosen.set(number, task.destination !== undefined);
     this.#outstanding.add(number);

@@ -119,6 +119,22 @@ test('bytes are bytes, whoever made them', () => {
   }
 });
 
+test('a body is what the session says, where the task does not', () => {
+  const headers = { 'content-type': 'application/x-mine' };
+  const modern = new Session({ identifier: 'typed', headers });
+  const daemon = FakeNative.last;
+  const sent = () => daemon.calls.at(-1)[1].headers.map(({ value }) => value);
+  modern.dataTask(url, { body: 'x' });
+  assert.deepEqual(sent(), []);
+  modern.dataTask(url, { body: 'x', headers: { 'Content-Type': 'a/b' } });
+  assert.deepEqual(sent(), ['a/b']);
+  const configuration = urlSession.createSessionConfiguration({ identifier: 'typed', HTTPHeaderFields: headers });
+  urlSession.createSession({ configuration }).dataTask({ url, data: { a: 1 } });
+  assert.deepEqual(sent(), []);
+  data({ body: {} });
+  assert.deepEqual(FakeNative.sessions[0].calls.at(-1)[1].headers, [{ name: 'Content-Type', value: 'application/json' }]);
+});
+
 test('a signal has one listener, however many tasks and loops it ends', async () => {
   const { signal, abort } = ((controller) => ({ signal: controller.signal, abort: () => controller.abort() }))(new AbortController());
   const daemon = FakeNative.sessions[0];

@@ -153,7 +153,7 @@ class Session {
 
   #start(task, { signal, onProgress, onDelayedRequest, ...options }, contentType) {
     signal?.throwIfAborted();
-    const number = this.#attachment.createTask(taskOptions(task, options, contentType));
+    const number = this.#attachment.createTask(taskOptions(task, options), contentType);
     const created = new Task(this.#attachment, number, { signal, onProgress, onDelayedRequest, kept: task.destination });
     if (onDelayedRequest) this.#questions.leaveTo(created);
     return created;
@@ -199,16 +199,12 @@ function urlText(url) {
   return String(url);
 }
 
-function taskOptions(task, { headers, suspended = false, earliestBeginDate, mainDocumentUrl, ...options }, contentType) {
-  const fields = headerFields(headers);
-  if (contentType && !fields.some(({ name }) => name.toLowerCase() === 'content-type')) {
-    fields.push({ name: 'Content-Type', value: contentType });
-  }
+function taskOptions(task, { headers, suspended = false, earliestBeginDate, mainDocumentUrl, ...options }) {
   return {
     ...options,
     ...task,
     url: urlText(task.url),
-    headers: fields,
+    headers: headerFields(headers),
     connectionProxy: proxyFields(options.connectionProxy),
     mainDocumentUrl: mainDocumentUrl && String(mainDocumentUrl),
     earliestBeginDate: earliestBeginDate === undefined ? undefined : Number(earliestBeginDate),

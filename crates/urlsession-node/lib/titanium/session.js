@@ -99,11 +99,7 @@ class Session extends Emitter {
     check(method, 'String');
     checkHeaders(requestHeaders, true);
     const { contentType, ...body } = dataBody(data);
-    const task = { ...taskOptions(options), kind: 'data', url, method, ...body };
-    if (contentType && !task.headers.some(({ name }) => name.toLowerCase() === 'content-type')) {
-      task.headers.push({ name: 'Content-Type', value: contentType });
-    }
-    return this.#create(task);
+    return this.#create({ ...taskOptions(options), kind: 'data', url, method, ...body }, contentType);
   }
 
   pause(task) {
@@ -178,9 +174,9 @@ class Session extends Emitter {
   }
 
   // What Apple does at `resume`, every task of Titanium's does at once.
-  #create(task) {
+  #create(task, contentType) {
     try {
-      return this.#attachment.createTask({ ...task, resume: true });
+      return this.#attachment.createTask({ ...task, resume: true }, contentType);
     } catch (error) {
       if (error.code !== BAD_URL && error.code !== UNSUPPORTED_URL) throw error;
       API.error(`Ti.URLSession: ${task.kind}Task: ${error.message}`);
