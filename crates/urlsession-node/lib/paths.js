@@ -24,7 +24,9 @@ function applicationFolder(id, env = process.env) {
 /** Says whether the daemon of that state folder keeps the file, as opposed to the app. */
 function isDaemons(file, state = stateFolder()) {
   const inside = state + path.sep;
-  return file.startsWith(inside) && !file.startsWith(`apps${path.sep}`, inside.length);
+  // A home may be named by way of another folder, which the daemon's own paths go, too.
+  const resolved = path.resolve(file);
+  return resolved.startsWith(inside) && !resolved.startsWith(`apps${path.sep}`, inside.length);
 }
 
 module.exports = { applicationFolder, isDaemons, stateFolder };

@@ -10,6 +10,7 @@ const { Worker } = require('node:worker_threads');
 const { inHome } = require('./support/home.js');
 const { describe } = require('../lib/application.js');
 const { KeptFile } = require('../lib/kept-file.js');
+const { isDaemons, stateFolder } = require('../lib/paths.js');
 const { Blob } = require('../lib/titanium/blob.js');
 const { Properties } = require('../lib/titanium/properties.js');
 require('../index.js');
@@ -214,6 +215,15 @@ test('what is copied to another file system is durable before the first file may
   assert.deepEqual(steps, [...durable(moved), `unlink ${from}`]);
   t.mock.restoreAll();
   assert.deepEqual([given.read().text, moved.read().text, folder.getDirectoryListing().sort()], ['finished', 'own', ['given', 'moved']]);
+});
+
+test('a file is the daemon’s by whatever way its home is named', () => {
+  const home = `${path.sep}homes${path.sep}elsewhere${path.sep}..${path.sep}mine`;
+  const state = stateFolder({ URLSESSION_HOME: home });
+  const under = (...parts) => [home, 'state', ...parts].join(path.sep);
+  assert.equal(isDaemons(under('files', '1.download'), state), true);
+  assert.equal(isDaemons(under('apps', 'mine', 'data', 'file'), state), false);
+  assert.equal(isDaemons(under('..', 'file'), state), false);
 });
 
 test('a file of the app’s own is moved, and its blob knows where to', () => {
