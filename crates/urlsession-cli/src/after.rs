@@ -18,7 +18,7 @@ use urlsession::{HeaderFields, Response};
 #[derive(Debug, Default)]
 pub(crate) struct After {
     pub(crate) format: Option<WriteOut>,
-    pub(crate) heads: Option<Sheet>,
+    pub(crate) heads: Vec<Sheet>,
     pub(crate) etag: Option<Sheet>,
     /// Whether heads stand before bodies.
     pub(crate) shows_heads: bool,
@@ -44,11 +44,19 @@ impl Sheet {
         Self { path: path.to_owned(), has_error: false, open: None }
     }
 
+    /// Makes one for `-D`, which has a name for standard error, too.
+    pub(crate) fn of_heads(path: &Path) -> Self {
+        Self { has_error: true, ..Self::new(path) }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Makes the file at once: what cannot be written need not be brought.
-    pub(crate) fn begin(path: &Path) -> Result<Self, Failure> {
-        let mut sheet = Self { has_error: true, ..Self::new(path) };
-        sheet.write("")?;
-        Ok(sheet)
+    pub(crate) fn begin(mut self) -> Result<Self, Failure> {
+        self.write("")?;
+        Ok(self)
     }
 
     /// Adds to what was written; replaces what was there before.
@@ -97,7 +105,7 @@ fn private() -> OpenOptions {
 impl After {
     /// Says whether it tells what servers set as cookies: who asks for a head gets it whole.
     pub(crate) fn tells_heads(&self) -> bool {
-        self.heads.is_some()
+        !self.heads.is_empty()
             || self.shows_heads
             || self.format.as_ref().is_some_and(WriteOut::tells_heads)
     }
@@ -110,7 +118,7 @@ impl After {
     /// Tells it of a task; returns with what the command fails although the body is there.
     pub(crate) fn tell(&mut self, told: Told<'_>) -> Result<Option<Failure>, Failure> {
         let task = told.task;
-        if let Some(sheet) = &mut self.heads {
+        for sheet in &mut self.heads {
             sheet.write(&heads(task))?;
         }
         if let (Some(sheet), Some(response), None) = (&mut self.etag, &task.response, &task.error) {

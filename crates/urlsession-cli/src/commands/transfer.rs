@@ -18,7 +18,7 @@ use crate::tracked::Tracked;
 use crate::write_out::{Told, WriteOut};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use urlsession::{
@@ -77,9 +77,7 @@ impl Keeps {
 }
 
 fn bring(mut args: GetArgs) -> Result<u8, Failure> {
-    if args.head {
-        ask_for_heads(&mut args)?;
-    }
+    let sheets = head_sheets(&mut args)?;
     let plans = plan::of_get(&args)?;
     if plans.is_empty() {
         // All of it is there.
@@ -87,14 +85,14 @@ fn bring(mut args: GetArgs) -> Result<u8, Failure> {
     }
     keep_cookies(&args.request, &plans, args.talk)?;
     if args.create_dirs {
-        let sheets = args.dump_header.iter().chain(&args.condition.etag_save);
-        for folder in sheets.filter_map(|path| path.parent()) {
+        let files = sheets.iter().map(Sheet::path).chain(args.condition.etag_save.as_deref());
+        for folder in files.filter_map(Path::parent) {
             std::fs::create_dir_all(folder).map_err(|error| Failure::file(folder, &error))?;
         }
     }
     let mut after = After {
         format: args.write_out.as_deref().map(WriteOut::read).transpose()?,
-        heads: args.dump_header.as_deref().map(Sheet::begin).transpose()?,
+        heads: sheets.into_iter().map(Sheet::begin).collect::<Result<_, _>>()?,
         etag: args.condition.etag_save.as_deref().map(Sheet::new),
         shows_heads: plans.iter().any(|plan| plan.shows_head),
         fails_with_body: args.policy.fail_with_body,
@@ -114,23 +112,44 @@ fn bring(mut args: GetArgs) -> Result<u8, Failure> {
     Ok(exit::DONE)
 }
 
-/// Turns `-I` into what it stands for: HEAD, heads on standard output and no files.
-fn ask_for_heads(args: &mut GetArgs) -> Result<(), Failure> {
+/// Finds where heads go: `-D` names one file, and `-I`, which is turned into HEAD without files, another.
+fn head_sheets(args: &mut GetArgs) -> Result<Vec<Sheet>, Failure> {
+    let mut sheets = Vec::from_iter(args.dump_header.as_deref().map(Sheet::of_heads));
+    if !args.head {
+        return Ok(sheets);
+    }
     if !args.get && !args.data.0.is_empty() {
         return Err(Failure::usage("-I sends no data; with -G it is part of the URL"));
     }
     let to = match &args.output.0[..] {
-        [Output::File(file)] => file.clone(),
+        [Output::File(file)] if file.as_os_str() == "-" => file.clone(),
+        [Output::File(file)] => in_folder(args, file)?,
         outputs if outputs.iter().any(|output| matches!(output, Output::File(_))) => {
             return Err(Failure::usage("-I writes all heads to one place: type one -o, or none"));
         }
         _ => PathBuf::from("-"),
     };
+    // Both may name one place, which has them once.
+    if args.dump_header.as_ref() != Some(&to) {
+        sheets.push(Sheet::new(&to));
+    }
     args.output.0 = vec![Output::Nowhere; args.urls.len()];
-    args.dump_header.get_or_insert(to);
     args.request.method.get_or_insert_with(|| "HEAD".to_owned());
     args.talk.quiet = !args.talk.verbose;
-    Ok(())
+    Ok(sheets)
+}
+
+/// Returns a file in the folder that was typed, and makes that as for other files.
+fn in_folder(args: &GetArgs, file: &Path) -> Result<PathBuf, Failure> {
+    if let Some(dir) = &args.dir {
+        std::fs::create_dir_all(dir).map_err(|error| Failure::file(dir, &error))?;
+    }
+    Ok(args
+        .dir
+        .iter()
+        .chain(&args.output_dir)
+        .next()
+        .map_or_else(|| file.into(), |dir| dir.join(file)))
 }
 
 pub(crate) fn add(args: &GetArgs) -> Result<u8, Failure> {

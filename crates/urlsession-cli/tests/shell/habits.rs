@@ -287,6 +287,18 @@ fn heads_are_asked_for_alone() {
     assert_eq!(count(), before, "there is no file");
     assert_eq!(home.out(&["get", "-I", "-o", "head", &url]), "");
     assert!(std::fs::read_to_string(home.file("head")).unwrap().starts_with("HTTP/1.1 200"));
+    let read = |name| std::fs::read_to_string(home.file(name)).unwrap();
+    for (words, printed) in [
+        (&["-o", "one", "-D", "two"][..], ""),
+        (&["-d", "in", "-o", "one", "-D", "two"], ""),
+        (&["-D", "two"], &*read("head")),
+        (&["-D", "-"], &*read("head")),
+    ] {
+        assert_eq!(home.out(&[&["get", "-I", &url], words].concat()), printed, "{words:?}");
+    }
+    for name in ["one", "two", "in/one"] {
+        assert_eq!(read(name), read("head"), "{name}");
+    }
     assert_eq!(home.run(&["get", "-I", "-o", "a", "-o", "b", &url, &url]).code, 2);
     assert_eq!(home.run(&["get", "-I", "--data", "x", &url]).code, 2);
     assert_eq!(home.run(&["add", "-I", &url]).code, 2);
