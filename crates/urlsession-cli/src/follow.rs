@@ -48,6 +48,8 @@ pub(crate) enum Stop {
     TimedOut,
     /// This signal came.
     Signal(i32),
+    /// Whoever read the output went away.
+    Unheard,
 }
 
 /// What became of the followed tasks.
@@ -96,8 +98,13 @@ pub(crate) fn follow(
     };
     let stopped = follower.run(until);
     follower.progress.finish();
-    let tasks = follower.tasks.into_values().collect();
-    Ok(Followed { stop: stopped?, tasks })
+    let stop = match stopped {
+        // What has ended all the same is no less done.
+        Err(failure) if failure.is_broken_pipe() && follower.is_done(until) => Stop::Ended,
+        Err(failure) if failure.is_broken_pipe() => Stop::Unheard,
+        stopped => stopped?,
+    };
+    Ok(Followed { stop, tasks: follower.tasks.into_values().collect() })
 }
 
 struct Follower<'a> {
@@ -115,8 +122,7 @@ impl Follower<'_> {
         let mut lost_in_a_row = 0;
         self.attach(&mut lost_in_a_row)?;
         loop {
-            let all = self.ended == self.tasks.len();
-            if all || (until.any && self.ended > 0) {
+            if self.is_done(until) {
                 return Ok(Stop::Ended);
             }
             let left = until.deadline.map(|at| at.saturating_duration_since(clock::steady()));
@@ -144,6 +150,10 @@ impl Follower<'_> {
         }
     }
 
+    fn is_done(&self, until: Until) -> bool {
+        self.ended == self.tasks.len() || (until.any && self.ended > 0)
+    }
+
     fn attach(&mut self, lost_in_a_row: &mut u32) -> Result<(), Failure> {
         persist(lost_in_a_row, || Ok(Daemon::connect(true)?), |daemon| self.look(daemon))
     }
@@ -155,13 +165,20 @@ impl Follower<'_> {
         let one = if let [one] = sessions[..] { Some(one.clone()) } else { None };
         forward(daemon.watch(one, false)?, self.sender.clone())?;
         let found = self.read(daemon)?;
+        let mut unheard = Ok(());
         for name in self.wanted.clone() {
-            match found.get(&name) {
-                Some(task) => self.found(task.clone())?,
-                None => self.missing(&name)?,
+            let told = match found.get(&name) {
+                Some(task) => self.found(task.clone()),
+                None => self.missing(&name),
+            };
+            match told {
+                // How the others are is to be known all the same.
+                Err(failure) if failure.is_broken_pipe() => unheard = Err(failure),
+                told => told?,
             }
         }
         self.ended = self.tasks.values().filter(|task| task.ended).count();
+        unheard?;
         self.progress.tick()?;
         Ok(())
     }
@@ -231,10 +248,10 @@ impl Follower<'_> {
         let Some(number) = watched.task else { return Ok(()) };
         let name = TaskName::new(watched.session.clone(), number);
         let Some(task) = self.tasks.get_mut(&name) else { return Ok(()) };
-        self.progress.event(&name, watched.number, &watched.event)?;
         let had_ended = task.ended;
         let change = task.apply(&watched.event);
         self.ended += usize::from(task.ended && !had_ended);
+        self.progress.event(&name, watched.number, &watched.event)?;
         if change != Change::Nothing {
             self.progress.change(task, &change)?;
         }

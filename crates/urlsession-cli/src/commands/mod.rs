@@ -22,7 +22,7 @@ use crate::exit::{self, Failure};
 use crate::terminal;
 
 /// Does what was asked for, one part after the other. A part that fails ends none but itself, unless
-/// --fail-early is given; a signal ends all of them.
+/// --fail-early is given; a signal, or a reader who went away, ends all of them.
 pub(crate) fn run_all(mut parts: Vec<Command>) -> Result<u8, Failure> {
     let fails_early = share(&mut parts);
     let number = parts.len();
@@ -33,7 +33,8 @@ pub(crate) fn run_all(mut parts: Vec<Command>) -> Result<u8, Failure> {
         }
         let code = run(part).unwrap_or_else(|failure| failure.tell());
         let left = number - at - 1;
-        if code >= exit::TIMED_OUT || (code != exit::DONE && fails_early) {
+        let is_left = matches!(code, exit::UNFINISHED | exit::TIMED_OUT..);
+        if is_left || (code != exit::DONE && fails_early) {
             if left > 0 {
                 terminal::say(&format!("not begun: what stands behind --next, {left} in all"))?;
             }

@@ -57,7 +57,7 @@ impl Keeps {
     fn during(&self, work: impl FnOnce() -> Result<u8, Failure>) -> Result<u8, Failure> {
         self.hosts.as_ref().map_or(Ok(()), HostsFile::import)?;
         let mut done = work();
-        if matches!(done, Ok(exit::TIMED_OUT..)) {
+        if matches!(done, Ok(exit::UNFINISHED | exit::TIMED_OUT..)) {
             return done;
         }
         let application = task_name::shell().application;
@@ -318,11 +318,11 @@ fn run(
         let told = told.iter().map(|name| (&name.session, name.task));
         drop(Daemon::connect(true)?.remove_all(told));
     }
-    if let Stop::Signal(signal) = followed.stop {
+    if matches!(followed.stop, Stop::Signal(_) | Stop::Unheard) {
         if let Some(failure) = failed {
             failure.tell();
         }
-        return Ok(detached(signal, &followed));
+        return Ok(detached(&followed));
     }
     let refusals = created.refused.iter().map(|(_, error)| Some(error));
     let ends = followed.tasks.iter().map(|task| task.error.as_ref());

@@ -29,18 +29,19 @@ pub(crate) fn watch(args: &WatchArgs) -> Result<u8, Failure> {
     Ok(code(&followed))
 }
 
-/// Says how to go on with what still runs, and tells the exit code of the signal.
-pub(crate) fn detached(signal: i32, followed: &Followed) -> u8 {
+/// Says how to go on with what still runs, and tells the exit code of what ended the following.
+pub(crate) fn detached(followed: &Followed) -> u8 {
     let names: Vec<&TaskName> = followed.unfinished().map(|task| &task.name).collect();
     if !names.is_empty() {
         let _ = terminal::say(&hint(&names));
     }
+    let Stop::Signal(signal) = followed.stop else { return exit::UNFINISHED };
     u8::try_from(signal).map_or(exit::SIGNALLED, |signal| exit::SIGNALLED.saturating_add(signal))
 }
 
 fn code(followed: &Followed) -> u8 {
     match followed.stop {
-        Stop::Signal(signal) => detached(signal, followed),
+        Stop::Signal(_) | Stop::Unheard => detached(followed),
         Stop::TimedOut => exit::TIMED_OUT,
         Stop::Ended => exit::code_of_all(followed.ended().map(|task| task.error.as_ref())),
     }

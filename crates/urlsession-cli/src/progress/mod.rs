@@ -20,7 +20,7 @@ pub(crate) trait Progress {
     /// A task changed.
     fn change(&mut self, task: &Tracked, change: &Change) -> io::Result<()>;
 
-    /// An event arrived, before it changes anything.
+    /// An event arrived, before the change that it made is told.
     fn event(&mut self, _: &TaskName, _: Option<EventNumber>, _: &Event) -> io::Result<()> {
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! `get`, `add`, `put`, `wait`: bytes arrive, and the exit code tells how.
 
-use crate::home::Home;
+use crate::home::{Home, ran};
 use rustix::process::Signal;
 use urlsession_testkit::server::{Answer, Server, pseudo_random, sha256};
 
@@ -300,6 +300,36 @@ fn json_is_one_event_a_line() {
     let ends: Vec<_> = events.iter().filter(|event| event["event"] == "did_complete").collect();
     assert_eq!(ends.len(), 1, "{out}");
     assert_eq!((&ends[0]["schema"], &ends[0]["id"]), (&1.into(), &"1".into()));
+}
+
+#[test]
+fn a_reader_of_events_who_goes_away_leaves_the_transfer() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("content"));
+    server.on("/long", Answer::pseudo_random(1, 10 << 20).rate(100_000));
+    let unheard = |words: &[&str]| {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = home.command(words);
+        command.stdout(writer).stderr(std::process::Stdio::piped());
+        ran(command.spawn().unwrap().wait_with_output().unwrap())
+    };
+    let goes_on = "continues in the background as 1; go on with: urlsession watch 1";
+    let next = &["--next", &server.url("/f")];
+    let left = unheard(&[&["get", "--json", &server.url("/long")], &next[..]].concat());
+    assert!(left.code == 3 && left.err.contains(goes_on), "{left:?}");
+    assert!(left.err.contains("not begun: what stands behind --next"), "{left:?}");
+    for words in [&["watch", "--json"][..], &["wait", "--json", "1"]] {
+        let left = unheard(words);
+        assert!(left.code == 3 && left.err.contains(goes_on), "{words:?}: {left:?}");
+    }
+    // What has ended is no less done.
+    for (path, code) in [("/f", 0), ("/none", 8)] {
+        let id = home.out(&["add", "-q", &server.url(path)]);
+        home.run(&["wait", id.trim()]);
+        let told = unheard(&["wait", "--json", id.trim()]);
+        assert!(told.code == code && told.err.is_empty(), "{path}: {told:?}");
+    }
 }
 
 #[test]
