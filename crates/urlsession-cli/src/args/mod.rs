@@ -28,11 +28,13 @@ pub(crate) use parse::{HeaderFields, checksum, header_fields};
 pub(crate) use session::SessionCommand;
 pub(crate) use transfer::{GetArgs, Level, PolicyArgs, PutArgs, Redirect, RequestArgs, Talk};
 
+use crate::escape::shown;
 use crate::measure::{self, Limit};
 use crate::task_name::TaskName;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::time::Duration;
+use words::Part;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -299,15 +301,14 @@ pub(crate) fn command() -> clap::Command {
 }
 
 /// Reads a command line. Prints help and misuse by itself, with exit codes 0 and 2.
-pub(crate) fn parse(words: Vec<OsString>) -> Command {
-    // To know all that can be taken back costs as much as all other options.
-    let shell =
-        if words.iter().any(|word| negations::is_one(word)) { command() } else { Cli::command() };
-    let is_transfer = words.get(1).is_some_and(habits::is_transfer);
-    let read = shell.try_get_matches_from(words);
-    match read.and_then(|matches| Cli::from_arg_matches(&matches)) {
+pub(crate) fn parse(part: Part) -> Command {
+    let is_transfer = part.words.get(1).is_some_and(habits::is_transfer);
+    match read(part.words.clone()).and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(shell) => shell.command,
         Err(error) => {
+            if let Some(place) = place_of(&error, &part) {
+                let _ = crate::terminal::complain(&format!("{}: ", shown(place)));
+            }
             let _ = error.print();
             if let Some(tip) = habits::tip(&error).filter(|_| is_transfer) {
                 let _ = crate::terminal::say(&format!("\n  tip: {tip}"));
@@ -315,6 +316,31 @@ pub(crate) fn parse(words: Vec<OsString>) -> Command {
             std::process::exit(error.exit_code())
         }
     }
+}
+
+fn read(words: Vec<OsString>) -> Result<clap::ArgMatches, clap::Error> {
+    // To know all that can be taken back costs as much as all other options.
+    let shell =
+        if words.iter().any(|word| negations::is_one(word)) { command() } else { Cli::command() };
+    shell.try_get_matches_from(words)
+}
+
+/// Finds the line of a file that is wrong in this way when it stands alone.
+fn place_of<'a>(error: &clap::Error, part: &'a Part) -> Option<&'a str> {
+    use clap::error::{ContextKind, ErrorKind};
+    if !matches!(
+        error.kind(),
+        ErrorKind::ValueValidation | ErrorKind::InvalidValue | ErrorKind::UnknownArgument
+    ) {
+        return None;
+    }
+    let about = |error: &clap::Error| {
+        [ContextKind::InvalidArg, ContextKind::InvalidValue].map(|kind| error.get(kind).cloned())
+    };
+    let is_it = |words: &[OsString]| {
+        read([&part.words[..2], words].concat()).is_err_and(|alone| about(&alone) == about(error))
+    };
+    part.lines.iter().find(|(_, words)| is_it(words)).map(|(place, _)| &**place)
 }
 
 /// Puts the default command `get` where the first word is a URL or an option of `get`.

@@ -1,6 +1,7 @@
 //! The words of `get` and `add` before clap reads them: `-K FILE` becomes what the file says, `--next`
 //! begins a command of its own, and `--url URL` is a URL.
 
+use super::parse::header_fields;
 use super::variables::Variables;
 use crate::config::{self, Line};
 use crate::escape::shown;
@@ -22,31 +23,39 @@ const PARTS_LIMIT: usize = 1000;
 /// What stands before the name of an option whose value has variables in it.
 const EXPAND: &str = "expand-";
 
+/// One command line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) words: Vec<OsString>,
+    /// What stands in files: their names, with the number of a line, and what it says.
+    pub(crate) lines: Vec<(String, Vec<OsString>)>,
+}
+
 /// Returns one command line for each part.
-pub(crate) fn parts(arguments: Vec<OsString>) -> Result<Vec<Vec<OsString>>, Failure> {
+pub(crate) fn parts(arguments: Vec<OsString>) -> Result<Vec<Part>, Failure> {
     let is_one = |word: &OsString| ["get", "download", "add"].iter().any(|name| word == name);
-    if !arguments.get(1).is_some_and(is_one) {
-        return Ok(vec![arguments]);
+    // To know all options takes as long as clap needs to read the words.
+    if !arguments.get(1).is_some_and(is_one) || !arguments.iter().any(|word| may_be_ours(word)) {
+        return Ok(vec![Part { words: arguments, lines: Vec::new() }]);
     }
     let (command, words) = arguments.split_at(2);
-    if !words.iter().any(|word| may_be_ours(word)) {
-        // To know all options takes as long as clap needs to read the words.
-        return Ok(vec![arguments]);
-    }
     let mut reader = Reader {
         options: Options::of_get(),
-        parts: vec![Vec::new()],
+        parts: vec![Part::default()],
         depth: 0,
         variables: Variables::default(),
     };
     reader.words(words.to_vec())?;
     let mut parts = reader.parts;
     // A file may begin with ‘next’.
-    parts.retain(|part| !part.is_empty());
+    parts.retain(|part| !part.words.is_empty());
     if parts.is_empty() {
-        parts.push(Vec::new());
+        parts.push(Part::default());
     }
-    Ok(parts.into_iter().map(|part| [command, &part[..]].concat()).collect())
+    for part in &mut parts {
+        part.words.splice(..0, command.iter().cloned());
+    }
+    Ok(parts)
 }
 
 /// Says whether a word may be one of those that clap is not to see, or have one in it.
@@ -144,7 +153,7 @@ impl Options {
 
 struct Reader {
     options: Options,
-    parts: Vec<Vec<OsString>>,
+    parts: Vec<Part>,
     /// How many files are being read.
     depth: usize,
     variables: Variables,
@@ -257,15 +266,21 @@ impl Reader {
             if let Some(doubt) = line.doubt {
                 terminal::say(&format!("urlsession: {}: {doubt}", shown(&place)))?;
             }
-            self.line(line, &place)?;
+            let before = self.parts.last().map_or(0, |part| part.words.len());
+            self.line(line).map_err(|failure| failure.at(&place))?;
+            if let Some(part) = self.parts.last_mut() {
+                // It may have begun a part.
+                let said = part.words.get(before..).unwrap_or_default().to_vec();
+                part.lines.push((place, said));
+            }
         }
         self.depth -= 1;
         Ok(())
     }
 
-    fn line(&mut self, line: Line, place: &str) -> Result<(), Failure> {
+    fn line(&mut self, line: Line) -> Result<(), Failure> {
         let Line { name, value, .. } = line;
-        let wrong = |why: String| Err(Failure::usage(format!("{place}: {why}")));
+        let wrong = |why: String| Err(Failure::usage(why));
         let plain = match name.strip_prefix("--") {
             Some(long) if long.contains('=') => return self.words(vec![name.into()]),
             Some(long) => long.to_owned(),
@@ -298,6 +313,10 @@ impl Reader {
             (_, Some(true), None) => wrong(format!("“{plain}” has no value")),
             (_, Some(false), Some(_)) => wrong(format!("“{plain}” takes no value")),
             (_, Some(true), Some(value)) => {
+                if plain == "header" && !value.starts_with('@') {
+                    // Nobody repeats what it says, so that its place has to tell which it is.
+                    header_fields(std::slice::from_ref(&value))?;
+                }
                 self.push(format!("--{plain}={value}").into());
                 Ok(())
             }
@@ -351,13 +370,13 @@ impl Reader {
         if self.parts.len() >= PARTS_LIMIT {
             return Err(Failure::usage(format!("--next: more than {PARTS_LIMIT} commands in one")));
         }
-        self.parts.push(Vec::new());
+        self.parts.push(Part::default());
         Ok(())
     }
 
     fn push(&mut self, word: OsString) {
         if let Some(part) = self.parts.last_mut() {
-            part.push(word);
+            part.words.push(word);
         }
     }
 }
@@ -372,7 +391,7 @@ mod tests {
 
     fn parted(words: &[&str]) -> Result<Vec<String>, String> {
         let words = ["urlsession", "get"].iter().chain(words).map(OsString::from).collect();
-        let joined = |part: Vec<OsString>| part[2..].join(OsStr::new(" ")).into_string().unwrap();
+        let joined = |part: Part| part.words[2..].join(OsStr::new(" ")).into_string().unwrap();
         parts(words).map(|parts| parts.into_iter().map(joined).collect()).map_err(|f| f.message)
     }
 
@@ -423,7 +442,7 @@ mod tests {
         let many = ["--next"; PARTS_LIMIT];
         assert!(parted(&many).unwrap_err().contains("--next"));
         let others = ["urlsession", "ls", "--next"].map(OsString::from).to_vec();
-        assert_eq!(parts(others.clone()).unwrap(), [others]);
+        assert_eq!(parts(others.clone()).unwrap()[0].words, others);
     }
 
     #[test]

@@ -48,6 +48,31 @@ fn variables_are_put_in_where_that_is_typed() {
     }
 }
 
+#[test]
+fn what_is_wrong_in_a_file_of_options_is_told_with_its_place() {
+    let home = Home::new();
+    home.write("inner", b"# why\nmax-time = abc\n");
+    for (text, expected) in [
+        ("\nmax-time = abc\n", "f:2: error: invalid value 'abc' for '--max-time <TIME>'"),
+        ("-q\n-s abc\nretry = 1", "f:2: error: invalid value 'abc' for '--segments <N|auto>'"),
+        ("-qsabc", "f:1: error: invalid value 'abc' for '--segments <N|auto>'"),
+        ("next\nurl = http://h/\nretry = x", "f:3: error: invalid value 'x' for '--retry <N>'"),
+        ("config = inner", "inner:2: error: invalid value 'abc' for '--max-time <TIME>'"),
+        ("config = none", "f:1: none: "),
+        ("header = \"A: b\"\nheader = nothing", "f:2: a header field is"),
+        ("variable = %NOT_THERE", "f:1: "),
+    ] {
+        home.write("f", text.as_bytes());
+        let ran = home.run(&["get", "-K", "f", "--retry", "1", "http://h/"]);
+        assert!([2, 9].contains(&ran.code) && ran.err.contains(expected), "{text}: {ran:?}");
+        assert!(!ran.err.contains("nothing"), "{ran:?}");
+    }
+    // What is typed beside a file is in none.
+    home.write("f", b"retry = 1");
+    let ran = home.run(&["get", "-K", "f", "--retry", "x", "http://h/"]);
+    assert!(ran.err.starts_with("error: invalid value 'x' for '--retry <N>'"), "{ran:?}");
+}
+
 /// what is typed => whether there is a file, and how its request was made
 #[test]
 fn switches_are_taken_back() {
