@@ -4,6 +4,7 @@ use crate::condition;
 use crate::exit::{self, Failure};
 use crate::file_name;
 use crate::tracked::Tracked;
+use crate::{clock, json, terminal};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
@@ -22,6 +23,8 @@ pub(crate) enum HandOver {
     Nowhere,
     /// To standard output.
     Output,
+    /// To standard output, as a line of JSON.
+    Line,
     /// Here, replacing what is there; into it where it is a device or a pipe.
     File(PathBuf),
     /// Here, or where something is there under the next free name of so many.
@@ -68,6 +71,7 @@ impl HandOver {
         match self {
             Self::Nowhere => Ok(None),
             Self::Output => write(task, head, None),
+            Self::Line => line(task, head),
             Self::File(path) => write(task, head, Some(path)),
             Self::Free(path, most) => write(task, head, Some(&free(path, *most)?)),
             Self::Suggested(path, clash) => {
@@ -184,6 +188,15 @@ fn named(response: &Response, url: &str) -> Option<FileName> {
     }
     let name = FileName::of_url(&response.url);
     (name != FileName::of_url(url)).then_some(name)
+}
+
+/// Prints what came where there are lines of JSON only.
+fn line(task: &Tracked, head: &str) -> Result<Option<PathBuf>, Failure> {
+    let Some(from) = &task.file else { return Ok(None) };
+    let body = std::fs::read(from).map_err(|error| Failure::file(from, &error))?;
+    let answer = json::answer(&task.name, &[head.as_bytes(), &body].concat(), clock::now());
+    terminal::print(&format!("{answer}\n"))?;
+    Ok(None)
 }
 
 /// Writes all that came, and returns the file; nothing came with an empty body, which leaves the file

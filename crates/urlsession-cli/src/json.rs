@@ -2,6 +2,8 @@
 
 use crate::measure;
 use crate::task_name::TaskName;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 use urlsession::{
     DaemonStatus, Event, EventNumber, LaunchStatus, SessionKey, SessionStatus, TaskIdentifier,
@@ -97,6 +99,22 @@ pub(crate) fn event(
     }
     polish(&mut object);
     Value::Object(object)
+}
+
+/// Makes the JSON object of what a server answered.
+pub(crate) fn answer(task: &TaskName, bytes: &[u8], now: Timestamp) -> Value {
+    let text = std::str::from_utf8(bytes).ok();
+    json!({
+        "schema": SCHEMA,
+        "time": measure::rfc3339(now),
+        "id": task.to_string(),
+        "session": task.session,
+        "task": task.task,
+        "number": null,
+        "event": "answer",
+        "text": text,
+        "base64": text.is_none().then(|| STANDARD.encode(bytes)),
+    })
 }
 
 /// Returns the fields of an event that the protocol leaves out where they are unknown.
@@ -265,6 +283,12 @@ mod tests {
             assert!(document.contains(&name), "{name} is not in docs/json.md");
             check(&value);
         }
+        let name = TaskName::new(status.session.clone(), status.task);
+        let (text, other) =
+            (answer(&name, b"a", Timestamp(0)), answer(&name, b"\xff", Timestamp(0)));
+        check(&text);
+        assert_eq!((&text["text"], &text["base64"]), (&"a".into(), &Value::Null));
+        assert_eq!((&other["text"], &other["base64"]), (&Value::Null, &"/w==".into()));
     }
 
     fn others() -> [Event; 9] {

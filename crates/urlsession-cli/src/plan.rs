@@ -8,7 +8,7 @@ mod sent;
 mod special;
 
 use crate::args::{
-    EditArgs, GetArgs, HeaderFields, Level, PolicyArgs, PutArgs, Redirect, RequestArgs,
+    EditArgs, GetArgs, HeaderFields, Level, PolicyArgs, PutArgs, Redirect, RequestArgs, Talk,
     header_fields,
 };
 use crate::escape::shown;
@@ -226,7 +226,7 @@ impl Common<'_> {
 /// Plans what `put` was asked for.
 pub(crate) fn of_put(args: &PutArgs) -> Result<Plan, Failure> {
     let method = args.request.method.as_deref().unwrap_or("PUT");
-    let (what, _) = upload(&args.file, None, HandOver::Output)?;
+    let (what, _) = upload(&args.file, None, printed(args.talk))?;
     let HeaderFields { sent, omitted } = headers(&args.request)?;
     let mut options = options(&args.request, &args.policy)?;
     options.request_policy.omitted_headers = omitted;
@@ -485,13 +485,18 @@ fn existing(path: &Path) -> Result<PathBuf, Failure> {
     }
 }
 
+/// Returns where an answer goes for which no place was typed.
+fn printed(talk: Talk) -> HandOver {
+    if talk.json { HandOver::Line } else { HandOver::Output }
+}
+
 /// Finds where the answer to what is sent goes.
 fn answer(args: &GetArgs, entry: &Entry) -> Result<HandOver, Failure> {
     if entry.drops {
         return Ok(HandOver::Nowhere);
     }
     if entry.out.is_none() && !args.output.0.contains(&args::Output::Named) {
-        return Ok(HandOver::Output);
+        return Ok(printed(args.talk));
     }
     // A URL that is none is told as such later.
     let url = Request::new(&entry.url).map_or_else(|_| entry.url.clone(), |request| request.url);

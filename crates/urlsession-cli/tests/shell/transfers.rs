@@ -300,6 +300,23 @@ fn json_is_one_event_a_line() {
     let ends: Vec<_> = events.iter().filter(|event| event["event"] == "did_complete").collect();
     assert_eq!(ends.len(), 1, "{out}");
     assert_eq!((&ends[0]["schema"], &ends[0]["id"]), (&1.into(), &"1".into()));
+    // What the server answers to what is sent, too.
+    server.on("/sink", Answer::ok("taken\n").status(400));
+    home.write("file", b"x");
+    let url = server.url("/sink");
+    for (words, printed) in [
+        (&["put", "file", &url][..], true),
+        (&["get", "--data", "x", &url], true),
+        (&["get", "--data", "x", "-o", "answer", &url], false),
+    ] {
+        let out = home.out(&[words, &["--json", "--no-fail"]].concat());
+        let lines: Vec<serde_json::Value> =
+            out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let answer = lines.iter().find(|line| line["event"] == "answer");
+        let expected = printed.then_some("taken\n");
+        assert_eq!(answer.and_then(|line| line["text"].as_str()), expected, "{words:?}: {out}");
+    }
+    assert_eq!(std::fs::read(home.file("answer")).unwrap(), b"taken\n");
 }
 
 #[test]
