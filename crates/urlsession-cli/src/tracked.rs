@@ -4,6 +4,7 @@ use crate::advice::Asked;
 use crate::file_name;
 use crate::task_name::TaskName;
 use std::path::PathBuf;
+use std::time::Duration;
 use urlsession::{
     Error, Event, Reason, Response, ResumeRung, TaskKind, TaskMetrics, TaskState, TaskStatus,
     Timestamp, TransactionResponse,
@@ -20,6 +21,8 @@ pub(crate) struct Tracked {
     pub(crate) is_get: bool,
     pub(crate) kind: TaskKind,
     pub(crate) created: Timestamp,
+    /// When it ended, where that was before it was followed.
+    pub(crate) completed: Option<Timestamp>,
     pub(crate) state: TaskState,
     pub(crate) reason: Option<Reason>,
     /// What ended the last attempt, or the task.
@@ -66,6 +69,7 @@ impl Tracked {
             url: status.url,
             kind: status.kind,
             created: status.created,
+            completed: status.completed,
             state: status.state,
             reason: status.reason,
             error: status.error,
@@ -138,6 +142,11 @@ impl Tracked {
         }
     }
 
+    /// Returns how long it took, if it ends now or has ended.
+    pub(crate) fn took(&self, now: Timestamp) -> Duration {
+        self.created.until(self.completed.unwrap_or(now))
+    }
+
     /// Returns what advice about it goes by.
     pub(crate) fn asked(&self) -> Asked<'_> {
         Asked { url: &self.url, is_get: self.is_get }
@@ -194,6 +203,7 @@ pub(crate) mod tests {
             is_get: true,
             kind: TaskKind::Download { destination: Some("/tmp/disk.iso".into()) },
             created: Timestamp(0),
+            completed: None,
             state: TaskState::Running,
             reason: None,
             error: None,

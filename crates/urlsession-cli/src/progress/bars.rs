@@ -80,7 +80,7 @@ impl Bars {
             Some(_) => style("✗").red(),
         }
         .for_stderr();
-        let took = shown.task.created.until(clock::now());
+        let took = shown.task.took(clock::now());
         for (index, text) in line::ended(&shown.task, took).iter().enumerate() {
             match index {
                 0 => self.screen.println(format!("{mark} {text}"))?,

@@ -37,7 +37,7 @@ impl PlainLines {
         let step = line::percent(task).unwrap_or(0) / STEP;
         self.last.insert(task.name.clone(), Last { step, ..Last::default() });
         if task.ended {
-            return line::ended(task, task.created.until(now));
+            return line::ended(task, task.took(now));
         }
         let mut lines = vec![match task.done {
             0 => format!("{}: started", label(task)),
@@ -84,7 +84,7 @@ impl PlainLines {
                 }
                 vec![format!("{}: {}", label(task), resumed(*offset, *rung))]
             }
-            Change::Ended => line::ended(task, task.created.until(now)),
+            Change::Ended => line::ended(task, task.took(now)),
         }
     }
 }
@@ -111,7 +111,7 @@ impl Progress for ErrorsOnly {
         if *change != Change::Ended || task.error.is_none() {
             return Ok(());
         }
-        let took = task.created.until(clock::now());
+        let took = task.took(clock::now());
         line::ended(task, took).iter().try_for_each(|line| terminal::say(line))
     }
 }
@@ -135,6 +135,16 @@ mod tests {
     use super::*;
     use crate::tracked::tests::download;
     use urlsession::{Error, ErrorCode, Event, Reason, TaskState};
+
+    #[test]
+    fn what_ended_earlier_took_no_longer_since() {
+        let (mut lines, now) = (PlainLines::new(false), Timestamp(3_600_000));
+        let ended = Tracked { ended: true, completed: Some(Timestamp(8_000)), ..download(1) };
+        let said = lines.first(&ended, now);
+        assert_eq!(said, ["1 disk.iso: done, 0 B in 8.0 s, saved as /tmp/disk.iso"]);
+        // As after a daemon that died with its word.
+        assert_eq!(lines.next(&ended, &Change::Ended, now), said);
+    }
 
     #[test]
     fn a_log_gets_a_line_per_tenth() {
