@@ -226,6 +226,10 @@ impl Common<'_> {
 /// Plans what `put` was asked for.
 pub(crate) fn of_put(args: &PutArgs) -> Result<Plan, Failure> {
     let method = args.request.method.as_deref().unwrap_or("PUT");
+    if args.file == Path::new(".") {
+        // Only for -T is this curl’s other name of standard input.
+        existing(&args.file)?;
+    }
     let (what, _) = upload(&args.file, None, printed(args.talk))?;
     let HeaderFields { sent, omitted } = headers(&args.request)?;
     let mut options = options(&args.request, &args.policy)?;

@@ -42,6 +42,7 @@ fn every_wrong_has_its_number_its_sentence_and_its_exit_code() {
         (&[&file, "-H", "@huge"], 2, "more than"),
         (&["put", "missing", &file], 9, "[-1100]"),
         (&["put", "/", &file], 9, "[-1101]"),
+        (&["put", ".", &file], 9, "[-1101]"),
         (&[&looping], 10, "[-1007]"),
         (&[&boasting, "--retry", "0"], 10, "[-1017]"),
         (&[&locked], 4, "[-1011]"),
