@@ -120,7 +120,11 @@ impl Failure {
             SOME_FAILED => USAGE,
             code => code,
         };
-        Self { code, ..Self::from(error.clone()) }
+        match &error.detail {
+            // The code itself says nothing.
+            Some(why) if error.code == ErrorCode::UNKNOWN => Self::new(code, why),
+            _ => Self { code, ..Self::from(error.clone()) },
+        }
     }
 
     /// Joins two failures of one command: the first is said, and the second is still to be.
@@ -275,5 +279,7 @@ mod tests {
         assert_eq!(Failure::refused(&error(-1, None)).code, USAGE);
         assert_eq!(Failure::refused(&error(-1103, None)).code, USAGE);
         assert_eq!(Failure::refused(&error(-1100, None)).code, FILE);
+        let refused = Failure::refused(&error(-1, None).because("“A B” is no HTTP method"));
+        assert_eq!((refused.code, &*refused.message), (USAGE, "“A B” is no HTTP method"));
     }
 }
