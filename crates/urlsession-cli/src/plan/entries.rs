@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 /// Returns one entry for each of them.
 pub(super) fn of(args: &GetArgs) -> Result<Vec<Entry>, Failure> {
+    check_urls(args)?;
     let mut entries = typed(args)?;
     let typed = entries.len();
     match &args.input_file {
@@ -39,6 +40,16 @@ pub(super) fn of(args: &GetArgs) -> Result<Vec<Entry>, Failure> {
     }
     add_to_query(args, &mut entries)?;
     Ok(entries)
+}
+
+/// Refuses what curl’s users mean as data.
+fn check_urls(args: &GetArgs) -> Result<(), Failure> {
+    let is_data = |url: &String| url.starts_with(['@', '[', '{']) && !url.contains("}://");
+    if !args.talk.json || !args.urls.iter().any(is_data) {
+        return Ok(());
+    }
+    Err(Failure::usage("--json prints events; this looks like what curl sends with --json")
+        .next("send it with: --data DATA -H 'Content-Type: application/json'"))
 }
 
 fn is_for_all(outputs: &[Output]) -> bool {

@@ -44,6 +44,7 @@ fn every_wrong_has_its_number_its_sentence_and_its_exit_code() {
         (&["put", "/", &file], 9, "[-1101]"),
         (&["put", ".", &file], 9, "[-1101]"),
         (&["-X", "A B", &file], 2, "urlsession: “A B” is no HTTP method"),
+        (&["--json", "{\"a\": \"http://h/\"}", &file], 2, "--data DATA"),
         (&[&looping], 10, "[-1007]"),
         (&[&boasting, "--retry", "0"], 10, "[-1017]"),
         (&[&locked], 4, "[-1011]"),
