@@ -8,6 +8,13 @@ use urlsession::{Error, ErrorCode, Reason, TaskKind, TaskStatus, Timestamp};
 const PROXY_CREDENTIALS: &str =
     "give the proxy a name and a password that it takes: --proxy http://USER:PASSWORD@HOST:PORT";
 
+/// What a server wants that asks for a certificate.
+const CLIENT_CERTIFICATE: &str =
+    "show the server a certificate that it knows, with --cert FILE[:PASSWORD]";
+/// What to do where no certificate can be read.
+const CERTIFICATE_FILE: &str =
+    "check the file of --cacert, --cert or --key: it is in PEM, or for --cert in PKCS#12";
+
 /// What failed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked<'a> {
@@ -65,9 +72,8 @@ pub(crate) fn after(error: &Error, asked: Option<Asked<'_>>) -> Option<String> {
             "check this machine’s date, or have the server’s certificate renewed".to_owned()
         }
         ErrorCode(-1203 | -1202) => untrusted(error).to_owned(),
-        ErrorCode(-1206 | -1205) => {
-            "show the server a certificate that it knows, with --cert FILE[:PASSWORD]".to_owned()
-        }
+        _ if is_about_file(error) => CERTIFICATE_FILE.to_owned(),
+        ErrorCode(-1206 | -1205) => CLIENT_CERTIFICATE.to_owned(),
         // Only proxies end a task so: a server's 401 is an answer.
         ErrorCode::USER_AUTHENTICATION_REQUIRED => PROXY_CREDENTIALS.to_owned(),
         ErrorCode::USER_CANCELLED_AUTHENTICATION => "give credentials with -u USER".to_owned(),
@@ -97,6 +103,11 @@ pub(crate) fn after(error: &Error, asked: Option<Asked<'_>>) -> Option<String> {
         _ => return None,
     };
     Some(advice)
+}
+
+/// Says whether a file of certificates is to blame, not the server.
+fn is_about_file(error: &Error) -> bool {
+    error.detail.as_deref().is_some_and(|why| why.starts_with("cannot use the file"))
 }
 
 fn untrusted(error: &Error) -> &'static str {
@@ -183,6 +194,11 @@ mod tests {
             let error = Error { status_code: status, ..Error::new(ErrorCode(code)) };
             let advice = after(&error, get("http://h/it's")).unwrap_or_default();
             assert!(advice.contains(part), "{code}: {advice}");
+        }
+        for code in [ErrorCode::SECURE_CONNECTION_FAILED, ErrorCode::CLIENT_CERTIFICATE_REQUIRED] {
+            let error = Error::new(code).because("cannot use the file /f: it has no certificate");
+            let advice = after(&error, get("https://h/")).unwrap_or_default();
+            assert!(advice.contains("check the file"), "{code:?}: {advice}");
         }
         assert_eq!(after(&Error::new(ErrorCode::CANCELLED), None), None);
         // A download would be another request.
