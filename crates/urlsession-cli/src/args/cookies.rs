@@ -55,7 +55,7 @@ pub(crate) enum CookiesCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct Whose {
-    /// Cookies of this application; without it, the shell’s own
+    /// Those of this application; without it, the shell’s own
     #[arg(long = "app", value_name = "ID", value_parser = super::parse::application)]
     pub(crate) application: Option<ApplicationId>,
 }
