@@ -16,6 +16,9 @@ pub(crate) fn wait(args: &WaitArgs) -> Result<u8, Failure> {
     let deadline = args.timeout.and_then(|timeout| clock::steady().checked_add(timeout));
     let until = Until { any: args.any, deadline };
     let followed = follow(&args.tasks, &mut *progress::of(args.talk), until)?;
+    if followed.stop == Stop::TimedOut && !args.talk.quiet {
+        say_left(&followed);
+    }
     Ok(code(&followed))
 }
 
@@ -31,12 +34,16 @@ pub(crate) fn watch(args: &WatchArgs) -> Result<u8, Failure> {
 
 /// Says how to go on with what still runs, and tells the exit code of what ended the following.
 pub(crate) fn detached(followed: &Followed) -> u8 {
+    say_left(followed);
+    let Stop::Signal(signal) = followed.stop else { return exit::UNFINISHED };
+    u8::try_from(signal).map_or(exit::SIGNALLED, |signal| exit::SIGNALLED.saturating_add(signal))
+}
+
+fn say_left(followed: &Followed) {
     let names: Vec<&TaskName> = followed.unfinished().map(|task| &task.name).collect();
     if !names.is_empty() {
         let _ = terminal::say(&hint(&names));
     }
-    let Stop::Signal(signal) = followed.stop else { return exit::UNFINISHED };
-    u8::try_from(signal).map_or(exit::SIGNALLED, |signal| exit::SIGNALLED.saturating_add(signal))
 }
 
 fn code(followed: &Followed) -> u8 {

@@ -38,7 +38,10 @@ fn waiting_ends_when_the_time_is_up() {
     server.on("/slow", Answer::ok("content").stall_after(3));
     server.on("/fast", Answer::ok("content"));
     home.out(&["add", &server.url("/slow"), &server.url("/fast")]);
-    assert_eq!(home.run(&["wait", "1", "--timeout", "10ms"]).code, 124);
+    let left = home.run(&["wait", "1", "--timeout", "10ms"]);
+    assert!(left.code == 124 && left.err.contains("go on with: urlsession watch 1"), "{left:?}");
+    let quiet = home.run(&["wait", "-q", "1", "--timeout", "10ms"]);
+    assert_eq!((quiet.code, &*quiet.err), (124, ""));
     assert_eq!(home.run(&["wait", "1", "2", "--any"]).code, 0);
     server.wait_for_requests(2);
     server.release("/slow");
