@@ -6,7 +6,7 @@ use crate::file_name;
 use crate::tracked::Tracked;
 use crate::{clock, json, terminal};
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use urlsession::{Error, ErrorCode, FileName, NameClash, Response, Timestamp};
@@ -226,7 +226,7 @@ fn replace(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::R
     let aside = match &there {
         Ok(there) if !there.is_file() => None,
         // Where nothing can be made, what is there may still be written into.
-        _ => path.parent().and_then(|folder| aside(folder).ok()),
+        there => path.parent().and_then(|folder| aside(folder, there.as_ref().ok()).ok()),
     };
     let Some(mut aside) = aside else {
         let mut file = File::create(path)?;
@@ -242,11 +242,15 @@ fn replace(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::R
     aside.persist(path).map(drop).map_err(|error| error.error)
 }
 
-/// Makes a file that anybody may read whom the user lets read new files.
-fn aside(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+/// Makes a file that those may read who may read the one that is there, or whom the user lets read
+/// new files.
+fn aside(folder: &Path, there: Option<&Metadata>) -> io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.permissions(there.map_or_else(
+        || std::os::unix::fs::PermissionsExt::from_mode(0o666),
+        Metadata::permissions,
+    ));
     builder.tempfile_in(folder)
 }
 
@@ -319,6 +323,28 @@ mod tests {
         std::fs::write(&came, "new").unwrap();
         news.take(&task, "").unwrap();
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "new");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_private_file_is_private_while_it_is_replaced() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f");
+        let mode = |file: &File| file.metadata().unwrap().permissions().mode() & 0o777;
+        for private in [0o600, 0o640] {
+            std::fs::write(&path, "old").unwrap();
+            let there = File::open(&path).unwrap();
+            there.set_permissions(PermissionsExt::from_mode(private)).unwrap();
+            let mut meanwhile = 0o777;
+            replace(&path, |file| {
+                meanwhile = mode(file);
+                file.write_all(b"new")
+            })
+            .unwrap();
+            assert_eq!(meanwhile & !private, 0, "{meanwhile:o}");
+            assert_eq!(mode(&File::open(&path).unwrap()), private);
+        }
     }
 
     #[test]
