@@ -7,7 +7,7 @@ use crate::after::{After, Sheet};
 use crate::args::{GetArgs, Output, PutArgs, RequestArgs, Talk};
 use crate::exit::{self, Failure};
 use crate::file_name::CLASH_LIMIT;
-use crate::follow::{Stop, Until, follow};
+use crate::follow::{Followed, Stop, Until, follow};
 use crate::hand_over::{HandOver, NOT_MODIFIED};
 use crate::netscape::without_port;
 use crate::plan::{self, Destination, Plan, What};
@@ -18,6 +18,7 @@ use crate::tracked::Tracked;
 use crate::write_out::{Told, WriteOut};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -322,7 +323,9 @@ fn run(
         if let Some(failure) = failed {
             failure.tell();
         }
-        return Ok(detached(&followed));
+        let code = detached(&followed);
+        created.say_kept(&followed)?;
+        return Ok(code);
     }
     let refusals = created.refused.iter().map(|(_, error)| Some(error));
     let ends = followed.tasks.iter().map(|task| task.error.as_ref());
@@ -371,6 +374,20 @@ impl Created {
             let why = exit::sentence(error);
             let _ = terminal::say(&format!("{}: refused: {why}", crate::escape::shown(url)));
         }
+    }
+
+    /// Says where that will be which nobody is left to put in its place.
+    fn say_kept(&self, followed: &Followed) -> io::Result<()> {
+        let is_ours = |task: &&Tracked| {
+            self.answers.get(&task.name.task).is_some_and(|to| *to != HandOver::Nowhere)
+        };
+        let mut ours = followed.unfinished().filter(is_ours);
+        let Some(first) = ours.next() else { return Ok(()) };
+        let id = if ours.next().is_none() { first.name.to_string() } else { "ID".to_owned() };
+        terminal::say(&format!(
+            "  only this command would have written what comes to its place; it is kept, see then: \
+             urlsession show {id}"
+        ))
     }
 
     /// Returns what is told of a task: what is no news is 304, also of a server that sent it again.

@@ -261,7 +261,17 @@ fn ctrl_c_leaves_the_transfer_to_the_background() {
             "continues in the background as {id}; go on with: urlsession watch {id} · urlsession \
              cancel {id}"
         );
-        assert!(ran.err.contains(&hint), "{ran:?}");
+        assert!(ran.err.contains(&hint) && !ran.err.contains("it is kept"), "{ran:?}");
+    }
+    // What the daemon cannot put in its place is somewhere else then.
+    for (words, id) in [(&["-o", "-"][..], "3"), (&["-z", "1999-01-01", "-o", "news"], "4")] {
+        let mut get = home.start(&[&["get", &server.url("/f")], words].concat());
+        get.wait_for(&format!("{id} f"));
+        get.signal(Signal::INT);
+        let ran = get.end();
+        let kept = format!("it is kept, see then: urlsession show {id}");
+        assert!(ran.code == 130 && ran.err.contains(&kept), "{ran:?}");
+        home.out(&["cancel", id]);
     }
     let mut watch = home.start(&["watch"]);
     watch.wait_for("2 f.1");
