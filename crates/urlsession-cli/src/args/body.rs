@@ -42,6 +42,7 @@ impl Args for DataArgs {
                 .help(help)
                 .value_name("DATA")
                 .action(ArgAction::Append)
+                .allow_hyphen_values(true)
                 .conflicts_with_all(["input_file", "checksum", "upload_file"]);
             // Nothing is ever taken out of a file’s bytes here.
             command.arg(if name == "data" { option.alias("data-binary") } else { option })
@@ -96,6 +97,7 @@ impl Args for FormArgs {
                 .help(help)
                 .value_name("FIELD")
                 .action(ArgAction::Append)
+                .allow_hyphen_values(true)
                 .conflicts_with_all(others)
                 .conflicts_with("remote_header_name")
         };

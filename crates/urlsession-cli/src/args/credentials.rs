@@ -75,7 +75,7 @@ pub(crate) struct AnswerArgs {
 #[group(required = true, multiple = false)]
 pub(crate) struct How {
     /// Show this to the server; a missing password is asked for
-    #[arg(short, long, value_name = "USER[:PASSWORD]")]
+    #[arg(short, long, value_name = "USER[:PASSWORD]", allow_hyphen_values = true)]
     pub(crate) user: Option<String>,
     /// Show this certificate to the server, in PEM or PKCS#12; ‘\:’ is a colon in the name
     #[arg(long, value_name = "FILE[:PASSWORD]")]

@@ -236,10 +236,10 @@ pub(crate) struct EditArgs {
     #[arg(long, value_name = "URL", required_unless_present_any = ["headers", "user"])]
     pub(crate) url: Option<String>,
     /// Header field ‘Name: value’ in place of those of its name, or ‘@FILE’ with one a line
-    #[arg(short = 'H', long = "header", value_name = "FIELD", action = clap::ArgAction::Append)]
+    #[arg(short = 'H', long = "header", value_name = "FIELD", action = clap::ArgAction::Append, allow_hyphen_values = true)]
     pub(crate) headers: Vec<String>,
     /// Credentials; a missing password is asked for
-    #[arg(short, long, value_name = "USER[:PASSWORD]")]
+    #[arg(short, long, value_name = "USER[:PASSWORD]", allow_hyphen_values = true)]
     pub(crate) user: Option<String>,
     /// Say nothing about success
     #[arg(short, long)]

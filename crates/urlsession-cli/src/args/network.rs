@@ -19,14 +19,14 @@ pub(crate) struct NetworkArgs {
     #[arg(long, value_name = "LIST")]
     pub(crate) noproxy: Option<String>,
     /// Who we are to the proxy; a missing password is asked for
-    #[arg(short = 'U', long, value_name = "USER[:PASSWORD]")]
+    #[arg(short = 'U', long, value_name = "USER[:PASSWORD]", allow_hyphen_values = true)]
     pub(crate) proxy_user: Option<String>,
     /// Have the proxy connect to servers of http, too, instead of taking their requests itself
     #[arg(short = 'p', long)]
     pub(crate) proxytunnel: bool,
     /// Header field for an HTTP proxy, with CONNECT or the request that it takes, or ‘@FILE’ with one
     /// a line; servers do not see those of CONNECT
-    #[arg(long, value_name = "FIELD", action = ArgAction::Append)]
+    #[arg(long, value_name = "FIELD", action = ArgAction::Append, allow_hyphen_values = true)]
     pub(crate) proxy_header: Vec<String>,
     /// As --proxy, but say CONNECT in HTTP/1.0
     #[arg(long = "proxy1.0", value_name = "URL", id = "proxy10", overrides_with = "proxy")]

@@ -102,6 +102,26 @@ fn every_command_is_understood() {
 }
 
 #[test]
+fn texts_may_begin_with_a_dash() {
+    for line in [
+        "get --data -5 --data-raw --a=b --data-urlencode -q --url-query -a=b http://h",
+        "get -H -A:b -A -x -e -e -b -a=b -u -me:pw -U -q -w -%{id} --description --all http://h",
+        "get -F -a=b --form-string --a=b --proxy-header -a:b http://h",
+        "get --oauth2-bearer -x http://h",
+        "put f http://h -H -A:b -w -%{id}",
+        "edit 1 -H -A:b -u -me:pw",
+        "answer 1 -u -me:pw",
+    ] {
+        let parsed = parse(line);
+        assert!(parsed.is_ok(), "{line}: {parsed:?}");
+    }
+    // A name that is forgotten is not taken for the next option.
+    for line in ["get -o -q http://h", "get -d -q http://h", "get -T -q http://h"] {
+        assert!(parse(line).is_err(), "{line}");
+    }
+}
+
+#[test]
 fn misuse_has_exit_code_2() {
     for line in [
         "",

@@ -51,7 +51,7 @@ pub(crate) struct GetArgs {
     pub(crate) get: bool,
     /// Add DATA to the URL’s query, percent-encoded as by --data-urlencode; with ‘+’ in front, as it
     /// stands
-    #[arg(long, value_name = "DATA", action = ArgAction::Append)]
+    #[arg(long, value_name = "DATA", action = ArgAction::Append, allow_hyphen_values = true)]
     pub(crate) url_query: Vec<String>,
     #[command(flatten)]
     pub(crate) form: FormArgs,
@@ -108,7 +108,7 @@ pub(crate) struct GetArgs {
     pub(crate) condition: ConditionArgs,
     /// Print FORMAT for every transfer that is over: ‘%{http_code}’ and the like, ‘%header{NAME}’,
     /// ‘%header{NAME:all:SEPARATOR}’ of all responses; ‘@FILE’ reads it from a file
-    #[arg(short, long, value_name = "FORMAT")]
+    #[arg(short, long, value_name = "FORMAT", allow_hyphen_values = true)]
     pub(crate) write_out: Option<String>,
     #[command(flatten)]
     pub(crate) request: RequestArgs,
@@ -130,7 +130,13 @@ pub(crate) struct PutArgs {
     #[arg(long)]
     pub(crate) detach: bool,
     /// Print FORMAT when the transfer is over, as ‘get’ does
-    #[arg(short, long, value_name = "FORMAT", conflicts_with = "detach")]
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT",
+        conflicts_with = "detach",
+        allow_hyphen_values = true
+    )]
     pub(crate) write_out: Option<String>,
     #[command(flatten)]
     pub(crate) request: RequestArgs,
@@ -146,20 +152,20 @@ pub(crate) struct PutArgs {
 pub(crate) struct RequestArgs {
     /// Header field ‘Name: value’, ‘Name;’ without a value, ‘Name:’ to leave it out, or ‘@FILE’ with
     /// one a line, which keeps secrets off the screen
-    #[arg(short = 'H', long = "header", value_name = "FIELD", action = ArgAction::Append)]
+    #[arg(short = 'H', long = "header", value_name = "FIELD", action = ArgAction::Append, allow_hyphen_values = true)]
     pub(crate) headers: Vec<String>,
     /// Method, such as POST
     #[arg(short = 'X', long = "request", value_name = "METHOD")]
     pub(crate) method: Option<String>,
     /// User-Agent; ‘’ sends none
-    #[arg(short = 'A', long, value_name = "NAME")]
+    #[arg(short = 'A', long, value_name = "NAME", allow_hyphen_values = true)]
     pub(crate) user_agent: Option<String>,
     /// Referer; with ‘;auto’ behind it, or alone, redirects are told the URL that led to them
-    #[arg(short = 'e', long, value_name = "URL")]
+    #[arg(short = 'e', long, value_name = "URL", allow_hyphen_values = true)]
     pub(crate) referer: Option<String>,
     /// Cookies ‘NAME=VALUE; …’, sent instead of the kept ones; or a FILE of cookies as curl and
     /// wget write it, which are kept first
-    #[arg(short = 'b', long = "cookie", value_name = "DATA|FILE", action = ArgAction::Append)]
+    #[arg(short = 'b', long = "cookie", value_name = "DATA|FILE", action = ArgAction::Append, allow_hyphen_values = true)]
     pub(crate) cookies: Vec<String>,
     /// Write the cookies that are kept for the shell to FILE when all is done, as ‘cookies export’
     /// does; ‘-’ is standard output
@@ -172,10 +178,15 @@ pub(crate) struct RequestArgs {
     #[arg(long)]
     pub(crate) no_cache: bool,
     /// Credentials; a missing password is asked for
-    #[arg(short, long, value_name = "USER[:PASSWORD]")]
+    #[arg(short, long, value_name = "USER[:PASSWORD]", allow_hyphen_values = true)]
     pub(crate) user: Option<String>,
     /// Show TOKEN, as OAuth 2.0 has it: ‘Authorization: Bearer TOKEN’
-    #[arg(long = "oauth2-bearer", value_name = "TOKEN", conflicts_with = "user")]
+    #[arg(
+        long = "oauth2-bearer",
+        value_name = "TOKEN",
+        conflicts_with = "user",
+        allow_hyphen_values = true
+    )]
     pub(crate) bearer: Option<String>,
     /// Show credentials only when the server asks, by the strongest way that it offers
     #[arg(long)]
@@ -288,7 +299,7 @@ pub(crate) struct PolicyArgs {
     #[arg(long, value_name = "LEVEL", default_value = "normal")]
     pub(crate) priority: Level,
     /// Free text, shown by ls and show
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub(crate) description: Option<String>,
 }
 
