@@ -49,6 +49,9 @@ Exit codes:
   7 integrity  8 HTTP status  9 disk or local file  10 network  11 cancelled
   124 --timeout ran out  129 terminal closed, 130 Ctrl-C and 143 SIGTERM (the transfers go on)";
 
+const TAKEN_BACK: &str =
+    "--no-OPTION takes back a switch that stands before it, such as --no-insecure.";
+
 const LIMIT_EXAMPLES: &str = "\
 A limit counts at once, for transfers that run too, and until it is changed. Tasks share it in
 turn; --limit-rate of a task counts besides.
@@ -69,13 +72,13 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Download and show progress; Ctrl-C leaves the transfer running (the default command)
-    #[command(visible_alias = "download", args_override_self = true)]
+    #[command(visible_alias = "download", args_override_self = true, after_help = TAKEN_BACK)]
     Get(Box<GetArgs>),
     /// Queue downloads, print their ids and return at once
-    #[command(args_override_self = true)]
+    #[command(args_override_self = true, after_help = TAKEN_BACK)]
     Add(Box<GetArgs>),
     /// Upload a file
-    #[command(visible_alias = "upload")]
+    #[command(visible_alias = "upload", after_help = TAKEN_BACK)]
     Put(Box<PutArgs>),
     /// List tasks
     #[command(visible_alias = "list")]
