@@ -7,6 +7,9 @@ use std::ffi::OsString;
 /// For a list that is a URL, too.
 pub(crate) const INCLUDE: &str = "curl’s -i is --include here; -i names a list of URLs";
 
+/// For what is no URL behind -O.
+pub(crate) const NAMED: &str = "wget’s -O FILE is -o FILE here; -O takes the name from the URL";
+
 /// What cannot be read, by the option that it was taken for, and what was probably meant.
 const HABITS: &[(&str, &str)] = &[
     ("--segments", "curl’s -s is -q here; -s says in how many parts a file comes"),

@@ -20,6 +20,9 @@ const CONFIG_DEPTH_LIMIT: usize = 10;
 /// Most commands in one.
 const PARTS_LIMIT: usize = 1000;
 
+/// What wget has leave files as they are, and would be letters here that go on with them.
+const NO_CLOBBER: &str = "-nc";
+
 /// What stands before the name of an option whose value has variables in it.
 const EXPAND: &str = "expand-";
 
@@ -66,7 +69,7 @@ fn may_be_ours(word: &OsStr) -> bool {
             Some("next" | "config" | "url" | "variable") => true,
             name => name.is_some_and(|name| name.starts_with(EXPAND)),
         },
-        None => text.starts_with('-') && text.contains(['K', ':']),
+        None => text == NO_CLOBBER || (text.starts_with('-') && text.contains(['K', ':'])),
     }
 }
 
@@ -169,6 +172,9 @@ impl Reader {
                 words.by_ref().for_each(|word| self.push(word));
             } else if let Some(long) = text.strip_prefix("--") {
                 self.long(long, &mut words)?;
+            } else if text == NO_CLOBBER {
+                let why = "-nc would be -n and -c here, which goes on with a file that is there";
+                return Err(Failure::usage(why).next("wget’s -nc is --skip-existing here"));
             } else if text.len() > 1 && text.starts_with('-') {
                 self.letters(&text[1..], &mut words)?;
             } else {
@@ -423,6 +429,7 @@ mod tests {
             (&["--data", "--next", "http://h/a"], &["--data --next http://h/a"]),
             (&["-H", "-K", "http://h/a"], &["-H -K http://h/a"]),
             (&["-qo", "--next", "http://h/a"], &["-qo --next http://h/a"]),
+            (&["-A", "-nc", "http://h/a"], &["-A -nc http://h/a"]),
             (&["http://h/a", "--", "--next"], &["http://h/a -- --next"]),
             (&["--next", "--url", "http://h/a"], &["http://h/a"]),
             (&["-q", "--url=http://h/a"], &["-q http://h/a"]),
@@ -435,6 +442,7 @@ mod tests {
             (&["--expand-nothing", "x"], "no option --nothing with a value"),
             (&["--expand-url"], "what has the variables"),
             (&["--variable"], "which one"),
+            (&["-q", "-nc", "http://h/a"], "-nc would be"),
             (&["--variable", "a=-o", "--expand-url", "{{a}}"], "no URL begins with a dash"),
         ] {
             assert!(parted(words).unwrap_err().contains(expected), "{words:?}");

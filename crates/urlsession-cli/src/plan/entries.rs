@@ -42,8 +42,15 @@ pub(super) fn of(args: &GetArgs) -> Result<Vec<Entry>, Failure> {
     Ok(entries)
 }
 
-/// Refuses what curl’s users mean as data.
+/// Refuses what users of curl mean as data, and users of wget as the name of a file.
 fn check_urls(args: &GetArgs) -> Result<(), Failure> {
+    let is_name = |url: &&String| !url.contains("://");
+    if args.output.0.contains(&Output::Named)
+        && let Some(name) = args.urls.iter().find(is_name)
+    {
+        let why = format!("“{name}” is no URL, which begins with http:// or https://");
+        return Err(Failure::usage(why).next(habits::NAMED));
+    }
     let is_data = |url: &String| url.starts_with(['@', '[', '{']) && !url.contains("}://");
     if !args.talk.json || !args.urls.iter().any(is_data) {
         return Ok(());

@@ -571,6 +571,8 @@ fn curls_letters_are_explained() {
         (&["get", "-sSL", "http://h/"][..], "-q here"),
         (&["get", "-i", "http://h/"], "--include here"),
         (&["-k", "http://h/"], "--insecure here"),
+        (&["-O", "out", "http://h/"], "wget’s -O FILE is -o FILE here"),
+        (&["-nc", "http://h/"], "--skip-existing here"),
     ] {
         let ran = home.run(words);
         assert!(ran.code != 0 && ran.err.contains(expected), "{words:?}: {ran:?}");
