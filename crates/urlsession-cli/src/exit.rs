@@ -1,11 +1,14 @@
 //! Which exit code tells what happened: few, stable, the same for every command.
 
 use crate::advice::{self, Asked};
-use crate::escape::shown;
+use crate::escape::{shortened, shown};
 use crate::terminal;
 use std::fmt;
 use std::io;
 use urlsession::{Error, ErrorCode};
+
+/// Most letters of a URL that is told in front of why it is none.
+const URL_WIDTH: usize = 80;
 
 /// Everything asked for was done.
 pub(crate) const DONE: u8 = 0;
@@ -123,7 +126,14 @@ impl Failure {
         match &error.detail {
             // The code itself says nothing.
             Some(why) if error.code == ErrorCode::UNKNOWN => Self::new(code, why),
-            _ => Self { code, ..Self::from(error.clone()) },
+            _ => {
+                let failure = Self { code, ..Self::from(error.clone()) };
+                // Of several URLs it is to be known which; what has no scheme may have a password.
+                match error.failing_url.as_deref().filter(|url| !url.contains('@')) {
+                    Some(url) => failure.at(&shortened(url, URL_WIDTH)),
+                    None => failure,
+                }
+            }
         }
     }
 
@@ -279,6 +289,10 @@ mod tests {
         assert_eq!(Failure::refused(&error(-1, None)).code, USAGE);
         assert_eq!(Failure::refused(&error(-1103, None)).code, USAGE);
         assert_eq!(Failure::refused(&error(-1100, None)).code, FILE);
+        let of = |url| Failure::refused(&error(-1002, None).for_url(url)).message;
+        assert!(of("h/f").starts_with("h/f: unsupported URL"), "{}", of("h/f"));
+        assert!(of("ftp://me:pw@h/f").starts_with("ftp://h/f: "), "{}", of("ftp://me:pw@h/f"));
+        assert!(!of("me:pw@h/f").contains("pw"), "{}", of("me:pw@h/f"));
         let refused = Failure::refused(&error(-1, None).because("“A B” is no HTTP method"));
         assert_eq!((refused.code, &*refused.message), (USAGE, "“A B” is no HTTP method"));
     }

@@ -133,7 +133,7 @@ fn a_wrong_entry_of_a_list_is_named_by_its_line() {
     let (home, server) = (Home::new(), Server::start());
     let url = server.url("/f");
     for (wrong, expected) in [
-        ("htp:/slip", "list, line 3: unsupported URL"),
+        ("htp:/slip", "list, line 3: htp:/slip: unsupported URL"),
         ("http://h\n  checksum=md5=x", "list, line 4: a digest of this type"),
         ("http://h\n  header=secret", "list, line 3: a header field is"),
         ("http://h\n  out=no/such", "list, line 3: Cannot create file"),
