@@ -77,21 +77,21 @@ fn a_download_waits_for_room_and_goes_on_by_itself() {
     let filler = small.seen(&folder.join("filler"));
     fs::write(&filler, vec![1; 12 << 20]).unwrap();
     small.start_daemon(&home);
-    // Room for the one can be set aside at once; that there is none for the other shows late.
     let (known, unknown) = (body(1, 5 * MIB), body(2, 6 * MIB));
     server.on("/known", Answer::pseudo_random(1, 5 * MIB).etag("\"known\""));
     server.on("/unknown", Answer::pseudo_random(2, 6 * MIB).chunked().etag("\"unknown\""));
-    let tasks =
-        home.out(&["add", "-q", "-d", "small", &server.url("/known"), &server.url("/unknown")]);
-    let tasks: Vec<&str> = tasks.lines().collect();
-    for task in &tasks {
-        wait_for(&home, task, |shown| shown["reason"] == "disk");
-    }
+    // That there is no room for the one shows late, and must not while the other tries to set some aside:
+    // then nothing of it could be kept. For the other that shows at once.
+    let tasks = ["/unknown", "/known"].map(|path| {
+        let task = home.out(&["add", "-q", "-d", "small", &server.url(path)]).trim().to_owned();
+        wait_for(&home, &task, |shown| shown["reason"] == "disk");
+        task
+    });
     server.on("/other", Answer::ok("content"));
     home.out(&["get", &server.url("/other")]);
     assert_eq!(fs::read(home.file("other")).unwrap(), b"content", "nothing else is lost");
     fs::remove_file(filler).unwrap();
-    home.out(&["wait", "--timeout", "120s", tasks[0], tasks[1]]);
+    home.out(&["wait", "--timeout", "120s", &tasks[0], &tasks[1]]);
     for (name, body) in [("known", known), ("unknown", unknown)] {
         let path = small.seen(&folder.join(name));
         assert_eq!(sha256(&fs::read(path).unwrap()), body.sha256(), "{name}");
@@ -99,7 +99,6 @@ fn a_download_waits_for_room_and_goes_on_by_itself() {
     assert_eq!(fs::read_dir(small.seen(&folder)).unwrap().count(), 2, "no part is left");
     let last = server.requests_for("/unknown").pop().unwrap();
     let range = last.header("range").expect("it goes on from the bytes it kept");
-    // How many there are depends on what the other one had set aside just then.
     let from: u64 = range.trim_start_matches("bytes=").trim_end_matches('-').parse().unwrap();
     assert!(from > 0, "{range}");
 }
