@@ -8,12 +8,16 @@
 
 use super::ranges::{RANGES_LIMIT, Ranges};
 use super::span::Span;
+use crate::transfer::splice::PIPE_SIZE;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 /// Fewest bytes that are worth a request of their own.
 pub(crate) const SEGMENT_MINIMUM: u64 = 256 * 1024;
+// A connection that others take a part off still has as much as it may be moving just then: it would
+// have brought too much otherwise.
+const _: () = assert!(PIPE_SIZE as u64 <= SEGMENT_MINIMUM);
 
 /// The plan of one attempt.
 #[derive(Debug)]
