@@ -222,7 +222,7 @@ fn reason(error: &rustls::Error) -> String {
             Certificate::NotValidForNameContext { expected, presented } => {
                 let names = match presented.as_slice() {
                     [] => "nobody".to_owned(),
-                    names => names.join(", ").replace("DnsName(\"", "").replace("\")", ""),
+                    names => names.iter().map(|name| bare(name)).collect::<Vec<_>>().join(", "),
                 };
                 format!("the certificate is for {names}, not for {}", expected.to_str())
             }
@@ -263,6 +263,12 @@ fn reason(error: &rustls::Error) -> String {
         Tls::InvalidMessage(_) => "the server does not speak TLS".to_owned(),
         error => error.to_string(),
     }
+}
+
+/// Takes what rustls wraps a name of a certificate in off it: `DnsName("host")`, `IpAddress(::1)`.
+fn bare(name: &str) -> &str {
+    let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    inner.unwrap_or(name).trim_matches('"')
 }
 
 /// Maps an error of an HTTP/1.1 connection.
@@ -320,4 +326,21 @@ fn chain(error: &dyn StdError) -> String {
         next = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bare;
+
+    #[test]
+    fn names_of_certificates_are_read_as_they_are_written() {
+        for (name, expected) in [
+            ("DnsName(\"a.test\")", "a.test"),
+            ("IpAddress(::1)", "::1"),
+            ("127.0.0.1", "127.0.0.1"),
+            ("", ""),
+        ] {
+            assert_eq!(bare(name), expected);
+        }
+    }
 }
