@@ -11,8 +11,10 @@ use urlsession::{Header, Timestamp};
 /// Most bytes of a file that keeps an ETag.
 const ETAG_FILE_LIMIT: u64 = 64 * 1024;
 /// How dates without a form of their own are written, in UTC.
-const FORMS: [&str; 6] = [
+const FORMS: [&str; 8] = [
     "%b %d %H:%M:%S %Y",
+    "%b %d %Y %H:%M:%S",
+    "%d %b %y %H:%M:%S",
     "%d %b %Y %H:%M:%S",
     "%d-%b-%y %H:%M:%S",
     "%d-%b-%Y %H:%M:%S",
@@ -38,23 +40,20 @@ pub(crate) fn since(text: &str) -> Result<Since, Failure> {
     Ok(Since(Timestamp(u64::try_from(changed.as_millis()).unwrap_or(u64::MAX)), until))
 }
 
-/// Reads a date as HTTP, mail, ISO 8601 or people write it; what names no zone is in UTC, and which
-/// day of the week it was is not asked.
+/// Reads a date as HTTP, mail, ISO 8601 or people write it; what names no zone is in UTC, a day
+/// without a time begins at midnight, and which day of the week it was is not asked.
 pub(crate) fn date(text: &str) -> Result<Timestamp, jiff::Error> {
     let text = without_weekday(text.trim());
     let bare = text.trim_end_matches("GMT").trim_end_matches("UTC").trim_end();
+    let midnight = format!("{bare} 00:00:00");
     let in_form = |form: &str| {
-        let time = strtime::parse(form, bare).and_then(|parts| parts.to_datetime());
+        let time = strtime::parse(form, bare).or_else(|_| strtime::parse(form, &midnight));
+        let time = time.and_then(|parts| parts.to_datetime());
         time.and_then(|time| time.to_zoned(jiff::tz::TimeZone::UTC)).map(|time| time.timestamp())
-    };
-    let day = || {
-        let day: jiff::civil::Date = bare.parse()?;
-        Ok::<_, jiff::Error>(day.to_zoned(jiff::tz::TimeZone::UTC)?.timestamp())
     };
     let read = text.parse::<jiff::Timestamp>();
     let read = read.or_else(|_| rfc2822::parse(text).map(|time| time.timestamp()));
-    let read = FORMS.iter().fold(read, |read, form| read.or_else(|_| in_form(form)));
-    let moment = read.or_else(|_: jiff::Error| day())?;
+    let moment = FORMS.iter().fold(read, |read, form| read.or_else(|_| in_form(form)))?;
     Ok(Timestamp(u64::try_from(moment.as_millisecond()).unwrap_or(0)))
 }
 
@@ -113,7 +112,17 @@ mod tests {
             let got = date(text).map(|moment| moment.0);
             assert_eq!(got.ok(), Some(945_000_000_000), "{text}");
         }
-        assert_eq!(date("1970-01-02").unwrap(), Timestamp(86_400_000));
+        for text in [
+            "1970-01-02",
+            "19700102",
+            "2 Jan 1970",
+            "02 Jan 70",
+            "Jan 2 1970",
+            "Fri, 2 Jan 1970 GMT",
+            "02-Jan-1970",
+        ] {
+            assert_eq!(date(text).ok(), Some(Timestamp(86_400_000)), "{text}");
+        }
         for wrong in ["", "soon", "12", "1999-13-01", "/etc/passwd"] {
             assert!(date(wrong).is_err(), "{wrong}");
         }
