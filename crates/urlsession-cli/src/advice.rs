@@ -106,7 +106,8 @@ pub(crate) fn after(error: &Error, asked: Option<Asked<'_>>) -> Option<String> {
 }
 
 /// Says whether a file of certificates is to blame, not the server.
-fn is_about_file(error: &Error) -> bool {
+/// Tells whether a certificate or key on this machine could not be used.
+pub(crate) fn is_about_file(error: &Error) -> bool {
     error.detail.as_deref().is_some_and(|why| why.starts_with("cannot use the file"))
 }
 

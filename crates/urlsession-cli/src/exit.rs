@@ -56,6 +56,7 @@ pub(crate) fn code_of(error: &Error) -> u8 {
         | ErrorCode::REQUEST_BODY_STREAM_EXHAUSTED => FILE,
         ErrorCode::DATA_LENGTH_EXCEEDS_MAXIMUM => SOME_FAILED,
         ErrorCode(-3999..=-3000) => FILE,
+        _ if advice::is_about_file(error) => FILE,
         // Any other status is a proxy's, which did not let through to the server.
         ErrorCode::BAD_SERVER_RESPONSE => match error.status_code {
             Some(401 | 403 | 407) => AUTHENTICATION,
@@ -252,6 +253,8 @@ mod tests {
         ] {
             assert_eq!(code_of(&error(code, status)), expected, "{code} {status:?}");
         }
+        let unusable = error(-1206, None).because("cannot use the file /f: it has no certificate");
+        assert_eq!(code_of(&unusable), FILE);
     }
 
     #[test]

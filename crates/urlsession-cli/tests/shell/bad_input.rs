@@ -33,6 +33,7 @@ fn every_wrong_has_its_number_its_sentence_and_its_exit_code() {
         (&[&refused, "--retry", "0"], 10, "[-1004]"),
         (&[&untrusted, "--retry", "0"], 10, "[-120"),
         (&[&outdated, "--retry", "0", "--cacert", authority], 10, "[-1201]"),
+        (&[&untrusted, "--retry", "0", "--cacert", "huge"], 9, "check the file of --cacert"),
         (&["http://"], 2, "[-1000]"),
         (&["ftp://127.0.0.1/"], 2, "[-1002]"),
         (&["get", "nonsense"], 2, "[-1002]"),
