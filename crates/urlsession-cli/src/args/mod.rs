@@ -169,14 +169,18 @@ pub(crate) struct ListArgs {
     pub(crate) quiet: bool,
 }
 
-/// The states of a listing: Apple's, with waiting told from running and failed from done.
+/// The states of a listing: Apple's, with waiting told from running and failed from done, also in the
+/// words that the listing has for them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum StateFilter {
     Running,
     Waiting,
+    #[value(alias = "paused")]
     Suspended,
     Canceling,
+    /// Ended, well or not
     Completed,
+    Done,
     Failed,
 }
 

@@ -99,6 +99,7 @@ fn matches(filter: StateFilter, status: &TaskStatus) -> bool {
         StateFilter::Suspended => status.state == TaskState::Suspended,
         StateFilter::Canceling => status.state == TaskState::Canceling,
         StateFilter::Completed => status.state == TaskState::Completed,
+        StateFilter::Done => status.state == TaskState::Completed && status.error.is_none(),
         StateFilter::Failed => status.state == TaskState::Completed && status.error.is_some(),
     }
 }

@@ -18,7 +18,9 @@ fn a_task_is_paused_resumed_cancelled_and_removed() {
     assert_eq!(state(), "suspended");
     assert_eq!(home.run(&["pause", "1"]).err, "1: is paused already\n");
     assert!(home.out(&["explain", "1"]).contains("urlsession resume 1"));
-    assert_eq!(home.out(&["ls", "-q", "--state", "suspended"]), "1\n");
+    for word in ["suspended", "paused"] {
+        assert_eq!(home.out(&["ls", "-q", "--state", word]), "1\n", "{word}");
+    }
     assert_eq!(home.out(&["ls", "-q", "--state", "running"]), "");
     assert!(home.out(&["show", "1"]).contains("a \\u{1b}[31mred one"));
     assert_eq!(home.run(&["resume", "--all"]).err, "1: goes on\n");
@@ -27,6 +29,9 @@ fn a_task_is_paused_resumed_cancelled_and_removed() {
     assert_eq!(home.run(&["cancel", "1"]).err, "1: cancelled\n");
     let waited = home.run(&["wait", "1"]);
     assert_eq!((waited.code, waited.err.contains("cancelled [-999]")), (11, true), "{waited:?}");
+    for (word, tasks) in [("completed", "1\n"), ("failed", "1\n"), ("done", "")] {
+        assert_eq!(home.out(&["ls", "-q", "--state", word]), tasks, "{word}");
+    }
     assert_eq!(home.run(&["rm", "1", "7"]).code, 5);
     assert_eq!(home.out(&["ls", "-q", "--all"]), "");
     assert!(!home.file("f").exists());
