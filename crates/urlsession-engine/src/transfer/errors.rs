@@ -156,10 +156,24 @@ pub(super) fn io(place: Place, error: &io::Error) -> Failure {
         .iter()
         .find(|(at, kind, ..)| *at == place && *kind == error.kind())
         .map_or_else(|| otherwise(place), |(_, _, code, cause)| (*code, *cause));
+    let cause = if is_for_want_of_files(error) { Cause::Transient } else { cause };
     let text = error.to_string();
     // rustls ends its sentence about a connection that was cut with where to read about it.
     let why = text.split_once(": https://").map_or(text.as_str(), |(why, _)| why);
     Failure::new(code, cause, why)
+}
+
+/// Says whether this process, or the system, has as many open files as it may: others close theirs.
+fn is_for_want_of_files(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    let scarce = {
+        use rustix::io::Errno;
+        [Errno::MFILE, Errno::NFILE].map(Errno::raw_os_error)
+    };
+    // ERROR_TOO_MANY_OPEN_FILES.
+    #[cfg(not(unix))]
+    let scarce = [4];
+    error.raw_os_error().is_some_and(|number| scarce.contains(&number))
 }
 
 /// Maps a failed look-up. The resolver's texts are all it tells: glibc, musl and macOS agree on
@@ -330,7 +344,21 @@ fn chain(error: &dyn StdError) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::bare;
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn want_of_open_files_passes() {
+        use Place::{Connect, Create, Publish, Source, Wire, Write};
+        for number in [23, 24] {
+            let error = io::Error::from_raw_os_error(number);
+            for place in [Connect, Wire, Create, Write, Publish, Source] {
+                assert_eq!(io(place, &error).cause, Cause::Transient, "{place:?}: {error}");
+            }
+        }
+        let denied = io::ErrorKind::PermissionDenied.into();
+        assert_eq!(io(Place::Create, &denied).cause, Cause::Permanent);
+    }
 
     #[test]
     fn names_of_certificates_are_read_as_they_are_written() {
