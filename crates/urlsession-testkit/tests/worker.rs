@@ -223,7 +223,9 @@ fn drown(flood: &Flood) {
     let (name, server) = (flood.name, Server::start());
     let flooding = Flooding::start(flood.clone().ending_after(FRAMES));
     let root = flooding.ca_pem();
-    let mut worker = Worker::start(&["--ephemeral", "--cacert", root.to_str().expect("a path")]);
+    // On a busy machine a flood takes longer than a server may be silent.
+    let options = ["--ephemeral", "--timeout", "3600", "--cacert"];
+    let mut worker = Worker::start(&[&options[..], &[root.to_str().expect("a path")]].concat());
     server.on("/", Answer::ok("hello"));
     assert_eq!(worker.tell(server.url("/"), json!({})), "hello");
     let idle = worker.peak();

@@ -40,6 +40,9 @@ pub struct Options {
     /// Keeps nothing on disk.
     #[arg(long)]
     ephemeral: bool,
+    /// Gives up where nothing has come for so many seconds.
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<u64>,
     /// The application, which has its own cache.
     #[arg(long, default_value = "urlsession-testkit")]
     application: String,
@@ -59,6 +62,9 @@ pub fn run(options: Options) -> Result<()> {
     configuration.application = Some(options.application.clone());
     configuration.http_maximum_connections_per_host = RUNNING_LIMIT;
     configuration.ca_certificates.clone_from(&options.cacert);
+    if let Some(seconds) = options.timeout {
+        configuration.timeout_interval_for_request = std::time::Duration::from_secs(seconds);
+    }
     let relay = match options.connect_to.is_empty() {
         true => None,
         false => Some(Relay::start(options.connect_to.clone())?),
