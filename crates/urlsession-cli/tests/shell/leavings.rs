@@ -53,6 +53,7 @@ fn a_file_that_appears_before_the_head_is_written_is_kept() {
     server.on("/f", Answer::ok("content").stall_after(3));
     let mut going = home.start(&["--include", &server.url("/f")]);
     going.wait_for("started");
+    server.wait_for_requests(1);
     home.write("f", b"mine");
     server.release("/f");
     assert_eq!(going.end().code, 0);

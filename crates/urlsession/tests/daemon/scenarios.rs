@@ -426,7 +426,7 @@ fn launching(identifier: String, url: String) -> SessionConfiguration {
 /// Starts a download of the URL in the environment and waits to be killed.
 fn cookies_belong_to_the_application() {
     let server = Server::start();
-    server.on("/", Answer::ok("x").header("Set-Cookie", "a=1; Max-Age=60"));
+    server.on("/", Answer::ok("x").header("Set-Cookie", "a=1; Max-Age=86400"));
     let (session, other) = (session(), SessionConfiguration::background("t"));
     fetch(&session, &server);
     let other = Session::new(other).expect("the daemon is reached");
@@ -461,7 +461,7 @@ fn cookies_belong_to_the_application() {
 
 fn an_ephemeral_session_has_its_own_cookies() {
     let server = Server::start();
-    server.on("/", Answer::ok("x").header("Set-Cookie", "a=1; Max-Age=60"));
+    server.on("/", Answer::ok("x").header("Set-Cookie", "a=1; Max-Age=86400"));
     let new = |configuration| Session::new(configuration).expect("an engine starts");
     let (one, two) =
         (new(SessionConfiguration::ephemeral()), new(SessionConfiguration::ephemeral()));
