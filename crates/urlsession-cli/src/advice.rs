@@ -50,7 +50,7 @@ pub(crate) fn after(error: &Error, asked: Option<Asked<'_>>) -> Option<String> {
             "write the whole URL, beginning with http:// or https://".to_owned()
         }
         ErrorCode::BACKGROUND_SESSION_WAS_DISCONNECTED => {
-            "look at: urlsession daemon logs".to_owned()
+            "look at: urlsession doctor, urlsession daemon logs".to_owned()
         }
         ErrorCode::CANNOT_FIND_HOST | ErrorCode::DNS_LOOKUP_FAILED => {
             format!("check the server's name; {}", again())

@@ -42,6 +42,9 @@ pub fn uses_keychain() -> bool {
     cfg!(all(target_os = "linux", feature = "keychain")) && keychain::is_used()
 }
 
+/// Fewest open files with which a daemon starts.
+pub use process::FILES_MINIMUM;
+
 /// Returns how many files this system lets the daemon open, and how many it asks for.
 #[must_use]
 pub fn open_files() -> (u64, u64) {

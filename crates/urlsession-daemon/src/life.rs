@@ -153,12 +153,18 @@ impl<'a> House<'a> {
     async fn welcome(&mut self, idle_exit: Option<Duration>) -> &'static str {
         let idle = self.engine.idle();
         let mut idle = pin!(idle_for(idle.clone(), idle_exit));
+        let mut is_refused = false;
         loop {
             tokio::select! {
                 stranger = next(self.door.as_ref()) => match stranger {
-                    Ok(stranger) => self.let_in(stranger),
+                    Ok(stranger) => {
+                        is_refused = false;
+                        self.let_in(stranger);
+                    }
                     Err(error) => {
-                        tracing::warn!(%error, "cannot accept a client");
+                        if !std::mem::replace(&mut is_refused, true) {
+                            tracing::warn!(%error, "cannot accept clients");
+                        }
                         sleep(ACCEPT_PAUSE).await;
                     }
                 },
@@ -248,6 +254,8 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
+    /// Caught, so that a file which must not grow further is an error of that file alone.
+    _file_size: Signal,
 }
 
 impl Signals {
@@ -256,6 +264,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
+            _file_size: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
         })
     }
 

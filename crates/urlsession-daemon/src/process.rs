@@ -1,14 +1,19 @@
 //! What a daemon changes of its process before it does anything else.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use rustix::fs::Mode;
 use rustix::process::{Resource, Rlimit};
 
 /// Most open files that the daemon asks for; the system may grant fewer.
 const FILES_LIMIT: u64 = 16 * 1024;
+/// Fewest open files with which it lives: its own, those of some clients and of a few transfers.
+pub const FILES_MINIMUM: u64 = 64;
 
-/// Makes new files private, leaves the starter's terminal and folder if it shall, allows more open
-/// files.
+/// Makes new files private, leaves the starter's terminal and folder if it shall, allows more and
+/// longer open files than the starter may have had.
+///
+/// # Errors
+/// The system grants so few files that clients could not connect.
 pub(crate) fn settle(detach: bool) -> anyhow::Result<()> {
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     if detach {
@@ -16,14 +21,27 @@ pub(crate) fn settle(detach: bool) -> anyhow::Result<()> {
         let _ = rustix::process::setsid();
         rustix::process::chdir("/").context("cannot change to the folder /")?;
     }
-    let limit = rustix::process::getrlimit(Resource::Nofile);
     let (wanted, _) = open_files();
-    if limit.current.is_some_and(|current| current < wanted) {
-        let raised = Rlimit { current: Some(wanted), maximum: limit.maximum };
-        // Fewer files are no reason not to live.
-        let _ = rustix::process::setrlimit(Resource::Nofile, raised);
-    }
+    ensure!(
+        wanted >= FILES_MINIMUM,
+        "the system allows {wanted} open files, and the daemon needs {FILES_MINIMUM}; raise the \
+         hard limit, as with ulimit -Hn"
+    );
+    raise(Resource::Nofile, Some(wanted));
+    raise(Resource::Fsize, None);
     Ok(())
+}
+
+/// Raises the limit that counts to what is wanted, `None` for all that the system grants.
+fn raise(resource: Resource, wanted: Option<u64>) {
+    let limit = rustix::process::getrlimit(resource);
+    let wanted = wanted.or(limit.maximum);
+    let is_less = |current| wanted.is_none_or(|wanted| current < wanted);
+    if limit.current.is_some_and(is_less) {
+        let raised = Rlimit { current: wanted, maximum: limit.maximum };
+        // Less than wanted is no reason not to live.
+        let _ = rustix::process::setrlimit(resource, raised);
+    }
 }
 
 /// Returns how many files the system grants of those that the daemon asks for.

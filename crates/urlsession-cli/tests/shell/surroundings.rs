@@ -37,6 +37,32 @@ fn a_hang_up_that_is_ignored_stays_ignored() {
     assert_eq!(std::fs::read(home.file("f")).unwrap(), b"content");
 }
 
+/// What the starter's shell may, a daemon may as well, and each wrong is told of who met it.
+#[test]
+fn limits_of_the_starter_are_told() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/long", Answer::pseudo_random(1, 1_000_000));
+    server.on("/short", Answer::ok("content"));
+    let (long, short) = (server.url("/long"), server.url("/short"));
+    for (limit, words, code, text) in [
+        ("ulimit -n 50", &["get", &*short][..], 6, "allows 50 open files, and the daemon needs"),
+        ("ulimit -f 500", &["get", &long], 9, "too large"),
+        ("true", &["get", &long, "-o", "part"], 9, "too large"),
+        ("true", &["get", &short], 0, ""),
+        ("true", &["daemon", "stop"], 0, ""),
+        ("true", &["get", &long], 0, ""),
+    ] {
+        let own = home.command(words);
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("{limit} && exec \"$0\" \"$@\"")).arg(OWN);
+        command.args(own.get_args()).current_dir(home.file(""));
+        command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let ran = ran(command.output().unwrap());
+        assert!(ran.code == code && ran.err.contains(text), "{limit}: {words:?}: {ran:?}");
+    }
+    assert_eq!(std::fs::metadata(home.file("long")).unwrap().len(), 1_000_000);
+}
+
 /// Downloads by way of another program, and sends SIGHUP once that has begun.
 #[cfg(target_os = "linux")]
 fn hung_up(home: &Home, by_way_of: &[&str], server: &Server) -> Child {

@@ -14,7 +14,7 @@ const EARLIEST: Timestamp = Timestamp(1_767_225_600_000);
 /// How far ahead of the clock a file may be, as of a machine whose clock is set now and then.
 const CLOCK_SLACK: Duration = Duration::from_secs(24 * 60 * 60);
 /// Fewer open files than this can be too few for all transfers that run at once.
-const FILES_MINIMUM: u64 = 1024;
+const FILES_FEW: u64 = 1024;
 
 pub(super) fn check(paths: &Paths, daemon: Option<&Daemon>) -> Vec<Finding> {
     let mut findings = vec![service(), credentials(paths, daemon), trust()];
@@ -153,10 +153,16 @@ fn modified(path: &Path) -> Option<Timestamp> {
 
 fn open_files((granted, wanted): (u64, u64)) -> Finding {
     let what = format!("{granted} of the {wanted} that the daemon asks for");
-    match granted < FILES_MINIMUM {
-        false => Finding::ok("open files", what),
-        true => Finding::note("open files", format!("{what}: too few for many transfers at once"))
-            .next("raise the hard limit: ulimit -Hn, or LimitNOFILE= of the service"),
+    let next = "raise the hard limit: ulimit -Hn, or LimitNOFILE= of the service";
+    match granted {
+        ..checkup::FILES_MINIMUM => {
+            Finding::problem("open files", format!("{what}: too few for it to start")).next(next)
+        }
+        checkup::FILES_MINIMUM..FILES_FEW => {
+            Finding::note("open files", format!("{what}: too few for many transfers at once"))
+                .next(next)
+        }
+        _ => Finding::ok("open files", what),
     }
 }
 
@@ -208,7 +214,10 @@ mod tests {
 
     #[test]
     fn few_open_files_are_worth_a_word() {
-        assert!(open_files((1023, 16_384)).line().starts_with("note"));
-        assert!(open_files((1024, 16_384)).line().starts_with("ok"));
+        for (granted, level) in
+            [(63, "problem"), (64, "note"), (1023, "note"), (1024, "ok"), (16_384, "ok")]
+        {
+            assert!(open_files((granted, 16_384)).line().starts_with(level), "{granted}");
+        }
     }
 }
