@@ -28,7 +28,7 @@ pub(crate) fn doctor(args: &DoctorArgs) -> Result<u8, Failure> {
     let mut findings = vec![version(VERSION, status, is_in_use, args.start)];
     findings.extend(places::check(&paths, &store));
     let daemon = asked.as_ref().ok().map(|(_, daemon)| daemon);
-    findings.extend(system::check(&paths, daemon));
+    findings.extend(system::check(&paths, daemon, status.ok().map(|status| status.pid)));
     findings.extend(tasks::check(daemon, is_in_use));
     tell(&findings, args.json)
 }

@@ -16,8 +16,10 @@ const CLOCK_SLACK: Duration = Duration::from_secs(24 * 60 * 60);
 /// Fewer open files than this can be too few for all transfers that run at once.
 const FILES_FEW: u64 = 1024;
 
-pub(super) fn check(paths: &Paths, daemon: Option<&Daemon>) -> Vec<Finding> {
-    let mut findings = vec![service(), credentials(paths, daemon), trust()];
+pub(super) fn check(paths: &Paths, daemon: Option<&Daemon>, pid: Option<u32>) -> Vec<Finding> {
+    let mut findings = vec![service()];
+    findings.extend(pid.and_then(host));
+    findings.extend([credentials(paths, daemon), trust()]);
     findings.extend(proxies());
     findings.extend([clock(paths), open_files(checkup::open_files())]);
     findings
@@ -45,6 +47,29 @@ fn service() -> Finding {
                 .next("to have them go on meanwhile: loginctl enable-linger"),
         },
     }
+}
+
+/// Says with which service of another program that daemon ends.
+fn host(pid: u32) -> Option<Finding> {
+    let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+    let host = host_in(&groups)?;
+    let what = format!("the daemon was started in {host} and ends with it; transfers then wait");
+    let next = "to have it apart: urlsession daemon stop && urlsession daemon enable";
+    Some(Finding::note("service", what).next(next))
+}
+
+/// Returns the service of another program in systemd's hierarchy, which is the only one or has a
+/// name (cgroups(7)).
+fn host_in(groups: &str) -> Option<&str> {
+    let path = groups.lines().find_map(|line| {
+        let (_, group) = line.split_once(':')?;
+        let (hierarchy, path) = group.split_once(':')?;
+        ["", "name=systemd"].contains(&hierarchy).then_some(path)
+    })?;
+    let service = path.rsplit('/').find(|part| part.ends_with(".service"))?;
+    // What a user's own manager runs in is the login.
+    let is_apart = service == urlsession_daemon::service::NAME || service.starts_with("user@");
+    (!is_apart).then_some(service)
 }
 
 /// Says whether services of this user run while nobody is logged in; `None` if nobody knows.
@@ -209,6 +234,24 @@ mod tests {
         ] {
             let line = judge_clock(now, newest).line();
             assert!(line.starts_with(word), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_daemon_in_the_service_of_another_ends_with_it() {
+        let apps = "/user.slice/user-1.slice/user@1.service/app.slice";
+        for (groups, expected) in [
+            ("0::/system.slice/shop.service\n".to_owned(), Some("shop.service")),
+            ("0::/system.slice/shop.service/workers\n".to_owned(), Some("shop.service")),
+            (format!("0::{apps}/shop.service\n"), Some("shop.service")),
+            (format!("0::{apps}/urlsession.service\n"), None),
+            (format!("0::{apps}/app-term.scope\n"), None),
+            ("0::/user.slice/user-1.slice/session-3.scope\n".to_owned(), None),
+            ("4:cpu:/a.service\n1:name=systemd:/b.service\n".to_owned(), Some("b.service")),
+            ("0::/\n".to_owned(), None),
+            (String::new(), None),
+        ] {
+            assert_eq!(host_in(&groups), expected, "{groups}");
         }
     }
 
