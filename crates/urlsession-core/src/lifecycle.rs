@@ -220,16 +220,18 @@ impl Core {
         cause: Cause,
         progressed: bool,
     ) {
-        match self.tasks.get(&key).map(|task| &task.phase) {
-            Some(&Phase::Running {
+        let Some(task) = self.tasks.get(&key) else { return };
+        let is_spent = retry::is_spent(task, cause, progressed);
+        match task.phase {
+            Phase::Running {
                 stopping: None | Some(Stopping::SuspendThenResume | Stopping::Quiesce),
                 ..
-            }) => {
+            } => {
                 self.put(turn, key, |task| task.details.error = Some(Box::new(error)));
                 self.try_again(turn, key, cause, progressed);
             }
-            Some(&Phase::Running { stopping: Some(Stopping::Suspend), .. }) => {
-                if cause == Cause::Permanent {
+            Phase::Running { stopping: Some(Stopping::Suspend), .. } => {
+                if cause == Cause::Permanent || is_spent {
                     return self.fail(turn, key, error);
                 }
                 self.put(turn, key, |task| {
@@ -237,14 +239,14 @@ impl Core {
                     task.phase = Phase::Suspended;
                 });
             }
-            Some(
-                Phase::Running { stopping: Some(Stopping::Timeout | Stopping::Edit), .. }
-                | Phase::Canceling { .. }
-                | Phase::Suspended
-                | Phase::Waiting(_)
-                | Phase::Completed { .. },
-            )
-            | None => self.stopped(turn, key),
+            Phase::Running { stopping: Some(Stopping::Edit), .. } if is_spent => {
+                self.fail(turn, key, error);
+            }
+            Phase::Running { stopping: Some(Stopping::Timeout | Stopping::Edit), .. }
+            | Phase::Canceling { .. }
+            | Phase::Suspended
+            | Phase::Waiting(_)
+            | Phase::Completed { .. } => self.stopped(turn, key),
         }
     }
 

@@ -51,6 +51,12 @@ pub(crate) fn is_cut_off(task: &Task, cause: Cause, network: bool) -> bool {
     may_be && !network && !is_this_machine(&task.host)
 }
 
+/// Says whether something of a request went out that must not go out again.
+pub(crate) fn is_spent(task: &Task, cause: Cause, progressed: bool) -> bool {
+    // A server that wants another request has not done what this one says.
+    task.no_unsafe_retry && progressed && cause != Cause::Answer
+}
+
 /// Counts a failure and returns the delay before the next attempt, or `None` if there is none. One
 /// that is cut off costs no try.
 pub(crate) fn count(
@@ -69,7 +75,7 @@ pub(crate) fn count(
         // Nothing failed that another try would find otherwise.
         return Some(Duration::ZERO);
     }
-    if cause == Cause::Permanent || (task.no_unsafe_retry && progressed) {
+    if cause == Cause::Permanent || is_spent(task, cause, progressed) {
         return None;
     }
     if cause == Cause::Disk {

@@ -244,12 +244,13 @@ impl Task {
 
     fn stage(&self) -> Stage {
         match &self.phase {
+            // Also one that is being suspended: its server may get all of it before it stops.
+            Phase::Running { .. } if self.no_unsafe_retry => Stage::Sending,
             Phase::Suspended | Phase::Running { stopping: Some(Stopping::Suspend), .. } => {
                 Stage::Suspended
             }
             Phase::Waiting(Wait::Answer) => Stage::Asking,
             Phase::Waiting(Wait::Challenge(_)) => Stage::Challenged,
-            Phase::Running { .. } if self.no_unsafe_retry => Stage::Sending,
             Phase::Waiting(_) | Phase::Running { .. } => Stage::Active,
             Phase::Canceling { .. } => Stage::Canceling,
             Phase::Completed { at, done, .. } => Stage::Completed { at: *at, done: done.clone() },

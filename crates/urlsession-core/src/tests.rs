@@ -7,6 +7,7 @@ mod queries;
 mod redirections;
 mod rules;
 mod scale;
+mod sending;
 mod sessions;
 mod table;
 

@@ -364,58 +364,6 @@ fn without_a_network_no_try_is_lost() {
 }
 
 #[test]
-fn what_was_sent_is_not_sent_again_if_forbidden() {
-    let forms = [TaskKind::Upload, download(1).kind];
-    for (forbidden, method, cause, expected) in [
-        (true, "POST", Cause::Transient, TaskState::Completed),
-        (true, "POST", Cause::Disk, TaskState::Completed),
-        (true, "PUT", Cause::Transient, TaskState::Running),
-        (false, "POST", Cause::Transient, TaskState::Running),
-        (false, "POST", Cause::Disk, TaskState::Running),
-    ] {
-        for kind in forms.clone() {
-            let mut bench = Bench::new();
-            let mut new = NewTask { kind, resume: true, ..download(1) };
-            new.request.method = method.to_owned();
-            new.request.body = Some(Body::Spool { path: "/state/spool/1".into(), length: 5 });
-            new.options.no_unsafe_retry = forbidden;
-            bench.create(new);
-            let error = Error::new(ErrorCode::NETWORK_CONNECTION_LOST);
-            let ending = Ending::Failed { error, cause, resume: None, progressed: true };
-            let step = bench.ended(1, ending);
-            assert_eq!(bench.state(1), expected, "{forbidden} {method} {cause:?}");
-            let removal = Action::RemoveFile("/state/spool/1".into());
-            let completed = expected == TaskState::Completed;
-            assert_eq!(step.actions.contains(&removal), completed);
-            // A crash may fall between the commit and the removal.
-            assert_eq!(bench.restart().actions.contains(&removal), completed);
-        }
-    }
-}
-
-/// After a crash nobody knows what a server has got; what failed before it was sent is tried again.
-#[test]
-fn what_was_being_sent_is_not_sent_again_after_a_crash() {
-    for (method, fails, expected) in [
-        ("POST", false, TaskState::Completed),
-        ("POST", true, TaskState::Running),
-        ("PUT", false, TaskState::Running),
-    ] {
-        let mut bench = Bench::new();
-        let mut new = NewTask { kind: TaskKind::Upload, resume: true, ..download(1) };
-        new.request.method = method.to_owned();
-        new.request.body = Some(Body::Spool { path: "/state/spool/1".into(), length: 5 });
-        new.options.no_unsafe_retry = true;
-        bench.create(new);
-        if fails {
-            bench.ended(1, failed(Cause::Transient));
-        }
-        bench.restart();
-        assert_eq!(bench.state(1), expected, "{method} {fails}");
-    }
-}
-
-#[test]
 fn the_deadline_counts_from_the_first_resume() {
     let mut bench = Bench::new();
     let mut new = download(1);
