@@ -1,6 +1,7 @@
 //! What the driver may look at. Nothing here changes anything or copies everything.
 
 use crate::index::PhaseCounts;
+use crate::outbox::Owed;
 use crate::task::{Phase, Task};
 use crate::{AttemptNumber, Core, PeerNumber, SessionNumber, TaskFacts, TaskRecord, TaskRef};
 use std::ops::Bound::{Excluded, Included, Unbounded};
@@ -273,11 +274,17 @@ fn view(key: &SessionKey, task: TaskRef, state: &Task) -> TaskView {
 }
 
 impl Core {
-    /// Says whether the event that hands a file over, the one before the terminal event, is owed.
+    /// Says whether the event that hands a file over is owed: the one before the terminal event, or
+    /// the last that is owed, if the app acknowledged that first.
     fn owes_file(&self, key: TaskRef, last: EventNumber) -> bool {
-        let number = EventNumber(last.0.saturating_sub(1));
-        let owed = self.sessions.get(&key.session).and_then(|s| s.outbox.owed.get(&number));
-        owed.is_some_and(|owed| owed.task == key.task)
+        let Some(session) = self.sessions.get(&key.session) else { return false };
+        let first = EventNumber(last.0.saturating_sub(1));
+        session.outbox.owed.range(first..=last).any(|(_, owed)| {
+            let Owed { task, event } = owed;
+            let is_file =
+                matches!(event, Event::DidFinishDownloading { .. } | Event::DidReceiveData { .. });
+            *task == key.task && is_file
+        })
     }
 
     /// Counts the tasks of a session by what they do.

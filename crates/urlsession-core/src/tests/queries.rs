@@ -108,3 +108,19 @@ fn the_files_of_known_tasks_are_known() {
     let files: Vec<_> = bench.core.referenced_files().collect();
     assert_eq!(files, [std::path::Path::new("/state/part"), std::path::Path::new("/state/file")]);
 }
+
+/// An app may keep a file for longer than it takes to hear that all is done.
+#[test]
+fn a_file_is_known_until_its_own_event_is_acknowledged() {
+    for (acknowledged, expected) in [(0, true), (2, true), (1, false)] {
+        let mut bench = Bench::new();
+        bench.download();
+        bench.ended(1, done());
+        bench.ack(acknowledged);
+        for _ in 0..2 {
+            let is_known = bench.core.referenced_files().next().is_some();
+            assert_eq!(is_known, expected, "{acknowledged}");
+            bench.restart();
+        }
+    }
+}
