@@ -135,7 +135,7 @@ impl<H: Moves> Driver<H> {
                 if let Some(courtesy) = &mut self.courtesy {
                     courtesy.settled(peer, &session, (number, through));
                 }
-                for number in acknowledged(number, through) {
+                for number in self.acknowledged(&session, number, through) {
                     let session = session.clone();
                     turn.add(self.core.handle(turn.now, Input::Ack { peer, session, number }));
                 }
@@ -193,6 +193,21 @@ impl<H: Moves> Driver<H> {
                 None => turn.add(self.core.handle(turn.now, Input::Call { peer, id, call })),
             },
         }
+    }
+
+    /// Returns the events that an acknowledgement can be of. Those between them that others have
+    /// removed may be many: only what is owed counts.
+    fn acknowledged(
+        &self,
+        session: &SessionKey,
+        first: EventNumber,
+        through: Option<EventNumber>,
+    ) -> Vec<EventNumber> {
+        let Some(last) = through else { return vec![first] };
+        let before = first.0.checked_sub(1).map(|before| (session, EventNumber(before)));
+        let owed = self.core.owed_after(Some(session), before).map(|(_, _, number, ..)| number);
+        // A client is told no more than these ahead.
+        owed.take_while(|number| *number <= last).take(WINDOW as usize).collect()
     }
 
     /// Refuses a task whose paths the store cannot spell. Over a socket none can come: a line is
@@ -379,15 +394,6 @@ fn event_message(session: &SessionKey, task: TaskIdentifier, event: Event) -> Da
     DaemonMessage::Event { session: session.clone(), task: Some(task), number: None, event }
 }
 
-/// Returns the events of an acknowledgement; a client is told no more than these ahead.
-fn acknowledged(
-    EventNumber(first): EventNumber,
-    through: Option<EventNumber>,
-) -> impl Iterator<Item = EventNumber> {
-    let last = through.map_or(first, |EventNumber(last)| last);
-    (first..=last).take(WINDOW as usize).map(EventNumber)
-}
-
 /// What only the session's owner has to know is not for watchers.
 pub(crate) fn hide_secrets(event: &mut Event) {
     if let Event::DidComplete { error, response, metrics } = event {
@@ -400,24 +406,5 @@ pub(crate) fn hide_secrets(event: &mut Event) {
         if let Some(error) = error {
             error.resume_data = None;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_acknowledgement_is_of_as_many_events_as_may_be_on_their_way() {
-        let numbers = |first, through: Option<u64>| {
-            let through = through.map(EventNumber);
-            acknowledged(EventNumber(first), through).map(|number| number.0).collect::<Vec<_>>()
-        };
-        assert_eq!(numbers(5, None), [5]);
-        assert_eq!(numbers(5, Some(5)), [5]);
-        assert_eq!(numbers(5, Some(7)), [5, 6, 7]);
-        assert_eq!(numbers(5, Some(4)).len(), 0);
-        assert_eq!(numbers(0, Some(u64::MAX)).len(), WINDOW as usize);
-        assert_eq!(numbers(u64::MAX, Some(u64::MAX)), [u64::MAX]);
     }
 }

@@ -15,11 +15,11 @@ use crate::{Engine, EngineConfiguration, EngineError};
 use stage::{App, Hand, Script, bytes, download, in_memory, key, stage, task_of, upload};
 use std::sync::Arc;
 use tokio::sync::oneshot;
-use urlsession_core::{Cause, Done, Ending, resume};
+use urlsession_core::{Cause, Done, Ending, WINDOW, resume};
 use urlsession_protocol::connection::Connection;
 use urlsession_protocol::{
-    Call, ErrorCode, Event, Reply, Response, ResumeRung, SessionConfiguration, SessionKey,
-    TaskIdentifier, TaskState,
+    Call, ErrorCode, Event, EventNumber, Reply, Response, ResumeRung, SessionConfiguration,
+    SessionKey, TaskIdentifier, TaskState,
 };
 
 #[tokio::test]
@@ -127,6 +127,34 @@ async fn a_watcher_gets_copies_and_acknowledges_nothing() {
     drop(app);
     let mut app = stage.app().await;
     assert_eq!([app.kept().await, app.kept().await], told, "still owed");
+}
+
+/// Of what is told at once, somebody else has removed more than an owner is told ahead.
+#[tokio::test]
+async fn an_acknowledgement_is_of_all_that_is_owed_in_its_range() {
+    const AHEAD: u64 = WINDOW as u64;
+    const LAST: u64 = 2 * AHEAD + 2;
+    let stage = stage().await;
+    let (mut app, mut other) = (stage.app().await, stage.connect());
+    for number in 1..=LAST {
+        let mut new = download(number);
+        // It ends at once.
+        new.request.url = "nonsense".to_owned();
+        app.create(new).await;
+    }
+    for number in AHEAD + 1..LAST {
+        let task = TaskIdentifier(number);
+        assert_eq!(other.call(Call::Remove { session: key(), task }).await, Ok(Reply::Done));
+    }
+    app.acknowledge(EventNumber(1)).await;
+    while app.kept().await.0 != EventNumber(LAST) {}
+    let hostile = [(0, 0), (9, 2), (0, 1), (LAST + 1, u64::MAX)];
+    for (first, last) in hostile.into_iter().chain([(2, LAST)]) {
+        assert_ne!(other.list(u32::MAX).await.1.len(), 0, "{first} {last}");
+        app.acknowledge_through(EventNumber(first), Some(EventNumber(last))).await;
+        app.status(1).await.unwrap_err();
+    }
+    assert!(other.list(u32::MAX).await.1.is_empty());
 }
 
 #[tokio::test]

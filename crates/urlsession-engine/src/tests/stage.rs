@@ -291,11 +291,16 @@ impl App {
     }
 
     pub(super) async fn acknowledge(&mut self, number: EventNumber) {
-        self.end
-            .outgoing
-            .send(ClientMessage::Ack { session: key(), number, through: None })
-            .await
-            .unwrap();
+        self.acknowledge_through(number, None).await;
+    }
+
+    pub(super) async fn acknowledge_through(
+        &mut self,
+        number: EventNumber,
+        through: Option<EventNumber>,
+    ) {
+        let ack = ClientMessage::Ack { session: key(), number, through };
+        self.end.outgoing.send(ack).await.unwrap();
     }
 
     /// Says nothing more, but listens.
