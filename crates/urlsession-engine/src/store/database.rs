@@ -203,7 +203,7 @@ impl Database {
             })
             .optional()?
             .flatten();
-        content.as_deref().map(read).transpose()
+        Ok(content.and_then(|content| read_order(&content, task)))
     }
 
     /// Reads the orders of those of the tasks that may be about a path with one of the names, or one
@@ -234,7 +234,7 @@ impl Database {
         for task in tasks {
             let found = statement.query_row(params![task.session.0, number(task.task)], about);
             let content: Option<String> = found.optional()?.flatten();
-            orders.push(content.as_deref().map(read).transpose()?);
+            orders.push(content.and_then(|content| read_order(&content, *task)));
         }
         drop(statement);
         transaction.finish()?;
@@ -333,6 +333,18 @@ fn check_sessions(to: &Transaction<'_>, changes: &[Change]) -> Result<(), StoreE
     Ok(())
 }
 
+/// Reads an order. One that says nothing to this program is as good as lost: it must not end the
+/// daemon, nor keep others from being listed.
+fn read_order(content: &str, task: TaskRef) -> Option<Order> {
+    let order = serde_json::from_str(content);
+    // The parser's sentence could repeat a secret.
+    let log = |error: &serde_json::Error| {
+        let (why, column) = (error.classify(), error.column());
+        tracing::error!(?task, ?why, column, "an order cannot be read");
+    };
+    order.inspect_err(log).ok()
+}
+
 pub(super) fn ensure_stored(
     rows: usize,
     TaskRef { session, task }: TaskRef,
@@ -357,17 +369,17 @@ fn edit_task(
 /// An order that a damaged store has lost stays lost: the task will say so when it starts.
 fn change_order(
     to: &Transaction<'_>,
-    TaskRef { session, task }: TaskRef,
+    key: TaskRef,
     change: impl FnOnce(&mut Order),
 ) -> Result<(), StoreError> {
-    let (session, task) = (session.0, number(task));
+    let (session, task) = (key.session.0, number(key.task));
     let content: Option<String> = to
         .prepare_cached("SELECT content FROM tasks WHERE session = ?1 AND task = ?2")?
         .query_row(params![session, task], |row| row.get(0))
         .optional()?
         .flatten();
-    let Some(content) = content else { return Ok(()) };
-    let mut order: Order = read(&content)?;
+    let order = content.and_then(|content| read_order(&content, key));
+    let Some(mut order) = order else { return Ok(()) };
     change(&mut order);
     to.prepare_cached("UPDATE tasks SET content = ?3 WHERE session = ?1 AND task = ?2")?
         .execute(params![session, task, write(&order)?])?;

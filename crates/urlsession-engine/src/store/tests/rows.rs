@@ -83,3 +83,28 @@ fn a_state_is_in_numbers_where_they_say_it_all() {
         }
     }
 }
+
+/// As a row is that a later program wrote, or a disk that fails.
+#[test]
+fn an_order_that_cannot_be_read_is_lost_and_no_other() {
+    let (whole, damaged) = (task(1, 1), task(1, 2));
+    let mut store = Store::in_memory().unwrap();
+    let put = Change::PutSession(session(1).into());
+    let created = [whole, damaged].map(|task| create(task, record(Stage::Active)));
+    store.commit(&[[put].as_slice(), &created].concat()).unwrap();
+    let spoil =
+        "UPDATE tasks SET content = replace(content, '\"kind\"', '\"sort\"') WHERE task = 2";
+    assert_eq!(store.connection.execute(spoil, []).unwrap(), 1);
+    assert_eq!(store.order(damaged).unwrap(), None);
+    assert_eq!(store.orders(&[whole, damaged]).unwrap(), [Some(order()), None]);
+    let TaskKind::Download { destination: Some(destination) } = order().kind else {
+        panic!("the order has no destination")
+    };
+    let name = destination.file_name().and_then(|name| name.to_str()).unwrap();
+    let about = store.orders_about(&[whole, damaged], &[name]).unwrap();
+    assert_eq!(about, [Some(order()), None]);
+    let edit =
+        Box::new(RequestEdit { url: Some("http://other/".to_owned()), ..RequestEdit::default() });
+    store.commit(&[Change::EditTask { task: damaged, facts: facts(), edit }]).unwrap();
+    assert_eq!(store.order(damaged).unwrap(), None);
+}
