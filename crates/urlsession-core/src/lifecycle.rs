@@ -221,7 +221,8 @@ impl Core {
         progressed: bool,
     ) {
         let Some(task) = self.tasks.get(&key) else { return };
-        let is_spent = retry::is_spent(task, cause, progressed);
+        let is_spent =
+            retry::is_spent(task, cause, progressed) && !self.planted.is(CoreBug::PauseSendsAgain);
         match task.phase {
             Phase::Running {
                 stopping: None | Some(Stopping::SuspendThenResume | Stopping::Quiesce),

@@ -71,6 +71,8 @@ pub enum CoreBug {
     StartsWhileStopping,
     /// The body that was spooled for a task stays when the task is over.
     SpoolStays,
+    /// What must not be sent twice is, after a pause.
+    PauseSendsAgain,
 }
 
 /// Which bug is planted; none, and no cost, without the feature.

@@ -165,16 +165,16 @@ impl World {
         let owner = token.map_or(0, |token| token.0);
         let spool = Path::new(SPOOL).join(format!("{at}-{owner}-{}", task.0));
         let mut kind = TaskKind::Download { destination: None };
-        match random.below(10) {
-            9 => {
-                kind = TaskKind::Upload;
-                request.body = Some(Body::Spool { path: spool, length: 1 });
-            }
+        let drawn = random.below(10);
+        match drawn {
+            9 => kind = TaskKind::Upload,
             8 => kind = TaskKind::Data,
             7 => kind = TaskKind::Download { destination: Some("/home/file".into()) },
             6 if random.one_in(4) => request.url = "nonsense".to_owned(),
             _ => {}
         }
+        // A download may send something, too.
+        request.body = (drawn >= 5).then_some(Body::Spool { path: spool, length: 1 });
         let options = TaskOptions {
             description: token.map(|token| token.0.to_string()),
             priority: Priority(if random.one_in(5) { 200 } else { 128 }),

@@ -198,7 +198,9 @@ impl World {
 
     pub(super) fn acknowledge(&mut self, at: usize) {
         let process = &mut self.processes[at];
-        if let (Some(peer), Some(number)) = (process.peer, process.acks.pop_front()) {
+        // An app may handle what it was told in any order.
+        let which = if process.acks.is_empty() { 0 } else { self.random.index(process.acks.len()) };
+        if let (Some(peer), Some(number)) = (process.peer, process.acks.remove(which)) {
             let session = process.key.clone();
             self.write(peer, Up::Ack(session, number));
         }

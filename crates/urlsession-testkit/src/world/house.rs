@@ -168,8 +168,8 @@ impl World {
         for change in changes {
             self.note(|| format!("    commit {change:?}"));
             self.judge.change(&change, &self.store, &self.network, self.time)?;
-            if let Change::CreateTask { facts, .. } = &change {
-                self.network.add_spool(facts.spool.as_ref());
+            if let Change::CreateTask { task, facts, .. } = &change {
+                self.network.add_task(*task, facts.spool.as_ref());
             }
             self.store.apply(change)?;
         }
@@ -266,6 +266,7 @@ impl World {
             Core::restore_planted(self.store.snapshot(), self.now(), seed, core_bug(self.bug));
         self.core = core;
         self.network.sweep(&self.core.referenced_files().collect());
+        Judge::swept(&self.store, &self.network)?;
         self.judge.decided(&self.core, &step, self.time)?;
         if self.bug == Some(PlantedBug::RestoreActionsDropped) {
             return self.settle(step.changes, Vec::new());

@@ -309,6 +309,18 @@ impl Judge {
         ensure(unasked.is_none(), || format!("{unasked:?} waits, and its owner was not asked"))
     }
 
+    /// What nobody needs was removed: files that are still to be handed over are needed.
+    pub(super) fn swept(store: &Store, network: &Network) -> Verdict {
+        let gone = |event: &Event| match event {
+            Event::DidFinishDownloading { path, .. } | Event::DidReceiveData { path, .. } => {
+                !network.has_file(path)
+            }
+            _ => false,
+        };
+        let lost = store.events.values().find(|record| gone(&record.event));
+        ensure(lost.is_none(), || format!("{lost:?} is owed, and its file was removed"))
+    }
+
     /// The daemon is gone, and with it every ownership.
     pub(super) fn crashed(&mut self, time: u64) {
         self.owners.clear();
@@ -355,6 +367,7 @@ fn start(task: TaskRef, core: &Core, store: &Store, network: &Network) -> Verdic
     let asks = matches!(record.stage, Stage::Asking | Stage::Challenged);
     ensure(!asks, || format!("{task:?} starts without its answer"))?;
     ensure(!network.is_running(task), || format!("{task:?} has two attempts at once"))?;
+    ensure(!network.is_spent(task), || format!("{task:?} is sent a second time"))?;
     // An edit of the same turn moves it later: the attempt is asked to stop at once.
     let host = core.slot_host(task).unwrap_or(&facts.host);
     let (all, session, host) = network.slots(task, host);

@@ -58,7 +58,7 @@ pub enum PlantedBug {
 
 impl PlantedBug {
     /// All bugs.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 41] = [
         Self::Core(CoreBug::TwoOwners),
         Self::Core(CoreBug::LostLease),
         Self::Core(CoreBug::DeadClientCancels),
@@ -91,6 +91,7 @@ impl PlantedBug {
         Self::Core(CoreBug::NotAsked),
         Self::Core(CoreBug::StartsWhileStopping),
         Self::Core(CoreBug::SpoolStays),
+        Self::Core(CoreBug::PauseSendsAgain),
         Self::ActBeforeCommit,
         Self::CommitLost,
         Self::CommitTorn,

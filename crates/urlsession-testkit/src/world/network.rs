@@ -29,6 +29,8 @@ struct Transfer {
     kind: Kind,
     host: Arc<str>,
     owns_file: bool,
+    /// Its request must not be sent twice.
+    is_unsafe: bool,
     inode: u64,
     bytes: u64,
     stop: bool,
@@ -54,6 +56,8 @@ pub(super) struct Network {
     late: Vec<(TaskRef, AttemptNumber, Report)>,
     parts: BTreeMap<u64, Part>,
     files: BTreeSet<PathBuf>,
+    /// Tasks of which a server has got something that it must not get again.
+    spent: BTreeSet<TaskRef>,
     /// Files that the planted bug puts in place too late.
     unplaced: Vec<PathBuf>,
     inodes: u64,
@@ -88,6 +92,11 @@ impl Network {
         self.running.is_empty() && self.reports.is_empty()
     }
 
+    /// Says whether a server has got something of the task that it must not get again.
+    pub(super) fn is_spent(&self, task: TaskRef) -> bool {
+        self.spent.contains(&task)
+    }
+
     /// Returns how many bytes of a part file are synced.
     pub(super) fn synced(&self, inode: u64) -> Option<u64> {
         self.parts.get(&inode).map(|part| part.synced)
@@ -97,9 +106,11 @@ impl Network {
         self.files.contains(path)
     }
 
-    /// Somebody spooled the body of a task.
-    pub(super) fn add_spool(&mut self, path: Option<&PathBuf>) {
-        self.files.extend(path.cloned());
+    /// A task is new. Somebody spooled its body, if it has one; nothing of that was sent.
+    pub(super) fn add_task(&mut self, task: TaskRef, spool: Option<&PathBuf>) {
+        self.files.extend(spool.cloned());
+        // Its number may be that of another one before a restart.
+        self.spent.remove(&task);
     }
 
     /// Returns a part or a file of ours that nobody needs once no task is left.
@@ -142,6 +153,7 @@ impl Network {
             kind: facts.kind,
             host: host.into(),
             owns_file: facts.owns_file,
+            is_unsafe: facts.no_unsafe_retry,
             inode,
             bytes,
             stop: false,
@@ -208,7 +220,10 @@ impl Network {
             return self.report(random, task, Report::Redirected(Box::new(redirection())));
         }
         match random.below(12) {
-            0..4 if !self.kind && !transfer.stop => transfer.bytes += random.below(5000),
+            0..4 if !self.kind && !transfer.stop => {
+                transfer.bytes += random.below(5000);
+                self.spent.extend(Some(task).filter(|_| transfer.is_unsafe));
+            }
             4..10 if !self.kind && !transfer.stop && transfer.kind == Kind::Download => {
                 let syncs = self.bug != Some(PlantedBug::JournalBeforeSync);
                 let part = self.parts.get_mut(&transfer.inode);
@@ -295,9 +310,23 @@ impl Network {
                 },
                 // Without it the next attempt begins anew.
                 resume: resume.filter(|_| !random.one_in(4)),
-                progressed: random.one_in(2),
+                progressed: match random.one_in(2) {
+                    _ if transfer.is_unsafe => self.is_spent(task),
+                    progressed => progressed,
+                },
             },
         };
+        let ending = match ending {
+            Ending::Stopped { resume } if self.is_spent(task) => cut_off(resume),
+            ending => ending,
+        };
+        let is_refused = matches!(
+            ending,
+            Ending::Challenged { .. } | Ending::Failed { cause: Cause::Answer, .. }
+        );
+        if is_refused {
+            self.spent.remove(&task);
+        }
         self.report(random, task, Report::Ended(ending));
         self.running.remove(&task);
     }
@@ -328,6 +357,16 @@ impl Network {
             self.late.push((task, attempt, report.clone()));
         }
         self.reports.entry((task, attempt)).or_default().push_back(report);
+    }
+}
+
+/// Ends an attempt that was stopped while it sent what must not be sent again.
+fn cut_off(resume: Option<ResumeState>) -> Ending {
+    Ending::Failed {
+        error: Error::new(ErrorCode::NETWORK_CONNECTION_LOST),
+        cause: Cause::Transient,
+        resume,
+        progressed: true,
     }
 }
 

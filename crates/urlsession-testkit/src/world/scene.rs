@@ -36,14 +36,14 @@ pub(super) enum Scene {
 
 /// Their names, and how often of a thousand times they happen.
 pub(super) const SCENES: [(Scene, &str, u64); 24] = [
-    (Scene::Gather, "gather", 370),
+    (Scene::Gather, "gather", 364),
     (Scene::Hear, "hear", 220),
     (Scene::Move, "move", 125),
     (Scene::Approach, "approach", 45),
     (Scene::Acknowledge, "acknowledge", 48),
     (Scene::Create, "create", 38),
     (Scene::CreateAgain, "create-again", 4),
-    (Scene::Resume, "resume", 16),
+    (Scene::Resume, "resume", 22),
     (Scene::Edit, "edit", 9),
     (Scene::Suspend, "suspend", 18),
     (Scene::Cancel, "cancel", 6),
