@@ -53,8 +53,9 @@ pub(crate) enum Wait {
     Slot,
     /// Its begin date.
     Begin(Timestamp),
-    /// The end of its retry delay; `shown` is the same moment by the wall clock.
-    Retry { due: Duration, shown: Timestamp },
+    /// The end of its retry delay; `shown` is the same moment by the wall clock. `asked`: the server
+    /// named the delay.
+    Retry { due: Duration, shown: Timestamp, asked: bool },
     /// The network, or the end of the delay.
     Connectivity { due: Duration },
     /// Room on the disk, looked for at the end of the delay.
@@ -74,9 +75,9 @@ impl Wait {
         }
     }
 
-    /// Says whether it ends when the network returns.
+    /// Says whether it ends when the network returns. A server that is busy is so in every network.
     pub(crate) fn ends_with_network(self) -> bool {
-        matches!(self, Self::Retry { .. } | Self::Connectivity { .. })
+        matches!(self, Self::Retry { asked: false, .. } | Self::Connectivity { .. })
     }
 
     fn reason(self) -> Reason {
@@ -95,7 +96,8 @@ impl Wait {
         let due = now.steady.saturating_add(delay);
         match cause {
             Cause::Permanent | Cause::Transient | Cause::Interval(_) | Cause::After(_) => {
-                Self::Retry { due, shown: now.wall.after(delay) }
+                let asked = matches!(cause, Cause::After(delay) if !delay.is_zero());
+                Self::Retry { due, shown: now.wall.after(delay), asked }
             }
             Cause::Connectivity => Self::Connectivity { due },
             Cause::Disk => Self::Disk { due },

@@ -318,8 +318,8 @@ fn a_full_disk_is_looked_at_again() {
 #[test]
 fn the_returning_network_ends_delays() {
     let mut bench = Bench::new();
-    let causes =
-        [Cause::Connectivity, Cause::After(Duration::from_secs(900)), Cause::Disk, Cause::Disk];
+    let long = Duration::from_secs(900);
+    let causes = [Cause::Connectivity, Cause::Interval(long), Cause::Disk, Cause::After(long)];
     for cause in causes {
         let task = bench.download();
         bench.ended(task, failed(cause));

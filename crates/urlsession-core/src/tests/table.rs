@@ -35,7 +35,7 @@ const PHASES: Phases = &[
     }),
     ("Waiting for a retry", |b| {
         b.download();
-        b.ended(1, failed(Cause::After(Duration::from_secs(60))));
+        b.ended(1, failed(Cause::Interval(Duration::from_secs(60))));
     }),
     ("Waiting for the network", |b| {
         b.download();
