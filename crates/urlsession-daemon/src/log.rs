@@ -97,6 +97,21 @@ impl Current {
         *self = Self::open(path)?;
         Ok(())
     }
+
+    /// Appends a line, cut if it is too long.
+    fn append(&mut self, line: &[u8], path: &Path, limit: u64) -> io::Result<()> {
+        let kept = &line[..line.len().min(LINE_BYTES)];
+        if self.length > 0 && self.length + kept.len() as u64 > limit {
+            self.rotate(path)?;
+        }
+        self.file.write_all(kept)?;
+        self.length += kept.len() as u64;
+        if kept.len() < line.len() {
+            self.file.write_all(b"\n")?;
+            self.length += 1;
+        }
+        Ok(())
+    }
 }
 
 impl<'a> MakeWriter<'a> for Log {
@@ -110,17 +125,9 @@ impl<'a> MakeWriter<'a> for Log {
 /// Every write is one whole line.
 impl Write for &Log {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let mut current = self.lock();
-        let kept = &line[..line.len().min(LINE_BYTES)];
-        if current.length > 0 && current.length + kept.len() as u64 > self.limit {
-            current.rotate(&self.path)?;
-        }
-        current.file.write_all(kept)?;
-        current.length += kept.len() as u64;
-        if kept.len() < line.len() {
-            current.file.write_all(b"\n")?;
-            current.length += 1;
-        }
+        // On a full disk a line is lost. Whoever is told of that prints it on a standard error that
+        // may be on the same disk, or gone, and panics where that fails.
+        let _ = self.lock().append(line, &self.path, self.limit);
         Ok(line.len())
     }
 
@@ -148,6 +155,21 @@ mod tests {
         assert!(texts[1].ends_with("line 0049\n"), "{texts:?}");
         assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 2);
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_written_is_lost_and_no_more() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("daemon.log");
+        let log = Log::open(path.clone(), LOG_BYTES).unwrap();
+        writeln!(&log, "one").unwrap();
+        let file = log.lock().file.try_clone().unwrap();
+        // It refuses to be written to, as a full disk does.
+        log.lock().file = File::open(&path).unwrap();
+        writeln!(&log, "two").unwrap();
+        log.lock().file = file;
+        writeln!(&log, "three").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\nthree\n");
     }
 
     #[test]
