@@ -97,6 +97,12 @@ impl Digest {
         })
     }
 
+    /// Says whether both are of the same challenge, however often it was given.
+    pub(crate) fn counts_with(&self, other: &Self) -> bool {
+        let (cnonce, count) = (self.cnonce.clone(), self.count);
+        *self == Self { cnonce, count, ..other.clone() }
+    }
+
     /// Takes the nonce for the requests to come, of which there was none yet. What a session's
     /// secret was made of stays.
     pub(crate) fn renew(&mut self, nonce: &str) {

@@ -26,6 +26,9 @@ struct Entry {
     space: ProtectionSpace,
     credential: Credential,
     way: Way,
+    /// Whether others may go it, too. Were a nonce shared before the server has taken it, their
+    /// numbers could be there first, and many servers take no lower one after that.
+    is_open: bool,
 }
 
 impl Memory {
@@ -55,22 +58,44 @@ impl Memory {
         above.max_by_key(|(folder, _)| folder.len()).map(|(_, space)| space.clone())
     }
 
+    /// Says whether the server asked for this credential before.
+    fn knows(&self, seeker: &Seeker<'_>) -> bool {
+        self.lock().iter().any(|entry| seeker.owns(entry))
+    }
+
     /// Makes the value of `Authorization` that worked before, counted once more.
     fn authorization(&self, seeker: &Seeker<'_>, method: &str, target: &str) -> Option<Shown> {
         let mut entries = self.lock();
-        let entry = entries.iter_mut().find(|entry| seeker.owns(entry))?;
-        let value = entry.way.authorization(&entry.credential, method, target)?;
-        Some(Shown { value, way: Some(entry.way.clone()) })
+        entries.iter_mut().find(|entry| seeker.owns(entry) && entry.is_open)?.show(method, target)
     }
 
-    fn keep(&self, seeker: &Seeker<'_>, way: Way) {
+    /// Makes the value for a challenge. Requests that were given the same nonce count together (RFC
+    /// 7616 section 3.4).
+    fn answer(&self, seeker: &Seeker<'_>, way: Way, method: &str, target: &str) -> Option<Shown> {
         let mut entries = self.lock();
+        let same =
+            entries.iter_mut().find(|entry| seeker.owns(entry) && entry.way.counts_with(&way));
+        if let Some(entry) = same {
+            return entry.show(method, target);
+        }
         entries.retain(|entry| !seeker.owns(entry));
         if entries.len() >= ENTRIES_LIMIT {
             entries.pop_front();
         }
         let (space, credential) = (seeker.space.clone(), seeker.credential.clone());
-        entries.push_back(Entry { space, credential, way });
+        let is_open = matches!(way, Way::Basic);
+        let mut entry = Entry { space, credential, way, is_open };
+        let shown = entry.show(method, target);
+        entries.push_back(entry);
+        shown
+    }
+
+    /// Lets others go the way that a server took.
+    fn open(&self, seeker: &Seeker<'_>, way: &Way) {
+        let mut entries = self.lock();
+        for entry in entries.iter_mut().filter(|entry| seeker.owns(entry)) {
+            entry.is_open |= entry.way.counts_with(way);
+        }
     }
 
     fn renew(&self, seeker: &Seeker<'_>, nonce: &str) {
@@ -90,6 +115,14 @@ impl Memory {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    /// Makes the value of `Authorization`, counted once more.
+    fn show(&mut self, method: &str, target: &str) -> Option<Shown> {
+        let value = self.way.authorization(&self.credential, method, target)?;
+        Some(Shown { value, way: Some(self.way.clone()) })
     }
 }
 
@@ -126,15 +159,18 @@ impl<'a> Seeker<'a> {
     /// request taught, else Basic where the credential is given away without being asked for.
     pub(crate) fn authorization(&mut self, method: &str, target: &str) -> Option<Vec<u8>> {
         let shown = match self.fresh.take() {
-            Some(mut way) => {
-                let value = way.authorization(&self.credential, method, target)?;
-                self.memory.keep(self, way.clone());
-                Some(Shown { value, way: Some(way) })
+            Some(way) => {
+                let shown = self.memory.answer(self, way, method, target);
+                // Somebody on the way may refuse it, and then it goes out once more.
+                self.fresh = shown.as_ref().and_then(|shown| shown.way.clone());
+                shown
             }
-            None => self.memory.authorization(self, method, target).or_else(|| {
+            // Whom a proof is enough for is not given the password while others try that.
+            None if self.memory.knows(self) => self.memory.authorization(self, method, target),
+            None => {
                 let value = super::basic::authorization(&self.credential)?;
                 self.credential.proactive.then_some(Shown { value, way: None })
-            }),
+            }
         };
         let Shown { value, way } = shown?;
         let spelled = way.as_ref().map(|way| way.spelled(&value));
@@ -153,6 +189,7 @@ impl<'a> Seeker<'a> {
             return false;
         };
         let shown = self.shown.take();
+        self.fresh = None;
         let again = match (&way, &shown) {
             (Way::Basic, Some(None | Some(Way::Basic))) => false,
             (Way::Digest(fresh), Some(Some(Way::Digest(old)))) if self.answered => {
@@ -176,6 +213,13 @@ impl<'a> Seeker<'a> {
     /// Says whether the request showed anything when it was sent last.
     pub(crate) fn has_shown(&self) -> bool {
         self.shown.is_some()
+    }
+
+    /// Notes that the server refused nothing.
+    pub(crate) fn let_in(&mut self) {
+        if let Some(way) = self.fresh.take() {
+            self.memory.open(self, &way);
+        }
     }
 
     /// Takes the nonce that the server wants to see in the next request.

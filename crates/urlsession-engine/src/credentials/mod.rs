@@ -128,6 +128,14 @@ impl Way {
         }
     }
 
+    /// Says whether a server sees one number after the other in both.
+    fn counts_with(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Digest(one), Self::Digest(other)) => one.counts_with(other),
+            _ => false,
+        }
+    }
+
     /// Says whether it can spell the credential at all.
     fn can_show(&self, credential: &Credential) -> bool {
         match self {

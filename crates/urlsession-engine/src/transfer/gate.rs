@@ -106,7 +106,7 @@ impl<'a> Gate<'a> {
         fields: &HeaderMap,
     ) -> Result<Verdict, Failure> {
         if status != StatusCode::UNAUTHORIZED {
-            if let Some((guard, _)) = &self.shows {
+            if let Some((guard, _)) = &mut self.shows {
                 guard.let_in(fields);
             }
             self.keep();

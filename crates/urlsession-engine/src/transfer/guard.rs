@@ -98,7 +98,8 @@ impl<'a> Guard<'a> {
     }
 
     /// Learns from an answer that refused nothing how the next request is let in.
-    pub(super) fn let_in(&self, fields: &HeaderMap) {
+    pub(super) fn let_in(&mut self, fields: &HeaderMap) {
+        self.seeker.let_in();
         let told = fields.get_all(&self.tells).iter().map(HeaderValue::as_bytes);
         if let Some(nonce) = credentials::next_nonce(told) {
             self.seeker.renew(&nonce);

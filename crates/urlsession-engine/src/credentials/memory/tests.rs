@@ -26,7 +26,10 @@ fn seek(memory: &Memory, url: &str, credential: &Credential, refusals: &[&str]) 
                 format!("{} {}", part("nonce"), part("nc").trim_start_matches('0'))
             }
         });
-        let Some(refusal) = refusal else { break };
+        let Some(refusal) = refusal else {
+            seeker.let_in();
+            break;
+        };
         if !seeker.is_worth_another(&parse([refusal.as_bytes()]), "c") {
             shown.push("refused".to_owned());
             break;
@@ -82,6 +85,45 @@ fn each_request_answers_its_own_challenge() {
     assert!(is_worth(&mut three, "Digest realm=three, nonce=n3, qop=auth"));
     assert!(!is_worth(&mut two, "Digest realm=two, nonce=n4, qop=auth"), "it is wrong there");
     assert_eq!(realm(&mut three).as_deref(), Some("three"));
+}
+
+fn digest(seeker: &mut Seeker<'_>) -> Option<String> {
+    let value = seeker.authorization("GET", "/")?;
+    let parsed = parse([&value[..]]);
+    let part = |name| parsed[0].parameter(name).unwrap_or_default();
+    Some(format!("{} {}", part("nonce"), part("nc").trim_start_matches('0')))
+}
+
+/// Servers that count take each number once, and none below the last.
+#[test]
+fn no_number_is_used_twice_and_none_overtakes_the_first() {
+    let (memory, credential) = (Memory::default(), Credential::new("u", "p"));
+    let seeker = || Seeker::new(&memory, space("http://h/"), &credential);
+    let challenged = |refusal: &str| {
+        let mut seeker = seeker();
+        assert_eq!(digest(&mut seeker), None);
+        assert!(seeker.is_worth_another(&parse([refusal.as_bytes()]), "c"));
+        seeker
+    };
+    // They begin at once, and the server gives its nonce to both.
+    let (mut one, mut two) = (challenged(N1), challenged(N1));
+    assert_eq!(digest(&mut one).as_deref(), Some("n1 1"));
+    assert_eq!(digest(&mut two).as_deref(), Some("n1 2"));
+    // Who comes now could be there before them, and gives nothing away either.
+    assert_eq!(digest(&mut seeker()), None);
+    let proactive = credential.clone().proactive();
+    let mut hasty = Seeker::new(&memory, space("http://h/"), &proactive);
+    assert_eq!(hasty.authorization("GET", "/"), None);
+    two.let_in();
+    assert_eq!(digest(&mut seeker()).as_deref(), Some("n1 3"));
+    assert!(one.is_worth_another(&parse([N2_STALE.as_bytes()]), "c"));
+    assert_eq!(digest(&mut one).as_deref(), Some("n2 1"));
+    assert_eq!(digest(&mut seeker()), None);
+    // It is sent again, for a proxy has refused it, and others have come meanwhile.
+    assert_eq!(digest(&mut challenged("Digest realm=r, nonce=n3")).as_deref(), Some("n3 "));
+    assert_eq!(digest(&mut one).as_deref(), Some("n2 2"));
+    one.let_in();
+    assert_eq!(digest(&mut seeker()).as_deref(), Some("n2 3"));
 }
 
 #[test]
