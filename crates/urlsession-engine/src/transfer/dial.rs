@@ -150,6 +150,7 @@ async fn tunnel(via: &Via<'_>, goal: &Goal<'_>, limit: Duration) -> Result<Line,
         let refusal = match within(limit, "CONNECT", asked).await {
             Ok((near, head)) => {
                 goal.transaction.let_through(&head);
+                guard.iter_mut().for_each(|guard| guard.let_in(&head.headers));
                 return Ok(near);
             }
             Err(refusal) => refusal,

@@ -164,6 +164,24 @@ async fn digest() {
     }
 }
 
+/// Where it connects, too (RFC 7616 section 3.5).
+#[tokio::test]
+async fn the_nonce_that_a_proxy_wants_next_is_used() {
+    let server = Server::start_tls();
+    server.on("/", Answer::ok("x"));
+    let proxy = Proxy::start(Way::Http);
+    proxy.demand_digest("user", "p:ss", 9);
+    proxy.grant("HTTP/1.1 200 So\r\nProxy-Authentication-Info: nextnonce=\"next\"\r\n\r\n");
+    let trial = through(Trial::data(&server.url("/")), &proxy.url("user:p:ss@"));
+    let trial = trusting(trial, &server, &proxy, Way::Http);
+    for _ in 0..2 {
+        assert_eq!(summary(&trial.run().await), "done 200 1");
+        trial.hands.drop_idle_connections();
+    }
+    let asked: Vec<_> = proxy.seen().iter().map(|head| digest_of(head)).collect();
+    assert_eq!(asked[..3], ["-", "n1:1", "next:1"]);
+}
+
 /// Says in short what a request showed to a proxy: the nonce and its count.
 fn digest_of(head: &str) -> String {
     let shown = head.lines().find_map(|line| line.strip_prefix("Proxy-Authorization: Digest "));
