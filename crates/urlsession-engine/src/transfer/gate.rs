@@ -105,6 +105,10 @@ impl<'a> Gate<'a> {
         status: StatusCode,
         fields: &HeaderMap,
     ) -> Result<Verdict, Failure> {
+        if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            // The server itself has seen nothing.
+            return Ok(Verdict::Response);
+        }
         if status != StatusCode::UNAUTHORIZED {
             if let Some((guard, _)) = &mut self.shows {
                 guard.let_in(fields);

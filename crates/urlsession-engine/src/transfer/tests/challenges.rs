@@ -234,3 +234,33 @@ fn a_credential_that_is_forgotten_stays_forgotten() {
     assert!(matches!(gate.judge(StatusCode::OK, &HeaderMap::new()), Ok(Verdict::Response)));
     assert_eq!(kept.list(), []);
 }
+
+/// A proxy on the way refuses, and the server has seen nothing of what was shown to it.
+#[test]
+fn a_credential_that_only_a_proxy_has_seen_is_not_kept() {
+    let (inbox, _messages) = crate::inbox::channel();
+    let mut keys = Keys::new(Keychain::new(false), inbox);
+    let kept = keys.of(&ApplicationId::new("app").unwrap(), &Store::in_memory()).unwrap();
+    let (url, memory) = ("http://h/a".parse().unwrap(), Memory::default());
+    let space = ProtectionSpace::of_url("http://h/").unwrap();
+    memory.learn(&url, &space);
+    let good = Credential::new("good", "pw").kept(CredentialPersistence::ForSession);
+    kept.set(&space, &good).unwrap();
+    let own = Credential::new("own", "pw").kept(CredentialPersistence::ForSession).proactive();
+    for (status, expected) in
+        [(StatusCode::PROXY_AUTHENTICATION_REQUIRED, &good), (StatusCode::OK, &own)]
+    {
+        let means = Means {
+            own: Some(&own),
+            answers: &[],
+            kept: Some(&kept),
+            asks: None,
+            memory: &memory,
+            method: AuthenticationMethod::Default,
+        };
+        let mut gate = Gate::new(means, &url, Target::OfUrl);
+        gate.show(&Method::GET, &mut HeaderMap::new());
+        assert!(matches!(gate.judge(status, &HeaderMap::new()), Ok(Verdict::Response)));
+        assert_eq!(kept.find(&space).as_ref(), Some(expected), "{status}");
+    }
+}
