@@ -299,9 +299,7 @@ impl Http {
         };
         let response =
             wire.watch(out.idle_timeout, interim.watch(work)).await.map_err(|failure| {
-                let sent = out.body.map_or(0, |sending| sending.sent());
-                let is_silent = wire.received() == before;
-                let may_repeat = is_silent && (sent == 0 || out.method.is_idempotent());
+                let may_repeat = wire.received() == before && out.is_harmless();
                 Broken {
                     untouched: failure.error.code == ErrorCode::NETWORK_CONNECTION_LOST
                         && (may_repeat || came_back.load(Ordering::Relaxed)),

@@ -140,7 +140,9 @@ impl<'a> Outgoing<'a> {
 
     /// Says whether the server can get it twice without harm, or has not got it whole.
     pub(super) fn is_harmless(&self) -> bool {
-        self.method.is_idempotent() || self.body.is_some_and(|sending| sending.sent() == 0)
+        // With an empty body it is whole without any.
+        let is_held_back = |sending: &Arc<Sending>| sending.sent() == 0 && !sending.is_done();
+        self.method.is_idempotent() || self.body.is_some_and(is_held_back)
     }
 
     /// Returns how long connecting may take, if the task says so.

@@ -308,6 +308,7 @@ async fn what_a_connection_that_is_gone_may_have_brought() {
         ("PUT", Some(&b"body"[..]), "done 200 2"),
         ("POST", Some(b"body"), "-1005 transient progressed"),
         ("POST", None, "-1005 transient"),
+        ("POST", Some(b""), "-1005 transient"),
     ] {
         let first = server.trial();
         assert_eq!(summary(&first.run().await), "done 200 2");
