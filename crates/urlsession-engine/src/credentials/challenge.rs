@@ -100,7 +100,7 @@ impl<'a> Reader<'a> {
                 self.rest = rest;
                 self.quoted()
             }
-            None => self.token().map(str::to_owned),
+            None => self.unquoted().map(str::to_owned),
         };
         let Some(value) = value else { return false };
         if challenge.parameters.len() >= PARAMETERS_LIMIT {
@@ -109,6 +109,14 @@ impl<'a> Reader<'a> {
         challenge.parameters.push((name.to_ascii_lowercase(), value));
         self.skip(is_blank);
         self.rest.is_empty() || self.rest.starts_with(',')
+    }
+
+    /// Reads up to the comma. It should be a token, but devices put no quotes around their names.
+    fn unquoted(&mut self) -> Option<&'a str> {
+        let (value, rest) = self.rest.split_at(self.rest.find(',').unwrap_or(self.rest.len()));
+        self.rest = rest;
+        Some(value.trim_end_matches(is_blank))
+            .filter(|value| !value.is_empty() && !value.contains('"'))
     }
 
     /// Reads up to the closing quote, which must be there.
@@ -202,6 +210,11 @@ mod tests {
         (&["Basic realm=\"a\"x"], ""),
         (&["Bearer, Basic realm=\"open"], "bearer"),
         (&["Basic realm"], "basic realm"),
+        (
+            &["Basic realm=My Router (2), Digest realm=a:b@c , nonce=YWI/=="],
+            "basic realm=\"My Router (2)\" | digest realm=\"a:b@c\" nonce=\"YWI/==\"",
+        ),
+        (&["Basic realm=a\"b, c\""], ""),
         (&["=,=", "Basic"], "basic"),
         (&["Basic realm=\"a\\"], ""),
     ];
