@@ -37,7 +37,14 @@ pub(super) fn tell(headers: &[Header], fields: &mut HeaderMap) -> Result<(), Fai
 
 /// Says on every failure that it struck on the way to or in the proxy.
 pub(super) fn blame(proxy: &Proxy, mut failure: Failure) -> Failure {
+    use ErrorCode as Code;
     let why = failure.error.detail.take().unwrap_or_default();
+    if [Code::CLIENT_CERTIFICATE_REQUIRED, Code::CLIENT_CERTIFICATE_REJECTED]
+        .contains(&failure.error.code)
+    {
+        // What the app has is for the server, which has not said anything yet.
+        failure = Failure::permanent(Code::SECURE_CONNECTION_FAILED, "");
+    }
     failure.error.detail = Some(format!("the proxy {proxy}: {why}"));
     // Its certificate is no word about the server.
     failure.error.message = failure.error.message.replace("HOST", &proxy.host);
@@ -151,6 +158,10 @@ mod tests {
         let error = blame(&proxy, failure).at("http://origin.test/").error;
         assert!(error.message.contains("“proxy.test”"), "{error}");
         assert_eq!(error.failing_url.as_deref(), Some("http://origin.test/"));
+        let failure = Failure::permanent(ErrorCode::CLIENT_CERTIFICATE_REQUIRED, "so");
+        let error = blame(&proxy, failure).error;
+        assert_eq!(error.code, ErrorCode::SECURE_CONNECTION_FAILED);
+        assert_eq!(error.detail.as_deref(), Some("the proxy https://proxy.test:443: so"));
     }
 
     #[test]

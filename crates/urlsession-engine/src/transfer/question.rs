@@ -121,12 +121,22 @@ pub(super) fn of_handshake(
     failure
 }
 
-/// Makes a question of a server that wants to see a certificate of ours.
+/// Makes a question of a server that wants to see a certificate of ours, and has seen none.
 pub(super) fn of_identity(
     mut failure: Failure,
     server: &ProtectionSpace,
     asks: Asks<'_>,
 ) -> Failure {
+    if server.protocol != "https" {
+        // It is the proxy that wants one.
+        return failure;
+    }
+    if failure.error.code == ErrorCode::CLIENT_CERTIFICATE_REJECTED {
+        // Many servers have one word for a certificate that is missing and one that is wrong.
+        let why = failure.error.detail.take().unwrap_or_default();
+        let why = format!("the server asks for a client certificate: {why}");
+        failure = Failure::permanent(ErrorCode::CLIENT_CERTIFICATE_REQUIRED, why);
+    }
     if failure.error.code == ErrorCode::CLIENT_CERTIFICATE_REQUIRED {
         let space = of_tls(server, AuthenticationMethod::ClientCertificate);
         let is_open = asks.is_some_and(|rejected| !rejected.contains(&space));
@@ -160,7 +170,28 @@ fn of_tls(server: &ProtectionSpace, method: AuthenticationMethod) -> ProtectionS
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transfer::errors;
     use urlsession_protocol::{ConnectionProxy, Credential};
+
+    /// the server, what it says => the error, and whether the app is asked
+    #[test]
+    fn a_certificate_that_nobody_showed_is_missing() {
+        use rustls::AlertDescription as Alert;
+        let code = ErrorCode::CLIENT_CERTIFICATE_REQUIRED;
+        for (url, alert, expected) in [
+            ("https://h/", Alert::CertificateRequired, (code, true)),
+            ("https://h/", Alert::BadCertificate, (code, true)),
+            ("https://h/", Alert::UnknownCA, (code, true)),
+            ("https://h/", Alert::InternalError, (ErrorCode::SECURE_CONNECTION_FAILED, false)),
+            ("http://h/", Alert::CertificateRequired, (code, false)),
+        ] {
+            let failure = errors::tls(&rustls::Error::AlertReceived(alert));
+            let server = ProtectionSpace::of_url(url).expect("a URL");
+            let failure = of_identity(failure, &server, Some(&[]));
+            let got = (failure.error.code, failure.challenge.is_some());
+            assert_eq!(got, expected, "{url} {alert:?}");
+        }
+    }
 
     fn answered_with(given: Given) -> Answered {
         let space = ProtectionSpace::of_url("https://there").expect("a URL");
