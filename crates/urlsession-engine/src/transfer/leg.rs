@@ -10,6 +10,10 @@ use std::sync::Arc;
 use url::Url;
 use urlsession_protocol::{Credential, ErrorCode, Header, Request};
 
+/// Fields that describe a body: a redirect that takes it away takes them, too.
+const OF_BODY: [&str; 4] =
+    ["content-type", "content-encoding", "content-language", "content-location"];
+
 /// A request as the app or a redirect of it asks for it, without the fields that are ours.
 #[derive(Debug)]
 pub(super) struct Leg<'a> {
@@ -53,9 +57,12 @@ impl<'a> Leg<'a> {
     /// Goes where the server says.
     pub(super) fn follow(self, hop: Hop) -> Self {
         let mut headers = self.headers;
+        let loses_body = !hop.keeps_body && hop.method != self.method;
         let stays = |field: &Header| {
             let name = field.name.to_ascii_lowercase();
-            (!hop.keeps_host && name == "host") || (!hop.keeps_credentials && is_credential(&name))
+            (!hop.keeps_host && name == "host")
+                || (!hop.keeps_credentials && is_credential(&name))
+                || (loses_body && OF_BODY.contains(&&*name))
         };
         if headers.iter().any(stays) {
             headers.to_mut().retain(|field| !stays(field));

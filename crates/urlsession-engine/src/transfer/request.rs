@@ -49,9 +49,6 @@ const OURS: [&str; 12] = [
     "proxy-authenticate",
     "proxy-authorization",
 ];
-/// Fields that describe a body and go with it.
-const OF_BODY: [&str; 4] =
-    ["content-type", "content-encoding", "content-language", "content-location"];
 
 /// The requests of one attempt: everything that its tries share.
 #[derive(Debug)]
@@ -447,8 +444,7 @@ impl Fields<'_> {
         for field in headers.iter() {
             let name = HeaderName::from_bytes(field.name.as_bytes())
                 .map_err(|error| self.illegal(&field.name, &error))?;
-            if OURS.contains(&name.as_str()) || (OF_BODY.contains(&name.as_str()) && body.is_none())
-            {
+            if OURS.contains(&name.as_str()) {
                 continue;
             }
             let value = HeaderValue::from_bytes(field.value.expose().as_bytes())

@@ -53,6 +53,38 @@ async fn a_form_can_go_without_its_type() {
 }
 
 /// what is trusted => what the other server sees
+/// method, body, the redirect before it => the type that the server is told
+#[tokio::test]
+async fn a_type_goes_where_the_app_says_unless_its_body_was_taken_away() {
+    let server = Server::start();
+    server.on("/", Answer::ok("x"));
+    for (method, body, status, expected) in [
+        ("GET", None, None, Some("a/b")),
+        ("DELETE", None, None, Some("a/b")),
+        ("GET", None, Some(303), Some("a/b")),
+        ("POST", Some(&b"abc"[..]), Some(307), Some("a/b")),
+        ("POST", Some(b"abc"), Some(302), None),
+        ("PUT", Some(b"abc"), Some(303), None),
+    ] {
+        let url = match status {
+            None => server.url("/"),
+            Some(status) => {
+                server.on("/from", Answer::redirect(status, "/"));
+                server.url("/from")
+            }
+        };
+        let trial = match body {
+            None => Trial::data(&url),
+            Some(body) => Trial::upload(&url, body),
+        };
+        let mut trial = trial.header("content-type", "a/b");
+        trial.order.request.method = method.into();
+        assert_eq!(summary(&trial.run().await), "done 200 1");
+        let seen = server.requests().pop().unwrap();
+        assert_eq!(seen.header("content-type"), expected, "{method} {status:?}");
+    }
+}
+
 #[tokio::test]
 async fn credentials_go_along_where_redirects_are_trusted() {
     let (first, second) = (Server::start(), Server::start());
