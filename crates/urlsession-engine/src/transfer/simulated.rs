@@ -133,7 +133,7 @@ async fn upload(
             line.end(due).await?;
         }
         line.wait(line.takes(bytes.len() as u64)).await?;
-        sending.advance_to(sending.sent() + bytes.len() as u64);
+        sending.advance(&source, bytes.len());
         transaction.sent(sending.sent());
     }
     transaction.note(|metrics, now| metrics.request_end_date = Some(now));

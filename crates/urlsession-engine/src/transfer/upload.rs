@@ -13,7 +13,6 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::{Duration, UNIX_EPOCH};
@@ -29,14 +28,22 @@ pub(super) struct Sending {
     body: Body,
     progress: Arc<Progress>,
     rate: Arc<Rate>,
-    sent: AtomicU64,
+    going: Mutex<Going>,
     failed: Mutex<Option<Failure>>,
+}
+
+/// How far a body got since it was begun last.
+#[derive(Debug, Default)]
+struct Going {
+    /// How often it was begun.
+    number: u64,
+    sent: u64,
 }
 
 impl Sending {
     pub(super) fn new(body: Body, progress: Arc<Progress>, rate: Arc<Rate>) -> Self {
         progress.expect_to_send(Some(length(&body)));
-        Self { body, progress, rate, sent: AtomicU64::new(0), failed: Mutex::new(None) }
+        Self { body, progress, rate, going: Mutex::default(), failed: Mutex::new(None) }
     }
 
     pub(super) fn length(&self) -> u64 {
@@ -45,7 +52,7 @@ impl Sending {
 
     /// Returns the bytes handed to the connection.
     pub(super) fn sent(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
+        self.going.lock().expect("no holder panics").sent
     }
 
     /// Says whether the connection was handed all of it.
@@ -60,14 +67,29 @@ impl Sending {
 
     /// Opens the file to be sent from its start.
     pub(super) async fn open(&self) -> Result<Source, Failure> {
-        self.advance_to(0);
+        let number = self.begin();
         let body = self.body.clone();
-        blocking(move || Source::open(&body)).await
+        blocking(move || Source::open(&body, number)).await
     }
 
-    pub(super) fn advance_to(&self, sent: u64) {
-        self.sent.store(sent, Ordering::Relaxed);
-        self.progress.set_sent(sent);
+    fn begin(&self) -> u64 {
+        let mut going = self.going.lock().expect("no holder panics");
+        *going = Going { number: going.number + 1, sent: 0 };
+        self.progress.set_sent(0);
+        going.number
+    }
+
+    /// Counts bytes that the connection was handed; returns how many these are in all. `None` if the
+    /// body was begun anew meanwhile: who sends it for a request that was given up may not have seen
+    /// that yet.
+    pub(super) fn advance(&self, source: &Source, bytes: usize) -> Option<u64> {
+        let mut going = self.going.lock().expect("no holder panics");
+        if going.number != source.number {
+            return None;
+        }
+        going.sent += bytes as u64;
+        self.progress.set_sent(going.sent);
+        Some(going.sent)
     }
 
     /// Feeds the whole file to the connection; a failure is kept for [`Sending::failure`].
@@ -95,8 +117,8 @@ impl Sending {
                 return;
             }
             self.rate.spend(Direction::Upload, length);
-            self.advance_to(self.sent() + length as u64);
-            transaction.sent(self.sent());
+            let Some(sent) = self.advance(&source, length) else { return };
+            transaction.sent(sent);
         }
         sink.finish().await;
         transaction.note(|metrics, now| metrics.request_end_date = Some(now));
@@ -120,6 +142,8 @@ fn length(body: &Body) -> u64 {
 /// An open file and how much of it is left to send.
 #[derive(Debug)]
 pub(super) struct Source {
+    /// The how-manieth it is of its body.
+    number: u64,
     file: Option<File>,
     left: u64,
     memory: Memory,
@@ -129,7 +153,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    fn open(body: &Body) -> Result<Self, Failure> {
+    fn open(body: &Body, number: u64) -> Result<Self, Failure> {
         let (path, length, promised) = match body {
             Body::File { path, length, modified } => (path, *length, Some((*length, *modified))),
             Body::Spool { path, length } => (path, *length, None),
@@ -149,7 +173,7 @@ impl Source {
             return Err(changed());
         }
         let (memory, is_in_memory) = (Memory::default(), is_in_memory(&file));
-        Ok(Self { file: Some(file), left: length, memory, is_in_memory, promised })
+        Ok(Self { number, file: Some(file), left: length, memory, is_in_memory, promised })
     }
 
     /// Returns the next bytes, `None` at the end.
@@ -365,5 +389,33 @@ impl http_body::Body for Outbound {
             Self::Empty => 0,
             Self::Blocks(blocks) => blocks.left,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transfer::metrics::Collector;
+    use std::io::Write as _;
+    use urlsession_protocol::Date;
+
+    /// On another thread, it may be about to count what it has read.
+    #[tokio::test]
+    async fn who_sends_for_a_request_that_was_given_up_counts_no_more() {
+        let mut file = tempfile::NamedTempFile::new().expect("a file");
+        file.write_all(b"abcde").expect("it is written");
+        let body = Body::Spool { path: file.path().into(), length: 5 };
+        let progress = Arc::<Progress>::default();
+        let rate = Arc::new(Rate::new(None, &Arc::default()));
+        let sending = Sending::new(body, Arc::clone(&progress), rate);
+        let old = sending.open().await.expect("it is there");
+        let new = sending.open().await.expect("it is there");
+        let transaction = Arc::new(Collector::new(Date(0))).begin("http://host/", "PUT");
+        for (source, sent) in [(old, 0), (new, 5)] {
+            let (to, _from) = mpsc::channel(1);
+            sending.feed(source, &Wire::new(), Sink::Http1(to), &transaction).await;
+            assert_eq!((sending.sent(), progress.counts().sent), (sent, sent));
+        }
+        assert!(sending.is_done());
     }
 }
