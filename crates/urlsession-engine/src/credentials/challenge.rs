@@ -60,7 +60,7 @@ impl<'a> Reader<'a> {
     fn field(&mut self, into: &mut Vec<Challenge>) {
         let mut open: Option<Challenge> = None;
         loop {
-            self.skip(|c| matches!(c, ' ' | '\t' | ','));
+            self.skip(|c| matches!(c, ' ' | '\t' | ',' | ';'));
             if self.rest.is_empty() || into.len() >= CHALLENGES_LIMIT {
                 break;
             }
@@ -107,8 +107,10 @@ impl<'a> Reader<'a> {
             return false;
         }
         challenge.parameters.push((name.to_ascii_lowercase(), value));
+        let behind = self.rest.len();
         self.skip(is_blank);
-        self.rest.is_empty() || self.rest.starts_with(',')
+        // A comma should part them. Where it is not there, anything else that does is as clear.
+        self.rest.len() < behind || self.rest.is_empty() || self.rest.starts_with([',', ';'])
     }
 
     /// Reads up to the comma. It should be a token, but devices put no quotes around their names.
@@ -215,6 +217,11 @@ mod tests {
             "basic realm=\"My Router (2)\" | digest realm=\"a:b@c\" nonce=\"YWI/==\"",
         ),
         (&["Basic realm=a\"b, c\""], ""),
+        (
+            &["Digest realm=\"d\" nonce=\"n\"; qop=auth, Basic realm=\"b\" charset=\"UTF-8\""],
+            "digest realm=\"d\" nonce=\"n\" qop=\"auth\" | basic realm=\"b\" charset=\"UTF-8\"",
+        ),
+        (&["Basic realm=\"b\" Digest realm=\"d\""], "basic realm=\"b\" | digest realm=\"d\""),
         (&["=,=", "Basic"], "basic"),
         (&["Basic realm=\"a\\"], ""),
     ];
