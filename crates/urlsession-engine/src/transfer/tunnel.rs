@@ -83,6 +83,8 @@ async fn ask(
 ) -> Result<(Line, Box<Parts>), Refusal> {
     let (mut sender, connection) = http1::Builder::new()
         .title_case_headers(true)
+        // As from servers.
+        .allow_obsolete_multiline_headers_in_responses(true)
         .max_headers(FIELD_LIMIT)
         .max_header_size(HEAD_LIMIT)
         .max_buf_size(HEAD_LIMIT)

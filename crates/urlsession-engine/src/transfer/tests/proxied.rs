@@ -226,6 +226,7 @@ async fn grants_of_http_proxies() {
         "204 Sure go ahead\r\n",
         "204 No Content\r\nConnection: close\r\n",
         "299 So\r\nConnection: close\r\n",
+        "200 OK\r\nX: a line\r\n that is folded\r\n",
     ] {
         for version in ["1.0", "1.1"] {
             let proxy = Proxy::start(Way::Http);
