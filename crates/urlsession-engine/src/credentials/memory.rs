@@ -100,11 +100,10 @@ impl Memory {
 
     fn renew(&self, seeker: &Seeker<'_>, nonce: &str) {
         let mut entries = self.lock();
-        let ways =
-            entries.iter_mut().filter(|entry| seeker.owns(entry)).map(|entry| &mut entry.way);
-        for way in ways {
-            if let Way::Digest(digest) = way {
+        for entry in entries.iter_mut().filter(|entry| seeker.owns(entry)) {
+            if let Way::Digest(digest) = &mut entry.way {
                 digest.renew(nonce);
+                entry.is_open |= digest.nonce == nonce;
             }
         }
     }

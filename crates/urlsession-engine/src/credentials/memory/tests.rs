@@ -124,6 +124,13 @@ fn no_number_is_used_twice_and_none_overtakes_the_first() {
     assert_eq!(digest(&mut one).as_deref(), Some("n2 2"));
     one.let_in();
     assert_eq!(digest(&mut seeker()).as_deref(), Some("n2 3"));
+    // The server itself says what comes next, whoever is on the way with another.
+    let stale = N2_STALE.replace("n2", "n3");
+    assert!(one.is_worth_another(&parse([stale.as_bytes()]), "c"));
+    assert_eq!(digest(&mut one).as_deref(), Some("n3 1"));
+    assert_eq!(digest(&mut seeker()), None);
+    two.renew("n4");
+    assert_eq!(digest(&mut seeker()).as_deref(), Some("n4 1"));
 }
 
 #[test]
