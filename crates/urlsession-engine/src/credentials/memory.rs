@@ -209,11 +209,6 @@ impl<'a> Seeker<'a> {
         again
     }
 
-    /// Says whether the request showed anything when it was sent last.
-    pub(crate) fn has_shown(&self) -> bool {
-        self.shown.is_some()
-    }
-
     /// Notes that the server refused nothing.
     pub(crate) fn let_in(&mut self) {
         if let Some(way) = self.fresh.take() {

@@ -21,6 +21,7 @@ pub(super) struct Guard<'a> {
     target: Cow<'a, str>,
     /// The only way in that may be gone.
     method: AuthenticationMethod,
+    has_seen: bool,
 }
 
 impl<'a> Guard<'a> {
@@ -38,6 +39,7 @@ impl<'a> Guard<'a> {
             refusal: StatusCode::UNAUTHORIZED,
             target: target.origin_form(url).into(),
             method,
+            has_seen: false,
         }
     }
 
@@ -56,6 +58,7 @@ impl<'a> Guard<'a> {
             refusal: StatusCode::PROXY_AUTHENTICATION_REQUIRED,
             target: target.into(),
             method: AuthenticationMethod::Default,
+            has_seen: false,
         })
     }
 
@@ -69,16 +72,18 @@ impl<'a> Guard<'a> {
         // A nonce gets old; a password does not.
         let may_refuse = !value.as_ref().is_some_and(|value| value.starts_with(b"Basic "));
         // A name with a control character cannot be shown.
-        if let Some(mut value) = value.and_then(|value| HeaderValue::from_bytes(&value).ok()) {
+        let value = value.and_then(|value| HeaderValue::from_bytes(&value).ok());
+        self.has_seen = value.is_some();
+        if let Some(mut value) = value {
             value.set_sensitive(true);
             fields.insert(self.shown.clone(), value);
         }
         may_refuse
     }
 
-    /// Says whether it was shown anything.
+    /// Says whether it was shown anything when the request was sent last.
     pub(super) fn has_seen(&self) -> bool {
-        self.seeker.has_shown()
+        self.has_seen
     }
 
     /// Looks at an answer; says whether it refused the request, and may let another one in.

@@ -235,9 +235,9 @@ fn a_credential_that_is_forgotten_stays_forgotten() {
     assert_eq!(kept.list(), []);
 }
 
-/// A proxy on the way refuses, and the server has seen nothing of what was shown to it.
+/// A proxy on the way refuses what was shown to the server, or nothing was shown at all.
 #[test]
-fn a_credential_that_only_a_proxy_has_seen_is_not_kept() {
+fn a_credential_that_the_server_has_not_seen_is_not_kept() {
     let (inbox, _messages) = crate::inbox::channel();
     let mut keys = Keys::new(Keychain::new(false), inbox);
     let kept = keys.of(&ApplicationId::new("app").unwrap(), &Store::in_memory()).unwrap();
@@ -247,20 +247,23 @@ fn a_credential_that_only_a_proxy_has_seen_is_not_kept() {
     let good = Credential::new("good", "pw").kept(CredentialPersistence::ForSession);
     kept.set(&space, &good).unwrap();
     let own = Credential::new("own", "pw").kept(CredentialPersistence::ForSession).proactive();
-    for (status, expected) in
-        [(StatusCode::PROXY_AUTHENTICATION_REQUIRED, &good), (StatusCode::OK, &own)]
-    {
+    for (status, method, expected) in [
+        (StatusCode::PROXY_AUTHENTICATION_REQUIRED, AuthenticationMethod::Default, &good),
+        // Nobody asked for Digest, and so it was not shown.
+        (StatusCode::OK, AuthenticationMethod::HttpDigest, &good),
+        (StatusCode::OK, AuthenticationMethod::Default, &own),
+    ] {
         let means = Means {
             own: Some(&own),
             answers: &[],
             kept: Some(&kept),
             asks: None,
             memory: &memory,
-            method: AuthenticationMethod::Default,
+            method,
         };
         let mut gate = Gate::new(means, &url, Target::OfUrl);
         gate.show(&Method::GET, &mut HeaderMap::new());
         assert!(matches!(gate.judge(status, &HeaderMap::new()), Ok(Verdict::Response)));
-        assert_eq!(kept.find(&space).as_ref(), Some(expected), "{status}");
+        assert_eq!(kept.find(&space).as_ref(), Some(expected), "{status} {method:?}");
     }
 }
