@@ -1,8 +1,9 @@
 //! How a daemon comes to life, once per user.
 
 use crate::daemon::{Client, Daemon, Home};
+use rustix::fs::{FlockOperation, flock};
 use rustix::process::Signal;
-use std::fs::Permissions;
+use std::fs::{File, Permissions};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixListener;
 
@@ -52,6 +53,18 @@ fn of_many_started_at_once_one_lives_and_all_are_ready() {
             assert_eq!(daemon.exit_code(), ALREADY_RUNNING);
         }
     }
+}
+
+#[test]
+fn what_its_starter_had_open_is_let_go() {
+    let home = Home::new();
+    let path = home.path().join("lock of a script");
+    let file = File::create(&path).unwrap();
+    flock(&file, FlockOperation::LockExclusive).unwrap();
+    let mut daemon = Daemon::spawn_with(home.path(), "0", file.into());
+    assert_eq!(daemon.word(), "ready\n");
+    let again = flock(File::open(&path).unwrap(), FlockOperation::NonBlockingLockExclusive);
+    assert_eq!(again, Ok(()), "the daemon holds the lock");
 }
 
 #[test]

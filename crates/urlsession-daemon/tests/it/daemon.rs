@@ -65,12 +65,18 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     pub(crate) fn spawn(home: &Path, idle_exit: &str) -> Self {
+        Self::spawn_with(home, idle_exit, Stdio::null())
+    }
+
+    /// Spawns it with a descriptor 9 that is none of its business.
+    pub(crate) fn spawn_with(home: &Path, idle_exit: &str, ninth: Stdio) -> Self {
         // The shell makes the pipe descriptor 3, which std cannot do without unsafe code. A umask of
         // nothing shows what is not private by itself.
         let child = Command::new("/bin/sh")
             .args([
                 "-c",
-                r#"umask 0; exec 3>&1 >/dev/null; exec "$0" --exact daemon_process --nocapture"#,
+                r#"umask 0; exec 3>&1 >/dev/null 9<&0 </dev/null
+                exec "$0" --exact daemon_process --nocapture"#,
             ])
             .arg(std::env::current_exe().unwrap())
             .env(IS_DAEMON, "1")
@@ -79,7 +85,7 @@ impl Daemon {
             .env(urlsession_daemon::IDLE_EXIT_VARIABLE, idle_exit)
             .env(urlsession_daemon::LOG_VARIABLE, "debug")
             .env("URLSESSION_CRASH_PLAN", home.join(DEATHS))
-            .stdin(Stdio::null())
+            .stdin(ninth)
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
