@@ -41,6 +41,8 @@ mod socket {
     const FIRST_DELAY: Duration = Duration::from_millis(25);
     /// The daemon's file name.
     const EXECUTABLE: &str = "urlsession";
+    /// Tells a program that it is started as the daemon, and the descriptor that it says `ready` to.
+    const READY_VARIABLE: &str = "URLSESSION_READY_FD";
 
     /// Daemons that this process started, so that none stays behind as a zombie.
     static STARTED: Mutex<Vec<Child>> = Mutex::new(Vec::new());
@@ -98,6 +100,10 @@ mod socket {
     /// Starts the daemon and waits until it listens. `Err` if that cannot work, `Ok(Err)` with
     /// what the daemon said if it gave up, which it also does when another one runs already.
     fn start() -> Result<Result<(), Error>, Error> {
+        if std::env::var_os(READY_VARIABLE).is_some() {
+            // Whatever it started would be started as this was, and so on without an end.
+            return Err(lost("this program was started as the daemon, and is none"));
+        }
         reap();
         let executable = executable()?;
         let (ready, told) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(lost)?;
@@ -108,7 +114,7 @@ mod socket {
         command
             .args(["daemon", "run"])
             .current_dir("/")
-            .env("URLSESSION_READY_FD", inherited.as_raw_fd().to_string())
+            .env(READY_VARIABLE, inherited.as_raw_fd().to_string())
             .env("MALLOC_ARENA_MAX", "2")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -128,7 +134,10 @@ mod socket {
         let said = listen(&File::from(ready));
         Ok(match said.trim_end() {
             "ready" => Ok(()),
-            "" => Err(lost("the daemon ended without a word")),
+            "" => {
+                let shown = executable.display();
+                Err(lost(format!("{shown}, started as the daemon, ended without a word")))
+            }
             other => Err(lost(other.strip_prefix("error: ").unwrap_or(other).escape_debug())),
         })
     }

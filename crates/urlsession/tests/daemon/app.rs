@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
+use urlsession::{Daemon, Session, SessionConfiguration};
 
 /// Kills a process as nobody can prevent.
 pub(crate) fn kill(pid: u32) {
@@ -41,4 +42,20 @@ impl Drop for App {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// An app whose file is called as the daemon's is would start itself, and that one the next.
+pub(crate) fn an_app_is_no_daemon() {
+    let own = std::env::current_exe().expect("this executable has a path");
+    let status = Command::new(own)
+        .args(["app", "taken for the daemon"])
+        .env("URLSESSION_READY_FD", "3")
+        .status();
+    assert!(status.expect("an app starts").success());
+    assert!(Daemon::running().expect("it can be told").is_none(), "it started a daemon");
+}
+
+pub(crate) fn app_taken_for_the_daemon() {
+    let error = Session::new(SessionConfiguration::background("s")).expect_err("it is no daemon");
+    assert!(error.to_string().contains("was started as the daemon"), "{error}");
 }

@@ -1,7 +1,7 @@
 //! What is tried, each in a process with a home of its own.
 
 use crate::app::{App, kill};
-use crate::{cases, decisions};
+use crate::{app, cases, decisions};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::sync::mpsc::{Sender, channel};
@@ -18,7 +18,7 @@ pub(crate) const LONG: Duration = Duration::from_secs(60);
 /// Larger than what may be fetched twice, and than any buffer.
 const LARGE: u64 = 24 * 1024 * 1024;
 
-pub(crate) const SCENARIOS: [(&str, fn()); 32] = [
+pub(crate) const SCENARIOS: [(&str, fn()); 33] = [
     ("a_download_arrives_whole", a_download_arrives_whole),
     ("bytes_are_uploaded_and_answered", bytes_are_uploaded_and_answered),
     ("a_missing_file_completes_with_its_error", a_missing_file_completes_with_its_error),
@@ -51,10 +51,15 @@ pub(crate) const SCENARIOS: [(&str, fn()); 32] = [
     ("cookies_of_a_session", cases::cookies_of_a_session),
     ("known_hosts_of_a_session", cases::known_hosts_of_a_session),
     ("a_credential_lets_in", cases::a_credential_lets_in),
+    ("an_app_is_no_daemon", app::an_app_is_no_daemon),
 ];
 
 /// Apps that scenarios start: they tell a line when they are where the scenario wants them.
-pub(crate) const APPS: [(&str, fn()); 2] = [("start", app_start), ("launched", app_launched)];
+pub(crate) const APPS: [(&str, fn()); 3] = [
+    ("start", app_start),
+    ("launched", app_launched),
+    ("taken for the daemon", app::app_taken_for_the_daemon),
+];
 
 fn session() -> Session {
     Session::new(SessionConfiguration::background("s")).expect("the daemon is reached")
