@@ -398,7 +398,7 @@ impl Session {
     ) -> Result<Task, Error> {
         let mut request = request.into_request()?;
         if let Some(source) = source {
-            if request.method == "GET" {
+            if request.method.eq_ignore_ascii_case("GET") {
                 "POST".clone_into(&mut request.method);
             }
             request.body = Some(spool::body(source, self.0.spool.as_deref())?);

@@ -1,5 +1,6 @@
 //! The client against a daemon that says what the test says.
 
+mod edges;
 mod fake;
 
 use crate::delegate::SessionDelegate;

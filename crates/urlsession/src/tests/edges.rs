@@ -1,0 +1,19 @@
+//! Where a process, a wait or a method is not what it mostly is.
+
+use super::*;
+
+#[test]
+fn a_get_with_a_body_becomes_a_post_however_it_is_spelled() {
+    let fake = Fake::new();
+    let (session, mut peer) = fake.session(background());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, b"abc").unwrap();
+    for method in ["GET", "get", "Get"] {
+        let mut request = crate::Request::new(URL).unwrap();
+        method.clone_into(&mut request.method);
+        session.data_task(request, Some(UploadSource::File(file.clone()))).unwrap();
+        let (_, Call::CreateTask { new, .. }) = peer.call() else { panic!("no new task") };
+        assert_eq!(new.request.method, "POST", "{method}");
+    }
+}
