@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// A moment of the steady clock, or never.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Deadline(Option<Instant>);
 
 impl Deadline {

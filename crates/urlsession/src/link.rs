@@ -289,13 +289,17 @@ impl Link {
     /// Attaches for the first time. A daemon that takes the connection and then goes, because it
     /// was just about to or dies, is tried again; one that cannot be reached is not.
     fn attach_first(&self) -> Result<Attached, Error> {
-        let deadline = Deadline::after(CONNECT_LIMIT);
+        let mut deadline = Deadline::after(CONNECT_LIMIT);
         let mut delay = FIRST_DELAY;
         for _ in 1..FIRST_ATTEMPTS {
             let transport = (self.connect)(deadline)?;
             match self.attach(transport, deadline) {
                 Err(error) if is_lost(&error) => tracing::info!(%error, "the daemon left"),
                 attached => return attached,
+            }
+            if self.attachment.wait {
+                // The owner that was waited for may have outlived the daemon's patience with us.
+                deadline = Deadline::after(CONNECT_LIMIT);
             }
             std::thread::sleep(delay.min(deadline.remaining().unwrap_or(delay)));
             delay *= 2;

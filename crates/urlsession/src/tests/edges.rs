@@ -3,6 +3,24 @@
 use super::*;
 
 #[test]
+fn who_waited_for_an_owner_has_time_for_the_next_daemon() {
+    for wait_for_owner in [true, false] {
+        let fake = Fake::new();
+        let mut configuration = background();
+        configuration.wait_for_owner = wait_for_owner;
+        let opening = fake.open(configuration);
+        let mut peer = fake.accept();
+        assert!(matches!(peer.call().1, Call::Attach { .. }));
+        // It dies while the other owner is there, perhaps after days.
+        drop(peer);
+        fake.accept().attach(1);
+        opening.join().unwrap().unwrap();
+        let deadlines = fake.deadlines.lock().unwrap();
+        assert_eq!(deadlines[0] != deadlines[1], wait_for_owner);
+    }
+}
+
+#[test]
 fn a_get_with_a_body_becomes_a_post_however_it_is_spelled() {
     let fake = Fake::new();
     let (session, mut peer) = fake.session(background());

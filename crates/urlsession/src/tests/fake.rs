@@ -1,11 +1,13 @@
 //! A daemon for tests: speaks lines on a socket pair and says exactly what the test says.
 
+use crate::deadline::Deadline;
 use crate::session::Session;
 use crate::transport::{Transport, lost};
 use crate::{Error, Event, SessionConfiguration, SessionKey};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use urlsession_protocol::{
@@ -20,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Fake {
     arrivals: Receiver<UnixStream>,
     door: Sender<UnixStream>,
+    /// By when each connection had to be there.
+    pub(crate) deadlines: Arc<Mutex<Vec<Deadline>>>,
 }
 
 /// The daemon's end of one connection.
@@ -37,7 +41,7 @@ pub(crate) fn key(session: &str) -> SessionKey {
 impl Fake {
     pub(crate) fn new() -> Self {
         let (door, arrivals) = channel();
-        Self { arrivals, door }
+        Self { arrivals, door, deadlines: Arc::default() }
     }
 
     /// Begins to create a session; the daemon's part must be played meanwhile.
@@ -45,10 +49,14 @@ impl Fake {
         &self,
         configuration: SessionConfiguration,
     ) -> JoinHandle<Result<Session, Error>> {
-        let door = self.door.clone();
+        let (door, deadlines) = (self.door.clone(), Arc::clone(&self.deadlines));
         std::thread::spawn(move || {
             let key = key(configuration.identifier().unwrap());
-            Session::over(Box::new(move |_| knock(&door)), key, configuration, None)
+            let connect = move |deadline| {
+                deadlines.lock().unwrap().push(deadline);
+                knock(&door)
+            };
+            Session::over(Box::new(connect), key, configuration, None)
         })
     }
 
