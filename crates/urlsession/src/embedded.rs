@@ -16,7 +16,8 @@ use urlsession_protocol::{Error, SessionIdentifier, SessionKey};
 /// they wake each other for everything.
 const WORKER_THREADS: usize = 1;
 
-static HOST: Mutex<Weak<Host>> = Mutex::new(Weak::new());
+/// The engine of this process: that of one which it was forked from has no threads here.
+static HOST: Mutex<(u32, Weak<Host>)> = Mutex::new((0, Weak::new()));
 static NEXT_SESSION: AtomicU64 = AtomicU64::new(1);
 
 /// Creates a session whose transfers live in this process.
@@ -67,7 +68,8 @@ impl Host {
 
 fn host() -> Result<Arc<Host>, Error> {
     let mut host = HOST.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(running) = host.upgrade() {
+    let process = std::process::id();
+    if let (true, Some(running)) = (host.0 == process, host.1.upgrade()) {
         return Ok(running);
     }
     let failed = |why: &dyn std::fmt::Display| lost(format!("cannot start an engine: {why}"));
@@ -90,7 +92,7 @@ fn host() -> Result<Arc<Host>, Error> {
     let engine =
         Engine::start(configuration, runtime.handle().clone()).map_err(|error| failed(&error))?;
     let running = Arc::new(Host { running: Some((engine, runtime)) });
-    *host = Arc::downgrade(&running);
+    *host = (process, Arc::downgrade(&running));
     Ok(running)
 }
 

@@ -53,7 +53,7 @@ impl Events {
     /// when there will be none; `Ready(None)` then.
     pub fn poll_recv(&mut self, context: &mut Context<'_>) -> Poll<Option<Delivery>> {
         self.acknowledge_taken();
-        if self.ended {
+        if self.is_ended() {
             return Poll::Ready(None);
         }
         let item = ready!(self.session.link().inbox.poll_take(context));
@@ -62,7 +62,7 @@ impl Events {
 
     fn receive(&mut self, deadline: Deadline) -> Result<Delivery, RecvTimeoutError> {
         self.acknowledge_taken();
-        if self.ended {
+        if self.is_ended() {
             return Err(RecvTimeoutError::Disconnected);
         }
         match self.session.link().inbox.take(deadline) {
@@ -70,6 +70,10 @@ impl Events {
             Ok(None) => Err(RecvTimeoutError::Disconnected),
             Err(()) => Err(RecvTimeoutError::Timeout),
         }
+    }
+
+    fn is_ended(&self) -> bool {
+        self.ended || self.session.link().is_forked()
     }
 
     fn deliver(&mut self, item: Item) -> Delivery {

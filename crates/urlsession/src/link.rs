@@ -13,7 +13,7 @@ use crate::deadline::Deadline;
 use crate::inbox::{Arrival, Inbox, Kept};
 use crate::transport::{OPENING_CALL, Receiver, Sender, Transport, Unreceived, Unsent, lost};
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 use urlsession_protocol::{
@@ -60,6 +60,8 @@ pub(crate) struct Link {
     calls: Calls,
     pub(crate) inbox: Inbox,
     over: AtomicBool,
+    /// The one that has the threads which read: a fork of it has none.
+    process: AtomicU32,
 }
 
 struct Outgoing {
@@ -94,6 +96,7 @@ impl Link {
             calls: Calls::default(),
             inbox: Inbox::default(),
             over: AtomicBool::new(false),
+            process: AtomicU32::new(std::process::id()),
         });
         let Attached { sender, receiver, next_task, .. } = link.attach_first()?;
         let mut outgoing = link.lock();
@@ -146,7 +149,13 @@ impl Link {
 
     /// Says whether nothing can be asked of this link any more.
     pub(crate) fn is_over(&self) -> bool {
-        self.over.load(Ordering::Acquire)
+        self.over.load(Ordering::Acquire) || self.is_forked()
+    }
+
+    /// Says whether this process is a fork of the one that reads the connection. What it wrote would
+    /// be taken for the words of that one, and the answers would go there.
+    pub(crate) fn is_forked(&self) -> bool {
+        self.process.load(Ordering::Relaxed) != std::process::id()
     }
 
     /// Says whether there is a connection to write to at this moment.
@@ -160,8 +169,7 @@ impl Link {
         answer: impl FnOnce(TaskIdentifier) -> Answer,
         build: impl FnOnce(TaskIdentifier) -> NewTask,
     ) -> Result<TaskIdentifier, Error> {
-        self.calls.wait_for_room()?;
-        let mut outgoing = self.ready()?;
+        let mut outgoing = self.begin()?;
         if outgoing.invalidation.is_some() {
             return Err(invalidated());
         }
@@ -175,8 +183,7 @@ impl Link {
 
     /// Writes a call and returns once its line is in the socket.
     pub(crate) fn post(&self, call: Call, answer: Answer) -> Result<(), Error> {
-        self.calls.wait_for_room()?;
-        let mut outgoing = self.ready()?;
+        let mut outgoing = self.begin()?;
         self.write(&mut outgoing, call, answer)?;
         self.wait_until_written(outgoing)
     }
@@ -192,8 +199,7 @@ impl Link {
 
     /// Writes the call that ends the session; new tasks are refused from now on.
     pub(crate) fn invalidate(&self, call: Call) -> Result<(), Error> {
-        self.calls.wait_for_room()?;
-        let mut outgoing = self.ready()?;
+        let mut outgoing = self.begin()?;
         outgoing.invalidation = Some(call.clone());
         self.write(&mut outgoing, call, Box::new(log_refusal))?;
         self.wait_until_written(outgoing)
@@ -201,6 +207,7 @@ impl Link {
 
     /// Waits until every call written so far is answered; `Ok(false)` when the time is up.
     pub(crate) fn wait_until_answered(&self, deadline: Deadline) -> Result<bool, Error> {
+        self.check_process()?;
         let last = CallId(self.lock().next_call.0 - 1);
         self.calls.wait_until_answered(last, deadline)
     }
@@ -215,6 +222,10 @@ impl Link {
     /// Ends the link for good: calls fail with the error, events that wait are dropped if
     /// `discard` and stay owed.
     pub(crate) fn end(&self, error: &Error, discard: bool) {
+        if self.is_forked() {
+            // The connection is the other process's as well.
+            return;
+        }
         let mut outgoing = self.lock();
         outgoing.over.get_or_insert_with(|| error.clone());
         self.over.store(true, Ordering::Release);
@@ -256,12 +267,26 @@ impl Link {
         };
         let ranges = numbers.chunk_by(|one, next| one.0.checked_add(1) == Some(next.0));
         let acks: Vec<_> = ranges.filter_map(ack).collect();
-        if acks.is_empty() {
+        if acks.is_empty() || self.is_forked() {
             return;
         }
         let mut outgoing = self.lock();
         if outgoing.sender.as_mut().is_some_and(|sender| sender.send_all(&acks).is_err()) {
             outgoing.hang_up();
+        }
+    }
+
+    /// Waits until a further call may be written.
+    fn begin(&self) -> Result<MutexGuard<'_, Outgoing>, Error> {
+        self.check_process()?;
+        self.calls.wait_for_room()?;
+        self.ready()
+    }
+
+    fn check_process(&self) -> Result<(), Error> {
+        match self.is_forked() {
+            true => Err(lost("the session is of the process that this one was forked from")),
+            false => Ok(()),
         }
     }
 
@@ -500,4 +525,12 @@ pub(crate) fn log_refusal(result: Result<Reply, Error>) {
 /// Makes the error of a session that was invalidated.
 pub(crate) fn invalidated() -> Error {
     Error::new(ErrorCode::UNKNOWN).because("the session was invalidated: it can be created anew")
+}
+
+#[cfg(test)]
+impl Link {
+    /// Takes the connection for that of another process.
+    pub(crate) fn be_of(&self, process: u32) {
+        self.process.store(process, Ordering::Relaxed);
+    }
 }

@@ -3,6 +3,36 @@
 use super::*;
 
 #[test]
+fn a_fork_of_the_process_has_none_of_its_sessions() {
+    let fake = Fake::new();
+    let (session, mut peer) = fake.session(background());
+    let link = Arc::clone(session.link());
+    let mut events = session.events();
+    let task = session.task(TaskIdentifier(1));
+    peer.event(1, 1, complete());
+    let delivery = events.recv().unwrap();
+
+    link.be_of(0);
+    let lost = |result: Result<(), Error>| {
+        assert_eq!(result.unwrap_err().code(), ErrorCode::BACKGROUND_SESSION_WAS_DISCONNECTED);
+    };
+    lost(session.download_task(URL).map(drop));
+    lost(session.tasks().map(drop));
+    lost(session.finish_tasks_and_invalidate());
+    lost(session.synced(LONG));
+    lost(task.resume());
+    delivery.acknowledge();
+    assert_eq!(events.recv_timeout(LONG).unwrap_err(), RecvTimeoutError::Disconnected);
+    assert!(link.is_over(), "a new one is made for the same identifier");
+    drop((task, events, session));
+
+    // Nothing of it was written, and the connection is still that of the process itself.
+    link.be_of(std::process::id());
+    link.post(Call::Status, Box::new(drop)).unwrap();
+    assert!(matches!(peer.call(), (CallId(1), Call::Status)));
+}
+
+#[test]
 fn who_waited_for_an_owner_has_time_for_the_next_daemon() {
     for wait_for_owner in [true, false] {
         let fake = Fake::new();
