@@ -144,7 +144,7 @@ fn admit(
 /// Refuses a timeout that is over before anything can happen: a task with one would end at once, or
 /// try in vain until its whole time is up.
 pub(crate) fn no_time() -> Error {
-    refusal("a timeout must be longer than 0")
+    refusal("a timeout must be at least 1 ms")
 }
 
 /// Returns where the request goes, and from what to go on.

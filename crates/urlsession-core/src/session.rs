@@ -418,7 +418,7 @@ fn check(configuration: &SessionConfiguration) -> Result<(), Error> {
     check_headers(&configuration.http_additional_headers)?;
     let timeouts =
         [configuration.timeout_interval_for_request, configuration.timeout_interval_for_resource];
-    if timeouts.contains(&Duration::ZERO) {
+    if timeouts.iter().any(|timeout| timeout.as_millis() == 0) {
         return Err(no_time());
     }
     configuration.launch_command.as_ref().map_or(Ok(()), LaunchCommand::check)?;
