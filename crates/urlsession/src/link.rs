@@ -188,6 +188,15 @@ impl Link {
         self.wait_until_written(outgoing)
     }
 
+    /// Writes a call whose answer tells all: it is called once, or there is an error here.
+    pub(crate) fn post_answered(&self, call: Call, answer: Answer) -> Result<(), Error> {
+        let mut outgoing = self.begin()?;
+        self.write(&mut outgoing, call, answer)?;
+        // What fails from here on has been told to the answer.
+        let _ = self.wait_until_written(outgoing);
+        Ok(())
+    }
+
     /// Writes a call and waits for its answer, at most [`REPLY_LIMIT`].
     pub(crate) fn ask(&self, call: Call) -> Result<Reply, Error> {
         let (answer, answered) = mpsc::sync_channel(1);

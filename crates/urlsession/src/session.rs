@@ -1,6 +1,6 @@
 //! A session: Apple's `URLSession`, the one object an app begins with.
 
-use crate::calls::call_back;
+use crate::calls::{Answer, call_back};
 use crate::configuration::SessionConfiguration;
 use crate::deadline::Deadline;
 use crate::delegate::{self, SessionDelegate};
@@ -272,9 +272,7 @@ impl Session {
         completion: impl FnOnce(Result<(), Error>) + Send + 'static,
     ) -> Result<(), Error> {
         let call = Call::Reset { session: self.key().clone() };
-        self.0
-            .link
-            .post(call, Box::new(move |result| call_back(move || completion(result.map(drop)))))
+        self.0.link.post_answered(call, when_done(completion))
     }
 
     /// Writes out what is stored and drops idle connections: requests that begin later use new
@@ -296,9 +294,7 @@ impl Session {
         completion: impl FnOnce(Result<(), Error>) + Send + 'static,
     ) -> Result<(), Error> {
         let call = Call::Flush { session: self.key().clone() };
-        self.0
-            .link
-            .post(call, Box::new(move |result| call_back(move || completion(result.map(drop)))))
+        self.0.link.post_answered(call, when_done(completion))
     }
 
     /// Refuses new tasks; once the last task has ended and its events are acknowledged, the session
@@ -507,6 +503,10 @@ impl Drop for Handle {
 fn in_process(_: SessionConfiguration) -> Result<Session, Error> {
     Err(Error::new(ErrorCode::UNKNOWN)
         .because("sessions in this process need the feature `embedded` of the crate urlsession"))
+}
+
+fn when_done(completion: impl FnOnce(Result<(), Error>) + Send + 'static) -> Answer {
+    Box::new(move |result| call_back(move || completion(result.map(drop))))
 }
 
 /// A task that was refused ends like any other.

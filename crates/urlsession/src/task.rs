@@ -218,7 +218,7 @@ impl DownloadTask {
         let answer = Box::new(move |result: Result<Reply, Error>| {
             call_back(move || completion(result.and_then(resume_data)));
         });
-        self.session.link().post(self.cancel_call(), answer)
+        self.session.link().post_answered(self.cancel_call(), answer)
     }
 
     fn cancel_call(&self) -> Call {

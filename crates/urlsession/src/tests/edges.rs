@@ -65,3 +65,32 @@ fn a_get_with_a_body_becomes_a_post_however_it_is_spelled() {
         assert_eq!(new.request.method, "POST", "{method}");
     }
 }
+
+#[test]
+fn a_completion_is_called_or_the_call_fails() {
+    type Ask = fn(&Session, Sender<ErrorCode>) -> Result<(), Error>;
+    let asks: [Ask; 3] = [
+        |session, told| {
+            session.flush_with(move |result| told.send(result.unwrap_err().code()).unwrap())
+        },
+        |session, told| {
+            session.reset_with(move |result| told.send(result.unwrap_err().code()).unwrap())
+        },
+        |session, told| {
+            let task = session.task(TaskIdentifier(1)).into_download();
+            task.cancel_by_producing_resume_data_with(move |result| {
+                told.send(result.unwrap_err().code()).unwrap();
+            })
+        },
+    ];
+    for ask in asks {
+        let fake = Fake::new();
+        let (session, mut peer) = fake.session(background());
+        peer.stop_reading();
+        // There is nobody to connect to again.
+        drop(fake);
+        let (tell, told) = channel();
+        assert_eq!(ask(&session, tell), Ok(()));
+        assert_eq!(told.recv_timeout(LONG), Ok(ErrorCode::UNKNOWN));
+    }
+}

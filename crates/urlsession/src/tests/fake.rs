@@ -140,6 +140,11 @@ impl Peer {
         });
     }
 
+    /// Lets the client's next write fail, while it can still read.
+    pub(crate) fn stop_reading(&mut self) {
+        self.lines.get_ref().shutdown(std::net::Shutdown::Read).unwrap();
+    }
+
     /// Waits until the client has hung up.
     pub(crate) fn assert_hung_up(&mut self) {
         let mut line = Vec::new();
