@@ -147,6 +147,7 @@ pub(crate) fn why_waiting(reason: Reason, error: Option<&Error>, now: Timestamp)
             None => "its app was asked something".to_owned(),
         },
         Reason::Conditions => "its conditions are not met".to_owned(),
+        _ => "for something that this version does not know".to_owned(),
     }
 }
 

@@ -131,6 +131,7 @@ fn optional(event: &Event) -> &'static [&'static str] {
         | Event::DidReceiveChallenge { .. }
         | Event::WillPerformHttpRedirection { .. }
         | Event::DidFinishEvents => &[],
+        _ => &[],
     }
 }
 

@@ -139,6 +139,7 @@ impl Tracked {
             | Event::WillPerformHttpRedirection { .. }
             | Event::DidFinishEvents
             | Event::DidBecomeInvalid { .. } => Change::Nothing,
+            _ => Change::Nothing,
         }
     }
 

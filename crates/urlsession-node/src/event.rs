@@ -194,6 +194,7 @@ pub(crate) fn reason_name(reason: Reason) -> (&'static str, Option<f64>) {
         Reason::Disk => ("disk", None),
         Reason::Answer => ("answer", None),
         Reason::Conditions => ("conditions", None),
+        _ => ("unknown", None),
     }
 }
 
@@ -263,6 +264,7 @@ fn of(event: Event) -> SessionEvent {
         Event::DidBecomeInvalid { error: cause } => {
             SessionEvent { error: error(cause), ..named("didBecomeInvalid") }
         }
+        _ => named("unknown"),
     }
 }
 
@@ -279,5 +281,6 @@ fn rung_name(rung: ResumeRung) -> &'static str {
         ResumeRung::StrongEtag => "strongEtag",
         ResumeRung::LastModified => "lastModified",
         ResumeRung::Restart => "restart",
+        _ => "unknown",
     }
 }

@@ -16,6 +16,7 @@ pub struct EventNumber(pub u64);
 /// How a download went on after an interruption.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum ResumeRung {
     /// The entity is the same by its strong ETag.
     StrongEtag,
@@ -28,6 +29,7 @@ pub enum ResumeRung {
 /// One callback. Kept events (see [`Event::is_kept`]) survive everything until acknowledged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Event {
     /// A download's file grew. Not kept; the last value wins.
     DidWriteData {
@@ -132,11 +134,19 @@ impl Event {
     /// Says whether the event is kept on disk until it is acknowledged.
     #[must_use]
     pub fn is_kept(&self) -> bool {
-        matches!(
-            self,
+        match self {
             Self::DidReceiveData { .. }
-                | Self::DidFinishDownloading { .. }
-                | Self::DidComplete { .. }
-        )
+            | Self::DidFinishDownloading { .. }
+            | Self::DidComplete { .. } => true,
+            Self::DidWriteData { .. }
+            | Self::DidSendBodyData { .. }
+            | Self::DidResumeAtOffset { .. }
+            | Self::WillBeginDelayedRequest { .. }
+            | Self::DidReceiveChallenge { .. }
+            | Self::WillPerformHttpRedirection { .. }
+            | Self::DidChangeState { .. }
+            | Self::DidFinishEvents
+            | Self::DidBecomeInvalid { .. } => false,
+        }
     }
 }

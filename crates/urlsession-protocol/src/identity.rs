@@ -9,6 +9,7 @@ pub const IDENTIFIER_LIMIT: usize = 255;
 
 /// Says why a text cannot be an identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum InvalidIdentifier {
     /// The text is empty.
     #[error("an identifier must not be empty")]

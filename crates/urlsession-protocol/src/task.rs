@@ -247,6 +247,7 @@ pub enum TaskState {
 /// Why a running task moves no bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "reason", content = "until", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Reason {
     /// All slots of the host, the session or the daemon are taken.
     Slot,

@@ -246,6 +246,7 @@ fn call(
             delegate.did_complete(&task, response.as_ref(), error.as_ref());
         }
         Event::DidChangeState { .. } | Event::DidFinishEvents | Event::DidBecomeInvalid { .. } => {}
+        _ => {}
     }
 }
 

@@ -235,6 +235,7 @@ impl Queue {
             | Event::DidFinishDownloading { .. }
             | Event::DidComplete { .. }
             | Event::DidBecomeInvalid { .. } => {}
+            _ => {}
         }
         self.items.push_back(item);
     }

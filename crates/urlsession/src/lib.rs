@@ -37,6 +37,10 @@
 //! - Every accepted task ends in exactly one [`Event::DidComplete`], kept until acknowledged. Events
 //!   arrive at least once, in order per task, one at a time per session.
 //! - When the daemon dies, the session starts it again and repeats what was not answered.
+//!
+//! # What may grow
+//! Events, reasons and errors of new kinds, fields of options and of what is told may come with any
+//! version: match with a `_` arm, end patterns with `..` and literals with `..Default::default()`.
 
 mod application;
 mod calls;

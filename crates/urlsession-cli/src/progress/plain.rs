@@ -122,6 +122,7 @@ pub(super) fn resumed(offset: u64, rung: ResumeRung) -> String {
         ResumeRung::StrongEtag => "the same by its ETag",
         ResumeRung::LastModified => "the same by its date",
         ResumeRung::Restart => return "begins again: the server cannot go on".to_owned(),
+        _ => "the same",
     };
     format!("goes on at {}, {proof}", measure::size(offset))
 }

@@ -88,6 +88,7 @@ fn judge(task: &TaskStatus, now: Timestamp) -> Option<Finding> {
         Reason::Answer | Reason::Disk => true,
         Reason::BeginAt(_) => false,
         Reason::Slot | Reason::Connectivity | Reason::RetryAt(_) | Reason::Conditions => is_long,
+        _ => is_long,
     };
     let age = measure::duration(task.created.until(now));
     let why = advice::why_waiting(reason, task.error.as_ref(), now);
