@@ -82,7 +82,9 @@ pub struct SessionConfiguration {
     pub segments: Option<Segments>,
     /// The application the session belongs to. `None` takes the first of: the environment's
     /// `URLSESSION_APP_ID`, the id in the nearest `tiapp.xml`, the name in the nearest
-    /// `package.json` (both searched from the working folder upwards), the executable's name.
+    /// `package.json` (both searched from the working folder upwards), the executable's name. Another
+    /// application does not find this one's sessions: a program that may be started in any folder says
+    /// here which it is.
     pub application: Option<String>,
     /// Waits, however long it takes, for another process that owns the session to leave.
     /// Otherwise creating the session fails with -996.

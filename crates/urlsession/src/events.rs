@@ -18,7 +18,10 @@ use urlsession_protocol::{Event, EventNumber, TaskIdentifier};
 /// the events between them. It keeps the session attached; dropping it loses nothing: events that
 /// were not acknowledged come again in the next process that attaches the session.
 ///
-/// With [`Acknowledgement::Automatic`] asking for the next event acknowledges the one before.
+/// With [`Acknowledgement::Automatic`] asking for the next event acknowledges the one before. Who stops
+/// asking acknowledges the last one himself, else it comes again.
+///
+/// **Cancel**: a future of its next event may be dropped, as `select!` does: no event is lost by it.
 #[derive(Debug)]
 pub struct Events {
     session: Session,
@@ -44,7 +47,8 @@ impl Events {
         self.receive(Deadline::after(timeout))
     }
 
-    /// Takes the next event if it is there.
+    /// Takes the next event if it is there; `None` if it is not, and if there will be none. Which of
+    /// them, [`poll_recv`](Self::poll_recv) and [`recv_timeout`](Self::recv_timeout) tell.
     pub fn try_recv(&mut self) -> Option<Delivery> {
         self.receive(Deadline::after(Duration::ZERO)).ok()
     }

@@ -38,9 +38,22 @@
 //!   arrive at least once, in order per task, one at a time per session.
 //! - When the daemon dies, the session starts it again and repeats what was not answered.
 //!
+//! # Which process, which thread
+//! - The daemon is the executable `urlsession`: that which `URLSESSION_DAEMON` names, else the one beside
+//!   this program, else that in `PATH`. Without it only sessions in this process are to be had.
+//! - A session is found again by its identifier *and* its application. Who does not say which
+//!   [application](SessionConfiguration::application) it is gets what the working folder says, else the
+//!   executable's name: a program that is started in many folders says it.
+//! - Methods may be called on any thread, also in a runtime's and in `Drop`. Most only write; those that
+//!   wait for an answer say so, and are for [`spawn_blocking`] where a runtime must not be held up.
+//! - A fork of the process has none of its sessions: their calls fail with -997, their events end. It
+//!   may create sessions of its own.
+//!
 //! # What may grow
 //! Events, reasons and errors of new kinds, fields of options and of what is told may come with any
 //! version: match with a `_` arm, end patterns with `..` and literals with `..Default::default()`.
+//!
+//! [`spawn_blocking`]: https://docs.rs/tokio/latest/tokio/task/fn.spawn_blocking.html
 
 mod application;
 mod calls;

@@ -533,7 +533,9 @@ pub(crate) fn log_refusal(result: Result<Reply, Error>) {
 
 /// Makes the error of a session that was invalidated.
 pub(crate) fn invalidated() -> Error {
-    Error::new(ErrorCode::UNKNOWN).because("the session was invalidated: it can be created anew")
+    Error::new(ErrorCode::UNKNOWN).because(
+        "the session was invalidated: once its last event has come, it can be created anew",
+    )
 }
 
 #[cfg(test)]

@@ -38,8 +38,9 @@ const PAGES_LIMIT: usize = 10_000;
 /// cancels its tasks. An invalidated session with a delegate lives until
 /// [`did_become_invalid`](SessionDelegate::did_become_invalid).
 ///
-/// **Its end**: after an invalidation every call fails with -1, after [`detach`](Self::detach) with
-/// -997.
+/// **Its end**: an invalidated session refuses new tasks with -1; it is there, also for who creates it
+/// again, until its last event has come, and then every call fails with -1. After
+/// [`detach`](Self::detach) they fail with -997.
 ///
 /// **Dead daemon**: the session starts it again and repeats what was not answered. If that does not
 /// succeed within 30 s, [`Event::DidBecomeInvalid`] with -997 is the last event and every call
@@ -61,7 +62,7 @@ pub(crate) struct Handle {
 
 impl Session {
     /// Creates the session, or finds what an earlier process left of it; starts the daemon if
-    /// none runs. Waits at most 30 s, unless the configuration waits for another owner.
+    /// none runs. Blocks the thread, at most 30 s unless the configuration waits for another owner.
     ///
     /// A background session that this process has already is returned as it is: what else this
     /// configuration says does not count, and [`configuration`](Self::configuration) is the first one.

@@ -196,10 +196,11 @@ kind! {
 
 impl DownloadTask {
     /// Ends the download with -999 and returns what a new one can go on from; `None` if that must
-    /// begin anew. Waits for the answer, at most 30 s.
+    /// begin anew, and for a task that completed before. Waits for the answer, at most 30 s.
     ///
     /// # Errors
-    /// -997 without a daemon; -1 for a task that completed before.
+    /// -997 without a daemon; -1 for a task that is unknown, or forgotten as its last event was
+    /// acknowledged.
     pub fn cancel_by_producing_resume_data(&self) -> Result<Option<ResumeData>, Error> {
         resume_data(self.session.link().ask(self.cancel_call())?)
     }
