@@ -69,7 +69,8 @@ impl Http {
         if route.trust.is_some() && self.http1_only.knows(route.key) {
             return Box::pin(self.send_over_http1(route, out)).await;
         }
-        match self.carry(route, out).await {
+        // Every caller would keep room for it, and move that into place: kept apart it is moved once.
+        match Box::pin(self.carry(route, out)).await {
             Err(Broken { wants_http1: true, .. }) if route.trust.is_some() => {
                 self.http1_only.note(route.key);
                 Box::pin(self.send_over_http1(route, out)).await

@@ -322,14 +322,16 @@ impl Run<'_> {
                     }
                 }
             }
-            (Ok(()), ..) => self.fill(got, receiver, expected).await,
+            // Kept apart, as what ends it is: every caller would move both into place.
+            (Ok(()), ..) => Box::pin(self.fill(got, receiver, expected)).await,
         };
         match (received, journal) {
             (Received::Whole, Some(journal)) if is_open => {
                 Box::pin(self.go_on(filled, state, journal, (&url, before, parts))).await
             }
             (received, journal) => {
-                Ok(self.conclude(received, filled, (state, journal), (&url, before)).await)
+                let end = self.conclude(received, filled, (state, journal), (&url, before));
+                Ok(Box::pin(end).await)
             }
         }
     }

@@ -122,7 +122,7 @@ impl Http {
     /// Sends the request and waits for the head of the response.
     pub(super) async fn send(&self, out: &Outgoing<'_>) -> Result<Answer, Failure> {
         if let Some(simulation) = &self.simulation {
-            let sent = simulated::send(simulation, out).await;
+            let sent = Box::pin(simulated::send(simulation, out)).await;
             return sent.map_err(|failure| failure.at(out.url.as_str()));
         }
         self.try_send(out).await.map_err(|failure| {

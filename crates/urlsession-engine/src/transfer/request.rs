@@ -358,7 +358,7 @@ impl<'a> Chain<'a> {
             if matches!(verdict, Verdict::Response) {
                 return Ok(answer);
             }
-            answer.pass(self.order.idle_timeout).await;
+            Box::pin(answer.pass(self.order.idle_timeout)).await;
             if let Verdict::Ask(challenge) = verdict {
                 return Err(gate::ask(challenge, out.url));
             }
