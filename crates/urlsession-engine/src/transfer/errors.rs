@@ -356,8 +356,8 @@ mod tests {
                 assert_eq!(io(place, &error).cause, Cause::Transient, "{place:?}: {error}");
             }
         }
-        let denied = io::ErrorKind::PermissionDenied.into();
-        assert_eq!(io(Place::Create, &denied).cause, Cause::Permanent);
+        let denied = ErrorKind::PermissionDenied.into();
+        assert_eq!(io(Create, &denied).cause, Cause::Permanent);
     }
 
     #[test]
