@@ -183,8 +183,8 @@ fn certificates_of_ours() {
     for (certificate, code, says) in [
         (format!("{path}:{SECRET}"), 0, ""),
         (server.client_pem().to_str().unwrap().to_owned(), 0, ""),
-        (path.to_owned(), 10, "the password is wrong"),
-        (format!("{path}:{SECRET}x"), 10, "[-1206]"),
+        (path.to_owned(), 9, "the password is wrong"),
+        (format!("{path}:{SECRET}x"), 9, "[-1206]"),
         (format!("{path}x:{SECRET}"), 9, "[-1100]"),
     ] {
         let did = get(&home, &[&url, "--cacert", &authority, "--cert", &certificate], &[]);
