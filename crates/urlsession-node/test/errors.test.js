@@ -11,7 +11,7 @@ const { Session } = require('../index.js');
 
 const cases = [
   ['a missing executable', { URLSESSION_DAEMON: '/missing/urlsession' }, /^-997 .*cannot start \/missing\/urlsession.*URLSESSION_DAEMON/],
-  ['an executable that is no daemon', { URLSESSION_DAEMON: process.execPath }, /^-997 .*the daemon ended without a word.*URLSESSION_DAEMON/],
+  ['an executable that is no daemon', { URLSESSION_DAEMON: process.execPath }, /^-997 .*started as the daemon, ended without a word.*URLSESSION_DAEMON/],
   ['a state folder that takes no files', { URLSESSION_HOME: inHome('a-file') }, /^-997 .*cannot create the folder.*URLSESSION_HOME/],
   ['a missing addon', { URLSESSION_ADDON: '/missing/urlsession.node' }, /^MODULE_NOT_FOUND .*\/missing\/urlsession\.node/],
 ];
