@@ -10,7 +10,7 @@ pub use crate::strict::fuzz::strict_transport_security;
 #[cfg(feature = "http3")]
 pub use crate::transfer::fuzz::{alt_svc, frames};
 pub use crate::transfer::fuzz::{
-    coding, content_disposition, framing, identity, redirect, resume, resume_data, socks,
+    chunks, coding, content_disposition, framing, identity, redirect, resume, resume_data, socks,
 };
 
 /// What is done with bytes.
@@ -22,6 +22,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("alt_svc", alt_svc),
     ("cache", cache),
     ("challenge", challenge),
+    ("chunks", chunks),
     ("coding", coding),
     ("content_disposition", content_disposition),
     ("cookie_date", cookie_date),

@@ -3,6 +3,7 @@
 #[cfg(feature = "http3")]
 pub use super::quic::fuzz::{alt_svc, frames};
 
+use super::chunks::{self, Chunks};
 use super::coding::Decoder;
 use super::resume::{self, Verdict};
 use super::{disposition, identity, redirect, tunnel};
@@ -168,6 +169,21 @@ pub fn framing(bytes: &[u8]) {
     if super::framing::stays_open(&head, false) {
         assert!(length.is_some() || head.headers.contains_key(header::TRANSFER_ENCODING));
     }
+}
+
+/// Chunks are read alike in whatever pieces they come, and what has been mended stays as it is.
+pub fn chunks(bytes: &[u8]) {
+    let (first, rest) = bytes.split_first().map_or((0, bytes), |(byte, rest)| (*byte, rest));
+    let mended = with_line_ends(rest, rest.len());
+    assert_eq!(with_line_ends(rest, usize::from(first)), mended);
+    assert_eq!(with_line_ends(&mended, mended.len()), mended);
+}
+
+fn with_line_ends(bytes: &[u8], piece: usize) -> Vec<u8> {
+    let mut chunks = Chunks::default();
+    chunks.begin();
+    let pieces = bytes.chunks(piece.max(1));
+    pieces.map(|piece| chunks::mended(piece, &chunks.bare(piece))).collect::<Vec<_>>().concat()
 }
 
 /// A SOCKS proxy that lies is refused, and no byte behind its answer is taken.

@@ -270,6 +270,7 @@ impl Http {
         dial::within(DRAIN_TIME_LIMIT, "the request before it", ready)
             .await
             .map_err(Broken::unsent)?;
+        wire.ask();
         let leave = out.asks_leave.then(Leave::default);
         let source = out.open_body().await.map_err(Broken::final_)?;
         // The connection never asks for what an empty one has.
@@ -542,6 +543,7 @@ impl Inbound {
         }
         if let Stream::Http1 { home, .. } = &mut self.stream
             && let Some(home) = home.take().filter(|home| home.stays)
+            && !home.channel.wire.is_doubtful()
         {
             home.pool.put_back(&home.key, home.channel);
         }

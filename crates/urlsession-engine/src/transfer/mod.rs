@@ -4,6 +4,7 @@ mod block;
 mod body;
 mod carry;
 mod checksum;
+mod chunks;
 mod coding;
 mod detour;
 mod dial;

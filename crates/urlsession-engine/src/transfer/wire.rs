@@ -1,6 +1,8 @@
 //! When bytes last moved on a connection, and whether any came back.
 
+use super::chunks::{self, Chunks};
 use super::errors::Failure;
+use bytes::{Buf as _, Bytes};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -28,6 +30,10 @@ pub(super) struct Wire {
     bound: AtomicU64,
     /// Whether it became more: the head that comes with it may be taken later than that is seen.
     has_babbled: AtomicBool,
+    /// Whether a request has gone out since something came.
+    has_asked: AtomicBool,
+    /// Whether it sent what others may read in another way.
+    is_doubtful: AtomicBool,
     /// Whether it may be idle for ever: what comes over it does not come in real time.
     has_no_limit: bool,
 }
@@ -41,6 +47,8 @@ impl Wire {
             bound: AtomicU64::new(BABBLE_LIMIT),
             has_babbled: AtomicBool::new(false),
             retired: None,
+            has_asked: AtomicBool::new(false),
+            is_doubtful: AtomicBool::new(false),
             has_no_limit: false,
         }
     }
@@ -53,6 +61,18 @@ impl Wire {
     /// Makes the pulse of one stream; one that is idle for too long sets `retired`.
     pub(super) fn of_stream(retired: Arc<AtomicBool>) -> Self {
         Self { retired: Some(retired), ..Self::new() }
+    }
+
+    /// Notes that a request goes out: what comes next is the head of a response.
+    pub(super) fn ask(&self) {
+        self.has_asked.store(true, Ordering::Release);
+        self.touch();
+    }
+
+    /// Says whether something came that others may read in another way: nobody should ask again
+    /// over the same connection.
+    pub(super) fn is_doubtful(&self) -> bool {
+        self.is_doubtful.load(Ordering::Acquire)
     }
 
     /// Notes that something moved just now.
@@ -136,13 +156,17 @@ impl Wire {
 pub(super) struct Counted<S> {
     inner: S,
     wire: Arc<Wire>,
+    chunks: Chunks,
+    /// What came and had no room after it was mended.
+    rest: Bytes,
     takes_no_more: bool,
     was_full: bool,
 }
 
 impl<S> Counted<S> {
     pub(super) fn new(inner: S, wire: Arc<Wire>) -> Self {
-        Self { inner, wire, takes_no_more: false, was_full: false }
+        let (chunks, rest) = (Chunks::default(), Bytes::new());
+        Self { inner, wire, chunks, rest, takes_no_more: false, was_full: false }
     }
 
     pub(super) fn into_inner(self) -> S {
@@ -156,10 +180,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.rest.is_empty() {
+            self.hand_out(buf);
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.inner).poll_read(cx, buf);
         let received = buf.filled().len() - before;
         if received > 0 {
+            self.mend(buf, before);
             self.wire.count_received(received);
             // Whoever parses it would go on for as long as more comes.
             if self.wire.is_babble() {
@@ -213,6 +242,28 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
 }
 
 impl<S> Counted<S> {
+    /// Gives the lines between chunks the end that hyper wants.
+    fn mend(&mut self, buf: &mut ReadBuf<'_>, before: usize) {
+        if self.wire.has_asked.swap(false, Ordering::AcqRel) {
+            self.chunks.begin();
+        }
+        let bare = self.chunks.bare(&buf.filled()[before..]);
+        if bare.is_empty() {
+            return;
+        }
+        self.wire.is_doubtful.store(true, Ordering::Release);
+        let mended = chunks::mended(&buf.filled()[before..], &bare);
+        buf.set_filled(before);
+        self.rest = mended.into();
+        self.hand_out(buf);
+    }
+
+    fn hand_out(&mut self, buf: &mut ReadBuf<'_>) {
+        let most = self.rest.len().min(buf.remaining());
+        buf.put_slice(&self.rest[..most]);
+        self.rest.advance(most);
+    }
+
     fn wrote(
         &mut self,
         cx: &mut Context<'_>,

@@ -1,5 +1,6 @@
 //! Answers that two programs could read differently: what follows one is never taken for the next.
 
+use super::metrics::story;
 use super::{Trial, error_of, summary};
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -45,7 +46,10 @@ const TABLE: &[(&str, &str)] = &[
     ("Transfer-Encoding: chunked\r\n\r\n\r\nx\r\n0\r\n\r\n", "-1017"),
     ("Transfer-Encoding: chunked\r\n\r\n10000000000000001\r\nx\r\n0\r\n\r\n", "-1017"),
     ("Transfer-Encoding: chunked\r\n\r\n1 2\r\nx\r\n0\r\n\r\n", "-1017"),
-    ("Transfer-Encoding: chunked\r\n\r\n1\nx\r\n0\r\n\r\n", "-1017"),
+    // A line between chunks may end in LF alone, but for one with an extension.
+    ("Transfer-Encoding: chunked\r\n\r\n1\nx\r\n0\r\n\r\n", "x"),
+    ("Transfer-Encoding: chunked\r\n\r\n1 \nx\n1\r\ny\n0\nX: a\n\n", "xy"),
+    ("Transfer-Encoding: chunked\r\n\r\n1;a\nx\r\n0\r\n\r\n", "-1017"),
     ("Transfer-Encoding: chunked\r\n\r\n1;a\nb\r\nx\r\n0\r\n\r\n", "-1017"),
     ("Transfer-Encoding: chunked\r\n\r\n1\r\nxy\r\n0\r\n\r\n", "-1017"),
     ("Transfer-Encoding: chunked\r\n\r\n1\r\nx0\r\n\r\n", "-1017"),
@@ -82,6 +86,23 @@ async fn what_follows_an_answer_is_no_answer() {
     }
 }
 
+/// the end of a line between chunks => whether the connection serves again
+#[tokio::test]
+async fn who_ends_lines_in_another_way_is_asked_over_a_fresh_connection() {
+    for (end, expected) in [("\r\n", "QR reused"), ("\n", "CQR")] {
+        let chunks = ["1", "x", "0", "", ""].join(end);
+        let url =
+            start_lasting(format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}"));
+        let trial = Trial::data(&url);
+        for expected in ["CQR", expected] {
+            assert_eq!(body(&trial.run().await), "x", "{end:?}");
+            let metrics = trial.metrics.snapshot();
+            let one = metrics.transaction_metrics.last().map(story);
+            assert_eq!(one, Some(format!("GET 200 {expected} http/1.1 0>1")), "{end:?}");
+        }
+    }
+}
+
 fn body(ending: &Ending) -> String {
     let Ending::Done(done) = ending else { panic!("{ending:?}") };
     fs::read_to_string(done.file.as_ref().unwrap()).unwrap()
@@ -104,6 +125,24 @@ fn start(bytes: Vec<u8>) -> String {
             if number % 2 == 1 {
                 open.clear();
             }
+        }
+    });
+    url
+}
+
+/// Starts a server that answers every request with this, as many over a connection as come.
+fn start_lasting(answer: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    // It ends with the test program.
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let answer = answer.clone();
+            std::thread::spawn(move || {
+                while stream.read(&mut [0; 4096]).is_ok_and(|read| read > 0) {
+                    let _ = stream.write_all(answer.as_bytes());
+                }
+            });
         }
     });
     url

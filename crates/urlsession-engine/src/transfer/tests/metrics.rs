@@ -6,7 +6,7 @@ use urlsession_protocol::{ResourceFetchType, TaskMetrics, TransactionMetrics};
 use urlsession_testkit::server::{Answer, Server};
 
 /// Says in one line what a transaction was; a lower-case letter is a step that did not end.
-fn story(one: &TransactionMetrics) -> String {
+pub(super) fn story(one: &TransactionMetrics) -> String {
     let steps = [
         ("l", one.domain_lookup_start_date, one.domain_lookup_end_date),
         ("c", one.connect_start_date, one.connect_end_date),
