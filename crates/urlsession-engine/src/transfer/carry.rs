@@ -2,6 +2,7 @@
 //! over HTTP/1.1 only.
 
 use super::errors::Failure;
+use super::framing;
 use super::http::{Answer, Http, Outgoing, Route};
 use super::pool::{Channel, Key};
 use super::tls::Terms;
@@ -105,6 +106,9 @@ impl Http {
             transaction.reused();
             match self.over(channel, key, out, &transaction).await {
                 Err(Broken { untouched: true, wants_http1: false, .. }) => {}
+                Ok(answer) if out.is_harmless() && framing::may_have_crossed(&answer.head) => {
+                    Box::pin(answer.pass(out.idle_timeout)).await;
+                }
                 result => return result,
             }
             transaction = begin();

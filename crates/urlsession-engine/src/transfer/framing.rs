@@ -120,6 +120,13 @@ pub(super) fn stays_open(head: &Parts, is_empty: bool) -> bool {
         && (is_empty || has_end(head))
 }
 
+/// Says whether it may be no answer at all, where it came over a connection that was used before: a
+/// server that waits for no further request says so before it closes (RFC 9110 section 15.5.9).
+pub(super) fn may_have_crossed(head: &Parts) -> bool {
+    let is_http1 = head.version <= Version::HTTP_11;
+    is_http1 && head.status == StatusCode::REQUEST_TIMEOUT && !stays_open(head, true)
+}
+
 /// The length that counts where a coding says nothing: what is called `identity` is none.
 pub(super) fn length_beside_identity(head: &Parts) -> Option<u64> {
     let codings = elements(&head.headers, header::TRANSFER_ENCODING);

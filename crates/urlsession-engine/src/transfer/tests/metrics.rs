@@ -146,3 +146,36 @@ async fn a_connection_that_was_gone_is_a_transaction_of_its_own() {
     let expected = ["GET none Q reused http/1.1 0>0", "GET 200 CQR http/1.1 0>1"];
     assert_eq!(stories(&trial.metrics.snapshot()), expected);
 }
+
+/// the method, the fields of a 408, and whether it is the first answer of its connection => the
+/// transactions
+#[tokio::test]
+async fn a_server_that_waits_no_longer_is_asked_over_a_fresh_connection() {
+    let again = ["GET 408 Qr reused http/1.1 0>0", "GET 200 CQR http/1.1 0>1"];
+    for (method, fields, is_first, expected) in [
+        ("GET", "Connection: close\r\n", false, &again[..]),
+        ("GET", "", false, &["GET 408 QR reused http/1.1 0>0"]),
+        ("GET", "Connection: close\r\n", true, &["GET 408 CQR http/1.1 0>0"]),
+        // That may have been read, whatever the answer says.
+        ("POST", "Connection: close\r\n", false, &["POST 408 QR reused http/1.1 5>0"]),
+    ] {
+        let server = Server::start();
+        let tired = format!("HTTP/1.1 408 Request Timeout\r\n{fields}Content-Length: 0\r\n\r\n");
+        server.on("/", Answer::ok("x"));
+        server.on("/tired", Answer::raw(tired).times(1).then(Answer::ok("y")));
+        let url = server.url("/tired");
+        let mut trial = match method {
+            "GET" => Trial::data(&url),
+            _ => Trial::upload(&url, b"hello"),
+        };
+        trial.order.request.method = method.into();
+        if !is_first {
+            let first = Trial::data(&server.url("/"));
+            assert_eq!(summary(&first.run().await), "done 200 1");
+            trial.hands = Arc::clone(&first.hands);
+        }
+        let ending = trial.run().await;
+        let what = format!("{method} {fields:?} {is_first}: {ending:?}");
+        assert_eq!(stories(&trial.metrics.snapshot()), expected, "{what}");
+    }
+}
