@@ -1,6 +1,6 @@
 //! What goes wrong with QUIC and HTTP/3, as NSURLError numbers with a cause.
 
-use super::gauge::TooLong;
+use super::gauge::Unfit;
 use crate::transfer::errors::{self, Failure};
 use h3::error::{Code, ConnectionError as H3Error, LocalError, StreamError};
 use quinn::{ConnectError, ConnectionError};
@@ -98,9 +98,10 @@ pub(super) fn request(
         StreamError::RemoteClosing { .. } => {
             fault(Failure::lost("the server is closing the connection"), true, false)
         }
-        StreamError::Undefined { 0: inner, .. } if inner.is::<TooLong>() => {
-            let code = ErrorCode::CANNOT_PARSE_RESPONSE;
-            fault(Failure::permanent(code, inner), false, false)
+        StreamError::Undefined { 0: inner, .. } if inner.is::<Unfit>() => {
+            let is_cut = inner.downcast_ref() == Some(&Unfit::Cut);
+            let cause = if is_cut && !headless { Cause::Transient } else { Cause::Permanent };
+            fault(unruly(cause, inner), false, is_cut)
         }
         StreamError::ConnectionError {
             0: H3Error::Local { error: LocalError::Application { code, reason, .. }, .. },
@@ -108,17 +109,22 @@ pub(super) fn request(
         } => {
             let why = format!("the server broke the rules of HTTP/3: {reason} ({code})");
             let cause = if headless { Cause::Permanent } else { Cause::Transient };
-            let number = match cause {
-                Cause::Permanent => ErrorCode::CANNOT_PARSE_RESPONSE,
-                _ => ErrorCode::NETWORK_CONNECTION_LOST,
-            };
-            fault(Failure::new(number, cause, why), false, true)
+            fault(unruly(cause, why), false, true)
         }
         error => {
             let failure = gone.map_or_else(|| Failure::lost(error), lost);
             fault(failure, false, true)
         }
     }
+}
+
+/// What comes of a response that cannot be read, or not to its end.
+fn unruly(cause: Cause, why: impl std::fmt::Display) -> Failure {
+    let code = match cause {
+        Cause::Permanent => ErrorCode::CANNOT_PARSE_RESPONSE,
+        _ => ErrorCode::NETWORK_CONNECTION_LOST,
+    };
+    Failure::new(code, cause, why)
 }
 
 fn alert(code: u64) -> Option<AlertDescription> {

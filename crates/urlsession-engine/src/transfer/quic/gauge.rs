@@ -38,17 +38,29 @@ struct Number {
     has_begun: bool,
 }
 
-/// A frame is too long.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct TooLong;
+/// What is wrong with a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unfit {
+    TooLong,
+    /// The stream ended inside it.
+    Cut,
+}
 
-impl fmt::Display for TooLong {
+impl fmt::Display for Unfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the response has a frame of more than {FRAME_LIMIT} bytes that is no data")
+        match self {
+            Self::TooLong => {
+                write!(
+                    f,
+                    "the response has a frame of more than {FRAME_LIMIT} bytes that is no data"
+                )
+            }
+            Self::Cut => f.write_str("the response ended inside a frame"),
+        }
     }
 }
 
-impl std::error::Error for TooLong {}
+impl std::error::Error for Unfit {}
 
 impl Gauge {
     /// For the stream of a request.
@@ -62,7 +74,7 @@ impl Gauge {
     }
 
     /// Looks at bytes that come.
-    pub(super) fn pass(&mut self, mut bytes: &[u8]) -> Result<(), TooLong> {
+    pub(super) fn pass(&mut self, mut bytes: &[u8]) -> Result<(), Unfit> {
         while !bytes.is_empty() {
             if let Next::Payload(left) = self.next {
                 let passed = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
@@ -83,13 +95,24 @@ impl Gauge {
                 Next::Stream if number == CONTROL => Next::Type,
                 Next::Stream => Next::Free,
                 Next::Type => Next::Length { is_data: number == DATA },
-                Next::Length { is_data: false } if number > FRAME_LIMIT => return Err(TooLong),
+                Next::Length { is_data: false } if number > FRAME_LIMIT => {
+                    return Err(Unfit::TooLong);
+                }
                 Next::Length { .. } if number == 0 => Next::Type,
                 Next::Length { .. } => Next::Payload(number),
                 Next::Payload(_) | Next::Free => self.next,
             };
         }
         Ok(())
+    }
+
+    /// Looks at the end. h3 takes it for that of the data, however much a frame lacks.
+    pub(super) fn end(&self) -> Result<(), Unfit> {
+        match self.next {
+            Next::Type if !self.number.has_begun => Ok(()),
+            Next::Stream | Next::Free => Ok(()),
+            Next::Type | Next::Length { .. } | Next::Payload(_) => Err(Unfit::Cut),
+        }
     }
 }
 
@@ -138,6 +161,22 @@ mod tests {
         let single = bytes.iter().all(|byte| gauge.pass(&[*byte]).is_ok());
         assert_eq!(whole, single);
         whole
+    }
+
+    #[test]
+    fn a_stream_ends_between_its_frames() {
+        let frames = [frame(0x1, 9, 9), frame(0, 300, 300), frame(0, 0, 0), frame(0x21, 5, 5)];
+        let mut ends = vec![0];
+        ends.extend(frames.iter().scan(0, |end, frame| {
+            *end += frame.len();
+            Some(*end)
+        }));
+        let bytes = frames.concat();
+        for at in 0..=bytes.len() {
+            let mut gauge = Gauge::of_request();
+            gauge.pass(&bytes[..at]).unwrap();
+            assert_eq!(gauge.end().is_ok(), ends.contains(&at), "{at}");
+        }
     }
 
     #[test]

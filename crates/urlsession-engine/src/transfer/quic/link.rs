@@ -1,6 +1,6 @@
 //! What h3 needs of a QUIC connection, by quinn.
 
-use super::gauge::Gauge;
+use super::gauge::{Gauge, Unfit};
 use bytes::{Buf, Bytes};
 use h3::error::Code;
 use h3::quic::{self, ConnectionErrorIncoming, StreamErrorIncoming, StreamId, WriteBuf};
@@ -40,10 +40,19 @@ pub(super) struct Outward {
     has_ended: bool,
 }
 
-/// The server's direction of a stream.
+/// The server's direction of a stream. What went wrong with it stays wrong: quinn tells that once, and
+/// then of an end like any other.
 pub(super) struct Inward {
     stream: quinn::RecvStream,
     gauge: Gauge,
+    wrong: Option<Wrong>,
+}
+
+/// Why what came of a stream is not all of it.
+#[derive(Debug, Clone, Copy)]
+enum Wrong {
+    Reset(VarInt),
+    Unfit(Unfit),
 }
 
 impl Link {
@@ -89,7 +98,7 @@ impl quic::Connection<Bytes> for Link {
         };
         let accepted = ready!(go_on(&mut self.accepting, cx, begin));
         Poll::Ready(match accepted {
-            Ok(stream) => Ok(Inward { stream, gauge: Gauge::of_server() }),
+            Ok(stream) => Ok(Inward::new(stream, Gauge::of_server())),
             Err(error) => Err(lost(error)),
         })
     }
@@ -166,7 +175,7 @@ impl quic::OpenStreams<Bytes> for Opener {
 
 impl Both {
     fn new((outward, inward): (quinn::SendStream, quinn::RecvStream)) -> Self {
-        let inward = Inward { stream: inward, gauge: Gauge::of_request() };
+        let inward = Inward::new(inward, Gauge::of_request());
         Self { outward: Outward::new(outward), inward }
     }
 }
@@ -268,6 +277,12 @@ impl Drop for Outward {
     }
 }
 
+impl Inward {
+    fn new(stream: quinn::RecvStream, gauge: Gauge) -> Self {
+        Self { stream, gauge, wrong: None }
+    }
+}
+
 impl quic::RecvStream for Inward {
     type Buf = Bytes;
 
@@ -275,14 +290,28 @@ impl quic::RecvStream for Inward {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Bytes>, StreamErrorIncoming>> {
-        // The stream, not the future, remembers how far it is.
-        let chunk = ready!(pin!(self.stream.read_chunk(usize::MAX, true)).poll(cx));
-        let Some(chunk) = chunk.map_err(unread)? else { return Poll::Ready(Ok(None)) };
-        if let Err(error) = self.gauge.pass(&chunk.bytes) {
-            self.stop_sending(Code::H3_EXCESSIVE_LOAD.value());
-            return Poll::Ready(Err(StreamErrorIncoming::Unknown(Box::new(error))));
+        if let Some(wrong) = self.wrong {
+            return Poll::Ready(Err(wrong.into()));
         }
-        Poll::Ready(Ok(Some(chunk.bytes)))
+        // The stream, not the future, remembers how far it is.
+        let read = ready!(pin!(self.stream.read_chunk(usize::MAX, true)).poll(cx));
+        let wrong = match read {
+            Ok(Some(chunk)) => match self.gauge.pass(&chunk.bytes) {
+                Ok(()) => return Poll::Ready(Ok(Some(chunk.bytes))),
+                Err(unfit) => {
+                    self.stop_sending(Code::H3_EXCESSIVE_LOAD.value());
+                    Wrong::Unfit(unfit)
+                }
+            },
+            Ok(None) => match self.gauge.end() {
+                Ok(()) => return Poll::Ready(Ok(None)),
+                Err(unfit) => Wrong::Unfit(unfit),
+            },
+            Err(ReadError::Reset(code)) => Wrong::Reset(code),
+            Err(error) => return Poll::Ready(Err(unread(error))),
+        };
+        self.wrong = Some(wrong);
+        Poll::Ready(Err(wrong.into()))
     }
 
     fn stop_sending(&mut self, code: u64) {
@@ -324,9 +353,17 @@ fn lost_stream(error: ConnectionError) -> StreamErrorIncoming {
     StreamErrorIncoming::ConnectionErrorIncoming { connection_error: lost(error) }
 }
 
+impl From<Wrong> for StreamErrorIncoming {
+    fn from(wrong: Wrong) -> Self {
+        match wrong {
+            Wrong::Reset(code) => Self::StreamTerminated { error_code: code.into() },
+            Wrong::Unfit(unfit) => Self::Unknown(Box::new(unfit)),
+        }
+    }
+}
+
 fn unread(error: ReadError) -> StreamErrorIncoming {
     match error {
-        ReadError::Reset(code) => StreamErrorIncoming::StreamTerminated { error_code: code.into() },
         ReadError::ConnectionLost(error) => lost_stream(error),
         error => StreamErrorIncoming::Unknown(Box::new(error)),
     }

@@ -386,3 +386,20 @@ async fn who_waits_for_a_stream_does_not_take_the_server_for_silent() {
         assert_eq!(summary(&trial.await.unwrap()), "done 200 0");
     }
 }
+
+/// What comes in many packets is read in turns with what comes last, which then ends nothing well: of a
+/// body without a length, nobody else would know that something is missing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_body_that_is_cut_is_not_whole() {
+    let data = vec![7; 200_000];
+    let cut = [head(), frame(0, &data)[..150_000].to_vec()].concat();
+    let endless = [number(HEADERS), number(1 << 40), vec![0; 2000]].concat();
+    let unfit = [head(), frame(0, &data), endless].concat();
+    for (bytes, expected) in [(cut, "-1005 transient"), (unfit, "-1017 permanent")] {
+        // How much is there when it is looked at differs from time to time.
+        for _ in 0..8 {
+            let ending = answering(bytes.clone()).await;
+            assert_eq!(summary(&ending), expected, "{ending:?}");
+        }
+    }
+}
