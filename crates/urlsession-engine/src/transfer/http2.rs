@@ -115,7 +115,7 @@ async fn answered(
 }
 
 /// RFC 9113 section 8.7: a refused stream had no effect, and neither had one above the last
-/// stream that a GOAWAY without error names. Where a connection just ends, as one does that was idle for
+/// stream that a GOAWAY names, whose error may be of others. Where a connection just ends, as one does that was idle for
 /// long, the request may go out again if that is harmless.
 fn refusal(error: &h2::Error, closed: &AtomicBool, is_harmless: bool) -> Broken {
     let reason = error.reason();
@@ -124,7 +124,8 @@ fn refusal(error: &h2::Error, closed: &AtomicBool, is_harmless: bool) -> Broken 
         closed.store(true, Ordering::Release);
     }
     let untouched = reason == Some(h2::Reason::REFUSED_STREAM)
-        || (error.is_go_away() && reason == Some(h2::Reason::NO_ERROR))
+        // h2 tells only those of it that are above.
+        || (error.is_go_away() && error.is_remote())
         || (error.is_io() && is_harmless);
     let wants_http1 = reason == Some(h2::Reason::HTTP_1_1_REQUIRED);
     Broken { failure: errors::http2(error, true), untouched, wants_http1 }

@@ -44,6 +44,9 @@ enum Habit {
     LeavesAtOnce,
     /// It answers the first of a connection, and hangs up at the second.
     ForgetsConnections,
+    /// It says that it has done nothing of what came over its first connection, and hangs up: it is
+    /// overloaded.
+    GoesAwayInHaste,
     /// It answers with long bodies, of which it sends as much as it may.
     Pours,
     /// It takes one at a time, says so at the first one, and answers that only once another
@@ -92,6 +95,9 @@ impl Bare {
                         let before = counted.fetch_add(1, Ordering::Relaxed);
                         // Who is served hangs up.
                         match habit {
+                            Habit::GoesAwayInHaste if before > 0 => {
+                                drop(serve(stream, Habit::Every).await);
+                            }
                             Habit::Pours => pour(stream, count).await,
                             Habit::One => drop(serve_one(stream, before, &count).await),
                             habit => drop(serve(stream, habit).await),
@@ -169,6 +175,12 @@ async fn serve(mut stream: Stream, habit: Habit) -> std::io::Result<()> {
                 stream
                     .write_all(&[refusal(id), frame(DATA, END_STREAM, id, b"no")].concat())
                     .await?;
+                stream.shutdown().await?;
+            }
+            Habit::GoesAwayInHaste => {
+                // The last of all streams is none, and the error is ENHANCE_YOUR_CALM.
+                let goaway = frame(GOAWAY, 0, 0, &[0, 0, 0, 0, 0, 0, 0, 11]);
+                stream.write_all(&goaway).await?;
                 stream.shutdown().await?;
             }
             Habit::Http1 => {
@@ -297,6 +309,19 @@ async fn who_answers_early_and_leaves_is_heard() {
     trial.order.options.ca_certificates = vec![server.lender.ca_pem()];
     let ending = trial.run().await;
     assert_eq!(summary(&ending), "done 413 2", "{ending:?}");
+}
+
+/// Whatever is wrong, it says what it has not looked at (RFC 9113 section 8.7).
+#[tokio::test]
+async fn who_goes_away_with_an_error_is_asked_again_for_what_is_untouched() {
+    for body in [&b""[..], b"body"] {
+        let server = Bare::start(Habit::GoesAwayInHaste).await;
+        let mut trial = Trial::upload(&server.url, body);
+        trial.order.options.ca_certificates = vec![server.lender.ca_pem()];
+        trial.order.request.method = "POST".into();
+        let ending = trial.run().await;
+        assert_eq!(summary(&ending), "done 200 2", "{ending:?}");
+    }
 }
 
 /// method, body => how a request ends whose connection was gone when it came
