@@ -98,11 +98,10 @@ impl Exchange {
         let shunned = [&options.retry_statuses[..], &options.recoverable_statuses[..]].concat();
         let policy = options.request_cache_policy.unwrap_or(order.cache.policy);
         let asked = &options.request_policy;
-        if asked.target.is_some() || asked.path.is_some() || !asked.connect_to.is_empty() {
-            // What is kept is found by its URL, which is not all that this asks for.
-            return Self::default();
-        }
-        Self { cache, policy, shunned, terms: terms(order) }
+        // What is kept is found by its URL, which is not all that others ask for.
+        let is_of_url =
+            asked.target.is_none() && asked.path.is_none() && asked.connect_to.is_empty();
+        Self { cache: cache.filter(|_| is_of_url), policy, shunned, terms: terms(order) }
     }
 
     /// Says whether requests go out as they are, and nothing is kept of what comes back.

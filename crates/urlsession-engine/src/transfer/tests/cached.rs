@@ -95,6 +95,9 @@ async fn a_request_for_something_else_is_not_answered_with_what_is_kept() {
         let mut trial = scene.data();
         trial.order.options.request_policy = policy;
         assert_eq!(tell(&trial).await, expected);
+        trial.order.options.request_cache_policy =
+            Some(RequestCachePolicy::ReturnCacheDataDontLoad);
+        assert_eq!(tell(&trial).await, "-2000 permanent", "the network is none of its ways");
     }
 }
 
