@@ -214,7 +214,7 @@ impl Pending<'_> {
                 return Received::Kept(kept);
             }
             if self.method == Method::HEAD && head.status == StatusCode::OK {
-                if stored.is_described_by(&head.headers) {
+                if stored.status == head.status && stored.is_described_by(&head.headers) {
                     self.renew(cache, stored, head, now).await;
                 } else {
                     self.forget(cache, vec![self.url.clone()]).await;

@@ -443,6 +443,19 @@ async fn a_head_tells_of_what_is_kept() {
     }
 }
 
+/// What is there now is not the error that is kept, which nothing tells from it.
+#[tokio::test]
+async fn a_head_of_something_does_not_renew_that_there_was_nothing() {
+    let scene = Scene::new();
+    let now = answer("hello", FRESH);
+    scene.on(answer("no!!!", STALE).status(404).times(1).then(now));
+    assert_eq!(tell(&scene.data()).await, "loaded 404 no!!!");
+    let mut head = scene.data();
+    head.order.request.method = "HEAD".into();
+    assert_eq!(tell(&head).await, "loaded 200 ");
+    assert_eq!(tell(&scene.data()).await, "loaded 200 hello");
+}
+
 #[tokio::test]
 async fn a_stale_response_stands_in_for_errors_where_that_is_allowed() {
     for (control, allowed) in [
