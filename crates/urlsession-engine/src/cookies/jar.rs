@@ -71,7 +71,7 @@ impl Jar {
         let Some(set) = SetCookie::parse(field) else { return false };
         let Some(cookie) = scoped(&set, from.url, now) else { return false };
         if !scope::is_secure(from.url)
-            && (cookie.secure || self.shadows_a_secure_one(&cookie.identity))
+            && (cookie.secure || self.shadows_a_secure_one(&cookie.identity, now))
         {
             return false;
         }
@@ -255,11 +255,12 @@ impl Jar {
 
     /// A cookie that came over a secure connection is not replaced, nor hidden behind one of a
     /// longer path, by one that did not (RFC 6265bis section 5.7).
-    fn shadows_a_secure_one(&self, new: &CookieIdentity) -> bool {
+    fn shadows_a_secure_one(&self, new: &CookieIdentity, now: Timestamp) -> bool {
         let Some(site) = self.sites.get(scope::site(&new.domain)) else { return false };
         site.values().any(|kept| {
             let old = &kept.cookie.identity;
             kept.cookie.secure
+                && !has_ended(&kept.cookie, now)
                 && old.name == new.name
                 && (scope::domain_matches(&old.domain, &new.domain)
                     || scope::domain_matches(&new.domain, &old.domain))

@@ -176,6 +176,10 @@ fn secure_cookies_and_prefixes() {
     assert!(receive(&mut jar, "http://s.test/a/b", "y=2; Path=/a", NOW));
     assert!(receive(&mut jar, "https://s.test/a/b", "x=3; Path=/a; Domain=s.test", NOW));
     assert_eq!(send(&mut jar, "http://s.test/a", NOW).unwrap(), "x=3; y=2; x=2");
+    // One that has ended hides nothing, although nobody has removed it yet.
+    assert!(receive(&mut jar, "https://s.test/", "z=1; Secure; Max-Age=1", NOW));
+    assert!(!receive(&mut jar, "http://s.test/", "z=2", NOW));
+    assert!(receive(&mut jar, "http://s.test/", "z=2", later(1000)));
 }
 
 #[test]
