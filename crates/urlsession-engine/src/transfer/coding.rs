@@ -92,6 +92,10 @@ impl Decoder {
             let most = DECODED_FLOOR.saturating_add(self.received * DECODED_RATIO_LIMIT);
             let room = most.min(DECODED_LIMIT).saturating_sub(self.decoded);
             for stage in &mut self.stages {
+                // zstd takes nothing at its end for the begin of another frame.
+                if bytes.is_empty() {
+                    break;
+                }
                 let mut out = Out { bytes: Vec::new(), room };
                 stage.push(&bytes, &mut out).map_err(|error| match error.kind() {
                     io::ErrorKind::FileTooLarge => too_large(most),

@@ -84,6 +84,10 @@ fn every_coding_in_any_pieces() {
         ("gzip, br", BROTLI_OF_GZIP.to_vec(), TEXT),
         ("identity, deflate;gzip", gzip(&zlib(TEXT)), TEXT),
         ("gzip, gzip, zstd", zstd(&gzip(&gzip(TEXT))), TEXT),
+        // What is outside ends later than what is inside.
+        ("zstd, gzip", gzip(&zstd(TEXT)), TEXT),
+        ("br, gzip", gzip(BROTLI_TEXT), TEXT),
+        ("deflate, zstd, gzip", gzip(&zstd(&zlib(TEXT))), TEXT),
     ];
     for (coding, packed, expected) in table {
         for piece in [1, 7, 100_000] {
