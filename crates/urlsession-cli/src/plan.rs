@@ -9,7 +9,7 @@ mod special;
 
 use crate::args::{
     EditArgs, GetArgs, HeaderFields, Level, PolicyArgs, PutArgs, Redirect, RequestArgs, Talk,
-    header_fields,
+    header_fields, typed_fields,
 };
 use crate::escape::shown;
 use crate::exit::{self, Failure};
@@ -344,7 +344,7 @@ pub(crate) fn user(text: &str) -> Result<Credential, Failure> {
 }
 
 fn headers(args: &RequestArgs) -> Result<HeaderFields, Failure> {
-    let HeaderFields { sent: mut headers, mut omitted } = header_fields(&args.headers)?;
+    let HeaderFields { sent: mut headers, mut omitted } = typed_fields("-H", &args.headers)?;
     match args.user_agent.as_deref() {
         Some("") => omitted.push("User-Agent".to_owned()),
         // A field of its own wins, as for curl.

@@ -24,7 +24,7 @@ pub(crate) use daemon::{DaemonArgs, DaemonCommand, RunArgs};
 pub(crate) use hsts::{HstsArgs, HstsCommand};
 pub(crate) use network::{NetworkArgs, Schemes, resolved};
 pub(crate) use output::Output;
-pub(crate) use parse::{HeaderFields, checksum, header_fields};
+pub(crate) use parse::{HeaderFields, checksum, header_fields, typed_fields};
 pub(crate) use session::SessionCommand;
 pub(crate) use transfer::{GetArgs, Level, PolicyArgs, PutArgs, Redirect, RequestArgs, Talk};
 

@@ -64,30 +64,42 @@ pub(crate) struct HeaderFields {
     pub(crate) omitted: Vec<String>,
 }
 
-/// Reads the values of `-H`: fields, or `@FILE` with one field a line. A line of a file that is no
-/// field is left out and told.
+/// Reads header fields, or `@FILE` with one a line. A line of a file that is no field is left out and
+/// told.
 pub(crate) fn header_fields(texts: &[String]) -> Result<HeaderFields, Failure> {
     let mut fields = HeaderFields::default();
-    for text in texts {
-        match text.strip_prefix('@') {
-            None => fields.add(text)?,
-            Some(path) => {
-                let lines = input::text(Path::new(path), HEADER_FILE_LIMIT, exit::USAGE)?;
-                for (number, line) in (1..).zip(lines.lines()) {
-                    if !line.trim().is_empty()
-                        && (!begins_as_field(line) || fields.add(line).is_err())
-                    {
-                        let why = "no header field, left out";
-                        terminal::say(&format!("urlsession: {}:{number}: {why}", shown(path)))?;
-                    }
-                }
-            }
+    texts.iter().try_for_each(|text| fields.take(text))?;
+    Ok(fields)
+}
+
+/// Reads the values of an option of curl's: what is no field is left out, as curl does, and told.
+pub(crate) fn typed_fields(option: &str, texts: &[String]) -> Result<HeaderFields, Failure> {
+    let mut fields = HeaderFields::default();
+    for (number, text) in (1..).zip(texts) {
+        if text.starts_with('@') || is_field(text) {
+            fields.take(text)?;
+        } else {
+            // What it says may be a secret.
+            let which = if texts.len() > 1 { format!(" number {number}") } else { String::new() };
+            terminal::say(&format!("urlsession: {option}{which} is no header field, left out"))?;
         }
     }
     Ok(fields)
 }
 
 impl HeaderFields {
+    fn take(&mut self, text: &str) -> Result<(), Failure> {
+        let Some(path) = text.strip_prefix('@') else { return self.add(text) };
+        let lines = input::text(Path::new(path), HEADER_FILE_LIMIT, exit::USAGE)?;
+        for (number, line) in (1..).zip(lines.lines()) {
+            if !line.trim().is_empty() && (!is_field(line) || self.add(line).is_err()) {
+                let why = "no header field, left out";
+                terminal::say(&format!("urlsession: {}:{number}: {why}", shown(path)))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Reads `Name: value`, or `Name;` for an empty value, or `Name:` for a field that is not sent, as
     /// curl does. Never repeats a value.
     fn add(&mut self, text: &str) -> Result<(), Failure> {
@@ -122,8 +134,11 @@ impl HeaderFields {
     }
 }
 
-/// Says whether what stands before the colon can be a name.
-fn begins_as_field(line: &str) -> bool {
-    let name = line.split([':', ';']).next().unwrap_or_default().trim_end();
-    Header::new(name, "").has_legal_name()
+/// Says whether it is `Name: value`, `Name:` or `Name;`, with what can be a name.
+pub(crate) fn is_field(text: &str) -> bool {
+    let name = match text.split_once(':') {
+        Some((name, _)) => Some(name.trim_end()),
+        None => text.strip_suffix(';'),
+    };
+    name.is_some_and(|name| Header::new(name, "").has_legal_name())
 }

@@ -222,6 +222,22 @@ fn header_fields_are_read_as_curl_reads_them() {
         let failure = header_fields(&[wrong.to_owned()]).unwrap_err();
         assert!(matches!(failure.code, exit::USAGE | exit::FILE), "{wrong}");
     }
+    for (text, is_one) in [
+        ("X-A: b", true),
+        ("X-A :", true),
+        ("X-A;", true),
+        ("X-A;  ", false),
+        ("X-A;b", false),
+        ("\u{201c}host: fake", false),
+        ("X A: b", false),
+        (":", false),
+        ("", false),
+    ] {
+        assert_eq!(parse::is_field(text), is_one, "{text:?}");
+        let fields = typed_fields("-H", &[text.to_owned()]).unwrap();
+        assert_eq!(fields != HeaderFields::default(), is_one, "{text:?}");
+    }
+    assert!(typed_fields("-H", &["Host:".to_owned()]).is_err());
     std::fs::write(&file, format!("X: {}", "a".repeat(10 << 20))).unwrap();
     assert_eq!(header_fields(&[format!("@{}", file.display())]).unwrap_err().code, exit::USAGE);
 }

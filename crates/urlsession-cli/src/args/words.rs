@@ -1,7 +1,7 @@
 //! The words of `get` and `add` before clap reads them: `-K FILE` becomes what the file says, `--next`
 //! begins a command of its own, and `--url URL` is a URL.
 
-use super::parse::header_fields;
+use super::parse::{header_fields, is_field};
 use super::variables::Variables;
 use crate::config::{self, Line};
 use crate::escape::shown;
@@ -273,7 +273,7 @@ impl Reader {
                 terminal::say(&format!("urlsession: {}: {doubt}", shown(&place)))?;
             }
             let before = self.parts.last().map_or(0, |part| part.words.len());
-            self.line(line).map_err(|failure| failure.at(&place))?;
+            self.line(line, &place).map_err(|failure| failure.at(&place))?;
             if let Some(part) = self.parts.last_mut() {
                 // It may have begun a part.
                 let said = part.words.get(before..).unwrap_or_default().to_vec();
@@ -284,7 +284,7 @@ impl Reader {
         Ok(())
     }
 
-    fn line(&mut self, line: Line) -> Result<(), Failure> {
+    fn line(&mut self, line: Line, place: &str) -> Result<(), Failure> {
         let Line { name, value, .. } = line;
         let wrong = |why: String| Err(Failure::usage(why));
         let plain = match name.strip_prefix("--") {
@@ -321,6 +321,10 @@ impl Reader {
             (_, Some(true), Some(value)) => {
                 if plain == "header" && !value.starts_with('@') {
                     // Nobody repeats what it says, so that its place has to tell which it is.
+                    if !is_field(&value) {
+                        let why = "no header field, left out";
+                        return Ok(terminal::say(&format!("urlsession: {}: {why}", shown(place)))?);
+                    }
                     header_fields(std::slice::from_ref(&value))?;
                 }
                 self.push(format!("--{plain}={value}").into());

@@ -1,7 +1,7 @@
 //! From the network's options to what a task says of its way to the server.
 
 use super::existing;
-use crate::args::{HeaderFields, NetworkArgs, Schemes, header_fields};
+use crate::args::{HeaderFields, NetworkArgs, Schemes, typed_fields};
 use crate::exit::Failure;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read as _};
@@ -110,7 +110,7 @@ fn proxies(args: &NetworkArgs) -> Result<ConnectionProxy, Failure> {
     }
     proxies.tunnels = args.proxytunnel;
     proxies.speaks_http10 = args.proxy10.is_some();
-    let HeaderFields { sent, omitted } = header_fields(&args.proxy_header)?;
+    let HeaderFields { sent, omitted } = typed_fields("--proxy-header", &args.proxy_header)?;
     if let Some(name) = omitted.first() {
         let why = format!("--proxy-header cannot leave out the header field {name}");
         return Err(Failure::usage(why).next("write ‘Name: value’"));

@@ -59,7 +59,7 @@ fn what_is_wrong_in_a_file_of_options_is_told_with_its_place() {
         ("next\nurl = http://h/\nretry = x", "f:3: error: invalid value 'x' for '--retry <N>'"),
         ("config = inner", "inner:2: error: invalid value 'abc' for '--max-time <TIME>'"),
         ("config = none", "f:1: none: "),
-        ("header = \"A: b\"\nheader = nothing", "f:2: a header field is"),
+        ("header = \"A: b\"\nheader = \"Host:\"", "f:2: the header field Host"),
         ("variable = %NOT_THERE", "f:1: "),
     ] {
         home.write("f", text.as_bytes());
@@ -71,6 +71,33 @@ fn what_is_wrong_in_a_file_of_options_is_told_with_its_place() {
     home.write("f", b"retry = 1");
     let ran = home.run(&["get", "-K", "f", "--retry", "x", "http://h/"]);
     assert!(ran.err.starts_with("error: invalid value 'x' for '--retry <N>'"), "{ran:?}");
+}
+
+#[test]
+fn what_is_no_header_field_is_left_out_and_told() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("x"));
+    let url = server.url("/f");
+    home.write("f", "header = \"X-Two: 2\"\nheader = hidden\n-H \u{fc}-Two:3\n".as_bytes());
+    let left_out = |place| format!("urlsession: {place} no header field, left out");
+    let numbered = ["-H", "hidden", "-H", "X-One: 1", "-H", "\u{201c}X-One: 3", "-H", "X-One;4"];
+    for (words, sent, told) in [
+        (&["-H", "X-One;hidden"][..], [None, None], &["-H is"][..]),
+        (&numbered, [Some("1"), None], &["-H number 1 is", "-H number 3 is", "-H number 4 is"]),
+        (&["-K", "f"], [None, Some("2")], &["f:2:", "f:3:"]),
+        (&["--proxy-header", "hidden"], [None, None], &["--proxy-header is"]),
+    ] {
+        let ran = home.run(&[&["get", "-q", "-o", "-"], words, &[&url]].concat());
+        let lines: Vec<&str> = ran.err.lines().collect();
+        let told: Vec<String> = told.iter().map(left_out).collect();
+        assert!(ran.code == 0 && lines == told, "{words:?}: {ran:?}");
+        let seen = server.requests().pop().unwrap();
+        assert_eq!(["x-one", "x-two"].map(|name| seen.header(name)), sent, "{words:?}");
+    }
+    for strict in [&["edit", "1", "-H", "hidden"][..], &["get", "-H", "Content-Length:", &url]] {
+        let ran = home.run(strict);
+        assert!(ran.code == 2 && !ran.err.contains("hidden"), "{strict:?}: {ran:?}");
+    }
 }
 
 /// what is typed => whether there is a file, and how its request was made
