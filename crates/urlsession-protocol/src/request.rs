@@ -12,6 +12,8 @@ pub const HEADER_COUNT_LIMIT: usize = 200;
 pub const HEADER_LENGTH_LIMIT: usize = 128 * 1024;
 /// Longest names and values of all header fields together, in bytes.
 pub const HEADERS_LENGTH_LIMIT: usize = 256 * 1024;
+/// Most slashes before a host: one too many is a slip, as it is for curl.
+const SLASHES_LIMIT: usize = 3;
 /// Methods whose letters may be small.
 const METHODS: [&str; 5] = ["GET", "HEAD", "POST", "PUT", "DELETE"];
 
@@ -243,6 +245,9 @@ pub(crate) fn parse(text: &str) -> Result<url::Url, Error> {
             .because(format!("a URL may have at most {URL_LIMIT} bytes")));
     }
     let url = match url::Url::parse(text) {
+        Ok(_) if has_no_host(text) => {
+            return Err(bad(ErrorCode::BAD_URL, "no host follows its slashes".into()));
+        }
         Ok(url) => url,
         Err(url::ParseError::RelativeUrlWithoutBase) => {
             return Err(bad(ErrorCode::UNSUPPORTED_URL, "the URL has no scheme".into()));
@@ -257,6 +262,21 @@ pub(crate) fn parse(text: &str) -> Result<url::Url, Error> {
         return Err(bad(ErrorCode::BAD_URL, "no server has the port 0".into()));
     }
     Ok(url)
+}
+
+/// Says whether more slashes follow the scheme, or begin a reference, than stand before a host: what
+/// comes then is a path for some, and the host for those who skip slashes.
+#[must_use]
+pub fn has_no_host(reference: &str) -> bool {
+    // Whoever reads URLs drops blanks around them, and tabs and line ends within.
+    let is_kept = |c: &char| !matches!(c, '\t' | '\r' | '\n');
+    let text: String = reference.trim_start_matches(|c| c <= ' ').chars().filter(is_kept).collect();
+    let begins = |scheme: &&str| {
+        text.get(..scheme.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(scheme))
+    };
+    let scheme = ["http:", "https:"].into_iter().find(begins).unwrap_or_default();
+    let slashes = text[scheme.len()..].bytes().take_while(|byte| matches!(byte, b'/' | b'\\'));
+    slashes.count() > SLASHES_LIMIT
 }
 
 fn credential_of(url: &url::Url) -> Result<Option<Credential>, Error> {
@@ -316,6 +336,11 @@ mod tests {
         ("http://host\u{ff0f}good/", "-1000"),
         ("http://me:pa@ss@host/", "http://host/ me"),
         ("http://", "-1000"),
+        ("http:///host/", "http://host/"),
+        ("http:////host/", "-1000"),
+        (" http:/\t/\n//host/", "-1000"),
+        ("HTTPS:\\\\\\/host/", "-1000"),
+        ("http:/host//path", "http://host//path"),
         ("", "-1002"),
         ("host/path", "-1002"),
         ("file:///etc/passwd", "-1002"),

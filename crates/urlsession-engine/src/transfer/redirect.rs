@@ -5,7 +5,7 @@ use crate::strict;
 use http::{HeaderValue, Method, StatusCode};
 use percent_encoding::NON_ALPHANUMERIC;
 use url::Url;
-use urlsession_protocol::ErrorCode;
+use urlsession_protocol::{ErrorCode, has_no_host};
 
 /// Most redirects of one attempt, where its task does not say it.
 const REDIRECT_LIMIT: u32 = 20;
@@ -132,8 +132,12 @@ fn target(location: &[u8], from: &Url) -> Result<Url, Failure> {
         Failure::permanent(ErrorCode::REDIRECT_TO_NON_EXISTENT_LOCATION, why).at(from.as_str())
     };
     let text = spelled(location);
-    let mut url = from.join(text.trim()).map_err(|error| nowhere(error.to_string()))?;
+    let text = text.trim();
+    let mut url = from.join(text).map_err(|error| nowhere(error.to_string()))?;
     if matches!(url.scheme(), "http" | "https") {
+        if has_no_host(text) {
+            return Err(nowhere("no host follows the slashes of the location".into()));
+        }
         if url.host_str().is_none_or(str::is_empty) {
             return Err(nowhere("the location has no host".into()));
         }
@@ -200,6 +204,10 @@ mod tests {
         (302, "GET", "http://a/x", "#f", "GET http://a/x body credentials"),
         (302, "GET", "http://a/x", "", "final"),
         (307, "POST", "http://a/x", " \t", "final"),
+        (302, "GET", "http://a/x", "http:///b/y", "GET http://b/y body"),
+        (302, "GET", "http://a/x", "http:////b/y", "-1010 http://a/x"),
+        (302, "GET", "http://a/x", "////b/y", "-1010 http://a/x"),
+        (302, "GET", "http://a/x", "\\\\//b/y", "-1010 http://a/x"),
         (302, "GET", "http://a/x", "http:\\\\b\\y", "GET http://b/y body"),
         (302, "GET", "http://a/x", "file:///etc/passwd", "-1002 file:///etc/passwd"),
         (302, "GET", "http://a/x", "javascript:alert(1)", "-1002 javascript:alert(1)"),
