@@ -45,7 +45,11 @@ impl Args for DataArgs {
                 .allow_hyphen_values(true)
                 .conflicts_with_all(["input_file", "checksum", "upload_file"]);
             // Nothing is ever taken out of a file’s bytes here.
-            command.arg(if name == "data" { option.alias("data-binary") } else { option })
+            command.arg(if name == "data" {
+                option.aliases(["data-binary", "data-ascii"])
+            } else {
+                option
+            })
         })
     }
 

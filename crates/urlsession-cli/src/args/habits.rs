@@ -10,6 +10,9 @@ pub(crate) const INCLUDE: &str = "curl’s -i is --include here; -i names a list
 /// For what is no URL behind -O.
 pub(crate) const NAMED: &str = "wget’s -O FILE is -o FILE here; -O takes the name from the URL";
 
+const BUFFERED: &str = "curl’s -N is not there: what goes to standard output is whole first";
+const NO_SOCKS4: &str = "of SOCKS there is version 5: --socks5 or --socks5-hostname";
+
 /// What cannot be read, by the option that it was taken for, and what was probably meant.
 const HABITS: &[(&str, &str)] = &[
     ("--segments", "curl’s -s is -q here; -s says in how many parts a file comes"),
@@ -17,8 +20,14 @@ const HABITS: &[(&str, &str)] = &[
     ("-k", "curl’s -k is --insecure here"),
     ("-x", "curl’s -x is --proxy here"),
     ("-E", "curl’s -E is --cert here"),
-    ("-#", "curl’s -# is not needed here: a terminal shows progress anyway"),
-    ("-N", "curl’s -N is not there: what goes to standard output is whole first"),
+    ("-N", BUFFERED),
+    ("--no-buffer", BUFFERED),
+    ("--proxy-digest", "a proxy is shown the strongest way that it offers; there is no other"),
+    ("--socks4", NO_SOCKS4),
+    ("--socks4a", NO_SOCKS4),
+    ("--http0.9", "what begins with no head is no response here"),
+    ("--raw", "a file is what the server means: its chunks are put together"),
+    ("--ignore-content-length", "where a length is told, what is shorter is not whole"),
 ];
 
 /// Says whether it is a command that has options of curl's.
@@ -52,8 +61,11 @@ mod tests {
             ("-s", Some("-q here")),
             ("-sSL", Some("-q here")),
             ("-i", Some("--include")),
-            ("-#", Some("progress")),
             ("-N", Some("whole first")),
+            ("--no-buffer", Some("whole first")),
+            ("--proxy-digest", Some("strongest")),
+            ("--socks4a", Some("--socks5")),
+            ("--raw", Some("chunks")),
             ("-o", None),
             ("--nothing", None),
             ("-L", None),

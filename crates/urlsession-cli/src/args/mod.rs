@@ -6,6 +6,7 @@ mod cookies;
 mod credentials;
 mod daemon;
 pub(crate) mod habits;
+mod held;
 mod hsts;
 mod negations;
 mod network;

@@ -1,5 +1,6 @@
 //! Options that say through whom a request goes, and what its connection must prove.
 
+use super::held::HeldArgs;
 use crate::measure;
 use clap::{ArgAction, ArgGroup, Args, ValueEnum};
 use std::path::PathBuf;
@@ -13,7 +14,8 @@ use urlsession::{ConnectTo, PublicKeyPin, TlsVersion};
 pub(crate) struct NetworkArgs {
     /// Go through this proxy: [http|https|socks5|socks5h]://[USER:PASSWORD@]HOST[:PORT]; ‘’ is none
     /// [default: what http_proxy, https_proxy and all_proxy say]
-    #[arg(long, value_name = "URL", overrides_with = "proxy10")]
+    #[arg(long, value_name = "URL", overrides_with_all = ["proxy10", "socks5",
+        "socks5_hostname"])]
     pub(crate) proxy: Option<String>,
     /// Hosts that need no proxy, between commas; ‘*’ is all [default: what no_proxy says]
     #[arg(long, value_name = "LIST")]
@@ -29,8 +31,16 @@ pub(crate) struct NetworkArgs {
     #[arg(long, value_name = "FIELD", action = ArgAction::Append, allow_hyphen_values = true)]
     pub(crate) proxy_header: Vec<String>,
     /// As --proxy, but say CONNECT in HTTP/1.0
-    #[arg(long = "proxy1.0", value_name = "URL", id = "proxy10", overrides_with = "proxy")]
+    #[arg(long = "proxy1.0", value_name = "URL", id = "proxy10",
+        overrides_with_all = ["proxy", "socks5", "socks5_hostname"])]
     pub(crate) proxy10: Option<String>,
+    /// The same as --proxy socks5://HOST: names of servers are looked up here
+    #[arg(long, value_name = "HOST[:PORT]",
+        overrides_with_all = ["proxy", "proxy10", "socks5_hostname"])]
+    pub(crate) socks5: Option<String>,
+    /// The same as --proxy socks5h://HOST: the proxy looks them up
+    #[arg(long, value_name = "HOST[:PORT]", overrides_with_all = ["proxy", "proxy10", "socks5"])]
+    pub(crate) socks5_hostname: Option<String>,
     /// Connect to the second host and port where the first ones are meant; what is left out is any,
     /// or stays
     #[arg(long, value_name = "HOST:PORT:HOST:PORT", value_parser = connect_to,
@@ -110,6 +120,8 @@ pub(crate) struct NetworkArgs {
     #[arg(short = '0', long = "http1.0", id = "http10",
         conflicts_with_all = ["http3", "http3_only", "http11"])]
     pub(crate) http10: bool,
+    #[command(flatten)]
+    held: HeldArgs,
 }
 
 /// Reads an interface as curl does: `if!`, `host!` and `ifhost!` in front say what it is.

@@ -102,6 +102,19 @@ fn every_command_is_understood() {
 }
 
 #[test]
+fn what_is_so_anyway_may_be_asked_for() {
+    for line in [
+        "get -1 -# --retry 5 --retry-connrefused --http2 --proxy-anyauth --proxy-basic http://h",
+        "put f http://h --tlsv1.1 --tcp-nodelay --disable --progress-bar",
+        "get --remove-on-error --follow -o f --data-ascii a http://h",
+        "add --socks5 h:1 --socks5-hostname h:1 http://h",
+    ] {
+        let parsed = parse(line);
+        assert!(parsed.is_ok(), "{line}: {parsed:?}");
+    }
+}
+
+#[test]
 fn texts_may_begin_with_a_dash() {
     for line in [
         "get --data -5 --data-raw --a=b --data-urlencode -q --url-query -a=b http://h",
@@ -141,6 +154,8 @@ fn misuse_has_exit_code_2() {
         "get -z 2030-01-31 -C 5 http://h",
         "get --fail-with-body --no-fail http://h",
         "get --skip-existing -c http://h",
+        "get --remove-on-error -C - http://h",
+        "get --http2 --http1.1 http://h",
         "get --data-raw a -T f http://h",
         "get --max-filesize big http://h",
         "put file",

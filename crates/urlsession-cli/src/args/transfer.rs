@@ -89,6 +89,9 @@ pub(crate) struct GetArgs {
     /// options may leave this one in
     #[arg(long, hide = true)]
     suppress_connect_headers: bool,
+    /// Leave no part of a file where its transfer fails, as is so anyway unless the file was there
+    #[arg(long, hide = true, conflicts_with_all = ["resumes", "continue_at", "fail_with_body"])]
+    remove_on_error: bool,
     /// Write the heads of all responses before the body, those of redirects too, in the file as well
     #[arg(long, visible_alias = "show-headers", conflicts_with_all = ["resumes", "continue_at",
         "remote_time", "segments"])]
@@ -277,7 +280,7 @@ pub(crate) struct PolicyArgs {
     #[arg(long, value_name = "WHAT", default_value = "follow")]
     pub(crate) redirect: Redirect,
     /// Follow redirects, as is done unless --redirect says otherwise
-    #[arg(short = 'L', long, conflicts_with = "redirect")]
+    #[arg(short = 'L', long, alias = "follow", conflicts_with = "redirect")]
     pub(crate) location: bool,
     /// Follow redirects, and show credentials and cookies of this command to whatever server they
     /// lead to

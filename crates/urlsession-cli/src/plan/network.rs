@@ -90,7 +90,18 @@ fn ask(path: &Path) -> Result<Option<String>, Failure> {
 
 /// `--proxy` wins over the environment's proxies, `--noproxy` over its exceptions.
 fn proxies(args: &NetworkArgs) -> Result<ConnectionProxy, Failure> {
-    let mut proxies = match args.proxy10.as_deref().or(args.proxy.as_deref()) {
+    let of_scheme = |scheme: &str, host: &Option<String>| {
+        // curl takes a scheme that is typed all the same.
+        let whole = |host: &String| match host.contains("://") {
+            true => host.clone(),
+            false => format!("{scheme}://{host}"),
+        };
+        host.as_ref().filter(|host| !host.is_empty()).map(whole)
+    };
+    let socks =
+        of_scheme("socks5", &args.socks5).or_else(|| of_scheme("socks5h", &args.socks5_hostname));
+    let typed = args.proxy10.as_deref().or(args.proxy.as_deref()).or(socks.as_deref());
+    let mut proxies = match typed {
         Some("") => return Ok(ConnectionProxy::default()),
         Some(text) => {
             let proxy = Proxy::parse(text).map_err(usage)?;

@@ -78,6 +78,34 @@ fn proxies_are_told_what_is_typed_for_them() {
     }
 }
 
+#[test]
+fn proxies_of_socks_are_typed_as_for_curl() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("x"));
+    let url = format!("http://localhost:{}/f", server.address().port());
+    let get = ["get", "-q", "-o", "-", "--noproxy", "", "--ipv4"];
+    for (option, user, asked) in [
+        ("--socks5", "", "127.0.0.1"),
+        ("--socks5-hostname", "", "localhost"),
+        ("--socks5-hostname", "me:pw@", "me:pw localhost"),
+    ] {
+        let proxy = Proxy::start(Way::Socks5);
+        if !user.is_empty() {
+            proxy.demand("me", "pw");
+        }
+        let place = proxy.url(user);
+        let bare = place.split_once("://").unwrap().1;
+        let words = ["--proxy", "http://127.0.0.1:9", option, bare];
+        assert_eq!(home.out(&[&get[..], &words, &[&url]].concat()), "x", "{words:?}");
+        let asked = format!("{asked}:{}", server.address().port());
+        assert_eq!(proxy.seen().pop(), Some(asked), "{words:?}");
+    }
+    let gone = ["--socks5", "127.0.0.1:9", "--proxy", ""];
+    assert_eq!(home.out(&[&get[..], &gone, &[&url]].concat()), "x");
+    let ran = home.run(&[&get[..], &["--socks5", "a b", &url]].concat());
+    assert_eq!(ran.code, 2, "{ran:?}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn connections_come_from_where_that_is_typed() {
