@@ -88,6 +88,12 @@ impl Proxy {
         Self { way, address, shared, authority, runtime: Some(runtime) }
     }
 
+    /// Returns its address.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Returns its URL, with the user-info where there is one.
     #[must_use]
     pub fn url(&self, user_info: &str) -> String {

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use std::io::{self, Read as _, Write as _};
-use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::time::Duration;
 
 /// Most bytes of a request head.
@@ -14,7 +14,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) fn listen(
     serve: impl Fn(TcpStream) -> io::Result<()> + Clone + Send + 'static,
 ) -> Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    listen_at(Ipv4Addr::LOCALHOST.into(), serve)
+}
+
+/// The same at this address.
+pub(super) fn listen_at(
+    address: IpAddr,
+    serve: impl Fn(TcpStream) -> io::Result<()> + Clone + Send + 'static,
+) -> Result<u16> {
+    let listener = TcpListener::bind((address, 0))?;
     let port = listener.local_addr()?.port();
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {

@@ -16,6 +16,9 @@ pub(super) const CASE_LABEL: &str = "case";
 pub(super) struct Place {
     pub(super) number: String,
     pub(super) port: u16,
+    /// The same server's at an address of IPv6.
+    pub(super) port6: u16,
+    pub(super) socks_port: u16,
     pub(super) folder: String,
 }
 
@@ -189,6 +192,7 @@ fn choose(text: &str) -> String {
 
 fn fill(text: &str, place: &Place) -> String {
     let port = place.port.to_string();
+    let (port6, socks_port) = (place.port6.to_string(), place.socks_port.to_string());
     let mut text = text.replace(".com.%TESTNUMBER\n", &format!(".com.{CASE_LABEL}%TESTNUMBER\n"));
     for end in [":", "/", "?", "#"] {
         let label = format!(".{CASE_LABEL}%TESTNUMBER{end}");
@@ -197,7 +201,12 @@ fn fill(text: &str, place: &Place) -> String {
     for (name, value) in [
         ("%HOSTIP", "127.0.0.1"),
         ("%CLIENTIP", "127.0.0.1"),
+        ("%HOST6IP", "[::1]"),
+        ("%CLIENT6IP-NB", "::1"),
+        ("%CLIENT6IP", "[::1]"),
         ("%HTTPPORT", &port),
+        ("%HTTP6PORT", &port6),
+        ("%SOCKSPORT", &socks_port),
         ("%PROXYPORT", &port),
         ("%NOLISTENPORT", "47"),
         ("%TESTNUMBER", &place.number),

@@ -3,7 +3,7 @@
 /// Options of ours whose value is the next word.
 const WITH_VALUE: &[&str] = &[
     "-m", "-A", "-e", "-X", "-u", "-C", "-z", "-r", "-H", "-w", "-F", "-b", "-T", "-D", "-o", "-d",
-    "-j",
+    "-j", "-U",
 ];
 /// The same, written out.
 const LONG_WITH_VALUE: &[&str] = &[
@@ -24,6 +24,10 @@ const LONG_WITH_VALUE: &[&str] = &[
     "--cookie-jar",
     "--parallel-max",
     "--data-raw",
+    "--data-ascii",
+    "--data-binary",
+    "--socks5",
+    "--socks5-hostname",
     "--data-urlencode",
     "--form-string",
     "--proxy",

@@ -47,22 +47,16 @@ const IDLE: &[&str] = &[
     "--silent",
     "--show-error",
     "-v",
-    "-#",
     "--parallel-immediate",
-    "--basic",
     "--remote-name-all",
     "--no-http0.9",
-    "--proxy-basic",
     "-q",
     "--proxy-digest",
-    "--proxy-anyauth",
     "-N",
     "--no-buffer",
-    "--tcp-nodelay",
     "--tcp-fastopen",
     "--no-keepalive",
     "--crlf-off",
-    "--remove-on-error",
     "--no-clobber-off",
 ];
 /// Letters that can be followed by others.
@@ -110,8 +104,8 @@ const SAME: &[(&str, &str)] = &[
     ("--request-target", "--request-target"),
     ("-d", "--data"),
     ("--data", "--data"),
-    ("--data-ascii", "--data"),
-    ("--data-binary", "--data"),
+    ("--data-ascii", "--data-ascii"),
+    ("--data-binary", "--data-binary"),
     ("--data-raw", "--data-raw"),
     ("--data-urlencode", "--data-urlencode"),
 ];
@@ -122,6 +116,17 @@ const SAME_FLAGS: &[(&str, &str)] = &[
     ("--ipv4", "-4"),
     ("-6", "-6"),
     ("--ipv6", "-6"),
+    ("--basic", "--basic"),
+    ("--proxy-basic", "--proxy-basic"),
+    ("--proxy-anyauth", "--proxy-anyauth"),
+    ("--tcp-nodelay", "--tcp-nodelay"),
+    ("--remove-on-error", "--remove-on-error"),
+    ("--retry-connrefused", "--retry-connrefused"),
+    ("-#", "--progress-bar"),
+    ("--progress-bar", "--progress-bar"),
+    ("-1", "--tlsv1"),
+    ("--tlsv1", "--tlsv1"),
+    ("--http2", "--http2"),
     ("--compressed", "--compressed"),
     ("--tr-encoding", "--tr-encoding"),
     ("--no-progress-meter", "--no-progress-meter"),
@@ -293,8 +298,7 @@ impl Typed {
                 self.proxy = Some(value());
             }
             "--proxy-header" => self.words.extend([name.to_owned(), value()]),
-            "--socks5" => self.proxy = Some(format!("socks5://{}", value())),
-            "--socks5-hostname" => self.proxy = Some(format!("socks5h://{}", value())),
+            "--socks5" | "--socks5-hostname" => self.words.extend([name.to_owned(), value()]),
             "-U" | "--proxy-user" => self.proxy_user = Some(value()),
             "--connect-to" => self.words.extend(["--connect-to".to_owned(), value()]),
             "--resolve" => self.words.extend(["--resolve".to_owned(), value()]),
@@ -395,6 +399,8 @@ impl Typed {
         if let Some(proxy) = self.proxy.take() {
             let option = if self.speaks_http10 { "--proxy1.0" } else { "--proxy" };
             self.words.extend([option.to_owned(), self.proxy_url(&proxy)]);
+        } else if let Some(user) = self.proxy_user.take() {
+            self.words.extend(["-U".to_owned(), user]);
         }
         let retries = self.words.iter().any(|word| word == "--retry");
         if !self.fails && !self.words.iter().any(|word| word == "--retry-all-errors") {
