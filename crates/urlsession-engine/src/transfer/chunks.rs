@@ -43,7 +43,6 @@ struct Size {
     bytes: Option<u64>,
     /// Space has followed the digits.
     is_over: bool,
-    /// Somebody else may take a bare LF within an extension for a part of it.
     has_extension: bool,
     cr: bool,
 }
@@ -144,7 +143,7 @@ impl Size {
             return (size.unwrap_or_default(), false);
         };
         let next = match byte {
-            b'\n' if self.cr || !self.has_extension => {
+            b'\n' => {
                 let next = match bytes {
                     0 => State::Trailer { is_empty: true, cr: false },
                     left => State::Data(left),
@@ -153,7 +152,6 @@ impl Size {
             }
             _ if self.cr => None,
             b'\r' => Some(Self { cr: true, ..self }),
-            b'\n' => None,
             _ if self.has_extension => Some(self),
             b';' => Some(Self { has_extension: true, ..self }),
             b' ' | b'\t' => Some(Self { is_over: true, ..self }),
@@ -245,7 +243,7 @@ mod tests {
             (CHUNKED, "0\nA: b\nC: d\r\n\n", "0\r\nA: b\r\nC: d\r\n\r\n"),
             // What follows the end is none of it, nor what follows a doubt.
             (CHUNKED, "0\r\n\r\n1\nx\n", ""),
-            (CHUNKED, "1;a\nx\n0\n\n", ""),
+            (CHUNKED, "1;a\nx\n0;b\n\n", "1;a\r\nx\r\n0;b\r\n\r\n"),
             (CHUNKED, "1;a=\"b;\r\nx\n0\n\n", "1;a=\"b;\r\nx\r\n0\r\n\r\n"),
             (CHUNKED, "1 2\nx\n", ""),
             (CHUNKED, "\n1\nx\n", ""),

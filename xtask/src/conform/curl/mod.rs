@@ -30,10 +30,6 @@ const ONLY_VARIABLE: &str = "URLSESSION_CONFORM_ONLY";
 
 /// What is refused here on purpose, and what ends well here where curl fails.
 const REFUSED: &[Reason] = &[
-    (
-        &["341", "693", "1090", "1116", "1124", "1125", "1170", "1171", "1417", "1617", "1677"],
-        "a bare LF may end a line of a head, but not the size of a chunk (RFC 9112 section 2.2)",
-    ),
     (&["395", "770", "1473"], "a length or a field that cannot be read for sure is refused"),
     (
         &["1069", "1072", "1073"],

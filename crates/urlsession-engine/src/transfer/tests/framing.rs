@@ -46,10 +46,10 @@ const TABLE: &[(&str, &str)] = &[
     ("Transfer-Encoding: chunked\r\n\r\n\r\nx\r\n0\r\n\r\n", "-1017"),
     ("Transfer-Encoding: chunked\r\n\r\n10000000000000001\r\nx\r\n0\r\n\r\n", "-1017"),
     ("Transfer-Encoding: chunked\r\n\r\n1 2\r\nx\r\n0\r\n\r\n", "-1017"),
-    // A line between chunks may end in LF alone, but for one with an extension.
+    // A line between chunks may end in LF alone.
     ("Transfer-Encoding: chunked\r\n\r\n1\nx\r\n0\r\n\r\n", "x"),
     ("Transfer-Encoding: chunked\r\n\r\n1 \nx\n1\r\ny\n0\nX: a\n\n", "xy"),
-    ("Transfer-Encoding: chunked\r\n\r\n1;a\nx\r\n0\r\n\r\n", "-1017"),
+    ("Transfer-Encoding: chunked\r\n\r\n1;a\nx\r\n0\r\n\r\n", "x"),
     ("Transfer-Encoding: chunked\r\n\r\n1;a\nb\r\nx\r\n0\r\n\r\n", "-1017"),
     ("Transfer-Encoding: chunked\r\n\r\n1\r\nxy\r\n0\r\n\r\n", "-1017"),
     ("Transfer-Encoding: chunked\r\n\r\n1\r\nx0\r\n\r\n", "-1017"),
