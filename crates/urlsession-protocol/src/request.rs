@@ -270,13 +270,15 @@ pub(crate) fn parse(text: &str) -> Result<url::Url, Error> {
 pub fn has_no_host(reference: &str) -> bool {
     // Whoever reads URLs drops blanks around them, and tabs and line ends within.
     let is_kept = |c: &char| !matches!(c, '\t' | '\r' | '\n');
-    let text: String = reference.trim_start_matches(|c| c <= ' ').chars().filter(is_kept).collect();
-    let begins = |scheme: &&str| {
-        text.get(..scheme.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(scheme))
+    let text = reference.trim_start_matches(|c| c <= ' ').chars().filter(is_kept);
+    let behind = |scheme: &str| {
+        let mut rest = text.clone();
+        let begins =
+            scheme.chars().all(|c| rest.next().is_some_and(|d| c.eq_ignore_ascii_case(&d)));
+        begins.then_some(rest)
     };
-    let scheme = ["http:", "https:"].into_iter().find(begins).unwrap_or_default();
-    let slashes = text[scheme.len()..].bytes().take_while(|byte| matches!(byte, b'/' | b'\\'));
-    slashes.count() > SLASHES_LIMIT
+    let rest = ["http:", "https:"].into_iter().find_map(behind).unwrap_or_else(|| text.clone());
+    rest.take_while(|c| matches!(c, '/' | '\\')).count() > SLASHES_LIMIT
 }
 
 fn credential_of(url: &url::Url) -> Result<Option<Credential>, Error> {

@@ -115,8 +115,8 @@ async fn answered(
 }
 
 /// RFC 9113 section 8.7: a refused stream had no effect, and neither had one above the last
-/// stream that a GOAWAY names, whose error may be of others. Where a connection just ends, as one does that was idle for
-/// long, the request may go out again if that is harmless.
+/// stream that a GOAWAY names, whose error may be of others. Where a connection just ends, as one
+/// does that was idle for long, the request may go out again if that is harmless.
 fn refusal(error: &h2::Error, closed: &AtomicBool, is_harmless: bool) -> Broken {
     let reason = error.reason();
     if error.is_go_away() || error.is_io() {
