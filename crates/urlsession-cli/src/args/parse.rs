@@ -79,9 +79,8 @@ pub(crate) fn typed_fields(option: &str, texts: &[String]) -> Result<HeaderField
         if text.starts_with('@') || is_field(text) {
             fields.take(text)?;
         } else {
-            // What it says may be a secret.
             let which = if texts.len() > 1 { format!(" number {number}") } else { String::new() };
-            terminal::say(&format!("urlsession: {option}{which} is no header field, left out"))?;
+            leave_out(&format!("{option}{which} is"))?;
         }
     }
     Ok(fields)
@@ -93,8 +92,7 @@ impl HeaderFields {
         let lines = input::text(Path::new(path), HEADER_FILE_LIMIT, exit::USAGE)?;
         for (number, line) in (1..).zip(lines.lines()) {
             if !line.trim().is_empty() && (!is_field(line) || self.add(line).is_err()) {
-                let why = "no header field, left out";
-                terminal::say(&format!("urlsession: {}:{number}: {why}", shown(path)))?;
+                leave_out(&format!("{}:{number}:", shown(path)))?;
             }
         }
         Ok(())
@@ -132,6 +130,11 @@ impl HeaderFields {
         let is_it = |other: &str| other.eq_ignore_ascii_case(name);
         self.sent.iter().any(|field| is_it(&field.name)) || self.omitted.iter().any(|o| is_it(o))
     }
+}
+
+/// Tells that what stands there is left out. What it says may be a secret.
+pub(crate) fn leave_out(place: &str) -> Result<(), Failure> {
+    Ok(terminal::say(&format!("urlsession: {place} no header field, left out"))?)
 }
 
 /// Says whether it is `Name: value`, `Name:` or `Name;`, with what can be a name.

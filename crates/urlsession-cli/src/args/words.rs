@@ -1,7 +1,7 @@
 //! The words of `get` and `add` before clap reads them: `-K FILE` becomes what the file says, `--next`
 //! begins a command of its own, and `--url URL` is a URL.
 
-use super::parse::{header_fields, is_field};
+use super::parse::{header_fields, is_field, leave_out};
 use super::variables::Variables;
 use crate::config::{self, Line};
 use crate::escape::shown;
@@ -322,8 +322,7 @@ impl Reader {
                 if plain == "header" && !value.starts_with('@') {
                     // Nobody repeats what it says, so that its place has to tell which it is.
                     if !is_field(&value) {
-                        let why = "no header field, left out";
-                        return Ok(terminal::say(&format!("urlsession: {}: {why}", shown(place)))?);
+                        return leave_out(&format!("{}:", shown(place)));
                     }
                     header_fields(std::slice::from_ref(&value))?;
                 }
