@@ -507,7 +507,7 @@ impl Conversation {
 }
 
 fn goodbye(reason: &str) -> Error {
-    lost(format!("the daemon said: {}", reason.escape_debug()))
+    lost(format!("the daemon said: {reason}"))
 }
 
 pub(crate) fn misunderstood() -> Error {

@@ -138,7 +138,7 @@ mod socket {
                 let shown = executable.display();
                 Err(lost(format!("{shown}, started as the daemon, ended without a word")))
             }
-            other => Err(lost(other.strip_prefix("error: ").unwrap_or(other).escape_debug())),
+            other => Err(lost(other.strip_prefix("error: ").unwrap_or(other))),
         })
     }
 

@@ -367,7 +367,7 @@ impl Link {
                     _ => return Err(lost("the daemon gave an answer to another question")),
                 },
                 Ok(DaemonMessage::Goodbye { reason }) => {
-                    return Err(lost(format!("the daemon said: {}", reason.escape_debug())));
+                    return Err(lost(format!("the daemon said: {reason}")));
                 }
                 Ok(DaemonMessage::Hello(_) | DaemonMessage::Reply { .. }) => {}
                 Ok(event @ DaemonMessage::Event { .. }) => {

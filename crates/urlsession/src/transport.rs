@@ -106,7 +106,7 @@ impl Transport {
                 theirs.protocol
             ))),
             Ok(DaemonMessage::Goodbye { reason }) => {
-                Err(lost(format!("the daemon said: {}", reason.escape_debug())))
+                Err(lost(format!("the daemon said: {reason}")))
             }
             Ok(DaemonMessage::Reply { .. } | DaemonMessage::Event { .. }) => {
                 Err(lost("the daemon did not greet"))

@@ -123,6 +123,9 @@ fn folders_that_others_can_look_into_are_problems() {
         let line = &lines(&open, check)[0];
         assert!(open.code == 1 && line.starts_with("problem"), "{open:?}");
         assert!(line.contains("mode 755") && line.contains("chmod 700"), "{line}");
+        let refused = home.run(&["ls"]);
+        let command = format!("chmod 700 '{}'", folder.display());
+        assert!(check == "socket" || refused.err.contains(&command), "{refused:?}");
         mode(folder, 0o700);
         assert_eq!(doctor(&home, &[], &[]).code, 0);
     }
