@@ -260,7 +260,7 @@ impl Daemon {
     /// # Errors
     /// -997 if it was gone before, -1001 if it does not end within 30 s.
     pub fn shutdown(self) -> Result<(), Error> {
-        let process = process::open(self.status()?.pid);
+        let process = process::open(self.lock().process);
         self.ask(Call::Shutdown)?;
         let deadline = Deadline::after(REPLY_LIMIT);
         let mut conversation = self.lock();
@@ -393,6 +393,8 @@ impl fmt::Debug for Watch {
 /// A connection on which each question waits for its answer.
 struct Conversation {
     transport: Transport,
+    /// The daemon's.
+    process: u32,
     next_call: u64,
 }
 
@@ -417,8 +419,8 @@ impl Conversation {
         loop {
             let greeted = connect(deadline).and_then(|transport| {
                 let Some(mut transport) = transport else { return Ok(None) };
-                transport.greet(deadline)?;
-                Ok(Some(Self { transport, next_call: 0 }))
+                let process = transport.greet(deadline)?;
+                Ok(Some(Self { transport, process, next_call: 0 }))
             });
             // A daemon that is dying may still take a connection and then hang up.
             match greeted {

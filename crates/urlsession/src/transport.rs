@@ -85,11 +85,12 @@ impl Transport {
         Self { sender: Sender::Memory(end.outgoing), receiver: Receiver::Memory(queue) }
     }
 
-    /// Exchanges hellos. In memory there are none: both sides are one program.
-    pub(crate) fn greet(&mut self, deadline: Deadline) -> Result<(), Error> {
+    /// Exchanges hellos; returns the daemon's process. In memory there are none: both sides are one
+    /// program.
+    pub(crate) fn greet(&mut self, deadline: Deadline) -> Result<u32, Error> {
         #[cfg(feature = "embedded")]
         if matches!(self.sender, Sender::Memory(_)) {
-            return Ok(());
+            return Ok(std::process::id());
         }
         let hello = Hello {
             protocol: PROTOCOL_VERSION,
@@ -98,7 +99,9 @@ impl Transport {
         };
         self.sender.send(&ClientMessage::Hello(hello)).map_err(|_| lost("the daemon hung up"))?;
         match self.receiver.receive(deadline) {
-            Ok(DaemonMessage::Hello(theirs)) if theirs.protocol == PROTOCOL_VERSION => Ok(()),
+            Ok(DaemonMessage::Hello(theirs)) if theirs.protocol == PROTOCOL_VERSION => {
+                Ok(theirs.pid)
+            }
             Ok(DaemonMessage::Hello(theirs)) => Err(lost(format!(
                 "the running daemon ({}) speaks version {} of the protocol, this program version \
                  {PROTOCOL_VERSION}",
