@@ -10,6 +10,7 @@ use crate::driver::{Driver, Turn};
 use crate::inbox::Message;
 use crate::metrics;
 use crate::peers::Watching;
+use crate::queries::only_looks;
 use crate::replay::{Place, Replay};
 use crate::stop::Stop;
 use crate::strict::SharedHosts;
@@ -19,6 +20,7 @@ use urlsession_core::{
     Action, AttemptNumber, Cause, Change, Ending, Input, Order, PeerNumber, Report, ResumeState,
     TaskRef, WINDOW,
 };
+use urlsession_protocol::connection::Connection;
 use urlsession_protocol::{
     Call, CallId, ClientMessage, DaemonMessage, Error, ErrorCode, Event, EventNumber, Reply,
     SessionKey, TaskIdentifier,
@@ -64,9 +66,7 @@ impl<H: Moves> Driver<H> {
     pub(crate) fn take(&mut self, turn: &mut Turn, message: Message) {
         match message {
             Message::Connected(connection) => {
-                if !self.stop.as_ref().is_some_and(Stop::is_last_hearing) {
-                    self.peers.connect(connection);
-                }
+                self.let_in(connection);
             }
             Message::Said { peer, message } => self.hear(turn, peer, *message),
             Message::Disconnected(peer) => {
@@ -127,6 +127,12 @@ impl<H: Moves> Driver<H> {
         }
     }
 
+    /// Takes a client in, unless nobody is heard any more.
+    pub(crate) fn let_in(&mut self, connection: Connection) -> Option<PeerNumber> {
+        let is_open = !self.stop.as_ref().is_some_and(Stop::is_last_hearing);
+        is_open.then(|| self.peers.connect(connection))
+    }
+
     fn hear(&mut self, turn: &mut Turn, peer: PeerNumber, message: ClientMessage) {
         let (id, call) = match message {
             ClientMessage::Call { id, call } => (id, call),
@@ -145,17 +151,7 @@ impl<H: Moves> Driver<H> {
             ClientMessage::Hello(_) => return self.peers.settle(peer),
         };
         match call {
-            Call::Tasks { .. }
-            | Call::Task { .. }
-            | Call::Session { .. }
-            | Call::Sessions { .. }
-            | Call::Cookies { .. }
-            | Call::KnownHosts { .. }
-            | Call::Credentials { .. }
-            | Call::SpeedLimits
-            | Call::Status => {
-                turn.deeds.push(Deed::Look { peer, id, call });
-            }
+            call if only_looks(&call) => turn.deeds.push(Deed::Look { peer, id, call }),
             Call::Watch { session, replay } => {
                 let watching = session.map_or(Watching::Everything, Watching::Session);
                 let owed = if replay { self.owed(&watching, None) } else { Owed::default() };

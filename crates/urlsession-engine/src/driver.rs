@@ -9,6 +9,8 @@
 //! commits block; where nothing outlives the process they do not, and it is a task beside the
 //! attempts.
 
+mod blocked;
+
 use crate::act::Deed;
 use crate::attempts::{Attempts, Moves};
 use crate::cache::Caches;
@@ -29,6 +31,7 @@ use crate::store::{Rows, Store};
 use crate::strict::Strict;
 use crate::wall::WallWatch;
 use crate::{EngineError, metrics, orders};
+use blocked::Blocked;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -64,6 +67,8 @@ pub(crate) struct Driver<H> {
     pub(crate) stop: Option<Stop>,
     pub(crate) inbox: Inbox,
     pub(crate) pace: Pace,
+    /// What came while a commit failed.
+    pub(crate) deferred: Vec<Message>,
     pub(crate) idle: watch::Sender<bool>,
     /// What was restored has to be done first.
     pub(crate) restored: Option<Step>,
@@ -135,6 +140,9 @@ impl<H: Moves> Driver<H> {
     }
 
     fn gather(&mut self, wait: Option<Duration>) -> Vec<Message> {
+        if !self.deferred.is_empty() {
+            return std::mem::take(&mut self.deferred);
+        }
         if self.simulation.is_some() {
             return self.pass_time(wait);
         }
@@ -198,15 +206,18 @@ impl<H: Moves> Driver<H> {
     /// Makes the changes durable, however long that takes: nothing is visible before.
     fn commit(&mut self, turn: &Turn, rows: &Rows) -> Result<(), EngineError> {
         let (mut pause, longest) = COMMIT_PAUSE;
+        let mut blocked = Blocked::default();
         loop {
             let done = self.store.commit_turn(&turn.changes, rows, &turn.metrics);
-            let Err(error) = done else { return Ok(()) };
+            let Err(error) = done else {
+                self.deferred = blocked.deferred;
+                return Ok(());
+            };
             tracing::error!(%error, changes = turn.changes.len(), "a commit failed");
             if !error.can_pass() || self.stopping.load(Ordering::Acquire) {
                 return Err(EngineError::Store(Arc::new(error)));
             }
-            // A stop ends the pause.
-            std::thread::park_timeout(pause);
+            self.wait_blocked(&mut blocked, &error, pause);
             pause = longest.min(pause * 2);
         }
     }

@@ -209,7 +209,7 @@ impl Engine {
     pub fn stop(&self) {
         self.seat.stopping.store(true, Ordering::Release);
         let _ = self.seat.inbox.send(Message::Stop);
-        // The driver may be waiting to try a failed commit again.
+        // The driver may pause between two looks into the inbox.
         if let Some(thread) = &self.thread {
             thread.unpark();
         }

@@ -109,7 +109,7 @@ impl Peers {
     }
 
     /// Takes a client in.
-    pub(crate) fn connect(&mut self, connection: Connection) {
+    pub(crate) fn connect(&mut self, connection: Connection) -> PeerNumber {
         let number = PeerNumber(self.next);
         self.next += 1;
         let (backlog, told) = mpsc::unbounded_channel();
@@ -132,6 +132,7 @@ impl Peers {
         ));
         self.runtime.spawn(tell(outgoing, told, Arc::clone(&peer.waiting), peer.gone.clone()));
         self.peers.insert(number, peer);
+        number
     }
 
     /// Forgets a client.

@@ -25,6 +25,22 @@ const PAGE_LOOKED_LIMIT: usize = 4096;
 /// is heard meanwhile.
 const PAGE_COUNTED_LIMIT: u64 = 100_000;
 
+/// Says whether a call changes nothing.
+pub(crate) fn only_looks(call: &Call) -> bool {
+    matches!(
+        call,
+        Call::Tasks { .. }
+            | Call::Task { .. }
+            | Call::Session { .. }
+            | Call::Sessions { .. }
+            | Call::Cookies { .. }
+            | Call::KnownHosts { .. }
+            | Call::Credentials { .. }
+            | Call::SpeedLimits
+            | Call::Status
+    )
+}
+
 impl<H: Moves> Driver<H> {
     /// Answers a call that changes no task and no session.
     pub(crate) fn look(&mut self, call: &Call) -> Result<Reply, Error> {

@@ -83,6 +83,7 @@ impl<H: Moves> Driver<H> {
             stop: None,
             inbox,
             pace: Pace::default(),
+            deferred: Vec::new(),
             idle,
             restored: Some(step),
             tick_waits: false,

@@ -116,18 +116,33 @@ fn a_full_state_folder_delays_what_is_asked_and_loses_nothing() {
     server.wait_for_requests(1);
     let filler = small.seen(&state.join("filler"));
     assert!(fs::write(&filler, vec![1; 4 << 20]).is_err(), "it is full now");
-    let late = home.start(&["add", "-q", &server.url("/late")]);
-    server.release("/stalls");
-    // The page that the log ends in has room for this.
+    // The page that the log ends in has no room for this.
+    let field = format!("X-Long: {}", "x".repeat(16 << 10));
+    let late = home.start(&["add", "-q", "-H", &field, &server.url("/late")]);
     let log = small.seen(&home.paths().log());
     let tried = || fs::read_to_string(&log).unwrap().contains("a commit failed");
     assert!((0..LOOKS).any(|_| tried() || home.run(&["--version"]).code != 0));
+    server.release("/stalls");
+    for asked in [&["ls"][..], &["add", &server.url("/other")], &["show", "1"]] {
+        let refused = home.run(asked);
+        let why = "the daemon cannot write its state, and goes on once it can";
+        assert!(refused.code != 0 && refused.err.contains(why), "{asked:?}: {refused:?}");
+    }
     fs::remove_file(filler).unwrap();
     let late = late.end();
     assert_eq!((late.code, late.out.as_str()), (0, "2\n"), "{late:?}");
     home.out(&["wait", "--timeout", "60s", "1", "2"]);
     assert_eq!(fs::read(home.file("stalls")).unwrap(), b"content");
     assert_eq!(fs::read(home.file("late")).unwrap(), b"late");
+
+    let filler = small.seen(&state.join("filler"));
+    assert!(fs::write(&filler, vec![1; 4 << 20]).is_err(), "it is full again");
+    let waits = home.start(&["add", "-q", "-H", &field, &server.url("/late")]);
+    assert!((0..LOOKS).any(|_| home.run(&["daemon", "status"]).code != 0));
+    // It would start the next daemon.
+    drop(waits);
+    let stopped = home.run(&["daemon", "stop"]);
+    assert!(stopped.code == 0 && stopped.err.contains("has stopped"), "{stopped:?}");
 }
 
 fn body(seed: u64, length: u64) -> Body {

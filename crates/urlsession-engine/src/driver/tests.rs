@@ -1,11 +1,14 @@
-//! What a turn hears first.
+//! What a turn hears first, and what is heard while nothing can be written.
 
 use super::Driver;
+use super::blocked::{Blocked, PATIENCE};
 use crate::inbox::Message;
 use crate::simulate::{Scenario, Simulation};
 use crate::transfer::Hands;
 use crate::{EngineConfiguration, Seat};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 use tokio::runtime::Handle;
 use urlsession_core::{GRACE, PeerNumber};
 use urlsession_protocol::connection::{ClientEnd, Connection};
@@ -34,6 +37,56 @@ async fn nobody_is_refused_for_one_who_has_left() {
     assert_eq!(refused.code, ErrorCode::BACKGROUND_SESSION_IN_USE_BY_ANOTHER_PROCESS);
 }
 
+#[tokio::test]
+async fn who_would_wait_in_vain_for_a_commit_is_told_why() {
+    let (mut stage, seat) = Stage::open();
+    let [mut owner, mut other] = [1, 2].map(|_| stage.connect());
+    stage.turn([attach(1)]);
+    assert!(matches!(answer(&mut owner).await, Ok(Reply::Attached { .. })));
+
+    let (connection, mut newcomer) = Connection::pair();
+    let mut blocked = Blocked::default();
+    for message in [attach(2), said(1, Call::Status), Message::Connected(connection), attach(3)] {
+        seat.inbox.send(message).unwrap();
+    }
+    for _ in 1..PATIENCE {
+        stage.try_again(&mut blocked);
+    }
+    assert_eq!(blocked.deferred.len(), 3, "what may pass soon is a delay");
+    stage.try_again(&mut blocked);
+    for refused in [&mut owner, &mut newcomer] {
+        let error = answer(refused).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::BACKGROUND_SESSION_WAS_DISCONNECTED);
+        assert!(error.detail.unwrap().contains("cannot write its state"));
+    }
+    seat.inbox.send(Message::Disconnected(PeerNumber(3))).unwrap();
+    stage.try_again(&mut blocked);
+    assert_eq!(stage.driver.peers.count(), 2);
+
+    let [Message::Said { peer: PeerNumber(2), .. }] = blocked.deferred[..] else {
+        panic!("{:?}", blocked.deferred);
+    };
+    stage.driver.turn(blocked.deferred).unwrap();
+    stage.pass_grace();
+    stage.turn([Message::Disconnected(PeerNumber(1))]);
+    assert!(matches!(answer(&mut other).await, Ok(Reply::Attached { .. })));
+}
+
+#[tokio::test]
+async fn a_shutdown_gives_up_what_cannot_be_written() {
+    let (mut stage, seat) = Stage::open();
+    let mut client = stage.connect();
+    let mut blocked = Blocked::default();
+    seat.inbox.send(said(1, Call::Shutdown)).unwrap();
+    for _ in 1..PATIENCE {
+        stage.try_again(&mut blocked);
+    }
+    assert!(!stage.driver.stopping.load(Ordering::Acquire), "it is one in good order");
+    stage.try_again(&mut blocked);
+    assert!(stage.driver.stopping.load(Ordering::Acquire));
+    assert!(matches!(answer(&mut client).await, Ok(Reply::Done)));
+}
+
 /// A driver that turns and waits as the test says.
 struct Stage {
     driver: Driver<Hands>,
@@ -60,6 +113,12 @@ impl Stage {
         self.driver.turn(messages.into()).unwrap();
     }
 
+    /// Lets the driver hear what has come since a commit failed.
+    fn try_again(&mut self, blocked: &mut Blocked) {
+        let error = std::io::Error::from(std::io::ErrorKind::StorageFull).into();
+        self.driver.wait_blocked(blocked, &error, Duration::ZERO);
+    }
+
     fn pass_grace(&self) {
         self.simulation.move_to(self.simulation.timeline.now() + 2 * GRACE);
     }
@@ -71,7 +130,10 @@ fn attach(peer: u64) -> Message {
         session: SessionIdentifier::new("session").unwrap(),
     };
     let (configuration, wait, owner) = (Box::default(), false, None);
-    let call = Call::Attach { session, configuration, wait, owner };
+    said(peer, Call::Attach { session, configuration, wait, owner })
+}
+
+fn said(peer: u64, call: Call) -> Message {
     let message = Box::new(ClientMessage::Call { id: CallId(1), call });
     Message::Said { peer: PeerNumber(peer), message }
 }
