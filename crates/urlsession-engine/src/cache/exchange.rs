@@ -296,11 +296,14 @@ impl Pending<'_> {
         let mut fresh = stored.clone();
         fresh.freshen(&head.headers, self.sent, now);
         let asked = Asked { method: &Method::GET, ..self.asked() };
-        if policy::is_storable(&asked, &self.url, &fresh) {
-            let (url, fresh) = (self.url.as_str().to_owned(), fresh.clone());
-            run(cache, move |cache| cache.keep(&url, fresh)).await;
-        } else {
-            self.forget(cache, vec![self.url.clone()]).await;
+        match stored.variant.renewed(&fresh.headers, &self.headers) {
+            Some(variant) if policy::is_storable(&asked, &self.url, &fresh) => {
+                fresh.variant = variant;
+                let (url, was, fresh) =
+                    (self.url.as_str().to_owned(), stored.clone(), fresh.clone());
+                run(cache, move |cache| cache.renew(&url, &was, fresh)).await;
+            }
+            _ => self.forget(cache, vec![self.url.clone()]).await,
         }
         fresh
     }

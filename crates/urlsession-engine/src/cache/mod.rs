@@ -155,43 +155,31 @@ impl SharedCache {
 
     /// Keeps a response, instead of the one of the same variant.
     fn keep(&self, url: &str, stored: Stored) {
-        let (now, stored) = (self.now(), Arc::new(stored));
+        let now = self.now();
+        self.lock().keep(url, stored, now);
+    }
+
+    /// Keeps a response that the server has renewed, unless what it was is no longer kept: another
+    /// request may have brought a newer one meanwhile, or changed the resource.
+    fn renew(&self, url: &str, was: &Stored, renewed: Stored) {
+        let now = self.now();
         let mut tiers = self.lock();
-        let mut all = tiers.find(url, now);
-        // One that took long may have been overtaken; one from the future was kept before the clock was
-        // set back.
-        let overtook = |other: &Arc<Stored>| {
-            let is_newer = other.received > stored.received && other.received <= now;
-            is_newer && other.variant == stored.variant
+        let is_it = |kept: &Arc<Stored>| {
+            kept.variant == was.variant
+                && (kept.requested, kept.received) == (was.requested, was.received)
         };
-        if all.iter().any(overtook) {
+        if !tiers.find(url, now).iter().any(is_it) {
             return;
         }
-        all.retain(|other| other.variant != stored.variant);
-        all.push(Arc::clone(&stored));
-        let surplus = all.len().saturating_sub(VARIANTS_LIMIT);
-        all.drain(..surplus);
-        tiers.memory.put(url, all, now);
-        if let Some(disk) = &mut tiers.disk
-            && stored.size() <= disk.entry_limit()
-        {
-            disk.put(url, &stored, now);
-            if surplus > 0 {
-                disk.remove(url, VARIANTS_LIMIT);
-            }
-        } else if let Some(disk) = &mut tiers.disk {
-            // An older one must not come back when this one has gone from memory.
-            disk.remove(url, 0);
+        if renewed.variant != was.variant {
+            tiers.forget(url);
         }
+        tiers.keep(url, renewed, now);
     }
 
     /// Forgets the responses of a URL.
     fn forget(&self, url: &str) {
-        let mut tiers = self.lock();
-        tiers.memory.remove(url);
-        if let Some(disk) = &mut tiers.disk {
-            disk.remove(url, 0);
-        }
+        self.lock().forget(url);
     }
 
     fn resize(&self, room: UrlCache) {
@@ -208,6 +196,43 @@ impl SharedCache {
 }
 
 impl Tiers {
+    fn keep(&mut self, url: &str, stored: Stored, now: Timestamp) {
+        let stored = Arc::new(stored);
+        let mut all = self.find(url, now);
+        // One that took long may have been overtaken; one from the future was kept before the clock was
+        // set back.
+        let overtook = |other: &Arc<Stored>| {
+            let is_newer = other.received > stored.received && other.received <= now;
+            is_newer && other.variant == stored.variant
+        };
+        if all.iter().any(overtook) {
+            return;
+        }
+        all.retain(|other| other.variant != stored.variant);
+        all.push(Arc::clone(&stored));
+        let surplus = all.len().saturating_sub(VARIANTS_LIMIT);
+        all.drain(..surplus);
+        self.memory.put(url, all, now);
+        if let Some(disk) = &mut self.disk
+            && stored.size() <= disk.entry_limit()
+        {
+            disk.put(url, &stored, now);
+            if surplus > 0 {
+                disk.remove(url, VARIANTS_LIMIT);
+            }
+        } else if let Some(disk) = &mut self.disk {
+            // An older one must not come back when this one has gone from memory.
+            disk.remove(url, 0);
+        }
+    }
+
+    fn forget(&mut self, url: &str) {
+        self.memory.remove(url);
+        if let Some(disk) = &mut self.disk {
+            disk.remove(url, 0);
+        }
+    }
+
     fn find(&mut self, url: &str, now: Timestamp) -> Vec<Arc<Stored>> {
         // What another process has changed on disk is not in memory.
         if self.disk.as_mut().is_some_and(Disk::has_changed) {

@@ -59,6 +59,18 @@ impl Variant {
         Some(Self { partition: partition.clone(), fields })
     }
 
+    /// Makes that of a response that was renewed by the answer to this request, which may name other
+    /// fields; `None` if no request can match it any more.
+    pub(super) fn renewed(&self, response: &HeaderMap, request: &HeaderMap) -> Option<Self> {
+        let next = Self::of(response, request, &self.partition)?;
+        // A request that matches need not say the same: it may like the language.
+        Some(if next.names().eq(self.names()) { self.clone() } else { next })
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(|(name, _)| name.as_str())
+    }
+
     /// Says whether a request gets that response, which may be in the language it likes best. Who
     /// unpacks nothing gets nothing packed, although its server may not have said that it varies.
     pub(super) fn matches(&self, request: &HeaderMap, response: &HeaderMap) -> bool {

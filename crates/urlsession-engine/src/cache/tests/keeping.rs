@@ -1,6 +1,6 @@
 //! What is kept where: limits, processes that share a file, damage.
 
-use super::{kept, stored};
+use super::{ARRIVAL, kept, stored};
 use crate::CachePlace;
 use crate::cache::stored::Stored;
 use crate::cache::{Caches, SharedCache};
@@ -103,6 +103,29 @@ fn an_older_response_does_not_take_the_place_of_a_newer_one() {
             cache.keep("http://host/", at(first, 1));
             cache.keep("http://host/", at(second, 2));
             assert_eq!(lengths(&cache), [expected]);
+        }
+    }
+}
+
+/// Two requests may ask at once whether it still holds; what the later one hears may be older.
+#[test]
+fn what_was_replaced_or_forgotten_is_not_renewed() {
+    type Change = fn(&SharedCache);
+    let changes: [(Change, &[usize]); 3] = [
+        (|_| {}, &[1]),
+        (|cache| cache.keep("http://host/", of(2)), &[2]),
+        (|cache| cache.forget("http://host/"), &[]),
+    ];
+    let folder = TempDir::new().unwrap();
+    for room in [UrlCache::default(), UrlCache::IN_MEMORY] {
+        for (change, lengths_then) in changes {
+            let cache = cache(folder.path(), room);
+            cache.clear();
+            let was = Stored { received: Timestamp(ARRIVAL.0 - 9000), ..of(1) };
+            cache.keep("http://host/", was.clone());
+            change(&cache);
+            cache.renew("http://host/", &was, Stored { received: ARRIVAL, ..was.clone() });
+            assert_eq!(lengths(&cache), lengths_then);
         }
     }
 }

@@ -212,6 +212,20 @@ async fn a_304_may_end_the_keeping() {
 }
 
 #[tokio::test]
+async fn a_304_may_say_that_it_varies() {
+    for (vary, again) in [("A", "kept 200 one"), ("*", "loaded 200 other")] {
+        let scene = Scene::new();
+        let still = Answer::status_only(304).header("Vary", vary).header(FRESH.0, FRESH.1);
+        let other = answer("other", FRESH).header("Vary", "A");
+        scene.on(answer("one", STALE).etag("\"a\"").times(1).then(still.times(1).then(other)));
+        assert_eq!(tell(&scene.data().header("A", "1")).await, "loaded 200 one");
+        assert_eq!(tell(&scene.data().header("A", "1")).await, "kept 200 one");
+        assert_eq!(tell(&scene.data().header("A", "2")).await, "loaded 200 other", "{vary}");
+        assert_eq!(tell(&scene.data().header("A", "1")).await, again, "{vary}");
+    }
+}
+
+#[tokio::test]
 async fn a_changed_response_takes_the_place_of_the_old_one() {
     let scene = Scene::new();
     let changed = answer("new", FRESH).etag("\"b\"");
