@@ -21,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 use urlsession::{
     Daemon, DownloadOptions, Error, Secret, Session, SessionConfiguration, Task, TaskIdentifier,
@@ -29,6 +30,8 @@ use urlsession::{
 
 /// Longest wait for the daemon to make tasks durable.
 const ACCEPT_LIMIT: Duration = Duration::from_secs(300);
+/// Longest silence about waiting for it.
+const SILENCE_LIMIT: Duration = Duration::from_secs(5);
 /// Most tasks that are created before it is waited for.
 const PORTION: usize = 8192;
 
@@ -244,7 +247,7 @@ fn keep_cookies(args: &RequestArgs, plans: &[Plan], talk: Talk) -> Result<(), Fa
 
 /// Creates the tasks and says how they are called.
 fn enqueue(plans: Vec<Plan>, at_once: Option<u32>, talk: Talk) -> Result<u8, Failure> {
-    let created = create(plans, at_once)?;
+    let created = aloud(talk, || create(plans, at_once))?;
     let mut out = String::new();
     for task in &created.tasks {
         if talk.json {
@@ -274,7 +277,7 @@ fn run(
     talk: Talk,
     after: &mut After,
 ) -> Result<u8, Failure> {
-    let created = create(plans, at_once)?;
+    let created = aloud(talk, || create(plans, at_once))?;
     created.say_refused();
     let names: Vec<TaskName> = created.tasks.iter().map(|task| task.name.clone()).collect();
     if names.is_empty() {
@@ -415,6 +418,23 @@ impl Created {
     fn hand_over(&self, task: &Tracked, head: &str) -> Result<Option<Option<PathBuf>>, Failure> {
         self.answers.get(&task.name.task).map(|to| to.take(task, head)).transpose()
     }
+}
+
+/// Says that the daemon keeps something waiting where it does so for long.
+fn aloud<T>(talk: Talk, ask: impl FnOnce() -> T) -> T {
+    if talk.quiet {
+        return ask();
+    }
+    let (end, ended) = mpsc::channel::<()>();
+    std::thread::spawn(move || {
+        if ended.recv_timeout(SILENCE_LIMIT) == Err(RecvTimeoutError::Timeout) {
+            let _ =
+                terminal::say("waits for the daemon; what keeps it may be in: urlsession doctor");
+        }
+    });
+    let answer = ask();
+    drop(end);
+    answer
 }
 
 /// Owns the session for as long as it takes to create the tasks: others wait meanwhile.

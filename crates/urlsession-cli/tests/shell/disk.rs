@@ -118,7 +118,7 @@ fn a_full_state_folder_delays_what_is_asked_and_loses_nothing() {
     assert!(fs::write(&filler, vec![1; 4 << 20]).is_err(), "it is full now");
     // The page that the log ends in has no room for this.
     let field = format!("X-Long: {}", "x".repeat(16 << 10));
-    let late = home.start(&["add", "-q", "-H", &field, &server.url("/late")]);
+    let mut late = home.start(&["add", "-H", &field, &server.url("/late")]);
     let log = small.seen(&home.paths().log());
     let tried = || fs::read_to_string(&log).unwrap().contains("a commit failed");
     assert!((0..LOOKS).any(|_| tried() || home.run(&["--version"]).code != 0));
@@ -128,9 +128,10 @@ fn a_full_state_folder_delays_what_is_asked_and_loses_nothing() {
         let why = "the daemon cannot write its state, and goes on once it can";
         assert!(refused.code != 0 && refused.err.contains(why), "{asked:?}: {refused:?}");
     }
+    late.wait_for("urlsession doctor");
     fs::remove_file(filler).unwrap();
     let late = late.end();
-    assert_eq!((late.code, late.out.as_str()), (0, "2\n"), "{late:?}");
+    assert_eq!((late.code, late.out.as_str()), (0, "2 late\n"), "{late:?}");
     home.out(&["wait", "--timeout", "60s", "1", "2"]);
     assert_eq!(fs::read(home.file("stalls")).unwrap(), b"content");
     assert_eq!(fs::read(home.file("late")).unwrap(), b"late");
