@@ -1,6 +1,6 @@
 //! Which path a download gets when nobody gave one: never that of another file.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ pub(crate) fn free(
     folder: &Path,
     name: &str,
     most: u32,
-    taken: &mut BTreeSet<PathBuf>,
+    taken: &mut HashSet<PathBuf>,
 ) -> Option<PathBuf> {
     let path = std::iter::once(folder.join(name))
         .chain((1..most).map(|n| folder.join(format!("{name}.{n}"))))
@@ -36,7 +36,7 @@ mod tests {
     fn a_name_is_never_given_twice() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("f"), "").unwrap();
-        let mut taken = BTreeSet::new();
+        let mut taken = HashSet::new();
         let mut next = || free(folder.path(), "f", 4, &mut taken).map(|p| title(&p));
         let names = [next(), next(), next()].map(Option::unwrap_or_default);
         assert_eq!(names, ["f.1", "f.2", "f.3"]);

@@ -5,7 +5,7 @@ use crate::exit::{self, Failure};
 use crate::file_name;
 use crate::tracked::Tracked;
 use crate::{clock, json, terminal};
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::fs::{File, Metadata};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -176,7 +176,7 @@ fn suggested(task: &Tracked, path: &Path, clash: NameClash) -> Result<PathBuf, F
 /// Finds a name that nothing has, this one or one of so many behind it.
 fn free(path: &Path, most: u32) -> Result<PathBuf, Failure> {
     let (name, folder) = (file_name::title(path), path.parent().unwrap_or(path));
-    file_name::free(folder, &name, most, &mut BTreeSet::new())
+    file_name::free(folder, &name, most, &mut HashSet::new())
         .ok_or_else(|| Failure::new(exit::FILE, format!("{name}: too many files of this name")))
 }
 

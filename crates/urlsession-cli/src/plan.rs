@@ -23,7 +23,7 @@ use apart::Apart;
 use asked::Asked;
 pub(crate) use sent::bounded;
 use sent::{Body, path_as_is, upload};
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
@@ -92,7 +92,7 @@ pub(crate) enum Destination {
 
 /// Gives every file without a name of its own one that no file has and no task in `taken` will
 /// have.
-pub(crate) fn settle(plans: &mut [Plan], mut taken: BTreeSet<PathBuf>) -> Result<(), Failure> {
+pub(crate) fn settle(plans: &mut [Plan], mut taken: HashSet<PathBuf>) -> Result<(), Failure> {
     taken.extend(apart::named(plans));
     for plan in plans {
         let What::Download(to) = &mut plan.what else { continue };

@@ -17,7 +17,7 @@ use crate::terminal;
 use crate::tracked::Tracked;
 use crate::write_out::{Told, WriteOut};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -506,12 +506,12 @@ fn name_files(session: &Session, plans: &mut [Plan]) -> Result<(), Failure> {
         What::Download(Destination::Derived { folder, name, .. }) => Some(folder.join(name)),
         _ => None,
     });
-    let wanted: BTreeSet<PathBuf> = derived.collect();
+    let wanted: HashSet<PathBuf> = derived.collect();
     if wanted.is_empty() {
         return Ok(());
     }
     let (key, wanted) = (session.key().clone(), wanted.into_iter().collect());
-    let mut taken = BTreeSet::new();
+    let mut taken = HashSet::new();
     for status in Daemon::connect(true)?.tasks_destined(key, wanted) {
         let status = status?;
         if let (TaskKind::Download { destination: Some(path) }, false) =

@@ -4,7 +4,7 @@ use super::{Destination, Plan, What};
 use crate::args::GetArgs;
 use crate::exit::Failure;
 use crate::file_name::{self, CLASH_LIMIT};
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 /// Returns the files that have their names already.
@@ -17,7 +17,7 @@ pub(super) fn named(plans: &[Plan]) -> impl Iterator<Item = PathBuf> {
 
 /// The files that URLs have by their names, and whose they are.
 #[derive(Debug, Default)]
-pub(super) struct Apart(BTreeMap<PathBuf, String>);
+pub(super) struct Apart(HashMap<PathBuf, String>);
 
 impl Apart {
     /// Keeps a plan whose URL says its name from the file of another; nothing where both are the same.

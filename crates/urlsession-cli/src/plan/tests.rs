@@ -10,7 +10,7 @@ fn get(words: &[&str]) -> Result<Vec<Plan>, Failure> {
         Command::Get(args) => of_get(&args)?,
         other => panic!("{other:?}"),
     };
-    settle(&mut plans, BTreeSet::new())?;
+    settle(&mut plans, HashSet::new())?;
     Ok(plans)
 }
 
@@ -52,7 +52,7 @@ fn every_file_has_its_own_name() {
     let root = folder.path();
     assert_eq!(names, [root.join("f.1"), root.join("f.2"), root.join("own"), dir.join("f")]);
     let mut again = of_get_in(root);
-    settle(&mut again, BTreeSet::from([root.join("f.1")])).unwrap();
+    settle(&mut again, HashSet::from([root.join("f.1")])).unwrap();
     assert_eq!(destination(&again[0]), root.join("f.2"), "a task will make f.1");
     let words = ["http://h/x", "-o", "own", "http://h/own", "-O", "-d", root.to_str().unwrap()];
     let names: Vec<_> = get(&words).unwrap().iter().map(|p| destination(p).to_owned()).collect();
