@@ -293,6 +293,8 @@ export interface TaskOptions {
   earliestBeginDate?: Date | number;
   /** Most bytes per second. */
   limitRate?: number;
+  /** The slowest that a transfer may be: then its attempt is given up with -1001, and tried again as one that is idle. */
+  lowestSpeed?: LowestSpeed;
   /** Most bytes of the file, or of a body that is kept; a larger one ends the task with -1103. */
   maximumResponseSize?: number;
   timeoutIntervalForRequest?: number;
@@ -341,6 +343,17 @@ export interface TaskOptions {
   assumesHttp3Capable?: boolean;
   /** Over how many connections a download comes; absent, the session's choice. */
   segments?: Segments;
+}
+
+/**
+ * An average: what counts is the time in which it is the other side's turn, and not what passes before a connection
+ * stands, while a limit of ours or a disk holds the transfer back, or until a server answers an upload that it has whole.
+ */
+export interface LowestSpeed {
+  /** 1 or more, both directions together. */
+  bytesPerSecond: number;
+  /** 1 to 86400. */
+  seconds: number;
 }
 
 /**

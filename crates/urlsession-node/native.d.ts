@@ -208,6 +208,8 @@ export interface NewTask {
   earliestBeginDate?: number
   /** Most bytes per second. */
   limitRate?: number
+  /** The slowest that a transfer may be before its attempt is given up. */
+  lowestSpeed?: LowestSpeedFields
   /** Milliseconds without any byte before an attempt is given up. */
   timeoutIntervalForRequest?: number
   /** Milliseconds from the first resume to completion. */
@@ -337,6 +339,14 @@ export interface UrlCacheFields {
   memoryCapacity: number
   /** Bytes on disk. */
   diskCapacity: number
+}
+
+/** How slow a transfer may be. */
+export interface LowestSpeedFields {
+  /** Bytes per second on average, both directions together. */
+  bytesPerSecond: number
+  /** For how long it may be slower. */
+  seconds: number
 }
 
 /** One header field. */

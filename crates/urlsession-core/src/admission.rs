@@ -179,6 +179,7 @@ fn check(new: &mut NewTask) -> Result<(String, Option<ResumeState>), Error> {
         }
     }
     new.options.connection_proxy.as_ref().map_or(Ok(()), ConnectionProxy::check)?;
+    new.options.lowest_speed.map_or(Ok(()), |lowest| lowest.check())?;
     new.options.tls.check()?;
     new.options.request_policy.check()?;
     let resume = match &new.kind {

@@ -11,9 +11,9 @@ use napi::bindgen_prelude::Uint8Array;
 use napi_derive::napi;
 use std::path::PathBuf;
 use urlsession::{
-    Checksum, ChecksumAlgorithm, DownloadOptions, Error, ErrorCode, Header, NameClash, Priority,
-    Request, RequestEdit, ResumeData, Secret, Session, Task, TaskIdentifier, TaskKind, TaskOptions,
-    TaskStatus, Timestamp, UploadOptions, UploadSource,
+    Checksum, ChecksumAlgorithm, DownloadOptions, Error, ErrorCode, Header, LowestSpeed, NameClash,
+    Priority, Request, RequestEdit, ResumeData, Secret, Session, Task, TaskIdentifier, TaskKind,
+    TaskOptions, TaskStatus, Timestamp, UploadOptions, UploadSource,
 };
 
 /// A task to be created.
@@ -48,6 +48,8 @@ pub struct NewTask {
     pub earliest_begin_date: Option<f64>,
     /// Most bytes per second.
     pub limit_rate: Option<f64>,
+    /// The slowest that a transfer may be before its attempt is given up.
+    pub lowest_speed: Option<LowestSpeedFields>,
     /// Milliseconds without any byte before an attempt is given up.
     pub timeout_interval_for_request: Option<f64>,
     /// Milliseconds from the first resume to completion.
@@ -180,6 +182,7 @@ impl NewTask {
             description: self.description.clone(),
             priority: self.priority.map_or_else(Priority::default, priority),
             limit_rate: self.limit_rate.map(|rate| rate as u64),
+            lowest_speed: self.lowest_speed.as_ref().map(LowestSpeedFields::read),
             earliest_begin_date: self.earliest_begin_date.map(|date| Timestamp(date as u64)),
             timeout_interval_for_request: self.timeout_interval_for_request.map(|time| time as u64),
             timeout_interval_for_resource: self
@@ -221,6 +224,21 @@ impl NewTask {
             assumes_http3_capable: self.assumes_http3_capable.unwrap_or(false),
             segments: self.segments.as_ref().map(network::segments).transpose()?,
         })
+    }
+}
+
+/// How slow a transfer may be.
+#[napi(object, object_to_js = false)]
+pub struct LowestSpeedFields {
+    /// Bytes per second on average, both directions together.
+    pub bytes_per_second: f64,
+    /// For how long it may be slower.
+    pub seconds: u32,
+}
+
+impl LowestSpeedFields {
+    fn read(&self) -> LowestSpeed {
+        LowestSpeed { bytes_per_second: self.bytes_per_second as u64, seconds: self.seconds }
     }
 }
 

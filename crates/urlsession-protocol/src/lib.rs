@@ -13,6 +13,7 @@ pub mod http3;
 pub mod identity;
 pub mod launch;
 pub mod line;
+pub mod lowest_speed;
 pub mod message;
 pub mod metrics;
 pub mod paths;
@@ -52,6 +53,7 @@ pub use file_name::{FileName, is_dangerous};
 pub use http3::Http3;
 pub use identity::{ApplicationId, InvalidIdentifier, SessionIdentifier, SessionKey};
 pub use launch::{LaunchCommand, LaunchState, LaunchStatus};
+pub use lowest_speed::LowestSpeed;
 pub use message::{
     Call, CallId, ClientMessage, CookieStorage, DaemonMessage, DaemonStatus, Hello, OwnerToken,
     PROTOCOL_VERSION, Reply,

@@ -1,8 +1,9 @@
 //! What a task is: its number, its kind, its options, its state and why it waits.
 
 use crate::{
-    AuthenticationChallenge, ConnectionProxy, Error, Http3, Request, RequestCachePolicy,
-    RequestPolicy, Response, Secret, Segments, SessionKey, TaskMetrics, Timestamp, TlsPolicy,
+    AuthenticationChallenge, ConnectionProxy, Error, Http3, LowestSpeed, Request,
+    RequestCachePolicy, RequestPolicy, Response, Secret, Segments, SessionKey, TaskMetrics,
+    Timestamp, TlsPolicy,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -87,6 +88,9 @@ pub struct TaskOptions {
     /// Most bytes per second, both directions together; 0 counts as 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit_rate: Option<u64>,
+    /// The slowest that a transfer may be before its attempt is given up, as one that is idle.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lowest_speed: Option<LowestSpeed>,
     /// Earliest moment to begin: Apple's `earliestBeginDate`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub earliest_begin_date: Option<Timestamp>,

@@ -99,6 +99,7 @@ pub use request::{DownloadOptions, IntoRequest, UploadOptions, UploadSource};
 pub use session::Session;
 pub use task::{DataTask, DownloadTask, Task, UploadTask};
 
+pub use urlsession_protocol::lowest_speed::LOWEST_SPEED_SECONDS_LIMIT;
 pub use urlsession_protocol::paths::{Paths, SOCKET_PATH_LIMIT};
 pub use urlsession_protocol::segments::SEGMENTS_LIMIT;
 pub use urlsession_protocol::{
@@ -108,12 +109,12 @@ pub use urlsession_protocol::{
     DateInterval, Error, ErrorCode, Event, EventNumber, FileName, Header, HeaderFields, Http3,
     HttpCookieAcceptPolicy, HttpCookieStorage, HttpRedirectDisposition, HttpRedirection,
     HttpVersion, InvalidIdentifier, IpVersion, KnownHost, LaunchCommand, LaunchState, LaunchStatus,
-    NameClash, Priority, ProtectionSpace, Proxy, ProxyScheme, PublicKeyPin, Reason, Request,
-    RequestCachePolicy, RequestEdit, RequestPolicy, ResourceFetchType, Response, ResumeData,
-    ResumeRung, SameSite, Seal, Secret, Segments, SessionIdentifier, SessionKey, SessionStatus,
-    SpeedLimits, StoredCredential, TaskIdentifier, TaskKind, TaskMetrics, TaskOptions, TaskState,
-    TaskStatus, Timestamp, TlsPolicy, TlsVersion, TransactionMetrics, TransactionRequest,
-    TransactionResponse, UrlCache, UrlCredentialStorage, is_dangerous,
+    LowestSpeed, NameClash, Priority, ProtectionSpace, Proxy, ProxyScheme, PublicKeyPin, Reason,
+    Request, RequestCachePolicy, RequestEdit, RequestPolicy, ResourceFetchType, Response,
+    ResumeData, ResumeRung, SameSite, Seal, Secret, Segments, SessionIdentifier, SessionKey,
+    SessionStatus, SpeedLimits, StoredCredential, TaskIdentifier, TaskKind, TaskMetrics,
+    TaskOptions, TaskState, TaskStatus, Timestamp, TlsPolicy, TlsVersion, TransactionMetrics,
+    TransactionRequest, TransactionResponse, UrlCache, UrlCredentialStorage, is_dangerous,
 };
 
 #[cfg(test)]

@@ -3,7 +3,13 @@
 use super::*;
 use crate::turn::ASKERS_LIMIT;
 use crate::{FurtherRanges, Order, Stage, TaskFacts, resume};
-use urlsession_protocol::{Body, CancelledReason, Header, Priority, Reason, ResumeData, Secret};
+use urlsession_protocol::{
+    Body, CancelledReason, Header, LowestSpeed, Priority, Reason, ResumeData, Secret,
+};
+
+fn lowest(bytes_per_second: u64, seconds: u32) -> Option<LowestSpeed> {
+    Some(LowestSpeed { bytes_per_second, seconds })
+}
 
 /// Makes a task wrong.
 type Spoil = fn(&mut NewTask);
@@ -42,13 +48,15 @@ fn the_session_completes_the_request() {
 
 #[test]
 fn a_wrong_task_completes_with_its_error_once_resumed() {
-    let cases: [(&str, Spoil, i32); 11] = [
+    let cases: [(&str, Spoil, i32); 13] = [
         ("scheme", |new| new.request.url = "ftp://u:p@host/".to_owned(), -1002),
         ("url", |new| new.request.url = "http://".to_owned(), -1000),
         ("method", |new| new.request.method = "A B".to_owned(), -1),
         ("header", |new| new.request.headers.push(Header::new("a", "b\r\nc")), -1),
         ("description", |new| new.options.description = Some("x".repeat(70_000)), -1),
         ("no time", |new| new.options.timeout_interval_for_resource = Some(0), -1),
+        ("no speed", |new| new.options.lowest_speed = lowest(0, 30), -1),
+        ("a speed of never", |new| new.options.lowest_speed = lowest(1, 86_401), -1),
         ("no patience", |new| new.options.timeout_interval_for_request = Some(0), -1),
         ("body", |new| new.kind = TaskKind::Upload, -1),
         (

@@ -7,6 +7,7 @@ use super::part::Part;
 use super::publish::{Finished, Publisher};
 use super::receive::{self, Inflow, Received, Receiver};
 use super::request::{Chain, Final};
+use super::speedometer::Speedometer;
 use super::{Attempt, blocking};
 use std::sync::Arc;
 use urlsession_core::{Done, Ending};
@@ -15,8 +16,13 @@ use urlsession_core::{Done, Ending};
 pub(super) const BODY_LIMIT: u64 = 8 * 1024 * 1024;
 
 /// Runs one attempt of a data or upload task.
-pub(super) async fn run(http: &Http, publisher: &Arc<Publisher>, attempt: Attempt) -> Ending {
-    let chain = Chain::new(http, &attempt);
+pub(super) async fn run(
+    http: &Http,
+    publisher: &Arc<Publisher>,
+    attempt: Attempt,
+    speedometer: Option<Arc<Speedometer>>,
+) -> Ending {
+    let chain = Chain::new(http, &attempt, speedometer);
     let exchanged = tokio::select! {
         biased;
         () = attempt.stop.cancelled() => None,

@@ -12,6 +12,7 @@ use super::resume::{self, Question, Verdict};
 use super::segments;
 use super::segments::journal::Journal;
 use super::segments::run::{Lead, Outcome, Segments};
+use super::speedometer::Speedometer;
 use super::{Attempt, blocking};
 use bytes::Bytes;
 use http::{StatusCode, header};
@@ -24,8 +25,14 @@ use urlsession_protocol::{ErrorCode, ResumeRung, TaskKind};
 const PARTS_LIMIT: u32 = 64;
 
 /// Runs one attempt of a download.
-pub(super) async fn run(http: &Http, publisher: &Arc<Publisher>, attempt: Attempt) -> Ending {
-    let run = Run { chain: Chain::new(http, &attempt), publisher, attempt: &attempt };
+pub(super) async fn run(
+    http: &Http,
+    publisher: &Arc<Publisher>,
+    attempt: Attempt,
+    speedometer: Option<Arc<Speedometer>>,
+) -> Ending {
+    let chain = Chain::new(http, &attempt, speedometer);
+    let run = Run { chain, publisher, attempt: &attempt };
     let (mut part, resume) = match prepare(&attempt, publisher).await {
         Ok(Prepared::Begin) => (None, None),
         Ok(Prepared::GoOn(part, state)) => (Some(part), Some(*state)),

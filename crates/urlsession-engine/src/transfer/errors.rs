@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::io::{self, ErrorKind};
 use urlsession_core::{Cause, Ending, ResumeState};
-use urlsession_protocol::{AuthenticationChallenge, Error, ErrorCode};
+use urlsession_protocol::{AuthenticationChallenge, Error, ErrorCode, LowestSpeed};
 
 /// An attempt that cannot go on: the error of the task and whether trying again can help.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +57,13 @@ impl Failure {
     /// Nothing moved in either direction for too long.
     pub(super) fn idle(limit: std::time::Duration) -> Self {
         Self::transient(ErrorCode::TIMED_OUT, format!("no byte moved for {limit:?}"))
+    }
+
+    /// Less moved than the task takes for a transfer.
+    pub(super) fn slow(lowest: LowestSpeed) -> Self {
+        let LowestSpeed { bytes_per_second, seconds } = lowest;
+        let why = format!("slower than {bytes_per_second} bytes/s for {seconds} s");
+        Self::transient(ErrorCode::TIMED_OUT, why)
     }
 
     /// The connection ended in the middle of a message.

@@ -298,6 +298,7 @@ impl Http {
                 errors::http1(&error.into_error())
             })
         };
+        let _watch = out.watch(&wire);
         let response =
             wire.watch(out.idle_timeout, interim.watch(work)).await.map_err(|failure| {
                 let may_repeat = wire.received() == before && out.is_harmless();

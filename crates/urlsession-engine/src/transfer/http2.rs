@@ -40,6 +40,7 @@ pub(super) async fn over(
     let pump = source
         .map(|(sending, source)| pump(sending, source, &wire, Sink::Http2(stream), transaction));
     let work = answered(response, &closed, out);
+    let _watch = out.watch(&wire);
     let response = match wire.watch(out.idle_timeout, async { Ok(work.await) }).await {
         Ok(Ok(response)) => response,
         Ok(Err(mut broken)) => {

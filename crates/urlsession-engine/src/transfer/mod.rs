@@ -50,6 +50,7 @@ mod request;
 mod resume;
 mod segments;
 mod simulated;
+mod speedometer;
 mod splice;
 mod tls;
 mod tunnel;
@@ -71,15 +72,17 @@ use crate::cookies::SharedJar;
 use crate::credentials::Kept;
 use crate::simulate::Simulation;
 use crate::strict::SharedHosts;
+use speedometer::Speedometer;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use urlsession_core::{Ending, Order, ResumeState};
 use urlsession_protocol::{
-    ErrorCode, HttpRedirectDisposition, HttpRedirection, ProtectionSpace, ResumeRung, SpeedLimits,
-    TaskKind, Timestamp,
+    ErrorCode, HttpRedirectDisposition, HttpRedirection, LowestSpeed, ProtectionSpace, ResumeRung,
+    SpeedLimits, TaskKind, Timestamp,
 };
 
 /// One attempt: what to do, and where to say how it goes.
@@ -191,11 +194,11 @@ impl Hands {
     pub(crate) async fn run(self: Arc<Self>, attempt: Attempt) -> Ending {
         let (patience, metrics) = (attempt.patience, Arc::clone(&attempt.metrics));
         let (order, progress) = (Arc::clone(&attempt.order), Arc::clone(&attempt.progress));
-        let ending = match attempt.order.kind {
-            TaskKind::Download { .. } => download::run(&self.http, &self.publisher, attempt).await,
-            TaskKind::Upload | TaskKind::Data => {
-                body::run(&self.http, &self.publisher, attempt).await
-            }
+        // In a simulation, servers alone say how fast they are, in a time of their own.
+        let lowest = order.options.lowest_speed.filter(|_| self.http.simulation.is_none());
+        let ending = match lowest {
+            Some(lowest) => Box::pin(self.run_measured(attempt, lowest)).await,
+            None => self.run_to_end(attempt, None).await,
         };
         let ending = match ending {
             Ending::Stopped { resume } if progress.counts().sent > 0 && order.forbids_retry() => {
@@ -205,6 +208,49 @@ impl Hands {
             ending => ending,
         };
         patience.pace(ending, metrics.now())
+    }
+
+    /// Runs the attempt unless it is too slow, which ends it as it ends who is idle: what came is
+    /// kept, and asked for no more.
+    async fn run_measured(&self, mut attempt: Attempt, lowest: LowestSpeed) -> Ending {
+        let (order, progress) = (Arc::clone(&attempt.order), Arc::clone(&attempt.progress));
+        let (before, stop) = (attempt.resume.clone(), attempt.stop.clone());
+        let too_slow = stop.child_token();
+        attempt.stop = too_slow.clone();
+        let speedometer = Speedometer::new(lowest);
+        let mut run = pin!(self.run_to_end(attempt, Some(Arc::clone(&speedometer))));
+        let ending = tokio::select! {
+            biased;
+            ending = &mut run => return ending,
+            () = speedometer.too_slow() => {
+                too_slow.cancel();
+                run.await
+            }
+        };
+        match ending {
+            Ending::Stopped { resume } if !stop.is_cancelled() => {
+                let of_same = |before: &ResumeState| {
+                    resume.as_ref().is_some_and(|resume| resume.inode == before.inode)
+                };
+                let synced = |state: &ResumeState| state.synced_bytes();
+                let had = before.as_ref().filter(|before| of_same(before)).map_or(0, synced);
+                let has_more = resume.as_ref().map_or(0, synced) > had;
+                let progressed = has_more || progress.counts().sent > 0;
+                errors::Failure::slow(lowest).at(&order.request.url).end(resume, progressed)
+            }
+            ending => ending,
+        }
+    }
+
+    async fn run_to_end(&self, attempt: Attempt, speedometer: Option<Arc<Speedometer>>) -> Ending {
+        match attempt.order.kind {
+            TaskKind::Download { .. } => {
+                download::run(&self.http, &self.publisher, attempt, speedometer).await
+            }
+            TaskKind::Upload | TaskKind::Data => {
+                body::run(&self.http, &self.publisher, attempt, speedometer).await
+            }
+        }
     }
 
     /// Lets later requests use new connections; those under way keep theirs.

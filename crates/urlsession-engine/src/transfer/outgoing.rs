@@ -5,8 +5,11 @@ use super::errors::Failure;
 use super::metrics::Collector;
 use super::proxy;
 use super::question::{Asks, OfTls};
+use super::rate::Rate;
+use super::speedometer::Watch;
 use super::tls::{Terms, Trust};
 use super::upload::{Outbound, Sending, Source};
+use super::wire::Wire;
 use crate::credentials::{Memory, origin_space};
 use http::{HeaderMap, HeaderValue, Method, header};
 use std::borrow::Cow;
@@ -40,6 +43,8 @@ pub(super) struct Outgoing<'a> {
     /// What the app may be asked, and what it answered before.
     pub(super) asks: Asks<'a>,
     pub(super) answers: &'a [Answered],
+    /// What holds it back.
+    pub(super) rate: &'a Rate,
     /// Where it is told what it takes.
     pub(super) metrics: &'a Collector,
 }
@@ -86,6 +91,12 @@ impl<'a> Target<'a> {
 }
 
 impl<'a> Outgoing<'a> {
+    /// Has a request without a body watched for being too slow until its head is there. One with a
+    /// body is watched while that is sent: how long its server then thinks is no speed.
+    pub(super) fn watch(&self, wire: &Arc<Wire>) -> Option<Watch> {
+        if self.body.is_none() { self.rate.watch(wire) } else { None }
+    }
+
     /// Opens the body that goes with it.
     pub(super) async fn open_body(&self) -> Result<Option<(&'a Arc<Sending>, Source)>, Failure> {
         match self.body {

@@ -7,6 +7,8 @@
 //!                               who comes waits for what others have spent: everybody in turn
 //! ```
 
+use super::speedometer::{EXCUSE, Speedometer, Watch};
+use super::wire::Wire;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -32,6 +34,8 @@ pub(super) enum Direction {
 pub(super) struct Rate {
     own: Option<Bucket>,
     overall: Arc<Overall>,
+    /// Is told when it is us who are slow.
+    speedometer: Option<Arc<Speedometer>>,
     /// Its turns in the shared buckets.
     turns: [Mutex<Option<Turn>>; 2],
 }
@@ -40,7 +44,26 @@ impl Rate {
     /// Makes one with a limit of its own or without; 0 counts as 1.
     pub(super) fn new(per_second: Option<u64>, overall: &Arc<Overall>) -> Self {
         let own = per_second.map(Bucket::new);
-        Self { own, overall: Arc::clone(overall), turns: Default::default() }
+        let overall = Arc::clone(overall);
+        Self { own, overall, speedometer: None, turns: Default::default() }
+    }
+
+    /// Has the transfer watched for being too slow.
+    pub(super) fn measured(self, speedometer: Option<Arc<Speedometer>>) -> Self {
+        Self { speedometer, ..self }
+    }
+
+    /// Watches the connection, if anybody wants to know, for as long as the watch is held.
+    pub(super) fn watch(&self, wire: &Arc<Wire>) -> Option<Watch> {
+        self.speedometer.as_ref().map(|speedometer| speedometer.watch(wire))
+    }
+
+    /// Notes that the transfer waits for what is not the other side's. Who waits on says so again
+    /// within [`EXCUSE`].
+    pub(super) fn excuse(&self) {
+        if let Some(speedometer) = &self.speedometer {
+            speedometer.excuse(Instant::now() + EXCUSE);
+        }
     }
 
     /// Says whether there is a limit of the transfer's own.
@@ -77,6 +100,14 @@ impl Rate {
     /// Returns until when the next portion must wait; `None` if it may move. Who waits asks again
     /// now and then: limits change.
     pub(super) fn until(&self, direction: Direction) -> Option<Instant> {
+        let until = self.paid_at(direction);
+        if let (Some(speedometer), Some(until)) = (&self.speedometer, until) {
+            speedometer.excuse(until);
+        }
+        until
+    }
+
+    fn paid_at(&self, direction: Direction) -> Option<Instant> {
         let own = self.own.as_ref().and_then(Bucket::until);
         let flow = self.overall.flow(direction);
         if flow.per_second() == 0 {

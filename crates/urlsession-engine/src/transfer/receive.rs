@@ -59,7 +59,7 @@ pub(super) enum Received {
 #[derive(Debug)]
 pub(super) struct Inflow<'a> {
     pub(super) body: &'a mut Inbound,
-    pub(super) wire: &'a Wire,
+    pub(super) wire: &'a Arc<Wire>,
     pub(super) idle_timeout: Duration,
     pub(super) stop: &'a CancellationToken,
 }
@@ -102,6 +102,7 @@ impl Receiver {
 
     /// Receives to the end of the body, which must come at the expected length.
     pub(super) async fn run(&mut self, mut from: Inflow<'_>, expected: Option<u64>) -> Received {
+        let _watch = self.rate.watch(from.wire);
         let received = match self.receive(&mut from).await {
             // Written when it is put in place, together with others: [`super::publish`].
             Ok(Received::Whole) if self.part.length() == 0 && self.span.is_none() => {
@@ -327,7 +328,11 @@ impl Receiver {
     }
 
     fn is_full(&self) -> bool {
-        self.journal.as_ref().is_some_and(|(journal, _)| journal.is_full())
+        let is_full = self.journal.as_ref().is_some_and(|(journal, _)| journal.is_full());
+        if is_full {
+            self.rate.excuse();
+        }
+        is_full
     }
 }
 

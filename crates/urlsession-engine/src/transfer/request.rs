@@ -14,6 +14,7 @@ use super::outgoing::{Outgoing, Target};
 use super::question;
 use super::rate::Rate;
 use super::redirect::{self, Trail};
+use super::speedometer::Speedometer;
 use super::upload::Sending;
 use super::{Attempt, Progress};
 use crate::cache::{self, Kept, LookUp, Received};
@@ -79,11 +80,15 @@ pub(super) struct Final {
 }
 
 impl<'a> Chain<'a> {
-    pub(super) fn new(http: &'a Http, attempt: &'a Attempt) -> Self {
+    pub(super) fn new(
+        http: &'a Http,
+        attempt: &'a Attempt,
+        speedometer: Option<Arc<Speedometer>>,
+    ) -> Self {
         let order: &Order = &attempt.order;
         // A simulation keeps to the limit in its own time.
         let limit = order.options.limit_rate.filter(|_| http.simulation.is_none());
-        let rate = Arc::new(Rate::new(limit, &http.overall));
+        let rate = Arc::new(Rate::new(limit, &http.overall).measured(speedometer));
         let progress: &Arc<Progress> = &attempt.progress;
         let sending = order
             .request
@@ -154,6 +159,7 @@ impl<'a> Chain<'a> {
                 shows_own: policy.trusts_redirects || leg.url.host_str() == home.as_deref(),
                 most_connections,
                 idle_timeout: self.order.idle_timeout,
+                rate: &self.rate,
                 metrics: self.metrics,
             };
             let answer = self.load(out, leg.credential.as_deref()).await?;

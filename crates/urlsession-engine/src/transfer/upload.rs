@@ -96,10 +96,11 @@ impl Sending {
     pub(super) async fn feed(
         &self,
         mut source: Source,
-        wire: &Wire,
+        wire: &Arc<Wire>,
         mut sink: Sink,
         transaction: &Transaction,
     ) {
+        let _watch = self.rate.watch(wire);
         while source.left > 0 {
             self.wait_for_rate(wire).await;
             let bytes = match source.next(self.rate.portion(Direction::Upload)).await {
@@ -262,8 +263,9 @@ impl Sink {
                     let granted = std::future::poll_fn(|cx| stream.poll_capacity(cx)).await;
                     let Some(Ok(granted)) = granted else { return Err(Refused) };
                     let part = bytes.split_to(granted.min(bytes.len()));
+                    let length = part.len();
                     stream.send_data(part, false).map_err(|_| Refused)?;
-                    wire.touch();
+                    wire.count_sent(length);
                 }
                 Ok(())
             }
@@ -413,7 +415,7 @@ mod tests {
         let transaction = Arc::new(Collector::new(Date(0))).begin("http://host/", "PUT");
         for (source, sent) in [(old, 0), (new, 5)] {
             let (to, _from) = mpsc::channel(1);
-            sending.feed(source, &Wire::new(), Sink::Http1(to), &transaction).await;
+            sending.feed(source, &Arc::new(Wire::new()), Sink::Http1(to), &transaction).await;
             assert_eq!((sending.sent(), progress.counts().sent), (sent, sent));
         }
         assert!(sending.is_done());

@@ -24,6 +24,7 @@ pub(super) struct Wire {
     /// Microseconds from `began` to the last byte in either direction.
     last: AtomicU64,
     received: AtomicU64,
+    sent: AtomicU64,
     /// Keeps a connection that others share from being taken again.
     retired: Option<Arc<AtomicBool>>,
     /// What `received` may become before the next head or piece of a body.
@@ -44,6 +45,7 @@ impl Wire {
             began: Instant::now(),
             last: AtomicU64::new(0),
             received: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
             bound: AtomicU64::new(BABBLE_LIMIT),
             has_babbled: AtomicBool::new(false),
             retired: None,
@@ -91,6 +93,24 @@ impl Wire {
         self.touch();
     }
 
+    pub(super) fn count_sent(&self, bytes: usize) {
+        self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.touch();
+    }
+
+    /// Returns the bytes that moved in both directions.
+    pub(super) fn moved(&self) -> u64 {
+        self.received() + self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Keeps a connection that others share from being taken again: whether only the stream is dead
+    /// or all of its connection, nobody can tell.
+    pub(super) fn retire(&self) {
+        if let Some(retired) = &self.retired {
+            retired.store(true, Ordering::Release);
+        }
+    }
+
     /// Runs the future, unless nothing moves for the limit, or very much comes and is nothing.
     pub(super) async fn watch<T>(
         &self,
@@ -113,10 +133,7 @@ impl Wire {
                 Err(failure) => Err(failure),
             },
             () = self.idle(limit) => {
-                // Whether only the stream is dead or all of its connection, nobody can tell.
-                if let Some(retired) = &self.retired {
-                    retired.store(true, Ordering::Release);
-                }
+                self.retire();
                 Err(Failure::idle(limit))
             }
         }
@@ -272,8 +289,8 @@ impl<S> Counted<S> {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
         match &polled {
             Poll::Pending => self.was_full = true,
-            Poll::Ready(Ok(1..)) => {
-                self.wire.touch();
+            Poll::Ready(Ok(bytes @ 1..)) => {
+                self.wire.count_sent(*bytes);
                 if std::mem::take(&mut self.was_full) {
                     // Whoever had its answer before all was written looks for what is next before
                     // it writes the rest, and not once more after that.

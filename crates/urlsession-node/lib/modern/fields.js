@@ -51,10 +51,16 @@ const POLICY = object(new Map(Object.entries({
   timeoutIntervalForConnection: milliseconds, ipVersion: text, requiredInterface: text, acceptsTransferCodings: flag,
 })));
 
+/** How slow a transfer may be, and for how long. */
+const LOWEST_SPEED = object(
+  new Map(Object.entries({ bytesPerSecond: count(1, Number.MAX_SAFE_INTEGER), seconds: count(1, 86_400) })),
+  ['bytesPerSecond', 'seconds'],
+);
+
 /** What replaces parts of a request. */
 const EDIT = object(new Map(Object.entries({ url: address, headers: fields, credential: CREDENTIAL })));
 
 /** What is asked for after a redirect. */
 const NEW_REQUEST = object(new Map(Object.entries({ url: address, method: text, headers: fields })), ['url']);
 
-module.exports = { CERTIFICATE, COOKIE, CREDENTIAL, EDIT, ELSEWHERE, KEPT, KNOWN_HOST, NEW_REQUEST, POLICY, PROXY, TLS };
+module.exports = { CERTIFICATE, COOKIE, CREDENTIAL, EDIT, ELSEWHERE, KEPT, KNOWN_HOST, LOWEST_SPEED, NEW_REQUEST, POLICY, PROXY, TLS };

@@ -5,7 +5,7 @@ const {
   address, anything, checked, count, date, fields, flag, handler, location, milliseconds, numberOrText, object, rate, refused,
   share, signal, size, statuses, text, texts,
 } = require('./checks.js');
-const { CREDENTIAL, POLICY, PROXY, TLS } = require('./fields.js');
+const { CREDENTIAL, LOWEST_SPEED, POLICY, PROXY, TLS } = require('./fields.js');
 
 const COMMON = {
   method: text,
@@ -17,6 +17,7 @@ const COMMON = {
   priority: share,
   earliestBeginDate: date,
   limitRate: rate,
+  lowestSpeed: LOWEST_SPEED,
   timeoutIntervalForRequest: milliseconds,
   timeoutIntervalForResource: milliseconds,
   maximumRetries: count(0),

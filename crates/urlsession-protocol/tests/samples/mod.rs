@@ -250,6 +250,7 @@ pub(crate) fn new_task() -> NewTask {
             description: Some("a file".into()),
             priority: Priority(255),
             limit_rate: Some(1_000_000),
+            lowest_speed: Some(LowestSpeed { bytes_per_second: 1000, seconds: 30 }),
             earliest_begin_date: Some(Timestamp(1_790_000_000_000)),
             timeout_interval_for_request: Some(30_000),
             timeout_interval_for_resource: Some(3_600_000),

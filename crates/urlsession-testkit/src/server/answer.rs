@@ -50,6 +50,7 @@ pub(super) enum Framing {
 pub(super) struct Faults {
     pub(super) drop_after: Option<u64>,
     pub(super) reset: bool,
+    pub(super) stalls_head: bool,
     pub(super) stall_after: Option<u64>,
     pub(super) drop_request_after: Option<u64>,
     pub(super) lying_range: Option<u64>,
@@ -209,6 +210,14 @@ impl Answer {
     #[must_use]
     pub fn reset(mut self) -> Self {
         self.faults.reset = true;
+        self
+    }
+
+    /// Fault: has the head wait, with the connection open, until
+    /// [`release`](super::Server::release) or the end of the server.
+    #[must_use]
+    pub fn stall_head(mut self) -> Self {
+        self.faults.stalls_head = true;
         self
     }
 

@@ -190,6 +190,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         closes: bool,
         entry: &Entry,
     ) -> io::Result<Piece> {
+        reply.pump.begin().await;
         let status = reply.status;
         let mut head = format!("HTTP/1.1 {status} {}\r\n", reason(status));
         for (name, value) in &reply.headers {

@@ -69,6 +69,7 @@ async fn exchange(
 
     let seen = entry.copy().context("more requests than remembered")?;
     let mut reply = Reply::plan(&answer, &seen, released);
+    reply.pump.begin().await;
     let mut response = http::Response::builder().status(reply.status);
     for (name, value) in &reply.headers {
         response = response.header(name.to_ascii_lowercase(), value);

@@ -81,6 +81,7 @@ async fn exchange(
     ensure!(!matches!(answer.content, Content::Raw(_)), "raw bytes are not HTTP/3");
     let seen = entry.copy().context("more requests than remembered")?;
     let mut reply = Reply::plan(&answer, &seen, released);
+    reply.pump.begin().await;
     let mut response = http::Response::builder().status(reply.status);
     for (name, value) in &reply.headers {
         response = response.header(name.to_ascii_lowercase(), value);

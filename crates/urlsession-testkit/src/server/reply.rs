@@ -155,6 +155,7 @@ pub(super) struct Pump {
     sent: u64,
     length: u64,
     pace: Option<Pace>,
+    stalls_head: bool,
     drop_after: Option<u64>,
     stall_after: Option<u64>,
     released: watch::Receiver<u64>,
@@ -186,9 +187,18 @@ impl Pump {
             sent: 0,
             length,
             pace: rate.map(Pace::new),
+            stalls_head: faults.stalls_head,
             drop_after: faults.drop_after,
             stall_after: faults.stall_after,
             released,
+        }
+    }
+
+    /// Waits until the head may be sent.
+    pub(super) async fn begin(&mut self) {
+        if self.stalls_head {
+            // As below.
+            let _ = self.released.changed().await;
         }
     }
 

@@ -63,6 +63,7 @@ pub(in crate::transfer) async fn over(
             None
         }
     };
+    let _watch = out.watch(&wire);
     let response = match wire.watch(out.idle_timeout, head(&mut receiver)).await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => {
@@ -273,8 +274,9 @@ impl Sink {
     ) -> Result<(), Refused> {
         while !bytes.is_empty() {
             let part = bytes.split_to(PART.min(bytes.len()));
+            let length = part.len();
             self.sender.send_data(part).await.map_err(|_| Refused)?;
-            wire.touch();
+            wire.count_sent(length);
         }
         Ok(())
     }

@@ -4,8 +4,10 @@ use super::{Road, summary};
 use crate::transfer::Collector;
 use crate::transfer::http::Http;
 use crate::transfer::outgoing::Outgoing;
+use crate::transfer::rate::Rate;
 use http::{HeaderMap, Method};
 use std::fs;
+use std::sync::Arc;
 use std::time::Duration;
 use urlsession_protocol::Date;
 use urlsession_protocol::TaskOptions;
@@ -53,6 +55,7 @@ async fn which_bodies_go_the_short_way() {
             asks: None,
             answers: &[],
             idle_timeout: Duration::from_secs(30),
+            rate: &Rate::new(None, &Arc::default()),
             metrics: &Collector::new(Date(0)),
         };
         let mut answer = http.send(&out).await.unwrap();

@@ -35,6 +35,7 @@ mod redirections;
 mod refusals;
 mod secure;
 mod segments;
+mod slow;
 mod streams;
 mod terms;
 

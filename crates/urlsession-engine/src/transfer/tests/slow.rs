@@ -1,0 +1,152 @@
+//! Transfers that are too slow for their task, on every way, and those that only seem to be.
+
+use super::{BOTH_WAYS, Trial, error_of, summary};
+use urlsession_core::Ending;
+use urlsession_protocol::{Http3, LowestSpeed, ResumeRung, Segments};
+use urlsession_testkit::server::{Answer, Certificate, Demands, Server};
+
+/// Bytes that come at once, and bytes of the whole.
+const FIRST: u64 = 300_000;
+const WHOLE: u64 = 4_000_000;
+
+fn slower_than(bytes_per_second: u64) -> Option<LowestSpeed> {
+    Some(LowestSpeed { bytes_per_second, seconds: 1 })
+}
+
+/// A server of every version, the last of HTTP/3.
+fn servers() -> Vec<Server> {
+    let mut servers = vec![Server::start(), Server::start_tls(), Server::start_h2()];
+    if cfg!(feature = "http3") {
+        servers.push(Server::start_quic(Certificate::Valid, Demands::default()));
+    }
+    servers
+}
+
+fn at(server: &Server, number: usize, mut trial: Trial) -> Trial {
+    if number > 0 {
+        trial.order.options.ca_certificates = vec![server.ca_pem()];
+    }
+    trial.order.options.http3 = (number == 3).then_some(Http3::Only);
+    trial
+}
+
+fn why(ending: &Ending) -> &str {
+    error_of(ending).detail.as_deref().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_slow_download_ends_on_every_way_and_goes_on_where_it_was() {
+    for (number, server) in servers().iter().enumerate() {
+        let file = Answer::pseudo_random(1, WHOLE).etag("\"a\"");
+        for minimum in BOTH_WAYS {
+            server.on("/", file.clone().stall_after(FIRST).times(1).then(file.clone()));
+            let trial = Trial::download(&server.url("/")).detouring_from(minimum);
+            let mut trial = at(server, number, trial);
+            trial.order.options.lowest_speed = slower_than(1000);
+            let ending = trial.run_and_record().await;
+            let expected = format!("-1001 transient progressed kept {FIRST}");
+            assert_eq!(summary(&ending), expected, "{number} {minimum}");
+            assert_eq!(why(&ending), "slower than 1000 bytes/s for 1 s", "{number} {minimum}");
+            assert_eq!(summary(&trial.run().await), format!("done 200 {WHOLE}"), "{number}");
+            let resumed = Some((FIRST, Some(WHOLE), ResumeRung::StrongEtag));
+            assert_eq!(trial.resumed(), resumed, "{number} {minimum}");
+        }
+    }
+}
+
+/// Such a server is never silent for long.
+#[tokio::test]
+async fn what_drips_is_slow() {
+    let server = Server::start();
+    server.on("/", Answer::pseudo_random(1, 200).rate(100));
+    for (lowest, expected) in [(1000, "-1001 transient"), (10, "done 200 200")] {
+        let mut trial = Trial::download(&server.url("/"));
+        trial.order.options.lowest_speed = slower_than(lowest);
+        assert_eq!(summary(&trial.run().await), expected, "{lowest}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_come_is_slow() {
+    for (number, server) in servers().iter().enumerate() {
+        server.on("/", Answer::ok("late").stall_head());
+        let mut trial = at(server, number, Trial::data(&server.url("/")));
+        trial.order.options.lowest_speed = slower_than(1);
+        let ending = trial.run().await;
+        assert_eq!(summary(&ending), "-1001 transient", "{number}");
+        assert_eq!(why(&ending), "slower than 1 bytes/s for 1 s", "{number}");
+    }
+}
+
+#[tokio::test]
+async fn all_connections_of_a_download_count_together() {
+    let server = Server::start();
+    server.on("/", Answer::pseudo_random(1, WHOLE).etag("\"a\"").stall_after(1000));
+    let mut trial = Trial::download(&server.url("/"));
+    trial.order.options.segments = Segments::count(4);
+    trial.order.options.lowest_speed = slower_than(10_000);
+    let ending = trial.run().await;
+    assert!(summary(&ending).starts_with("-1001 transient progressed"), "{ending:?}");
+    assert!(why(&ending).starts_with("slower than 10000 "), "{ending:?}");
+}
+
+#[tokio::test]
+async fn a_slow_upload_ends_on_every_way() {
+    for (number, server) in servers().iter().enumerate() {
+        server.on("/", Answer::sink().upload_rate(10));
+        // More than is on the way at once.
+        let trial = Trial::upload(&server.url("/"), &vec![7; 64 << 20]);
+        let mut trial = at(server, number, trial);
+        trial.order.options.lowest_speed = slower_than(1000);
+        let ending = trial.run().await;
+        assert!(summary(&ending).starts_with("-1001 transient"), "{number}: {ending:?}");
+        assert_eq!(why(&ending), "slower than 1000 bytes/s for 1 s", "{number}");
+    }
+}
+
+/// It has all there is to have: how long it takes for that is what the idle timer is for.
+#[tokio::test]
+async fn a_server_that_thinks_about_an_upload_is_not_slow() {
+    for (number, server) in servers().iter().enumerate() {
+        server.on("/", Answer::sink().upload_rate(100));
+        let mut trial = at(server, number, Trial::upload(&server.url("/"), &[7; 150]));
+        trial.order.options.lowest_speed = slower_than(1000);
+        let ending = trial.run().await;
+        assert!(matches!(ending, Ending::Done(_)), "{number}: {ending:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_waits_for_a_limit_of_ours_is_not_slow() {
+    let server = Server::start();
+    server.on("/", Answer::pseudo_random(1, 80_000));
+    server.on("/sink", Answer::sink());
+    for minimum in BOTH_WAYS {
+        let upload = Trial::upload(&server.url("/sink"), &[7; 80_000]);
+        for trial in [Trial::download(&server.url("/")), upload] {
+            let mut trial = trial.detouring_from(minimum);
+            trial.order.options.limit_rate = Some(20_000);
+            trial.order.options.lowest_speed = slower_than(25_000);
+            let ending = trial.run().await;
+            assert!(matches!(ending, Ending::Done(_)), "{minimum}: {ending:?}");
+        }
+    }
+}
+
+/// A task that is stopped while it is slow is stopped, and no failure of its own.
+#[tokio::test]
+async fn a_stop_is_a_stop() {
+    let server = Server::start();
+    server.on("/", Answer::pseudo_random(1, WHOLE).etag("\"a\"").stall_after(FIRST));
+    let mut trial = Trial::download(&server.url("/"));
+    trial.order.options.lowest_speed = Some(LowestSpeed { bytes_per_second: 1, seconds: 3600 });
+    let (stop, progress) = (trial.stop.clone(), trial.progress.clone());
+    let stopping = async {
+        while progress.counts().received < FIRST {
+            tokio::task::yield_now().await;
+        }
+        stop.cancel();
+    };
+    let (ending, ()) = tokio::join!(trial.run(), stopping);
+    assert_eq!(summary(&ending), format!("stopped kept {FIRST}"));
+}
