@@ -399,6 +399,7 @@ fn options(request: &RequestArgs, policy: &PolicyArgs) -> Result<TaskOptions, Fa
             Level::High => 255,
         }),
         limit_rate: policy.limit_rate.and_then(Limit::get),
+        lowest_speed: policy.lowest_speed(),
         segments: policy.segments,
         timeout_interval_for_request: milliseconds(policy.idle_timeout),
         timeout_interval_for_resource: milliseconds(policy.max_time),

@@ -3,11 +3,12 @@
 use crate::escape::shown;
 use crate::exit::{self, Failure};
 use crate::input;
+use crate::measure;
 use crate::terminal;
 use std::path::Path;
 use urlsession::{
-    ApplicationId, Checksum, ChecksumAlgorithm, Header, SEGMENTS_LIMIT, Segments,
-    SessionIdentifier, SessionKey,
+    ApplicationId, Checksum, ChecksumAlgorithm, Header, LOWEST_SPEED_SECONDS_LIMIT, SEGMENTS_LIMIT,
+    Segments, SessionIdentifier, SessionKey,
 };
 
 /// Most bytes of a file of header fields: more than a request may carry.
@@ -39,6 +40,16 @@ pub(crate) fn segments(text: &str) -> Result<Segments, String> {
     }
     let number = text.parse().ok().and_then(Segments::count);
     number.ok_or_else(|| format!("it is a number from 1 to {SEGMENTS_LIMIT}, or ‘auto’"))
+}
+
+/// Reads for how many seconds a try may be too slow; 0 is for ever.
+pub(crate) fn speed_time(text: &str) -> Result<u32, String> {
+    let time = measure::parse_duration(text)?;
+    let seconds = u32::try_from(time.as_secs()).ok();
+    let whole = seconds.filter(|_| time.subsec_nanos() == 0);
+    whole.filter(|seconds| *seconds <= LOWEST_SPEED_SECONDS_LIMIT).ok_or_else(|| {
+        format!("it is a whole number of seconds, up to {LOWEST_SPEED_SECONDS_LIMIT}")
+    })
 }
 
 /// Reads the id of an application.

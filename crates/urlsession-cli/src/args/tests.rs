@@ -158,6 +158,9 @@ fn misuse_has_exit_code_2() {
         "get --http2 --http1.1 http://h",
         "get --data-raw a -T f http://h",
         "get --max-filesize big http://h",
+        "get -Y slow http://h",
+        "get -y 1.5 http://h",
+        "get -y 86401 http://h",
         "put file",
         "show",
         "show x",
@@ -208,6 +211,22 @@ fn options_become_values() {
     ] {
         let Ok(Command::Get(get)) = parse(line) else { panic!("not understood: {line}") };
         assert_eq!(get.policy.segments, segments, "{line}");
+    }
+    for (words, expected) in [
+        ("", None),
+        ("-Y 1K", Some((1024, 30))),
+        ("-y 5", Some((1, 5))),
+        ("-Y1000 -y1m", Some((1000, 60))),
+        ("--speed-limit 2M --speed-time 10", Some((2 << 20, 10))),
+        ("-Y 0 -y 5", None),
+        ("-Y 100 -y 0", None),
+    ] {
+        let Ok(Command::Get(get)) = parse(&format!("http://h/f {words}")) else {
+            panic!("not understood: {words}");
+        };
+        let lowest = get.policy.lowest_speed();
+        let lowest = lowest.map(|lowest| (lowest.bytes_per_second, lowest.seconds));
+        assert_eq!(lowest, expected, "{words}");
     }
     let checksum = get.checksum.unwrap();
     assert_eq!(checksum.algorithm, ChecksumAlgorithm::Md5);

@@ -10,7 +10,10 @@ use crate::measure::{self, Limit};
 use clap::{ArgAction, Args, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
-use urlsession::{Checksum, Segments};
+use urlsession::{Checksum, LowestSpeed, Segments};
+
+/// Seconds for which a try may be slower than -Y, where nobody says how many.
+const SPEED_TIME: u32 = 30;
 
 #[derive(Debug, Args)]
 pub(crate) struct GetArgs {
@@ -229,6 +232,13 @@ pub(crate) struct PolicyArgs {
     /// Bytes per second at most, such as 500K or 2M; 0 is no limit
     #[arg(long, value_name = "RATE", value_parser = measure::parse_limit)]
     pub(crate) limit_rate: Option<Limit>,
+    /// Bytes per second below which a try is given up, such as 1K, where it is so slow for as long as
+    /// -y says [default: 1 with -y]; what the server has to wait for does not count. 0 is no limit
+    #[arg(short = 'Y', long, value_name = "RATE", value_parser = measure::parse_limit)]
+    pub(crate) speed_limit: Option<Limit>,
+    /// Whole seconds for which a try may be slower than -Y [default: 30 with -Y]; 0 is no limit
+    #[arg(short = 'y', long, value_name = "TIME", value_parser = parse::speed_time)]
+    pub(crate) speed_time: Option<u32>,
     /// Bring each file over N connections at once, where its server has ranges; ‘auto’ takes more
     /// than one where they measure faster [default: 1]
     #[arg(short, long, visible_alias = "split", value_name = "N|auto",
@@ -304,6 +314,17 @@ pub(crate) struct PolicyArgs {
     /// Free text, shown by ls and show
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub(crate) description: Option<String>,
+}
+
+impl PolicyArgs {
+    /// Returns what -Y and -y say: one alone implies the other, as for curl.
+    pub(crate) fn lowest_speed(&self) -> Option<LowestSpeed> {
+        let (limit, time) = (self.speed_limit.map(Limit::get), self.speed_time);
+        let is_said = limit.is_some() || time.is_some();
+        let bytes_per_second = limit.unwrap_or(Some(1)).filter(|_| is_said)?;
+        let seconds = time.unwrap_or(SPEED_TIME);
+        (seconds > 0).then_some(LowestSpeed { bytes_per_second, seconds })
+    }
 }
 
 /// What becomes of a redirect.

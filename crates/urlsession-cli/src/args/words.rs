@@ -477,7 +477,7 @@ mod tests {
         assert_eq!(parted(&["-qK", &inner]).unwrap(), ["-q", "http://h/c"]);
         for (text, expected) in [
             ("\nnothing = 1", ":2: there is no option “nothing”"),
-            ("-Y 1", ":1: there is no option “-Y”"),
+            ("-Q 1", ":1: there is no option “-Q”"),
             ("quiet = 1", ":1: “quiet” takes no value"),
             ("output", ":1: “output” has no value"),
         ] {

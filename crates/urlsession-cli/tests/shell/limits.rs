@@ -1,4 +1,5 @@
-//! `limit`: all transfers together keep to it, it counts at once, and outlives the daemon.
+//! `limit`: all transfers together keep to it, it counts at once, and outlives the daemon; `-Y` and
+//! `-y`: one that is slower is given up.
 
 use crate::home::Home;
 use serde_json::{Value, json};
@@ -68,4 +69,20 @@ fn a_limit_that_is_lifted_lets_a_transfer_end() {
     assert_eq!(home.run(&["wait", "-q", "--timeout", "1ms", id.trim()]).code, 124);
     home.out(&["limit", "-q", "none"]);
     assert_eq!(home.run(&["wait", "-q", id.trim()]).code, 0);
+}
+
+#[test]
+fn what_is_too_slow_is_given_up_and_goes_on_where_it_was() {
+    let (home, server) = (Home::new(), Server::start());
+    let file = || Answer::pseudo_random(1, SIZE).etag("\"a\"");
+    server.on("/slow", file().stall_after(SIZE / 2));
+    server.on("/once", file().stall_after(SIZE / 2).times(1).then(file()));
+    let slow =
+        home.run(&["get", "-q", "-Y", "1K", "-y", "1", "--retry", "0", &server.url("/slow")]);
+    assert!(slow.code == 10 && slow.err.contains("slower than 1024 bytes/s for 1 s"), "{slow:?}");
+    home.out(&["get", "-q", "-y1", &server.url("/once")]);
+    assert_eq!(std::fs::metadata(home.file("once")).unwrap().len(), SIZE);
+    let asked = server.requests().into_iter().filter(|seen| seen.path == "/once");
+    let ranges: Vec<_> = asked.map(|seen| seen.header("range").map(str::to_owned)).collect();
+    assert_eq!(ranges, [None, Some(format!("bytes={}-", SIZE / 2))]);
 }

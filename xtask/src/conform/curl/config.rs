@@ -3,7 +3,7 @@
 /// Options of ours whose value is the next word.
 const WITH_VALUE: &[&str] = &[
     "-m", "-A", "-e", "-X", "-u", "-C", "-z", "-r", "-H", "-w", "-F", "-b", "-T", "-D", "-o", "-d",
-    "-j", "-U",
+    "-j", "-U", "-Y", "-y",
 ];
 /// The same, written out.
 const LONG_WITH_VALUE: &[&str] = &[
