@@ -13,6 +13,9 @@ pub(crate) const NAMED: &str = "wget’s -O FILE is -o FILE here; -O takes the n
 const BUFFERED: &str = "curl’s -N is not there: what goes to standard output is whole first";
 const NO_SOCKS4: &str = "of SOCKS there is version 5: --socks5 or --socks5-hostname";
 
+const UNPROBED: &str =
+    "TCP is sent no probes: a connection where nothing moves ends with --idle-timeout";
+
 /// What cannot be read, by the option that it was taken for, and what was probably meant.
 const HABITS: &[(&str, &str)] = &[
     ("--segments", "curl’s -s is -q here; -s says in how many parts a file comes"),
@@ -27,6 +30,9 @@ const HABITS: &[(&str, &str)] = &[
     ("--socks4a", NO_SOCKS4),
     ("--http0.9", "what begins with no head is no response here"),
     ("--raw", "a file is what the server means: its chunks are put together"),
+    ("--keepalive-time", UNPROBED),
+    ("--keepalive-intvl", UNPROBED),
+    ("--keepalive-cnt", UNPROBED),
     ("--ignore-content-length", "where a length is told, what is shorter is not whole"),
 ];
 
@@ -66,6 +72,7 @@ mod tests {
             ("--proxy-digest", Some("strongest")),
             ("--socks4a", Some("--socks5")),
             ("--raw", Some("chunks")),
+            ("--keepalive-time", Some("--idle-timeout")),
             ("-o", None),
             ("--nothing", None),
             ("-L", None),

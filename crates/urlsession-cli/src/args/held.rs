@@ -20,6 +20,9 @@ pub(crate) struct HeldArgs {
     /// Send what is there at once
     #[arg(long, hide = true)]
     tcp_nodelay: bool,
+    /// Send no probes over a connection of TCP where nothing moves
+    #[arg(long, hide = true)]
+    no_keepalive: bool,
     /// Show progress, as is done on a terminal
     #[arg(short = '#', long, hide = true)]
     progress_bar: bool,

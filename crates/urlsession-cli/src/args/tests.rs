@@ -105,7 +105,7 @@ fn every_command_is_understood() {
 fn what_is_so_anyway_may_be_asked_for() {
     for line in [
         "get -1 -# --retry 5 --retry-connrefused --http2 --proxy-anyauth --proxy-basic http://h",
-        "put f http://h --tlsv1.1 --tcp-nodelay --disable --progress-bar",
+        "put f http://h --tlsv1.1 --tcp-nodelay --no-keepalive --disable --progress-bar",
         "get --remove-on-error --follow -o f --data-ascii a http://h",
         "add --socks5 h:1 --socks5-hostname h:1 http://h",
     ] {
