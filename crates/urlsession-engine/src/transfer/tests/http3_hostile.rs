@@ -360,19 +360,20 @@ async fn who_waits_for_a_stream_does_not_take_the_server_for_silent() {
         })
     });
     let first = server.trial();
-    let hasty = |url: Option<&str>| {
+    let hasty = |url: Option<&str>, patience| {
         let mut trial = server.trial();
-        trial.order.idle_timeout = Duration::from_millis(50);
+        trial.order.idle_timeout = Duration::from_millis(patience);
         match url {
             Some(url) => trial.order.request.url = url.to_owned(),
             None => trial.hands = Arc::clone(&first.hands),
         }
         trial
     };
-    let second = hasty(None);
-    // Nobody answers there: its end says that the time is over.
+    // Long enough for an answer on a busy machine.
+    let second = hasty(None, 500);
+    // Nobody answers there: its third end says that the time is over.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let mut clock = hasty(Some(&format!("http://{}/", silent.local_addr().unwrap())));
+    let mut clock = hasty(Some(&format!("http://{}/", silent.local_addr().unwrap())), 200);
     clock.order.options.http3 = None;
     let first = tokio::spawn(async move { first.run().await });
     begun.wait_for(|begun| *begun == 1).await.unwrap();
