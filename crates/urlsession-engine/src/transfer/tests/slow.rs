@@ -1,6 +1,8 @@
 //! Transfers that are too slow for their task, on every way, and those that only seem to be.
 
 use super::{BOTH_WAYS, Trial, error_of, summary};
+use std::sync::Arc;
+use tokio::task::JoinSet;
 use urlsession_core::Ending;
 use urlsession_protocol::{Http3, LowestSpeed, ResumeRung, Segments};
 use urlsession_testkit::server::{Answer, Certificate, Demands, Server};
@@ -14,12 +16,17 @@ fn slower_than(bytes_per_second: u64) -> Option<LowestSpeed> {
 }
 
 /// A server of every version, the last of HTTP/3.
-fn servers() -> Vec<Server> {
+fn servers() -> impl Iterator<Item = (usize, Arc<Server>)> {
     let mut servers = vec![Server::start(), Server::start_tls(), Server::start_h2()];
     if cfg!(feature = "http3") {
         servers.push(Server::start_quic(Certificate::Valid, Demands::default()));
     }
-    servers
+    servers.into_iter().map(Arc::new).enumerate()
+}
+
+/// Runs cases beside each other: each takes seconds.
+async fn all(cases: impl Iterator<Item = impl Future<Output = ()> + Send + 'static>) {
+    cases.collect::<JoinSet<()>>().join_all().await;
 }
 
 fn at(server: &Server, number: usize, mut trial: Trial) -> Trial {
@@ -36,22 +43,23 @@ fn why(ending: &Ending) -> &str {
 
 #[tokio::test]
 async fn a_slow_download_ends_on_every_way_and_goes_on_where_it_was() {
-    for (number, server) in servers().iter().enumerate() {
+    let cases = servers().flat_map(|server| BOTH_WAYS.map(|minimum| (server.clone(), minimum)));
+    all(cases.map(|((number, server), minimum)| async move {
         let file = Answer::pseudo_random(1, WHOLE).etag("\"a\"");
-        for minimum in BOTH_WAYS {
-            server.on("/", file.clone().stall_after(FIRST).times(1).then(file.clone()));
-            let trial = Trial::download(&server.url("/")).detouring_from(minimum);
-            let mut trial = at(server, number, trial);
-            trial.order.options.lowest_speed = slower_than(1000);
-            let ending = trial.run_and_record().await;
-            let expected = format!("-1001 transient progressed kept {FIRST}");
-            assert_eq!(summary(&ending), expected, "{number} {minimum}");
-            assert_eq!(why(&ending), "slower than 1000 bytes/s for 1 s", "{number} {minimum}");
-            assert_eq!(summary(&trial.run().await), format!("done 200 {WHOLE}"), "{number}");
-            let resumed = Some((FIRST, Some(WHOLE), ResumeRung::StrongEtag));
-            assert_eq!(trial.resumed(), resumed, "{number} {minimum}");
-        }
-    }
+        let path = format!("/{minimum}");
+        server.on(&path, file.clone().stall_after(FIRST).times(1).then(file.clone()));
+        let trial = Trial::download(&server.url(&path)).detouring_from(minimum);
+        let mut trial = at(&server, number, trial);
+        trial.order.options.lowest_speed = slower_than(1000);
+        let ending = trial.run_and_record().await;
+        let expected = format!("-1001 transient progressed kept {FIRST}");
+        assert_eq!(summary(&ending), expected, "{number} {minimum}");
+        assert_eq!(why(&ending), "slower than 1000 bytes/s for 1 s", "{number} {minimum}");
+        assert_eq!(summary(&trial.run().await), format!("done 200 {WHOLE}"), "{number}");
+        let resumed = Some((FIRST, Some(WHOLE), ResumeRung::StrongEtag));
+        assert_eq!(trial.resumed(), resumed, "{number} {minimum}");
+    }))
+    .await;
 }
 
 /// Such a server is never silent for long.
@@ -68,14 +76,15 @@ async fn what_drips_is_slow() {
 
 #[tokio::test]
 async fn a_head_that_does_not_come_is_slow() {
-    for (number, server) in servers().iter().enumerate() {
+    all(servers().map(|(number, server)| async move {
         server.on("/", Answer::ok("late").stall_head());
-        let mut trial = at(server, number, Trial::data(&server.url("/")));
+        let mut trial = at(&server, number, Trial::data(&server.url("/")));
         trial.order.options.lowest_speed = slower_than(1);
         let ending = trial.run().await;
         assert_eq!(summary(&ending), "-1001 transient", "{number}");
         assert_eq!(why(&ending), "slower than 1 bytes/s for 1 s", "{number}");
-    }
+    }))
+    .await;
 }
 
 #[tokio::test]
@@ -92,28 +101,30 @@ async fn all_connections_of_a_download_count_together() {
 
 #[tokio::test]
 async fn a_slow_upload_ends_on_every_way() {
-    for (number, server) in servers().iter().enumerate() {
+    all(servers().map(|(number, server)| async move {
         server.on("/", Answer::sink().upload_rate(10));
         // More than is on the way at once.
         let trial = Trial::upload(&server.url("/"), &vec![7; 64 << 20]);
-        let mut trial = at(server, number, trial);
+        let mut trial = at(&server, number, trial);
         trial.order.options.lowest_speed = slower_than(1000);
         let ending = trial.run().await;
         assert!(summary(&ending).starts_with("-1001 transient"), "{number}: {ending:?}");
         assert_eq!(why(&ending), "slower than 1000 bytes/s for 1 s", "{number}");
-    }
+    }))
+    .await;
 }
 
 /// It has all there is to have: how long it takes for that is what the idle timer is for.
 #[tokio::test]
 async fn a_server_that_thinks_about_an_upload_is_not_slow() {
-    for (number, server) in servers().iter().enumerate() {
+    all(servers().map(|(number, server)| async move {
         server.on("/", Answer::sink().upload_rate(100));
-        let mut trial = at(server, number, Trial::upload(&server.url("/"), &[7; 150]));
+        let mut trial = at(&server, number, Trial::upload(&server.url("/"), &[7; 150]));
         trial.order.options.lowest_speed = slower_than(1000);
         let ending = trial.run().await;
         assert!(matches!(ending, Ending::Done(_)), "{number}: {ending:?}");
-    }
+    }))
+    .await;
 }
 
 #[tokio::test]
@@ -121,16 +132,17 @@ async fn who_waits_for_a_limit_of_ours_is_not_slow() {
     let server = Server::start();
     server.on("/", Answer::pseudo_random(1, 80_000));
     server.on("/sink", Answer::sink());
-    for minimum in BOTH_WAYS {
+    let trials = BOTH_WAYS.into_iter().flat_map(|minimum| {
         let upload = Trial::upload(&server.url("/sink"), &[7; 80_000]);
-        for trial in [Trial::download(&server.url("/")), upload] {
-            let mut trial = trial.detouring_from(minimum);
-            trial.order.options.limit_rate = Some(20_000);
-            trial.order.options.lowest_speed = slower_than(25_000);
-            let ending = trial.run().await;
-            assert!(matches!(ending, Ending::Done(_)), "{minimum}: {ending:?}");
-        }
-    }
+        [Trial::download(&server.url("/")), upload].map(|trial| trial.detouring_from(minimum))
+    });
+    all(trials.map(|mut trial| async move {
+        trial.order.options.limit_rate = Some(20_000);
+        trial.order.options.lowest_speed = slower_than(25_000);
+        let ending = trial.run().await;
+        assert!(matches!(ending, Ending::Done(_)), "{}: {ending:?}", trial.order.request.url);
+    }))
+    .await;
 }
 
 /// A task that is stopped while it is slow is stopped, and no failure of its own.
