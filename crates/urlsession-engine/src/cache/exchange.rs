@@ -203,7 +203,7 @@ impl Pending<'_> {
         let Some(cache) = &self.exchange.cache else { return Received::New(None) };
         let now = cache.now();
         let asked = self.asked();
-        if let Some(stored) = self.candidate.as_deref() {
+        if let Some(stored) = &self.candidate {
             if head.status == StatusCode::NOT_MODIFIED && !self.conditions.is_empty() {
                 let fresh = self.renew(cache, stored, head, now).await;
                 return Received::Kept(Kept::of(&fresh, &self.method, &self.headers, None));
@@ -289,18 +289,18 @@ impl Pending<'_> {
     async fn renew(
         &self,
         cache: &Arc<SharedCache>,
-        stored: &Stored,
+        stored: &Arc<Stored>,
         head: &Parts,
         now: Timestamp,
     ) -> Stored {
-        let mut fresh = stored.clone();
+        let mut fresh = Stored::clone(stored);
         fresh.freshen(&head.headers, self.sent, now);
         let asked = Asked { method: &Method::GET, ..self.asked() };
         match stored.variant.renewed(&fresh.headers, &self.headers) {
             Some(variant) if policy::is_storable(&asked, &self.url, &fresh) => {
                 fresh.variant = variant;
-                let (url, was, fresh) =
-                    (self.url.as_str().to_owned(), stored.clone(), fresh.clone());
+                let (url, was) = (self.url.as_str().to_owned(), Arc::clone(stored));
+                let fresh = fresh.clone();
                 run(cache, move |cache| cache.renew(&url, &was, fresh)).await;
             }
             _ => self.forget(cache, vec![self.url.clone()]).await,
