@@ -98,7 +98,7 @@ impl Rate {
     }
 
     /// Returns until when the next portion must wait; `None` if it may move. Who waits asks again
-    /// now and then: limits change.
+    /// now and then: limits change. That is no slowness of the other side, which is noted.
     pub(super) fn until(&self, direction: Direction) -> Option<Instant> {
         let until = self.paid_at(direction);
         if let (Some(speedometer), Some(until)) = (&self.speedometer, until) {

@@ -327,6 +327,7 @@ impl Receiver {
         self.rate.until(Direction::Download)
     }
 
+    /// Says whether the disk must catch up first, which is noted as no slowness of the other side.
     fn is_full(&self) -> bool {
         let is_full = self.journal.as_ref().is_some_and(|(journal, _)| journal.is_full());
         if is_full {
