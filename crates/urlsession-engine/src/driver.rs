@@ -67,7 +67,7 @@ pub(crate) struct Driver<H> {
     pub(crate) stop: Option<Stop>,
     pub(crate) inbox: Inbox,
     pub(crate) pace: Pace,
-    /// What came while a commit failed.
+    /// What came while a commit failed, in order; bounded as the inbox is.
     pub(crate) deferred: Vec<Message>,
     pub(crate) idle: watch::Sender<bool>,
     /// What was restored has to be done first.
@@ -209,10 +209,7 @@ impl<H: Moves> Driver<H> {
         let mut blocked = Blocked::default();
         loop {
             let done = self.store.commit_turn(&turn.changes, rows, &turn.metrics);
-            let Err(error) = done else {
-                self.deferred = blocked.deferred;
-                return Ok(());
-            };
+            let Err(error) = done else { return Ok(()) };
             tracing::error!(%error, changes = turn.changes.len(), "a commit failed");
             if !error.can_pass() || self.stopping.load(Ordering::Acquire) {
                 return Err(EngineError::Store(Arc::new(error)));

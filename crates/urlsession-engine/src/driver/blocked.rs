@@ -28,8 +28,6 @@ pub(super) struct Blocked {
     tries: u32,
     /// Who came since.
     newcomers: BTreeSet<PeerNumber>,
-    /// What comes to its turn after the commit, in order; bounded as the inbox is.
-    pub(super) deferred: Vec<Message>,
 }
 
 impl<H: Moves> Driver<H> {
@@ -42,7 +40,7 @@ impl<H: Moves> Driver<H> {
     ) {
         blocked.tries += 1;
         let refusal = (blocked.tries >= PATIENCE).then(|| refusal(error));
-        for message in std::mem::take(&mut blocked.deferred) {
+        for message in std::mem::take(&mut self.deferred) {
             self.take_blocked(blocked, message, refusal.as_ref());
         }
         let until = self.clock.now().steady + pause;
@@ -59,30 +57,26 @@ impl<H: Moves> Driver<H> {
     }
 
     fn take_blocked(&mut self, blocked: &mut Blocked, message: Message, refusal: Option<&Error>) {
-        let (peer, said) = match message {
-            Message::Connected(connection) => {
+        match (message, refusal) {
+            (Message::Connected(connection), _) => {
                 blocked.newcomers.extend(self.let_in(connection));
-                return;
             }
-            Message::Disconnected(peer) if refusal.is_some() && blocked.newcomers.remove(&peer) => {
-                return self.peers.disconnect(peer);
+            (Message::Disconnected(peer), Some(_)) if blocked.newcomers.remove(&peer) => {
+                self.peers.disconnect(peer);
             }
-            Message::Said { peer, message } => (peer, message),
-            other => return blocked.deferred.push(other),
-        };
-        match (*said, refusal) {
-            (ClientMessage::Call { id, call: Call::Shutdown }, Some(_)) => {
-                self.peers.reply(peer, id, Ok(Reply::Done));
-                self.stopping.store(true, Ordering::Release);
-            }
-            (ClientMessage::Call { id, call }, Some(refusal))
-                if only_looks(&call) || blocked.newcomers.contains(&peer) =>
-            {
-                self.peers.reply(peer, id, Err(refusal.clone()));
-            }
-            (message, _) => {
-                blocked.deferred.push(Message::Said { peer, message: Box::new(message) });
-            }
+            (Message::Said { peer, message }, Some(refusal)) => match &*message {
+                ClientMessage::Call { id, call: Call::Shutdown } => {
+                    self.peers.reply(peer, *id, Ok(Reply::Done));
+                    self.stopping.store(true, Ordering::Release);
+                }
+                ClientMessage::Call { id, call }
+                    if only_looks(call) || blocked.newcomers.contains(&peer) =>
+                {
+                    self.peers.reply(peer, *id, Err(refusal.clone()));
+                }
+                _ => self.deferred.push(Message::Said { peer, message }),
+            },
+            (message, _) => self.deferred.push(message),
         }
     }
 }

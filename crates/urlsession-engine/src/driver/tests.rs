@@ -52,7 +52,7 @@ async fn who_would_wait_in_vain_for_a_commit_is_told_why() {
     for _ in 1..PATIENCE {
         stage.try_again(&mut blocked);
     }
-    assert_eq!(blocked.deferred.len(), 3, "what may pass soon is a delay");
+    assert_eq!(stage.driver.deferred.len(), 3, "what may pass soon is a delay");
     stage.try_again(&mut blocked);
     for refused in [&mut owner, &mut newcomer] {
         let error = answer(refused).await.unwrap_err();
@@ -63,10 +63,9 @@ async fn who_would_wait_in_vain_for_a_commit_is_told_why() {
     stage.try_again(&mut blocked);
     assert_eq!(stage.driver.peers.count(), 2);
 
-    let [Message::Said { peer: PeerNumber(2), .. }] = blocked.deferred[..] else {
-        panic!("{:?}", blocked.deferred);
-    };
-    stage.driver.turn(blocked.deferred).unwrap();
+    let deferred = stage.driver.gather(None);
+    assert!(matches!(deferred[..], [Message::Said { peer: PeerNumber(2), .. }]), "{deferred:?}");
+    stage.driver.turn(deferred).unwrap();
     stage.pass_grace();
     stage.turn([Message::Disconnected(PeerNumber(1))]);
     assert!(matches!(answer(&mut other).await, Ok(Reply::Attached { .. })));
