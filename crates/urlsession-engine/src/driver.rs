@@ -140,13 +140,14 @@ impl<H: Moves> Driver<H> {
     }
 
     fn gather(&mut self, wait: Option<Duration>) -> Vec<Message> {
-        if !self.deferred.is_empty() {
-            return std::mem::take(&mut self.deferred);
-        }
-        if self.simulation.is_some() {
+        let deferred = std::mem::take(&mut self.deferred);
+        if self.simulation.is_some() && deferred.is_empty() {
             return self.pass_time(wait);
         }
-        let gathered = self.pace.gather(&self.inbox, wait, &self.clock);
+        let gathered = match deferred.is_empty() {
+            true => self.pace.gather(&self.inbox, wait, &self.clock),
+            false => deferred,
+        };
         let now = self.clock.now().steady;
         self.company.admit(gathered, self.attempts.count(), now)
     }

@@ -72,6 +72,19 @@ async fn who_would_wait_in_vain_for_a_commit_is_told_why() {
 }
 
 #[tokio::test]
+async fn what_was_deferred_overtakes_nothing() {
+    let (mut stage, _seat) = Stage::open();
+    let now = stage.driver.clock.now().steady;
+    let patient = vec![Message::CredentialsChanged];
+    assert!(stage.driver.company.admit(patient, 1, now).is_empty(), "it waits for others");
+    stage.driver.deferred = vec![attach(1)];
+    let gathered = stage.driver.gather(None);
+    let [Message::CredentialsChanged, Message::Said { .. }] = gathered[..] else {
+        panic!("{gathered:?}");
+    };
+}
+
+#[tokio::test]
 async fn a_shutdown_gives_up_what_cannot_be_written() {
     let (mut stage, seat) = Stage::open();
     let mut client = stage.connect();
