@@ -78,6 +78,7 @@ fn born(origin: Result<Option<ResumeState>, Error>) -> TaskRecord {
         resume,
         error,
         question: None,
+        retry_at: None,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::task::{Phase, Task, Wait};
 use crate::turn::Turn;
 use crate::{
     Action, Core, EventRecord, Moment, SessionNumber, SessionRecord, Snapshot, Stage, Step,
-    TaskFacts, TaskRecord, TaskRef,
+    TaskFacts, TaskRecord, TaskRef, retry,
 };
 use urlsession_protocol::{Error, ErrorCode, TaskIdentifier};
 
@@ -101,11 +101,14 @@ impl Restoring {
         if record.stage == Stage::Sending {
             self.sending.push(key);
         }
+        let retry_at = record.retry_at;
         let mut task = Task::new(facts, record, host);
         let is_half_done = match task.phase {
             Phase::Waiting(Wait::Answer | Wait::Challenge(_)) => true,
             Phase::Waiting(_) => {
-                task.phase = Phase::Waiting(task.wait_for_begin(self.now.wall));
+                let wait = retry_at.and_then(|retry_at| retry::again(retry_at, self.now));
+                let wait = wait.unwrap_or_else(|| task.wait_for_begin(self.now.wall));
+                task.phase = Phase::Waiting(wait);
                 task.is_malformed()
             }
             Phase::Canceling { .. } => true,

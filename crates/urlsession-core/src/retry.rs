@@ -1,7 +1,7 @@
 //! Whether and when a failed attempt is tried again.
 
-use crate::task::Task;
-use crate::{Cause, Core, Order, TaskRef};
+use crate::task::{Task, Wait};
+use crate::{Cause, Core, Moment, Order, TaskRef};
 use std::time::Duration;
 use urlsession_protocol::Timestamp;
 
@@ -103,6 +103,13 @@ pub(crate) fn count(
         | Cause::Disk
         | Cause::Answer => random.below(doubled(FIRST_DELAY, before, LONGEST_DELAY)),
     })
+}
+
+/// Returns what is left, after a restart, of the delay that a server named. A clock that was set back
+/// makes none longer.
+pub(crate) fn again(retry_at: Timestamp, now: Moment) -> Option<Wait> {
+    let delay = now.wall.until(retry_at).min(LONGEST_SERVER_DELAY);
+    (!delay.is_zero()).then(|| Wait::after(Cause::After(delay), delay, now))
 }
 
 /// Says whether a `host:port` is reached without any network.

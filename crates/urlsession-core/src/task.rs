@@ -238,6 +238,10 @@ impl Task {
             attempts: self.attempts,
             failures: self.failures,
             deadline: self.deadline.get(),
+            retry_at: match self.phase {
+                Phase::Waiting(Wait::Retry { shown, asked: true, .. }) => Some(shown),
+                _ => None,
+            },
             resume: self.details.resume.clone(),
             error: self.details.error.clone(),
             question: self.details.question.clone(),

@@ -92,6 +92,17 @@ fn a_daemon_that_dies_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_busy_server_is_not_asked_sooner_by_the_next_daemon() {
+    let world = Simulated::of(&format!(
+        "file {A} size 1KiB\nstatus {A} 503 retry-after 6h times 1\nat 1h kill daemon"
+    ));
+    let got = world.run(&["get", A, "-o", "a"]);
+    assert_eq!(got.code, 0, "{got:?}");
+    let passed = world.passed();
+    assert!((6 * 3600..7 * 3600).contains(&passed), "{passed}");
+}
+
+#[test]
 fn a_file_that_changes_is_fetched_anew() {
     let world = Simulated::of(&format!(
         "file {A} size 8MiB rate 1MiB/s etag a\n\

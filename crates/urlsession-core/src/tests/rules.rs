@@ -258,6 +258,44 @@ fn the_server_may_name_the_delay() {
     }
 }
 
+/// how long the restart takes, clock included => what is left
+#[test]
+fn a_restart_does_not_end_the_delay_that_a_server_named() {
+    let [minute, hour, day] = [60_000, 3_600_000, 86_400_000];
+    for (clock, left) in [(60_000, hour - minute), (0, hour), (-172_800_000, day), (3_600_000, 0)] {
+        let mut bench = Bench::new();
+        // So that there is a day before it.
+        bench.now.wall = Timestamp(10 * 86_400_000);
+        bench.download();
+        bench.ended(1, failed(Cause::After(Duration::from_secs(3600))));
+        bench.now.wall = Timestamp(bench.now.wall.0.saturating_add_signed(clock));
+        let started = starts(&bench.restart());
+        if left == 0 {
+            assert_eq!(started, [(1, 2)], "{clock}");
+            continue;
+        }
+        assert_eq!((started, bench.wakeup()), (vec![], Some(Duration::from_millis(left))));
+        let until = bench.now.wall.after(Duration::from_millis(left));
+        assert_eq!(bench.core.task(name(1)).unwrap().reason, Some(Reason::RetryAt(until)));
+        bench.handle(network(false));
+        assert_eq!(starts(&bench.handle(network(true))), [], "a busy server is not asked sooner");
+        assert_eq!(starts(&bench.tick_after(Duration::from_millis(left))), [(1, 2)]);
+    }
+}
+
+/// What its app does meanwhile ends the wait, and no restart brings it back.
+#[test]
+fn a_delay_that_was_ended_does_not_come_back() {
+    let mut bench = Bench::new();
+    bench.download();
+    bench.ended(1, failed(Cause::After(Duration::from_secs(3600))));
+    assert!(bench.stored[&name(1)].retry_at.is_some());
+    bench.suspend(1);
+    assert_eq!(bench.stored[&name(1)].retry_at, None);
+    bench.restart();
+    assert_eq!(starts(&bench.resume(1)), [(1, 2)]);
+}
+
 /// what the task asks for => what it gets, every time
 #[test]
 fn the_task_may_name_the_delay() {

@@ -54,7 +54,8 @@ fn an_edit_replaces_parts_of_an_order() {
     let url = Some("http://other/fresh".to_owned());
     let edit = RequestEdit { url, ..RequestEdit::default() };
     let moved = TaskFacts { host: "other:80".to_owned(), ..facts() };
-    let (active, name) = (record(Stage::Active), task(1, 1));
+    let active = TaskRecord { retry_at: Some(Timestamp(7)), ..record(Stage::Active) };
+    let name = task(1, 1);
     let put = Change::PutSession(session(1).into());
     store.commit(&[put, create(name, active.clone())]).unwrap();
     let change =
@@ -526,6 +527,7 @@ fn record(stage: Stage) -> TaskRecord {
         attempts: 1,
         failures: 2,
         deadline: None,
+        retry_at: None,
         resume: None,
         error: None,
         question: None,
