@@ -4,6 +4,7 @@
 mod advice;
 mod after;
 mod args;
+mod bare_url;
 mod clock;
 mod commands;
 mod condition;

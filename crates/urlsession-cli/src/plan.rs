@@ -18,7 +18,7 @@ use crate::list::{self, Entry};
 use crate::measure::Limit;
 use crate::netrc::Netrc;
 use crate::netscape::without_port;
-use crate::{args, file_name};
+use crate::{args, bare_url, file_name};
 use apart::Apart;
 use asked::Asked;
 pub(crate) use sent::bounded;
@@ -225,6 +225,8 @@ impl Common<'_> {
 
 /// Plans what `put` was asked for.
 pub(crate) fn of_put(args: &PutArgs) -> Result<Plan, Failure> {
+    let mut url = args.url.clone();
+    bare_url::complete(&mut url, &args.request.network);
     let method = args.request.method.as_deref().unwrap_or("PUT");
     if args.file == Path::new(".") {
         // Only for -T is this curl’s other name of standard input.
@@ -235,14 +237,14 @@ pub(crate) fn of_put(args: &PutArgs) -> Result<Plan, Failure> {
     let mut options = options(&args.request, &args.policy)?;
     options.request_policy.omitted_headers = omitted;
     if args.request.path_as_is {
-        options.request_policy.path = path_as_is(&args.url);
+        options.request_policy.path = path_as_is(&url);
     }
     Ok(Plan {
-        request: request(&args.url, method, sent, &Keys::of(&args.request)?)?,
+        request: request(&url, method, sent, &Keys::of(&args.request)?)?,
         options: Arc::new(options),
         what,
-        typed: in_letters(&args.url),
-        whole: whole(&args.url),
+        typed: in_letters(&url),
+        whole: whole(&url),
         number: 0,
         shows_head: false,
         finish: None,

@@ -107,6 +107,9 @@ pub(crate) struct NetworkArgs {
     /// there are http and https
     #[arg(long, value_name = "SCHEMES", value_parser = schemes, allow_hyphen_values = true)]
     pub(crate) proto: Option<Schemes>,
+    /// Read a URL that is typed without a scheme as one of this: http (the default) or https
+    #[arg(long, value_name = "SCHEME", value_enum, hide_possible_values = true)]
+    pub(crate) proto_default: Option<Scheme>,
     /// Try HTTP/3 first; where it does not come through, take HTTP/2 or HTTP/1.1
     #[arg(long)]
     pub(crate) http3: bool,
@@ -164,6 +167,22 @@ pub(crate) enum Schemes {
     Both,
     Https,
     Http,
+}
+
+/// One of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Scheme {
+    Http,
+    Https,
+}
+
+impl Scheme {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
 }
 
 /// Reads schemes as curl does: `=` allows these alone, `+` these too, `-` the others. Those that are

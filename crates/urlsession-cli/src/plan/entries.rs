@@ -2,6 +2,7 @@
 
 use super::{sent, special};
 use crate::args::{GetArgs, Output, habits};
+use crate::bare_url;
 use crate::data;
 use crate::exit::Failure;
 use crate::glob;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 pub(super) fn of(args: &GetArgs) -> Result<Vec<Entry>, Failure> {
     check_urls(args)?;
     let mut entries = typed(args)?;
+    check_names(args, &entries)?;
     let typed = entries.len();
     match &args.input_file {
         None => {}
@@ -38,19 +40,30 @@ pub(super) fn of(args: &GetArgs) -> Result<Vec<Entry>, Failure> {
     if args.input_file.is_some() || is_for_all(&args.output.0) {
         name_entries(&mut entries, &args.output.0)?;
     }
+    for entry in &mut entries {
+        bare_url::complete(&mut entry.url, &args.request.network);
+    }
     add_to_query(args, &mut entries)?;
     Ok(entries)
 }
 
-/// Refuses what users of curl mean as data, and users of wget as the name of a file.
-fn check_urls(args: &GetArgs) -> Result<(), Failure> {
-    let is_name = |url: &&String| !url.contains("://");
-    if args.output.0.contains(&Output::Named)
-        && let Some(name) = args.urls.iter().find(is_name)
-    {
-        let why = format!("“{name}” is no URL, which begins with http:// or https://");
-        return Err(Failure::usage(why).next(habits::NAMED));
+/// Refuses what users of wget mean as the name of a file. Beside a whole URL a word with a dot is one.
+fn check_names(args: &GetArgs, entries: &[Entry]) -> Result<(), Failure> {
+    let is_whole = |url: &str| url.contains("://");
+    let beside_one = entries.iter().any(|entry| is_whole(&entry.url));
+    let is_host = |url: &str| bare_url::begins_with_host(url) && (!beside_one || url.contains('/'));
+    let mut names = entries.iter().map(|entry| &entry.url).filter(|url| !is_whole(url));
+    match names.find(|url| !is_host(url)).filter(|_| args.output.0.contains(&Output::Named)) {
+        None => Ok(()),
+        Some(name) => {
+            let why = format!("“{name}” is no URL, which begins with http:// or https://");
+            Err(Failure::usage(why).next(habits::NAMED))
+        }
     }
+}
+
+/// Refuses what users of curl mean as data.
+fn check_urls(args: &GetArgs) -> Result<(), Failure> {
     let is_data = |url: &String| url.starts_with(['@', '[', '{']) && !url.contains("}://");
     if !args.talk.json || !args.urls.iter().any(is_data) {
         return Ok(());

@@ -5,6 +5,7 @@
 
 mod answers;
 mod bad_input;
+mod bare_urls;
 mod conditions;
 mod configuration;
 mod control;
