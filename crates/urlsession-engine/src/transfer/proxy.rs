@@ -3,7 +3,7 @@
 use super::errors::Failure;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::net::IpAddr;
-use url::Url;
+use url::{Host, Url};
 use urlsession_protocol::{ConnectionProxy, ErrorCode, Header, Proxy};
 
 /// Finds the proxy of the URL; `None` goes straight.
@@ -70,6 +70,10 @@ fn covers(entry: &str, host: &str, port: u16) -> bool {
     if wanted.is_empty() {
         return false;
     }
+    // A host of a URL is in ASCII, whatever letters it was typed in.
+    let spelled = (!wanted.is_ascii()).then(|| Host::parse(wanted)).and_then(Result::ok);
+    let spelled = spelled.map(|host| host.to_string());
+    let wanted = spelled.as_deref().unwrap_or(wanted);
     let Some(at) = host.len().checked_sub(wanted.len()) else { return false };
     // Both are compared as bytes: an entry may have anything in it.
     let (front, tail) = host.as_bytes().split_at(at);
@@ -124,6 +128,12 @@ mod tests {
         ("b.a.test", "http://a.test/", false),
         ("test", "http://a.test/", true),
         (".", "http://a.test/", false),
+        ("bücher.test", "http://bücher.test/", true),
+        ("BÜCHER.test", "http://xn--bcher-kva.test/", true),
+        ("xn--bcher-kva.test", "http://bücher.test/", true),
+        (".bücher.test", "http://a.bücher.test/", true),
+        ("bücher.test", "http://bucher.test/", false),
+        ("ü b", "http://bücher.test/", false),
         ("x, a.test", "http://a.test/", true),
         ("x a.test", "http://a.test/", true),
         ("a.test:80", "http://a.test/", true),
