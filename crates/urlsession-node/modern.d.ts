@@ -429,6 +429,11 @@ export interface RequestPolicy {
   ipVersion?: 'v4' | 'v6';
   /** The interface that connections go out by (on Linux), or the address that they come from. */
   requiredInterface?: string;
+  /**
+   * The Unix socket that every request goes over, wherever redirects lead; no name is looked up, and no proxy and no HTTP/3 is
+   * used. What a request says, and what a certificate must say, stays that of the URL. Elsewhere it is refused.
+   */
+  unixSocket?: string;
   /** Lets servers of HTTP/1.1 pack bodies for the way alone, with `TE: gzip`; what comes is unpacked. Few do so. */
   acceptsTransferCodings?: boolean;
 }

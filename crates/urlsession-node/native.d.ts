@@ -508,6 +508,8 @@ export interface RequestPolicyFields {
   ipVersion?: 'v4' | 'v6'
   /** The interface that connections go out by, or the address that they come from. */
   requiredInterface?: string
+  /** The Unix socket that every request goes over, wherever redirects lead. */
+  unixSocket?: string
   /** Lets servers of HTTP/1.1 pack bodies for the way alone, which are then unpacked. */
   acceptsTransferCodings?: boolean
 }

@@ -465,6 +465,7 @@ fn request_policy(request: &RequestArgs, policy: &PolicyArgs) -> RequestPolicy {
         },
         timeout_interval_for_connection: milliseconds(request.network.connect_timeout),
         required_interface: request.network.interface.clone(),
+        unix_socket: request.network.unix_socket.clone(),
         accepts_transfer_codings: policy.tr_encoding,
         ip_version: match (request.network.ipv4, request.network.ipv6) {
             (true, _) => Some(IpVersion::V4),

@@ -133,6 +133,7 @@ fn admit(
         ),
         maximum_retries: options.maximum_retries,
         no_unsafe_retry: order.forbids_retry(),
+        stays_here: options.request_policy.unix_socket.is_some(),
         owns_file,
         spool: match &order.request.body {
             Some(Body::Spool { path, .. }) => Some(path.clone()),

@@ -48,7 +48,7 @@ impl Core {
 /// Says whether an attempt failed because this machine has no network, whatever it says itself.
 pub(crate) fn is_cut_off(task: &Task, cause: Cause, network: bool) -> bool {
     let may_be = matches!(cause, Cause::Transient | Cause::Interval(_) | Cause::Connectivity);
-    may_be && !network && !is_this_machine(&task.host)
+    may_be && !network && !task.stays_here && !is_this_machine(&task.host)
 }
 
 /// Says whether something of a request went out that must not go out again.

@@ -462,6 +462,9 @@ pub struct TaskFacts {
     pub maximum_retries: Option<u32>,
     /// Whether an attempt that failed after sending body bytes must not be repeated.
     pub no_unsafe_retry: bool,
+    /// Whether it goes over a socket of this machine, whatever its host.
+    #[serde(default)]
+    pub stays_here: bool,
     /// Whether the finished file is ours to remove when its event is acknowledged.
     pub owns_file: bool,
     /// The spool file to remove when the task completes.

@@ -139,6 +139,8 @@ pub(crate) struct Task {
     pub(crate) kind: Kind,
     pub(crate) priority: Priority,
     pub(crate) no_unsafe_retry: bool,
+    /// No network is on its way, whatever its host.
+    pub(crate) stays_here: bool,
     pub(crate) owns_file: bool,
     /// Its attempt has all bytes and takes no slot any more.
     pub(crate) is_received: bool,
@@ -193,6 +195,7 @@ impl Task {
             kind: facts.kind,
             priority: facts.priority,
             no_unsafe_retry: facts.no_unsafe_retry,
+            stays_here: facts.stays_here,
             owns_file: facts.owns_file,
             is_received: false,
         }
@@ -209,6 +212,7 @@ impl Task {
             resource_timeout: self.resource_timeout(),
             maximum_retries: self.maximum_retries,
             no_unsafe_retry: self.no_unsafe_retry,
+            stays_here: self.stays_here,
             owns_file: self.owns_file,
             spool: self.details.spool.as_deref().map(Into::into),
         }

@@ -2,7 +2,10 @@
 
 use crate::task::no_such;
 use napi_derive::napi;
-use urlsession::{AuthenticationMethod, ConnectTo, Error, HttpVersion, IpVersion, RequestPolicy};
+use std::path::PathBuf;
+use urlsession::{
+    AuthenticationMethod, ConnectTo, Error, ErrorCode, HttpVersion, IpVersion, RequestPolicy,
+};
 
 /// What a request says of itself, and what redirects make of it.
 #[napi(object, object_to_js = false)]
@@ -36,6 +39,8 @@ pub struct RequestPolicyFields {
     pub ip_version: Option<String>,
     /// The interface that connections go out by, or the address that they come from.
     pub required_interface: Option<String>,
+    /// The Unix socket that every request goes over, wherever redirects lead.
+    pub unix_socket: Option<String>,
     /// Lets servers of HTTP/1.1 pack bodies for the way alone, which are then unpacked.
     pub accepts_transfer_codings: Option<bool>,
 }
@@ -65,6 +70,12 @@ impl ConnectToFields {
             is_local: self.is_local.unwrap_or_default(),
         }
     }
+}
+
+fn socket(path: &str) -> Result<PathBuf, Error> {
+    std::path::absolute(path).map_err(|error| {
+        Error::new(ErrorCode::UNKNOWN).because(format!("the path of a Unix socket: {error}"))
+    })
 }
 
 impl RequestPolicyFields {
@@ -104,6 +115,7 @@ impl RequestPolicyFields {
                 .timeout_interval_for_connection
                 .map(|time| time.ceil() as u64),
             required_interface: self.required_interface.clone(),
+            unix_socket: self.unix_socket.as_deref().map(socket).transpose()?,
             ip_version: self.ip_version.as_deref().map(ip_version).transpose()?,
             accepts_transfer_codings: self.accepts_transfer_codings.unwrap_or_default(),
         };

@@ -4,6 +4,8 @@
 const assert = require('node:assert/strict');
 const { createHash } = require('node:crypto');
 const fs = require('node:fs');
+const http = require('node:http');
+const path = require('node:path');
 const { after, before, test } = require('node:test');
 const { runApp } = require('./support/app.js');
 const { inHome } = require('./support/home.js');
@@ -125,7 +127,16 @@ test('a request goes out as its policy says', async () => {
   await session.data(server.url('/echo'), { connectionProxy: {}, requestPolicy: { ipVersion: 'v4', requiredInterface: '127.0.0.1', timeoutIntervalForConnection: 5000, acceptsTransferCodings: true } });
   assert.equal(seen().headers.te, 'gzip');
   await assert.rejects(session.data(server.url('/echo'), { connectionProxy: {}, requestPolicy: { ipVersion: 'v6' } }), { code: -1003 });
-  for (const wrong of [{ httpVersion: '2' }, { omittedHeaders: ['Host'] }, { path: 'echo' }, { authenticationMethod: 'bearer' }]) {
+  if (process.platform !== 'win32') {
+    const local = http.createServer((request, response) => response.end(request.headers.host));
+    const unixSocket = inHome('modern.sock');
+    await new Promise((resolve) => local.listen(unixSocket, resolve));
+    const over = async (to) => (await session.data('http://a.invalid/', { requestPolicy: { unixSocket: to } })).text();
+    assert.deepEqual([await over(unixSocket), await over(path.relative('', unixSocket))], ['a.invalid', 'a.invalid']);
+    local.close();
+    await assert.rejects(session.data('http://a.invalid/', { maximumRetries: 0, requestPolicy: { unixSocket: '/none' } }), { code: -1004 });
+  }
+  for (const wrong of [{ httpVersion: '2' }, { unixSocket: '' }, { omittedHeaders: ['Host'] }, { path: 'echo' }, { authenticationMethod: 'bearer' }]) {
     await assert.rejects(async () => session.data(server.url('/echo'), { requestPolicy: wrong }), { code: -1 });
   }
 });

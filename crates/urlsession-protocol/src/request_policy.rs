@@ -1,8 +1,10 @@
 //! How a request goes out where an app wants it otherwise than HTTP clients have it.
 
+use crate::paths::SOCKET_PATH_LIMIT;
 use crate::request::{HEADER_COUNT_LIMIT, HEADER_LENGTH_LIMIT, URL_LIMIT, is_token};
 use crate::{AuthenticationMethod, Error, ErrorCode};
 use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
 
 /// What a request says of itself, and what redirects make of it. The default is what browsers do.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -59,6 +61,12 @@ pub struct RequestPolicy {
     /// there is no such interface or address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub required_interface: Option<String>,
+    /// The socket of this machine that every request goes over, wherever redirects lead: an absolute
+    /// path. No name is looked up, and neither a proxy nor HTTP/3 is on the way. What is said in a
+    /// request and what a certificate must say stays that of the URL. Only systems of the Unix family
+    /// have such sockets: elsewhere the task is refused with -1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unix_socket: Option<PathBuf>,
     /// Lets servers of HTTP/1.1 pack bodies for the way alone, with `TE: gzip`: what comes is
     /// unpacked whatever else is asked for. Few do so. A packed body that nobody asked for ends the
     /// task with -1017.
@@ -225,6 +233,7 @@ impl RequestPolicy {
                 format!("an interface has a name of 1 to {INTERFACE_LIMIT} visible characters");
             return refusal(why);
         }
+        self.unix_socket.as_deref().map_or(Ok(()), check_socket)?;
         if self.timeout_interval_for_connection == Some(0) {
             return refusal("a connection that may take no time is never open".to_owned());
         }
@@ -233,6 +242,21 @@ impl RequestPolicy {
         }
         Ok(())
     }
+}
+
+fn check_socket(path: &Path) -> Result<(), Error> {
+    let refusal = |why: String| Err(Error::new(ErrorCode::UNKNOWN).because(why));
+    if !cfg!(unix) {
+        return refusal("this system has no Unix sockets".to_owned());
+    }
+    // What the kernel takes ends with the first NUL.
+    let length = path.to_str().filter(|text| !text.contains('\0')).map(str::len);
+    if !path.is_absolute() || length.is_none_or(|length| length > SOCKET_PATH_LIMIT) {
+        return refusal(format!(
+            "a Unix socket has an absolute path in UTF-8 of at most {SOCKET_PATH_LIMIT} bytes"
+        ));
+    }
+    Ok(())
 }
 
 fn is_visible(byte: u8) -> bool {
@@ -297,6 +321,13 @@ mod tests {
             (RequestPolicy { required_interface: text(""), ..any() }, Some("an interface")),
             (RequestPolicy { required_interface: text("a b"), ..any() }, Some("an interface")),
             (RequestPolicy { timeout_interval_for_connection: Some(0), ..any() }, Some("no time")),
+            (RequestPolicy { unix_socket: Some("run/s".into()), ..any() }, Some("Unix socket")),
+            (RequestPolicy { unix_socket: Some("".into()), ..any() }, Some("Unix socket")),
+            (RequestPolicy { unix_socket: Some("/run/s\0".into()), ..any() }, Some("Unix socket")),
+            (
+                RequestPolicy { unix_socket: Some(["/"; 108].concat().into()), ..any() },
+                Some("Unix socket"),
+            ),
             (
                 RequestPolicy { authentication_method: AuthenticationMethod::ServerTrust, ..any() },
                 Some("Basic or Digest"),
@@ -309,6 +340,16 @@ mod tests {
                     assert!(got.clone().unwrap_err().contains(expected), "{policy:?}: {got:?}");
                 }
             }
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_socket_can_be_as_long_as_systems_take() {
+        for (length, is_legal) in [(SOCKET_PATH_LIMIT, true), (SOCKET_PATH_LIMIT + 1, false)] {
+            let unix_socket = Some(format!("/{}", "s".repeat(length - 1)).into());
+            let policy = RequestPolicy { unix_socket, ..RequestPolicy::default() };
+            assert_eq!(policy.check().is_ok(), is_legal, "{length}");
         }
     }
 }

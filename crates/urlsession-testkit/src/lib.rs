@@ -1,6 +1,8 @@
 //! Development only: the scriptable server and proxy, the torturer, and the simulated world around the core.
 
 pub mod dice;
+#[cfg(unix)]
+pub mod door;
 pub mod fuzz;
 pub mod mutation;
 pub mod proxy;

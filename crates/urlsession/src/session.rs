@@ -438,6 +438,9 @@ impl Session {
         let Order { request, options, .. } = order;
         request.normalize()?;
         anchor(&mut options.ca_certificates, &mut options.tls)?;
+        if let Some(path) = &mut options.request_policy.unix_socket {
+            *path = absolute(path)?;
+        }
         if options.connection_proxy.is_none() && self.0.configuration.connection_proxy.is_none() {
             // The daemon's environment is that of another program, or of another day.
             let proxies = environment::proxies()?;

@@ -64,6 +64,10 @@ pub(crate) struct NetworkArgs {
     /// Connect by this interface, such as eth0 (on Linux), or from this address
     #[arg(long, value_name = "NAME|ADDRESS", value_parser = interface)]
     pub(crate) interface: Option<String>,
+    /// Connect to this Unix socket, wherever URLs and redirects lead, and not over the network or a
+    /// proxy
+    #[arg(long, value_name = "PATH", value_parser = socket)]
+    pub(crate) unix_socket: Option<PathBuf>,
     /// Trust the roots in this PEM file, too
     #[arg(long, value_name = "FILE", action = ArgAction::Append)]
     pub(crate) cacert: Vec<PathBuf>,
@@ -137,6 +141,12 @@ fn interface(text: &str) -> Result<String, String> {
         }
         Some(_) => Err("it is the name of an interface, or an address".to_owned()),
     }
+}
+
+/// Makes the path of a socket absolute, because the daemon lives in another folder. There need not be
+/// one yet.
+fn socket(text: &str) -> Result<PathBuf, String> {
+    std::path::absolute(text).map_err(|error| error.to_string())
 }
 
 /// What one `--resolve` says.

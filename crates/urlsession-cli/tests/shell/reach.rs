@@ -124,3 +124,31 @@ fn connections_come_from_where_that_is_typed() {
         assert_eq!(home.run(&["get", "--interface", wrong, &url]).code, 2, "{wrong}");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn requests_go_over_the_socket_that_is_typed() {
+    use urlsession_testkit::door::Door;
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/images/json", Answer::ok("[]"));
+    server.on("/a", Answer::redirect(302, "http://elsewhere.invalid/images/json"));
+    let door = Door::of(&server);
+    let get = ["get", "-q", "-o", "-", "--retry", "0", "--unix-socket"];
+    // As where people stand in the folder of the socket; the daemon does not.
+    std::os::unix::fs::symlink(door.path(), home.file("docker.sock")).unwrap();
+    for path in [door.path().to_str().unwrap(), "docker.sock", "./docker.sock"] {
+        for url in ["http://localhost/images/json", "http://localhost/a"] {
+            assert_eq!(home.out(&[&get[..], &[path, url]].concat()), "[]", "{path} {url}");
+        }
+    }
+    home.write("words", b"unix-socket = docker.sock\nproxy = http://127.0.0.1:1\n");
+    let ran = home.out(&["get", "-q", "-o", "-", "-K", "words", "http://localhost/images/json"]);
+    assert_eq!(ran, "[]");
+    assert!(server.requests().iter().any(|seen| seen.header("host") == Some("elsewhere.invalid")));
+    let ran = home.run(&[&get[..], &["none.sock", "http://localhost/"]].concat());
+    assert!(ran.code == 10 && ran.err.contains("none.sock: there is no such socket"), "{ran:?}");
+    for wrong in ["", &"s".repeat(200)] {
+        let ran = home.run(&[&get[..], &[wrong, "http://localhost/"]].concat());
+        assert_eq!(ran.code, 2, "{wrong}: {ran:?}");
+    }
+}

@@ -384,10 +384,14 @@ fn without_a_network_no_try_is_lost() {
         ("http://app.localhost/file", false),
         ("http://127.0.0.1:8080/file", false),
         ("http://[::1]/file", false),
+        ("http://socket.example/file", !cfg!(unix)),
     ] {
         let mut bench = Bench::new();
         let mut new = NewTask { resume: true, ..download(1) };
         url.clone_into(&mut new.request.url);
+        if cfg!(unix) && url.contains("socket") {
+            new.options.request_policy.unix_socket = Some("/run/example.sock".into());
+        }
         new.options.maximum_retries = Some(1);
         bench.create(new);
         bench.handle(network(false));

@@ -99,8 +99,10 @@ impl Exchange {
         let policy = options.request_cache_policy.unwrap_or(order.cache.policy);
         let asked = &options.request_policy;
         // What is kept is found by its URL, which is not all that others ask for.
-        let is_of_url =
-            asked.target.is_none() && asked.path.is_none() && asked.connect_to.is_empty();
+        let is_of_url = asked.target.is_none()
+            && asked.path.is_none()
+            && asked.connect_to.is_empty()
+            && asked.unix_socket.is_none();
         Self { cache: cache.filter(|_| is_of_url), policy, shunned, terms: terms(order) }
     }
 

@@ -10,6 +10,7 @@ use urlsession_protocol::{Priority, Timestamp};
 /// Bits of the column `flags`.
 const NO_UNSAFE_RETRY: i64 = 1;
 const OWNS_FILE: i64 = 2;
+const STAYS_HERE: i64 = 4;
 
 /// What the columns of a state say; `None` is a state that needs the column `state`, too.
 type Plain = (i64, u32, u32, Option<i64>);
@@ -143,6 +144,7 @@ fn facts(row: &Row<'_>) -> Result<TaskFacts, StoreError> {
         resource_timeout: Duration::from_millis(timeout.cast_unsigned()),
         maximum_retries: row.get(8)?,
         no_unsafe_retry: flags & NO_UNSAFE_RETRY != 0,
+        stays_here: flags & STAYS_HERE != 0,
         owns_file: flags & OWNS_FILE != 0,
         spool: spool.map(PathBuf::from),
     })
@@ -205,7 +207,9 @@ fn kind_number(kind: Kind) -> i64 {
 
 fn flags(facts: &TaskFacts) -> i64 {
     let flag = |is_set, bit| if is_set { bit } else { 0 };
-    flag(facts.no_unsafe_retry, NO_UNSAFE_RETRY) | flag(facts.owns_file, OWNS_FILE)
+    flag(facts.no_unsafe_retry, NO_UNSAFE_RETRY)
+        | flag(facts.owns_file, OWNS_FILE)
+        | flag(facts.stays_here, STAYS_HERE)
 }
 
 fn spool(facts: &TaskFacts) -> Result<Option<&str>, StoreError> {

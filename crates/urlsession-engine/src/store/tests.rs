@@ -53,7 +53,7 @@ fn an_edit_replaces_parts_of_an_order() {
     let mut store = Store::in_memory().unwrap();
     let url = Some("http://other/fresh".to_owned());
     let edit = RequestEdit { url, ..RequestEdit::default() };
-    let moved = TaskFacts { host: "other:80".to_owned(), ..facts() };
+    let moved = TaskFacts { host: "other:80".to_owned(), stays_here: true, ..facts() };
     let active = TaskRecord { retry_at: Some(Timestamp(7)), ..record(Stage::Active) };
     let name = task(1, 1);
     let put = Change::PutSession(session(1).into());
@@ -516,6 +516,7 @@ fn facts() -> TaskFacts {
         resource_timeout: Duration::from_secs(3),
         maximum_retries: Some(4),
         no_unsafe_retry: true,
+        stays_here: false,
         owns_file: true,
         spool: Some("/state/spool/5".into()),
     }

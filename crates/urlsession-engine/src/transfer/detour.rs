@@ -93,7 +93,7 @@ impl Detour {
                 Ok(pipe) => Way::Kernel(stream, pipe),
                 Err(_) => in_memory(Line::Plain(stream)),
             },
-            line @ Line::Tls(_) => in_memory(line),
+            line => in_memory(line),
         };
         Self { way, wire, left, transaction }
     }

@@ -4,6 +4,7 @@ use super::errors::{self, Failure, Place};
 use super::guard::Guard;
 use super::interface;
 use super::line::Line;
+use super::local;
 use super::metrics::Transaction;
 use super::pool::ViaKey;
 use super::proxy;
@@ -17,6 +18,7 @@ use http::{HeaderMap, Method};
 use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -41,6 +43,8 @@ pub(super) struct Goal<'a> {
     pub(super) ip_version: Option<IpVersion>,
     /// What connections go out by, or come from.
     pub(super) interface: Option<&'a Arc<str>>,
+    /// The socket of this machine that the connection goes over, whatever is said of addresses.
+    pub(super) socket: Option<&'a Arc<Path>>,
     /// How long all of it may take, if the task says so.
     pub(super) connect_limit: Option<Duration>,
     /// `None` for plain `http`.
@@ -93,12 +97,16 @@ pub(super) async fn dial(goal: &Goal<'_>, limit: Duration) -> Result<Line, Failu
 
 async fn open(goal: &Goal<'_>, limit: Duration) -> Result<Line, Failure> {
     let (host, port) = goal.address();
-    let near = match goal.via {
-        None => {
+    let near = match (goal.socket, goal.via) {
+        (Some(path), _) => {
+            goal.transaction.note(|metrics, now| metrics.connect_start_date = Some(now));
+            within(limit, "connecting", local::connect(path)).await?
+        }
+        (None, None) => {
             let way = connect(host, port, goal);
             Line::Plain(within(limit, "connecting", way).await?)
         }
-        Some(via) => {
+        (None, Some(via)) => {
             let way = async {
                 match goal.trust {
                     _ if !via.proxy.is_http() => {

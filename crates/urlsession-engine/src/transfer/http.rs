@@ -72,9 +72,22 @@ pub(super) struct Route<'a> {
 impl<'a> Route<'a> {
     pub(super) fn goal(&self, transaction: &'a Transaction) -> Goal<'a> {
         let Self { key, trust, via, asks, connect_limit } = *self;
-        let Key { ref host, port, ref to, ip_version, ref interface, .. } = *key;
-        let (to, interface) = (to.as_ref(), interface.as_ref());
-        Goal { host, port, to, ip_version, interface, connect_limit, trust, via, asks, transaction }
+        let Key { ref host, port, ip_version, .. } = *key;
+        let (to, interface, socket) =
+            (key.to.as_ref(), key.interface.as_ref(), key.socket.as_ref());
+        Goal {
+            host,
+            port,
+            to,
+            ip_version,
+            interface,
+            socket,
+            connect_limit,
+            trust,
+            via,
+            asks,
+            transaction,
+        }
     }
 }
 
@@ -143,8 +156,6 @@ impl Http {
     }
 
     async fn try_send(&self, out: &Outgoing<'_>) -> Result<Answer, Failure> {
-        let host = out.url.host_str().unwrap_or_default().to_owned();
-        let port = out.url.port_or_known_default().unwrap_or_default();
         let trust = match out.url.scheme() {
             "https" => Some(self.tls.trust(out.terms()).await?),
             _ => None,
@@ -153,15 +164,7 @@ impl Http {
             Some(proxy) => Some(self.via(proxy, out).await?),
             None => None,
         };
-        let key = Key {
-            host,
-            port,
-            to: out.elsewhere(),
-            trust: trust.as_ref().map(|trust| trust.number),
-            via: via.as_ref().map(Via::key),
-            ip_version: out.options.request_policy.ip_version,
-            interface: out.options.request_policy.required_interface.as_deref().map(Arc::from),
-        };
+        let key = out.key(trust.as_ref(), via.as_ref());
         let (trust, via, asks) = (trust.as_ref(), via.as_ref(), out.asks);
         let route = Route { key: &key, trust, via, asks, connect_limit: out.connect_limit() };
         let answer = match self.way(out, &route).await? {

@@ -2,17 +2,23 @@
 
 use super::metrics::Facts;
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 use tokio_rustls::client::TlsStream;
 
 /// An open connection.
 #[derive(Debug)]
 pub(super) enum Line {
     Plain(TcpStream),
-    /// Over another line: one of TCP, or one of TLS with a proxy.
+    /// Over a socket of this machine.
+    #[cfg(unix)]
+    Local(UnixStream),
+    /// Over another line: one without TLS, or one of TLS with a proxy.
     Tls(Box<TlsStream<Self>>),
 }
 
@@ -20,24 +26,27 @@ impl Line {
     /// Says whether both sides agreed on HTTP/2.
     pub(super) fn is_http2(&self) -> bool {
         match self {
-            Self::Plain(_) => false,
             Self::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(b"h2"),
+            _ => false,
         }
     }
 
     /// Returns what is known of the connection.
     pub(super) fn facts(&self, is_proxied: bool) -> Facts {
         let tls = match self {
-            Self::Plain(_) => None,
             Self::Tls(stream) => Some(&**stream.get_ref().1),
+            _ => None,
         };
-        Facts::new(self.tcp(), tls, is_proxied, self.is_http2())
+        Facts::new(self.addresses(), tls, is_proxied, self.is_http2())
     }
 
-    fn tcp(&self) -> &TcpStream {
+    /// Returns our address and the other side's. Sockets of this machine have none.
+    fn addresses(&self) -> (Option<SocketAddr>, Option<SocketAddr>) {
         match self {
-            Self::Plain(stream) => stream,
-            Self::Tls(stream) => stream.get_ref().0.tcp(),
+            Self::Plain(stream) => (stream.local_addr().ok(), stream.peer_addr().ok()),
+            #[cfg(unix)]
+            Self::Local(_) => (None, None),
+            Self::Tls(stream) => stream.get_ref().0.addresses(),
         }
     }
 }
@@ -47,6 +56,8 @@ macro_rules! outermost {
     ($line:expr, $method:ident $(, $argument:expr)*) => {
         match $line.get_mut() {
             Line::Plain(stream) => Pin::new(stream).$method($($argument),*),
+            #[cfg(unix)]
+            Line::Local(stream) => Pin::new(stream).$method($($argument),*),
             Line::Tls(stream) => Pin::new(&mut **stream).$method($($argument),*),
         }
     };
@@ -82,6 +93,8 @@ impl AsyncWrite for Line {
     fn is_write_vectored(&self) -> bool {
         match self {
             Self::Plain(stream) => stream.is_write_vectored(),
+            #[cfg(unix)]
+            Self::Local(stream) => stream.is_write_vectored(),
             Self::Tls(stream) => stream.is_write_vectored(),
         }
     }

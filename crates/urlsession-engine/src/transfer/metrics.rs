@@ -4,7 +4,6 @@ use http::{HeaderMap, Version};
 use hyper::ext::ReasonPhrase;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 use urlsession_protocol::metrics::{TRANSACTION_HEADS_LIMIT, TRANSACTIONS_LIMIT};
 use urlsession_protocol::{
@@ -61,7 +60,7 @@ impl Facts {
     }
 
     pub(super) fn new(
-        stream: &TcpStream,
+        (local, remote): (Option<SocketAddr>, Option<SocketAddr>),
         tls: Option<&rustls::ConnectionCommon<rustls::client::ClientConnectionData>>,
         is_proxied: bool,
         is_http2: bool,
@@ -69,8 +68,8 @@ impl Facts {
         let version = tls.and_then(|tls| tls.protocol_version());
         let suite = tls.and_then(|tls| tls.negotiated_cipher_suite());
         Self {
-            local: stream.local_addr().ok(),
-            remote: stream.peer_addr().ok(),
+            local,
+            remote,
             version: version.map(|version| match version {
                 rustls::ProtocolVersion::TLSv1_2 => TlsVersion::Tls12,
                 // No older version is spoken, and no newer one exists.

@@ -26,6 +26,7 @@ mod landing;
 mod leave;
 mod leg;
 mod line;
+mod local;
 #[cfg(unix)]
 mod mark;
 mod metrics;

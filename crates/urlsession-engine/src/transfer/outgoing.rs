@@ -3,6 +3,7 @@
 use super::dial::Via;
 use super::errors::Failure;
 use super::metrics::Collector;
+use super::pool::Key;
 use super::proxy;
 use super::question::{Asks, OfTls};
 use super::rate::Rate;
@@ -105,8 +106,26 @@ impl<'a> Outgoing<'a> {
         }
     }
 
-    /// The proxy on the way.
+    /// Returns what it must have in common with others to share their connections.
+    pub(super) fn key(&self, trust: Option<&Trust>, via: Option<&Via<'_>>) -> Key {
+        let policy = &self.options.request_policy;
+        Key {
+            host: self.url.host_str().unwrap_or_default().to_owned(),
+            port: self.url.port_or_known_default().unwrap_or_default(),
+            to: self.elsewhere(),
+            trust: trust.map(|trust| trust.number),
+            via: via.map(Via::key),
+            ip_version: policy.ip_version,
+            interface: policy.required_interface.as_deref().map(Arc::from),
+            socket: policy.unix_socket.as_deref().map(Arc::from),
+        }
+    }
+
+    /// The proxy on the way. To a socket of this machine none can be.
     pub(super) fn proxy(&self) -> Option<&'a Proxy> {
+        if self.options.request_policy.unix_socket.is_some() {
+            return None;
+        }
         proxy::of(self.url, self.options.connection_proxy.as_ref()?)
     }
 
@@ -169,7 +188,10 @@ impl<'a> Outgoing<'a> {
 
     /// Returns where the task says that the server is, if that is not where its URL says.
     pub(super) fn elsewhere(&self) -> Option<(String, u16)> {
-        let all = &self.options.request_policy.connect_to;
+        let RequestPolicy { connect_to: all, unix_socket, .. } = &self.options.request_policy;
+        if unix_socket.is_some() {
+            return None;
+        }
         let (host, port) = (self.url.host_str()?, self.url.port_or_known_default()?);
         let is_meant =
             |one: &&ConnectTo| one.is_of(host, port) && !(one.is_local && self.proxy().is_some());

@@ -7,6 +7,7 @@ use super::upload::Outbound;
 use super::wire::Wire;
 use bytes::Bytes;
 use std::collections::HashMap;
+use std::path::Path;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -46,6 +47,8 @@ pub(super) struct Key {
     pub(super) ip_version: Option<IpVersion>,
     /// What it goes out by, or comes from.
     pub(super) interface: Option<Arc<str>>,
+    /// The socket of this machine that it goes over.
+    pub(super) socket: Option<Arc<Path>>,
 }
 
 /// A proxy and who we are to it, the number of its TLS configuration, whether it connects to servers
@@ -427,6 +430,7 @@ mod tests {
             via: None,
             ip_version: None,
             interface: None,
+            socket: None,
         };
         let last = u16::try_from(SERVER_LIMIT).unwrap();
         for port in 0..=last {

@@ -299,6 +299,7 @@ pub(crate) fn new_task() -> NewTask {
                 timeout_interval_for_connection: Some(5000),
                 ip_version: Some(IpVersion::V4),
                 required_interface: Some("eth0".into()),
+                unix_socket: Some("/run/example.sock".into()),
                 accepts_transfer_codings: true,
             },
         },

@@ -14,6 +14,7 @@ fn facts_are_given_back_however_large_their_numbers() {
         resource_timeout: Duration::ZERO,
         maximum_retries: None,
         no_unsafe_retry: false,
+        stays_here: false,
         owns_file: false,
         spool: None,
     };
@@ -25,6 +26,7 @@ fn facts_are_given_back_however_large_their_numbers() {
         resource_timeout: Duration::from_millis(u64::MAX),
         maximum_retries: Some(u32::MAX),
         no_unsafe_retry: false,
+        stays_here: false,
         ..facts()
     };
     for facts in [least, most] {

@@ -210,6 +210,7 @@ mod tests {
             via: None,
             ip_version: None,
             interface: None,
+            socket: None,
         }
     }
 

@@ -277,6 +277,8 @@ fn hindrance(out: &Outgoing<'_>, route: &Route<'_>) -> Option<(ErrorCode, &'stat
             ErrorCode::CANNOT_CONNECT_TO_HOST,
             "and it goes by no interface of the task's choice",
         ))
+    } else if route.key.socket.is_some() {
+        Some((ErrorCode::CANNOT_CONNECT_TO_HOST, "and it goes over no socket of this machine"))
     } else if route.via.is_some() {
         Some((ErrorCode::CANNOT_CONNECT_TO_HOST, "and it goes through no proxy"))
     } else if newest.is_some_and(|newest| newest < TlsVersion::Tls13) {

@@ -91,6 +91,10 @@ async fn a_request_for_something_else_is_not_answered_with_what_is_kept() {
             RequestPolicy { connect_to: vec![elsewhere], ..RequestPolicy::default() },
             "-1004 transient",
         ),
+        (
+            RequestPolicy { unix_socket: Some("/none".into()), ..RequestPolicy::default() },
+            if cfg!(unix) { "-1004 transient" } else { "-1004 permanent" },
+        ),
     ] {
         let mut trial = scene.data();
         trial.order.options.request_policy = policy;

@@ -25,6 +25,8 @@ mod kept;
 mod landing;
 mod lies;
 mod limits;
+#[cfg(unix)]
+mod local;
 mod metrics;
 mod peers;
 mod policy;
