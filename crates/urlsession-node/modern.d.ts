@@ -419,6 +419,8 @@ export interface RequestPolicy {
   tellsReferer?: boolean;
   /** Refuses `https`, also in redirects. */
   refusesHttps?: boolean;
+  /** The only schemes that redirects may lead to; by default both. */
+  redirectSchemes?: ('http' | 'https')[];
   /** The only version of HTTP that is spoken; by default the newest that both sides have. */
   httpVersion?: '1.0' | '1.1';
   /** The only way in which a server is shown the credential; by default whichever it asks for. */

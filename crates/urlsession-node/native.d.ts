@@ -498,6 +498,8 @@ export interface RequestPolicyFields {
   tellsReferer?: boolean
   /** Refuses `https`, also in redirects. */
   refusesHttps?: boolean
+  /** The only schemes that redirects may lead to. */
+  redirectSchemes?: ('http' | 'https')[]
   /** The only version of HTTP that is spoken. */
   httpVersion?: '1.0' | '1.1'
   /** The only way in which a server is shown the credential. */

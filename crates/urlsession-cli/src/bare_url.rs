@@ -13,11 +13,8 @@ pub(crate) fn complete(url: &mut String, network: &NetworkArgs) {
         return;
     }
     let is_https = network.https_only || network.proto == Some(Schemes::Https);
-    let scheme = match network.proto_default {
-        Some(scheme) => scheme.word(),
-        None if is_https => "https",
-        None => "http",
-    };
+    let usual = if is_https { "https" } else { "http" };
+    let scheme = network.proto_default.as_deref().unwrap_or(usual);
     url.insert_str(0, &format!("{scheme}://"));
 }
 

@@ -453,6 +453,7 @@ fn request_policy(request: &RequestArgs, policy: &PolicyArgs) -> RequestPolicy {
             .concat(),
         tells_referer: request.referer.as_ref().is_some_and(|text| text.ends_with(AUTO)),
         refuses_https: request.network.proto == Some(args::Schemes::Http),
+        redirect_schemes: request.network.proto_redir.as_ref().map(|only| only.0.clone()),
         http_version: match (request.network.http10, request.network.http11) {
             (true, _) => Some(HttpVersion::Http10),
             (false, true) => Some(HttpVersion::Http11),

@@ -5,6 +5,7 @@ use napi_derive::napi;
 use std::path::PathBuf;
 use urlsession::{
     AuthenticationMethod, ConnectTo, Error, ErrorCode, HttpVersion, IpVersion, RequestPolicy,
+    UrlScheme,
 };
 
 /// What a request says of itself, and what redirects make of it.
@@ -26,6 +27,9 @@ pub struct RequestPolicyFields {
     pub tells_referer: Option<bool>,
     /// Refuses `https`, also in redirects.
     pub refuses_https: Option<bool>,
+    /// The only schemes that redirects may lead to.
+    #[napi(ts_type = "('http' | 'https')[]")]
+    pub redirect_schemes: Option<Vec<String>>,
     /// The only version of HTTP that is spoken.
     #[napi(ts_type = "'1.0' | '1.1'")]
     pub http_version: Option<String>,
@@ -90,6 +94,11 @@ impl RequestPolicyFields {
             "1.1" => Ok(HttpVersion::Http11),
             other => Err(no_such("HTTP version to insist on", other, "1.0 or 1.1")),
         };
+        let scheme = |text: &str| match text {
+            "http" => Ok(UrlScheme::Http),
+            "https" => Ok(UrlScheme::Https),
+            other => Err(no_such("scheme for redirects", other, "http or https")),
+        };
         let ip_version = |text: &str| match text {
             "v4" => Ok(IpVersion::V4),
             "v6" => Ok(IpVersion::V6),
@@ -104,6 +113,11 @@ impl RequestPolicyFields {
             connect_to: self.connect_to.iter().flatten().map(ConnectToFields::read).collect(),
             tells_referer: self.tells_referer.unwrap_or_default(),
             refuses_https: self.refuses_https.unwrap_or_default(),
+            redirect_schemes: self
+                .redirect_schemes
+                .as_ref()
+                .map(|all| all.iter().map(|one| scheme(one)).collect())
+                .transpose()?,
             http_version: self.http_version.as_deref().map(version).transpose()?,
             authentication_method: self
                 .authentication_method

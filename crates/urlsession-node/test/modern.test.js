@@ -124,6 +124,8 @@ test('a request goes out as its policy says', async () => {
   await session.data('http://a.invalid:81/echo', { connectionProxy: {}, requestPolicy: { connectTo } });
   assert.equal(seen().headers.host, 'a.invalid:81');
   await assert.rejects(session.data('https://127.0.0.1:1/', { requestPolicy: { refusesHttps: true } }), { code: -1002 });
+  await session.data(server.url('/redirect'), { requestPolicy: { redirectSchemes: ['http'] } });
+  await assert.rejects(session.data(server.url('/redirect'), { requestPolicy: { redirectSchemes: ['https'] } }), { code: -1022 });
   await session.data(server.url('/echo'), { connectionProxy: {}, requestPolicy: { ipVersion: 'v4', requiredInterface: '127.0.0.1', timeoutIntervalForConnection: 5000, acceptsTransferCodings: true } });
   assert.equal(seen().headers.te, 'gzip');
   await assert.rejects(session.data(server.url('/echo'), { connectionProxy: {}, requestPolicy: { ipVersion: 'v6' } }), { code: -1003 });
@@ -136,7 +138,7 @@ test('a request goes out as its policy says', async () => {
     local.close();
     await assert.rejects(session.data('http://a.invalid/', { maximumRetries: 0, requestPolicy: { unixSocket: '/none' } }), { code: -1004 });
   }
-  for (const wrong of [{ httpVersion: '2' }, { unixSocket: '' }, { omittedHeaders: ['Host'] }, { path: 'echo' }, { authenticationMethod: 'bearer' }]) {
+  for (const wrong of [{ httpVersion: '2' }, { unixSocket: '' }, { redirectSchemes: ['ftp'] }, { omittedHeaders: ['Host'] }, { path: 'echo' }, { authenticationMethod: 'bearer' }]) {
     await assert.rejects(async () => session.data(server.url('/echo'), { requestPolicy: wrong }), { code: -1 });
   }
 });

@@ -64,7 +64,7 @@ pub use metrics::{
 pub use proxy::{ConnectionProxy, Proxy, ProxyScheme};
 pub use redirection::{HttpRedirectDisposition, HttpRedirection};
 pub use request::{Body, Header, Request, RequestEdit, has_no_host};
-pub use request_policy::{ConnectTo, HttpVersion, IpVersion, RequestPolicy};
+pub use request_policy::{ConnectTo, HttpVersion, IpVersion, RequestPolicy, UrlScheme};
 pub use response::{HeaderFields, Response};
 pub use secret::Secret;
 pub use segments::Segments;

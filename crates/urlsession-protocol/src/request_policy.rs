@@ -36,6 +36,10 @@ pub struct RequestPolicy {
     /// Refuses `https`, also where a redirect leads there, with -1002.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub refuses_https: bool,
+    /// The only schemes that redirects may lead to; without it `http` and `https`. One that leads to
+    /// `http` otherwise is refused with -1022, one to `https` with -1002.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redirect_schemes: Option<Vec<UrlScheme>>,
     /// Where connections go instead; of several that are meant the first counts. What is said in a
     /// request and what a certificate must say stays that of the URL.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -76,6 +80,8 @@ pub struct RequestPolicy {
 
 /// Most places of [`RequestPolicy::connect_to`].
 pub const CONNECT_TO_LIMIT: usize = 1000;
+/// Most schemes of [`RequestPolicy::redirect_schemes`]: there are no more.
+const SCHEMES_LIMIT: usize = 2;
 /// Longest name of a host in them, in bytes.
 const HOST_LIMIT: usize = 255;
 /// Longest name of an interface, or address, in bytes.
@@ -130,6 +136,28 @@ impl ConnectTo {
         self.host.iter().all(is_host)
             && self.to_host.iter().all(is_to)
             && ![self.port, self.to_port].contains(&Some(0))
+    }
+}
+
+/// A scheme of URLs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UrlScheme {
+    /// HTTP without TLS.
+    Http,
+    /// HTTP over TLS.
+    Https,
+}
+
+impl UrlScheme {
+    /// Says whether it is the scheme of a URL, which is in lower case there.
+    #[must_use]
+    pub fn is(self, scheme: &str) -> bool {
+        scheme
+            == match self {
+                Self::Http => "http",
+                Self::Https => "https",
+            }
     }
 }
 
@@ -233,6 +261,9 @@ impl RequestPolicy {
                 format!("an interface has a name of 1 to {INTERFACE_LIMIT} visible characters");
             return refusal(why);
         }
+        if self.redirect_schemes.as_ref().is_some_and(|schemes| schemes.len() > SCHEMES_LIMIT) {
+            return refusal(format!("there are {SCHEMES_LIMIT} schemes for redirects"));
+        }
         self.unix_socket.as_deref().map_or(Ok(()), check_socket)?;
         if self.timeout_interval_for_connection == Some(0) {
             return refusal("a connection that may take no time is never open".to_owned());
@@ -321,13 +352,6 @@ mod tests {
             (RequestPolicy { required_interface: text(""), ..any() }, Some("an interface")),
             (RequestPolicy { required_interface: text("a b"), ..any() }, Some("an interface")),
             (RequestPolicy { timeout_interval_for_connection: Some(0), ..any() }, Some("no time")),
-            (RequestPolicy { unix_socket: Some("run/s".into()), ..any() }, Some("Unix socket")),
-            (RequestPolicy { unix_socket: Some("".into()), ..any() }, Some("Unix socket")),
-            (RequestPolicy { unix_socket: Some("/run/s\0".into()), ..any() }, Some("Unix socket")),
-            (
-                RequestPolicy { unix_socket: Some(["/"; 108].concat().into()), ..any() },
-                Some("Unix socket"),
-            ),
             (
                 RequestPolicy { authentication_method: AuthenticationMethod::ServerTrust, ..any() },
                 Some("Basic or Digest"),
@@ -343,6 +367,15 @@ mod tests {
         }
     }
 
+    #[test]
+    fn redirects_lead_to_no_more_schemes_than_there_are() {
+        for (number, is_legal) in [(0, true), (2, true), (3, false)] {
+            let redirect_schemes = Some(vec![UrlScheme::Http; number]);
+            let policy = RequestPolicy { redirect_schemes, ..RequestPolicy::default() };
+            assert_eq!(policy.check().is_ok(), is_legal, "{number}");
+        }
+    }
+
     #[cfg(unix)]
     #[test]
     fn a_socket_can_be_as_long_as_systems_take() {
@@ -350,6 +383,12 @@ mod tests {
             let unix_socket = Some(format!("/{}", "s".repeat(length - 1)).into());
             let policy = RequestPolicy { unix_socket, ..RequestPolicy::default() };
             assert_eq!(policy.check().is_ok(), is_legal, "{length}");
+        }
+        for path in ["", "run/s", "./s", "/run/s\0"] {
+            let unix_socket = Some(path.into());
+            let policy = RequestPolicy { unix_socket, ..RequestPolicy::default() };
+            let why = policy.check().unwrap_err().detail.unwrap_or_default();
+            assert!(why.contains("absolute path"), "{path}: {why}");
         }
     }
 }

@@ -114,7 +114,8 @@ pub use urlsession_protocol::{
     ResumeData, ResumeRung, SameSite, Seal, Secret, Segments, SessionIdentifier, SessionKey,
     SessionStatus, SpeedLimits, StoredCredential, TaskIdentifier, TaskKind, TaskMetrics,
     TaskOptions, TaskState, TaskStatus, Timestamp, TlsPolicy, TlsVersion, TransactionMetrics,
-    TransactionRequest, TransactionResponse, UrlCache, UrlCredentialStorage, is_dangerous,
+    TransactionRequest, TransactionResponse, UrlCache, UrlCredentialStorage, UrlScheme,
+    is_dangerous,
 };
 
 #[cfg(test)]

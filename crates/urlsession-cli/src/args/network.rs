@@ -5,7 +5,7 @@ use crate::measure;
 use clap::{ArgAction, ArgGroup, Args, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
-use urlsession::{ConnectTo, PublicKeyPin, TlsVersion};
+use urlsession::{ConnectTo, PublicKeyPin, TlsVersion, UrlScheme};
 
 /// How to reach the server.
 #[derive(Debug, Args)]
@@ -112,8 +112,12 @@ pub(crate) struct NetworkArgs {
     #[arg(long, value_name = "SCHEMES", value_parser = schemes, allow_hyphen_values = true)]
     pub(crate) proto: Option<Schemes>,
     /// Read a URL that is typed without a scheme as one of this: http (the default) or https
-    #[arg(long, value_name = "SCHEME", value_enum, hide_possible_values = true)]
-    pub(crate) proto_default: Option<Scheme>,
+    #[arg(long, value_name = "SCHEME", value_parser = ["http", "https"], hide_possible_values = true)]
+    pub(crate) proto_default: Option<String>,
+    /// The same for redirects alone; what --proto forbids stays forbidden
+    #[arg(long, value_name = "SCHEMES", value_parser = redirect_schemes,
+        allow_hyphen_values = true)]
+    pub(crate) proto_redir: Option<RedirectSchemes>,
     /// Try HTTP/3 first; where it does not come through, take HTTP/2 or HTTP/1.1
     #[arg(long)]
     pub(crate) http3: bool,
@@ -179,25 +183,13 @@ pub(crate) enum Schemes {
     Http,
 }
 
-/// One of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Scheme {
-    Http,
-    Https,
-}
+/// What `--proto-redir` allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RedirectSchemes(pub(crate) Vec<UrlScheme>);
 
-impl Scheme {
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Https => "https",
-        }
-    }
-}
-
-/// Reads schemes as curl does: `=` allows these alone, `+` these too, `-` the others. Those that are
-/// not spoken here may be named.
-fn schemes(text: &str) -> Result<Schemes, String> {
+/// Reads schemes as curl does, and says whether `http` and `https` are among them: `=` allows these
+/// alone, `+` these too, `-` the others. Those that are not spoken here may be named.
+fn allowed(text: &str) -> Result<(bool, bool), String> {
     let (mut http, mut https) = (true, true);
     for one in text.split(',').map(str::trim) {
         let (sign, name) = match one.chars().next() {
@@ -218,12 +210,24 @@ fn schemes(text: &str) -> Result<Schemes, String> {
             }
         }
     }
-    match (http, https) {
+    Ok((http, https))
+}
+
+fn schemes(text: &str) -> Result<Schemes, String> {
+    match allowed(text)? {
         (true, true) => Ok(Schemes::Both),
         (false, true) => Ok(Schemes::Https),
         (true, false) => Ok(Schemes::Http),
         (false, false) => Err("neither http nor https would be allowed".to_owned()),
     }
+}
+
+/// None at all is none that a redirect may lead to.
+fn redirect_schemes(text: &str) -> Result<RedirectSchemes, String> {
+    let (http, https) = allowed(text)?;
+    let both = [(http, UrlScheme::Http), (https, UrlScheme::Https)];
+    let schemes = both.into_iter().filter(|(is_allowed, _)| *is_allowed);
+    Ok(RedirectSchemes(schemes.map(|(_, scheme)| scheme).collect()))
 }
 
 /// Reads `HOST:PORT:HOST:PORT`, where addresses of IPv6 have brackets.
@@ -373,6 +377,16 @@ mod tests {
             ("=,", None),
         ] {
             assert_eq!(schemes(text).ok(), expected, "{text}");
+        }
+        for (text, expected) in [
+            ("=https", Some(&[UrlScheme::Https][..])),
+            ("-https", Some(&[UrlScheme::Http])),
+            ("all", Some(&[UrlScheme::Http, UrlScheme::Https])),
+            ("-all", Some(&[])),
+            ("=ftp", Some(&[])),
+            ("", None),
+        ] {
+            assert_eq!(redirect_schemes(text).ok().as_ref().map(|r| &*r.0), expected, "{text}");
         }
     }
 }

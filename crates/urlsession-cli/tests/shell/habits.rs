@@ -409,6 +409,12 @@ fn urls_can_be_in_a_file_and_schemes_be_left_out() {
         "a"
     );
     assert_eq!(home.run(&["get", "--proto", "=ftp", &server.url("/a")]).code, 2);
+    server.on("/c", Answer::redirect(302, "/a"));
+    for (typed, code) in [("=http", 0), ("-https", 0), ("=https", 10), ("-all", 10)] {
+        let ran = home.run(&["get", "-q", "-o", "-", "--proto-redir", typed, &server.url("/c")]);
+        assert_eq!(ran.code, code, "{typed}: {ran:?}");
+        assert_eq!(ran.err.contains("lets no redirect lead"), code > 0, "{typed}: {ran:?}");
+    }
 }
 
 #[test]

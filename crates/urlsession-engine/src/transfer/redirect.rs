@@ -5,7 +5,7 @@ use crate::strict;
 use http::{HeaderValue, Method, StatusCode};
 use percent_encoding::NON_ALPHANUMERIC;
 use url::Url;
-use urlsession_protocol::{ErrorCode, has_no_host};
+use urlsession_protocol::{ErrorCode, UrlScheme, has_no_host};
 
 /// Most redirects of one attempt, where its task does not say it.
 const REDIRECT_LIMIT: u32 = 20;
@@ -75,6 +75,8 @@ pub(super) struct Hop {
 pub(super) struct Rules<'a> {
     /// Whether they may lead from https to http.
     pub(super) allow_insecure: bool,
+    /// The only schemes that they may lead to, if the task says it.
+    pub(super) schemes: Option<&'a [UrlScheme]>,
     /// Statuses after which a POST stays one.
     pub(super) keeps_post: &'a [u16],
     /// Whether credentials go wherever they lead.
@@ -111,6 +113,14 @@ pub(super) fn next(
             "redirected from https to http",
         )
         .at(url.as_str()));
+    }
+    if rules.schemes.is_some_and(|only| !only.iter().any(|scheme| scheme.is(url.scheme()))) {
+        let code = match url.scheme() {
+            "http" => ErrorCode::APP_TRANSPORT_SECURITY_REQUIRES_SECURE_CONNECTION,
+            _ => ErrorCode::UNSUPPORTED_URL,
+        };
+        let why = format!("redirected to {}, where the task lets no redirect lead", url.scheme());
+        return Err(Failure::permanent(code, why).at(url.as_str()));
     }
     let becomes_get = match status.as_u16() {
         _ if *method == Method::POST && rules.keeps_post.contains(&status.as_u16()) => false,
@@ -250,6 +260,33 @@ mod tests {
         let hop = next(StatusCode::FOUND, Some(b"/a\xe4\xff b"), &get, &from, lax);
         let url = hop.ok().flatten().map(|hop| hop.url.to_string());
         assert_eq!(url.as_deref(), Some("https://a/a%E4%FF%20b"));
+    }
+
+    /// the schemes that are allowed, from, location => how it ends
+    #[test]
+    fn a_task_can_say_which_schemes_redirects_lead_to() {
+        use UrlScheme::{Http, Https};
+        for (schemes, from, location, expected) in [
+            (None, "http://a/", "https://b/", None),
+            (Some(&[Https][..]), "http://a/", "https://b/", None),
+            (Some(&[Https]), "http://a/", "/b", Some(-1022)),
+            (Some(&[Http]), "http://a/", "/b", None),
+            (Some(&[Http]), "http://a/", "https://b/", Some(-1002)),
+            (Some(&[Http]), "https://a/", "http://b/", Some(-1022)),
+            (Some(&[Http, Https]), "http://a/", "https://b/", None),
+            (Some(&[]), "https://a/", "/b", Some(-1002)),
+        ] {
+            let rules = Rules { schemes, ..Rules::default() };
+            let from: Url = from.parse().expect("a URL");
+            let location = Some(location.as_bytes());
+            let hop = next(StatusCode::FOUND, location, &Method::GET, &from, rules);
+            let code = hop.err().map(|failure| failure.error.code.0);
+            assert_eq!(code, expected, "{schemes:?} {from} {location:?}");
+        }
+        // What is not allowed is not followed, and that nothing leads on is no matter of it.
+        let rules = Rules { schemes: Some(&[]), ..Rules::default() };
+        let from: Url = "http://a/".parse().expect("a URL");
+        assert_eq!(next(StatusCode::FOUND, None, &Method::GET, &from, rules), Ok(None));
     }
 
     #[test]

@@ -187,6 +187,7 @@ impl<'a> Chain<'a> {
         let location = answer.head.headers.get(header::LOCATION).map(HeaderValue::as_bytes);
         let rules = redirect::Rules {
             allow_insecure: options.allow_insecure_redirect,
+            schemes: options.request_policy.redirect_schemes.as_deref(),
             keeps_post: &options.request_policy.keeps_post,
             trusts: options.request_policy.trusts_redirects,
             strict: Some(&self.strict),

@@ -294,6 +294,7 @@ pub(crate) fn new_task() -> NewTask {
                 }],
                 tells_referer: true,
                 refuses_https: true,
+                redirect_schemes: Some(vec![UrlScheme::Https]),
                 http_version: Some(HttpVersion::Http10),
                 authentication_method: AuthenticationMethod::HttpDigest,
                 timeout_interval_for_connection: Some(5000),

@@ -131,7 +131,7 @@ async fn what_is_no_socket_is_told() {
     fs::write(at("file"), "").unwrap();
     drop(std::os::unix::net::UnixListener::bind(at("left")).unwrap());
     drop(std::os::unix::net::UnixListener::bind(at("shut")).unwrap());
-    fs::set_permissions(at("shut"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(at("shut"), fs::Permissions::from_mode(0o000)).unwrap();
     let is_almighty = rustix::process::geteuid().is_root();
     for (name, expected, why) in [
         ("none", "-1004 transient", "no such socket"),
