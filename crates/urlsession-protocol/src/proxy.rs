@@ -98,6 +98,10 @@ pub enum ProxyScheme {
     Socks5,
     /// SOCKS 5; names are looked up by the proxy.
     Socks5h,
+    /// SOCKS 4, which has addresses of IPv4 only and no passwords; names are looked up here.
+    Socks4,
+    /// SOCKS 4A: the same, and names are looked up by the proxy.
+    Socks4a,
 }
 
 /// A proxy and who we are to it. `Display` prints no credential.
@@ -116,7 +120,7 @@ pub struct Proxy {
 
 impl Proxy {
     /// Reads `[SCHEME://][USER[:PASSWORD]@]HOST[:PORT]` as curl does: the scheme is http, https,
-    /// socks5 or socks5h, without one http; the port is 1080, for https 443.
+    /// socks5, socks5h, socks4 or socks4a, without one http; the port is 1080, for https 443.
     ///
     /// # Errors
     /// -1 with a sentence that never repeats a credential.
@@ -128,7 +132,12 @@ impl Proxy {
             "https" => (ProxyScheme::Https, 443),
             "socks5" => (ProxyScheme::Socks5, DEFAULT_PORT),
             "socks5h" => (ProxyScheme::Socks5h, DEFAULT_PORT),
-            _ => return Err(refusal("a proxy’s scheme is http, https, socks5 or socks5h")),
+            "socks4" => (ProxyScheme::Socks4, DEFAULT_PORT),
+            "socks4a" => (ProxyScheme::Socks4a, DEFAULT_PORT),
+            _ => {
+                let schemes = "http, https, socks5, socks5h, socks4 or socks4a";
+                return Err(refusal(format!("a proxy’s scheme is {schemes}")));
+            }
         };
         // Every scheme is read by the rules of `http`, which has the port 80 for its own.
         let bad = |error| refusal(format!("this is no URL of a proxy: {error}"));
@@ -196,6 +205,8 @@ impl fmt::Display for Proxy {
             ProxyScheme::Https => "https",
             ProxyScheme::Socks5 => "socks5",
             ProxyScheme::Socks5h => "socks5h",
+            ProxyScheme::Socks4 => "socks4",
+            ProxyScheme::Socks4a => "socks4a",
         };
         write!(f, "{scheme}://{}:{}", self.host, self.port)
     }
@@ -226,8 +237,9 @@ mod tests {
         ("http://us%65r:p%40ss%3a@proxy.test:1", "http://proxy.test:1 user/p@ss:"),
         ("http://:pass@proxy.test:1", "http://proxy.test:1 /pass"),
         ("user:80@proxy.test", "http://proxy.test:1080 user/80"),
-        ("socks4://proxy.test", "a proxy’s scheme is http, https, socks5 or socks5h"),
-        ("ftp://proxy.test", "a proxy’s scheme is http, https, socks5 or socks5h"),
+        ("socks4://proxy.test", "socks4://proxy.test:1080"),
+        ("SOCKS4A://user@proxy.test:9050", "socks4a://proxy.test:9050 user/"),
+        ("ftp://proxy.test", "a proxy’s scheme is http, https, socks5, socks5h, socks4 or socks4a"),
         ("", "this is no URL of a proxy: empty host"),
         ("http://proxy.test:0", "a proxy needs a host and a port"),
         ("http://proxy.test:65536", "this is no URL of a proxy: invalid port number"),
@@ -244,6 +256,8 @@ mod tests {
             ("http", CREDENTIAL_LENGTH_LIMIT / 2 + 1, false),
             ("socks5", SOCKS_CREDENTIAL_LIMIT, true),
             ("socks5h", SOCKS_CREDENTIAL_LIMIT + 1, false),
+            ("socks4", SOCKS_CREDENTIAL_LIMIT, true),
+            ("socks4a", SOCKS_CREDENTIAL_LIMIT + 1, false),
         ] {
             let (user, password) = ("u".repeat(bytes), "p".repeat(bytes));
             let proxy = Proxy::parse(&format!("{scheme}://{user}:{password}@proxy.test:1"));

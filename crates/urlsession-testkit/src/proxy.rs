@@ -1,4 +1,4 @@
-//! A scriptable proxy on loopback: HTTP, HTTPS or SOCKS 5, that forwards, refuses and lies as told.
+//! A scriptable proxy on loopback: HTTP, HTTPS, SOCKS 5 or SOCKS 4, that forwards, refuses and lies as told.
 //!
 //! It takes every name for `127.0.0.1`, so that a test can tell who looked a name up.
 
@@ -30,6 +30,8 @@ pub enum Way {
     Https,
     /// SOCKS 5.
     Socks5,
+    /// SOCKS 4 and SOCKS 4A.
+    Socks4,
 }
 
 /// The proxy; dropping it closes every connection.
@@ -101,6 +103,7 @@ impl Proxy {
             Way::Http => "http",
             Way::Https => "https",
             Way::Socks5 => "socks5h",
+            Way::Socks4 => "socks4a",
         };
         format!("{scheme}://{user_info}{}", self.address)
     }
@@ -136,7 +139,8 @@ impl Proxy {
         self.shared.script().user = Some((user.to_owned(), password.to_owned()));
     }
 
-    /// Returns what it was asked so far: request heads; for SOCKS `user:password host:port`.
+    /// Returns what it was asked so far: request heads; for SOCKS `user:password host:port`,
+    /// of version 4 `user host:port`.
     #[must_use]
     pub fn seen(&self) -> Vec<String> {
         self.shared.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -176,6 +180,7 @@ async fn accept(listener: TcpListener, way: Way, tls: Option<TlsAcceptor>, share
             // Clients go away in every possible way; none is an error here.
             let _ = match (way, tls) {
                 (Way::Socks5, _) => socks(stream, &shared).await,
+                (Way::Socks4, _) => socks4(stream, &shared).await,
                 (_, None) => http(stream, &shared).await,
                 (_, Some(tls)) => match tls.accept(stream).await {
                     Ok(stream) => http(stream, &shared).await,
@@ -285,6 +290,46 @@ async fn socks(mut client: TcpStream, shared: &Shared) -> Result<()> {
     client.write_all(b"\x05\x00\x00\x03\x05bound\x00\x00").await?;
     copy_bidirectional(&mut client, &mut server).await?;
     Ok(())
+}
+
+async fn socks4(mut client: TcpStream, shared: &Shared) -> Result<()> {
+    let script = shared.script().clone();
+    let mut ask = [0; 4];
+    client.read_exact(&mut ask).await?;
+    let address = Ipv4Addr::from(client.read_u32().await?);
+    let mut who = until_nul(&mut client).await?;
+    let host = match address.octets() {
+        [0, 0, 0, 1..=255] => until_nul(&mut client).await?,
+        _ => address.to_string(),
+    };
+    if let Some(reply) = script.reply {
+        shared.note("greeting");
+        return end(client, &reply).await;
+    }
+    if script.user.is_some_and(|(user, _)| user != who) {
+        return end(client, &[0, 93, 0, 0, 0, 0, 0, 0]).await;
+    }
+    if !who.is_empty() {
+        who.push(' ');
+    }
+    let port = u16::from_be_bytes([ask[2], ask[3]]);
+    shared.note(format!("{who}{host}:{port}"));
+    let Ok(mut server) = reach(&format!("{host}:{port}")).await else {
+        return end(client, &[0, 91, 0, 0, 0, 0, 0, 0]).await;
+    };
+    client.write_all(&[0, 90, 0, 0, 0, 0, 0, 0]).await?;
+    copy_bidirectional(&mut client, &mut server).await?;
+    Ok(())
+}
+
+async fn until_nul(client: &mut TcpStream) -> Result<String> {
+    let mut bytes = Vec::new();
+    loop {
+        match client.read_u8().await? {
+            0 => return Ok(String::from_utf8(bytes)?),
+            byte => bytes.push(byte),
+        }
+    }
 }
 
 async fn text(client: &mut TcpStream) -> Result<String> {

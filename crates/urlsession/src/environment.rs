@@ -93,7 +93,7 @@ mod tests {
         ("no_proxy=b", "- - []"),
         (
             "http_proxy=gopher://u:p@a",
-            "the environment’s http_proxy: a proxy’s scheme is http, https, socks5 or socks5h",
+            "the environment’s http_proxy: a proxy’s scheme is http, https, socks5, socks5h, socks4 or socks4a",
         ),
     ];
 

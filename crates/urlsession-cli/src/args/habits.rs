@@ -11,7 +11,6 @@ pub(crate) const INCLUDE: &str = "curl’s -i is --include here; -i names a list
 pub(crate) const NAMED: &str = "wget’s -O FILE is -o FILE here; -O takes the name from the URL";
 
 const BUFFERED: &str = "curl’s -N is not there: what goes to standard output is whole first";
-const NO_SOCKS4: &str = "of SOCKS there is version 5: --socks5 or --socks5-hostname";
 
 const UNPROBED: &str =
     "TCP is sent no probes: a connection where nothing moves ends with --idle-timeout";
@@ -26,8 +25,6 @@ const HABITS: &[(&str, &str)] = &[
     ("-N", BUFFERED),
     ("--no-buffer", BUFFERED),
     ("--proxy-digest", "a proxy is shown the strongest way that it offers; there is no other"),
-    ("--socks4", NO_SOCKS4),
-    ("--socks4a", NO_SOCKS4),
     ("--http0.9", "what begins with no head is no response here"),
     ("--raw", "a file is what the server means: its chunks are put together"),
     ("--keepalive-time", UNPROBED),
@@ -70,7 +67,6 @@ mod tests {
             ("-N", Some("whole first")),
             ("--no-buffer", Some("whole first")),
             ("--proxy-digest", Some("strongest")),
-            ("--socks4a", Some("--socks5")),
             ("--raw", Some("chunks")),
             ("--keepalive-time", Some("--idle-timeout")),
             ("-o", None),

@@ -12,10 +12,10 @@ use urlsession::{ConnectTo, PublicKeyPin, TlsVersion, UrlScheme};
 #[command(next_help_heading = "Network")]
 #[command(group = ArgGroup::new("tls_min").args(["tls12", "tls13"]))]
 pub(crate) struct NetworkArgs {
-    /// Go through this proxy: [http|https|socks5|socks5h]://[USER:PASSWORD@]HOST[:PORT]; ‘’ is none
-    /// [default: what http_proxy, https_proxy and all_proxy say]
+    /// Go through this proxy: [http|https|socks5|socks5h|socks4|socks4a]://[USER:PASSWORD@]HOST[:PORT];
+    /// ‘’ is none [default: what http_proxy, https_proxy and all_proxy say]
     #[arg(long, value_name = "URL", overrides_with_all = ["proxy10", "socks5",
-        "socks5_hostname"])]
+        "socks5_hostname", "socks4", "socks4a"])]
     pub(crate) proxy: Option<String>,
     /// Hosts that need no proxy, between commas; ‘*’ is all [default: what no_proxy says]
     #[arg(long, value_name = "LIST")]
@@ -32,15 +32,24 @@ pub(crate) struct NetworkArgs {
     pub(crate) proxy_header: Vec<String>,
     /// As --proxy, but say CONNECT in HTTP/1.0
     #[arg(long = "proxy1.0", value_name = "URL", id = "proxy10",
-        overrides_with_all = ["proxy", "socks5", "socks5_hostname"])]
+        overrides_with_all = ["proxy", "socks5", "socks5_hostname", "socks4", "socks4a"])]
     pub(crate) proxy10: Option<String>,
     /// The same as --proxy socks5://HOST: names of servers are looked up here
     #[arg(long, value_name = "HOST[:PORT]",
-        overrides_with_all = ["proxy", "proxy10", "socks5_hostname"])]
+        overrides_with_all = ["proxy", "proxy10", "socks5_hostname", "socks4", "socks4a"])]
     pub(crate) socks5: Option<String>,
     /// The same as --proxy socks5h://HOST: the proxy looks them up
-    #[arg(long, value_name = "HOST[:PORT]", overrides_with_all = ["proxy", "proxy10", "socks5"])]
+    #[arg(long, value_name = "HOST[:PORT]",
+        overrides_with_all = ["proxy", "proxy10", "socks5", "socks4", "socks4a"])]
     pub(crate) socks5_hostname: Option<String>,
+    /// The same as --proxy socks4://HOST: names of servers are looked up here, and only IPv4 is known
+    #[arg(long, value_name = "HOST[:PORT]",
+        overrides_with_all = ["proxy", "proxy10", "socks5", "socks5_hostname", "socks4a"])]
+    pub(crate) socks4: Option<String>,
+    /// The same as --proxy socks4a://HOST: the proxy looks them up
+    #[arg(long, value_name = "HOST[:PORT]",
+        overrides_with_all = ["proxy", "proxy10", "socks5", "socks5_hostname", "socks4"])]
+    pub(crate) socks4a: Option<String>,
     /// Connect to the second host and port where the first ones are meant; what is left out is any,
     /// or stays
     #[arg(long, value_name = "HOST:PORT:HOST:PORT", value_parser = connect_to,

@@ -98,8 +98,13 @@ fn proxies(args: &NetworkArgs) -> Result<ConnectionProxy, Failure> {
         };
         host.as_ref().filter(|host| !host.is_empty()).map(whole)
     };
-    let socks =
-        of_scheme("socks5", &args.socks5).or_else(|| of_scheme("socks5h", &args.socks5_hostname));
+    let of_socks = [
+        ("socks5", &args.socks5),
+        ("socks5h", &args.socks5_hostname),
+        ("socks4", &args.socks4),
+        ("socks4a", &args.socks4a),
+    ];
+    let socks = of_socks.into_iter().find_map(|(scheme, host)| of_scheme(scheme, host));
     let typed = args.proxy10.as_deref().or(args.proxy.as_deref()).or(socks.as_deref());
     let mut proxies = match typed {
         Some("") => return Ok(ConnectionProxy::default()),

@@ -100,6 +100,17 @@ fn proxies_of_socks_are_typed_as_for_curl() {
         let asked = format!("{asked}:{}", server.address().port());
         assert_eq!(proxy.seen().pop(), Some(asked), "{words:?}");
     }
+    for (option, user, asked) in
+        [("--socks4", "", "127.0.0.1"), ("--socks4a", "me:pw@", "me localhost")]
+    {
+        let proxy = Proxy::start(Way::Socks4);
+        let place = proxy.url(user);
+        let bare = place.split_once("://").unwrap().1;
+        let words = ["--socks5", "127.0.0.1:9", option, bare];
+        assert_eq!(home.out(&[&get[..], &words, &[&url]].concat()), "x", "{words:?}");
+        let asked = format!("{asked}:{}", server.address().port());
+        assert_eq!(proxy.seen().pop(), Some(asked), "{words:?}");
+    }
     let gone = ["--socks5", "127.0.0.1:9", "--proxy", ""];
     assert_eq!(home.out(&[&get[..], &gone, &[&url]].concat()), "x");
     let ran = home.run(&[&get[..], &["--socks5", "a b", &url]].concat());

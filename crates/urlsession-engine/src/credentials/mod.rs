@@ -69,7 +69,9 @@ pub(crate) fn proxy_space(proxy: &Proxy) -> ProtectionSpace {
     let protocol = match proxy.scheme {
         ProxyScheme::Http => "http",
         ProxyScheme::Https => "https",
-        ProxyScheme::Socks5 | ProxyScheme::Socks5h => "socks",
+        ProxyScheme::Socks5 | ProxyScheme::Socks5h | ProxyScheme::Socks4 | ProxyScheme::Socks4a => {
+            "socks"
+        }
     };
     ProtectionSpace {
         protocol: protocol.to_owned(),

@@ -238,9 +238,10 @@ async fn socks(proxy: &Proxy, goal: &Goal<'_>) -> Result<TcpStream, Failure> {
     let host = bare(host);
     let targets: Vec<Target<'_>> = match (host.parse::<IpAddr>(), proxy.scheme) {
         (Ok(address), _) => vec![Target::Address(address)],
-        (Err(_), ProxyScheme::Socks5) => {
-            // Which version of IP is spoken to the server is the proxy's matter.
-            let found = look_up(host, port, None, goal.transaction).await?;
+        (Err(_), ProxyScheme::Socks5 | ProxyScheme::Socks4) => {
+            // Which version of IP is spoken to the server is the proxy's matter, if it has two.
+            let only = (proxy.scheme == ProxyScheme::Socks4).then_some(IpVersion::V4);
+            let found = look_up(host, port, only, goal.transaction).await?;
             let found = found.into_iter().take(SOCKS_ADDRESS_LIMIT);
             found.map(|address| Target::Address(address.ip())).collect()
         }
@@ -249,8 +250,14 @@ async fn socks(proxy: &Proxy, goal: &Goal<'_>) -> Result<TcpStream, Failure> {
     let mut result = Err(Failure::transient(ErrorCode::CANNOT_FIND_HOST, "no address"));
     for target in targets {
         let mut stream = connect(&proxy.host, proxy.port, goal).await?;
-        let asked = tunnel::socks(&mut stream, proxy.credential.as_ref(), target, port);
-        result = asked.await.map(|()| stream);
+        let known = proxy.credential.as_ref();
+        let asked = match proxy.scheme {
+            ProxyScheme::Socks4 | ProxyScheme::Socks4a => {
+                tunnel::socks4(&mut stream, known, target, port).await
+            }
+            _ => tunnel::socks(&mut stream, known, target, port).await,
+        };
+        result = asked.map(|()| stream);
         // Only what is wrong with this address can be right with the next one.
         if result.as_ref().map_or_else(|failure| failure.cause != Cause::Transient, |_| true) {
             break;

@@ -205,5 +205,18 @@ pub fn socks(bytes: &[u8]) {
             assert!(bytes.len() - rest.len() >= 2 + 4 + 1 + 2, "an answer has so many bytes");
             assert!(bytes.ends_with(&rest), "what is behind it is the server's");
         }
+        let (mut ours, mut theirs) = tokio::io::duplex(2 * bytes.len() + 4096);
+        let talk = async {
+            theirs.write_all(bytes).await.ok()?;
+            theirs.shutdown().await.ok()?;
+            tunnel::socks4(&mut ours, known, target, 80).await.ok()?;
+            let mut rest = Vec::new();
+            ours.read_to_end(&mut rest).await.ok()?;
+            Some(rest)
+        };
+        if let Some(rest) = runtime.block_on(talk) {
+            assert_eq!(bytes.get(..2), Some(&[0, 90][..]), "it was let through");
+            assert_eq!(bytes.get(8..), Some(&rest[..]), "what is behind it is the server's");
+        }
     }
 }

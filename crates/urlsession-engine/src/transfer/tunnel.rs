@@ -1,4 +1,5 @@
-//! Asks a proxy for a way to the server: `CONNECT` (RFC 9110) and SOCKS 5 (RFC 1928, RFC 1929).
+//! Asks a proxy for a way to the server: `CONNECT` (RFC 9110), SOCKS 5 (RFC 1928, RFC 1929), SOCKS 4 and
+//! SOCKS 4A (which no RFC has).
 
 use super::errors::{self, Failure, Place};
 use super::interim::Interim;
@@ -19,6 +20,8 @@ use urlsession_protocol::{Credential, ErrorCode};
 const HEAD_LIMIT: usize = 64 * 1024;
 /// Most header fields of it.
 const FIELD_LIMIT: usize = 100;
+/// Longest user name and longest name of a server that a proxy of SOCKS 4 is told, in bytes.
+const SOCKS4_TEXT_LIMIT: usize = 255;
 /// What the proxy learns of us; what the app calls itself is for the server.
 const USER_AGENT: &str = concat!("urlsession/", env!("CARGO_PKG_VERSION"));
 
@@ -139,10 +142,6 @@ pub(super) async fn socks<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let lost = |error: io::Error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => Failure::lost("it closed the connection"),
-        _ => errors::io(Place::Wire, &error),
-    };
     let methods: &[u8] = if credential.is_some() { &[5, 2, 0, 2] } else { &[5, 1, 0] };
     stream.write_all(methods).await.map_err(lost)?;
     let mut chosen = [0; 2];
@@ -183,6 +182,60 @@ where
         [5, 0, _, kind] => skip_bound_address(stream, kind).await,
         [5, reply, ..] => Err(unreachable(reply)),
         _ => Err(babble("it does not speak SOCKS 5")),
+    }
+}
+
+fn lost(error: io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => Failure::lost("it closed the connection"),
+        _ => errors::io(Place::Wire, &error),
+    }
+}
+
+/// Asks a proxy of SOCKS 4 to connect to the server; a name is said as SOCKS 4A has it. There are user
+/// names, and no passwords.
+pub(super) async fn socks4<S>(
+    stream: &mut S,
+    credential: Option<&Credential>,
+    target: Target<'_>,
+    port: u16,
+) -> Result<(), Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let (address, name) = match target {
+        Target::Address(IpAddr::V4(address)) => (address.octets(), None),
+        Target::Address(IpAddr::V6(_)) => return Err(babble("SOCKS 4 has no addresses of IPv6")),
+        // An address that nobody has says that a name follows.
+        Target::Name(name) => ([0, 0, 0, 1], Some(name)),
+    };
+    let user = credential.map_or("", |credential| credential.user.expose());
+    if user.len() > SOCKS4_TEXT_LIMIT || user.contains('\0') {
+        return Err(unauthorized("the user name is none that SOCKS 4 can say"));
+    }
+    if name.is_some_and(|name| name.len() > SOCKS4_TEXT_LIMIT || name.contains('\0')) {
+        let why = "the name is none that SOCKS 4 can say";
+        return Err(Failure::permanent(ErrorCode::CANNOT_FIND_HOST, why));
+    }
+    let mut ask = vec![4, 1];
+    ask.extend(port.to_be_bytes());
+    ask.extend(address);
+    ask.extend(user.bytes().chain([0]));
+    ask.extend(name.iter().flat_map(|name| name.bytes().chain([0])));
+    stream.write_all(&ask).await.map_err(lost)?;
+    // What is behind these bytes is the server's.
+    let mut answer = [0; 8];
+    stream.read_exact(&mut answer).await.map_err(lost)?;
+    match answer {
+        [0, 90, ..] => Ok(()),
+        [0, 91, ..] => Err(Failure::transient(
+            ErrorCode::CANNOT_CONNECT_TO_HOST,
+            "it refused, or could not connect",
+        )),
+        [0, 92, ..] => Err(unauthorized("it found nobody to ask for the user’s name")),
+        [0, 93, ..] => Err(unauthorized("it knows the user by another name")),
+        [0, ..] => Err(babble("it answered what SOCKS 4 does not know")),
+        _ => Err(babble("it does not speak SOCKS 4")),
     }
 }
 

@@ -312,6 +312,65 @@ async fn lies_of_socks_proxies() {
     }
 }
 
+/// what the proxy answers => how the attempt ends
+#[tokio::test]
+async fn lies_of_proxies_of_socks_4() {
+    let server = Server::start();
+    for (what, reply, expected) in [
+        ("nothing", &b""[..], "-1005 transient"),
+        ("HTTP", b"HTTP/1.1 400 Bad Request\r\n\r\n", "-1004 permanent"),
+        ("SOCKS 5", b"\x05\x00\x00\x01\x7f\x00\x00\x01", "-1004 permanent"),
+        ("its own version", b"\x04\x5a\0\0\0\0\0\0", "-1004 permanent"),
+        ("half an answer", b"\x00\x5a\0\0\0", "-1005 transient"),
+        ("a refusal", b"\x00\x5b\0\0\0\0\0\0", "-1004 transient"),
+        ("nobody to ask", b"\x00\x5c\0\0\0\0\0\0", "-1013 permanent"),
+        ("another user", b"\x00\x5d\0\0\0\0\0\0", "-1013 permanent"),
+        ("no answer", b"\x00\x00\0\0\0\0\0\0", "-1004 permanent"),
+        ("nothing more", b"\x00\x5a\0\0\0\0\0\0", "-1005 transient"),
+    ] {
+        let proxy = Proxy::start(Way::Socks4);
+        proxy.reply(reply);
+        let ending = through(Trial::data(&server.url("/")), &proxy.url("")).run().await;
+        assert_eq!(summary(&ending), expected, "{what}: {ending:?}");
+    }
+}
+
+/// the scheme, the user and the host => what the proxy is asked for, or how the attempt ends
+#[tokio::test]
+async fn socks_4_has_no_passwords_and_no_ipv6() {
+    let server = Server::start();
+    server.on("/", Answer::ok("x"));
+    let port = server.address().port();
+    for (scheme, user, host, expected) in [
+        ("socks4a", "", "only-the-proxy-knows.invalid", "only-the-proxy-knows.invalid"),
+        ("socks4a", "me:pw@", "127.0.0.1", "me 127.0.0.1"),
+        ("socks4", "me@", "a.localhost", "me 127.0.0.1"),
+        ("socks4", "", "127.0.0.1", "127.0.0.1"),
+        ("socks4", "", "only-the-proxy-knows.invalid", "-1003 transient"),
+        ("socks4", "", "[::1]", "-1004 permanent"),
+        ("socks4a", "", "[::1]", "-1004 permanent"),
+    ] {
+        let proxy = Proxy::start(Way::Socks4);
+        let way = proxy.url(user).replace("socks4a:", &format!("{scheme}:"));
+        let ending = through(Trial::data(&format!("http://{host}:{port}/")), &way).run().await;
+        match proxy.seen().pop() {
+            Some(asked) => {
+                assert_eq!(summary(&ending), "done 200 1", "{scheme} {host}: {ending:?}");
+                assert_eq!(asked, format!("{expected}:{port}"));
+            }
+            None => assert_eq!(summary(&ending), expected, "{scheme} {host}: {ending:?}"),
+        }
+    }
+    let proxy = Proxy::start(Way::Socks4);
+    proxy.demand("you", "");
+    let url = server.url("/");
+    assert_eq!(
+        summary(&through(Trial::data(&url), &proxy.url("me@")).run().await),
+        "-1013 permanent"
+    );
+    assert_eq!(summary(&through(Trial::data(&url), &proxy.url("you@")).run().await), "done 200 1");
+}
+
 /// the user-info of the proxy's URL => what is said where it lets nobody in so
 #[tokio::test]
 async fn a_socks_proxy_that_wants_to_know_says_what() {
