@@ -382,6 +382,10 @@ export interface ConnectionProxy {
   headers?: HeadersInit;
   /** Says `CONNECT` in HTTP/1.0, for proxies that know nothing newer. */
   speaksHttp10?: boolean;
+  /** What the connection to an `https` proxy must be like; what is said of servers does not count there. */
+  tls?: Omit<TlsPolicy, 'httpsOnly'>;
+  /** PEM files with roots that an `https` proxy may have, beside those that servers may have. */
+  caCertificates?: string[];
 }
 
 export interface TlsPolicy {

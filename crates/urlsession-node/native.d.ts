@@ -721,4 +721,8 @@ export interface ProxyFields {
   headers?: Array<HeaderField>
   /** Says `CONNECT` in HTTP/1.0. */
   speaksHttp10?: boolean
+  /** What the connection to an `https` proxy must be like. */
+  tls?: TlsFields
+  /** Files with roots that an `https` proxy may have, too. */
+  caCertificates?: Array<string>
 }

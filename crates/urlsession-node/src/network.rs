@@ -26,12 +26,16 @@ pub struct ProxyFields {
     pub headers: Option<Vec<HeaderField>>,
     /// Says `CONNECT` in HTTP/1.0.
     pub speaks_http10: Option<bool>,
+    /// What the connection to an `https` proxy must be like.
+    pub tls: Option<TlsFields>,
+    /// Files with roots that an `https` proxy may have, too.
+    pub ca_certificates: Option<Vec<String>>,
 }
 
 impl ProxyFields {
     pub(crate) fn read(&self) -> Result<ConnectionProxy, Error> {
         let proxy = |text: &Option<String>| text.as_deref().map(Proxy::parse).transpose();
-        let proxies = ConnectionProxy {
+        let mut proxies = ConnectionProxy {
             http: proxy(&self.http)?,
             https: proxy(&self.https)?,
             exceptions: self.exceptions.clone().unwrap_or_default(),
@@ -43,8 +47,13 @@ impl ProxyFields {
                 .map(|field| Header::new(&field.name, &field.value))
                 .collect(),
             speaks_http10: self.speaks_http10.unwrap_or_default(),
+            tls: self.tls.as_ref().map(TlsFields::read).transpose()?.unwrap_or_default(),
+            ca_certificates: self.ca_certificates.iter().flatten().map(PathBuf::from).collect(),
         };
+        // Which paths its files have is known once the session has made them absolute.
+        let own = proxies.tls.client_certificate.take();
         proxies.check()?;
+        proxies.tls.client_certificate = own;
         Ok(proxies)
     }
 }

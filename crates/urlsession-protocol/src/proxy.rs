@@ -2,9 +2,10 @@
 
 use crate::credential::CREDENTIAL_LENGTH_LIMIT;
 use crate::request::check_headers;
-use crate::{Credential, Error, ErrorCode, Header, Secret};
+use crate::{Credential, Error, ErrorCode, Header, Secret, TlsPolicy};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::path::PathBuf;
 
 /// Most exceptions of one [`ConnectionProxy`].
 pub const EXCEPTIONS_LIMIT: usize = 1000;
@@ -40,6 +41,13 @@ pub struct ConnectionProxy {
     /// Says `CONNECT` in HTTP/1.0, for proxies that know nothing newer.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub speaks_http10: bool,
+    /// What the connection to an `https` proxy must be like. What a task or a session says of its servers
+    /// does not count there.
+    #[serde(skip_serializing_if = "TlsPolicy::is_default")]
+    pub tls: TlsPolicy,
+    /// PEM files with roots that an `https` proxy may have, beside those that servers may have.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ca_certificates: Vec<PathBuf>,
 }
 
 impl ConnectionProxy {
@@ -61,10 +69,14 @@ impl ConnectionProxy {
     /// Checks every part.
     ///
     /// # Errors
-    /// -1 with a sentence that names the part.
+    /// -1 with a sentence that names the part, for its terms of TLS -1200.
     pub fn check(&self) -> Result<(), Error> {
         for proxy in self.http.iter().chain(&self.https) {
             proxy.check()?;
+        }
+        self.tls.check()?;
+        if self.tls.https_only {
+            return Err(refusal("which schemes URLs may have is no matter of a proxy’s TLS"));
         }
         check_headers(&self.headers)?;
         let frames = |header: &&Header| {
@@ -288,6 +300,9 @@ mod tests {
             let bad = Proxy { host: host.into(), ..good.clone() };
             assert!(ConnectionProxy::everywhere(bad).check().is_err(), "{host}");
         }
+        let of_servers = TlsPolicy { https_only: true, ..TlsPolicy::default() };
+        let bad = ConnectionProxy { tls: of_servers, ..ConnectionProxy::everywhere(good.clone()) };
+        assert!(bad.check().is_err(), "{bad:?}");
         assert!(ConnectionProxy::everywhere(good).check().is_ok());
     }
 

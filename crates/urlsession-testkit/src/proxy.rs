@@ -5,7 +5,7 @@
 mod digest;
 
 use self::digest::Doorman;
-use crate::server::{Certificate, Identity};
+use crate::server::{Certificate, Demands, Identity};
 use anyhow::{Context as _, Result, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -66,6 +66,15 @@ impl Proxy {
     /// If there is no free port.
     #[must_use]
     pub fn start(way: Way) -> Self {
+        Self::start_demanding(way, Demands::default())
+    }
+
+    /// Starts a proxy that demands this of clients where it speaks TLS.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    #[must_use]
+    pub fn start_demanding(way: Way, demands: Demands) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime starts");
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
@@ -77,7 +86,8 @@ impl Proxy {
         };
         let shared = Arc::<Shared>::default();
         let identity = (way == Way::Https).then(|| {
-            Identity::new(Certificate::Valid, &[b"http/1.1"]).expect("certificates are made")
+            Identity::demanding(Certificate::Valid, &[b"http/1.1"], demands)
+                .expect("certificates are made")
         });
         let tls = identity.as_ref().map(|identity| TlsAcceptor::from(identity.config.clone()));
         runtime.spawn(accept(listener, way, tls, Arc::clone(&shared)));
@@ -85,6 +95,8 @@ impl Proxy {
             let dir = TempDir::new().expect("a temporary directory");
             let path = dir.path().join("proxy-ca.pem");
             std::fs::write(&path, &identity.authority).expect("the authority is written");
+            let client = dir.path().join("client.pem");
+            std::fs::write(client, &identity.client).expect("the certificate is written");
             (dir, path)
         });
         Self { way, address, shared, authority, runtime: Some(runtime) }
@@ -115,6 +127,15 @@ impl Proxy {
     #[must_use]
     pub fn ca_pem(&self) -> PathBuf {
         self.authority.as_ref().expect("the proxy speaks TLS").1.clone()
+    }
+
+    /// Returns a file with a certificate and key that an HTTPS proxy knows, to be shown by a client.
+    ///
+    /// # Panics
+    /// If it does not speak TLS.
+    #[must_use]
+    pub fn client_pem(&self) -> PathBuf {
+        self.ca_pem().with_file_name("client.pem")
     }
 
     /// Answers the first bytes of every further connection with these, and ends it.

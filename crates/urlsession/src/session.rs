@@ -19,8 +19,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 use urlsession_protocol::message::TASKS_PAGE_LIMIT;
 use urlsession_protocol::{
-    Body, Call, ClientCertificate, Error, ErrorCode, Event, NewTask, Reply, Request, SessionKey,
-    TaskIdentifier, TaskKind, TaskOptions, TaskState, TaskStatus, TlsPolicy,
+    Body, Call, ClientCertificate, ConnectionProxy, Error, ErrorCode, Event, NewTask, Reply,
+    Request, SessionKey, TaskIdentifier, TaskKind, TaskOptions, TaskState, TaskStatus, TlsPolicy,
 };
 
 /// Longest [`Session::detach`] waits for the daemon to let go.
@@ -342,6 +342,7 @@ impl Session {
         spool: Option<PathBuf>,
     ) -> Result<Self, Error> {
         anchor(&mut configuration.ca_certificates, &mut configuration.tls)?;
+        configuration.connection_proxy.as_mut().map_or(Ok(()), anchor_proxy)?;
         let attachment = Attachment {
             session,
             configuration: configuration.to_protocol(),
@@ -438,6 +439,7 @@ impl Session {
         let Order { request, options, .. } = order;
         request.normalize()?;
         anchor(&mut options.ca_certificates, &mut options.tls)?;
+        options.connection_proxy.as_mut().map_or(Ok(()), anchor_proxy)?;
         if let Some(path) = &mut options.request_policy.unix_socket {
             *path = absolute(path)?;
         }
@@ -538,6 +540,10 @@ fn anchor(roots: &mut [PathBuf], tls: &mut TlsPolicy) -> Result<(), Error> {
         *path = absolute(path)?;
     }
     tls.client_certificate.as_mut().map_or(Ok(()), anchor_certificate)
+}
+
+fn anchor_proxy(proxies: &mut ConnectionProxy) -> Result<(), Error> {
+    anchor(&mut proxies.ca_certificates, &mut proxies.tls)
 }
 
 pub(crate) fn anchor_certificate(own: &mut ClientCertificate) -> Result<(), Error> {

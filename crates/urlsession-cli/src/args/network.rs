@@ -30,6 +30,19 @@ pub(crate) struct NetworkArgs {
     /// a line; servers do not see those of CONNECT
     #[arg(long, value_name = "FIELD", action = ArgAction::Append, allow_hyphen_values = true)]
     pub(crate) proxy_header: Vec<String>,
+    /// Trust the roots in this PEM file in an https proxy, too; those of --cacert are trusted there as well
+    #[arg(long, value_name = "FILE", action = ArgAction::Append)]
+    pub(crate) proxy_cacert: Vec<PathBuf>,
+    /// Certificate to show to an https proxy, as --cert
+    #[arg(long, value_name = "FILE[:PASSWORD]")]
+    pub(crate) proxy_cert: Option<String>,
+    /// Its private key in PEM, if it is in another file
+    #[arg(long, value_name = "FILE", requires = "proxy_cert")]
+    pub(crate) proxy_key: Option<PathBuf>,
+    /// Take any certificate of an https proxy: who is in its place learns which servers are asked, and sees
+    /// all that is not https
+    #[arg(long)]
+    pub(crate) proxy_insecure: bool,
     /// As --proxy, but say CONNECT in HTTP/1.0
     #[arg(long = "proxy1.0", value_name = "URL", id = "proxy10",
         overrides_with_all = ["proxy", "socks5", "socks5_hostname", "socks4", "socks4a"])]

@@ -132,6 +132,14 @@ fn proxies(args: &NetworkArgs) -> Result<ConnectionProxy, Failure> {
         return Err(Failure::usage(why).next("write ‘Name: value’"));
     }
     proxies.headers = sent;
+    proxies.ca_certificates =
+        args.proxy_cacert.iter().map(|path| existing(path)).collect::<Result<_, _>>()?;
+    let own = args.proxy_cert.as_deref().map(|text| certificate(text, args.proxy_key.as_deref()));
+    proxies.tls = TlsPolicy {
+        client_certificate: own.transpose()?,
+        allow_any_certificate: args.proxy_insecure,
+        ..TlsPolicy::default()
+    };
     proxies.check().map_err(usage)?;
     Ok(proxies)
 }

@@ -3,7 +3,7 @@
 use crate::home::Home;
 use std::net::TcpListener;
 use urlsession_testkit::proxy::{Proxy, Way};
-use urlsession_testkit::server::{Answer, Server};
+use urlsession_testkit::server::{Answer, Demands, Server};
 
 #[test]
 fn connecting_takes_no_longer_than_that_is_typed() {
@@ -75,6 +75,30 @@ fn proxies_are_told_what_is_typed_for_them() {
     for wrong in ["X-None:", "Content-Length: 5"] {
         let ran = home.run(&["get", "--proxy-header", wrong, &url]);
         assert_eq!(ran.code, 2, "{wrong}: {ran:?}");
+    }
+}
+
+#[test]
+fn https_proxies_have_terms_of_their_own() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("x"));
+    let demands = Demands { certificate: true, ..Demands::default() };
+    let proxy = Proxy::start_demanding(Way::Https, demands);
+    let (url, way) = (server.url("/f"), proxy.url("").replace("127.0.0.1", "localhost"));
+    let get = ["get", "-q", "-o", "-", "--retry", "0", "--noproxy", "", "--proxy", &way, &url];
+    let (roots, own) = (proxy.ca_pem(), proxy.client_pem());
+    let (roots, own) = (roots.to_str().unwrap(), own.to_str().unwrap());
+    for (words, code) in [
+        (&["--insecure"][..], 10),
+        (&["--proxy-insecure"], 10),
+        (&["--proxy-insecure", "--cert", own], 10),
+        (&["--proxy-insecure", "--proxy-cert", own], 0),
+        (&["--proxy-cacert", roots, "--proxy-cert", own, "--proxy-key", own], 0),
+        (&["--proxy-key", own], 2),
+        (&["--proxy-cacert", "none.pem"], 9),
+    ] {
+        let ran = home.run(&[&get[..], words].concat());
+        assert_eq!(ran.code, code, "{words:?}: {ran:?}");
     }
 }
 

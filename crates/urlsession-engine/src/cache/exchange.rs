@@ -32,10 +32,13 @@ pub(crate) struct Exchange {
 fn terms(order: &Order) -> Vec<u8> {
     let Order { options, answers, .. } = order;
     let of_tls: Vec<_> = answers.iter().filter(|answer| answer.credential().is_none()).collect();
-    if options.ca_certificates.is_empty() && options.tls.is_default() && of_tls.is_empty() {
+    let of_proxy = options.connection_proxy.as_ref().map(|all| (&all.tls, &all.ca_certificates));
+    let of_proxy = of_proxy.filter(|(tls, roots)| !tls.is_default() || !roots.is_empty());
+    let roots = &options.ca_certificates;
+    if roots.is_empty() && options.tls.is_default() && of_tls.is_empty() && of_proxy.is_none() {
         return Vec::new();
     }
-    let terms = serde_json::to_vec(&(&options.ca_certificates, &options.tls, of_tls));
+    let terms = serde_json::to_vec(&(roots, &options.tls, of_tls, of_proxy));
     Sha256::digest(terms.expect("an order that was stored is text")).to_vec()
 }
 

@@ -14,11 +14,12 @@ use super::metrics::Transaction;
 pub(super) use super::outgoing::Outgoing;
 use super::outgoing::request1;
 use super::pool::{self, Channel, Http1, Key, Pool, Shared};
+use super::proxy;
 use super::question::{self, Asks};
 use super::quic::{self, Alternatives};
 use super::rate::Overall;
 use super::simulated;
-use super::tls::{Terms, Tls, Trust};
+use super::tls::{Tls, Trust};
 use super::upload::{Hold, Outbound, Sending, Sink, Source};
 use super::wire::Wire;
 use crate::cache::{Kept, Recording};
@@ -176,11 +177,12 @@ impl Http {
         Ok(answer)
     }
 
-    /// The terms for servers are not those for proxies: no certificate of ours and no pin.
     async fn via<'a>(&'a self, proxy: &'a Proxy, out: &Outgoing<'a>) -> Result<Via<'a>, Failure> {
-        let terms = Terms { roots: out.options.ca_certificates.clone(), ..Terms::default() };
         let trust = match proxy.scheme {
-            ProxyScheme::Https => Some(self.tls.trust(terms).await?),
+            ProxyScheme::Https => {
+                let trust = self.tls.trust(out.terms_of_proxy()).await;
+                Some(trust.map_err(proxy::unasked)?)
+            }
             _ => None,
         };
         Ok(out.via(proxy, trust, &self.credentials))

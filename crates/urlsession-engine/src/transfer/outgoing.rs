@@ -153,6 +153,17 @@ impl<'a> Outgoing<'a> {
         }
     }
 
+    /// What the connection to an `https` proxy must be like. Neither a certificate of ours nor a pin that
+    /// is for servers counts there.
+    pub(super) fn terms_of_proxy(&self) -> Terms {
+        let mut roots = self.options.ca_certificates.clone();
+        let Some(proxies) = &self.options.connection_proxy else {
+            return Terms { roots, ..Terms::default() };
+        };
+        roots.extend_from_slice(&proxies.ca_certificates);
+        Terms { roots, policy: proxies.tls.clone(), ..Terms::default() }
+    }
+
     /// Adds what is meant for the proxy that gets the request itself, if there is one. Whom the
     /// request is for stays as it is.
     pub(super) fn tell_forwarder(&mut self) -> Result<(), Failure> {

@@ -37,18 +37,25 @@ pub(super) fn tell(headers: &[Header], fields: &mut HeaderMap) -> Result<(), Fai
 
 /// Says on every failure that it struck on the way to or in the proxy.
 pub(super) fn blame(proxy: &Proxy, mut failure: Failure) -> Failure {
-    use ErrorCode as Code;
     let why = failure.error.detail.take().unwrap_or_default();
-    if [Code::CLIENT_CERTIFICATE_REQUIRED, Code::CLIENT_CERTIFICATE_REJECTED]
-        .contains(&failure.error.code)
-    {
-        // What the app has is for the server, which has not said anything yet.
-        failure = Failure::permanent(Code::SECURE_CONNECTION_FAILED, "");
-    }
+    failure = unasked(failure);
     failure.error.detail = Some(format!("the proxy {proxy}: {why}"));
     // Its certificate is no word about the server.
     failure.error.message = failure.error.message.replace("HOST", &proxy.host);
     failure
+}
+
+/// Has nobody asked for a certificate: what an app answers is for the server, which has not said anything
+/// yet.
+pub(super) fn unasked(failure: Failure) -> Failure {
+    use ErrorCode as Code;
+    match failure.error.code {
+        Code::CLIENT_CERTIFICATE_REQUIRED | Code::CLIENT_CERTIFICATE_REJECTED => {
+            let why = failure.error.detail.unwrap_or_default();
+            Failure::permanent(Code::SECURE_CONNECTION_FAILED, why)
+        }
+        _ => failure,
+    }
 }
 
 /// Says whether an entry of the exceptions covers a host of a URL.

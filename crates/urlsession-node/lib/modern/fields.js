@@ -30,14 +30,16 @@ const CERTIFICATE = object(
   ['clientCertificate'],
 );
 
-const PROXY = object(new Map(Object.entries({ http: text, https: text, exceptions: texts, tunnels: flag, headers: fields, speaksHttp10: flag })));
-
 const TLS = object(new Map([
   ...CERTIFICATE.table,
   ...Object.entries({
     minimumVersion: text, maximumVersion: text, pinnedPublicKeys: texts, allowAnyCertificate: flag, httpsOnly: flag,
   }),
 ]));
+
+const PROXY = object(new Map(Object.entries({
+  http: text, https: text, exceptions: texts, tunnels: flag, headers: fields, speaksHttp10: flag, tls: TLS, caCertificates: texts,
+})));
 
 /** A server, and where connections to it go instead. */
 const ELSEWHERE = object(new Map(Object.entries({

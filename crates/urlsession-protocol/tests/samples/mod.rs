@@ -366,6 +366,8 @@ pub(crate) fn connection_proxy() -> ConnectionProxy {
         https: Some(proxy),
         headers: vec![Header::new("X-Note", "for the proxy")],
         speaks_http10: true,
+        tls: TlsPolicy { allow_any_certificate: true, ..TlsPolicy::default() },
+        ca_certificates: vec!["/etc/ssl/proxy.pem".into()],
         ..ConnectionProxy::default()
     }
     .except("10.0.0.0/8,.local")

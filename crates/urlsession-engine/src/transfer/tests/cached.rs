@@ -11,8 +11,8 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use urlsession_core::{Answered, Ending, Given, SessionNumber};
 use urlsession_protocol::{
-    ClientCertificate, ConnectTo, Credential, ErrorCode, RequestCachePolicy, RequestPolicy,
-    ResourceFetchType, Response, UrlCache,
+    ClientCertificate, ConnectTo, ConnectionProxy, Credential, ErrorCode, RequestCachePolicy,
+    RequestPolicy, ResourceFetchType, Response, TlsPolicy, UrlCache,
 };
 use urlsession_testkit::server::{Answer, Certificate, Demands, Seen, Server};
 
@@ -167,6 +167,11 @@ async fn downloads_and_http2_are_kept_too() {
     assert_eq!(response(&trusting(scene.data())).await.network_protocol.as_deref(), Some("h2"));
     // What somebody got on other terms is not for who does not trust the server.
     assert!(tell(&scene.data()).await.starts_with("-120"));
+    let mut trial = trusting(scene.data());
+    let tls = TlsPolicy { allow_any_certificate: true, ..TlsPolicy::default() };
+    trial.order.options.connection_proxy =
+        Some(ConnectionProxy { tls, ..ConnectionProxy::default() });
+    assert_eq!(tell(&trial).await, "loaded 200 hello");
 }
 
 #[tokio::test]

@@ -31,6 +31,7 @@ mod metrics;
 mod peers;
 mod policy;
 mod proxied;
+mod proxy_terms;
 mod publish;
 mod questions;
 mod redirections;
