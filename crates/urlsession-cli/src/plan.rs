@@ -3,6 +3,7 @@
 mod apart;
 mod asked;
 mod entries;
+mod keys;
 pub(crate) mod network;
 mod sent;
 mod special;
@@ -16,11 +17,10 @@ use crate::exit::{self, Failure};
 use crate::hand_over::{HandOver, Rest};
 use crate::list::{self, Entry};
 use crate::measure::Limit;
-use crate::netrc::Netrc;
-use crate::netscape::without_port;
 use crate::{args, bare_url, file_name};
 use apart::Apart;
 use asked::Asked;
+use keys::Keys;
 pub(crate) use sent::bounded;
 use sent::{Body, path_as_is, upload};
 use std::collections::HashSet;
@@ -293,48 +293,6 @@ fn request(url: &str, method: &str, headers: Vec<Header>, keys: &Keys) -> Result
     request.normalize().map_err(|error| Failure::refused(&error))?;
     request.credential = keys.fit(&request);
     Ok(request)
-}
-
-/// Where credentials come from, but for the URL.
-struct Keys {
-    user: Option<Credential>,
-    netrc: Option<Netrc>,
-    /// Whether a password in the URL wins over the file.
-    url_first: bool,
-    /// Whether the server has to ask first.
-    on_demand: bool,
-}
-
-impl Keys {
-    fn of(args: &RequestArgs) -> Result<Self, Failure> {
-        let netrc = match &args.netrc_file {
-            Some(path) => Some(Netrc::read(path)?),
-            None if args.netrc || args.netrc_optional => Some(Netrc::of_home()?),
-            None => None,
-        };
-        Ok(Self {
-            user: args.user.as_deref().map(user).transpose()?,
-            netrc,
-            url_first: args.netrc_optional,
-            on_demand: args.anyauth || args.digest,
-        })
-    }
-
-    /// Chooses as curl does: `-u`, then the file, then the URL, whose name the file's must have.
-    fn fit(&self, request: &Request) -> Option<Credential> {
-        let in_url = request.credential.as_ref();
-        let complete = in_url.filter(|c| self.url_first && !c.password.expose().is_empty());
-        let found = || {
-            let host = request.host().ok()?;
-            let host = without_port(&host);
-            let wanted = in_url.map(|credential| credential.user.expose());
-            let (user, password) = self.netrc.as_ref()?.find(host, wanted)?;
-            Some(Credential::new(user, password))
-        };
-        let chosen =
-            self.user.clone().or_else(|| complete.cloned()).or_else(found).or(in_url.cloned())?;
-        Some(Credential { proactive: !self.on_demand, ..chosen })
-    }
 }
 
 /// Reads `USER[:PASSWORD]`, and asks for what is missing.
