@@ -26,6 +26,7 @@ pub(crate) fn begins_with_host(text: &str) -> bool {
     let place = authority.rsplit('@').next().unwrap_or_default();
     if let Some((address, port)) = place.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         let is_port = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
+        let (address, _zone) = address.split_once('%').unwrap_or((address, ""));
         return address.parse::<Ipv6Addr>().is_ok() && is_port;
     }
     let (name, port) = match place.split_once(':') {
@@ -70,6 +71,7 @@ mod tests {
             "user@nas:80/file",
             "[::1]",
             "[::1]:8080/file",
+            "[fe80::1%25eth0]/file",
             "bücher.example/band",
         ] {
             assert!(begins_with_host(text), "{text}");

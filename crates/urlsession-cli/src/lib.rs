@@ -38,6 +38,7 @@ mod terminal;
 mod tracked;
 mod waterfall;
 mod write_out;
+mod zone;
 
 use std::process::ExitCode;
 

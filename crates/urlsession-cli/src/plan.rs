@@ -17,7 +17,7 @@ use crate::exit::{self, Failure};
 use crate::hand_over::{HandOver, Rest};
 use crate::list::{self, Entry};
 use crate::measure::Limit;
-use crate::{args, bare_url, file_name};
+use crate::{args, bare_url, file_name, zone};
 use apart::Apart;
 use asked::Asked;
 use keys::Keys;
@@ -155,9 +155,12 @@ struct Common<'a> {
 
 impl Common<'_> {
     /// Plans one URL; nothing where its file is there and is left as it is.
-    fn plan(&self, entry: Entry) -> Result<Option<Plan>, Failure> {
+    fn plan(&self, mut entry: Entry) -> Result<Option<Plan>, Failure> {
         let Self { args, fields, keys, .. } = self;
         let mut options = Arc::clone(&self.shared);
+        if zone::is_in(&entry.url) {
+            zone::take(&mut entry.url, &mut Arc::make_mut(&mut options).request_policy)?;
+        }
         if let Some(text) = &entry.checksum {
             let checksum = args::checksum(text).map_err(Failure::usage)?;
             Arc::make_mut(&mut options).checksum = Some(checksum);
@@ -236,6 +239,7 @@ pub(crate) fn of_put(args: &PutArgs) -> Result<Plan, Failure> {
     let HeaderFields { sent, omitted } = headers(&args.request)?;
     let mut options = options(&args.request, &args.policy)?;
     options.request_policy.omitted_headers = omitted;
+    zone::take(&mut url, &mut options.request_policy)?;
     if args.request.path_as_is {
         options.request_policy.path = path_as_is(&url);
     }

@@ -10,7 +10,7 @@ use crate::home::Home;
 use serde_json::Value;
 use std::fs;
 use std::io::Read as _;
-use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use urlsession_testkit::server::{Answer, Body, Server, sha256};
 
@@ -112,6 +112,35 @@ fn names_cannot_be_looked_up_for_a_while() {
     std::thread::spawn(move || tell_names(&socket));
     home.out(&["wait", "--timeout", "120s", "1"]);
     assert_eq!(fs::read(home.file("file")).unwrap(), b"content");
+}
+
+#[test]
+fn an_address_of_the_link_has_its_interface_in_the_url() {
+    if !is_inside("an_address_of_the_link_has_its_interface_in_the_url", &[]) {
+        return;
+    }
+    let (cable, home) = (Cable::new(), Home::new());
+    cable.near("ip addr add fe80::77/64 dev veth0 nodad");
+    cable.far("ip addr add fe80::78/64 dev net0 nodad");
+    let server = Server::start_at(Ipv6Addr::UNSPECIFIED.into());
+    server.on("/f", Answer::ok("content"));
+    cable.start_daemon(&home);
+    let port = server.address().port();
+    let url = |address: &str| format!("[fe80::77{address}]:{port}/f");
+    for (name, url) in [
+        ("a", format!("http://{}", url("%25net0"))),
+        ("b", format!("http://{}", url("%net0"))),
+        ("c", url("%25net0")),
+    ] {
+        home.out(&["get", "-q", "-o", name, &url]);
+        assert_eq!(fs::read(home.file(name)).unwrap(), b"content", "{url}");
+    }
+    let host = format!("[fe80::77]:{port}");
+    assert!(server.requests().iter().all(|seen| seen.header("host") == Some(&host)));
+    let ran = home.run(&["get", "-q", "--retry", "0", &url("%25none0")]);
+    assert!(ran.code == 10 && ran.err.contains("none0"), "{ran:?}");
+    let ran = home.run(&["get", "-q", "--interface", "lo", &url("%25net0")]);
+    assert!(ran.code == 2 && ran.err.contains("--interface"), "{ran:?}");
 }
 
 /// Begins to download 8 MiB, of which the first comes and then nothing more.
