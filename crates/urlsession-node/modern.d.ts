@@ -135,7 +135,7 @@ export interface ClientCertificate {
   clientCertificate: string;
   /** The file of its key in PEM, if it is another. */
   clientKey?: string;
-  /** What opens a file of PKCS#12. */
+  /** What opens a file of PKCS#12, or an encrypted key. */
   clientCertificatePassword?: string;
 }
 
@@ -395,7 +395,7 @@ export interface TlsPolicy {
   clientCertificate?: string;
   /** The file of its key in PEM, if it is another. */
   clientKey?: string;
-  /** What opens a file of PKCS#12. */
+  /** What opens a file of PKCS#12, or an encrypted key. */
   clientCertificatePassword?: string;
   /** Keys that the server may have: `sha256//BASE64`. */
   pinnedPublicKeys?: string[];

@@ -470,7 +470,7 @@ export interface TlsFields {
   clientCertificate?: string
   /** The file of its key in PEM, if it is another. */
   clientKey?: string
-  /** What opens a file of PKCS#12. */
+  /** What opens a file of PKCS#12, or an encrypted key. */
   clientCertificatePassword?: string
   /** Keys that the server may have: `sha256//BASE64`. */
   pinnedPublicKeys?: Array<string>
@@ -692,7 +692,7 @@ export interface ChallengeAnswer {
   clientCertificate?: string
   /** The file of its key in PEM, if it is another. */
   clientKey?: string
-  /** What opens a file of PKCS#12. */
+  /** What opens a file of PKCS#12, or an encrypted key. */
   clientCertificatePassword?: string
 }
 

@@ -161,7 +161,7 @@ pub struct ChallengeAnswer {
     pub client_certificate: Option<String>,
     /// The file of its key in PEM, if it is another.
     pub client_key: Option<String>,
-    /// What opens a file of PKCS#12.
+    /// What opens a file of PKCS#12, or an encrypted key.
     pub client_certificate_password: Option<String>,
 }
 

@@ -71,7 +71,7 @@ pub struct TlsFields {
     pub client_certificate: Option<String>,
     /// The file of its key in PEM, if it is another.
     pub client_key: Option<String>,
-    /// What opens a file of PKCS#12.
+    /// What opens a file of PKCS#12, or an encrypted key.
     pub client_certificate_password: Option<String>,
     /// Keys that the server may have: `sha256//BASE64`.
     pub pinned_public_keys: Option<Vec<String>>,

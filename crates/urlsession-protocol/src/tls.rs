@@ -102,7 +102,7 @@ pub struct ClientCertificate {
     /// Absolute path of the private key; `None` finds it in the file of the certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<PathBuf>,
-    /// What opens a file of PKCS#12; `None` is the empty password.
+    /// What opens a file of PKCS#12, where `None` is the empty password, or an encrypted private key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<Secret>,
 }
@@ -120,7 +120,7 @@ impl ClientCertificate {
         self
     }
 
-    /// Opens the file, which is one of PKCS#12.
+    /// Opens the file, which is one of PKCS#12 or has an encrypted key.
     #[must_use]
     pub fn password(mut self, password: impl Into<String>) -> Self {
         self.password = Some(Secret::new(password));

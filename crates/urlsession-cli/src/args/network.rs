@@ -39,6 +39,9 @@ pub(crate) struct NetworkArgs {
     /// Its private key in PEM, if it is in another file
     #[arg(long, value_name = "FILE", requires = "proxy_cert")]
     pub(crate) proxy_key: Option<PathBuf>,
+    /// What opens it, as --pass
+    #[arg(long, value_name = "PHRASE", requires = "proxy_cert", allow_hyphen_values = true)]
+    pub(crate) proxy_pass: Option<String>,
     /// Take any certificate of an https proxy: who is in its place learns which servers are asked, and sees
     /// all that is not https
     #[arg(long)]
@@ -100,6 +103,10 @@ pub(crate) struct NetworkArgs {
     /// Its private key in PEM, if it is in another file
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,
+    /// What opens the key of --key or --cert if it is encrypted, or the file of PKCS#12; FILE:PASSWORD
+    /// wins
+    #[arg(long, value_name = "PHRASE", requires = "cert", allow_hyphen_values = true)]
+    pub(crate) pass: Option<String>,
     /// Speak TLS 1.2 or newer
     #[arg(id = "tls12", long = "tlsv1.2")]
     pub(crate) tls12: bool,

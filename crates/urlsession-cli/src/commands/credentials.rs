@@ -84,7 +84,7 @@ pub(crate) fn answer(args: &AnswerArgs) -> Result<u8, Failure> {
             AuthChallengeDisposition::UseCredential { credential: plan::user(user)? }
         }
         (None, Some(cert)) => {
-            let certificate = plan::network::certificate(cert, args.key.as_deref())?;
+            let certificate = plan::network::certificate(cert, args.key.as_deref(), None)?;
             AuthChallengeDisposition::UseClientCertificate { certificate }
         }
         (None, None) if how.trust => AuthChallengeDisposition::UseServerTrust,

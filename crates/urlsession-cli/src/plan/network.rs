@@ -11,6 +11,9 @@ use urlsession::{
     TlsPolicy, TlsVersion,
 };
 
+/// Most bytes of a file in which an encrypted key is looked for, to ask for its password.
+const KEY_LIMIT: u64 = 1024 * 1024;
+
 /// Adds what was typed about the network.
 pub(super) fn apply(args: &NetworkArgs, options: &mut TaskOptions) -> Result<(), Failure> {
     options.connection_proxy = Some(proxies(args)?);
@@ -23,8 +26,10 @@ pub(super) fn apply(args: &NetworkArgs, options: &mut TaskOptions) -> Result<(),
     };
     options.assumes_http3_capable = args.http3;
     let minimum = args.tls13.then_some(TlsVersion::Tls13);
-    let client_certificate =
-        args.cert.as_deref().map(|text| certificate(text, args.key.as_deref()));
+    let client_certificate = args
+        .cert
+        .as_deref()
+        .map(|text| certificate(text, args.key.as_deref(), args.pass.as_deref()));
     options.tls = TlsPolicy {
         minimum_version: minimum.or(args.tls12.then_some(TlsVersion::Tls12)),
         maximum_version: args.tls_max.map(TlsVersion::from),
@@ -36,14 +41,20 @@ pub(super) fn apply(args: &NetworkArgs, options: &mut TaskOptions) -> Result<(),
     options.tls.check().map_err(usage)
 }
 
-/// Finds the files of `--cert` and `--key`; the password of a PKCS#12 file is asked for where there
-/// is somebody to ask.
-pub(crate) fn certificate(text: &str, key: Option<&Path>) -> Result<ClientCertificate, Failure> {
+/// Finds the files of `--cert` and `--key`; the password of a PKCS#12 file or of an encrypted key is
+/// asked for where there is somebody to ask.
+pub(crate) fn certificate(
+    text: &str,
+    key: Option<&Path>,
+    pass: Option<&str>,
+) -> Result<ClientCertificate, Failure> {
     let (path, password) = split(text);
     let certificate = existing(&path)?;
+    let with_key = key.unwrap_or(&path);
     let key = key.map(existing).transpose()?;
-    let password = match password {
+    let password = match password.or_else(|| pass.map(str::to_owned)) {
         None if is_pkcs12(&certificate) => ask(&path)?,
+        None if is_encrypted(key.as_ref().unwrap_or(&certificate)) => ask(with_key)?,
         password => password,
     };
     Ok(ClientCertificate { certificate, key, password: password.map(Secret::new) })
@@ -75,6 +86,12 @@ fn is_pkcs12(path: &Path) -> bool {
     let mut start = [0; 2];
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
     read.is_ok() && start[0] == 0x30 && start[1] >= 0x80
+}
+
+fn is_encrypted(path: &Path) -> bool {
+    let mut text = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(KEY_LIMIT).read_to_end(&mut text));
+    read.is_ok() && String::from_utf8_lossy(&text).contains("BEGIN ENCRYPTED PRIVATE KEY")
 }
 
 /// Without anybody to ask it is the empty password.
@@ -134,7 +151,10 @@ fn proxies(args: &NetworkArgs) -> Result<ConnectionProxy, Failure> {
     proxies.headers = sent;
     proxies.ca_certificates =
         args.proxy_cacert.iter().map(|path| existing(path)).collect::<Result<_, _>>()?;
-    let own = args.proxy_cert.as_deref().map(|text| certificate(text, args.proxy_key.as_deref()));
+    let own = args
+        .proxy_cert
+        .as_deref()
+        .map(|text| certificate(text, args.proxy_key.as_deref(), args.proxy_pass.as_deref()));
     proxies.tls = TlsPolicy {
         client_certificate: own.transpose()?,
         allow_any_certificate: args.proxy_insecure,

@@ -192,6 +192,10 @@ fn certificates_of_ours() {
         assert!(did.err.contains(says), "{certificate}: {did:?}");
         assert!(!format!("{did:?}").contains(SECRET), "{did:?}");
     }
+    for (pass, code) in [(SECRET, 0), ("wrong", 9)] {
+        let words = [&url, "--cacert", &authority, "--cert", path, "--pass", pass];
+        assert_eq!(get(&home, &words, &[]).code, code, "{pass}");
+    }
     for text in [home.out(&["ls", "--all", "--json"]), log(&home)] {
         assert!(!text.contains(SECRET), "{text}");
     }

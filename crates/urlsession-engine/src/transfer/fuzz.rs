@@ -147,6 +147,8 @@ pub fn identity(bytes: &[u8]) {
     if let Ok((chain, key)) = identity::from_pkcs12(bytes, "password", &provider) {
         assert!(!chain.is_empty() && provider.key_provider.load_private_key(key).is_ok());
     }
+    let password = Secret::new("password");
+    let _ = identity::decrypted(bytes, Some(&password));
     if let Ok(found) = identity::certificates(bytes) {
         assert!(!found.is_empty(), "a file without certificates is refused");
     }
