@@ -1,7 +1,7 @@
 //! Servers that send exactly the bytes they are told to.
 
 use anyhow::Result;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::time::Duration;
 
@@ -9,6 +9,18 @@ use std::time::Duration;
 const HEAD_LIMIT: usize = 1024 * 1024;
 /// A client that is silent for so long is left.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A connection, of whatever it is made.
+pub(super) trait Stream: Read + Write + Send {
+    /// Ends the writing side.
+    fn finish(&mut self) -> io::Result<()>;
+}
+
+impl Stream for TcpStream {
+    fn finish(&mut self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+}
 
 /// Serves every connection in a thread of its own, until the process ends; returns the port.
 pub(super) fn listen(
@@ -45,7 +57,7 @@ pub(super) struct Head {
 
 impl Head {
     /// Reads to the empty line; `None` if there is no further request.
-    pub(super) fn read(stream: &mut TcpStream) -> io::Result<Option<Self>> {
+    pub(super) fn read(stream: &mut (impl Read + ?Sized)) -> io::Result<Option<Self>> {
         let mut bytes = Vec::new();
         while !bytes.ends_with(b"\r\n\r\n") {
             let mut byte = [0];
@@ -55,6 +67,10 @@ impl Head {
             bytes.extend(byte);
         }
         Ok(Some(Self { text: String::from_utf8_lossy(&bytes).into_owned() }))
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
     }
 
     pub(super) fn method(&self) -> &str {
@@ -73,8 +89,8 @@ impl Head {
 }
 
 /// Writes all, ends the writing side, and reads until the client has closed.
-pub(super) fn say_and_leave(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn say_and_leave(stream: &mut (impl Stream + ?Sized), bytes: &[u8]) -> io::Result<()> {
     stream.write_all(bytes)?;
-    stream.shutdown(Shutdown::Write)?;
+    stream.finish()?;
     io::copy(stream, &mut io::sink()).map(drop)
 }

@@ -2,6 +2,7 @@
 //!
 //! Its bytes are kept as characters of Latin-1, so that parts can be cut out of them as text.
 
+use super::secure;
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -19,7 +20,11 @@ pub(super) struct Place {
     /// The same server's at an address of IPv6.
     pub(super) port6: u16,
     pub(super) socks_port: u16,
+    /// The same server's over TLS.
+    pub(super) tls_port: u16,
     pub(super) folder: String,
+    /// The folder that has a folder of certificates.
+    pub(super) certificates: String,
 }
 
 #[derive(Debug)]
@@ -193,6 +198,7 @@ fn choose(text: &str) -> String {
 fn fill(text: &str, place: &Place) -> String {
     let port = place.port.to_string();
     let (port6, socks_port) = (place.port6.to_string(), place.socks_port.to_string());
+    let tls_port = place.tls_port.to_string();
     let mut text = text.replace(".com.%TESTNUMBER\n", &format!(".com.{CASE_LABEL}%TESTNUMBER\n"));
     for end in [":", "/", "?", "#"] {
         let label = format!(".{CASE_LABEL}%TESTNUMBER{end}");
@@ -207,6 +213,10 @@ fn fill(text: &str, place: &Place) -> String {
         ("%HTTPPORT", &port),
         ("%HTTP6PORT", &port6),
         ("%SOCKSPORT", &socks_port),
+        ("%HTTPSPORT", &tls_port),
+        ("%HTTPSPROXYPORT", &tls_port),
+        ("%HTTPS-MTLSPORT", &tls_port),
+        ("%CERTDIR", &place.certificates),
         ("%PROXYPORT", &port),
         ("%NOLISTENPORT", "47"),
         ("%TESTNUMBER", &place.number),
@@ -226,6 +236,7 @@ fn fill(text: &str, place: &Place) -> String {
     }
     for (begin, end, form) in [
         ("%hex[", "]hex%", unhex as fn(&str) -> String),
+        ("%sha256b64file[", "]sha256b64file%", secure::digest_of_file),
         ("%b64[", "]b64%", |inner| STANDARD.encode(latin1(&unhex(inner)))),
         ("%repeat[", "]%", |inner| {
             let (count, what) = inner.split_once(" x ").unwrap_or(("0", ""));

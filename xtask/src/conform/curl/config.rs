@@ -1,5 +1,7 @@
 //! Words of a command line, and of a file of options as curl has it.
 
+use super::secure;
+
 /// Options of ours whose value is the next word.
 const WITH_VALUE: &[&str] = &[
     "-m", "-A", "-e", "-X", "-u", "-C", "-z", "-r", "-H", "-w", "-F", "-b", "-T", "-D", "-o", "-d",
@@ -85,7 +87,11 @@ pub(super) fn file(words: &[String]) -> String {
     let mut words = words.iter();
     while let Some(word) = words.next() {
         let expands = word.starts_with("--expand-") && !word.contains('=');
-        let takes = expands || WITH_VALUE.contains(&&**word) || LONG_WITH_VALUE.contains(&&**word);
+        let is_secure = secure::SAME.iter().any(|(_, ours)| ours == word);
+        let takes = expands
+            || is_secure
+            || WITH_VALUE.contains(&&**word)
+            || LONG_WITH_VALUE.contains(&&**word);
         let (name, value) = match word.starts_with('-') {
             true if takes => (word.as_str(), words.next()),
             true => (word.as_str(), None),

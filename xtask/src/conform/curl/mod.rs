@@ -1,9 +1,11 @@
 //! curl's own cases: what it asks a server for, how the server answers, and what comes out.
 
+mod asked;
 mod case;
 mod config;
 mod options;
 mod replay;
+mod secure;
 
 use super::house::House;
 use super::peer;
@@ -12,6 +14,7 @@ use anyhow::{Context as _, Result, anyhow};
 use case::{Case, Place};
 use options::Typed;
 use replay::Replay;
+use secure::Certificates;
 use std::collections::BTreeMap;
 use std::net::{Ipv6Addr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
@@ -66,14 +69,15 @@ const REASONS: &[Reason] = &[
 pub(super) fn run(folder: &Path, keep: bool) -> Result<()> {
     let data = folder.join("tests/data");
     let executable = House::build()?;
+    let certificates = Certificates::make(folder)?;
     let only = std::env::var(ONLY_VARIABLE).ok();
     let mut numbers = numbers(&data)?;
     numbers.retain(|number| only.as_ref().is_none_or(|o| o.split(',').any(|only| only == number)));
     let share = numbers.len().div_ceil(AT_ONCE).max(1);
     let verdicts = std::thread::scope(|scope| {
         let shares = numbers.chunks(share).map(|share| {
-            let (executable, data) = (executable.clone(), &data);
-            scope.spawn(move || try_them(executable, data, share))
+            let (executable, data, certificates) = (executable.clone(), &data, &certificates);
+            scope.spawn(move || try_them(executable, data, certificates, share))
         });
         let shares: Vec<_> = shares.collect();
         let ends =
@@ -100,9 +104,11 @@ pub(super) fn run(folder: &Path, keep: bool) -> Result<()> {
 fn try_them(
     executable: PathBuf,
     data: &Path,
+    certificates: &Certificates,
     numbers: &[String],
 ) -> Result<Vec<(String, Verdict)>> {
-    let trier = Trier { house: House::new(executable)?, socks: Proxy::start(proxy::Way::Socks5) };
+    let (house, socks) = (House::new(executable)?, Proxy::start(proxy::Way::Socks5));
+    let trier = Trier { house, socks, certificates };
     let verdict = |number: &String| {
         let verdict = trier.try_it(data, number).with_context(|| format!("test{number}"))?;
         Ok((number.clone(), verdict))
@@ -126,29 +132,38 @@ enum Verdict {
 }
 
 /// One case after the other.
-struct Trier {
+struct Trier<'a> {
     house: House,
     /// Whatever it is asked for is here.
     socks: Proxy,
+    certificates: &'a Certificates,
 }
 
-impl Trier {
+impl Trier<'_> {
     fn try_it(&self, data: &Path, number: &str) -> Result<Verdict> {
         let folder = tempfile::tempdir()?;
         // The port is known once there is a server, and the server needs the case.
         let slot: Arc<std::sync::OnceLock<Replay>> = Arc::default();
         let served = Arc::clone(&slot);
         let serve = move |stream| match served.get() {
-            Some(replay) => replay.serve(stream),
+            Some(replay) => replay.serve(Box::new(stream)),
+            None => Ok(()),
+        };
+        let served = Arc::clone(&slot);
+        let serve_securely = move |stream| match served.get() {
+            Some(replay) => replay.serve_securely(Box::new(stream)),
             None => Ok(()),
         };
         let port = peer::listen(serve.clone())?;
         let port6 = peer::listen_at(Ipv6Addr::LOCALHOST.into(), serve)?;
+        let tls_port = peer::listen(serve_securely)?;
         let place = Place {
             number: number.to_owned(),
             port,
             port6,
             socks_port: self.socks.address().port(),
+            tls_port,
+            certificates: self.certificates.folder().to_string_lossy().into_owned(),
             folder: folder.path().to_string_lossy().into_owned(),
         };
         let case = Case::read(data, &place)?;
@@ -187,13 +202,16 @@ impl Trier {
         let before_digits = strips.and_then(|text| Some(text.split_once("(\\d+)/")?.0.to_owned()));
         let reply = case.bytes("data")?.unwrap_or_default().to_ascii_lowercase();
         let chunked = String::from_utf8_lossy(&reply).contains("\ntransfer-encoding:");
-        slot.set(Replay::new(case)).ok().context("a case is served once")?;
+        let front = self.certificates.front(case.text("server"), tls_port)?;
+        slot.set(Replay::new(case, front)).ok().context("a case is served once")?;
         self.house.shell(&["cookies", "clear"], &[], &[])?;
         let way = Way { folder: folder.path(), number, variables: &variables, stdin: &stdin };
         let mut got = self.drive(&parts, &way, &expected)?;
         got.chunked = chunked;
         got.before_digits = before_digits;
-        Ok(Verdict::Tried(compare(&expected, &got)))
+        let replay = slot.get().context("it was served")?;
+        let wrong = compare(&expected, &got).or_else(|| replay.wrongly_asked());
+        Ok(Verdict::Tried(wrong))
     }
 
     fn drive(&self, parts: &[Typed], way: &Way<'_>, expected: &Expected) -> Result<Got> {
@@ -290,7 +308,8 @@ fn places(typed: &Typed, folder: &Path, number: &str) -> Vec<PathBuf> {
 
 /// What curl is expected to do.
 enum Expected {
-    Error,
+    /// With what is said of it, where that is compared.
+    Error(Option<&'static str>),
     /// Whatever comes.
     Success,
     /// What the URLs of these places bring, one after the other.
@@ -331,11 +350,14 @@ impl Got {
     }
 }
 
-/// Says why a case is not for a client over plain `http`.
+/// Says why a case is not for a client of `http` and `https`.
 fn beyond(case: &Case) -> Option<String> {
     let servers = case.text("server");
     let known = ["http", "http-proxy", "http-ipv6", "socks5"];
-    if servers.is_empty() || servers.split_whitespace().any(|server| !known.contains(&server)) {
+    let is_known = |server: &str| known.contains(&server) || secure::SERVERS.contains(&server);
+    // A certificate may stand behind.
+    let mut names = servers.lines().filter_map(|line| line.split_whitespace().next());
+    if servers.is_empty() || !names.all(is_known) {
         return Some("no http server".to_owned());
     }
     if case.text("command").contains(OWN_NAME) && (OWN_NAME, 0).to_socket_addrs().is_err() {
@@ -344,7 +366,7 @@ fn beyond(case: &Case) -> Option<String> {
     if case.has("tool") || case.attribute("command", "type").is_some() {
         return Some("a program of its own".to_owned());
     }
-    let needs = ["NTLM", "SPNEGO", "Debug", "alt-svc", "ipfs", "aws", "httpsig"];
+    let needs = ["NTLM", "SPNEGO", "Debug", "alt-svc", "ipfs", "aws", "httpsig", "Schannel"];
     let features = case.text("features");
     let mut features = features.split_whitespace();
     // How much curl sends at once changes nothing of what is sent.
@@ -365,7 +387,7 @@ fn beyond(case: &Case) -> Option<String> {
 
 fn expected(case: &Case, typed: &Typed) -> Result<Expected> {
     if !matches!(case.text("errorcode"), "" | "0") {
-        return Ok(Expected::Error);
+        return Ok(Expected::Error(secure::told(case.text("errorcode"))));
     }
     if typed.writes
         && let Some(bytes) = case.bytes("stdout")?
@@ -411,7 +433,7 @@ fn expected(case: &Case, typed: &Typed) -> Result<Expected> {
 /// What several commands in one do: what they print, else what the first one brings.
 fn expected_of_parts(case: &Case, parts: &[Typed]) -> Result<Expected> {
     if !matches!(case.text("errorcode"), "" | "0") {
-        return Ok(Expected::Error);
+        return Ok(Expected::Error(secure::told(case.text("errorcode"))));
     }
     if parts.iter().any(|part| !part.outputs.is_empty() || !part.url_files.is_empty()) {
         return Ok(Expected::Success);
@@ -498,8 +520,13 @@ fn compare(expected: &Expected, got: &Got) -> Option<String> {
         !text.is_empty() && text.lines().all(|line| line.is_empty() || line.contains(": "))
     };
     match (expected, &got.failed) {
-        (Expected::Error, Some(_)) | (Expected::Success, None) => None,
-        (Expected::Error, None) => Some(format!("no error, but {:?}", shown(&got.bodies.concat()))),
+        (Expected::Error(Some(part)), Some(error)) if !error.contains(part) => {
+            Some(format!("fails for another reason: {error}"))
+        }
+        (Expected::Error(_), Some(_)) | (Expected::Success, None) => None,
+        (Expected::Error(_), None) => {
+            Some(format!("no error, but {:?}", shown(&got.bodies.concat())))
+        }
         (_, Some(error)) => Some(format!("fails: {error}")),
         (Expected::Body(_, wanted), None) if got.chunked && has_trailer(wanted) => None,
         (Expected::Body(places, wanted), None) => {

@@ -1,6 +1,6 @@
 //! A command line of curl's as one of ours.
 
-use super::config;
+use super::{config, secure};
 use std::path::Path;
 
 /// What our client is started with, or why a case is not for it.
@@ -128,8 +128,6 @@ const SAME_FLAGS: &[(&str, &str)] = &[
     ("--retry-connrefused", "--retry-connrefused"),
     ("-#", "--progress-bar"),
     ("--progress-bar", "--progress-bar"),
-    ("-1", "--tlsv1"),
-    ("--tlsv1", "--tlsv1"),
     ("--http2", "--http2"),
     ("--compressed", "--compressed"),
     ("--tr-encoding", "--tr-encoding"),
@@ -167,14 +165,13 @@ const SAME_FLAGS: &[(&str, &str)] = &[
     ("--fail-early", "--fail-early"),
     ("-j", "--junk-session-cookies"),
     ("--junk-session-cookies", "--junk-session-cookies"),
-    ("--insecure", "--insecure"),
     ("-0", "--http1.0"),
     ("--http1.0", "--http1.0"),
     ("--http1.1", "--http1.1"),
 ];
 
 /// What a format of curl's may have that ours has not, or that says something else here.
-const UNWRITTEN: &[&str] = &["%{xfer_id}"];
+const UNWRITTEN: &[&str] = &["%{xfer_id}", "%{certs}"];
 
 /// How a URL is typed that has variables in it.
 const EXPANDED_URL: &str = "--expand-url=";
@@ -222,14 +219,15 @@ impl Typed {
             self.option(&format!("-{rest}"), words)?;
         }
         let mut value = || attached.take().or_else(|| words.next()).unwrap_or_default();
-        if IDLE.contains(&name.as_str()) {
+        if IDLE.iter().chain(secure::IDLE).any(|idle| *idle == name) {
             return Ok(());
         }
         if IDLE_WITH_VALUE.contains(&name.as_str()) {
             value();
             return Ok(());
         }
-        if let Some((_, ours)) = SAME.iter().find(|(theirs, _)| *theirs == name) {
+        if let Some((_, ours)) = SAME.iter().chain(secure::SAME).find(|(theirs, _)| *theirs == name)
+        {
             self.words.extend([(*ours).to_owned(), value()]);
             return Ok(());
         }
@@ -241,7 +239,8 @@ impl Typed {
 
     /// Takes an option without a value, if it is one.
     fn switch(&mut self, name: &str) -> bool {
-        if let Some((_, ours)) = SAME_FLAGS.iter().find(|(theirs, _)| *theirs == name) {
+        let mut flags = SAME_FLAGS.iter().chain(secure::SAME_FLAGS);
+        if let Some((_, ours)) = flags.find(|(theirs, _)| *theirs == name) {
             self.words.push((*ours).to_owned());
             return true;
         }
@@ -385,7 +384,10 @@ impl Typed {
             self.names_file = false;
             self.words.retain(|word| word != "-J" && word != "-O");
         }
-        if !self.follows {
+        if self.follows {
+            // curl goes from https to http without leave.
+            self.words.push("--allow-insecure-redirect".to_owned());
+        } else {
             self.words.extend(["--redirect".to_owned(), "manual".to_owned()]);
         }
         if self.is_head {
@@ -454,7 +456,8 @@ fn complete(url: &str) -> Result<String, String> {
     }
     let is_bare = !url.contains("://") && !url.starts_with("http:");
     let url = if is_bare { format!("http://{url}") } else { url.to_owned() };
-    let is_http = url.to_ascii_lowercase().starts_with("http:");
+    let lower = url.to_ascii_lowercase();
+    let is_http = ["http:", "https:"].iter().any(|scheme| lower.starts_with(scheme));
     if is_http { Ok(url) } else { Err("not http".to_owned()) }
 }
 

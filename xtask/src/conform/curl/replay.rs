@@ -1,9 +1,10 @@
 //! The server of curl's cases: a request chooses one of the responses that the case has.
 
-use super::super::peer::Head;
+use super::super::peer::{self, Head, Stream};
+use super::asked;
 use super::case::{CASE_LABEL, Case};
-use std::io::{self, Read as _, Write as _};
-use std::net::TcpStream;
+use super::secure::Front;
+use std::io::{self, Read as _};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,24 +19,45 @@ const PAUSE_LIMIT: u64 = 10;
 #[derive(Debug)]
 pub(super) struct Replay {
     pub(super) case: Case,
+    /// What servers of `https` do first, also behind a proxy.
+    pub(super) front: Option<Front>,
     /// The part that comes next whatever is asked, if the one before says so.
     bounce: Mutex<Option<(u32, u32)>>,
+    /// The heads of all requests so far.
+    seen: Mutex<String>,
 }
 
 impl Replay {
-    pub(super) fn new(case: Case) -> Self {
-        Self { case, bounce: Mutex::default() }
+    pub(super) fn new(case: Case, front: Option<Front>) -> Self {
+        Self { case, front, bounce: Mutex::default(), seen: Mutex::default() }
+    }
+
+    /// Says what is wrong with what servers of TLS were asked, and those before them.
+    pub(super) fn wrongly_asked(&self) -> Option<String> {
+        let wanted = ["proxy", "protocol"].map(|part| self.case.text(part)).join("\n");
+        let came = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        self.front.as_ref().filter(|_| !wanted.trim().is_empty())?;
+        asked::wrong(&wanted, &came)
+    }
+
+    /// The same as [`serve`](Self::serve), over TLS.
+    pub(super) fn serve_securely(&self, stream: Box<dyn Stream>) -> io::Result<()> {
+        match &self.front {
+            Some(front) => self.serve(front.accept(stream)?),
+            None => Ok(()),
+        }
     }
 
     /// Answers one request after the other.
-    pub(super) fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
-        while let Some(head) = Head::read(&mut stream)? {
+    pub(super) fn serve(&self, mut stream: Box<dyn Stream>) -> io::Result<()> {
+        while let Some(head) = Head::read(&mut *stream)? {
+            self.seen.lock().unwrap_or_else(PoisonError::into_inner).push_str(head.text());
             let length = head.field("content-length").and_then(|text| text.parse().ok());
             let left = match self.told("skip:") {
                 0 => length.unwrap_or(0u64),
                 skipped => length.unwrap_or(0).saturating_sub(skipped + LINE_END),
             };
-            let body = (&mut stream).take(left);
+            let body = (&mut *stream).take(left);
             io::copy(&mut { body }, &mut io::sink())?;
             let (section, part) = self.choose(&head);
             let name = if part == 0 { section.to_owned() } else { format!("{section}{part}") };
@@ -45,16 +67,23 @@ impl Replay {
                     "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
                 return stream.write_all(none.as_bytes());
             };
-            self.write(&mut stream, &reply)?;
+            self.write(&mut *stream, &reply)?;
             if self.told("skip:") > 0 {
                 // What is left of the body is no next request.
-                return super::super::peer::say_and_leave(&mut stream, b"");
+                return peer::say_and_leave(&mut *stream, b"");
             }
             std::thread::sleep(Duration::from_secs(self.pause().min(PAUSE_LIMIT)));
             if has(&reply, b"swsclose") || has(self.case.text("servercmd").as_bytes(), b"swsclose")
             {
                 // What has been sent must arrive before the connection ends.
-                return super::super::peer::say_and_leave(&mut stream, b"");
+                return peer::say_and_leave(&mut *stream, b"");
+            }
+            let leads_to = |front: &&Front| head.target().ends_with(&format!(":{}", front.port));
+            if head.method() == "CONNECT"
+                && is_granted(&reply)
+                && let Some(front) = self.front.as_ref().filter(leads_to)
+            {
+                return self.serve(front.accept(stream)?);
             }
         }
         Ok(())
@@ -74,7 +103,7 @@ impl Replay {
         pause.and_then(|seconds| seconds.trim().parse().ok()).unwrap_or(0)
     }
 
-    fn write(&self, stream: &mut TcpStream, reply: &[u8]) -> io::Result<()> {
+    fn write(&self, stream: &mut dyn Stream, reply: &[u8]) -> io::Result<()> {
         let delay = self.told("writedelay:");
         if delay == 0 {
             return stream.write_all(reply);
@@ -132,4 +161,9 @@ impl Replay {
 
 fn has(bytes: &[u8], word: &[u8]) -> bool {
     bytes.windows(word.len()).any(|window| window == word)
+}
+
+/// Says whether there is a tunnel after an answer.
+fn is_granted(reply: &[u8]) -> bool {
+    reply.starts_with(b"HTTP/1.") && reply.get(8..10) == Some(b" 2")
 }
