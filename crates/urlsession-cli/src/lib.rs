@@ -30,6 +30,7 @@ mod netrc;
 mod netscape;
 mod plan;
 mod progress;
+mod public_key;
 #[cfg(test)]
 mod sample;
 mod set_cookie;

@@ -23,7 +23,7 @@ pub(crate) use cookies::{CookiesArgs, CookiesCommand};
 pub(crate) use credentials::{AnswerArgs, CredentialsArgs, CredentialsCommand};
 pub(crate) use daemon::{DaemonArgs, DaemonCommand, RunArgs};
 pub(crate) use hsts::{HstsArgs, HstsCommand};
-pub(crate) use network::{NetworkArgs, Schemes, resolved};
+pub(crate) use network::{NetworkArgs, Pins, Schemes, resolved};
 pub(crate) use output::Output;
 pub(crate) use parse::{HeaderFields, checksum, header_fields, typed_fields};
 pub(crate) use session::SessionCommand;

@@ -116,7 +116,8 @@ pub(crate) struct NetworkArgs {
     /// Speak no newer TLS than this
     #[arg(long, value_name = "VERSION")]
     pub(crate) tls_max: Option<TlsMaximum>,
-    /// Keys that the server may have: ‘sha256//BASE64’, several between semicolons
+    /// Keys that the server may have: ‘sha256//BASE64’, several between semicolons, or a file with one
+    /// public key in PEM or DER
     #[arg(long, value_name = "PINS", value_parser = pins)]
     pub(crate) pinnedpubkey: Option<Pins>,
     /// Take any certificate: whoever is on the way can read and change what is moved
@@ -345,12 +346,18 @@ impl From<TlsMaximum> for TlsVersion {
 
 /// The keys of one option.
 #[derive(Debug, Clone)]
-pub(crate) struct Pins(pub(crate) Vec<PublicKeyPin>);
+pub(crate) enum Pins {
+    Keys(Vec<PublicKeyPin>),
+    File(PathBuf),
+}
 
 fn pins(text: &str) -> Result<Pins, String> {
+    if !text.is_empty() && !text.contains("sha256//") {
+        return Ok(Pins::File(text.into()));
+    }
     let pins = PublicKeyPin::parse_list(text)
         .map_err(|error| error.detail.unwrap_or_else(|| error.message.clone()))?;
-    if pins.is_empty() { Err("there is no key in it".to_owned()) } else { Ok(Pins(pins)) }
+    if pins.is_empty() { Err("there is no key in it".to_owned()) } else { Ok(Pins::Keys(pins)) }
 }
 
 #[cfg(test)]

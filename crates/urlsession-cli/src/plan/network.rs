@@ -1,8 +1,9 @@
 //! From the network's options to what a task says of its way to the server.
 
 use super::existing;
-use crate::args::{HeaderFields, NetworkArgs, Schemes, typed_fields};
+use crate::args::{HeaderFields, NetworkArgs, Pins, Schemes, typed_fields};
 use crate::exit::Failure;
+use crate::public_key;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
@@ -34,7 +35,11 @@ pub(super) fn apply(args: &NetworkArgs, options: &mut TaskOptions) -> Result<(),
         minimum_version: minimum.or(args.tls12.then_some(TlsVersion::Tls12)),
         maximum_version: args.tls_max.map(TlsVersion::from),
         client_certificate: client_certificate.transpose()?,
-        pinned_public_keys: args.pinnedpubkey.iter().flat_map(|pins| pins.0.clone()).collect(),
+        pinned_public_keys: match &args.pinnedpubkey {
+            None => Vec::new(),
+            Some(Pins::Keys(pins)) => pins.clone(),
+            Some(Pins::File(path)) => vec![public_key::read(path)?],
+        },
         allow_any_certificate: args.insecure,
         https_only: args.https_only || args.proto == Some(Schemes::Https),
     };

@@ -81,6 +81,17 @@ fn credentials_leave_the_url() {
 }
 
 #[test]
+fn a_pinned_key_can_be_in_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("key.pem");
+    std::fs::write(&file, crate::public_key::tests::pem("PUBLIC KEY")).unwrap();
+    let words = ["https://h/", "--pinnedpubkey", file.to_str().unwrap()];
+    let plans = get(&[&words[..], &["-d", folder.path().to_str().unwrap()]].concat()).unwrap();
+    let pins = &plans[0].options.tls.pinned_public_keys;
+    assert_eq!(pins[0].to_string(), crate::public_key::tests::DIGEST);
+}
+
+#[test]
 fn what_cannot_work_is_refused_before_anything_is_asked() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().to_str().unwrap();

@@ -139,7 +139,9 @@ fn terms_of_tls() {
         (&["--insecure", "--pinnedpubkey", &zeros], 10, "none of the pinned ones"),
         (&["--tlsv1.3", "--tls-max", "1.2"], 2, "the minimum is above the maximum"),
         (&["--cert", "/nonexistent"], 9, "/nonexistent"),
-        (&["--pinnedpubkey", "key.pem"], 2, "sha256//"),
+        (&["--pinnedpubkey", "sha256//AAAA"], 2, "sha256//"),
+        (&["--pinnedpubkey", "/nonexistent"], 9, "sha256//"),
+        (&["--pinnedpubkey", &own], 9, "no public key"),
         (&["-k"], 2, ""),
     ] {
         let did = get(&home, &[&[url.as_str()], words].concat(), &[]);
