@@ -384,9 +384,11 @@ fn options(request: &RequestArgs, policy: &PolicyArgs) -> Result<TaskOptions, Fa
         ignores_redirects: policy.redirect == Redirect::Manual,
         maximum_redirects: policy.max_redirs,
         decodes_content: policy.compressed,
-        // Cookies that are typed are all there are, as for curl.
+        // Cookies that are typed are all there are, as for curl, unless a file is read or written.
         no_cookies: request.no_cookies
-            || (cookie_pairs(request).next().is_some() && cookie_files(request).next().is_none()),
+            || (request.cookie_jar.is_none()
+                && cookie_pairs(request).next().is_some()
+                && cookie_files(request).next().is_none()),
         no_strict_transport_security: request.network.no_hsts,
         request_cache_policy: request
             .no_cache

@@ -169,8 +169,8 @@ pub(crate) struct RequestArgs {
     /// Referer; with ‘;auto’ behind it, or alone, redirects are told the URL that led to them
     #[arg(short = 'e', long, value_name = "URL", allow_hyphen_values = true)]
     pub(crate) referer: Option<String>,
-    /// Cookies ‘NAME=VALUE; …’, sent instead of the kept ones; or a FILE of cookies as curl and
-    /// wget write it, which are kept first
+    /// Cookies ‘NAME=VALUE; …’, sent instead of the kept ones, with --cookie-jar beside them; or a FILE
+    /// of cookies as curl and wget write it, which are kept first
     #[arg(short = 'b', long = "cookie", value_name = "DATA|FILE", action = ArgAction::Append, allow_hyphen_values = true)]
     pub(crate) cookies: Vec<String>,
     /// Write the cookies that are kept for the shell to FILE when all is done, as ‘cookies export’

@@ -80,6 +80,27 @@ fn credentials_leave_the_url() {
     }
 }
 
+/// words => whether the kept cookies, and those that come, have no part in it
+#[test]
+fn cookies_that_are_typed_are_all_there_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("f");
+    std::fs::write(&file, "").unwrap();
+    let file = file.to_str().unwrap();
+    for (words, expected) in [
+        (&[][..], false),
+        (&["-b", "a=b"], true),
+        (&["-b", file], false),
+        (&["-b", "a=b", "-b", file], false),
+        (&["--cookie-jar", file], false),
+        (&["-b", "a=b", "--cookie-jar", file], false),
+        (&["--no-cookies"], true),
+    ] {
+        let plans = get(&[words, &["http://h/", "-o", "-"]].concat()).unwrap();
+        assert_eq!(plans[0].options.no_cookies, expected, "{words:?}");
+    }
+}
+
 #[test]
 fn a_pinned_key_can_be_in_a_file() {
     let folder = tempfile::tempdir().unwrap();

@@ -198,6 +198,9 @@ fn the_jar_is_written_when_all_is_done() {
     assert!(read().contains("late\t1"), "also where something failed: {}", read());
     let out = home.out(&["put", "-q", "--cookie-jar", "-", "source", &put]);
     assert!(out.contains("distinctive"), "{out}");
+    home.out(&["cookies", "clear"]);
+    home.out(&["get", "-q", "-o", "-", "-b", "own=1", "--cookie-jar", "jar", &url]);
+    assert!(read().contains("distinctive"), "also beside a typed one: {}", read());
     let ran = home.run(&["get", "-q", "-o", "-", "--cookie-jar", "none/jar", &url]);
     assert_eq!((ran.code, &*ran.out), (9, "x"), "{ran:?}");
     for words in [
