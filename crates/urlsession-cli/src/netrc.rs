@@ -34,12 +34,13 @@ impl Netrc {
         })
     }
 
-    /// Reads the user's own file, which need not be there.
-    pub(crate) fn of_home() -> Result<Self, Failure> {
-        let Some(home) = std::env::var_os("HOME").filter(|home| !home.is_empty()) else {
+    /// Reads the user's own file, which need not be there: the one that `NETRC` names, as for curl.
+    pub(crate) fn of_user() -> Result<Self, Failure> {
+        let named = |name| std::env::var_os(name).filter(|path| !path.is_empty());
+        let of_home = || Some(PathBuf::from(named("HOME")?).join(".netrc"));
+        let Some(path) = named("NETRC").map(PathBuf::from).or_else(of_home) else {
             return Ok(Self::default());
         };
-        let path = PathBuf::from(home).join(".netrc");
         match File::open(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self::default()),
             _ => Self::read(&path),

@@ -203,7 +203,7 @@ pub(crate) struct RequestArgs {
     /// Show credentials at once and with Basic only
     #[arg(long, conflicts_with = "anyauth")]
     pub(crate) basic: bool,
-    /// Take credentials from ~/.netrc
+    /// Take credentials from ~/.netrc, or from the file that the variable NETRC names
     #[arg(short, long)]
     pub(crate) netrc: bool,
     /// As --netrc, but credentials in the URL win

@@ -21,7 +21,7 @@ impl Keys {
     pub(super) fn of(args: &RequestArgs) -> Result<Self, Failure> {
         let netrc = match &args.netrc_file {
             Some(path) => Some(Netrc::read(path)?),
-            None if args.netrc || args.netrc_optional => Some(Netrc::of_home()?),
+            None if args.netrc || args.netrc_optional => Some(Netrc::of_user()?),
             None => None,
         };
         Ok(Self {

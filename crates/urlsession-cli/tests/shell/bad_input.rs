@@ -167,10 +167,16 @@ fn credentials_come_from_where_curl_takes_them() {
     ] {
         let words = [&["-o", "out"], words].concat();
         let mut command = home.command(&words);
-        assert!(command.env("HOME", home.file("")).output().unwrap().status.success(), "{words:?}");
+        command.env("HOME", home.file("")).env_remove("NETRC");
+        assert!(command.output().unwrap().status.success(), "{words:?}");
         let seen = server.requests().pop().unwrap();
         assert_eq!(seen.header("authorization"), expected, "{words:?}");
     }
+    let mut named = home.command(&["-o", "out", "-n", &at("")]);
+    named.env("HOME", home.file("")).env("NETRC", home.file("rc"));
+    assert!(named.output().unwrap().status.success());
+    let seen = server.requests().pop().unwrap();
+    assert_eq!(seen.header("authorization"), Some("Basic bjpucA=="), "NETRC");
     let ran = home.run(&["--netrc-file", "missing", &at("")]);
     assert_eq!((ran.code, ran.err.contains("missing")), (9, true), "{ran:?}");
 }
