@@ -411,6 +411,8 @@ export interface RequestPolicy {
   omittedHeaders?: string[];
   /** Which of 301, 302 and 303 lead to another POST after a POST; without it they lead to a GET. */
   keepsPost?: number[];
+  /** Sends a GET with its body, whose meaning is between app and server; without it that is -1103. */
+  sendsGetBody?: boolean;
   /** Takes credentials, cookies and the client certificate along to whatever server a redirect names. */
   trustsRedirects?: boolean;
   /** The target of the first request as it stands, such as `*`; without it the URL's. */

@@ -486,6 +486,8 @@ export interface RequestPolicyFields {
   omittedHeaders?: Array<string>
   /** After which of 301, 302 and 303 a POST stays one. */
   keepsPost?: Array<number>
+  /** Sends a GET with its body, which is refused otherwise. */
+  sendsGetBody?: boolean
   /** Takes credentials along to whatever server a redirect names. */
   trustsRedirects?: boolean
   /** The target of the first request as it stands, such as `*`. */

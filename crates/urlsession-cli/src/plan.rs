@@ -411,6 +411,7 @@ fn request_policy(request: &RequestArgs, policy: &PolicyArgs) -> RequestPolicy {
     let posts = [(policy.post301, 301), (policy.post302, 302), (policy.post303, 303)];
     RequestPolicy {
         keeps_post: posts.into_iter().filter(|(keeps, _)| *keeps).map(|(_, s)| s).collect(),
+        sends_get_body: request.method.as_ref().is_some_and(|m| m.eq_ignore_ascii_case("GET")),
         trusts_redirects: policy.location_trusted,
         target: request.request_target.clone(),
         connect_to: [&request.network.connect_to[..], &args::resolved(&request.network.resolve)]

@@ -184,6 +184,7 @@ fn check(new: &mut NewTask) -> Result<(String, Option<ResumeState>), Error> {
     new.options.lowest_speed.map_or(Ok(()), |lowest| lowest.check())?;
     new.options.tls.check()?;
     new.options.request_policy.check()?;
+    new.request.check_body(&new.options.request_policy)?;
     let resume = match &new.kind {
         TaskKind::Download { destination } => {
             destination.as_deref().map_or(Ok(()), check_destination)?;

@@ -15,6 +15,8 @@ pub struct RequestPolicyFields {
     pub omitted_headers: Option<Vec<String>>,
     /// After which of 301, 302 and 303 a POST stays one.
     pub keeps_post: Option<Vec<u16>>,
+    /// Sends a GET with its body, which is refused otherwise.
+    pub sends_get_body: Option<bool>,
     /// Takes credentials along to whatever server a redirect names.
     pub trusts_redirects: Option<bool>,
     /// The target of the first request as it stands, such as `*`.
@@ -107,6 +109,7 @@ impl RequestPolicyFields {
         let policy = RequestPolicy {
             omitted_headers: self.omitted_headers.clone().unwrap_or_default(),
             keeps_post: self.keeps_post.clone().unwrap_or_default(),
+            sends_get_body: self.sends_get_body.unwrap_or_default(),
             trusts_redirects: self.trusts_redirects.unwrap_or_default(),
             target: self.target.clone(),
             path: self.path.clone(),

@@ -140,7 +140,7 @@ impl NewTask {
             (None, None) => None,
         };
         let is_get = self.method.is_some_and(|method| method.eq_ignore_ascii_case("GET"));
-        if is_get && source.is_some() {
+        if is_get && source.is_some() && !task.request_policy.sends_get_body {
             // The front desk takes GET for a method that nobody named.
             return Err(Error::new(ErrorCode::DATA_LENGTH_EXCEEDS_MAXIMUM)
                 .because("a GET request cannot have a body")

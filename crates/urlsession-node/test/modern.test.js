@@ -116,6 +116,8 @@ test('a request goes out as its policy says', async () => {
   }
   await session.data(server.url('/redirect'), { method: 'POST', body: 'kept', requestPolicy: { keepsPost: [302] } });
   assert.deepEqual([seen().method, String(seen().body)], ['POST', 'kept']);
+  await session.data(server.url('/echo'), { method: 'GET', body: 'asked', requestPolicy: { sendsGetBody: true } });
+  assert.deepEqual([seen().method, String(seen().body)], ['GET', 'asked']);
   const { metrics } = await session.data(server.url('/redirect'), { requestPolicy: { tellsReferer: true, httpVersion: '1.0' } });
   const [passed, last] = metrics.transactionMetrics.map(({ response }) => response.headers?.find(({ name }) => name === 'location')?.value);
   assert.ok(passed && server.url('/').startsWith(new URL(passed, server.url('/')).origin) && last === undefined);

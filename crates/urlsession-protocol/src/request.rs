@@ -1,6 +1,6 @@
 //! What a task asks of a server: Apple's `URLRequest`.
 
-use crate::{Credential, Error, ErrorCode, Secret, plain_url};
+use crate::{Credential, Error, ErrorCode, RequestPolicy, Secret, plain_url};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -152,8 +152,7 @@ impl Request {
     /// Checks every part and rewrites the URL to its legal form; returns its [`host`](Self::host).
     ///
     /// # Errors
-    /// -1000 or -1002 for the URL, -1 for an illegal method or header field, -1103 for a GET with
-    /// a body.
+    /// -1000 or -1002 for the URL, -1 for an illegal method or header field.
     pub fn normalize(&mut self) -> Result<String, Error> {
         let host = match plain_url::host_of(&self.url) {
             Some(host) => host,
@@ -165,12 +164,20 @@ impl Request {
         }
         check_headers(&self.headers)?;
         self.credential.as_ref().map_or(Ok(()), Credential::check)?;
-        if self.body.is_some() && self.method == "GET" {
+        Ok(host)
+    }
+
+    /// Checks whether a request of that policy may have a body with its method.
+    ///
+    /// # Errors
+    /// -1103 for a GET with one.
+    pub fn check_body(&self, policy: &RequestPolicy) -> Result<(), Error> {
+        if self.body.is_some() && self.method == "GET" && !policy.sends_get_body {
             return Err(Error::new(ErrorCode::DATA_LENGTH_EXCEEDS_MAXIMUM)
                 .because("a GET request cannot have a body")
                 .for_url(&self.url));
         }
-        Ok(host)
+        Ok(())
     }
 
     fn normalize_url(&mut self) -> Result<String, Error> {

@@ -19,6 +19,10 @@ pub struct RequestPolicy {
     /// lead to a GET.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub keeps_post: Vec<u16>,
+    /// Sends a GET with its body, whose meaning is between the app and its server (RFC 9110 section
+    /// 9.3.1); without it such a request is refused with -1103.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub sends_get_body: bool,
     /// Takes credentials and cookies of the request, and its client certificate, along to whatever
     /// server a redirect names.
     #[serde(skip_serializing_if = "std::ops::Not::not")]

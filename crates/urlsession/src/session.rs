@@ -149,7 +149,8 @@ impl Session {
 
     /// Creates an upload, suspended. Returns once the daemon has its line; bytes are on disk then.
     ///
-    /// The method is the request's; Apple's uploads use POST or PUT. A GET is sent as POST.
+    /// The method is the request's; Apple's uploads use POST or PUT. A GET is sent as POST, unless
+    /// [`sends_get_body`](crate::RequestPolicy::sends_get_body) is set.
     ///
     /// # Errors
     /// As [`download_task`](Self::download_task), and -3000 or -3003 if bytes cannot be stored.
@@ -175,7 +176,7 @@ impl Session {
     }
 
     /// Creates a data task, suspended: a request, with a body or without, and its response body.
-    /// With a body, a request with the method GET becomes a POST.
+    /// With a body, a request with the method GET becomes a POST, as for an upload.
     ///
     /// # Errors
     /// As [`upload_task`](Self::upload_task).
@@ -396,7 +397,8 @@ impl Session {
     ) -> Result<Task, Error> {
         let mut request = request.into_request()?;
         if let Some(source) = source {
-            if request.method.eq_ignore_ascii_case("GET") {
+            let keeps_get = options.task.request_policy.sends_get_body;
+            if request.method.eq_ignore_ascii_case("GET") && !keeps_get {
                 "POST".clone_into(&mut request.method);
             }
             request.body = Some(spool::body(source, self.0.spool.as_deref())?);
@@ -438,6 +440,7 @@ impl Session {
     fn complete(&self, order: &mut Order) -> Result<(), Error> {
         let Order { request, options, .. } = order;
         request.normalize()?;
+        request.check_body(&options.request_policy)?;
         anchor(&mut options.ca_certificates, &mut options.tls)?;
         options.connection_proxy.as_mut().map_or(Ok(()), anchor_proxy)?;
         if let Some(path) = &mut options.request_policy.unix_socket {

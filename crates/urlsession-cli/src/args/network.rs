@@ -141,13 +141,13 @@ pub(crate) struct NetworkArgs {
     /// there are http and https
     #[arg(long, value_name = "SCHEMES", value_parser = schemes, allow_hyphen_values = true)]
     pub(crate) proto: Option<Schemes>,
-    /// Read a URL that is typed without a scheme as one of this: http (the default) or https
-    #[arg(long, value_name = "SCHEME", value_parser = ["http", "https"], hide_possible_values = true)]
-    pub(crate) proto_default: Option<String>,
     /// The same for redirects alone; what --proto forbids stays forbidden
     #[arg(long, value_name = "SCHEMES", value_parser = redirect_schemes,
         allow_hyphen_values = true)]
     pub(crate) proto_redir: Option<RedirectSchemes>,
+    /// Read a URL that is typed without a scheme as one of this: http (the default) or https
+    #[arg(long, value_name = "SCHEME", value_parser = ["http", "https"], hide_possible_values = true)]
+    pub(crate) proto_default: Option<String>,
     /// Try HTTP/3 first; where it does not come through, take HTTP/2 or HTTP/1.1
     #[arg(long)]
     pub(crate) http3: bool,

@@ -105,7 +105,8 @@ impl Exchange {
         let is_of_url = asked.target.is_none()
             && asked.path.is_none()
             && asked.connect_to.is_empty()
-            && asked.unix_socket.is_none();
+            && asked.unix_socket.is_none()
+            && !asked.sends_get_body;
         Self { cache: cache.filter(|_| is_of_url), policy, shunned, terms: terms(order) }
     }
 

@@ -94,7 +94,9 @@ impl<'a> Leg<'a> {
         request.normalize().map_err(|error| Failure::of(error).at(&request.url))?;
         let (url, method) = read(&request)?;
         let is_same = url.origin() == self.url.origin();
-        let has_no_body = method == Method::GET || method == Method::HEAD;
+        // A GET that came with a body goes on with it.
+        let becomes_get = method == Method::GET && self.method != method;
+        let has_no_body = becomes_get || method == Method::HEAD;
         Ok(Self {
             body: self.body.filter(|_| !has_no_body),
             credential: match request.credential {

@@ -48,7 +48,8 @@ const ELSEWHERE = object(new Map(Object.entries({
 
 /** How a request goes out. */
 const POLICY = object(new Map(Object.entries({
-  omittedHeaders: texts, keepsPost: statuses(301, 303), trustsRedirects: flag, target: text, path: text,
+  omittedHeaders: texts, keepsPost: statuses(301, 303), sendsGetBody: flag, trustsRedirects: flag,
+  target: text, path: text,
   connectTo: objects(ELSEWHERE), tellsReferer: flag, refusesHttps: flag, httpVersion: text, authenticationMethod: text,
   timeoutIntervalForConnection: milliseconds, ipVersion: text, requiredInterface: text, unixSocket: text, redirectSchemes: texts,
   acceptsTransferCodings: flag,

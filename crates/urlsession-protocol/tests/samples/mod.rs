@@ -282,6 +282,7 @@ pub(crate) fn new_task() -> NewTask {
             request_policy: RequestPolicy {
                 omitted_headers: vec!["User-Agent".into()],
                 keeps_post: vec![303],
+                sends_get_body: true,
                 trusts_redirects: true,
                 target: Some("*".into()),
                 path: Some("/a/../b".into()),

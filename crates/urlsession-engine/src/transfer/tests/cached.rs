@@ -76,7 +76,7 @@ async fn tell(trial: &Trial) -> String {
     format!("{from} {} {body}", done.response.status_code)
 }
 
-/// What is asked of another target, or of another server, is not what the URL has.
+/// What is asked of another target, with a body, or of another server, is not what the URL has.
 #[tokio::test]
 async fn a_request_for_something_else_is_not_answered_with_what_is_kept() {
     let scene = Scene::new();
@@ -87,6 +87,7 @@ async fn a_request_for_something_else_is_not_answered_with_what_is_kept() {
     for (policy, expected) in [
         (RequestPolicy { path: Some("/".into()), ..RequestPolicy::default() }, "loaded 200 one"),
         (RequestPolicy { target: Some("/".into()), ..RequestPolicy::default() }, "loaded 200 one"),
+        (RequestPolicy { sends_get_body: true, ..RequestPolicy::default() }, "loaded 200 one"),
         (
             RequestPolicy { connect_to: vec![elsewhere], ..RequestPolicy::default() },
             "-1004 transient",

@@ -5,7 +5,7 @@ use super::{Trial, error_of, summary};
 use std::net::{Ipv6Addr, TcpListener};
 use std::time::Duration;
 use urlsession_core::Ending;
-use urlsession_protocol::Request;
+use urlsession_protocol::{Request, RequestPolicy};
 use urlsession_testkit::server::{Answer, Server};
 
 const METHODS: [&str; 5] = ["GET", "HEAD", "PUT", "POST", "DELETE"];
@@ -180,7 +180,16 @@ async fn bodies_and_their_types() {
     // A GET with a body never leaves: Apple's -1103.
     let mut trial = Trial::upload(&server.url("/"), b"abc");
     trial.order.request.method = "GET".into();
-    assert_eq!(trial.order.request.normalize().unwrap_err().code.0, -1103);
+    let mut policy = RequestPolicy::default();
+    assert_eq!(trial.order.request.check_body(&policy).unwrap_err().code.0, -1103);
+    // Unless its task wants it.
+    policy.sends_get_body = true;
+    trial.order.request.check_body(&policy).unwrap();
+    trial.order.options.request_policy = policy;
+    let ending = trial.run().await;
+    assert!(matches!(ending, Ending::Done(_)), "{ending:?}");
+    let seen = server.requests().pop().unwrap();
+    assert_eq!((&*seen.method, seen.header("content-length")), ("GET", Some("3")));
 }
 
 /// 15, 22, 25, 26: the URL => the number of its error, or none

@@ -122,7 +122,7 @@ async fn files_that_are_no_client_certificate() {
     for (certificate, key, expected) in [
         ("own.pem", Some("own.key"), None),
         ("own.pem", None, Some("own.pem: it has no private key")),
-        ("own.pem", Some("locked.key"), Some("locked.key: it has no private key")),
+        ("own.pem", Some("locked.key"), Some("locked.key: its private key wants a password")),
         ("own.pem", Some("empty"), Some("empty: it has no private key")),
         ("own.pem", Some("missing"), Some("missing: ")),
         ("own.pem", Some("other.key"), Some("other.key: its private key is not that of the")),
