@@ -27,6 +27,15 @@ impl Door {
     /// If there can be no such socket.
     #[must_use]
     pub fn of(server: &Server) -> Self {
+        Self::to(server.address())
+    }
+
+    /// Opens one to whoever listens there.
+    ///
+    /// # Panics
+    /// If there can be no such socket.
+    #[must_use]
+    pub fn to(server: SocketAddr) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime starts");
         let folder = TempDir::new().expect("a temporary directory");
@@ -36,7 +45,7 @@ impl Door {
             UnixListener::bind(&path).expect("the path is free and short")
         };
         let passed = Arc::<AtomicUsize>::default();
-        runtime.spawn(accept(listener, server.address(), Arc::clone(&passed)));
+        runtime.spawn(accept(listener, server, Arc::clone(&passed)));
         Self { path, passed, _folder: folder, runtime: Some(runtime) }
     }
 

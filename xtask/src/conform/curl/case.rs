@@ -12,6 +12,9 @@ use std::path::Path;
 /// the URL standard, and only tells curl's server which case it is.
 pub(super) const CASE_LABEL: &str = "case";
 
+/// What a case calls its server that speaks SOCKS 4.
+pub(super) const SOCKS4: &str = "socks4";
+
 /// What a case that is filled in knows of its surroundings.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
@@ -19,7 +22,10 @@ pub(super) struct Place {
     pub(super) port: u16,
     /// The same server's at an address of IPv6.
     pub(super) port6: u16,
-    pub(super) socks_port: u16,
+    /// The ports of proxies of SOCKS 5 and SOCKS 4.
+    pub(super) socks_ports: [u16; 2],
+    /// The same server's Unix socket.
+    pub(super) socket: String,
     /// The same server's over TLS.
     pub(super) tls_port: u16,
     pub(super) folder: String,
@@ -197,7 +203,9 @@ fn choose(text: &str) -> String {
 
 fn fill(text: &str, place: &Place) -> String {
     let port = place.port.to_string();
-    let (port6, socks_port) = (place.port6.to_string(), place.socks_port.to_string());
+    let is_socks4 = text.lines().any(|line| line == SOCKS4);
+    let port6 = place.port6.to_string();
+    let socks_port = place.socks_ports[usize::from(is_socks4)].to_string();
     let tls_port = place.tls_port.to_string();
     let mut text = text.replace(".com.%TESTNUMBER\n", &format!(".com.{CASE_LABEL}%TESTNUMBER\n"));
     for end in [":", "/", "?", "#"] {
@@ -213,6 +221,7 @@ fn fill(text: &str, place: &Place) -> String {
         ("%HTTPPORT", &port),
         ("%HTTP6PORT", &port6),
         ("%SOCKSPORT", &socks_port),
+        ("%HTTPUNIXPATH", &place.socket),
         ("%HTTPSPORT", &tls_port),
         ("%HTTPSPROXYPORT", &tls_port),
         ("%HTTPS-MTLSPORT", &tls_port),

@@ -16,9 +16,10 @@ use options::Typed;
 use replay::Replay;
 use secure::Certificates;
 use std::collections::BTreeMap;
-use std::net::{Ipv6Addr, ToSocketAddrs as _};
+use std::net::{Ipv4Addr, Ipv6Addr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use urlsession_testkit::door::Door;
 use urlsession_testkit::proxy::{self, Proxy};
 
 /// A case that takes longer fails, as curl's cases do that wait.
@@ -107,7 +108,8 @@ fn try_them(
     certificates: &Certificates,
     numbers: &[String],
 ) -> Result<Vec<(String, Verdict)>> {
-    let (house, socks) = (House::new(executable)?, Proxy::start(proxy::Way::Socks5));
+    let house = House::new(executable)?;
+    let socks = [proxy::Way::Socks5, proxy::Way::Socks4].map(Proxy::start);
     let trier = Trier { house, socks, certificates };
     let verdict = |number: &String| {
         let verdict = trier.try_it(data, number).with_context(|| format!("test{number}"))?;
@@ -135,7 +137,7 @@ enum Verdict {
 struct Trier<'a> {
     house: House,
     /// Whatever it is asked for is here.
-    socks: Proxy,
+    socks: [Proxy; 2],
     certificates: &'a Certificates,
 }
 
@@ -157,11 +159,13 @@ impl Trier<'_> {
         let port = peer::listen(serve.clone())?;
         let port6 = peer::listen_at(Ipv6Addr::LOCALHOST.into(), serve)?;
         let tls_port = peer::listen(serve_securely)?;
+        let door = Door::to((Ipv4Addr::LOCALHOST, port).into());
         let place = Place {
             number: number.to_owned(),
             port,
             port6,
-            socks_port: self.socks.address().port(),
+            socks_ports: self.socks.each_ref().map(|socks| socks.address().port()),
+            socket: door.path().to_string_lossy().into_owned(),
             tls_port,
             certificates: self.certificates.folder().to_string_lossy().into_owned(),
             folder: folder.path().to_string_lossy().into_owned(),
@@ -192,12 +196,7 @@ impl Trier<'_> {
             [typed] if typed.url_files.is_empty() => expected(&case, typed)?,
             parts => expected_of_parts(&case, parts)?,
         };
-        let variables: Vec<(String, String)> = case
-            .text("setenv")
-            .lines()
-            .filter_map(|line| line.trim().split_once('='))
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
+        let variables = variables(&case);
         let strips = case.text("stripfile").split_once("s/").map(|(_, rest)| rest);
         let before_digits = strips.and_then(|text| Some(text.split_once("(\\d+)/")?.0.to_owned()));
         let reply = case.bytes("data")?.unwrap_or_default().to_ascii_lowercase();
@@ -250,6 +249,12 @@ impl Trier<'_> {
             folder: way.folder.to_owned(),
         })
     }
+}
+
+/// Returns what the environment of a case has.
+fn variables(case: &Case) -> Vec<(String, String)> {
+    let lines = case.text("setenv").lines().filter_map(|line| line.trim().split_once('='));
+    lines.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 /// Where a case is tried.
@@ -353,7 +358,7 @@ impl Got {
 /// Says why a case is not for a client of `http` and `https`.
 fn beyond(case: &Case) -> Option<String> {
     let servers = case.text("server");
-    let known = ["http", "http-proxy", "http-ipv6", "socks5"];
+    let known = ["http", "http-proxy", "http-ipv6", "http-unix", "socks5", case::SOCKS4];
     let is_known = |server: &str| known.contains(&server) || secure::SERVERS.contains(&server);
     // A certificate may stand behind.
     let mut names = servers.lines().filter_map(|line| line.split_whitespace().next());

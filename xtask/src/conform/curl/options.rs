@@ -63,7 +63,7 @@ const IDLE: &[&str] = &[
 const FLAGS: &[&str] = &["-O", "-J", "-s", "-S", "-i", "-L", "-R", "-f", "-v", "-g"];
 /// Options with a value that change nothing here.
 const IDLE_WITH_VALUE: &[&str] =
-    &["--expect100-timeout", "--stderr", "--libcurl", "--keepalive-time", "--proto-default"];
+    &["--expect100-timeout", "--stderr", "--libcurl", "--keepalive-time"];
 
 /// Options with a value that mean the same, and how we call them.
 const SAME: &[(&str, &str)] = &[
@@ -86,6 +86,18 @@ const SAME: &[(&str, &str)] = &[
     ("--max-redirs", "--max-redirs"),
     ("--oauth2-bearer", "--oauth2-bearer"),
     ("--interface", "--interface"),
+    ("--unix-socket", "--unix-socket"),
+    ("--limit-rate", "--limit-rate"),
+    ("--proto", "--proto"),
+    ("--proto-redir", "--proto-redir"),
+    ("--proto-default", "--proto-default"),
+    ("--connect-to", "--connect-to"),
+    ("--resolve", "--resolve"),
+    ("--proxy-header", "--proxy-header"),
+    ("--socks5", "--socks5"),
+    ("--socks5-hostname", "--socks5-hostname"),
+    ("--socks4", "--socks4"),
+    ("--socks4a", "--socks4a"),
     ("--retry", "--retry"),
     ("--retry-delay", "--retry-delay"),
     ("--retry-max-time", "--retry-max-time"),
@@ -284,7 +296,6 @@ impl Typed {
                 }
                 url => self.urls.push(url),
             },
-            "--proto" => self.words.extend(["--proto".to_owned(), value()]),
             "-o" | "--output" => {
                 self.outputs.push(value());
                 self.order.push("-o".to_owned());
@@ -300,11 +311,7 @@ impl Typed {
                 self.speaks_http10 = true;
                 self.proxy = Some(value());
             }
-            "--proxy-header" => self.words.extend([name.to_owned(), value()]),
-            "--socks5" | "--socks5-hostname" => self.words.extend([name.to_owned(), value()]),
             "-U" | "--proxy-user" => self.proxy_user = Some(value()),
-            "--connect-to" => self.words.extend(["--connect-to".to_owned(), value()]),
-            "--resolve" => self.words.extend(["--resolve".to_owned(), value()]),
             "--expand-url" => self.urls.push(format!("{EXPANDED_URL}{}", value())),
             "--expand-output" => {
                 self.names_file = true;
@@ -351,8 +358,8 @@ impl Typed {
         if !self.words.iter().any(|word| word == "-Z") {
             self.words.extend(["-j".to_owned(), "1".to_owned()]);
         }
-        for url in &mut self.urls {
-            *url = complete(url)?;
+        if !self.urls.iter().all(|url| is_of_http(url.trim_start_matches(EXPANDED_URL))) {
+            return Err("not http".to_owned());
         }
         let is_pattern = |url: &String| {
             !url.starts_with(EXPANDED_URL)
@@ -449,16 +456,10 @@ impl Typed {
     }
 }
 
-/// Reads a URL as curl does that is typed without a scheme.
-fn complete(url: &str) -> Result<String, String> {
-    if url.starts_with(EXPANDED_URL) {
-        return Ok(url.to_owned());
-    }
-    let is_bare = !url.contains("://") && !url.starts_with("http:");
-    let url = if is_bare { format!("http://{url}") } else { url.to_owned() };
+/// Says whether a URL is of a scheme that is spoken here; one that has none is.
+fn is_of_http(url: &str) -> bool {
     let lower = url.to_ascii_lowercase();
-    let is_http = ["http:", "https:"].iter().any(|scheme| lower.starts_with(scheme));
-    if is_http { Ok(url) } else { Err("not http".to_owned()) }
+    !lower.contains("://") || ["http:", "https:"].iter().any(|scheme| lower.starts_with(scheme))
 }
 
 fn field(text: &str) -> Result<String, String> {

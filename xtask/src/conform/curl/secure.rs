@@ -38,12 +38,17 @@ pub(super) const SAME: &[(&str, &str)] = &[
     ("-E", "--cert"),
     ("--key", "--key"),
     ("--tls-max", "--tls-max"),
+    ("--pass", "--pass"),
+    ("--proxy-cacert", "--proxy-cacert"),
+    ("--proxy-cert", "--proxy-cert"),
+    ("--proxy-key", "--proxy-key"),
     ("--pinnedpubkey", "--pinnedpubkey"),
 ];
 /// The same without a value.
 pub(super) const SAME_FLAGS: &[(&str, &str)] = &[
     ("-k", "--insecure"),
     ("--insecure", "--insecure"),
+    ("--proxy-insecure", "--proxy-insecure"),
     ("-1", "--tlsv1"),
     ("--tlsv1", "--tlsv1"),
     ("--tlsv1.2", "--tlsv1.2"),
