@@ -232,3 +232,15 @@ fn files_that_are_there_are_left_or_stepped_around() {
     home.out(&["get", "-q", "--create-dirs", "-o", "made/deep/f", &f]);
     assert_eq!(read("made/deep/f"), "new");
 }
+
+#[test]
+fn a_get_has_the_body_that_is_typed() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("x"));
+    home.write("query", b"c=d");
+    for words in [["--data", "c=d"], ["-T", "query"]] {
+        home.out(&[&["-q", "-o", "-", "-X", "get", &server.url("/f")], &words[..]].concat());
+        let seen = server.requests().pop().unwrap();
+        assert_eq!((&*seen.method, seen.header("content-length")), ("GET", Some("3")), "{words:?}");
+    }
+}
