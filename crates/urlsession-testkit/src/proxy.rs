@@ -54,6 +54,7 @@ struct Shared {
 
 #[derive(Debug, Clone, Default)]
 struct Script {
+    port: Option<u16>,
     reply: Option<Vec<u8>>,
     grant: Option<String>,
     user: Option<(String, String)>,
@@ -141,6 +142,11 @@ impl Proxy {
     /// Answers the first bytes of every further connection with these, and ends it.
     pub fn reply(&self, bytes: &[u8]) {
         self.shared.script().reply = Some(bytes.to_vec());
+    }
+
+    /// Leads to this port of this machine from now on, whatever it is asked for over SOCKS 5.
+    pub fn lead_to(&self, port: u16) {
+        self.shared.script().port = Some(port);
     }
 
     /// Says with these bytes that there is a tunnel, from now on.
@@ -305,6 +311,7 @@ async fn socks(mut client: TcpStream, shared: &Shared) -> Result<()> {
     };
     let port = client.read_u16().await?;
     shared.note(format!("{who}{host}:{port}"));
+    let port = script.port.unwrap_or(port);
     let Ok(mut server) = reach(&format!("{host}:{port}")).await else {
         return end(client, &[5, 5, 0, 1, 0, 0, 0, 0, 0, 0]).await;
     };

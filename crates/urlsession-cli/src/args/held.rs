@@ -12,7 +12,8 @@ pub(crate) struct HeldArgs {
     #[arg(long, hide = true, conflicts_with_all = ["http3_only", "http11", "http10"])]
     http2: bool,
     /// Speak TLS 1.0 or newer, where nothing older than 1.2 is spoken
-    #[arg(short = '1', long = "tlsv1", id = "tls1", aliases = ["tlsv1.0", "tlsv1.1"], hide = true)]
+    #[arg(short = '1', long = "tlsv1", id = "tls1", hide = true,
+        aliases = ["tlsv1.0", "tlsv1.1", "proxy-tlsv1"])]
     tls1: bool,
     /// Show a proxy credentials by the strongest way that it offers
     #[arg(long, alias = "proxy-basic", hide = true)]

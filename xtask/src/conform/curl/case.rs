@@ -2,7 +2,7 @@
 //!
 //! Its bytes are kept as characters of Latin-1, so that parts can be cut out of them as text.
 
-use super::secure;
+use super::{secure, socks};
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,9 +11,6 @@ use std::path::Path;
 /// Stands before a number that is the last part of a host: such a host is an address or wrong in
 /// the URL standard, and only tells curl's server which case it is.
 pub(super) const CASE_LABEL: &str = "case";
-
-/// What a case calls its server that speaks SOCKS 4.
-pub(super) const SOCKS4: &str = "socks4";
 
 /// What a case that is filled in knows of its surroundings.
 #[derive(Debug, Clone)]
@@ -203,7 +200,7 @@ fn choose(text: &str) -> String {
 
 fn fill(text: &str, place: &Place) -> String {
     let port = place.port.to_string();
-    let is_socks4 = text.lines().any(|line| line == SOCKS4);
+    let is_socks4 = text.lines().any(|line| line == socks::SOCKS4);
     let port6 = place.port6.to_string();
     let socks_port = place.socks_ports[usize::from(is_socks4)].to_string();
     let tls_port = place.tls_port.to_string();

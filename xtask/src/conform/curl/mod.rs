@@ -6,6 +6,7 @@ mod config;
 mod options;
 mod replay;
 mod secure;
+mod socks;
 
 use super::house::House;
 use super::peer;
@@ -15,12 +16,12 @@ use case::{Case, Place};
 use options::Typed;
 use replay::Replay;
 use secure::Certificates;
+use socks::Proxies;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use urlsession_testkit::door::Door;
-use urlsession_testkit::proxy::{self, Proxy};
 
 /// A case that takes longer fails, as curl's cases do that wait.
 const PATIENCE: &str = "5";
@@ -109,8 +110,7 @@ fn try_them(
     numbers: &[String],
 ) -> Result<Vec<(String, Verdict)>> {
     let house = House::new(executable)?;
-    let socks = [proxy::Way::Socks5, proxy::Way::Socks4].map(Proxy::start);
-    let trier = Trier { house, socks, certificates };
+    let trier = Trier { house, certificates };
     let verdict = |number: &String| {
         let verdict = trier.try_it(data, number).with_context(|| format!("test{number}"))?;
         Ok((number.clone(), verdict))
@@ -136,8 +136,6 @@ enum Verdict {
 /// One case after the other.
 struct Trier<'a> {
     house: House,
-    /// Whatever it is asked for is here.
-    socks: [Proxy; 2],
     certificates: &'a Certificates,
 }
 
@@ -159,12 +157,13 @@ impl Trier<'_> {
         let port = peer::listen(serve.clone())?;
         let port6 = peer::listen_at(Ipv6Addr::LOCALHOST.into(), serve)?;
         let tls_port = peer::listen(serve_securely)?;
+        let proxies = Proxies::start();
         let door = Door::to((Ipv4Addr::LOCALHOST, port).into());
         let place = Place {
             number: number.to_owned(),
             port,
             port6,
-            socks_ports: self.socks.each_ref().map(|socks| socks.address().port()),
+            socks_ports: proxies.ports(),
             socket: door.path().to_string_lossy().into_owned(),
             tls_port,
             certificates: self.certificates.folder().to_string_lossy().into_owned(),
@@ -174,6 +173,7 @@ impl Trier<'_> {
         if let Some(why) = beyond(&case) {
             return Ok(Verdict::Undrivable(why));
         }
+        proxies.obey(&case);
         for (name, bytes) in case.files("client")? {
             if !Path::new(&name).starts_with(folder.path()) {
                 return Ok(Verdict::Undrivable("a file elsewhere".to_owned()));
@@ -358,7 +358,7 @@ impl Got {
 /// Says why a case is not for a client of `http` and `https`.
 fn beyond(case: &Case) -> Option<String> {
     let servers = case.text("server");
-    let known = ["http", "http-proxy", "http-ipv6", "http-unix", "socks5", case::SOCKS4];
+    let known = ["http", "http-proxy", "http-ipv6", "http-unix", "socks5", socks::SOCKS4];
     let is_known = |server: &str| known.contains(&server) || secure::SERVERS.contains(&server);
     // A certificate may stand behind.
     let mut names = servers.lines().filter_map(|line| line.split_whitespace().next());
@@ -383,7 +383,18 @@ fn beyond(case: &Case) -> Option<String> {
     }
     let commands = case.text("servercmd");
     let is_known = |line: &&str| {
-        let known = ["connection-monitor", "swsclose", "auth_required", "writedelay:", "skip:"];
+        let known = [
+            "connection-monitor",
+            "swsclose",
+            "auth_required",
+            "writedelay:",
+            "skip:",
+            "response ",
+            "method 2",
+            "user ",
+            "password ",
+            "backendport ",
+        ];
         line.is_empty() || known.iter().any(|known| line.starts_with(known))
     };
     let mut commands = commands.lines().map(str::trim);

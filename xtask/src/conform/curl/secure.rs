@@ -51,6 +51,7 @@ pub(super) const SAME_FLAGS: &[(&str, &str)] = &[
     ("--proxy-insecure", "--proxy-insecure"),
     ("-1", "--tlsv1"),
     ("--tlsv1", "--tlsv1"),
+    ("--proxy-tlsv1", "--proxy-tlsv1"),
     ("--tlsv1.2", "--tlsv1.2"),
     ("--tlsv1.3", "--tlsv1.3"),
 ];
