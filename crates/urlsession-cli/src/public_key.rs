@@ -5,6 +5,7 @@ use crate::input;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
+use spki::SubjectPublicKeyInfoRef;
 use std::path::Path;
 use urlsession::PublicKeyPin;
 
@@ -13,10 +14,6 @@ const KEY_FILE_LIMIT: u64 = 1 << 20;
 
 const BEGIN: &str = "-----BEGIN PUBLIC KEY-----";
 const END: &str = "-----END PUBLIC KEY-----";
-
-/// Types of DER.
-const SEQUENCE: u8 = 0x30;
-const BIT_STRING: u8 = 0x03;
 
 /// Reads a file with one public key, in PEM or DER.
 pub(crate) fn read(path: &Path) -> Result<PublicKeyPin, Failure> {
@@ -40,41 +37,17 @@ fn pin(bytes: &[u8]) -> Option<PublicKeyPin> {
         }
         None => bytes.to_vec(),
     };
-    is_public_key(&der).then(|| PublicKeyPin::new(Sha256::digest(&der).into()))
-}
-
-/// Tells a `SubjectPublicKeyInfo` (RFC 5280 section 4.1) from a certificate and from a private key: it
-/// has an algorithm, then bits, then nothing.
-fn is_public_key(der: &[u8]) -> bool {
-    let whole = element(der).filter(|(kind, _, rest)| *kind == SEQUENCE && rest.is_empty());
-    let algorithm = whole.and_then(|(_, inside, _)| element(inside));
-    let key =
-        algorithm.filter(|(kind, ..)| *kind == SEQUENCE).and_then(|(_, _, rest)| element(rest));
-    key.is_some_and(|(kind, _, rest)| kind == BIT_STRING && rest.is_empty())
-}
-
-/// Splits off the first element: its type, what is in it, what follows it.
-fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (&kind, rest) = der.split_first()?;
-    let (&first, rest) = rest.split_first()?;
-    let (length, rest) = match first {
-        0..0x80 => (usize::from(first), rest),
-        _ => {
-            let count = usize::from(first & 0x7f);
-            let (digits, rest) = rest.split_at_checked(count)?;
-            // A file is not so long that three would not do.
-            let is_short = matches!(count, 1..=3);
-            let length = digits.iter().fold(0, |length, &digit| length << 8 | usize::from(digit));
-            (is_short.then_some(length)?, rest)
-        }
-    };
-    let (inside, rest) = rest.split_at_checked(length)?;
-    Some((kind, inside, rest))
+    SubjectPublicKeyInfoRef::try_from(&der[..]).ok()?;
+    Some(PublicKeyPin::new(Sha256::digest(&der).into()))
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+
+    /// Types of DER.
+    const SEQUENCE: u8 = 0x30;
+    const BIT_STRING: u8 = 0x03;
 
     const KEY: &str = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE0jCMHw+dQkXgLvYBmHp/4/NVB17h\n\
         WAVJ71Gz+ggU6tfQnYOCsi9TY8+9/ynSfTN5drXApQxWRF4zw5JUY+p3sQ==\n";
