@@ -279,34 +279,38 @@ pub(crate) fn new_task() -> NewTask {
             http3: Some(Http3::Only),
             assumes_http3_capable: true,
             segments: Segments::count(4),
-            request_policy: RequestPolicy {
-                omitted_headers: vec!["User-Agent".into()],
-                keeps_post: vec![303],
-                sends_get_body: true,
-                trusts_redirects: true,
-                target: Some("*".into()),
-                path: Some("/a/../b".into()),
-                connect_to: vec![ConnectTo {
-                    host: Some("example.com".into()),
-                    port: Some(443),
-                    to_host: Some("::1".into()),
-                    to_port: Some(8443),
-                    is_local: true,
-                }],
-                tells_referer: true,
-                refuses_https: true,
-                redirect_schemes: Some(vec![UrlScheme::Https]),
-                http_version: Some(HttpVersion::Http10),
-                authentication_method: AuthenticationMethod::HttpDigest,
-                timeout_interval_for_connection: Some(5000),
-                ip_version: Some(IpVersion::V4),
-                required_interface: Some("eth0".into()),
-                unix_socket: Some("/run/example.sock".into()),
-                accepts_transfer_codings: true,
-            },
+            request_policy: request_policy(),
         },
         resume: true,
         resume_data: Some(ResumeData(Secret::new("b3BhcXVl"))),
+    }
+}
+
+pub(crate) fn request_policy() -> RequestPolicy {
+    RequestPolicy {
+        omitted_headers: vec!["User-Agent".into()],
+        keeps_post: vec![303],
+        sends_get_body: true,
+        trusts_redirects: true,
+        target: Some("*".into()),
+        path: Some("/a/../b".into()),
+        connect_to: vec![ConnectTo {
+            host: Some("example.com".into()),
+            port: Some(443),
+            to_host: Some("::1".into()),
+            to_port: Some(8443),
+            is_local: true,
+        }],
+        tells_referer: true,
+        refuses_https: true,
+        redirect_schemes: Some(vec![UrlScheme::Https]),
+        http_version: Some(HttpVersion::Http10),
+        authentication_method: AuthenticationMethod::HttpDigest,
+        timeout_interval_for_connection: Some(5000),
+        ip_version: Some(IpVersion::V4),
+        required_interface: Some("eth0".into()),
+        unix_socket: Some("/run/example.sock".into()),
+        accepts_transfer_codings: true,
     }
 }
 
