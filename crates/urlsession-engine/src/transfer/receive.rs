@@ -371,9 +371,10 @@ mod tests {
     use crate::cache::Kept;
     use crate::transfer::http::Answer;
     use crate::transfer::metrics::Collector;
+    use crate::transfer::speedometer::Speedometer;
     use std::fs::File;
     use std::io::Read as _;
-    use urlsession_protocol::Date;
+    use urlsession_protocol::{Date, LowestSpeed};
 
     fn answer(body: &'static [u8]) -> Answer {
         let (head, ()) = http::Response::new(()).into_parts();
@@ -413,6 +414,28 @@ mod tests {
         let received = ready(receiver.run(from, None)).await;
         assert!(matches!(received, Some(Received::Whole)), "{received:?}");
         assert_eq!(receiver.length(), 50);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_a_limit_of_ours_is_not_slow() {
+        let lowest = LowestSpeed { bytes_per_second: 1, seconds: 1 };
+        let speedometer = Speedometer::new(lowest);
+        let mut receiver = receiver(tempfile::tempfile().unwrap());
+        let rate = Rate::new(Some(20_000), &Arc::default());
+        receiver.rate = Arc::new(rate.measured(Some(Arc::clone(&speedometer))));
+        // No byte of it comes over a wire.
+        let Answer { mut body, wire, .. } = answer(&[7; 100_000]);
+        let (idle_timeout, stop) = (Duration::from_secs(30), CancellationToken::new());
+        let from = Inflow { body: &mut body, wire: &wire, idle_timeout, stop: &stop };
+        let begin = Instant::now();
+        tokio::select! {
+            biased;
+            () = speedometer.too_slow() => panic!("slow after {:?}", begin.elapsed()),
+            received = receiver.run(from, None) => {
+                assert!(matches!(received, Received::Whole), "{received:?}");
+            }
+        }
+        assert!(begin.elapsed() >= Duration::from_secs(4), "{:?}", begin.elapsed());
     }
 
     #[test]

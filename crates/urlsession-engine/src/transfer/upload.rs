@@ -398,26 +398,58 @@ impl http_body::Body for Outbound {
 mod tests {
     use super::*;
     use crate::transfer::metrics::Collector;
+    use crate::transfer::speedometer::Speedometer;
     use std::io::Write as _;
-    use urlsession_protocol::Date;
+    use tempfile::NamedTempFile;
+    use urlsession_protocol::{Date, LowestSpeed};
+
+    fn sending(bytes: &[u8], progress: &Arc<Progress>, rate: Rate) -> (Sending, NamedTempFile) {
+        let mut file = NamedTempFile::new().expect("a file");
+        file.write_all(bytes).expect("it is written");
+        let body = Body::Spool { path: file.path().into(), length: bytes.len() as u64 };
+        (Sending::new(body, Arc::clone(progress), Arc::new(rate)), file)
+    }
+
+    fn transaction() -> Transaction {
+        Arc::new(Collector::new(Date(0))).begin("http://host/", "PUT")
+    }
 
     /// On another thread, it may be about to count what it has read.
     #[tokio::test]
     async fn who_sends_for_a_request_that_was_given_up_counts_no_more() {
-        let mut file = tempfile::NamedTempFile::new().expect("a file");
-        file.write_all(b"abcde").expect("it is written");
-        let body = Body::Spool { path: file.path().into(), length: 5 };
         let progress = Arc::<Progress>::default();
-        let rate = Arc::new(Rate::new(None, &Arc::default()));
-        let sending = Sending::new(body, Arc::clone(&progress), rate);
+        let (sending, _file) = sending(b"abcde", &progress, Rate::new(None, &Arc::default()));
         let old = sending.open().await.expect("it is there");
         let new = sending.open().await.expect("it is there");
-        let transaction = Arc::new(Collector::new(Date(0))).begin("http://host/", "PUT");
+        let transaction = transaction();
         for (source, sent) in [(old, 0), (new, 5)] {
             let (to, _from) = mpsc::channel(1);
             sending.feed(source, &Arc::new(Wire::new()), Sink::Http1(to), &transaction).await;
             assert_eq!((sending.sent(), progress.counts().sent), (sent, sent));
         }
         assert!(sending.is_done());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_a_limit_of_ours_is_not_slow() {
+        let speedometer = Speedometer::new(LowestSpeed { bytes_per_second: 1, seconds: 1 });
+        let rate = Rate::new(Some(20_000), &Arc::default());
+        let rate = rate.measured(Some(Arc::clone(&speedometer)));
+        let (sending, _file) = sending(&[7; 100_000], &Arc::default(), rate);
+        let source = sending.open().await.expect("it is there");
+        let (to, mut from) = mpsc::channel(1);
+        // No byte that is taken goes over it.
+        let (wire, transaction) = (Arc::new(Wire::new()), transaction());
+        let begin = tokio::time::Instant::now();
+        let sent = async {
+            let feed = sending.feed(source, &wire, Sink::Http1(to), &transaction);
+            tokio::join!(feed, async { while from.recv().await.is_some() {} })
+        };
+        tokio::select! {
+            biased;
+            () = speedometer.too_slow() => panic!("slow after {:?}", begin.elapsed()),
+            _ = sent => assert!(sending.is_done()),
+        }
+        assert!(begin.elapsed() >= Duration::from_secs(4), "{:?}", begin.elapsed());
     }
 }

@@ -1,9 +1,8 @@
 //! The cases that Foundation's own suite has of URLSession, by their numbers there, as far as one
 //! attempt can show them; `docs/conformance.md` says where the others are.
 
-use super::{Trial, error_of, summary};
+use super::{PATIENCE, Trial, error_of, summary};
 use std::net::{Ipv6Addr, TcpListener};
-use std::time::Duration;
 use urlsession_core::Ending;
 use urlsession_protocol::{Request, RequestPolicy};
 use urlsession_testkit::server::{Answer, Server};
@@ -128,7 +127,7 @@ async fn every_hop_keeps_the_timer() {
     server.on("/2", Answer::redirect(302, "/3"));
     server.on("/3", Answer::ok("never").stall_after(0));
     let mut trial = Trial::data(&server.url("/1"));
-    trial.order.idle_timeout = Duration::from_millis(300);
+    trial.order.idle_timeout = PATIENCE;
     let ending = trial.run().await;
     assert_eq!(error_of(&ending).code.0, -1001, "{ending:?}");
     assert_eq!(server.requests().len(), 3);

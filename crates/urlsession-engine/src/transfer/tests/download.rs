@@ -1,9 +1,8 @@
 //! Downloads: whole, cut, resumed, restarted, stopped, and what is left in the folder.
 
-use super::{Road, Told, Trial, error_of, resume_of, summary};
+use super::{PATIENCE, Road, Told, Trial, all, error_of, resume_of, summary};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
-use std::time::Duration;
 use urlsession_core::Ending;
 use urlsession_protocol::{Checksum, ChecksumAlgorithm, ResumeRung};
 use urlsession_testkit::server::{Answer, Body, Server, pseudo_random, sha256};
@@ -450,14 +449,16 @@ async fn silence_ends_an_attempt() {
         (file().etag("\"a\"").stall_after(9000), "-1001 transient progressed kept 9000"),
         (file().stall_after(9000), "-1001 transient"),
     ];
-    let all = cases.into_iter().flat_map(|case| roads.iter().map(move |road| (case.clone(), road)));
-    for ((answer, expected), road) in all {
-        let server = &road.server;
-        server.on("/file", answer);
-        let mut trial = road.download("/file");
-        trial.order.idle_timeout = Duration::from_millis(150);
-        assert_eq!(summary(&trial.run().await), expected);
-    }
+    let of_all = cases.into_iter().enumerate().flat_map(|(case, (answer, expected))| {
+        roads.iter().map(move |road| {
+            let path = format!("/{case}");
+            road.server.on(&path, answer.clone());
+            let mut trial = road.download(&path);
+            trial.order.idle_timeout = PATIENCE;
+            async move { assert_eq!(summary(&trial.run().await), expected) }
+        })
+    });
+    all(of_all).await;
 }
 
 /// what the server calls it, what lies there, what happens then => the finished file

@@ -1,7 +1,7 @@
 //! HTTP/3: bytes, certificates, what is shared, and when TCP is taken instead.
 
 use super::metrics::stories;
-use super::{Trial, error_of, question, summary};
+use super::{PATIENCE, Trial, error_of, question, summary};
 use std::collections::HashSet;
 use std::fs;
 use std::net::{SocketAddr, UdpSocket};
@@ -286,7 +286,7 @@ async fn silence_ends() {
     let server = quic();
     server.on("/", Answer::pseudo_random(7, 300_000).etag("\"a\"").stall_after(9000));
     let mut trial = only(Trial::download(&server.url("/")), &server);
-    trial.order.idle_timeout = Duration::from_millis(300);
+    trial.order.idle_timeout = PATIENCE;
     let ending = trial.run().await;
     assert_eq!(summary(&ending), "-1001 transient progressed kept 9000", "{ending:?}");
 }
@@ -383,7 +383,7 @@ async fn who_is_not_there_at_all_is_told_by_tcp() {
     let _silent = silence(address);
     let mut trial = Trial::data(&format!("https://{address}/"));
     trial.order.options.assumes_http3_capable = true;
-    trial.order.idle_timeout = Duration::from_millis(500);
+    trial.order.idle_timeout = PATIENCE;
     assert_eq!(summary(&trial.run().await), "-1004 transient");
 }
 

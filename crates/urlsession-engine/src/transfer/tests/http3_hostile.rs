@@ -1,13 +1,12 @@
 //! Servers that break the rules of HTTP/3, or end connections in the middle.
 
-use super::{Trial, error_of, summary};
+use super::{PATIENCE, Trial, error_of, summary};
 use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{Connection, Endpoint, ServerConfig, VarInt};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::watch;
 use urlsession_core::Ending;
 use urlsession_protocol::Http3;
@@ -362,18 +361,17 @@ async fn who_waits_for_a_stream_does_not_take_the_server_for_silent() {
     let first = server.trial();
     let hasty = |url: Option<&str>, patience| {
         let mut trial = server.trial();
-        trial.order.idle_timeout = Duration::from_millis(patience);
+        trial.order.idle_timeout = patience;
         match url {
             Some(url) => trial.order.request.url = url.to_owned(),
             None => trial.hands = Arc::clone(&first.hands),
         }
         trial
     };
-    // Long enough for an answer on a busy machine.
-    let second = hasty(None, 500);
+    let second = hasty(None, PATIENCE);
     // Nobody answers there: its third end says that the time is over.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let mut clock = hasty(Some(&format!("http://{}/", silent.local_addr().unwrap())), 200);
+    let mut clock = hasty(Some(&format!("http://{}/", silent.local_addr().unwrap())), PATIENCE / 2);
     clock.order.options.http3 = None;
     let first = tokio::spawn(async move { first.run().await });
     begun.wait_for(|begun| *begun == 1).await.unwrap();

@@ -1,13 +1,13 @@
 //! Limits: of the response head, and of the rate in both directions.
 
-use super::{Trial, error_of, summary};
+use super::{PATIENCE, Trial, all, at, error_of, servers, summary};
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use urlsession_core::Ending;
-use urlsession_protocol::{Http3, SpeedLimits};
-use urlsession_testkit::server::{Answer, Certificate, Demands, Server};
+use urlsession_protocol::SpeedLimits;
+use urlsession_testkit::server::{Answer, Server};
 
 #[tokio::test]
 async fn heads_beyond_the_limits() {
@@ -47,8 +47,6 @@ async fn the_rate_is_kept_in_both_directions() {
     server.on("/", Answer::pseudo_random(1, 60_000));
     let mut trial = Trial::download(&server.url("/"));
     trial.order.options.limit_rate = Some(120_000);
-    // Waiting for the rate is not silence.
-    trial.order.idle_timeout = Duration::from_millis(300);
     let begin = Instant::now();
     assert_eq!(summary(&trial.run().await), "done 200 60000");
     let download = begin.elapsed();
@@ -56,7 +54,6 @@ async fn the_rate_is_kept_in_both_directions() {
     server.on("/", Answer::sink());
     let mut trial = Trial::upload(&server.url("/"), &[7; 60_000]);
     trial.order.options.limit_rate = Some(120_000);
-    trial.order.idle_timeout = Duration::from_millis(300);
     let begin = Instant::now();
     assert!(matches!(trial.run().await, Ending::Done(_)));
     // A rate is a lower bound of time: no slow machine can break it.
@@ -91,35 +88,32 @@ fn shared() -> SpeedLimits {
     SpeedLimits { download: most, upload: most }
 }
 
+/// Waiting for others is not silence, either.
 #[tokio::test]
 async fn what_all_may_have_is_kept_on_every_way() {
-    let mut servers = vec![Server::start(), Server::start_tls(), Server::start_h2()];
-    if cfg!(feature = "http3") {
-        servers.push(Server::start_quic(Certificate::Valid, Demands::default()));
-    }
-    for (number, server) in servers.iter().enumerate() {
-        let is_quic = number == 3;
+    let seconds = PATIENCE.as_secs() + 1;
+    let most = NonZeroU64::new(SHARED / seconds);
+    let ways = servers().flat_map(|(number, server)| {
         server.on("/", Answer::pseudo_random(1, SHARED).etag("\"a\""));
         server.on("/sink", Answer::sink());
         let url = server.url("/");
-        for (way, mut trial) in [
+        let ways = [
             ("the short way", Trial::download(&url).detouring_from(1)),
             ("the long way", Trial::download(&url).detouring_from(u64::MAX)),
             ("an upload", Trial::upload(&server.url("/sink"), &[7; SHARED as usize])),
-        ] {
-            if number > 0 {
-                trial.order.options.ca_certificates = vec![server.ca_pem()];
-            }
-            trial.order.options.http3 = is_quic.then_some(Http3::Only);
-            trial.hands.limit_speed(shared());
-            // Waiting for others is not silence.
-            trial.order.idle_timeout = Duration::from_millis(300);
-            let (begin, ending) = (Instant::now(), trial.run().await);
-            let took = begin.elapsed();
-            assert!(matches!(ending, Ending::Done(_)), "{url}, {way}: {ending:?}");
-            assert!(took >= Duration::from_millis(450), "{url}, {way}: {took:?}");
-        }
-    }
+        ];
+        ways.map(|(way, trial)| (way, number, Arc::clone(&server), trial))
+    });
+    all(ways.map(|(way, number, server, trial)| async move {
+        let mut trial = at(&server, number, trial);
+        trial.hands.limit_speed(SpeedLimits { download: most, upload: most });
+        trial.order.idle_timeout = PATIENCE;
+        let (begin, ending) = (Instant::now(), trial.run().await);
+        let took = begin.elapsed();
+        assert!(matches!(ending, Ending::Done(_)), "{number}, {way}: {ending:?}");
+        assert!(took >= Duration::from_secs(seconds) * 9 / 10, "{number}, {way}: {took:?}");
+    }))
+    .await;
 }
 
 #[tokio::test]

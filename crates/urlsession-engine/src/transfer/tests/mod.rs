@@ -53,14 +53,15 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use urlsession_core::{Cause, Ending, Order, ResumeState};
 use urlsession_protocol::{
-    AuthenticationChallenge, Body, CachePolicy, CookiePolicy, Date, Header,
+    AuthenticationChallenge, Body, CachePolicy, CookiePolicy, Date, Header, Http3,
     HttpRedirectDisposition, HttpRedirection, ProtectionSpace, Request, ResumeRung, TaskKind,
     TaskOptions, Timestamp,
 };
-use urlsession_testkit::server::Server;
+use urlsession_testkit::server::{Certificate, Demands, Server};
 
 /// What an attempt told while it ran.
 #[derive(Debug, Clone, PartialEq)]
@@ -107,6 +108,33 @@ impl Notices for Ear {
 
 /// From which length on bodies go the short way: never, and always.
 const BOTH_WAYS: [u64; 2] = [u64::MAX, 1];
+
+/// How long who is to be given up is waited for: longer than others, who are not, wait for their turn
+/// on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// A server of every version, the last of HTTP/3.
+fn servers() -> impl Iterator<Item = (usize, Arc<Server>)> {
+    let mut servers = vec![Server::start(), Server::start_tls(), Server::start_h2()];
+    if cfg!(feature = "http3") {
+        servers.push(Server::start_quic(Certificate::Valid, Demands::default()));
+    }
+    servers.into_iter().map(Arc::new).enumerate()
+}
+
+/// Has the trial speak with the server of that number of [`servers`].
+fn at(server: &Server, number: usize, mut trial: Trial) -> Trial {
+    if number > 0 {
+        trial.order.options.ca_certificates = vec![server.ca_pem()];
+    }
+    trial.order.options.http3 = (number == 3).then_some(Http3::Only);
+    trial
+}
+
+/// Runs cases beside each other: each takes seconds.
+async fn all(cases: impl Iterator<Item = impl Future<Output = ()> + Send + 'static>) {
+    cases.collect::<JoinSet<()>>().join_all().await;
+}
 
 /// A server, and the way of its bodies into their files.
 struct Road {

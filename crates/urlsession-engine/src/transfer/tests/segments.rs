@@ -1,6 +1,6 @@
 //! One file over several connections: at the same time where it can be, and never wrong.
 
-use super::{BOTH_WAYS, Told, Trial, summary};
+use super::{BOTH_WAYS, PATIENCE, Told, Trial, summary};
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
@@ -356,9 +356,11 @@ async fn the_session_has_no_more_connections() {
 #[tokio::test]
 async fn an_idle_connection_among_others_is_given_up() {
     let server = Server::start();
-    server.on("/file", slow().times(1).then(file().stall_after(M).times(1).then(slow())));
+    // Something comes for longer than that.
+    let slowest = file().rate(M / 2);
+    server.on("/file", slowest.times(1).then(file().stall_after(M).times(1).then(slow())));
     let mut trial = trial(&server, Segments::count(2));
-    trial.order.idle_timeout = Duration::from_millis(500);
+    trial.order.idle_timeout = PATIENCE;
     assert_eq!(summary(&trial.run().await), "done 200 8388608");
     assert!(is_right(&trial));
 }
