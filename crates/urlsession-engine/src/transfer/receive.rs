@@ -147,13 +147,15 @@ impl Receiver {
             if self.is_cut() {
                 return Ok(Received::Whole);
             }
-            let unpaid = self.unpaid();
+            let (unpaid, is_full) = (self.unpaid(), self.is_full());
             tokio::select! {
                 biased;
                 () = from.stop.cancelled() => return Ok(Received::Stopped),
                 () = turned(&mut self.journal) => {
                     self.sync_if_due()?;
-                    from.wire.touch();
+                    if is_full || !piece.is_empty() {
+                        from.wire.touch();
+                    }
                 }
                 _ = tick.tick() => {
                     self.flush(from.body)?;
@@ -163,7 +165,7 @@ impl Receiver {
                 }
                 () = rate::reached(unpaid), if unpaid.is_some() => from.wire.touch(),
                 next = from.wire.watch(from.idle_timeout, from.body.next()),
-                    if piece.is_empty() && unpaid.is_none() && !self.is_full() => match next? {
+                    if piece.is_empty() && unpaid.is_none() && !is_full => match next? {
                     Some(next) => piece = next,
                     None => return Ok(Received::Whole),
                 },
@@ -212,7 +214,7 @@ impl Receiver {
             if self.is_cut() {
                 return Ok(Received::Whole);
             }
-            let unpaid = self.unpaid();
+            let (unpaid, is_full) = (self.unpaid(), self.is_full());
             let portion = self.rate.portion(Direction::Download) as u64;
             let most = self.span.as_ref().map_or(portion, |span| span.rest().min(portion));
             tokio::select! {
@@ -220,7 +222,9 @@ impl Receiver {
                 () = from.stop.cancelled() => return Ok(Received::Stopped),
                 () = turned(&mut self.journal) => {
                     self.sync_if_due()?;
-                    from.wire.touch();
+                    if is_full {
+                        from.wire.touch();
+                    }
                 }
                 _ = tick.tick() => {
                     self.sync_if_due()?;
@@ -230,7 +234,7 @@ impl Receiver {
                 }
                 () = rate::reached(unpaid), if unpaid.is_some() => from.wire.touch(),
                 moved = from.wire.watch(from.idle_timeout, detour.advance(&mut self.part, most)),
-                    if unpaid.is_none() && !self.is_full() =>
+                    if unpaid.is_none() && !is_full =>
                 {
                     let moved = moved?;
                     if moved == 0 {

@@ -1,6 +1,6 @@
 //! One file over several connections: at the same time where it can be, and never wrong.
 
-use super::{BOTH_WAYS, PATIENCE, Told, Trial, summary};
+use super::{BOTH_WAYS, PATIENCE, Told, Trial, all, summary};
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
@@ -355,14 +355,17 @@ async fn the_session_has_no_more_connections() {
 
 #[tokio::test]
 async fn an_idle_connection_among_others_is_given_up() {
-    let server = Server::start();
-    // Something comes for longer than that.
-    let slowest = file().rate(M / 2);
-    server.on("/file", slowest.times(1).then(file().stall_after(M).times(1).then(slow())));
-    let mut trial = trial(&server, Segments::count(2));
-    trial.order.idle_timeout = PATIENCE;
-    assert_eq!(summary(&trial.run().await), "done 200 8388608");
-    assert!(is_right(&trial));
+    all(BOTH_WAYS.into_iter().map(|way| async move {
+        let server = Server::start();
+        // Of the other something comes, and is synced, for longer than that.
+        let slowest = file().rate(M * 2 / 3);
+        server.on("/file", slowest.times(1).then(file().stall_after(M).times(1).then(slow())));
+        let mut trial = trial(&server, Segments::count(2)).detouring_from(way);
+        trial.order.idle_timeout = PATIENCE;
+        assert_eq!(summary(&trial.run().await), "done 200 8388608", "{way}");
+        assert!(is_right(&trial), "{way}");
+    }))
+    .await;
 }
 
 #[tokio::test]
