@@ -48,7 +48,8 @@ impl Netrc {
     }
 
     /// Returns name and password for a machine; if a name is wanted, those of that name. An entry
-    /// without a name serves every wanted one, an entry of another name none.
+    /// without a name serves every wanted one, with the empty name if none is, as for curl; an entry of
+    /// another name serves none.
     pub(crate) fn find(&self, machine: &str, wanted: Option<&str>) -> Option<(String, String)> {
         self.entries.iter().find_map(|entry| {
             if entry.machine.as_ref().is_some_and(|name| !name.eq_ignore_ascii_case(machine)) {
@@ -56,7 +57,7 @@ impl Netrc {
             }
             let login = match (entry.login.as_deref(), wanted) {
                 (Some(login), Some(wanted)) => (login == wanted).then_some(login)?,
-                (login, wanted) => login.or(wanted)?,
+                (login, wanted) => login.or(wanted).unwrap_or_default(),
             };
             Some((login.to_owned(), entry.password.clone()?))
         })
@@ -173,6 +174,7 @@ mod tests {
             ("evil.test", None, Some(("guest", "g"))),
             ("c.test", None, Some(("guest", "g"))),
             ("d.test", Some("me"), Some(("me", "open"))),
+            ("d.test", None, Some(("", "open"))),
             ("sub.a.test", None, Some(("guest", "g"))),
         ] {
             let got = netrc.find(machine, wanted);
