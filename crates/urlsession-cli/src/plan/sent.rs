@@ -96,12 +96,13 @@ fn is_input(file: &Path) -> bool {
     matches!(file.to_str(), Some("-" | "."))
 }
 
-/// Adds the name of a file that is sent to a URL that ends with a slash, as curl does.
+/// Adds the name of a file that is sent to a URL that ends with a slash, as curl does. Who types a
+/// query says all there is to be asked.
 pub(super) fn with_name(url: &str, file: &Path) -> String {
     let end = url.find(['?', '#']).unwrap_or(url.len());
     let (path, rest) = url.split_at(end);
     match file.file_name() {
-        Some(name) if path.ends_with('/') && !is_input(file) => {
+        Some(name) if path.ends_with('/') && !rest.starts_with('?') && !is_input(file) => {
             format!("{path}{}{rest}", utf8_percent_encode(&name.to_string_lossy(), ENCODED))
         }
         _ => url.to_owned(),
@@ -150,7 +151,8 @@ mod tests {
     fn folders_get_the_name_of_the_file() {
         for (url, file, expected) in [
             ("http://h/d/", "a/b c", "http://h/d/b%20c"),
-            ("http://h/d/?q", "b", "http://h/d/b?q"),
+            ("http://h/d/?q", "b", "http://h/d/?q"),
+            ("http://h/d/#f", "b", "http://h/d/b#f"),
             ("http://h/d", "b", "http://h/d"),
             ("http://h/d/", "-", "http://h/d/"),
         ] {
