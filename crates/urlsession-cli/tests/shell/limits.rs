@@ -78,9 +78,9 @@ fn what_is_too_slow_is_given_up_and_goes_on_where_it_was() {
     server.on("/slow", file().stall_after(SIZE / 2));
     server.on("/once", file().stall_after(SIZE / 2).times(1).then(file()));
     let slow =
-        home.run(&["get", "-q", "-Y", "1K", "-y", "1", "--retry", "0", &server.url("/slow")]);
-    assert!(slow.code == 10 && slow.err.contains("slower than 1024 bytes/s for 1 s"), "{slow:?}");
-    home.out(&["get", "-q", "-y1", &server.url("/once")]);
+        home.run(&["get", "-q", "-Y", "1K", "-y", "3", "--retry", "0", &server.url("/slow")]);
+    assert!(slow.code == 10 && slow.err.contains("slower than 1024 bytes/s for 3 s"), "{slow:?}");
+    home.out(&["get", "-q", "-y3", &server.url("/once")]);
     assert_eq!(std::fs::metadata(home.file("once")).unwrap().len(), SIZE);
     let asked = server.requests().into_iter().filter(|seen| seen.path == "/once");
     let ranges: Vec<_> = asked.map(|seen| seen.header("range").map(str::to_owned)).collect();

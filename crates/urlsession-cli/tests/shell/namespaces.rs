@@ -45,7 +45,7 @@ fn a_cable_that_is_pulled_out_and_put_in_again() {
     if !is_inside("a_cable_that_is_pulled_out_and_put_in_again", &[]) {
         return;
     }
-    let (cable, home, server) = begin_download(&["--retry", "0", "--idle-timeout", "1s"]);
+    let (cable, home, server) = begin_download(&["--retry", "0", "--idle-timeout", "5s"]);
     cable.near("ip link set veth0 down");
     wait_for(&home, "1", |task| task["reason"] == "connectivity");
     cable.near("ip link set veth0 up");
