@@ -22,7 +22,7 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use std::future::poll_fn;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::time::sleep;
@@ -69,13 +69,14 @@ pub(super) async fn dial(
     if goal.trust.is_blind {
         tracing::warn!(host = goal.name, "insecure: the certificate of the server is not checked");
     }
+    let served = Arc::default();
     let open = async {
         let opened = connect(goal).await?;
         goal.transaction.note(|metrics, now| {
             metrics.secure_connection_end_date = Some(now);
             metrics.connect_end_date = Some(now);
         });
-        let spoken = speak(&opened.connection).await?;
+        let spoken = speak(&opened.connection, Arc::downgrade(&served)).await?;
         Ok::<_, Failure>((opened, spoken))
     };
     let limit = limit.min(HANDSHAKE_TIMEOUT);
@@ -84,7 +85,6 @@ pub(super) async fn dial(
     let remote = opened.connection.remote_address();
     let facts = Arc::new(Facts::of_quic(local(&opened.endpoint, remote), remote));
     let connection = opened.connection;
-    let served = Arc::default();
     Ok(Http3 { sender, connection, closing, users, served, facts, origin, alternative })
 }
 
@@ -200,7 +200,10 @@ fn transport() -> TransportConfig {
 type Spoken = (SendRequest<Opener, Bytes>, Arc<AtomicBool>, Arc<()>);
 
 /// Begins HTTP/3 on a connection.
-async fn speak(connection: &quinn::Connection) -> Result<Spoken, Failure> {
+async fn speak(
+    connection: &quinn::Connection,
+    served: Weak<AtomicUsize>,
+) -> Result<Spoken, Failure> {
     let begun = h3::client::builder()
         .max_field_section_size(HEAD_LIMIT as u64)
         .send_grease(false)
@@ -215,12 +218,12 @@ async fn speak(connection: &quinn::Connection) -> Result<Spoken, Failure> {
     };
     let users = Arc::new(());
     let closing = Arc::new(AtomicBool::new(false));
-    let (flag, streams) = (Arc::clone(&closing), Arc::downgrade(&users));
+    let (flag, holders) = (Arc::clone(&closing), Arc::downgrade(&users));
     let reviewed = connection.clone();
     tokio::spawn(async move {
         tokio::select! {
             _ = poll_fn(|cx| driver.poll_close(cx)) => {}
-            () = disuse(&reviewed, &streams) => {
+            () = disuse(&reviewed, &holders, &served) => {
                 flag.store(true, Ordering::Release);
                 reviewed.close(VarInt::from_u32(Code::H3_NO_ERROR.value() as u32), b"");
             }
@@ -230,17 +233,33 @@ async fn speak(connection: &quinn::Connection) -> Result<Spoken, Failure> {
     Ok((sender, closing, users))
 }
 
-/// Returns once nothing but the pool has needed the connection for long. Nobody else would close it:
-/// signs of life keep it open at both ends.
-async fn disuse(connection: &quinn::Connection, streams: &Weak<()>) {
-    let mut last = None;
+/// Returns once nobody has needed the connection for long. Nobody else would close it: signs of life
+/// keep it open at both ends.
+async fn disuse(connection: &quinn::Connection, holders: &Weak<()>, served: &Weak<AtomicUsize>) {
+    let mut review = Review::default();
     loop {
         sleep(REVIEW).await;
-        let moved = connection.stats().frame_tx.stream;
-        if streams.strong_count() <= 1 && last == Some(moved) {
+        let served = served.upgrade().map_or(0, |served| served.load(Ordering::Acquire));
+        let sent = connection.stats().frame_tx.stream;
+        if review.is_disused(holders.strong_count(), served, sent) {
             return;
         }
-        last = Some(moved);
+    }
+}
+
+/// What the last look at a connection saw.
+#[derive(Debug, Default)]
+struct Review {
+    sent: Option<u64>,
+}
+
+impl Review {
+    /// Says whether nobody needs it: no request has a stream, at most one holds it, which is the
+    /// pool, and none has sent anything since the last look. Who holds it alone may also be a
+    /// request that the pool has forgotten, and who receives sends nothing.
+    fn is_disused(&mut self, holders: usize, served: usize, sent: u64) -> bool {
+        let last = self.sent.replace(sent);
+        served == 0 && holders <= 1 && last == Some(sent)
     }
 }
 
@@ -297,5 +316,32 @@ impl ServerCertVerifier for Witness {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.judge.supported_verify_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Looks at a connection twice: who holds it, how many streams there are, and what was sent.
+    #[track_caller]
+    fn check(looks: [(usize, usize, u64); 2], is_disused: bool) {
+        let mut review = Review::default();
+        let [first, second] =
+            looks.map(|(holders, served, sent)| review.is_disused(holders, served, sent));
+        assert_eq!((first, second), (false, is_disused), "{looks:?}");
+    }
+
+    #[test]
+    fn a_connection_is_closed_once_nobody_needs_it() {
+        check([(1, 0, 7), (1, 0, 7)], true);
+        check([(0, 0, 7), (0, 0, 7)], true);
+        // A request between the looks.
+        check([(1, 0, 7), (1, 0, 8)], false);
+        // One that waits for a stream, and one that receives.
+        check([(2, 0, 7), (2, 0, 7)], false);
+        check([(2, 1, 7), (2, 1, 7)], false);
+        // A long download over a connection that the pool has forgotten.
+        check([(1, 1, 7), (1, 1, 7)], false);
     }
 }
