@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use urlsession_protocol::{Header, IpVersion, Proxy};
 
 /// Most idle HTTP/1.1 connections kept for one server: as many as there may be at work.
@@ -22,6 +22,8 @@ const IDLE_PER_SERVER: usize = urlsession_core::MAX_RUNNING as usize;
 const SERVER_LIMIT: usize = 64;
 /// Longest time a connection is kept without use; most servers close earlier.
 pub(super) const IDLE_TIME: Duration = Duration::from_secs(90);
+/// How often it is looked which are to be closed.
+const SWEEP_TIME: Duration = Duration::from_secs(30);
 /// Most HTTP/2 connections to one server; where all are full, more requests wait for a stream.
 const SHARED_PER_SERVER: usize = 6;
 
@@ -123,9 +125,16 @@ enum Found {
 /// All connections of the engine that are idle or shared.
 #[derive(Debug, Default)]
 pub(super) struct Pool {
-    servers: Mutex<HashMap<Key, Server>>,
+    servers: Arc<Mutex<Servers>>,
     /// How often it was cleared: an older connection does not come back.
     age: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Servers {
+    known: HashMap<Key, Server>,
+    /// Whether somebody sweeps: only where there is something to close in time.
+    is_swept: bool,
 }
 
 #[derive(Debug)]
@@ -180,7 +189,7 @@ impl Pool {
     fn take(&self, key: &Key) -> Found {
         let mut servers = self.servers.lock().expect("no holder panics");
         let now = Instant::now();
-        let Some(server) = servers.get_mut(key) else { return Found::Nothing };
+        let Some(server) = servers.known.get_mut(key) else { return Found::Nothing };
         server.used = now;
         server.prune(now);
         if let Some(shared) = server.shared.iter().find(|shared| shared.has_room()) {
@@ -199,14 +208,14 @@ impl Pool {
     /// Returns what tells that a connection to the server may take a request more.
     pub(super) fn room(&self, key: &Key) -> Arc<Notify> {
         let mut servers = self.servers.lock().expect("no holder panics");
-        Arc::clone(&entry(&mut servers, key).room)
+        Arc::clone(&servers.entry(key).room)
     }
 
     /// Returns what a request must acquire before it dials, so that the first requests to a
     /// server do not each open a connection that they could share.
     pub(super) fn gate(&self, key: &Key) -> Option<Arc<Semaphore>> {
         let mut servers = self.servers.lock().expect("no holder panics");
-        let server = entry(&mut servers, key);
+        let server = servers.entry(key);
         (!server.speaks_http1).then(|| Arc::clone(&server.gate))
     }
 
@@ -216,22 +225,23 @@ impl Pool {
         if channel.sender.is_closed() || channel.age != self.age() {
             return;
         }
-        let server = entry(&mut servers, key);
+        let server = servers.entry(key);
         if server.idle.len() < IDLE_PER_SERVER {
             server.idle.push((channel, Instant::now()));
         }
+        self.sweep(&mut servers);
     }
 
     /// Returns what a connection to the server has a clone of for as long as it is there.
     pub(super) fn seat(&self, key: &Key) -> Arc<()> {
         let mut servers = self.servers.lock().expect("no holder panics");
-        Arc::clone(&entry(&mut servers, key).seat)
+        Arc::clone(&servers.entry(key).seat)
     }
 
     /// Returns how many connections to the server are at work.
     pub(super) fn busy(&self, key: &Key) -> u32 {
         let servers = self.servers.lock().expect("no holder panics");
-        let Some(server) = servers.get(key) else { return 0 };
+        let Some(server) = servers.known.get(key) else { return 0 };
         let open = Arc::strong_count(&server.seat) - 1;
         u32::try_from(open.saturating_sub(server.idle.len())).unwrap_or(u32::MAX)
     }
@@ -245,7 +255,7 @@ impl Pool {
     pub(super) fn clear(&self) {
         let mut servers = self.servers.lock().expect("no holder panics");
         self.age.fetch_add(1, Ordering::Relaxed);
-        for server in servers.values_mut() {
+        for server in servers.known.values_mut() {
             server.idle.clear();
             server.shared.clear();
         }
@@ -254,7 +264,7 @@ impl Pool {
     /// Notes that the server speaks HTTP/1.1.
     pub(super) fn learn_http1(&self, key: &Key) {
         let mut servers = self.servers.lock().expect("no holder panics");
-        entry(&mut servers, key).speaks_http1 = true;
+        servers.entry(key).speaks_http1 = true;
     }
 
     /// Shares a connection that was dialled when the pool had that age.
@@ -263,11 +273,30 @@ impl Pool {
         if age != self.age() {
             return;
         }
-        let server = entry(&mut servers, key);
+        let server = servers.entry(key);
         server.prune(Instant::now());
         if server.shared.len() < SHARED_PER_SERVER {
             server.shared.push(channel);
         }
+        self.sweep(&mut servers);
+    }
+
+    /// Sees to it that connections are closed in time though nobody asks for one any more: each is a
+    /// descriptor, and what is on the way may forget it without a word.
+    fn sweep(&self, servers: &mut Servers) {
+        if std::mem::replace(&mut servers.is_swept, true) {
+            return;
+        }
+        let swept = Arc::downgrade(&self.servers);
+        tokio::spawn(async move {
+            loop {
+                sleep(SWEEP_TIME).await;
+                let Some(servers) = swept.upgrade() else { return };
+                if !servers.lock().expect("no holder panics").sweep() {
+                    return;
+                }
+            }
+        });
     }
 }
 
@@ -367,6 +396,46 @@ impl From<Http3> for Channel {
     }
 }
 
+impl Servers {
+    /// Finds or makes the entry of a server; making one drops those that have been idle for long.
+    fn entry(&mut self, key: &Key) -> &mut Server {
+        let now = Instant::now();
+        if !self.known.contains_key(key) {
+            self.prune(now);
+            if self.known.len() >= SERVER_LIMIT {
+                let oldest = self.known.iter().min_by_key(|(_, server)| server.used);
+                if let Some(key) = oldest.map(|(key, _)| key.clone()) {
+                    self.known.remove(&key);
+                }
+            }
+        }
+        self.known.entry(key.clone()).or_insert_with(|| Server {
+            idle: Vec::new(),
+            shared: Vec::new(),
+            used: now,
+            gate: Arc::new(Semaphore::new(1)),
+            speaks_http1: key.trust.is_none(),
+            seat: Arc::new(()),
+            room: Arc::default(),
+        })
+    }
+
+    fn prune(&mut self, now: Instant) {
+        for server in self.known.values_mut() {
+            server.prune(now);
+        }
+        self.known.retain(|_, server| !server.is_spare(now));
+    }
+
+    /// Closes what has been idle for long; says whether to look again.
+    fn sweep(&mut self) -> bool {
+        self.prune(Instant::now());
+        let is_kept = |server: &Server| !server.idle.is_empty() || !server.shared.is_empty();
+        self.is_swept = self.known.values().any(is_kept);
+        self.is_swept
+    }
+}
+
 impl Server {
     fn prune(&mut self, now: Instant) {
         self.idle.retain(|(channel, since)| {
@@ -389,40 +458,12 @@ pub(super) async fn turn(gate: &Semaphore, limit: Duration) -> Option<SemaphoreP
     timeout(limit.min(TURN_LIMIT), gate.acquire()).await.ok()?.ok()
 }
 
-/// Finds or makes the entry of a server; making one drops those that have been idle for long.
-fn entry<'a>(servers: &'a mut HashMap<Key, Server>, key: &Key) -> &'a mut Server {
-    let now = Instant::now();
-    if !servers.contains_key(key) {
-        for server in servers.values_mut() {
-            server.prune(now);
-        }
-        servers.retain(|_, server| !server.is_spare(now));
-        if servers.len() >= SERVER_LIMIT {
-            let oldest = servers.iter().min_by_key(|(_, server)| server.used);
-            if let Some(key) = oldest.map(|(key, _)| key.clone()) {
-                servers.remove(&key);
-            }
-        }
-    }
-    servers.entry(key.clone()).or_insert_with(|| Server {
-        idle: Vec::new(),
-        shared: Vec::new(),
-        used: now,
-        gate: Arc::new(Semaphore::new(1)),
-        speaks_http1: key.trust.is_none(),
-        seat: Arc::new(()),
-        room: Arc::default(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_server_that_was_used_longest_ago_is_forgotten() {
-        let pool = Pool::default();
-        let key = |port| Key {
+    fn key(port: u16) -> Key {
+        Key {
             host: "h".to_owned(),
             port,
             to: None,
@@ -431,13 +472,18 @@ mod tests {
             ip_version: None,
             interface: None,
             socket: None,
-        };
+        }
+    }
+
+    #[test]
+    fn the_server_that_was_used_longest_ago_is_forgotten() {
+        let pool = Pool::default();
         let last = u16::try_from(SERVER_LIMIT).unwrap();
         for port in 0..=last {
             pool.learn_http1(&key(port));
         }
-        let servers = pool.servers.lock().unwrap();
-        assert_eq!(servers.len(), SERVER_LIMIT);
-        assert!(!servers.contains_key(&key(0)) && servers.contains_key(&key(last)));
+        let known = &pool.servers.lock().unwrap().known;
+        assert_eq!(known.len(), SERVER_LIMIT);
+        assert!(!known.contains_key(&key(0)) && known.contains_key(&key(last)));
     }
 }

@@ -1,15 +1,19 @@
 //! Servers that take few requests over one HTTP/2 connection.
 
-use super::super::handshake::handshake2;
+use super::super::handshake::{handshake1, handshake2};
+use super::super::line::Line;
 use super::super::metrics::Facts;
-use super::super::pool::{Channel, Key, Pool, Shared};
+use super::super::pool::{Channel, IDLE_TIME, Key, Pool, Shared};
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::time::advance;
+use tokio::time::{advance, sleep, timeout};
 
 fn key() -> Key {
     Key {
@@ -114,4 +118,39 @@ async fn who_waits_for_room_sees_that_connections_are_gone() {
     assert!(settled(seventh.as_mut()).await.is_none());
     pool.clear();
     assert!(matches!(settled(seventh.as_mut()).await, Some(None)));
+}
+
+/// Long enough for whoever closes what is idle, and no longer than twice the time that is promised.
+const IDLE_FOR_LONG: Duration = IDLE_TIME.saturating_mul(2);
+
+/// Each is a descriptor, and a server that closes none would fill the process with them.
+#[tokio::test(start_paused = true)]
+async fn a_shared_connection_is_closed_in_time_though_nobody_asks_for_one() {
+    let (_say, said) = watch::channel(Some(1));
+    let pool = Pool::default();
+    let Channel::Http2(channel) = connect(&pool, said).await else { panic!("it is HTTP/2") };
+    let closed = Arc::clone(&channel.closed);
+    sleep(IDLE_FOR_LONG).await;
+    assert!(!closed.load(Ordering::Acquire), "it is in use");
+    drop(channel);
+    sleep(IDLE_FOR_LONG).await;
+    assert!(closed.load(Ordering::Acquire));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_is_closed_in_time_though_nobody_asks_for_one() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let pool = Pool::default();
+    // Also a later one, after there was nothing to close.
+    for _ in 0..2 {
+        let line = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut peer, _) = listener.accept().await.unwrap();
+        let facts = Arc::new(Facts::new((None, None), None, false, false));
+        let channel = handshake1(Line::Plain(line), pool.age(), facts).await.unwrap();
+        pool.put_back(&key(), channel);
+        let mut byte = [0];
+        assert!(timeout(IDLE_TIME / 2, peer.read(&mut byte)).await.is_err(), "it may be of use");
+        let ended = timeout(IDLE_FOR_LONG, peer.read(&mut byte)).await;
+        assert!(matches!(ended, Ok(Ok(0))), "{ended:?}");
+    }
 }
