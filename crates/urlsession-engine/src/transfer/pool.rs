@@ -18,7 +18,7 @@ use urlsession_protocol::{Header, IpVersion, Proxy};
 
 /// Most idle HTTP/1.1 connections kept for one server: as many as there may be at work.
 const IDLE_PER_SERVER: usize = urlsession_core::MAX_RUNNING as usize;
-/// Most servers that connections are kept for.
+/// Most servers that connections are kept for, but for those of which some are at work.
 const SERVER_LIMIT: usize = 64;
 /// Longest time a connection is kept without use; most servers close earlier.
 pub(super) const IDLE_TIME: Duration = Duration::from_secs(90);
@@ -403,7 +403,9 @@ impl Servers {
         if !self.known.contains_key(key) {
             self.prune(now);
             if self.known.len() >= SERVER_LIMIT {
-                let oldest = self.known.iter().min_by_key(|(_, server)| server.used);
+                // One at work would be forgotten with what is counted of it.
+                let idle = self.known.iter().filter(|(_, server)| !server.is_busy());
+                let oldest = idle.min_by_key(|(_, server)| server.used);
                 if let Some(key) = oldest.map(|(key, _)| key.clone()) {
                     self.known.remove(&key);
                 }
@@ -449,6 +451,15 @@ impl Server {
         let is_used = Arc::strong_count(&self.seat) > 1;
         self.idle.is_empty() && !streams && !is_used && now.duration_since(self.used) >= IDLE_TIME
     }
+
+    /// Says whether a request goes over a connection to it.
+    fn is_busy(&self) -> bool {
+        let over_tcp = |shared: &&Shared| matches!(shared, Shared::Http2(_));
+        // Those have a seat each, also where they wait.
+        let kept = self.idle.len() + self.shared.iter().filter(over_tcp).count();
+        self.shared.iter().any(|shared| shared.streams() > 0)
+            || Arc::strong_count(&self.seat) - 1 > kept
+    }
 }
 
 /// Waits until nobody else dials, but no longer than the limit: whom a server lets wait in vain must
@@ -485,5 +496,20 @@ mod tests {
         let known = &pool.servers.lock().unwrap().known;
         assert_eq!(known.len(), SERVER_LIMIT);
         assert!(!known.contains_key(&key(0)) && known.contains_key(&key(last)));
+    }
+
+    /// What is counted of it would begin anew, and one more connection than allowed be opened.
+    #[test]
+    fn a_server_with_a_connection_at_work_is_not_forgotten() {
+        let pool = Pool::default();
+        let seats = [pool.seat(&key(0)), pool.seat(&key(2))];
+        let last = u16::try_from(SERVER_LIMIT).unwrap();
+        for port in 0..=last + 1 {
+            pool.learn_http1(&key(port));
+        }
+        let known = |port| pool.servers.lock().unwrap().known.contains_key(&key(port));
+        assert_eq!([0, 1, 2, 3, 4].map(known), [true, false, true, false, true]);
+        assert_eq!((pool.busy(&key(0)), pool.busy(&key(2))), (1, 1));
+        drop(seats);
     }
 }
