@@ -130,6 +130,15 @@ impl Detour {
         Ok(moved)
     }
 
+    /// Waits until there is something to move.
+    pub(super) async fn come(&self) {
+        match &self.way {
+            // What became of the line is told to whoever reads.
+            Way::Kernel(stream, _) => drop(stream.readable().await),
+            Way::Memory(line, _) => line.come().await,
+        }
+    }
+
     /// Returns the line, where the next response begins once nothing of the body is left.
     pub(super) fn into_line(self) -> Line {
         match self.way {

@@ -40,6 +40,24 @@ impl Line {
         Facts::new(self.addresses(), tls, is_proxied, self.is_http2())
     }
 
+    /// Waits until something has come that can be read, or nothing more ever will. What was read
+    /// since may have been all of it.
+    pub(super) async fn come(&self) {
+        // What became of the line is told to whoever reads.
+        let _ = match self {
+            Self::Plain(stream) => stream.readable().await,
+            #[cfg(unix)]
+            Self::Local(stream) => stream.readable().await,
+            Self::Tls(stream) => {
+                let (below, session) = stream.get_ref();
+                if session.wants_read() {
+                    Box::pin(below.come()).await;
+                }
+                Ok(())
+            }
+        };
+    }
+
     /// Returns our address and the other side's. Sockets of this machine have none.
     fn addresses(&self) -> (Option<SocketAddr>, Option<SocketAddr>) {
         match self {

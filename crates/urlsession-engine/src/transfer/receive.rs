@@ -147,28 +147,24 @@ impl Receiver {
             if self.is_cut() {
                 return Ok(Received::Whole);
             }
-            let (unpaid, is_full) = (self.unpaid(), self.is_full());
+            let unpaid = self.unpaid();
+            let (is_ours, begin) = (!piece.is_empty(), Instant::now());
             tokio::select! {
                 biased;
                 () = from.stop.cancelled() => return Ok(Received::Stopped),
-                () = turned(&mut self.journal) => {
-                    self.sync_if_due()?;
-                    if is_full || !piece.is_empty() {
-                        from.wire.touch();
+                () = turned(&mut self.journal) => self.sync_if_due()?,
+                _ = tick.tick() => self.flush(from.body)?,
+                () = rate::reached(unpaid), if unpaid.is_some() => {}
+                // A piece ahead of what may be taken: who has none to wait with hears the silence.
+                next = from.wire.watch(from.idle_timeout, from.body.next()), if piece.is_empty() => {
+                    match next? {
+                        Some(next) => piece = next,
+                        None => return Ok(Received::Whole),
                     }
                 }
-                _ = tick.tick() => {
-                    self.flush(from.body)?;
-                    if unpaid.is_some() {
-                        from.wire.touch();
-                    }
-                }
-                () = rate::reached(unpaid), if unpaid.is_some() => from.wire.touch(),
-                next = from.wire.watch(from.idle_timeout, from.body.next()),
-                    if piece.is_empty() && unpaid.is_none() && !is_full => match next? {
-                    Some(next) => piece = next,
-                    None => return Ok(Received::Whole),
-                },
+            }
+            if is_ours {
+                from.wire.excuse(begin.elapsed());
             }
         }
     }
@@ -210,33 +206,29 @@ impl Receiver {
         self.flush(from.body)?;
         let mut tick = tokio::time::interval_at(Instant::now() + BATCH_TIME, BATCH_TIME);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut has_come = false;
         loop {
             if self.is_cut() {
                 return Ok(Received::Whole);
             }
             let (unpaid, is_full) = (self.unpaid(), self.is_full());
+            let may_move = unpaid.is_none() && !is_full;
+            let (is_ours, begin) = (has_come && !may_move, Instant::now());
             let portion = self.rate.portion(Direction::Download) as u64;
             let most = self.span.as_ref().map_or(portion, |span| span.rest().min(portion));
             tokio::select! {
                 biased;
                 () = from.stop.cancelled() => return Ok(Received::Stopped),
-                () = turned(&mut self.journal) => {
-                    self.sync_if_due()?;
-                    if is_full {
-                        from.wire.touch();
-                    }
-                }
-                _ = tick.tick() => {
-                    self.sync_if_due()?;
-                    if unpaid.is_some() {
-                        from.wire.touch();
-                    }
-                }
-                () = rate::reached(unpaid), if unpaid.is_some() => from.wire.touch(),
-                moved = from.wire.watch(from.idle_timeout, detour.advance(&mut self.part, most)),
-                    if unpaid.is_none() && !is_full =>
-                {
+                () = turned(&mut self.journal) => self.sync_if_due()?,
+                _ = tick.tick() => self.sync_if_due()?,
+                () = rate::reached(unpaid), if unpaid.is_some() => {}
+                moved = from.wire.watch(
+                    from.idle_timeout,
+                    advance(&mut detour, may_move.then_some((&mut self.part, most))),
+                ), if may_move || !has_come => {
                     let moved = moved?;
+                    has_come = moved.is_none();
+                    let Some(moved) = moved else { continue };
                     if moved == 0 {
                         from.body.rejoin(detour).await;
                         return Ok(Received::Whole);
@@ -245,6 +237,9 @@ impl Receiver {
                     self.advance();
                     self.wrote(moved, 0)?;
                 }
+            }
+            if is_ours {
+                from.wire.excuse(begin.elapsed());
             }
         }
     }
@@ -341,6 +336,21 @@ impl Receiver {
     }
 }
 
+/// Moves the next bytes where they may be moved, else waits until there are any: only what is not
+/// there is silence.
+async fn advance(
+    detour: &mut Detour,
+    to: Option<(&mut Part, u64)>,
+) -> Result<Option<usize>, Failure> {
+    match to {
+        Some((part, most)) => detour.advance(part, most).await.map(Some),
+        None => {
+            detour.come().await;
+            Ok(None)
+        }
+    }
+}
+
 /// Returns what a future has already, if anything.
 async fn ready<T>(future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
@@ -373,11 +383,13 @@ pub(super) fn too_large(limit: u64) -> Failure {
 mod tests {
     use super::*;
     use crate::cache::Kept;
-    use crate::transfer::http::Answer;
+    use crate::transfer::http::{Answer, Stream};
     use crate::transfer::metrics::Collector;
     use crate::transfer::speedometer::Speedometer;
+    use hyper_util::rt::TokioIo;
     use std::fs::File;
     use std::io::Read as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use urlsession_protocol::{Date, LowestSpeed};
 
     fn answer(body: &'static [u8]) -> Answer {
@@ -440,6 +452,64 @@ mod tests {
             }
         }
         assert!(begin.elapsed() >= Duration::from_secs(4), "{:?}", begin.elapsed());
+    }
+
+    /// Asks over a line without a clock; the other end of it sends the head and those bytes.
+    async fn over_a_line(length: usize, sent: &[u8]) -> (Inbound, tokio::io::DuplexStream) {
+        let (ours, mut theirs) = tokio::io::duplex(1024 * 1024);
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(ours)).await.unwrap();
+        tokio::spawn(connection);
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
+        let (asked, ()) =
+            tokio::join!(sender.send_request(http::Request::new(String::new())), async {
+                theirs.read_u8().await.unwrap();
+                theirs.write_all(&[head.as_bytes(), sent].concat()).await.unwrap();
+            });
+        let stream = Stream::Http1 { body: asked.unwrap().into_body(), home: None };
+        let transaction = Collector::new(Date(0)).begin("http://host/", "GET");
+        (Inbound::new(stream, (None, None), transaction), theirs)
+    }
+
+    /// Each connection of a download waits for what all of them took. Were that time of its own, one
+    /// that stalls would be kept for as long as the others bring something.
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_heard_while_others_are_in_debt() {
+        const IDLE: Duration = Duration::from_secs(3);
+        let rate = Arc::new(Rate::new(Some(1000), &Arc::default()));
+        let others = Arc::clone(&rate);
+        tokio::spawn(async move {
+            loop {
+                others.spend(Direction::Download, 1000);
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+        });
+        tokio::task::yield_now().await;
+        let (mut body, _theirs) = over_a_line(100, b"").await;
+        let mut receiver = receiver(tempfile::tempfile().unwrap());
+        receiver.rate = rate;
+        let (wire, stop) = (Arc::new(Wire::new()), CancellationToken::new());
+        let from = Inflow { body: &mut body, wire: &wire, idle_timeout: IDLE, stop: &stop };
+        let begin = Instant::now();
+        let received = tokio::time::timeout(10 * IDLE, receiver.run(from, None)).await;
+        assert!(matches!(received, Ok(Received::Failed(_))), "{received:?}");
+        assert!((IDLE..2 * IDLE).contains(&begin.elapsed()), "{:?}", begin.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_with_us_is_no_silence() {
+        let (mut body, mut theirs) = over_a_line(200, &[7; 100]).await;
+        let mut receiver = receiver(tempfile::tempfile().unwrap());
+        receiver.rate = Arc::new(Rate::new(Some(10), &Arc::default()));
+        let (wire, stop) = (Arc::new(Wire::new()), CancellationToken::new());
+        let idle_timeout = Duration::from_secs(3);
+        let from = Inflow { body: &mut body, wire: &wire, idle_timeout, stop: &stop };
+        let (received, ()) = tokio::join!(receiver.run(from, None), async {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            theirs.write_all(&[7; 100]).await.unwrap();
+        });
+        assert!(matches!(received, Received::Whole), "{received:?}");
+        assert_eq!(receiver.length(), 200);
     }
 
     #[test]
