@@ -249,6 +249,8 @@ impl Receiver {
             if piece.len() as u64 > span.last().saturating_sub(self.length()) {
                 return Err(Failure::lost("more came than was announced"));
             }
+            // Before the rest is thrown away: it would be missing then.
+            while piece.len() as u64 > span.rest() && span.take_back() {}
             piece.truncate(usize::try_from(span.rest()).unwrap_or(usize::MAX));
         }
         let length = piece.len();
@@ -317,9 +319,10 @@ impl Receiver {
         }
     }
 
-    /// Says whether all is there that is wanted, and the server goes on sending.
+    /// Says whether all is there that is wanted, and the server goes on sending. What another one
+    /// took and does not have by now is wanted again.
     fn is_cut(&self) -> bool {
-        self.span.as_ref().is_some_and(|span| span.is_cut())
+        self.span.as_ref().is_some_and(|span| span.is_cut() && !span.take_back())
     }
 
     fn unpaid(&self) -> Option<Instant> {
@@ -430,6 +433,25 @@ mod tests {
         let received = ready(receiver.run(from, None)).await;
         assert!(matches!(received, Some(Received::Whole)), "{received:?}");
         assert_eq!(receiver.length(), 50);
+    }
+
+    /// What another one took is brought by who has it, unless the other has begun.
+    #[tokio::test]
+    async fn what_nobody_else_brings_is_not_thrown_away() {
+        for (has_begun, expected) in [(false, 100), (true, 50)] {
+            let mut receiver = receiver(tempfile::tempfile().unwrap());
+            let span = Arc::new(Span::new(0, 100, 100));
+            let other = Arc::new(Span::new(50, 100, 100));
+            span.yield_to(&other);
+            assert!(!has_begun || other.begin());
+            receiver.keep_to(&span);
+            let Answer { mut body, wire, .. } = answer(&[7; 100]);
+            let (idle_timeout, stop) = (Duration::from_secs(30), CancellationToken::new());
+            let from = Inflow { body: &mut body, wire: &wire, idle_timeout, stop: &stop };
+            let received = receiver.run(from, None).await;
+            assert!(matches!(received, Received::Whole), "{received:?}");
+            assert_eq!((receiver.length(), receiver.part.length()), (expected, expected));
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -50,7 +50,7 @@ impl Plan {
 
     /// Says whether all is fetched.
     pub(crate) fn is_done(&self) -> bool {
-        self.holes.is_empty() && self.spans.is_empty()
+        self.holes.is_empty() && self.spans.values().all(|span| span.is_given_up())
     }
 
     /// Returns what a further connection is to fetch: a hole, else a share of the longest span, none
@@ -81,12 +81,12 @@ impl Plan {
             }
             !hole.is_empty()
         });
-        for span in self.spans.values() {
-            if (span.at()..span.end()).contains(&range.start) {
-                span.set_end(range.start);
+        let span = Arc::new(Span::new(range.start, end, last));
+        for other in self.spans.values() {
+            if (other.at()..other.end()).contains(&range.start) {
+                other.yield_to(&span);
             }
         }
-        let span = Arc::new(Span::new(range.start, end, last));
         let number = self.next;
         self.next += 1;
         self.spans.insert(number, Arc::clone(&span));
@@ -99,6 +99,7 @@ impl Plan {
     /// Ends a span; what has not come is a hole, unless who comes before it sends that as well.
     pub(crate) fn end(&mut self, number: u32) {
         let Some(span) = self.spans.remove(&number) else { return };
+        span.give_up();
         if span.rest() > 0 {
             self.leave(span.at()..span.end());
         }
@@ -195,6 +196,53 @@ mod tests {
             assert_eq!(plan.first_hole(), hole);
             assert!(plan.choose(Share::Half, 0, 1).is_some());
         }
+    }
+
+    /// Its response may be another than was asked for, and then only the first connection had it.
+    #[test]
+    fn what_a_connection_has_no_response_to_is_taken_back() {
+        // how many of the others begin, from the end of the file => where the first one is cut
+        for (begun, cut) in [(0, None), (1, Some(48 * M)), (2, Some(32 * M)), (3, Some(16 * M))] {
+            let (mut plan, lead) = led();
+            lead.begin();
+            let mut others: Vec<_> = (1..4)
+                .map(|_| {
+                    let range = plan.choose(Share::Half, 0, 1).unwrap();
+                    let last = range.end;
+                    plan.begin(range, last)
+                })
+                .collect();
+            others.sort_by_key(|(_, span)| std::cmp::Reverse(span.at()));
+            assert!(others.iter().take(begun).all(|(_, span)| span.begin()));
+            let mut at = 16 * M;
+            lead.advance(at);
+            while lead.is_cut() && lead.take_back() {
+                at += 16 * M;
+                assert_eq!(lead.end(), at, "{begun}: one after the other");
+                lead.advance(at);
+            }
+            assert_eq!(lead.is_cut().then_some(at), cut, "{begun}");
+            assert!(others.iter().skip(begun).all(|(_, span)| !span.begin()), "{begun}");
+            plan.end(0);
+            for (number, span) in others.iter().take(begun) {
+                assert!(!plan.is_done(), "{begun}");
+                span.advance(span.end());
+                plan.end(*number);
+            }
+            assert!(plan.is_done(), "{begun}");
+        }
+    }
+
+    #[test]
+    fn what_a_server_does_not_send_is_not_taken_back() {
+        let mut plan = Plan::new(64 * M, &Ranges::default());
+        let (_, first) = plan.begin(0..32 * M, 32 * M);
+        plan.begin(32 * M..64 * M, 64 * M);
+        let (_, third) = plan.begin(16 * M..32 * M, 32 * M);
+        assert!(third.begin());
+        third.advance(32 * M);
+        first.advance(16 * M);
+        assert!(!third.take_back() && !first.take_back());
     }
 
     #[test]

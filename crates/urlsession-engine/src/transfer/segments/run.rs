@@ -17,7 +17,6 @@ use std::future::poll_fn;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -58,8 +57,7 @@ struct Stream<'a> {
     number: u32,
     /// Whether others were at work when it began: it may then fail without harm.
     is_beside: bool,
-    /// Whether its response is there.
-    has_begun: Arc<AtomicBool>,
+    span: Arc<Span>,
     fetch: Pin<Box<dyn Future<Output = Ended> + Send + 'a>>,
 }
 
@@ -85,9 +83,9 @@ impl<'a> Segments<'a> {
         let site = lead.receiver.part.site();
         let range = plan.first_hole().unwrap_or(self.total..self.total);
         let (number, span) = plan.begin(range, lead.last);
-        let fetch = Box::pin(self.lead(lead, span));
-        let has_begun = Arc::new(AtomicBool::new(true));
-        let mut streams = vec![Stream { number, is_beside: false, has_begun, fetch }];
+        span.begin();
+        let fetch = Box::pin(self.lead(lead, Arc::clone(&span)));
+        let mut streams = vec![Stream { number, is_beside: false, span, fetch }];
         let (mut kept, mut fetched) = (None, 1_u32);
         let began = Instant::now();
         let mut tick = tokio::time::interval_at(began + LOOK, LOOK);
@@ -146,7 +144,7 @@ impl<'a> Segments<'a> {
 
     fn moment(&self, began: Instant, streams: &[Stream<'_>]) -> Moment {
         let received = self.journal.received();
-        let begun = streams.iter().filter(|stream| stream.has_begun.load(Ordering::Relaxed));
+        let begun = streams.iter().filter(|stream| stream.span.has_begun());
         Moment {
             now: began.elapsed(),
             received,
@@ -171,9 +169,8 @@ impl<'a> Segments<'a> {
             let Some(site) = site.cloned() else { break };
             let is_beside = !streams.is_empty();
             let (number, span) = plan.begin(range.clone(), range.end);
-            let has_begun = Arc::new(AtomicBool::new(false));
-            let fetch = self.fetch(span, site, Arc::clone(&has_begun), is_beside);
-            streams.push(Stream { number, is_beside, has_begun, fetch: Box::pin(fetch) });
+            let fetch = self.fetch(Arc::clone(&span), site, is_beside);
+            streams.push(Stream { number, is_beside, span, fetch: Box::pin(fetch) });
             added += 1;
         }
         added
@@ -185,15 +182,12 @@ impl<'a> Segments<'a> {
     }
 
     /// Asks for a range and receives it.
-    async fn fetch(
-        &self,
-        span: Arc<Span>,
-        site: Site,
-        has_begun: Arc<AtomicBool>,
-        is_beside: bool,
-    ) -> Ended {
+    async fn fetch(&self, span: Arc<Span>, site: Site, is_beside: bool) -> Ended {
         // Others that began with it may have taken a part of it by now.
         let range = span.ask();
+        if range.is_empty() {
+            return Ended::Failed(Failure::lost("another one brings it"));
+        }
         let asked = tokio::select! {
             biased;
             () = self.attempt.stop.cancelled() => Err(Failure::lost("it was stopped")),
@@ -208,7 +202,9 @@ impl<'a> Segments<'a> {
             Ok(part) => part,
             Err(failure) => return Ended::Failed(failure),
         };
-        has_begun.store(true, Ordering::Relaxed);
+        if !span.begin() {
+            return Ended::Failed(Failure::lost("another one brings it"));
+        }
         let mut receiver =
             Receiver::beside(part, &self.attempt.progress, Arc::clone(&self.chain.rate));
         receiver.keep_journal(self.journal);
@@ -260,6 +256,13 @@ impl<'a> Segments<'a> {
     /// What the only connection got instead of what it asked for counts, as at the begin of an
     /// attempt.
     async fn changed(&self, verdict: Verdict, got: Final) -> Outcome {
+        let status = got.answer.head.status;
+        // It says nothing of the file, of which the better part may be here.
+        if verdict == Verdict::Restart && !status.is_success() {
+            self.chain.discard(got).await;
+            let why = format!("the rest was answered with {}", status.as_u16());
+            return Outcome::Received(Received::Failed(Failure::lost(why)));
+        }
         if verdict == Verdict::Restart {
             return match self.chain.judge_status(got).await {
                 Ok(got) => Outcome::Changed(Some(Box::new(got))),

@@ -368,6 +368,22 @@ async fn an_idle_connection_among_others_is_given_up() {
     .await;
 }
 
+/// What the other connection will be answered nobody knows: an error would then be all there is of
+/// that part, for the first connection was closed where it began.
+#[tokio::test]
+async fn who_has_no_response_is_not_waited_for() {
+    all(BOTH_WAYS.into_iter().map(|way| async move {
+        let server = Server::start();
+        server.on("/file", file().rate(16 * M).times(1).then(file().stall_head()));
+        let mut trial = trial(&server, Segments::count(2)).detouring_from(way);
+        trial.order.idle_timeout = Duration::from_secs(600);
+        assert_eq!(summary(&trial.run().await), "done 200 8388608", "{way}");
+        assert!(is_right(&trial), "{way}");
+        assert_eq!(ranges(&server.requests()), ["all", "bytes=4194304-8388607"], "{way}");
+    }))
+    .await;
+}
+
 #[tokio::test]
 async fn automatic_takes_more_where_more_is_faster() {
     let server = Server::start();
