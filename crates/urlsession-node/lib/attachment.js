@@ -304,7 +304,8 @@ class Attachment {
     const inOrder = event.taskIdentifier === undefined || !this.#parked.has(event.taskIdentifier);
     const wanting = inOrder ? this.#receivers.wanting(event) : [];
     if (event.bodyPath !== undefined && event.body === undefined && wanting.length > 0) {
-      return readBody(event).then(() => this.#hand(event, wanting));
+      // Meanwhile a loop may have been left, and others may have come.
+      return readBody(event).then(() => this.#hand(event, this.#receivers.wanting(event)));
     }
     this.#hand(event, wanting);
     return undefined;

@@ -2,9 +2,10 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
 const { setImmediate: turn } = require('node:timers/promises');
 const { test } = require('node:test');
-require('./support/home.js');
+const { inHome } = require('./support/home.js');
 const { useNative } = require('../lib/native.js');
 const { FakeNative } = require('./support/fake-native.js');
 
@@ -200,6 +201,70 @@ test('what a loop that is left had not taken is for the next one', async () => {
   assert.deepEqual(daemon.acknowledged, [2, 3], 'but for the last of each loop');
 });
 
+test('what was still being read when a loop was left is for the next one', async () => {
+  const modern = new Session({ identifier: 'reads' });
+  const daemon = FakeNative.last;
+  const next = async () => {
+    for await (const { taskIdentifier, body } of modern.events()) return `${taskIdentifier} ${body}`;
+    return undefined;
+  };
+  const { taskIdentifier, finished } = modern.dataTask('http://127.0.0.1/');
+  const first = next();
+  tellBodies(daemon, [11, 12, 13]);
+  daemon.tell('didComplete', taskIdentifier, {});
+  assert.equal(await first, '11 body of 11');
+  // Its end is told when all before it has been read.
+  await finished;
+  const gone = modern.invalidateAndCancel();
+  await turn();
+  assert.deepEqual([...daemon.acknowledged].sort(), [1, 2, 3, 4, 5, 6, 7], 'so that the session can end');
+  daemon.tell('didBecomeInvalid');
+  await gone;
+});
+
+test('who follows a task while its body is being read hears of its end', async () => {
+  const modern = new Session({ identifier: 'read meanwhile' });
+  const daemon = FakeNative.last;
+  const seen = [];
+  tellBodies(daemon, [1, 2, 3]);
+  for await (const { taskIdentifier } of modern.events()) {
+    if (taskIdentifier === 3) break;
+    if (taskIdentifier === 1) modern.task(2).finished.then(({ text }) => seen.push(text()));
+  }
+  await turn();
+  assert.deepEqual(seen, ['body of 2']);
+});
+
+test('loops that are left again and again get everything once, in order', async () => {
+  const modern = new Session({ identifier: 'again' });
+  const daemon = FakeNative.last;
+  const tasks = [1, 2, 3, 4, 5, 6];
+  tellBodies(daemon, tasks);
+  const seen = [];
+  while (seen.length < tasks.length) {
+    for await (const { taskIdentifier } of modern.events()) {
+      seen.push(taskIdentifier);
+      if (taskIdentifier % 2 === 0) break;
+    }
+  }
+  assert.deepEqual(seen, tasks);
+});
+
+test('a loop that is ended by a listener has not taken what the listener was told', async () => {
+  const { session, daemon } = open('ended by a listener');
+  const modern = new Session({ identifier: 'ended by a listener' });
+  const ending = new AbortController();
+  session.addEventListener('sessioncompleted', () => ending.abort());
+  const loop = modern.events({ signal: ending.signal });
+  daemon.tell('didComplete', 1, {});
+  assert.equal((await loop.next()).done, true);
+  const { value } = await modern.events().next();
+  assert.equal(value.taskIdentifier, 1);
+  value.acknowledge();
+  await turn();
+  assert.deepEqual(daemon.acknowledged, [1]);
+});
+
 test('whoever asks for two events at once gets both, in order', async () => {
   const loop = new Session({ identifier: 'twice' }).events();
   const daemon = FakeNative.last;
@@ -381,6 +446,16 @@ test('other options for a live session are refused, handlers are replaced', asyn
   const silent = new Session({ identifier: 'silent' });
   assert.throws(() => new Session({ identifier: silent.identifier, onChallenge: () => {} }), /of `onChallenge`:/);
 });
+
+// Bodies are read after one another: each is being read when who got the one before goes on.
+function tellBodies(daemon, tasks) {
+  for (const task of tasks) {
+    const path = inHome(`body of ${task}`);
+    fs.writeFileSync(path, `body of ${task}`);
+    daemon.tell('didReceiveData', task, { path, length: 9 });
+    daemon.tell('didComplete', task, {});
+  }
+}
 
 function open(identifier) {
   const configuration = urlSession.createSessionConfiguration({ identifier });

@@ -16,14 +16,15 @@ const OPTIONS = checks.object(new Map([['signal', checks.signal]]));
  */
 function events(attachment, options) {
   const { signal } = checks.checked(options, OPTIONS, { of: ' of a loop' });
-  const queue = new EventQueue(attachment.takeLeft());
+  const leave = (untaken, taken) => attachment.leave(untaken.filter(({ event }) => !PASSING.has(event.name)), taken);
+  const queue = new EventQueue(attachment.takeLeft(), (item) => leave([item], []));
   const unsubscribe = attachment.subscribe(queue);
   const finish = () => {
     unsubscribe();
     unfollow?.();
     running.delete(finish);
     const { untaken, taken } = queue.end();
-    attachment.leave(untaken.filter(({ event }) => !PASSING.has(event.name)), taken ? [taken] : []);
+    leave(untaken, taken ? [taken] : []);
   };
   const unfollow = signal && onAbort(signal, finish);
   running.add(finish);
@@ -51,13 +52,16 @@ process.on('beforeExit', () => running.forEach((finish) => finish()));
 /** Events between their arrival and the loop; of progress, one per task. */
 class EventQueue {
   #items;
+  #leave;
   #wake = () => {};
   #isOver = false;
   #taken;
   #turn = Promise.resolve();
 
-  constructor(items) {
+  /** `leave(item)` takes what comes when the loop is over. */
+  constructor(items, leave) {
     this.#items = items;
+    this.#leave = leave;
   }
 
   wants() {
@@ -77,8 +81,10 @@ class EventQueue {
         item.isAcknowledged = true;
         resolve();
       };
-      this.#items.push(item);
       if (!isKept) resolve();
+      // Who was given the event before may have ended the loop at that.
+      if (this.#isOver) this.#leave(item);
+      else this.#items.push(item);
       this.#wake();
     });
   }
