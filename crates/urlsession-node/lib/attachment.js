@@ -344,11 +344,17 @@ class Attachment {
   // Of a session that was cancelled nobody can want what was left; another outlives it, and this process need not wait.
   #settleLeft() {
     if (this.#isCancelled) {
-      [...this.#untaken.splice(0), ...this.#unhandled.splice(0)].forEach((item) => item.acknowledge());
+      this.#handleLeft();
       return;
     }
+    // One that lives here outlives nothing: what no loop takes in this very turn would keep it from its end for ever.
+    if (this.#key === undefined && this.#invalidation) setImmediate(() => this.#handleLeft());
     const isOwed = ({ isAcknowledged }) => !isAcknowledged;
     if (this.#parked.size > 0 || this.#untaken.some(isOwed) || this.#unhandled.some(isOwed)) this.#invalidation?.letGo();
+  }
+
+  #handleLeft() {
+    [...this.#untaken.splice(0), ...this.#unhandled.splice(0)].forEach((item) => item.acknowledge());
   }
 
   #leave(event) {

@@ -296,6 +296,26 @@ test('a session that is cancelled owes nothing to loops that were left', async (
   await gone;
 });
 
+test('a session that lives here ends though a loop left something behind', async () => {
+  const modern = new Session({ configuration: 'ephemeral' });
+  const daemon = FakeNative.last;
+  for (const task of [1, 2, 3, 4]) daemon.tell('didComplete', task, {});
+  for await (const { taskIdentifier } of modern.events()) if (taskIdentifier === 2) break;
+  await turn();
+  assert.deepEqual(daemon.acknowledged, [1], 'another loop may come');
+  const gone = modern.finishTasksAndInvalidate();
+  const next = modern.events();
+  assert.equal((await next.next()).value.taskIdentifier, 3);
+  await turn();
+  assert.deepEqual(daemon.acknowledged, [1, 2], 'the one that came has the others');
+  await next.return();
+  await turn();
+  await turn();
+  assert.deepEqual([...daemon.acknowledged].sort(), [1, 2, 3, 4]);
+  daemon.tell('didBecomeInvalid');
+  await gone;
+});
+
 test('no process waits for a session that outlives what nobody takes', async () => {
   const waiting = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
   const parks = async (modern, daemon) => {
