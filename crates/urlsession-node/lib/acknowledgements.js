@@ -4,6 +4,9 @@
 class Acknowledgements {
   #acknowledge;
   #handling = new Map();
+  // What is not acknowledged yet, or will never be: it failed, or waits for what is never done.
+  #open = new Set();
+  #isWaiting = true;
   #gathered;
 
   /** `acknowledge` takes the numbers of events. */
@@ -37,6 +40,11 @@ class Acknowledgements {
   whenDone(event, promises) {
     promises.forEach((promise) => promise.catch(throwLater));
     if (event.numbers.length === 0) return;
+    this.#open.add(event);
+    if (!this.#isWaiting) {
+      this.#letGo(event);
+      return;
+    }
     const task = event.taskIdentifier;
     const earlier = this.#handling.get(task);
     if (earlier === undefined && promises.length === 0) {
@@ -47,23 +55,39 @@ class Acknowledgements {
     if (event.name === 'didComplete') this.#handling.get(task)?.then(() => this.#handling.delete(task));
   }
 
+  /** Acknowledges all that was handed out, and from now on everything at once. */
+  waitNoMore() {
+    this.#isWaiting = false;
+    this.#open.forEach((event) => this.#letGo(event));
+  }
+
   async #inOrder(event, earlier, promises) {
     const outcomes = await Promise.allSettled(promises);
     const isDone = outcomes.every(({ status }) => status === 'fulfilled');
     return (await (earlier ?? true)) && isDone && this.#handled(event);
   }
 
+  #letGo(event) {
+    // A file that cannot be kept for whoever holds it cannot keep the session, either.
+    if (!this.#handled(event)) this.#tell(event);
+  }
+
   #handled(event) {
     try {
       // A file that was given to someone outlives the daemon's own name of it.
       event.release?.();
-      if (this.#gathered) this.#gathered.push(...event.numbers);
-      else this.#acknowledge(event.numbers);
+      this.#tell(event);
       return true;
     } catch (error) {
       throwLater(error);
       return false;
     }
+  }
+
+  #tell(event) {
+    if (!this.#open.delete(event)) return;
+    if (this.#gathered) this.#gathered.push(...event.numbers);
+    else this.#acknowledge(event.numbers);
   }
 }
 

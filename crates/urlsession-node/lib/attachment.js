@@ -194,8 +194,9 @@ class Attachment {
     if (this.#isInvalidated()) return Promise.resolve(this.#end);
     guarded(() => this.#native.invalidateAndCancel());
     this.#isCancelled = true;
-    // Nobody can want these any more.
+    // Nobody can want these any more, and who waits for the end with one in hand would wait for itself.
     this.offerAgain();
+    this.#acknowledgements.waitNoMore();
     this.#settleLeft();
     return this.#invalidated();
   }

@@ -296,6 +296,28 @@ test('a session that is cancelled owes nothing to loops that were left', async (
   await gone;
 });
 
+test('a session that is cancelled waits for nothing that was handed out', async () => {
+  const { session, daemon } = open('cancelled in hand');
+  const modern = new Session({ identifier: 'cancelled in hand' });
+  session.addEventListener('sessioncompleted', () => new Promise(() => {}));
+  const loop = modern.events();
+  for (const task of [1, 2, 3]) daemon.tell('didComplete', task, {});
+  const seen = [];
+  for await (const { name, taskIdentifier } of loop) {
+    seen.push(taskIdentifier ?? name);
+    if (taskIdentifier !== 2) continue;
+    const gone = modern.invalidateAndCancel();
+    await turn();
+    assert.deepEqual(daemon.acknowledged, [1, 2, 3]);
+    daemon.tell('didComplete', 4, {});
+    assert.deepEqual(daemon.acknowledged, [1, 2, 3, 4], 'nor for what comes later');
+    daemon.tell('didBecomeInvalid');
+    await gone;
+  }
+  assert.deepEqual(seen, [1, 2, 3, 4, 'didBecomeInvalid'], 'the loop is told all the same');
+  assert.deepEqual(daemon.acknowledged, [1, 2, 3, 4], 'each once');
+});
+
 test('a session that lives here ends though a loop left something behind', async () => {
   const modern = new Session({ configuration: 'ephemeral' });
   const daemon = FakeNative.last;
