@@ -158,6 +158,19 @@ test('a signal has one listener, however many tasks and loops it ends', async ()
   assert.equal(getEventListeners(signal, 'abort').length, 0);
 });
 
+test('a signal that cannot cancel a task rejects with its reason, and ends nothing else', async () => {
+  const gone = new Session({ identifier: 'without a daemon' });
+  const daemon = FakeNative.last;
+  daemon.cancel = () => { throw new Error(JSON.stringify({ code: -997, message: 'lost', detail: 'no daemon' })); };
+  const ending = new AbortController();
+  const tasks = [1, 2].map(() => gone.dataTask(url, { signal: ending.signal }));
+  ending.abort(new Error('enough'));
+  for (const { finished } of tasks) await assert.rejects(finished, { message: 'enough' });
+  for (const { taskIdentifier } of tasks) daemon.tell('didComplete', taskIdentifier, {});
+  assert.deepEqual(daemon.acknowledged, [1, 2], 'their end is nobody else’s');
+  assert.equal(getEventListeners(ending.signal, 'abort').length, 0);
+});
+
 test('promises are rejected by name, too', async () => {
   await assert.rejects(session.edit(1, { ur: url }), /no option `ur` of an edit; is `url` meant/);
   await assert.rejects(session.edit(1, null), /options of an edit must be an object/);

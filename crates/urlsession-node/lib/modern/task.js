@@ -85,7 +85,16 @@ class Following {
 
   begin(attachment, abort) {
     this.#unsubscribe = attachment.subscribe(this);
-    if (abort) this.#unfollow = onAbort(this.#asked.signal, abort);
+    if (abort) this.#unfollow = onAbort(this.#asked.signal, () => this.#abort(abort));
+  }
+
+  // A signal tells nobody what a listener throws, and ends the process with it: who aborted hears of it here.
+  #abort(abort) {
+    try {
+      abort();
+    } catch (error) {
+      this.#reject(error);
+    }
   }
 
   /** Ends where there is no such task: nothing would ever come. A daemon that is away comes back. */
@@ -138,6 +147,10 @@ class Following {
 
   #fail(error) {
     this.#end();
+    this.#reject(error);
+  }
+
+  #reject(error) {
     const { signal, reject } = this.#asked;
     reject(signal?.aborted ? signal.reason : error);
   }
