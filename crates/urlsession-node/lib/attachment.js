@@ -75,6 +75,11 @@ class Attachment {
     this.#outstanding.list(() => this.#native.tasks());
   }
 
+  /** Says whether the session ends with this process, so that there is no later one that could be told anything. */
+  get livesHere() {
+    return this.#key === undefined;
+  }
+
   /** Returns which of the named options the session was created with other values of. */
   differences(wanted, names) {
     return names.filter((name) => !isDeepStrictEqual(compared(name, this.options), compared(name, wanted)));
@@ -89,7 +94,7 @@ class Attachment {
     const typed = contentType === undefined || isTyped ? [] : [{ name: 'Content-Type', value: contentType }];
     const number = guarded(() => this.#native.createTask({ ...task, headers: [...task.headers, ...typed] }));
     // The files of a session that lives here are where the system has temporary ones, and all its tasks are created here.
-    if (this.#key === undefined && task.kind === 'download') this.#chosen.set(number, task.destination !== undefined);
+    if (this.livesHere && task.kind === 'download') this.#chosen.set(number, task.destination !== undefined);
     this.#outstanding.add(number);
     return number;
   }
@@ -349,7 +354,7 @@ class Attachment {
       return;
     }
     // One that lives here outlives nothing: what no loop takes in this very turn would keep it from its end for ever.
-    if (this.#key === undefined && this.#invalidation) setImmediate(() => this.#handleLeft());
+    if (this.livesHere && this.#invalidation) setImmediate(() => this.#handleLeft());
     const isOwed = ({ isAcknowledged }) => !isAcknowledged;
     if (this.#parked.size > 0 || this.#untaken.some(isOwed) || this.#unhandled.some(isOwed)) this.#invalidation?.letGo();
   }

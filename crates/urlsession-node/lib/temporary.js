@@ -2,17 +2,20 @@
 'use strict';
 
 const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
 const { application } = require('./application.js');
 const { applicationFolder } = require('./paths.js');
 
-/** Returns a path in this process's folder that no other file has. */
+/** Returns a path in this process's folder that no other file has: beside the files of the daemon, to be linked to them. */
 function temporaryPath() {
-  const parent = path.join(applicationFolder(application().id), 'held');
   // Each simulation has a home of its own.
-  const folder = folders.get(parent) ?? create(parent);
-  count += 1;
-  return path.join(folder, String(count));
+  return pathIn(path.join(applicationFolder(application().id), 'held'), '');
+}
+
+/** Returns such a path beside the files of sessions that live here, which need no state folder. */
+function systemTemporaryPath() {
+  return pathIn(os.tmpdir(), 'urlsession-held-');
 }
 
 /** Removes the file once `holder` has been collected. */
@@ -25,10 +28,16 @@ let count = 0;
 
 const collected = new FinalizationRegistry((file) => fs.rm(file, { force: true }, () => {}));
 
-function create(parent) {
+function pathIn(parent, prefix) {
+  const folder = folders.get(parent) ?? create(parent, prefix);
+  count += 1;
+  return path.join(folder, String(count));
+}
+
+function create(parent, prefix) {
   fs.mkdirSync(parent, { recursive: true, mode: 0o700 });
-  removeThoseOfTheDead(parent);
-  const made = fs.mkdtempSync(path.join(parent, `${process.pid}-`));
+  removeThoseOfTheDead(parent, prefix);
+  const made = fs.mkdtempSync(path.join(parent, `${prefix}${process.pid}-`));
   if (folders.size === 0) process.once('exit', removeAll);
   folders.set(parent, made);
   return made;
@@ -38,9 +47,14 @@ function removeAll() {
   for (const folder of folders.values()) fs.rmSync(folder, { recursive: true, force: true });
 }
 
-function removeThoseOfTheDead(parent) {
+function removeThoseOfTheDead(parent, prefix) {
   for (const name of fs.readdirSync(parent)) {
-    if (!isAlive(Number.parseInt(name, 10))) fs.rmSync(path.join(parent, name), { recursive: true, force: true });
+    if (!name.startsWith(prefix) || isAlive(Number.parseInt(name.slice(prefix.length), 10))) continue;
+    try {
+      fs.rmSync(path.join(parent, name), { recursive: true, force: true });
+    } catch {
+      // Another user's, where the folder is everybody's.
+    }
   }
 }
 
@@ -52,4 +66,4 @@ function isAlive(pid) {
   }
 }
 
-module.exports = { temporaryPath, removeWith };
+module.exports = { removeWith, systemTemporaryPath, temporaryPath };

@@ -318,6 +318,25 @@ test('a session that is cancelled waits for nothing that was handed out', async 
   assert.deepEqual(daemon.acknowledged, [1, 2, 3, 4], 'each once');
 });
 
+test('a file that cannot be kept is an error, and keeps no session that could tell nobody of it', async () => {
+  const missing = inHome('state', 'missing');
+  for (const [options, kept] of [[{ identifier: 'cannot keep' }, []], [{ configuration: 'ephemeral' }, [1, 2]]]) {
+    const modern = new Session(options);
+    const daemon = FakeNative.last;
+    const { taskIdentifier, finished } = modern.downloadTask('http://127.0.0.1/');
+    daemon.tell('didFinishDownloading', taskIdentifier, { path: missing, length: 1 });
+    daemon.tell('didComplete', taskIdentifier, {});
+    await assert.rejects(finished, ({ name, code, cause }) => (
+      name === 'URLSessionError' && code === -3000 && /ENOENT/.test(cause.message)
+    ));
+    await turn();
+    assert.deepEqual(daemon.acknowledged, kept);
+    modern.invalidateAndCancel();
+    await turn();
+    assert.deepEqual([...daemon.acknowledged].sort(), [1, 2], 'nobody wants it any more');
+  }
+});
+
 test('a session that lives here ends though a loop left something behind', async () => {
   const modern = new Session({ configuration: 'ephemeral' });
   const daemon = FakeNative.last;

@@ -143,6 +143,26 @@ test('an app that leaves one open ends by itself, after its tasks', async () => 
   assert.match(stdout, /^GET/);
 });
 
+test('they need no folder of ours', async () => {
+  const script = `
+    const fs = require('node:fs');
+    const { Session } = require(${JSON.stringify(path.join(__dirname, '..'))});
+    (async () => {
+      for (const configuration of ['default', 'ephemeral']) {
+        const session = new Session({ configuration });
+        const { path } = await session.download(${JSON.stringify(url('/file'))});
+        await session.finishTasksAndInvalidate();
+        console.log(fs.readFileSync(path, 'utf8').split(' ')[0], path);
+      }
+    })();`;
+  fs.writeFileSync(inHome('no-folder'), '');
+  const env = { ...process.env, URLSESSION_HOME: inHome('no-folder') };
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', script], { timeout: 60_000, env });
+  const [first, second] = stdout.trim().split('\n').map((line) => line.split(' '));
+  assert.deepEqual([first[0], second[0]], ['GET', 'GET']);
+  assert.ok(!fs.existsSync(path.dirname(first[1])), 'they go with the process');
+});
+
 test('what servers want remembered outlives the process of a default session', async () => {
   const script = `
     const { Session } = require(${JSON.stringify(path.join(__dirname, '..'))});

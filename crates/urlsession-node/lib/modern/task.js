@@ -2,15 +2,18 @@
 'use strict';
 
 const { QUESTIONS } = require('../attachment.js');
+const { URLSessionError } = require('../error.js');
 const { onAbort } = require('./aborts.js');
 const { webHeaders } = require('./headers.js');
 const { editOptions, Questions } = require('./questions.js');
-const { temporaryPath } = require('../temporary.js');
+const { systemTemporaryPath, temporaryPath } = require('../temporary.js');
 const { textOf } = require('../text.js');
 const { metricsOf, responseOf } = require('../told.js');
 
 // The code of what has no other, such as a task that there is not.
 const UNKNOWN = -1;
+
+const CANNOT_CREATE = -3000;
 
 class Task {
   #attachment;
@@ -75,6 +78,7 @@ class Following {
   #bytesSent = 0;
   #resumptions = 0;
   #download;
+  #livesHere;
   #unfollow;
   #unsubscribe;
 
@@ -84,6 +88,7 @@ class Following {
   }
 
   begin(attachment, abort) {
+    this.#livesHere = attachment.livesHere;
     this.#unsubscribe = attachment.subscribe(this);
     if (abort) this.#unfollow = onAbort(this.#asked.signal, () => this.#abort(abort));
   }
@@ -132,17 +137,23 @@ class Following {
     }
   }
 
-  // A file that cannot be kept is left with the daemon, unacknowledged, for the next process.
   #keep({ file }) {
     try {
-      // Without a destination the daemon removes its file after the acknowledgement; ours lives as long as the process.
-      if (file.isHeld) file.placeAt(temporaryPath(), { outlivesProcess: false });
+      // Without a destination whoever has the file removes it after the acknowledgement; ours lives as long as the process.
+      if (file.isHeld) file.placeAt(this.#livesHere ? systemTemporaryPath() : temporaryPath(), { outlivesProcess: false });
       this.#download = file;
       return undefined;
     } catch (error) {
-      this.#fail(error);
-      return new Promise(() => {});
+      const message = 'Cannot create file';
+      return this.#keepNot(new URLSessionError({ code: CANNOT_CREATE, codeName: 'CannotCreateFile', message, detail: error.message }));
     }
+  }
+
+  // A file that cannot be kept is left with the daemon, unacknowledged, for the next process, if there can be one.
+  #keepNot(error) {
+    if (this.#livesHere) return this.#reject(error);
+    this.#fail(error);
+    return new Promise(() => {});
   }
 
   #fail(error) {
