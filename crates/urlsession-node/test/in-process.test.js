@@ -134,6 +134,13 @@ test('the app decides about redirects', async () => {
   assert.deepEqual(await end('/away/4'), [302, '/away/4']);
 });
 
+test('a request that is followed as it was shown has the header fields that it had', async () => {
+  const session = new Session({ configuration: 'ephemeral', onRedirection: ({ newRequest }) => newRequest });
+  await session.data(url('/away/5'), { headers: { 'X-Name': '日本ü' } });
+  const [first, second] = requests.map(({ headers }) => Buffer.from(headers['x-name'], 'latin1').toString());
+  assert.deepEqual([first, second], ['日本ü', '日本ü']);
+});
+
 test('an app that leaves one open ends by itself, after its tasks', async () => {
   const script = `
     const { Session } = require(${JSON.stringify(path.join(__dirname, '..'))});

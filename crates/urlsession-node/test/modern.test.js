@@ -10,7 +10,7 @@ const { after, before, test } = require('node:test');
 const { runApp } = require('./support/app.js');
 const { inHome } = require('./support/home.js');
 const { Server, sha256Of } = require('./support/server.js');
-const { webHeaders } = require('../lib/modern/headers.js');
+const { fieldsMeant, webHeaders } = require('../lib/modern/headers.js');
 const { Session, URLSessionError } = require('../index.js');
 
 let server;
@@ -245,6 +245,19 @@ test('header fields of any bytes are told', () => {
   assert.deepEqual(['x-ascii', 'x-latin'].map((name) => headers.get(name)), ['a', 'é']);
   assert.equal(Buffer.from(headers.get('x-wide'), 'latin1').toString(), '日');
   assert.deepEqual(headers.getSetCookie(), ['a=1', 'b=2']);
+});
+
+test('header fields that come back as they were shown are what they were', () => {
+  const told = [['X-Wide', '日'], ['Twice', 'a'], ['twice', 'b'], ['Gone', 'x'], ['Empty', ''], ['no name', 'y'], ['Other', 'ü']]
+    .map(([name, value]) => ({ name, value }));
+  const shown = webHeaders(told);
+  const pairs = (headers) => [...headers].map(([name, value]) => ({ name, value }));
+  assert.deepEqual(fieldsMeant(pairs(shown), told, true), told);
+  shown.delete('gone');
+  shown.set('other', 'new');
+  const meant = fieldsMeant(pairs(shown), told, false).map(({ name, value }) => `${name}: ${value}`);
+  assert.deepEqual(meant, ['X-Wide: 日', 'Twice: a', 'twice: b', 'Empty: ', 'other: new']);
+  assert.deepEqual(fieldsMeant([], told, false), []);
 });
 
 test('a signal cancels, before and after the start', async () => {

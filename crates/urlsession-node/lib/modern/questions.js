@@ -4,7 +4,7 @@
 const { headerFields } = require('./body.js');
 const { checked } = require('./checks.js');
 const { CERTIFICATE, CREDENTIAL, EDIT, NEW_REQUEST } = require('./fields.js');
-const { webHeaders } = require('./headers.js');
+const { fieldsMeant, webHeaders } = require('./headers.js');
 
 // The code of what has no other, such as a task or a session that there is not any more.
 const UNKNOWN = -1;
@@ -66,7 +66,12 @@ class Questions {
       return this.#tell(taskIdentifier, answer);
     };
     if (redirection) {
-      const answer = redirectAnswer(await handler({ ...shownRedirection(redirection), taskIdentifier }));
+      const shown = shownRedirection(redirection);
+      const { headers } = shown.newRequest;
+      const request = await handler({ ...shown, taskIdentifier });
+      const answer = redirectAnswer(request, (given) => (
+        fieldsMeant(headerFields(given), redirection.newRequest.headers, given === headers)
+      ));
       await tell(() => this.#attachment.redirect(taskIdentifier, redirection.question, answer));
       return;
     }
@@ -158,11 +163,11 @@ function shownRedirection({ response, newRequest, until }) {
 }
 
 /** Makes what the addon takes of a request, of `null` for the redirect as it is, or of nothing for what was proposed. */
-function redirectAnswer(request) {
+function redirectAnswer(request, fieldsOf) {
   if (request === undefined) return { disposition: 'follow' };
   if (request === null) return { disposition: 'refuse' };
   const { url, method = 'GET', headers } = checked(request, NEW_REQUEST, { of: ' of a request' });
-  return { disposition: 'useRequest', request: { url: String(url), method, headers: headerFields(headers) } };
+  return { disposition: 'useRequest', request: { url: String(url), method, headers: fieldsOf(headers) } };
 }
 
 /** Makes what the addon takes of `{ url, headers, credential }`. */
