@@ -460,7 +460,10 @@ export interface ConnectTo {
 }
 
 export interface DownloadOptions extends TaskOptions {
-  /** Lets the server name the file in the destination's folder; what happens if there is one of that name. */
+  /**
+   * Lets the server name the file in the destination's folder, or in the destination itself if that ends in a slash; what
+   * happens if there is one of that name.
+   */
   suggestedFilename?: 'take-free' | 'replace';
   /** Where the file appears once it is whole. Without it, it lives as long as this process. */
   destination?: string | URL;

@@ -62,6 +62,17 @@ test('a download resolves with its file, its response and its metrics', async ()
   assert.equal(headers['x-task'], 'a');
 });
 
+test('a file that the server names stays in the folder that was given', async () => {
+  const folder = inHome('parent', 'folder');
+  fs.mkdirSync(folder, { recursive: true });
+  fs.writeFileSync(inHome('parent', 'named.txt'), 'mine');
+  const options = { destination: `${folder}/`, suggestedFilename: 'replace' };
+  const result = await session.download(server.url('/named/named.txt'), options);
+  assert.equal(result.path, path.join(folder, 'named.txt'));
+  assert.equal(fs.readFileSync(inHome('parent', 'named.txt'), 'utf8'), 'mine');
+  assert.equal((await session.download(server.url('/bytes/7'), options)).path, path.join(folder, '7'));
+});
+
 test('a file of which there is no news stays as it is', async () => {
   const destination = inHome('known');
   fs.writeFileSync(destination, 'mine');

@@ -90,6 +90,8 @@ const wrong = [
   [download, { destination: 5 }, /`destination` must be a path or a file URL/],
   [download, { destination: '' }, /`destination` must/],
   [download, { destination: new URL(url) }, /`destination` must/],
+  ...['folder/', '/folder/.', '..', new URL('file:///folder/')]
+    .map((destination) => [download, { destination }, /`destination` must be a file, .* add a name, or .* `suggestedFilename`/]),
   [(source) => session.uploadTask(url, source), new URL(url), /source of an upload must be a path, a file URL or bytes/],
   [download, { body: 'x' }, /no option `body` of a download task/],
   ...[new Blob(['x']), new FormData(), new Map([['a', 'b']]), new ReadableStream(), Readable.from(['x']), Promise.resolve()]
@@ -138,6 +140,18 @@ test('a body is what the session says, where the task does not', () => {
   assert.deepEqual(sent(), []);
   data({ body: {} });
   assert.deepEqual(FakeNative.sessions[0].calls.at(-1)[1].headers, [{ name: 'Content-Type', value: 'application/json' }]);
+});
+
+test('a folder is one where the server names the file', () => {
+  const destination = (given, of = url) => {
+    session.downloadTask(of, { destination: given, suggestedFilename: 'replace' });
+    return FakeNative.sessions[0].calls.at(-1)[1].destination;
+  };
+  assert.equal(destination('/folder/', `${url}a/file%20%C3%BC.txt?b=c`), path.resolve('/folder/file ü.txt'));
+  for (const name of ['', '..%2Fa', '.hidden', 'a%00', '%ff', 'a%5Cb']) assert.equal(destination('/folder/', url + name), path.resolve('/folder/download'));
+  assert.equal(destination('.'), path.resolve('download'));
+  assert.equal(destination(new URL('file:///folder/')), path.resolve('/folder/download'));
+  assert.equal(destination('/folder/name'), path.resolve('/folder/name'), 'its folder is meant');
 });
 
 test('a signal has one listener, however many tasks and loops it ends', async () => {

@@ -5,8 +5,9 @@ const { Attachment } = require('../attachment.js');
 const { sessionOptions } = require('../options.js');
 const { knownOptions } = require('./configuration.js');
 const { address } = require('./checks.js');
-const { dataBody, headerFields, pathOf, proxyFields, uploadBody } = require('./body.js');
+const { dataBody, headerFields, proxyFields, uploadBody } = require('./body.js');
 const { Credentials } = require('./credentials.js');
+const { destinationOf } = require('./destination.js');
 const { events } = require('./events.js');
 const { answerOptions, editOptions, SessionQuestions } = require('./questions.js');
 const { Cookies, KnownHosts } = require('./remembered.js');
@@ -77,7 +78,7 @@ class Session {
 
   downloadTask(url, given = {}) {
     const { destination, ...options } = checkedTaskOptions('download', given);
-    return this.#start({ kind: 'download', url, destination: pathOf(destination) }, options);
+    return this.#start({ kind: 'download', url, destination: destinationOf(destination, url, options) }, options);
   }
 
   uploadTask(url, source, given = {}) {

@@ -1,6 +1,8 @@
 // Argument checks with the outcomes of Titanium's bridge: what it throws, and how it calls a type.
 'use strict';
 
+const { namesFolder } = require('../modern/destination.js');
+
 /** Throws unless the value is of the type that `expected` names. */
 function check(value, expected) {
   if (!matches(value, expected)) throw invalidType(expected, typeName(value));
@@ -20,8 +22,10 @@ function checkTask(value) {
 
 /** Throws unless the value names a file, if there is one: a path, a file URL or a File. */
 function checkPlace(value) {
-  if (value instanceof URL || typeof value?.nativePath === 'string') return;
-  checkOptional(value, 'String');
+  if (typeof value?.nativePath === 'string') return;
+  if (!(value instanceof URL)) checkOptional(value, 'String');
+  if (value === undefined || value === null || !namesFolder(String(value))) return;
+  throw bridgeError('Invalid type passed to function', 'expected: path of a file, was: path of a folder');
 }
 
 /** Throws unless the value is a moment, if there is one: a valid Date or milliseconds since 1970. */

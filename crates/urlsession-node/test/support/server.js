@@ -61,6 +61,10 @@ const handlers = {
     response.writeHead(Number(argument), { 'Content-Type': 'text/plain' });
     response.end(`status ${argument}`);
   },
+  named({ response, argument }) {
+    response.writeHead(200, { 'Content-Disposition': `attachment; filename=${argument}` });
+    response.end('named');
+  },
   redirect({ response }) {
     response.writeHead(302, { Location: '/echo' });
     response.end();
