@@ -28,6 +28,8 @@ const table = [
   ['header value a number', () => { configuration().HTTPHeaderFields = { a: 1 }; }, type('expected: String, was: Number')],
   ['a timeout that is none', () => urlSession.createSessionConfiguration({ identifier: 'a', timeoutIntervalForRequest: -5 }), { message: /`timeoutIntervalForRequest` must be/ }],
   ['terms of TLS that are none', () => urlSession.createSessionConfiguration({ identifier: 'a', tls: 5 }), { message: /`tls` must be an object/ }],
+  ...Object.entries({ onChallenge: /`challengereceived`/, onDelayedRequest: /`requestdelayed`/, onRedirection: /without asking/ })
+    .map(([name, message]) => [`${name} in a configuration`, () => urlSession.createSessionConfiguration({ identifier: 'a', [name]: () => {} }), { name: 'TypeError', message }]),
   ['historical configuration of a number', () => urlSession.createURLSessionBackgroundConfiguration(1), { returns: null, logs: 'error' }],
   // A session.
   ['session of no arguments', () => urlSession.createSession(), count('expected 1 arguments, received: 0')],

@@ -5,6 +5,13 @@ const { checkedValue } = require('../modern/checks.js');
 const { OPTIONS } = require('../modern/configuration.js');
 const { check, checkHeaders, checkOptional } = require('./arguments.js');
 
+/** What is here instead of the handlers that sessions of promises have. */
+const INSTEAD = new Map(Object.entries({
+  onChallenge: 'set `answersChallenges: true`, and answer the event `challengereceived` by `session.answer`',
+  onDelayedRequest: 'answer the event `requestdelayed` by `session.edit`',
+  onRedirection: 'redirects are followed without asking',
+}));
+
 class SessionConfiguration {
   #identifier;
   #headers = {};
@@ -55,6 +62,8 @@ class SessionConfiguration {
 
 // `null` is nothing to Titanium, and what a session has not is the app's own.
 function known(others) {
+  const handler = Object.keys(others).find((name) => INSTEAD.has(name) && (others[name] ?? null) !== null);
+  if (handler) throw new TypeError(`The option \`${handler}\` is never called here: ${INSTEAD.get(handler)}`);
   const entries = Object.entries(others).filter(([name, value]) => OPTIONS.has(name) && value !== undefined && value !== null);
   return Object.fromEntries(entries.map(([name, value]) => [name, checkedValue(value, OPTIONS.get(name), name)]));
 }
