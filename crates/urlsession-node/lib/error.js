@@ -4,12 +4,14 @@
 class URLSessionError extends Error {
   /** Makes the error of what the addon tells about one. */
   constructor(told) {
-    super(told.message, told.detail === undefined ? undefined : { cause: new Error(told.detail) });
+    // The addon tells what there is not as `null` in some places.
+    const isTold = (key) => told[key] !== undefined && told[key] !== null;
+    super(told.message, isTold('detail') ? { cause: new Error(told.detail) } : undefined);
     this.code = told.code;
     this.domain = 'NSURLErrorDomain';
     this.codeName = told.codeName;
     for (const key of ['failingURL', 'statusCode', 'cancelledReason', 'resumeData']) {
-      if (told[key] !== undefined) this[key] = told[key];
+      if (isTold(key)) this[key] = told[key];
     }
   }
 

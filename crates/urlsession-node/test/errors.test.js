@@ -58,8 +58,10 @@ const impossible = [
 
 for (const [options, message] of impossible) {
   test(`a session with an impossible ${Object.keys(options)[0]} says why, in its message`, () => {
-    const { code, cause } = thrown(() => new Session({ identifier: 'impossible', ...options }), message);
+    const error = thrown(() => new Session({ identifier: 'impossible', ...options }), message);
+    const { code, cause } = error;
     assert.equal(typeof code, 'number');
+    assert.ok(!('failingURL' in error), 'what there is not is absent');
     assert.ok(cause instanceof Error);
   });
 }
