@@ -56,6 +56,7 @@ const table = [
   ['download to a folder', () => session().downloadTask({ url, destination: 'folder/' }), type('expected: path of a file, was: path of a folder')],
   ['download to the URL of a folder', () => session().downloadTask({ url, destination: new URL('file:///folder/') }), type('expected: path of a file, was: path of a folder')],
   ['download at no moment', () => session().downloadTask({ url, earliestBeginDate: new Date('soon') }), type('expected: Date or nil, was: Invalid Date')],
+  ['download at a symbol', () => session().downloadTask({ url, earliestBeginDate: Symbol('soon') }), type('expected: Date or nil, was: Symbol')],
   ['download at a word', () => session().downloadTask({ url, earliestBeginDate: 'soon' }), type('expected: Date or nil, was: String')],
   ['download that recovers from words', () => session().downloadTask({ url, recoverableStatuses: ['403'] }), { message: /`recoverableStatuses` must be/ }],
   // Uploads.
@@ -78,6 +79,7 @@ const table = [
   ['cancel of no number', () => session().cancel(NaN), type('expected: Integer, was: Number')],
   ['cancel of a truth', () => session().cancel(true), type('expected: Integer, was: Number')],
   ['edit of a fraction', () => session().edit(1.5), type('expected: Integer, was: Number')],
+  ['edit with null', () => session().edit(1, null), type('expected: Object, was: NSNull')],
   ['answer for a fraction', () => session().answer(1.5, {}, 'useServerTrust'), type('expected: Integer, was: Number')],
   ['getTasks without callback', () => session().getTasks(), type('expected: Function, was: (null)')],
   ['reset without callback', () => session().reset(), type('expected: Function, was: (null)')],

@@ -29,7 +29,7 @@ const [download, upload, data] = ['download', 'upload', 'data'].map(task);
 
 // Who takes it, what is given, what is said.
 const wrong = [
-  [create, { timeoutIntervalForRequest: '60' }, /`timeoutIntervalForRequest` must be a number of milliseconds above 0/],
+  [create, { timeoutIntervalForRequest: '60' }, /`timeoutIntervalForRequest` must be a number of milliseconds, 1 or more/],
   [create, { timeoutIntervalForResource: 0 }, /`timeoutIntervalForResource` must/],
   [create, { timeoutIntervalForRequest: NaN }, /`timeoutIntervalForRequest` must/],
   [create, { maximumConnectionsPerHost: 0 }, /`maximumConnectionsPerHost` must be a whole number, 1 or more/],
@@ -71,7 +71,11 @@ const wrong = [
   [data, { lowestSpeed: { bytesPerSecond: 0, seconds: 30 } }, /`lowestSpeed.bytesPerSecond` must be a whole number, 1 or more/],
   [data, { lowestSpeed: { bytesPerSecond: 1, seconds: 86401 } }, /`lowestSpeed.seconds` must be a whole number from 1 to 86400/],
   [data, { lowestSpeed: { bytesPerSecond: 1, second: 30 } }, /no option `lowestSpeed.second`; is `lowestSpeed.seconds` meant/],
-  [data, { retryInterval: 0 }, /`retryInterval` must be a number of milliseconds above 0/],
+  [data, { timeoutIntervalForRequest: 0.5 }, /`timeoutIntervalForRequest` must be a number of milliseconds, 1 or more/],
+  [data, { maximumResponseSize: 0.5 }, /`maximumResponseSize` must be a whole number of bytes/],
+  [data, { maximumResponseSize: '9' }, /`maximumResponseSize` must be a whole number of bytes/],
+  [create, { urlCache: { memoryCapacity: 1.5, diskCapacity: 0 } }, /`urlCache.memoryCapacity` must be a whole number of bytes/],
+  [data, { retryInterval: 0 }, /`retryInterval` must be a number of milliseconds, 1 or more/],
   [data, { timeoutIntervalForRetries: 'soon' }, /`timeoutIntervalForRetries` must/],
   [data, { maximumRetries: -1 }, /`maximumRetries` must be a whole number, 0 or more/],
   [data, { maximumRedirects: 101 }, /`maximumRedirects` must be a whole number from 0 to 100/],
@@ -84,7 +88,7 @@ const wrong = [
   [data, { requestPolicy: { keepsPost: [307] } }, /`requestPolicy.keepsPost` must be a list of HTTP statuses from 301 to 303/],
   [data, { requestPolicy: { connectTo: { host: 'a' } } }, /`requestPolicy.connectTo` must be a list of objects/],
   [data, { requestPolicy: { connectTo: [{ toPort: 0 }] } }, /`requestPolicy.connectTo\[0\].toPort` must be a whole number from 1 to 65535/],
-  [data, { requestPolicy: { timeoutIntervalForConnection: 0 } }, /`requestPolicy.timeoutIntervalForConnection` must be a number of milliseconds above 0/],
+  [data, { requestPolicy: { timeoutIntervalForConnection: 0 } }, /`requestPolicy.timeoutIntervalForConnection` must be a number of milliseconds, 1 or more/],
   [data, { requestPolicy: { ipVersion: 4 } }, /`requestPolicy.ipVersion` must be a string/],
   [data, { onRedirect: () => {} }, /`onRedirect` is not supported: .*`redirect`/],
   [download, { destination: 5 }, /`destination` must be a path or a file URL/],
@@ -142,6 +146,13 @@ test('a body is what the session says, where the task does not', () => {
   assert.deepEqual(FakeNative.sessions[0].calls.at(-1)[1].headers, [{ name: 'Content-Type', value: 'application/json' }]);
 });
 
+test('what has an address is a URL', () => {
+  const foreign = { href: `${url}foreign` };
+  session.dataTask(foreign, { mainDocumentUrl: foreign });
+  const [, created] = FakeNative.sessions[0].calls.at(-1);
+  assert.deepEqual([created.url, created.mainDocumentUrl], [foreign.href, foreign.href]);
+});
+
 test('a folder is one where the server names the file', () => {
   const destination = (given, of = url) => {
     session.downloadTask(of, { destination: given, suggestedFilename: 'replace' });
@@ -190,6 +201,9 @@ test('promises are rejected by name, too', async () => {
   await assert.rejects(session.edit(1, null), /options of an edit must be an object/);
   await assert.rejects(session.edit('one', { url }), /task is given by its number/);
   await assert.rejects(session.answer(1, {}, { user: 'me' }), /`password` is missing/);
+  for (const challenge of [undefined, null, 'a']) {
+    await assert.rejects(session.answer(1, challenge, 'useServerTrust'), /challenge must be the one that was told/);
+  }
   await assert.rejects(session.credentials.set(url, { user: 'me', password: '', persistance: 'permanent' }), /is `persistence` meant/);
   assert.throws(() => session.events({ signl: new AbortController().signal }), /no option `signl` of a loop; is `signal` meant/);
   await assert.rejects(session.credentials.remove(url, { relm: 'a' }), /no option `relm` of a removal; is `realm` meant/);

@@ -11,8 +11,8 @@ const isURL = (value) => value instanceof URL || isText(value?.href);
 const text = kind('a string', isText);
 const flag = kind('true or false', (value) => typeof value === 'boolean');
 const handler = kind('a function', (value) => typeof value === 'function');
-const milliseconds = kind('a number of milliseconds above 0', (value) => isNumber(value) && value > 0);
-const size = kind('a number of bytes', (value) => isNumber(value) && value >= 0);
+const milliseconds = kind('a number of milliseconds, 1 or more', (value) => isNumber(value) && value >= 1);
+const size = kind('a whole number of bytes', (value) => value >= 0 && (Number.isInteger(value) || value === Infinity));
 const rate = kind('a number of bytes per second, 1 or more', (value) => isNumber(value) && value >= 1);
 const share = kind('a number from 0 to 1', (value) => isNumber(value) && value >= 0 && value <= 1);
 const date = kind('a valid Date or milliseconds since 1970', (value) => (
@@ -29,6 +29,9 @@ const signal = kind('an AbortSignal', (value) => (
 const fields = kind('an object, a list of pairs or Headers', (value) => (
   typeof value === 'object' && (!Array.isArray(value) || value.every((pair) => Array.isArray(pair) && pair.length === 2))
 ));
+
+/** Returns the text of what is an address; URLs of other realms and libraries have it as well. */
+const addressText = (value) => value?.href ?? String(value);
 
 /** A whole number between two others, both included. */
 function count(least, most = 2 ** 32 - 1) {
@@ -105,6 +108,6 @@ function distance(one, other) {
 }
 
 module.exports = {
-  address, anything, checked, checkedValue, count, date, fields, flag, handler, location, milliseconds, numberOrText, object,
-  objects, rate, refused, share, signal, size, statuses, text, texts, unknown,
+  address, addressText, anything, checked, checkedValue, count, date, fields, flag, handler, location, milliseconds,
+  numberOrText, object, objects, rate, refused, share, signal, size, statuses, text, texts, unknown,
 };

@@ -1,7 +1,7 @@
 // The credentials that are kept for the application of a session.
 'use strict';
 
-const { checked, object, text } = require('./checks.js');
+const { addressText, checked, object, text } = require('./checks.js');
 const { KEPT } = require('./fields.js');
 
 const REALM = object(new Map([['realm', text]]));
@@ -21,14 +21,14 @@ class Credentials {
   /** Keeps a credential for the server of a URL, or for the part of it that is called `realm`. */
   async set(url, credential) {
     const { user, password, persistence = 'permanent', realm } = checked(credential, KEPT, { of: ' of a kept credential' });
-    await this.#attachment.setCredential(String(url), realm, { user, password, persistence });
+    await this.#attachment.setCredential(addressText(url), realm, { user, password, persistence });
   }
 
   /** Forgets the credentials of a server, of a part of it, or all; resolves with how many. */
   async remove(url, options = {}) {
     const { realm } = checked(options, REALM, { of: ' of a removal' });
     if (url === undefined && realm !== undefined) throw new TypeError('A realm is a part of a server: name its URL');
-    return this.#attachment.removeCredentials(url === undefined ? undefined : String(url), realm);
+    return this.#attachment.removeCredentials(url === undefined ? undefined : addressText(url), realm);
   }
 }
 

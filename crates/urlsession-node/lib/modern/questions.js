@@ -2,7 +2,7 @@
 'use strict';
 
 const { headerFields } = require('./body.js');
-const { checked } = require('./checks.js');
+const { addressText, checked } = require('./checks.js');
 const { CERTIFICATE, CREDENTIAL, EDIT, NEW_REQUEST } = require('./fields.js');
 const { fieldsMeant, webHeaders } = require('./headers.js');
 
@@ -167,13 +167,13 @@ function redirectAnswer(request, fieldsOf) {
   if (request === undefined) return { disposition: 'follow' };
   if (request === null) return { disposition: 'refuse' };
   const { url, method = 'GET', headers } = checked(request, NEW_REQUEST, { of: ' of a request' });
-  return { disposition: 'useRequest', request: { url: String(url), method, headers: fieldsOf(headers) } };
+  return { disposition: 'useRequest', request: { url: addressText(url), method, headers: fieldsOf(headers) } };
 }
 
 /** Makes what the addon takes of `{ url, headers, credential }`. */
 function editOptions(edit) {
   const { url, headers, credential } = checked(edit, EDIT, { of: ' of an edit' });
-  return { url: url === undefined ? undefined : String(url), headers: headerFields(headers), credential };
+  return { url: url === undefined ? undefined : addressText(url), headers: headerFields(headers), credential };
 }
 
 /** Makes what the addon takes of a credential, a certificate of ours or the name of another disposition. */

@@ -4,7 +4,7 @@
 const { Attachment } = require('../attachment.js');
 const { sessionOptions } = require('../options.js');
 const { knownOptions } = require('./configuration.js');
-const { address } = require('./checks.js');
+const { address, addressText } = require('./checks.js');
 const { dataBody, headerFields, proxyFields, uploadBody } = require('./body.js');
 const { Credentials } = require('./credentials.js');
 const { destinationOf } = require('./destination.js');
@@ -104,6 +104,7 @@ class Session {
 
   /** Answers the question that a task waits with, with a credential or a disposition. */
   async answer(task, challenge, answer) {
+    if (typeof challenge !== 'object' || challenge === null) throw new TypeError('The challenge must be the one that was told');
     const { serverTrust: _, ...asked } = challenge;
     await this.#attachment.answer(numberOf(task), asked, answerOptions(answer));
   }
@@ -197,7 +198,7 @@ function numberOf(task) {
 
 function urlText(url) {
   if (!address.test(url)) throw new TypeError(`The URL must be ${address.words}`);
-  return String(url);
+  return addressText(url);
 }
 
 function taskOptions(task, { headers, suspended = false, earliestBeginDate, mainDocumentUrl, ...options }) {
@@ -207,7 +208,7 @@ function taskOptions(task, { headers, suspended = false, earliestBeginDate, main
     url: urlText(task.url),
     headers: headerFields(headers),
     connectionProxy: proxyFields(options.connectionProxy),
-    mainDocumentUrl: mainDocumentUrl && String(mainDocumentUrl),
+    mainDocumentUrl: mainDocumentUrl && addressText(mainDocumentUrl),
     earliestBeginDate: earliestBeginDate === undefined ? undefined : Number(earliestBeginDate),
     resume: !suspended,
   };

@@ -30,7 +30,7 @@ function checkPlace(value) {
 
 /** Throws unless the value is a moment, if there is one: a valid Date or milliseconds since 1970. */
 function checkMoment(value) {
-  if (value === undefined || value === null || Number.isFinite(Number(value))) return;
+  if (value === undefined || value === null || (typeof value !== 'symbol' && Number.isFinite(Number(value)))) return;
   throw invalidType(Date, value instanceof Date ? 'Invalid Date' : typeName(value), ' or nil');
 }
 
@@ -81,6 +81,7 @@ function typeName(value) {
   if (value === null) return 'NSNull';
   if (typeof value === 'string') return 'String';
   if (typeof value === 'function') return 'Function';
+  if (typeof value === 'symbol') return 'Symbol';
   if (typeof value !== 'object') return 'Number';
   if (Array.isArray(value)) return 'Array';
   return isDictionary(value) ? 'Object' : (value.constructor?.name ?? 'Object');

@@ -125,8 +125,10 @@ class Session extends Emitter {
   }
 
   /** Answers a `requestdelayed`: what is given replaces that part of the request, which is then tried again. */
-  edit(task, { url, requestHeaders, credential } = {}) {
+  edit(task, edit = {}) {
     checkTask(task);
+    check(edit, 'Object');
+    const { url, requestHeaders, credential } = edit;
     checkOptional(url, 'String');
     checkHeaders(requestHeaders, true);
     report(this.#attachment.edit(task, { url, headers: headerFields(requestHeaders ?? {}), credential }));
