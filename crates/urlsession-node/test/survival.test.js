@@ -6,6 +6,7 @@ const fs = require('node:fs');
 const { after, before, test } = require('node:test');
 const { runApp } = require('./support/app.js');
 const { inHome, urlsession } = require('./support/home.js');
+const { Session } = require('../index.js');
 const { Server } = require('./support/server.js');
 
 const DOWNLOADS = 100;
@@ -85,6 +86,23 @@ test('a data task goes on without its app, and its answer is kept', async () => 
     ['sessioncompleted', 3, 'status 201'],
     ['sessioneventscompleted', null, null],
   ]);
+});
+
+test('what a task did is told to who finds it by its number as to who created it', async () => {
+  const destination = inHome('unchanged');
+  fs.writeFileSync(destination, 'mine');
+  const begun = Date.now();
+  await runApp('forgotten.js', ['forgotten', server.url('/up'), server.url('/status/304'), destination]);
+  for (const task of [1, 2]) await urlsession('wait', '--timeout', '60s', `com.example.test/forgotten/${task}`);
+  const found = new Date();
+  const session = new Session({ identifier: 'forgotten' });
+  const [sent, unchanged] = await Promise.all([1, 2].map((task) => session.task(task).finished));
+  assert.equal(sent.metrics.bytesSent, 300_000);
+  for (const { started, ended, taskInterval } of [sent.metrics, unchanged.metrics]) {
+    assert.deepEqual([started, ended].map(Number), [taskInterval.start, taskInterval.end]);
+    assert.ok(begun <= started && started <= ended && ended <= found);
+  }
+  await session.finishTasksAndInvalidate();
 });
 
 test('what a listener failed to handle comes again, the rest does not', async () => {

@@ -75,7 +75,7 @@ class Task {
 class Following {
   #asked;
   #started = Date.now();
-  #bytesSent = 0;
+  #bytesSent;
   #resumptions = 0;
   #download;
   #livesHere;
@@ -201,10 +201,26 @@ class Following {
   }
 }
 
-function allMetrics(event, { started, ended, ...counts }) {
+// An earlier process may have created the task, and seen its progress.
+function allMetrics(event, { started, ended, bytesSent, ...counts }) {
   const { networkProtocol, suggestedFilename } = responseOf(event) ?? {};
-  const told = { ...counts, networkProtocol, suggestedFilename };
-  return { started: new Date(started), ended: new Date(ended), ...told, ...metricsOf(event) };
+  const told = metricsOf(event);
+  const { start, end } = told?.taskInterval ?? { start: started, end: ended };
+  return {
+    started: new Date(start),
+    ended: new Date(end),
+    ...counts,
+    bytesSent: bytesSent ?? sentBytes(told),
+    networkProtocol,
+    suggestedFilename,
+    ...told,
+  };
+}
+
+/** Returns the length of the body that was sent last: a redirect may have gone on without it. */
+function sentBytes(told) {
+  const sent = told?.transactionMetrics.map((transaction) => transaction.countOfRequestBodyBytesSent);
+  return sent?.findLast((count) => count > 0) ?? 0;
 }
 
 function webResponse(event) {
