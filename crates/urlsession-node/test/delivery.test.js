@@ -250,6 +250,21 @@ test('loops that are left again and again get everything once, in order', async 
   assert.deepEqual(seen, tasks);
 });
 
+test('who only asks how a task is takes nothing of it', async () => {
+  const modern = new Session({ identifier: 'only asks' });
+  const daemon = FakeNative.last;
+  daemon.listing = [{ taskIdentifier: 5, state: 'completed' }];
+  daemon.tell('didComplete', 5, {});
+  const asked = modern.task(5);
+  assert.equal((await asked.status()).state, 'completed');
+  await turn();
+  await turn();
+  assert.deepEqual(daemon.acknowledged, []);
+  assert.equal((await modern.task(5).finished).body.length, 0);
+  await turn();
+  assert.deepEqual(daemon.acknowledged, [1]);
+});
+
 test('a loop that is ended by a listener has not taken what the listener was told', async () => {
   const { session, daemon } = open('ended by a listener');
   const modern = new Session({ identifier: 'ended by a listener' });

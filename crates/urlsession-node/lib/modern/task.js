@@ -17,23 +17,41 @@ const CANNOT_CREATE = -3000;
 
 class Task {
   #attachment;
+  #asked;
+  #mayBeGone;
+  #finished;
   #hasEnded = false;
 
-  /** Settles when the task has ended: with its result, or with a URLSessionError. */
-  finished;
-
-  constructor(attachment, taskIdentifier, { signal, onProgress, onDelayedRequest, kept, mayBeGone = false }) {
+  constructor(attachment, taskIdentifier, { mayBeGone = false, ...asked }) {
     this.#attachment = attachment;
     this.taskIdentifier = taskIdentifier;
-    this.finished = new Promise((resolve, reject) => {
-      const questions = onDelayedRequest && new Questions(attachment, { onDelayedRequest });
-      const following = new Following(taskIdentifier, { resolve, reject, signal, onProgress, questions, kept });
-      following.begin(attachment, signal && (() => this.cancel()));
-      if (mayBeGone) this.status().catch((error) => following.miss(error));
+    this.#asked = asked;
+    this.#mayBeGone = mayBeGone;
+    if (!mayBeGone) this.#follow();
+  }
+
+  /** Settles when the task has ended: with its result, or with a URLSessionError. */
+  get finished() {
+    return this.#follow();
+  }
+
+  // Who follows a task takes its events: one that was found by its number, only to be asked how it is, leaves them to others.
+  #follow() {
+    return this.#finished ??= this.#begin();
+  }
+
+  #begin() {
+    const finished = new Promise((resolve, reject) => {
+      const { signal, onProgress, onDelayedRequest, kept } = this.#asked;
+      const questions = onDelayedRequest && new Questions(this.#attachment, { onDelayedRequest });
+      const following = new Following(this.taskIdentifier, { resolve, reject, signal, onProgress, questions, kept });
+      following.begin(this.#attachment, signal && (() => this.cancel()));
+      if (this.#mayBeGone) this.status().catch((error) => following.miss(error));
     });
     const ended = () => { this.#hasEnded = true; };
     // Whoever created it to control it need not wait for it.
-    this.finished.then(ended, ended);
+    finished.then(ended, ended);
+    return finished;
   }
 
   /** Tells how the task is; rejects once its end has been handled, or if it never was. */
@@ -42,25 +60,30 @@ class Task {
   }
 
   resume() {
+    this.#follow();
     this.#attachment.resume(this.taskIdentifier);
   }
 
   suspend() {
+    this.#follow();
     this.#attachment.suspend(this.taskIdentifier);
   }
 
   /** Replaces parts of the request; the task keeps its bytes and tries at once, if it waits for that. */
   async edit(edit) {
+    this.#follow();
     await this.#attachment.edit(this.taskIdentifier, editOptions(edit));
   }
 
   /** Ends the task; `finished` rejects with the code -999. */
   cancel() {
+    this.#follow();
     this.#attachment.cancel(this.taskIdentifier);
   }
 
   /** Ends a download; resolves with what a new one can go on from, `null` if it must begin anew or has ended. */
   async cancelByProducingResumeData() {
+    this.#follow();
     try {
       return (await this.#attachment.cancelByProducingResumeData(this.taskIdentifier)) ?? null;
     } catch (error) {
