@@ -299,6 +299,8 @@ export interface TaskListing {
   taskIdentifier: number
   /** What it moves. */
   kind: 'download' | 'upload' | 'data'
+  /** Where a download's file appears once it is whole, unless the server names it. */
+  destination?: string
   /** The URL asked for, without user-info. */
   url: string
   /** The method. */

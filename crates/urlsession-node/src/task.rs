@@ -273,6 +273,8 @@ pub struct TaskListing {
     /// What it moves.
     #[napi(ts_type = "'download' | 'upload' | 'data'")]
     pub kind: String,
+    /// Where a download's file appears once it is whole, unless the server names it.
+    pub destination: Option<String>,
     /// The URL asked for, without user-info.
     pub url: String,
     /// The method.
@@ -320,6 +322,10 @@ impl From<TaskStatus> for TaskListing {
                 TaskKind::Download { .. } => "download".to_owned(),
                 TaskKind::Upload => "upload".to_owned(),
                 TaskKind::Data => "data".to_owned(),
+            },
+            destination: match &status.kind {
+                TaskKind::Download { destination } => destination.as_deref().map(text),
+                TaskKind::Upload | TaskKind::Data => None,
             },
             url: status.url,
             method: status.method,

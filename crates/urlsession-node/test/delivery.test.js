@@ -352,6 +352,18 @@ test('a file that cannot be kept is an error, and keeps no session that could te
   }
 });
 
+test('a file of which there is no news is named to who finds the task by its number', async () => {
+  const modern = new Session({ identifier: 'no news' });
+  const daemon = FakeNative.last;
+  daemon.listing = [{ taskIdentifier: 7, kind: 'download', destination: '/tmp/mine' }, { taskIdentifier: 8, kind: 'data' }];
+  const response = { statusCode: 304, headers: [] };
+  for (const task of [7, 8]) daemon.tell('didComplete', task, { response });
+  const [file, data] = await Promise.all([7, 8].map((task) => modern.task(task).finished));
+  assert.deepEqual([file.path, file.length, data.path, data.body.length], ['/tmp/mine', 0, undefined, 0]);
+  await turn();
+  assert.deepEqual(daemon.acknowledged.sort(), [1, 2]);
+});
+
 test('a session that lives here ends though a loop left something behind', async () => {
   const modern = new Session({ configuration: 'ephemeral' });
   const daemon = FakeNative.last;

@@ -96,12 +96,14 @@ test('what a task did is told to who finds it by its number as to who created it
   for (const task of [1, 2]) await urlsession('wait', '--timeout', '60s', `com.example.test/forgotten/${task}`);
   const found = new Date();
   const session = new Session({ identifier: 'forgotten' });
+  assert.equal((await session.task(2).status()).destination, destination);
   const [sent, unchanged] = await Promise.all([1, 2].map((task) => session.task(task).finished));
   assert.equal(sent.metrics.bytesSent, 300_000);
   for (const { started, ended, taskInterval } of [sent.metrics, unchanged.metrics]) {
     assert.deepEqual([started, ended].map(Number), [taskInterval.start, taskInterval.end]);
     assert.ok(begun <= started && started <= ended && ended <= found);
   }
+  assert.deepEqual([unchanged.response.statusCode, unchanged.path, unchanged.length], [304, destination, 0]);
   await session.finishTasksAndInvalidate();
 });
 

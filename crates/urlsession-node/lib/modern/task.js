@@ -15,6 +15,9 @@ const UNKNOWN = -1;
 
 const CANNOT_CREATE = -3000;
 
+// The status of a file that is as the app has it.
+const UNCHANGED = 304;
+
 class Task {
   #attachment;
   #asked;
@@ -46,7 +49,7 @@ class Task {
       const questions = onDelayedRequest && new Questions(this.#attachment, { onDelayedRequest });
       const following = new Following(this.taskIdentifier, { resolve, reject, signal, onProgress, questions, kept });
       following.begin(this.#attachment, signal && (() => this.cancel()));
-      if (this.#mayBeGone) this.status().catch((error) => following.miss(error));
+      if (this.#mayBeGone) following.look(this.status());
     });
     const ended = () => { this.#hasEnded = true; };
     // Whoever created it to control it need not wait for it.
@@ -101,6 +104,7 @@ class Following {
   #bytesSent;
   #resumptions = 0;
   #download;
+  #listed;
   #livesHere;
   #unfollow;
   #unsubscribe;
@@ -125,9 +129,11 @@ class Following {
     }
   }
 
-  /** Ends where there is no such task: nothing would ever come. A daemon that is away comes back. */
-  miss(error) {
-    if (error.code === UNKNOWN) this.#fail(error);
+  /** Takes the promise of how the task is. Where there is none, nothing would ever come; a daemon that is away comes back. */
+  look(listed) {
+    this.#listed = listed.catch((error) => {
+      if (error.code === UNKNOWN) this.#fail(error);
+    });
   }
 
   /** A question that is not answered here is for others, now or later. */
@@ -151,8 +157,7 @@ class Following {
       case 'didFinishDownloading':
         return this.#keep(event);
       case 'didComplete':
-        // A body that cannot be read is no empty one.
-        return event.error || event.bodyError ? this.#fail(event.error ?? event.bodyError) : this.#succeed(event);
+        return this.#complete(event);
       case 'didBecomeInvalid':
         return this.#fail(event.error ?? new Error('the session was invalidated'));
       default:
@@ -187,6 +192,20 @@ class Following {
   #reject(error) {
     const { signal, reject } = this.#asked;
     reject(signal?.aborted ? signal.reason : error);
+  }
+
+  #complete(event) {
+    // A body that cannot be read is no empty one.
+    const error = event.error ?? event.bodyError;
+    if (error) return this.#fail(error);
+    const isUnknown = event.statusCode === UNCHANGED && this.#download === undefined && this.#listed !== undefined;
+    return isUnknown ? this.#succeedAsListed(event) : this.#succeed(event);
+  }
+
+  // Of a task of an earlier process only the daemon knows which file it left as it is; until it says so the task is kept.
+  async #succeedAsListed(event) {
+    this.#asked.kept = (await this.#listed)?.destination;
+    this.#succeed(event);
   }
 
   #succeed(event) {
