@@ -102,7 +102,7 @@ impl Core {
         mut challenge: AuthenticationChallenge,
         resume: Option<ResumeState>,
     ) {
-        self.put(turn, key, |task| task.details.resume = resume.map(Box::new));
+        self.put(turn, key, |task| task.leave_part(resume));
         let Some(task) = self.tasks.get(&key) else { return };
         let Phase::Running { attempt, stopping } = task.phase else {
             return self.stopped(turn, key);

@@ -49,6 +49,7 @@ impl Core {
             task.phase = Phase::Completed { at, done: done.map(Box::new), last, owed };
             task.details.error = error.map(Box::new);
             task.details.resume = None;
+            task.details.peak = None;
         });
         let kept = self.hand_over_part(turn, key, resume.filter(|_| failed));
         if failed && !kept {

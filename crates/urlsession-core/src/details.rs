@@ -1,5 +1,6 @@
 //! What few tasks have, kept where it takes no room in all the others.
 
+use crate::peak::Peak;
 use crate::{Question, ResumeState};
 use std::num::NonZeroU64;
 use std::ops::{Deref, DerefMut};
@@ -17,6 +18,8 @@ pub(crate) struct Rare {
     /// Where it goes once its attempt, which takes a slot of the host before, has ended.
     pub(crate) next_host: Option<Arc<str>>,
     pub(crate) resume: Option<Box<ResumeState>>,
+    /// Set back by a restart to what is recorded.
+    pub(crate) peak: Option<Box<Peak>>,
     pub(crate) error: Option<Box<Error>>,
     pub(crate) question: Option<Box<Question>>,
     pub(crate) spool: Option<Box<Path>>,
@@ -53,6 +56,7 @@ impl Rare {
     const NONE: Self = Self {
         next_host: None,
         resume: None,
+        peak: None,
         error: None,
         question: None,
         spool: None,

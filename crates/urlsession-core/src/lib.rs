@@ -31,6 +31,7 @@ mod lifecycle;
 mod observe;
 mod outbox;
 mod packed;
+mod peak;
 mod planted;
 mod portion;
 mod query;

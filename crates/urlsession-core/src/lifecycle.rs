@@ -166,12 +166,7 @@ impl Core {
         }
         match report {
             Report::Durable(state) => self.put(turn, key, |task| {
-                let before = task.details.resume.as_ref().map_or(0, |before| before.synced_bytes());
-                if state.synced_bytes() > before {
-                    task.failures = 0;
-                    task.details.disk_failures = 0;
-                }
-                task.details.resume = Some(Box::new(state));
+                task.record_part(state);
                 if eager && let Some(resume) = &mut task.details.resume {
                     resume.durable_bytes += 4096;
                 }
@@ -180,11 +175,11 @@ impl Core {
             Report::Received => self.change(turn, key, |task| task.is_received = true),
             Report::Ended(Ending::Done(done)) => self.complete(turn, key, Ok(done)),
             Report::Ended(Ending::Stopped { resume }) => {
-                self.put(turn, key, |task| task.details.resume = resume.map(Box::new));
+                self.put(turn, key, |task| task.leave_part(resume));
                 self.stopped(turn, key);
             }
             Report::Ended(Ending::Failed { error, cause, resume, progressed }) => {
-                self.put(turn, key, |task| task.details.resume = resume.map(Box::new));
+                self.put(turn, key, |task| task.leave_part(resume));
                 self.failed(turn, key, error, cause, progressed);
             }
             Report::Ended(Ending::Challenged { challenge, resume }) => {

@@ -66,11 +66,6 @@ pub(crate) fn count(
     cut_off: bool,
     random: &mut Random,
 ) -> Option<Duration> {
-    // What was sent is sent all over again: only bytes that are kept bring the end nearer.
-    if progressed && task.details.resume.is_some() {
-        task.failures = 0;
-        task.details.disk_failures = 0;
-    }
     if cause == Cause::Answer {
         // Nothing failed that another try would find otherwise.
         return Some(Duration::ZERO);

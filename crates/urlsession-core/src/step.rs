@@ -141,8 +141,8 @@ pub enum Ending {
         cause: Cause,
         /// From what the next attempt can go on; `None` discards what was recorded before.
         resume: Option<ResumeState>,
-        /// Whether this attempt sent body bytes, or received some that are kept: those reset the
-        /// retry delay.
+        /// Whether this attempt sent body bytes, or received some that are kept. What is sent is sent
+        /// all over again: only more kept bytes than any attempt had reset the retry delay.
         progressed: bool,
     },
     /// A server wants a credential, and [`Core::asks`](crate::Core::asks) let the attempt ask.

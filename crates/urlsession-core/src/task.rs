@@ -1,6 +1,7 @@
 //! One task as the core keeps it: compact, and a machine of phases.
 
 use crate::details::{Details, OptionalDate};
+use crate::peak::Peak;
 use crate::{
     AttemptNumber, Cause, Done, Kind, Moment, SessionNumber, Stage, TaskFacts, TaskRecord,
 };
@@ -163,6 +164,7 @@ impl Task {
             || record.question.is_some()
         {
             details.spool = facts.spool.map(Into::into);
+            details.peak = record.resume.as_deref().map(Peak::of).map(Box::new);
             details.resume = record.resume;
             details.error = record.error;
             details.question = record.question;

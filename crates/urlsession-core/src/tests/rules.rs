@@ -4,7 +4,7 @@ use super::*;
 use crate::turn::ASKERS_LIMIT;
 use crate::{FurtherRanges, Order, Stage, TaskFacts, resume};
 use urlsession_protocol::{
-    Body, CancelledReason, Header, LowestSpeed, Priority, Reason, ResumeData, Secret,
+    CancelledReason, Header, LowestSpeed, Priority, Reason, ResumeData, Secret,
 };
 
 fn lowest(bytes_per_second: u64, seconds: u32) -> Option<LowestSpeed> {
@@ -308,41 +308,6 @@ fn the_task_may_name_the_delay() {
             assert_eq!(bench.wakeup(), Some(Duration::from_millis(given)), "{asked}");
             bench.tick_after(Duration::from_millis(given));
         }
-    }
-}
-
-#[test]
-fn retries_are_counted_without_progress_only() {
-    let mut bench = Bench::new();
-    let mut new = NewTask { resume: true, ..download(1) };
-    new.options.maximum_retries = Some(1);
-    bench.create(new);
-    for _ in 0..5 {
-        bench.ended(1, failed(Cause::Disk));
-        bench.tick_after(Duration::from_secs(60));
-    }
-    bench.ended(1, failed(Cause::Transient));
-    bench.tick_after(Duration::from_secs(1));
-    bench.ended(1, progressed(Some(part(10))));
-    bench.tick_after(Duration::from_secs(1));
-    assert_eq!(sent(&bench.ended(1, failed(Cause::Transient))), ["1 DidComplete -1005"]);
-}
-
-/// A server that takes a body and then fails would get it every second, for as long as the task has.
-#[test]
-fn what_was_sent_is_no_progress() {
-    for kind in [TaskKind::Upload, TaskKind::Data, download(1).kind] {
-        let mut bench = Bench::new();
-        let mut new = NewTask { kind, resume: true, ..download(1) };
-        new.request.method = "PUT".to_owned();
-        new.request.body = Some(Body::Spool { path: "/state/spool/1".into(), length: 5 });
-        new.options.maximum_retries = Some(2);
-        bench.create(new);
-        for _ in 0..2 {
-            assert_eq!(sent(&bench.ended(1, progressed(None))).len(), 0);
-            bench.tick_after(Duration::from_secs(2));
-        }
-        assert_eq!(sent(&bench.ended(1, progressed(None))), ["1 DidComplete -1005"]);
     }
 }
 
