@@ -535,7 +535,7 @@ fn finished(answer: Answer, method: &Method, url: &Url) -> Final {
 }
 
 /// RFC 9110 section 10.2.3. A date counts from the server's own clock, so that ours may be wrong.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let after = text(header::RETRY_AFTER)?.trim();
     if let Ok(seconds) = after.parse() {

@@ -4,8 +4,9 @@
 use super::errors::{self, Failure, Place};
 use super::interim::Interim;
 use super::line::Line;
+use super::request::retry_after;
 use http::response::Parts;
-use http::{HeaderMap, Method, StatusCode, Uri, Version, header};
+use http::{HeaderMap, Method, Uri, Version, header};
 use http_body_util::Empty;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -101,7 +102,7 @@ async fn ask(
     let response = interim.watch(sent).await?;
     if !response.status().is_success() {
         let (head, _) = response.into_parts();
-        return Err(Refusal { failure: refused(head.status), answer: Some(Box::new(head)) });
+        return Err(Refusal { failure: refused(&head), answer: Some(Box::new(head)) });
     }
     let (head, _) = response.into_parts();
     drop(sender);
@@ -117,11 +118,14 @@ async fn ask(
     Ok((parts.io.into_inner(), Box::new(head)))
 }
 
-fn refused(status: StatusCode) -> Failure {
+fn refused(head: &Parts) -> Failure {
+    let status = head.status;
+    // As a server is that asks for more time.
+    let later = retry_after(&head.headers).map_or(Cause::Transient, Cause::After);
     let (code, cause) = match status.as_u16() {
         // Some say 401, which is for servers.
         401 | 407 => (ErrorCode::USER_AUTHENTICATION_REQUIRED, Cause::Permanent),
-        408 | 429 | 500..=599 => (ErrorCode::CANNOT_CONNECT_TO_HOST, Cause::Transient),
+        408 | 429 | 500..=599 => (ErrorCode::CANNOT_CONNECT_TO_HOST, later),
         _ => (ErrorCode::CANNOT_CONNECT_TO_HOST, Cause::Permanent),
     };
     let why = format!(

@@ -261,6 +261,8 @@ async fn lies_of_http_proxies() {
         ("many fields", head(&"X: y\r\n".repeat(500)), "-1017 permanent"),
         ("a refusal", b"HTTP/1.1 403 No\r\n\r\nwhy".to_vec(), "-1004 permanent"),
         ("a bad day", b"HTTP/1.1 503 No\r\n\r\n".to_vec(), "-1004 transient"),
+        ("a busy one", b"HTTP/1.1 429 No\r\nRetry-After: 7\r\n\r\n".to_vec(), "-1004 after 7s"),
+        ("never", b"HTTP/1.1 403 No\r\nRetry-After: 7\r\n\r\n".to_vec(), "-1004 permanent"),
         (
             "a redirect",
             b"HTTP/1.1 302 No\r\nLocation: http://h/\r\n\r\n".to_vec(),
