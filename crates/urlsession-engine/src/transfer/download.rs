@@ -100,6 +100,10 @@ async fn prepare(attempt: &Attempt, publisher: &Arc<Publisher>) -> Result<Prepar
         {
             // The crash may have come before the name was durable.
             publisher.sync_name(&path)?;
+            if part::is_kept(state, &files) {
+                // Where that is a copy of it, it may have stayed.
+                part::remove_unclaimed(&state.part);
+            }
             return Ok(Prepared::Published { state: state.clone(), path, length });
         }
         part::check_destination(&files)?;

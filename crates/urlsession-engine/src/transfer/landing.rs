@@ -10,6 +10,8 @@ use crate::crash;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+#[cfg(unix)]
+use urlsession_protocol::Timestamp;
 use urlsession_protocol::{NameClash, Response, TaskKind};
 
 /// Most names `file`, `file.1`, `file.2`, … that are tried.
@@ -23,6 +25,9 @@ pub(super) struct Landing {
     /// Recognises a name that was taken just before a crash.
     #[cfg(unix)]
     mark: Option<Mark>,
+    /// When the task was created whose mark it may need.
+    #[cfg(unix)]
+    created: Option<Timestamp>,
 }
 
 impl Landing {
@@ -33,6 +38,8 @@ impl Landing {
             takes_free: false,
             #[cfg(unix)]
             mark: None,
+            #[cfg(unix)]
+            created: None,
         }
     }
 
@@ -44,7 +51,11 @@ impl Landing {
             matches!(attempt.order.kind, TaskKind::Download { destination: Some(_) });
         let clash = options.suggested_filename.or(options.destination_clash);
         let Some(clash) = clash.filter(|_| has_destination) else {
-            return Self::exact(&attempt.files);
+            return Self {
+                #[cfg(unix)]
+                created: Some(attempt.created),
+                ..Self::exact(&attempt.files)
+            };
         };
         let suggested = options
             .suggested_filename
@@ -59,7 +70,23 @@ impl Landing {
             takes_free,
             #[cfg(unix)]
             mark: takes_free.then(|| Mark::of(&attempt.files, attempt.created)),
+            #[cfg(unix)]
+            created: Some(attempt.created),
         }
+    }
+
+    /// The same for a part that was kept for resume data: what becomes of it may be a copy, and
+    /// another task may have the same resume data, so that its inode proves nothing.
+    #[cfg(unix)]
+    pub(super) fn of_kept(mut self, files: &TaskFiles) -> Self {
+        self.mark = self.mark.or_else(|| Some(Mark::of(files, self.created?)));
+        self
+    }
+
+    /// The same: there are no marks here.
+    #[cfg(not(unix))]
+    pub(super) fn of_kept(self, _files: &TaskFiles) -> Self {
+        self
     }
 
     /// Marks a file that is whole and about to get its name.
@@ -130,14 +157,15 @@ impl Landing {
         }
     }
 
+    /// Says whether the file was marked, and nobody has written to it since.
     #[cfg(unix)]
-    fn is_marked(&self, path: &Path) -> bool {
+    pub(super) fn is_marked(&self, path: &Path) -> bool {
         let about = path.symlink_metadata().ok().filter(part::is_ours);
         self.mark.zip(about).is_some_and(|(mark, about)| mark.is_on(&about))
     }
 
     #[cfg(not(unix))]
-    fn is_marked(&self, _path: &Path) -> bool {
+    pub(super) fn is_marked(&self, _path: &Path) -> bool {
         false
     }
 

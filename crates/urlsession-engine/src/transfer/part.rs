@@ -114,7 +114,7 @@ impl Part {
     /// of them; `None` if it is not that file any more. Of a file that was cut already, the state
     /// keeps the first bytes only.
     pub(super) fn reopen(state: &mut ResumeState, files: &TaskFiles) -> Option<Self> {
-        let kept = state.part.parent() == Some(&*files.kept_parts);
+        let kept = is_kept(state, files);
         if state.part != files.part && !kept {
             return None;
         }
@@ -266,6 +266,9 @@ impl Part {
             let about = std::fs::symlink_metadata(path);
             about.is_ok_and(|about| is_ours(&about) && inode(&about) == self.inode())
         };
+        let is_kept = self.path != files.part;
+        let kept = is_kept.then(|| landing.clone().of_kept(files));
+        let landing = kept.as_ref().unwrap_or(landing);
         #[cfg(unix)]
         if let Some(Open { file, .. }) = &self.open {
             landing.mark(file);
@@ -281,9 +284,7 @@ impl Part {
                 crash::point("part.renamed");
                 Ok(Placed { path, is_copy: false })
             }
-            Err((_, error))
-                if error.kind() == io::ErrorKind::CrossesDevices && self.path != files.part =>
-            {
+            Err((_, error)) if error.kind() == io::ErrorKind::CrossesDevices && is_kept => {
                 let copy = self.copy(files)?;
                 copy.syncer()()?;
                 Ok(Placed { is_copy: true, ..copy.place(files, landing)? })
@@ -358,22 +359,33 @@ fn create(path: &Path) -> io::Result<Open> {
     Ok(Open::new(file, OnceLock::new()))
 }
 
-/// Returns the finished file and its size if it is the part that the state speaks of: it was
-/// renamed, and the end of its attempt was lost in a crash.
+/// Returns the finished file and its size if it is the part that the state speaks of, or a copy of
+/// it: it got its name, and the end of its attempt was lost in a crash.
 pub(super) fn published(
     state: &ResumeState,
     files: &TaskFiles,
     landing: &Landing,
 ) -> Option<(PathBuf, u64)> {
-    if state.part != files.part || std::fs::symlink_metadata(&files.part).is_ok() {
+    let is_kept = is_kept(state, files);
+    if (state.part != files.part && !is_kept) || std::fs::symlink_metadata(&files.part).is_ok() {
         return None;
     }
+    let kept = is_kept.then(|| landing.clone().of_kept(files));
+    let landing = kept.as_ref().unwrap_or(landing);
     landing.find(|path| {
-        let about = std::fs::symlink_metadata(path).ok()?;
+        let about = std::fs::symlink_metadata(path).ok().filter(is_ours)?;
         let whole = state.total_bytes.is_none_or(|total| total == about.len());
-        let is_part = is_ours(&about) && inode(&about) == state.inode;
-        (is_part && about.len() >= state.durable_bytes && whole).then_some(about.len())
+        let is_it = match is_kept {
+            true => landing.is_marked(path),
+            false => inode(&about) == state.inode,
+        };
+        (is_it && about.len() >= state.durable_bytes && whole).then_some(about.len())
     })
+}
+
+/// Says whether the part waited for whoever has its resume data.
+pub(super) fn is_kept(state: &ResumeState, files: &TaskFiles) -> bool {
+    state.part.parent() == Some(&*files.kept_parts)
 }
 
 /// Removes a part that waits for whoever has its resume data, unless somebody goes on from it now.

@@ -5,8 +5,10 @@ use super::download::{SIZE, bytes, file};
 use super::{Trial, summary};
 use crate::transfer::part::Part;
 use std::fs;
-use std::path::PathBuf;
-use urlsession_protocol::ResumeRung;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+use urlsession_protocol::{NameClash, ResumeRung, TaskKind};
 use urlsession_testkit::server::{Answer, Server};
 
 #[tokio::test]
@@ -94,7 +96,7 @@ async fn a_kept_part_elsewhere_is_gone_on_from() {
     let foreign = trial.folder.path().join("foreign");
     fs::write(&foreign, vec![0; 9000]).unwrap();
     let state = trial.resume.as_mut().unwrap();
-    state.inode = std::os::unix::fs::MetadataExt::ino(&fs::metadata(&foreign).unwrap());
+    state.inode = fs::metadata(&foreign).unwrap().ino();
     state.part = foreign.clone();
     assert_eq!(summary(&trial.run().await), "done 200 300000");
     assert_eq!(fs::read(&foreign).unwrap(), vec![0; 9000]);
@@ -115,6 +117,61 @@ async fn a_kept_part_that_somebody_goes_on_from_is_left_alone() {
     fs::remove_file(&trial.files.finished).unwrap();
     assert_eq!(summary(&trial.run().await), "done 200 300000");
     assert!(!kept.exists());
+}
+
+/// The end of its attempt is lost: only the part is recorded, which has gone or was about to go.
+#[tokio::test]
+async fn a_kept_part_that_is_in_place_is_not_fetched_again() {
+    let other = TempDir::new_in("/dev/shm").ok();
+    let other = other.filter(|other| device(other.path()) != device(&std::env::temp_dir()));
+    let Some(other) = other else {
+        eprintln!("SKIPPED: there is no other file system");
+        return;
+    };
+    for (is_far, clash) in [
+        (false, None),
+        (false, Some(NameClash::TakeFree)),
+        (true, None),
+        (true, Some(NameClash::TakeFree)),
+    ] {
+        let (server, mut trial, kept) = with_kept_part().await;
+        trial.order.kind = TaskKind::Download { destination: Some(trial.files.finished.clone()) };
+        trial.order.options.destination_clash = clash;
+        let kept = if is_far { move_away(&mut trial, other.path()) } else { kept };
+        assert_eq!(summary(&trial.run().await), "done 200 300000");
+        let asked = server.requests().len();
+        for stays in [false, is_far] {
+            if stays {
+                fs::write(&kept, &bytes()[..9000]).unwrap();
+            }
+            assert_eq!(summary(&trial.run().await), "done 200 300000", "{is_far} {clash:?}");
+            assert_eq!(server.requests().len(), asked, "{is_far} {clash:?}: nothing is asked");
+            assert_eq!(trial.left(), ["file"], "{is_far} {clash:?}");
+            assert!(!kept.exists(), "{is_far} {clash:?}");
+        }
+        // What somebody else has put there is not taken for it.
+        let theirs = trial.folder.path().join("theirs");
+        fs::write(&theirs, bytes()).unwrap();
+        fs::rename(&theirs, &trial.files.finished).unwrap();
+        assert_eq!(summary(&trial.run().await), "done 200 300000");
+        assert!(server.requests().len() > asked, "{is_far} {clash:?}");
+    }
+}
+
+fn device(path: &Path) -> u64 {
+    fs::metadata(path).unwrap().dev()
+}
+
+/// Has the part wait in that folder.
+fn move_away(trial: &mut Trial, folder: &Path) -> PathBuf {
+    let state = trial.resume.as_mut().unwrap();
+    let kept = folder.join("1");
+    fs::copy(&state.part, &kept).unwrap();
+    fs::remove_file(&state.part).unwrap();
+    state.inode = fs::metadata(&kept).unwrap().ino();
+    state.part.clone_from(&kept);
+    trial.files.kept_parts = folder.into();
+    kept
 }
 
 /// Downloads until the connection breaks, and keeps the part as a task does that is cancelled for
