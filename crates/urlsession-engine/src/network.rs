@@ -97,6 +97,10 @@ mod system {
 
     /// How long changes gather: an address, its routes and those to everywhere come one by one.
     const SETTLE_TIME: Duration = Duration::from_millis(250);
+    /// A look that fails is made again after this long,
+    const FIRST_PAUSE: Duration = Duration::from_secs(1);
+    /// and after twice as long every time, up to this.
+    const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
     /// Returns what tells of every change, for as long as it runs.
     pub(super) fn watch(inbox: Sender) -> io::Result<impl Future<Output = ()>> {
@@ -109,7 +113,7 @@ mod system {
             let _ = inbox.send(Message::NetworkChanged(change));
         }
         Ok(async move {
-            if let Err(error) = follow(&listener, &inbox, before).await {
+            if let Err(error) = follow(&listener, &inbox, before, addresses).await {
                 tracing::warn!(%error, "the network is watched no more");
                 // Nobody must wait for what nobody tells.
                 let none = Addresses::default();
@@ -120,12 +124,17 @@ mod system {
     }
 
     /// Tells of changes until the engine is gone.
-    async fn follow(listener: &Listener, inbox: &Sender, mut before: Addresses) -> io::Result<()> {
+    pub(super) async fn follow(
+        listener: &Listener,
+        inbox: &Sender,
+        mut before: Addresses,
+        mut look: impl FnMut() -> io::Result<Addresses>,
+    ) -> io::Result<()> {
         loop {
             let mut routed = listener.next().await?;
             tokio::time::sleep(SETTLE_TIME).await;
             routed |= listener.drain()?;
-            let now = addresses()?;
+            let now = look_until_seen(&mut look).await;
             if let Some(change) = now.since(&before, routed) {
                 tracing::info!(up = change.is_up, new = change.is_new, "the network changed");
                 if inbox.send(Message::NetworkChanged(change)).is_err() {
@@ -133,6 +142,19 @@ mod system {
                 }
             }
             before = now;
+        }
+    }
+
+    /// Looks until that succeeds: it takes a descriptor, of which there may be none for a moment.
+    async fn look_until_seen(look: &mut impl FnMut() -> io::Result<Addresses>) -> Addresses {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match look() {
+                Ok(now) => return now,
+                Err(error) => tracing::warn!(%error, ?pause, "could not look at the network"),
+            }
+            tokio::time::sleep(pause).await;
+            pause = (2 * pause).min(LONGEST_PAUSE);
         }
     }
 }
@@ -192,5 +214,35 @@ mod tests {
             });
             assert_eq!(now.since(before, routed), told, "{name}");
         }
+    }
+
+    /// As where all descriptors are taken.
+    #[cfg(target_os = "linux")]
+    #[tokio::test(start_paused = true)]
+    async fn a_look_that_fails_is_made_again() {
+        let (near, far) = std::os::unix::net::UnixDatagram::pair().unwrap();
+        near.set_nonblocking(true).unwrap();
+        let listener = netlink::Listener::of(near.into()).unwrap();
+        let (inbox, mut told) = crate::inbox::channel();
+        let home = addresses(&["10.0.0.2"], &["10.0.0.2"]);
+        let other = addresses(&["10.0.0.3"], &["10.0.0.3"]);
+        let mut failures = 9;
+        let look = || match failures {
+            0 => Ok(other.clone()),
+            _ => {
+                failures -= 1;
+                Err(std::io::Error::other("no descriptor"))
+            }
+        };
+        far.send(b"changed").unwrap();
+        let messages = tokio::select! {
+            biased;
+            ended = system::follow(&listener, &inbox, home.clone(), look) => panic!("{ended:?}"),
+            messages = told.gather(None) => messages,
+        };
+        let [crate::inbox::Message::NetworkChanged(change)] = &messages[..] else {
+            panic!("{messages:?}")
+        };
+        assert_eq!(Some(change), other.since(&home, false).as_ref());
     }
 }

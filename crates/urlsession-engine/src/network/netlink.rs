@@ -55,9 +55,13 @@ const IFA_LOCAL: u16 = 2;
 pub(super) struct Listener(AsyncFd<OwnedFd>);
 
 impl Listener {
-    #[expect(unsafe_code, reason = "the reactor is told of a descriptor")]
     pub(super) fn open() -> io::Result<Self> {
-        let socket = open(GROUPS, SocketFlags::NONBLOCK)?;
+        Self::of(open(GROUPS, SocketFlags::NONBLOCK)?)
+    }
+
+    /// Hears what comes over a socket that does not block.
+    #[expect(unsafe_code, reason = "the reactor is told of a descriptor")]
+    pub(super) fn of(socket: OwnedFd) -> io::Result<Self> {
         // SAFETY: an `OwnedFd` names one open descriptor until it is dropped, which is after the
         // `AsyncFd` that owns it has let go of it.
         let socket = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) }?;
