@@ -30,6 +30,8 @@ static NEXT: AtomicU32 = AtomicU32::new(0);
 pub(super) struct Destinations {
     file: File,
     noted: BTreeSet<PathBuf>,
+    /// Whether the last write failed, as on a full disk.
+    is_torn: bool,
     /// Most go where the one before went.
     last: PathBuf,
 }
@@ -38,7 +40,7 @@ impl Destinations {
     pub(super) fn create(state: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         let file = options.append(true).create_new(true).open(state.join(DESTINATIONS))?;
-        Ok(Self { file, noted: BTreeSet::new(), last: PathBuf::new() })
+        Ok(Self { file, noted: BTreeSet::new(), is_torn: false, last: PathBuf::new() })
     }
 
     /// Notes the folder of a destination. One that has no spelling, or is one of too many, is not
@@ -47,14 +49,20 @@ impl Destinations {
         if folder.as_os_str() == self.last.as_os_str() {
             return Ok(());
         }
-        self.last = folder.to_owned();
         let spelled = folder.to_str().filter(|text| text.len() <= PATH_LIMIT);
         let Some(text) = spelled.filter(|_| self.noted.len() < DESTINATIONS_LIMIT) else {
             return Ok(());
         };
-        if self.noted.insert(folder.to_owned()) {
-            writeln!(self.file, "{}", serde_json::Value::from(text))?;
+        if !self.noted.contains(folder) {
+            // What is left of a line is no text, and must not take the next one with it.
+            let begin = if self.is_torn { "\n" } else { "" };
+            let line = format!("{begin}{}\n", serde_json::Value::from(text));
+            self.is_torn = true;
+            self.file.write_all(line.as_bytes())?;
+            self.is_torn = false;
+            self.noted.insert(folder.to_owned());
         }
+        self.last = folder.to_owned();
         Ok(())
     }
 }
@@ -150,4 +158,29 @@ fn are_numbers(text: &str) -> bool {
 fn locked(options: &OpenOptions, folder: &Path) -> Option<File> {
     let lock = options.open(folder.join(LOCK)).ok()?;
     lock.try_lock().ok().map(|()| lock)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_could_not_be_noted_is_noted_the_next_time() {
+        let state = tempfile::tempdir().unwrap();
+        let path = state.path().join(DESTINATIONS);
+        let mut destinations = Destinations::create(state.path()).unwrap();
+        let [first, second] = ["/first", "/second"].map(Path::new);
+        destinations.note(first).unwrap();
+        // One that cannot be written to, and half a line as a full disk leaves it.
+        let good = std::mem::replace(&mut destinations.file, File::open(&path).unwrap());
+        destinations.note(second).unwrap_err();
+        destinations.file = good;
+        destinations.file.write_all(b"\"/sec").unwrap();
+        for _ in 0..2 {
+            destinations.note(second).unwrap();
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines = text.lines().filter_map(|line| serde_json::from_str::<PathBuf>(line).ok());
+        assert_eq!(lines.collect::<Vec<_>>(), [first, second]);
+    }
 }
