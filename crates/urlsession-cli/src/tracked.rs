@@ -119,9 +119,10 @@ impl Tracked {
                 self.file = Some(path.clone());
                 self.moved(*length, Some(*length))
             }
-            Event::DidReceiveData { path, .. } => {
+            Event::DidReceiveData { path, length } => {
                 self.file = Some(path.clone());
-                Change::Nothing
+                // What an upload brings back says nothing of how much of it went.
+                if upload { Change::Nothing } else { self.moved(*length, Some(*length)) }
             }
             Event::DidComplete { error, response, metrics } => {
                 self.state = TaskState::Completed;
@@ -246,5 +247,25 @@ pub(crate) mod tests {
         assert_eq!(task.apply(&complete), Change::Ended);
         assert_eq!((task.ended, task.error.clone()), (true, None));
         assert_eq!(task.apply(&complete), Change::Nothing, "told twice, shown once");
+    }
+
+    /// kind => what is done, of how much, once an answer of 5 bytes came for 100 that went
+    #[test]
+    fn an_answer_counts_for_who_asked_for_it() {
+        let sent = Event::DidSendBodyData {
+            bytes_sent: 100,
+            total_bytes_sent: 100,
+            total_bytes_expected_to_send: Some(100),
+        };
+        let came = Event::DidReceiveData { path: "/tmp/answer".into(), length: 5 };
+        for (kind, expected) in
+            [(TaskKind::Data, (5, Some(5))), (TaskKind::Upload, (100, Some(100)))]
+        {
+            let mut task = Tracked { kind: kind.clone(), total: None, ..download(1) };
+            task.apply(&sent);
+            task.apply(&came);
+            assert_eq!((task.done, task.total), expected, "{kind:?}");
+            assert_eq!(task.file.as_deref(), Some(std::path::Path::new("/tmp/answer")));
+        }
     }
 }
