@@ -131,8 +131,9 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
     for entry in entries {
         let (line, is_named) = (entry.line, entry.out.is_some());
         let planned = common.plan(entry).and_then(|plan| match plan {
-            Some(plan) if !is_named => apart.keep(plan, args),
-            plan => Ok(plan),
+            Some(plan) if is_named => apart.alone(plan),
+            Some(plan) => apart.keep(plan, args),
+            None => Ok(None),
         });
         let planned = planned.map_err(|failure| match (line, &args.input_file) {
             (Some(line), Some(list)) => failure.at(&format!("{}, line {line}", list::name(list))),

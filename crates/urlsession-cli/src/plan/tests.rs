@@ -64,6 +64,40 @@ fn every_file_has_its_own_name() {
     assert_eq!(destination(&again[0]), root.join("f"));
 }
 
+/// names => whether each has its file
+#[test]
+fn no_two_urls_are_given_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().to_str().unwrap();
+    std::fs::create_dir(folder.path().join("sub")).unwrap();
+    for (words, is_well) in [
+        (&["-o", "a", "-o", "b"][..], true),
+        (&["-o", "a", "-o", "a"], false),
+        (&["-o", "a", "-o", "./a"], false),
+        (&["-o", "a", "-o", "sub/../a"], false),
+        (&["-o", "a", "-o", "sub/a"], true),
+        (&["-o", "a", "-o", "a", "-c"], false),
+        (&["-o", "a", "-o", "a", "--data", "x"], false),
+        (&["-o", "a", "-o", "a", "--no-clobber"], true),
+        (&["-o", "-", "-o", "-"], true),
+        (&["-o", "/dev/null", "-o", "/dev/null"], true),
+        (&["-o", "/dev/null", "-o", "/dev/null", "--data", "x"], true),
+    ] {
+        let urls = ["http://h/1", "http://h/2", "-d", dir];
+        match get(&[&urls[..], words].concat()) {
+            Ok(_) => assert!(is_well, "{words:?}"),
+            Err(failure) => {
+                assert!(!is_well && failure.code == exit::USAGE, "{words:?}: {failure:?}");
+                assert!(failure.message.contains("one file for"), "{failure:?}");
+            }
+        }
+    }
+    let list = folder.path().join("list");
+    std::fs::write(&list, "http://h/1\n  out=dup\nhttp://h/2\n  out=dup\n").unwrap();
+    let failure = get(&["-d", dir, "-i", list.to_str().unwrap()]).unwrap_err();
+    assert!(failure.message.contains("line 3: "), "{failure:?}");
+}
+
 #[test]
 fn credentials_leave_the_url() {
     let folder = tempfile::tempdir().unwrap();
