@@ -10,6 +10,10 @@ pub(crate) const INCLUDE: &str = "curl’s -i is --include here; -i names a list
 /// For what is no URL behind -O.
 pub(crate) const NAMED: &str = "wget’s -O FILE is -o FILE here; -O takes the name from the URL";
 
+/// For what is no URL beside -c.
+pub(crate) const JAR: &str =
+    "curl’s -c is --cookie-jar here; -c goes on with a file that is partly there";
+
 const BUFFERED: &str = "curl’s -N is not there: what goes to standard output is whole first";
 
 const UNPROBED: &str =

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 /// Returns one entry for each of them.
 pub(super) fn of(args: &GetArgs) -> Result<Vec<Entry>, Failure> {
     check_urls(args)?;
+    check_jar(args)?;
     let mut entries = typed(args)?;
     check_names(args, &entries)?;
     let typed = entries.len();
@@ -60,6 +61,25 @@ fn check_names(args: &GetArgs, entries: &[Entry]) -> Result<(), Failure> {
             Err(Failure::usage(why).next(habits::NAMED))
         }
     }
+}
+
+/// Refuses what users of curl mean as the file of cookies. A word with a dot could be a host, which
+/// would be asked for as long as a transfer may wait for the network.
+fn check_jar(args: &GetArgs) -> Result<(), Failure> {
+    if !args.condition.resumes {
+        return Ok(());
+    }
+    let is_whole = |url: &str| url.contains("://");
+    let is_host = |url: &str| is_whole(url) || bare_url::begins_with_host(url);
+    let is_jar = |url: &str| !is_whole(url) && !(is_host(url) && url.contains(['/', ':']));
+    let Some(jar) = args.urls.iter().position(|url| is_jar(url)) else { return Ok(()) };
+    let mut others = args.urls.iter().enumerate().filter(|(at, _)| *at != jar);
+    if !others.any(|(_, url)| is_host(url)) {
+        return Ok(());
+    }
+    let name = &args.urls[jar];
+    let why = format!("“{name}” is no URL, which begins with http:// or https://");
+    Err(Failure::usage(why).next(habits::JAR))
 }
 
 /// Refuses what users of curl mean as data.

@@ -176,6 +176,28 @@ fn what_cannot_work_is_refused_before_anything_is_asked() {
     }
 }
 
+/// words => whether the file of curl’s -c is seen in them
+#[test]
+fn a_file_of_cookies_is_no_host() {
+    for (words, is_seen) in [
+        (&["-c", "jar", "http://h/f"][..], true),
+        (&["-c", "jar.txt", "http://h/f"], true),
+        (&["-c", "jar.txt", "example.org"], true),
+        (&["-c", "/tmp/jar", "http://h/f"], true),
+        (&["-c", "-", "http://h/f"], true),
+        (&["http://h/f", "-c", "jar.txt"], true),
+        (&["-c", "http://h/f", "http://h/g"], false),
+        (&["-c", "example.org/f", "http://h/g"], false),
+        (&["-c", "nas:80", "http://h/g"], false),
+        (&["-c", "example.org"], false),
+        (&["example.org", "http://h/g"], false),
+    ] {
+        let failure = get(&[words, &["-o", "-"]].concat()).err();
+        let next = failure.and_then(|failure| failure.next).unwrap_or_default();
+        assert_eq!(next.contains("--cookie-jar"), is_seen, "{words:?}: {next}");
+    }
+}
+
 fn of_get_in(folder: &Path) -> Vec<Plan> {
     let words = ["urlsession", "get", "http://h/f", "-d", folder.to_str().unwrap()];
     match Cli::try_parse_from(words).unwrap().command {
