@@ -113,7 +113,7 @@ pub(crate) fn settle(plans: &mut [Plan], mut taken: HashSet<PathBuf>) -> Result<
 
 /// Plans what `get` and `add` were asked for.
 pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
-    args.dir.as_deref().map_or(Ok(()), check_folder)?;
+    args.dir.as_deref().map_or(Ok(()), |dir| check_folder(dir, args))?;
     let entries = entries::of(args)?;
     let asked = Asked::of(&args.condition, entries.len())?;
     let mut fields = headers(&args.request)?;
@@ -257,15 +257,32 @@ pub(crate) fn of_put(args: &PutArgs) -> Result<Plan, Failure> {
 }
 
 /// Refuses what curl's users mean as data: without it another request would be sent than they asked
-/// for.
-fn check_folder(dir: &Path) -> Result<(), Failure> {
+/// for. A path that begins as one is always a folder.
+fn check_folder(dir: &Path, args: &GetArgs) -> Result<(), Failure> {
     let text = dir.to_string_lossy();
-    let is_field = text.split_once('=').is_some_and(|(name, _)| !name.contains('/'));
-    if dir.exists() || !(is_field || text.starts_with(['@', '{', '['])) {
+    let is_path = text.starts_with(['/', '~']) || dir.starts_with(".") || dir.starts_with("..");
+    let method = args.request.method.as_deref().unwrap_or_default();
+    let is_sent = ["POST", "PUT", "PATCH"].iter().any(|sent| method.eq_ignore_ascii_case(sent));
+    // Who says what is sent means the folder of the answer.
+    let has_body =
+        !(args.data.0.is_empty() && args.form.0.is_empty() && args.upload_file.is_empty());
+    if is_path || dir.exists() || !((is_sent && !has_body) || looks_like_data(&text)) {
         return Ok(());
     }
     Err(Failure::usage("-d names a folder to save in; this looks like what curl sends with -d")
         .next(format!("send it with --data, or write the folder as -d ./{}", shown(&text))))
+}
+
+/// Says whether a word is a form, JSON, XML, or what stands for a file.
+fn looks_like_data(text: &str) -> bool {
+    let is_hex = |at: usize| text.as_bytes().get(at).is_some_and(u8::is_ascii_hexdigit);
+    let is_encoded = || text.match_indices('%').any(|(at, _)| is_hex(at + 1) && is_hex(at + 2));
+    let before_slash = text.split('/').next().unwrap_or_default();
+    text == "-"
+        || text.starts_with(['@', '{', '[', '<', '"'])
+        || before_slash.contains(['=', '&'])
+        || (before_slash == text && text.contains(' '))
+        || is_encoded()
 }
 
 fn whole(url: &str) -> Option<Secret> {
