@@ -89,6 +89,8 @@ pub(crate) fn after(error: &Error, asked: Option<Asked<'_>>) -> Option<String> {
         ErrorCode::DOWNLOAD_DECODING_FAILED_TO_COMPLETE => {
             "the file was thrown away; check the digest and where it comes from".to_owned()
         }
+        // Of the file that is sent: what comes is created.
+        ErrorCode::CANNOT_OPEN_FILE => "check the file and its permissions".to_owned(),
         ErrorCode(-3999..=-3000) => {
             "check the folder, or choose another with -d DIR or -o FILE".to_owned()
         }
@@ -191,6 +193,7 @@ mod tests {
             (-1203, None, "--cacert"),
             (-1204, None, "date"),
             (-3000, None, "-d"),
+            (-3001, None, "check the file and"),
             (-3007, None, "digest"),
         ] {
             let error = Error { status_code: status, ..Error::new(ErrorCode(code)) };

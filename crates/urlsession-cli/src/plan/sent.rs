@@ -1,7 +1,7 @@
 //! What a request sends: a file, a part of it, data or a form, and how its path is spelled.
 
 use super::asked::offset;
-use super::{What, existing};
+use super::{What, existing, special};
 use crate::args::{GetArgs, HeaderFields};
 use crate::data;
 use crate::exit::{self, Failure};
@@ -65,10 +65,16 @@ pub(super) fn upload(
 ) -> Result<(What, Option<Header>), Failure> {
     // Nobody knows how much of it the server has.
     let from = from.filter(|from| *from != "-").map(offset).transpose()?.unwrap_or(0);
-    let bytes = if is_input(file) {
-        let mut bytes = bounded(io::stdin().lock(), "standard input")?;
+    let rest = |mut bytes: Vec<u8>| {
         drop(bytes.drain(..usize::try_from(from).unwrap_or(usize::MAX).min(bytes.len())));
         bytes
+    };
+    let bytes = if is_input(file) {
+        rest(bounded(io::stdin().lock(), "standard input")?)
+    } else if special::is_shells(file) {
+        // Once: to open it a second time could find nobody who writes.
+        let opened = File::open(file).map_err(|error| Failure::file(file, &error))?;
+        rest(bounded(opened, &file.display().to_string())?)
     } else {
         let path = existing(file)?;
         if from == 0 {

@@ -5,6 +5,15 @@ use std::path::Path;
 /// What belongs to whoever opens it: the daemon has others.
 const OWN: [&str; 3] = ["/dev/stderr", "/dev/fd", "/proc/self"];
 
+/// What stands for standard input to whoever opens it.
+const INPUT: &str = "/dev/stdin";
+
+/// Says whether only the shell can read what is sent: a pipe comes once, and the daemon has other
+/// files open.
+pub(super) fn is_shells(path: &Path) -> bool {
+    path == Path::new(INPUT) || is_device(path)
+}
+
 /// Says whether it stands for standard output.
 pub(super) fn is_output(path: &Path) -> bool {
     ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| path == Path::new(name))
@@ -45,6 +54,18 @@ mod tests {
             (Path::new("/dev/null"), "device"),
         ] {
             assert_eq!(shown(path), expected, "{}", path.display());
+        }
+        for (path, expected) in [
+            (Path::new("/dev/stdin"), true),
+            (Path::new("/dev/fd/63"), true),
+            (Path::new("/proc/self/fd/0"), true),
+            (folder.path(), false),
+            (&file, false),
+            (&new, false),
+            #[cfg(unix)]
+            (Path::new("/dev/zero"), true),
+        ] {
+            assert_eq!(is_shells(path), expected, "{}", path.display());
         }
     }
 }

@@ -400,3 +400,36 @@ fn many_tasks_are_followed_beside_others() {
     words.push("99");
     assert_eq!(home.run(&words).code, 5);
 }
+
+#[test]
+fn what_only_the_shell_can_read_is_sent() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("x"));
+    let url = server.url("/f");
+    let put = ["put", "-q", "/dev/stdin", &url];
+    for words in [
+        &put[..],
+        &["put", "-q", "/dev/fd/0", &url],
+        &["put", "-q", "/proc/self/fd/0", &url],
+        &["get", "-q", "-T", "/dev/stdin", &url],
+        &["get", "-q", "-T", "/dev/fd/0", &url],
+    ] {
+        let ran = home.run_with_input(words, "a=b");
+        assert_eq!(ran.code, 0, "{words:?}: {ran:?}");
+        let sent = server.requests().pop().and_then(|seen| seen.body_sha256);
+        assert_eq!(sent, Some(sha256(b"a=b")), "{words:?}");
+    }
+    let pipe = home.file("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let writer = std::thread::spawn(move || std::fs::write(pipe, "through a pipe"));
+    home.out(&["put", "-q", "pipe", &url]);
+    writer.join().unwrap().unwrap();
+    let sent = server.requests().pop().and_then(|seen| seen.body_sha256);
+    assert_eq!(sent, Some(sha256(b"through a pipe")));
+    // A file that stands in place of a pipe is the shell's, too.
+    let file = std::fs::File::open(home.write("file", b"a file")).unwrap();
+    let ended = home.command(&put).stdin(file).output().unwrap();
+    assert!(ended.status.success(), "{ended:?}");
+    let sent = server.requests().pop().and_then(|seen| seen.body_sha256);
+    assert_eq!(sent, Some(sha256(b"a file")));
+}
