@@ -22,7 +22,7 @@ use apart::Apart;
 use asked::Asked;
 use keys::Keys;
 pub(crate) use sent::bounded;
-use sent::{Body, path_as_is, upload};
+use sent::{Body, path_as_is, untyped, upload};
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, IsTerminal as _};
@@ -185,7 +185,9 @@ impl Common<'_> {
         let (request, what) = if let Some(file) = &entry.upload {
             let (source, range) = upload(file, args.condition.continue_at.as_deref(), to)?;
             headers.extend(range);
-            (request(&entry.url, method.unwrap_or("PUT"), headers, keys)?, source)
+            let method = method.unwrap_or("PUT");
+            untyped(method, &headers, &mut Arc::make_mut(&mut options).request_policy);
+            (request(&entry.url, method, headers, keys)?, source)
         } else if let Some(body) = &self.body {
             body.announce(fields, &mut headers);
             let request = request(&entry.url, method.unwrap_or("POST"), headers, keys)?;
@@ -240,6 +242,7 @@ pub(crate) fn of_put(args: &PutArgs) -> Result<Plan, Failure> {
     let HeaderFields { sent, omitted } = headers(&args.request)?;
     let mut options = options(&args.request, &args.policy)?;
     options.request_policy.omitted_headers = omitted;
+    untyped(method, &sent, &mut options.request_policy);
     zone::take(&mut url, &mut options.request_policy)?;
     if args.request.path_as_is {
         options.request_policy.path = path_as_is(&url);

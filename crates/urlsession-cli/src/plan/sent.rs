@@ -11,7 +11,7 @@ use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode
 use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom};
 use std::path::Path;
-use urlsession::{Header, UploadSource};
+use urlsession::{Header, RequestPolicy, UploadSource};
 
 /// Most bytes of a request body that come from standard input or the command line.
 const BODY_LIMIT: u64 = 256 * 1024 * 1024;
@@ -95,6 +95,16 @@ pub(super) fn upload(
     let range = || Header::new("Content-Range", format!("bytes {from}-{}/{end}", end - 1));
     let range = (from > 0).then(range);
     Ok((What::Upload(UploadSource::Bytes(bytes), answer), range))
+}
+
+/// Has a file that is sent with POST go without a type where none is given, as curl has it: it is no
+/// form, which is what a POST is taken for otherwise.
+pub(super) fn untyped(method: &str, headers: &[Header], policy: &mut RequestPolicy) {
+    const TYPE: &str = "Content-Type";
+    let is_typed = headers.iter().any(|field| field.name.eq_ignore_ascii_case(TYPE));
+    if method.eq_ignore_ascii_case("POST") && !is_typed {
+        policy.omitted_headers.push(TYPE.to_owned());
+    }
 }
 
 /// Says whether a file that is sent is standard input; curl has two names for it.

@@ -433,3 +433,23 @@ fn what_only_the_shell_can_read_is_sent() {
     let sent = server.requests().pop().and_then(|seen| seen.body_sha256);
     assert_eq!(sent, Some(sha256(b"a file")));
 }
+
+#[test]
+fn a_file_is_no_form() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("x"));
+    home.write("file", b"content");
+    let url = server.url("/f");
+    let own = ["-H", "content-type: text/x"];
+    for (words, expected) in [
+        (&["put", "-X", "POST", "file", &url][..], None),
+        (&["get", "-X", "POST", "-T", "file", &url], None),
+        (&["put", "file", &url], None),
+        (&[&["put", "-X", "POST", "file", &url][..], &own].concat(), Some("text/x")),
+        (&[&["get", "-X", "POST", "-T", "file", &url][..], &own].concat(), Some("text/x")),
+    ] {
+        home.out(&[words, &["-q"]].concat());
+        let seen = server.requests().pop().unwrap();
+        assert_eq!(seen.header("content-type"), expected, "{words:?}");
+    }
+}
