@@ -20,6 +20,9 @@ pub(crate) struct GetArgs {
     /// What to download; http or https
     #[arg(value_name = "URL", required_unless_present = "input_file")]
     pub(crate) urls: Vec<String>,
+    /// How many URLs stand before, in front of ‘--next’
+    #[arg(skip)]
+    pub(crate) first_number: usize,
     #[command(flatten)]
     pub(crate) words: WordArgs,
     #[command(flatten)]

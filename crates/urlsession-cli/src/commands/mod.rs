@@ -50,7 +50,7 @@ pub(crate) fn run_all(mut parts: Vec<Command>) -> Result<u8, Failure> {
     Ok(common)
 }
 
-/// Has the options that are for all parts in each of them; says whether they end with the first
+/// Has the options that are for all parts in each of them, and URLs counted on; says whether they end with the first
 /// that fails.
 fn share(parts: &mut [Command]) -> bool {
     let gets = || {
@@ -67,10 +67,13 @@ fn share(parts: &mut [Command]) -> bool {
         no_progress_meter: any(|args| args.talk.no_progress_meter),
     };
     let fail_early = any(|args| args.fail_early);
+    let mut urls = 0;
     for part in parts {
         if let Command::Get(args) | Command::Add(args) = part {
             args.talk = talk;
             args.fail_early = fail_early;
+            args.first_number = urls;
+            urls += args.urls.len();
         }
     }
     fail_early

@@ -35,6 +35,7 @@ pub(super) fn of(args: &GetArgs) -> Result<Vec<Entry>, Failure> {
     }
     let of_list = entries.iter_mut().skip(typed).enumerate();
     of_list.for_each(|(at, entry)| entry.number = args.urls.len() + at);
+    entries.iter_mut().for_each(|entry| entry.number += args.first_number);
     if entries.is_empty() {
         return Err(Failure::usage("the list has no URL"));
     }

@@ -453,3 +453,13 @@ fn a_file_is_no_form() {
         assert_eq!(seen.header("content-type"), expected, "{words:?}");
     }
 }
+
+#[test]
+fn urls_are_counted_on_behind_next() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/a", Answer::ok("a"));
+    let a = server.url("/a");
+    let one = ["-j1", "-o", "/dev/null", "-w", "%{urlnum}", &a];
+    let words = [&["get", "-q"], &one[..], &[&a, "--next"], &one, &["--next"], &one];
+    assert_eq!(home.out(&words.concat()), "0123");
+}
