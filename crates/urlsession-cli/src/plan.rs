@@ -23,6 +23,7 @@ use asked::Asked;
 use keys::Keys;
 pub(crate) use sent::bounded;
 use sent::{Body, path_as_is, untyped, upload};
+pub(crate) use special::is_output;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, IsTerminal as _};
@@ -509,7 +510,7 @@ fn destination(args: &GetArgs, entry: &Entry, url: &str) -> Result<Destination, 
         return Ok(Destination::Nowhere);
     }
     let given = entry.out.as_ref();
-    if given.is_some_and(|path| special::is_output(path)) {
+    if given.is_some_and(|path| is_output(path)) {
         return Ok(Destination::Output);
     }
     let folder = match (entry.dir.as_ref().or(args.dir.as_ref()), &args.output_dir) {

@@ -23,8 +23,8 @@ const OPTIONS: [(&str, Meaning, &str); 3] = [
     (
         "data",
         Datum::Plain,
-        "Send DATA with POST and print the answer; ‘@FILE’ sends a file’s bytes. Several are sent with \
-         ‘&’ between them",
+        "Send DATA with POST; ‘get’ prints the answer. ‘@FILE’ sends a file’s bytes. Several are sent \
+         with ‘&’ between them",
     ),
     ("data-raw", Datum::Raw, "The same, but an ‘@’ in front means nothing"),
     (
@@ -107,7 +107,7 @@ impl Args for FormArgs {
         };
         let typed = field(
             TYPED,
-            "Send a form with POST and print the answer: ‘NAME=VALUE’, ‘NAME=@FILE’ to send a file, \
+            "Send a form with POST; ‘get’ prints the answer: ‘NAME=VALUE’, ‘NAME=@FILE’ to send a file, \
              ‘NAME=<FILE’ for its text, each with ‘;type=TYPE’, ‘;filename=NAME’ and ‘;headers=FIELD’; \
              once for every field. Several files of one field stand between commas",
         );

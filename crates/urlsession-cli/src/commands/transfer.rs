@@ -10,7 +10,7 @@ use crate::file_name::CLASH_LIMIT;
 use crate::follow::{Followed, Stop, Until, follow};
 use crate::hand_over::{HandOver, NOT_MODIFIED};
 use crate::netscape::without_port;
-use crate::plan::{self, Destination, Plan, What};
+use crate::plan::{self, Destination, Plan, What, is_output};
 use crate::progress;
 use crate::task_name::{self, APPLICATION, SESSION, TaskName};
 use crate::terminal;
@@ -168,7 +168,11 @@ pub(crate) fn add(args: &GetArgs) -> Result<u8, Failure> {
         return Err(Failure::usage("add cannot save the answer to what is sent in a file")
             .next("use get, or find the answer later with: urlsession show ID"));
     }
-    let is_device = |plan: &Plan| matches!(plan.what, What::Download(Destination::Device(_)));
+    let goes = |to: fn(&Destination) -> bool| {
+        plans.iter().any(|plan| matches!(&plan.what, What::Download(place) if to(place)))
+    };
+    let is_printed = |output: &Output| matches!(output, Output::File(path) if is_output(path));
+    let prints = args.output.0.iter().any(is_printed) || goes(|to| *to == Destination::Output);
     let condition = &args.condition;
     let keeps = Keeps::of(&args.request).typed();
     for (is_typed, what) in [
@@ -178,7 +182,10 @@ pub(crate) fn add(args: &GetArgs) -> Result<u8, Failure> {
         (args.include, "--include"),
         (keeps.is_some(), keeps.unwrap_or_default()),
         (args.remote_time, "-R"),
-        (plans.iter().any(is_device), "-o with a device or a pipe"),
+        (args.fail_early, "--fail-early"),
+        (prints, "-o -"),
+        (args.output.0.contains(&Output::Nowhere), "--out-null"),
+        (goes(|to| matches!(to, Destination::Device(_))), "-o with a device or a pipe"),
         (condition.etag_save.is_some(), "--etag-save"),
         (args.policy.fail_with_body, "--fail-with-body"),
         (plans.iter().any(|plan| plan.finish.is_some()), "-c, -C, -z or --etag-compare"),

@@ -15,7 +15,7 @@ pub(super) fn is_shells(path: &Path) -> bool {
 }
 
 /// Says whether it stands for standard output.
-pub(super) fn is_output(path: &Path) -> bool {
+pub(crate) fn is_output(path: &Path) -> bool {
     ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| path == Path::new(name))
 }
 

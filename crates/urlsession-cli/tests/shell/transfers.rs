@@ -463,3 +463,24 @@ fn urls_are_counted_on_behind_next() {
     let words = [&["get", "-q"], &one[..], &[&a, "--next"], &one, &["--next"], &one];
     assert_eq!(home.out(&words.concat()), "0123");
 }
+
+#[test]
+fn add_takes_nothing_that_it_cannot_keep() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/a", Answer::ok("a"));
+    let a = server.url("/a");
+    home.write("list", format!("{a}\n  out=-\n").as_bytes());
+    for (words, named) in [
+        (&["--fail-early"][..], "as --fail-early would"),
+        (&["--out-null"], "as --out-null would"),
+        (&["-o", "-"], "as -o - would"),
+        (&["-o", "/dev/stdout"], "as -o - would"),
+        (&["-o", "-", "--data", "x"], "as -o - would"),
+        (&["-i", "list"], "as -o - would"),
+    ] {
+        let ran = home.run(&[&["add", &a], words].concat());
+        assert!(ran.code == 2 && ran.err.contains(named), "{words:?}: {ran:?}");
+    }
+    assert_eq!(home.out(&["ls", "-q"]), "", "nothing was queued");
+    assert!(!home.out(&["add", "--help"]).contains("print the answer"));
+}
