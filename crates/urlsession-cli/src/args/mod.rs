@@ -183,6 +183,8 @@ pub(crate) enum StateFilter {
     Completed,
     Done,
     Failed,
+    #[value(alias = "canceled")]
+    Cancelled,
 }
 
 #[derive(Debug, Args)]

@@ -11,7 +11,7 @@ use crate::task_name;
 use crate::terminal;
 use crate::tracked::Tracked;
 use std::fmt::Write as _;
-use urlsession::{Daemon, TaskState, TaskStatus, Timestamp};
+use urlsession::{Daemon, Error, TaskState, TaskStatus, Timestamp};
 
 const NAME_WIDTH: usize = 32;
 
@@ -101,6 +101,10 @@ fn matches(filter: StateFilter, status: &TaskStatus) -> bool {
         StateFilter::Completed => status.state == TaskState::Completed,
         StateFilter::Done => status.state == TaskState::Completed && status.error.is_none(),
         StateFilter::Failed => status.state == TaskState::Completed && status.error.is_some(),
+        StateFilter::Cancelled => {
+            status.state == TaskState::Completed
+                && status.error.as_ref().is_some_and(Error::is_cancelled)
+        }
     }
 }
 
@@ -139,4 +143,31 @@ pub(crate) fn word(task: &Tracked) -> &'static str {
 /// Spells how long ago something was.
 pub(crate) fn ago(moment: Timestamp, now: Timestamp) -> String {
     format!("{} ({} ago)", measure::local(moment, now), measure::duration(moment.until(now)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::ValueEnum as _;
+    use urlsession::{ErrorCode, Reason};
+
+    #[test]
+    fn what_is_listed_is_found_by_its_word() {
+        let failed = Some(Error::new(ErrorCode::NETWORK_CONNECTION_LOST));
+        let cancelled = Some(Error::new(ErrorCode::CANCELLED));
+        for (state, reason, error, expected) in [
+            (TaskState::Running, None, None, "running"),
+            (TaskState::Running, Some(Reason::Slot), None, "waiting"),
+            (TaskState::Suspended, None, None, "paused"),
+            (TaskState::Canceling, None, None, "canceling"),
+            (TaskState::Completed, None, None, "done"),
+            (TaskState::Completed, None, failed, "failed"),
+            (TaskState::Completed, None, cancelled, "cancelled"),
+        ] {
+            let status = TaskStatus { state, reason, error, ..crate::sample::task() };
+            let filter = StateFilter::from_str(expected, false).unwrap();
+            assert!(matches(filter, &status), "{expected}");
+            assert_eq!(word(&Tracked::new(status)), expected);
+        }
+    }
 }
