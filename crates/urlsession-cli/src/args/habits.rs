@@ -24,7 +24,7 @@ const HABITS: &[(&str, &str)] = &[
     ("--segments", "curl’s -s is -q here; -s says in how many parts a file comes"),
     ("--input-file", INCLUDE),
     ("-k", "curl’s -k is --insecure here"),
-    ("-x", "curl’s -x is --proxy here"),
+    ("-x", "curl’s -x is --proxy here, aria2c’s is -s"),
     ("-E", "curl’s -E is --cert here"),
     ("-N", BUFFERED),
     ("--no-buffer", BUFFERED),
@@ -34,6 +34,14 @@ const HABITS: &[(&str, &str)] = &[
     ("--keepalive-time", UNPROBED),
     ("--keepalive-intvl", UNPROBED),
     ("--keepalive-cnt", UNPROBED),
+    ("--spider", "wget’s --spider is -I here"),
+    ("--tries", "wget’s --tries=N is --retry N here, which counts those after the first"),
+    ("--max-tries", "aria2c’s --max-tries=N is --retry N here, which counts those after the first"),
+    ("--no-check-certificate", "wget’s --no-check-certificate is --insecure here"),
+    ("--post-data", "wget’s --post-data is --data here"),
+    ("--load-cookies", "wget’s --load-cookies FILE is -b FILE here"),
+    ("--timeout", "wget’s --timeout is --connect-timeout and --idle-timeout here"),
+    ("--max-connection-per-server", "aria2c’s --max-connection-per-server is -s here"),
     ("--ignore-content-length", "where a length is told, what is shorter is not whole"),
 ];
 
@@ -43,7 +51,15 @@ pub(super) fn is_transfer(command: &OsString) -> bool {
 }
 
 /// Returns what to type instead, if a habit led to the error.
-pub(super) fn tip(error: &Error) -> Option<&'static str> {
+pub(super) fn tip(error: &Error, words: &[OsString]) -> Option<&'static str> {
+    // What is wrong with it says nothing of the letter in front.
+    let is_output = |word: &OsString| {
+        let letters = word.to_str().and_then(|word| word.strip_prefix('-'));
+        letters.is_some_and(|letters| !letters.starts_with('-') && letters.ends_with("O-"))
+    };
+    if words.iter().any(is_output) {
+        return Some(NAMED);
+    }
     let Some(ContextValue::String(wrong)) = error.get(ContextKind::InvalidArg) else { return None };
     let name = wrong.split(' ').next();
     HABITS.iter().find(|(habit, _)| Some(*habit) == name).map(|(_, tip)| *tip)
@@ -58,7 +74,9 @@ mod tests {
     fn habits_are_understood() {
         let tip_of = |word: &str| {
             let words = ["urlsession", "get", "http://h/", word];
-            super::super::Cli::command().try_get_matches_from(words).err().and_then(|e| tip(&e))
+            let words = words.map(OsString::from).to_vec();
+            let read = super::super::Cli::command().try_get_matches_from(words.clone());
+            read.err().and_then(|error| tip(&error, &words))
         };
         for (word, expected) in [
             ("-k", Some("--insecure")),
@@ -73,6 +91,17 @@ mod tests {
             ("--proxy-digest", Some("strongest")),
             ("--raw", Some("chunks")),
             ("--keepalive-time", Some("--idle-timeout")),
+            ("-x4", Some("aria2c’s is -s")),
+            ("-O-", Some("wget’s -O FILE")),
+            ("-qO-", Some("wget’s -O FILE")),
+            ("--spider", Some("-I here")),
+            ("--tries=3", Some("--retry N here")),
+            ("--max-tries=3", Some("--retry N here")),
+            ("--no-check-certificate", Some("--insecure")),
+            ("--post-data=a", Some("--data here")),
+            ("--load-cookies", Some("-b FILE")),
+            ("--timeout=3", Some("--idle-timeout")),
+            ("--max-connection-per-server=4", Some("-s here")),
             ("-o", None),
             ("--nothing", None),
             ("-L", None),

@@ -320,7 +320,7 @@ pub(crate) fn parse(part: Part) -> Command {
                 let _ = crate::terminal::complain(&format!("{}: ", shown(place)));
             }
             let _ = error.print();
-            if let Some(tip) = habits::tip(&error).filter(|_| is_transfer) {
+            if let Some(tip) = habits::tip(&error, &part.words).filter(|_| is_transfer) {
                 let _ = crate::terminal::say(&format!("\n  tip: {tip}"));
             }
             std::process::exit(error.exit_code())

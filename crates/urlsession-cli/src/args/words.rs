@@ -20,8 +20,24 @@ const CONFIG_DEPTH_LIMIT: usize = 10;
 /// Most commands in one.
 const PARTS_LIMIT: usize = 1000;
 
-/// What wget has leave files as they are, and would be letters here that go on with them.
-const NO_CLOBBER: &str = "-nc";
+/// Words of wget's that would be letters here, and what to do instead.
+const OF_WGET: &[(&str, &str, &str)] = &[
+    (
+        "-nc",
+        "-nc would be -n and -c here, which goes on with a file that is there",
+        "wget’s -nc is --skip-existing here",
+    ),
+    (
+        "-nv",
+        "-nv would be -n and -v here, which says more",
+        "wget’s -nv is --no-progress-meter here; -q says nothing but errors",
+    ),
+    (
+        "-np",
+        "-np would be -n and -p here, which is about proxies",
+        "leave wget’s -np out: no URL is followed into others",
+    ),
+];
 
 /// What stands before the name of an option whose value has variables in it.
 const EXPAND: &str = "expand-";
@@ -69,8 +85,12 @@ fn may_be_ours(word: &OsStr) -> bool {
             Some("next" | "config" | "url" | "variable") => true,
             name => name.is_some_and(|name| name.starts_with(EXPAND)),
         },
-        None => text == NO_CLOBBER || (text.starts_with('-') && text.contains(['K', ':'])),
+        None => is_of_wget(text) || (text.starts_with('-') && text.contains(['K', ':'])),
     }
+}
+
+fn is_of_wget(text: &str) -> bool {
+    OF_WGET.iter().any(|(word, ..)| *word == text)
 }
 
 /// What the help says of words that are gone when clap reads the rest.
@@ -172,9 +192,8 @@ impl Reader {
                 words.by_ref().for_each(|word| self.push(word));
             } else if let Some(long) = text.strip_prefix("--") {
                 self.long(long, &mut words)?;
-            } else if text == NO_CLOBBER {
-                let why = "-nc would be -n and -c here, which goes on with a file that is there";
-                return Err(Failure::usage(why).next("wget’s -nc is --skip-existing here"));
+            } else if let Some((_, why, next)) = OF_WGET.iter().find(|(word, ..)| *word == text) {
+                return Err(Failure::usage(why).next(*next));
             } else if text.len() > 1 && text.starts_with('-') {
                 self.letters(&text[1..], &mut words)?;
             } else {
@@ -446,6 +465,8 @@ mod tests {
             (&["--expand-url"], "what has the variables"),
             (&["--variable"], "which one"),
             (&["-q", "-nc", "http://h/a"], "-nc would be"),
+            (&["-nv", "http://h/a"], "-nv would be"),
+            (&["-np", "http://h/a"], "-np would be"),
             (&["--variable", "a=-o", "--expand-url", "{{a}}"], "no URL begins with a dash"),
         ] {
             assert!(parted(words).unwrap_err().contains(expected), "{words:?}");
