@@ -32,6 +32,9 @@ use urlsession::{
 const ACCEPT_LIMIT: Duration = Duration::from_secs(300);
 /// Longest silence about waiting for it.
 const SILENCE_LIMIT: Duration = Duration::from_secs(5);
+/// What to do where -b names nothing.
+const NO_COOKIES: &str = "check the name, or write the cookies themselves: -b 'NAME=VALUE'; a file \
+                          that --cookie-jar writes, too, need not be there";
 /// Most tasks that are created before it is waited for.
 const PORTION: usize = 8192;
 
@@ -239,6 +242,13 @@ fn keep_cookies(args: &RequestArgs, plans: &[Plan], talk: Talk) -> Result<(), Fa
     let hosts: BTreeSet<String> = hosts.map(|host| without_port(&host).to_owned()).collect();
     let hosts: Vec<String> = hosts.into_iter().collect();
     for file in plan::cookie_files(args) {
+        if matches!(file.try_exists(), Ok(false)) && file.as_os_str() != "-" {
+            // Who reads and writes one file begins with none.
+            if args.cookie_jar.as_deref() == Some(file) {
+                continue;
+            }
+            return Err(Failure::file(file, &io::ErrorKind::NotFound.into()).next(NO_COOKIES));
+        }
         let imported = cookies::import(
             &task_name::shell().application,
             file,

@@ -211,3 +211,19 @@ fn the_jar_is_written_when_all_is_done() {
         assert!(ran.code == 2 && ran.err.contains("--cookie-jar"), "{ran:?}");
     }
 }
+
+#[test]
+fn a_file_that_is_read_and_written_begins_empty() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("x").header("Set-Cookie", "id=1; Path=/; Max-Age=3600"));
+    let url = server.url("/f");
+    let ran = home.run(&["get", "-q", "-o", "-", "-b", "jar", &url]);
+    assert!(ran.code == 9 && ran.err.contains("-b 'NAME=VALUE'"), "{ran:?}");
+    for expected in [None, Some("id=1")] {
+        let words = ["get", "-q", "-o", "-", "-b", "jar", "--cookie-jar", "jar", &url];
+        assert_eq!(home.out(&words), "x");
+        let seen = server.requests().pop().unwrap();
+        assert_eq!(seen.header("cookie"), expected);
+    }
+    assert!(std::fs::read_to_string(home.file("jar")).unwrap().contains("id\t1"));
+}
