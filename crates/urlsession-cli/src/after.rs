@@ -115,12 +115,14 @@ impl After {
         if self.shows_heads { heads(task) } else { String::new() }
     }
 
-    /// Tells it of a task; returns with what the command fails although the body is there.
+    /// Tells the heads of a task, which come before its body where both go to one place.
+    pub(crate) fn tell_head(&mut self, task: &Tracked) -> Result<(), Failure> {
+        self.heads.iter_mut().try_for_each(|sheet| sheet.write(&heads(task)))
+    }
+
+    /// Tells the rest of a task; returns with what the command fails although the body is there.
     pub(crate) fn tell(&mut self, told: Told<'_>) -> Result<Option<Failure>, Failure> {
         let task = told.task;
-        for sheet in &mut self.heads {
-            sheet.write(&heads(task))?;
-        }
         if let (Some(sheet), Some(response), None) = (&mut self.etag, &task.response, &task.error) {
             let etag = response.header("etag").map(str::trim).filter(|etag| !etag.is_empty());
             // What has no news has its old ETag.

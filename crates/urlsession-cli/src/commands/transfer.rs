@@ -306,7 +306,7 @@ fn run(
     for task in followed.ended() {
         // What could not be handed over stays with the daemon.
         let (shown, attempts) = created.told(task, whole.as_ref());
-        let outcome = match created.hand_over(task, &after.head_before(&shown)) {
+        let outcome = match created.hand_over(task, &shown, after) {
             Ok(written) => {
                 told.push(&task.name);
                 let mut shown = shown;
@@ -431,9 +431,16 @@ impl Created {
     }
 
     /// Writes what a task brought to where the user wants it, if the daemon does not do that, and
-    /// returns the file, if it was one.
-    fn hand_over(&self, task: &Tracked, head: &str) -> Result<Option<Option<PathBuf>>, Failure> {
-        self.answers.get(&task.name.task).map(|to| to.take(task, head)).transpose()
+    /// returns the file, if it was one. Heads come before bodies, which may go to the same place.
+    fn hand_over(
+        &self,
+        task: &Tracked,
+        shown: &Tracked,
+        after: &mut After,
+    ) -> Result<Option<Option<PathBuf>>, Failure> {
+        after.tell_head(shown)?;
+        let head = after.head_before(shown);
+        self.answers.get(&task.name.task).map(|to| to.take(task, &head)).transpose()
     }
 }
 

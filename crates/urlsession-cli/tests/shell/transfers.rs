@@ -484,3 +484,17 @@ fn add_takes_nothing_that_it_cannot_keep() {
     assert_eq!(home.out(&["ls", "-q"]), "", "nothing was queued");
     assert!(!home.out(&["add", "--help"]).contains("print the answer"));
 }
+
+#[test]
+fn a_head_stands_before_its_body() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("body"));
+    let url = server.url("/f");
+    for words in [&["-o", "-"][..], &["--data", "a"]] {
+        let out = home.out(&[&["get", "-q", "-D", "-", &url], words].concat());
+        assert!(
+            out.starts_with("HTTP/1.1 200") && out.ends_with("\r\n\r\nbody"),
+            "{words:?}: {out}"
+        );
+    }
+}
