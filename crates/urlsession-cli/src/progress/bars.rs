@@ -83,11 +83,18 @@ impl Bars {
         let took = shown.task.took(clock::now());
         for (index, text) in line::ended(&shown.task, took).iter().enumerate() {
             match index {
-                0 => self.screen.println(format!("{mark} {text}"))?,
-                _ => self.screen.println(text)?,
+                0 => self.say(&format!("{mark} {text}"))?,
+                _ => self.say(text)?,
             }
         }
         Ok(())
+    }
+
+    /// Writes a line above the bars. Where there is none, it is to end as lines do: what stands above
+    /// bars ends with blanks up to the width.
+    fn say(&self, text: &str) -> io::Result<()> {
+        let is_drawn = self.sum.is_some() || self.tasks.values().any(|shown| shown.bar.is_some());
+        if is_drawn { self.screen.println(text) } else { self.terminal.write_line(text) }
     }
 
     fn redraw(&mut self) {
@@ -126,11 +133,7 @@ impl Progress for Bars {
                 shown.speed.reset();
                 if self.verbose {
                     let title = crate::escape::shown(&task.title);
-                    self.screen.println(format!(
-                        "{} {title}: {}",
-                        task.name,
-                        resumed(*offset, *rung)
-                    ))?;
+                    self.say(&format!("{} {title}: {}", task.name, resumed(*offset, *rung)))?;
                 }
             }
             Change::Ended => self.end(&task.name)?,

@@ -89,18 +89,39 @@ fn a_terminal_that_cannot_go_back_gets_lines() {
     let (home, server) = (Home::new(), Server::start());
     server.on("/f", Answer::ok("content"));
     let typed = format!("'{OWN}' '{}'; '{OWN}' '{}'", server.url("/f"), server.url("/gone"));
-    let command = home.command(&[]);
     for term in ["dumb", ""] {
-        let mut terminal = Command::new("script");
-        terminal.args(["-qec", &typed, "/dev/null"]).env("TERM", term).stdin(Stdio::null());
-        let set = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
-        let Ok(output) = terminal.envs(set).current_dir(home.file("")).output() else {
-            eprintln!("skipped: there is no script(1), which makes terminals");
-            return;
-        };
-        let seen = String::from_utf8(output.stdout).unwrap();
+        let Some(seen) = on_terminal(&home, &typed, term) else { return };
         assert!(seen.contains(": done, 7 B in ") && seen.contains(": failed: "), "{term}: {seen}");
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_last_line_of_bars_is_a_line() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("content"));
+    let (one, gone) = (server.url("/f"), server.url("/gone"));
+    for url in [one, gone] {
+        let typed = format!("'{OWN}' '{url}'");
+        let Some(seen) = on_terminal(&home, &typed, "xterm") else { return };
+        let visible = console::strip_ansi_codes(&seen).into_owned();
+        let last = visible.trim_end_matches(['\r', '\n']);
+        assert!(!last.ends_with(' ') && last.len() < visible.len(), "{url}: {seen:?}");
+    }
+}
+
+/// Types something on a terminal and returns what is seen there; nothing where there are none.
+#[cfg(target_os = "linux")]
+fn on_terminal(home: &Home, typed: &str, term: &str) -> Option<String> {
+    let command = home.command(&[]);
+    let mut terminal = Command::new("script");
+    terminal.args(["-qec", typed, "/dev/null"]).env("TERM", term).stdin(Stdio::null());
+    let set = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    let Ok(output) = terminal.envs(set).current_dir(home.file("")).output() else {
+        eprintln!("skipped: there is no script(1), which makes terminals");
+        return None;
+    };
+    Some(String::from_utf8(output.stdout).unwrap())
 }
 
 #[test]
