@@ -196,7 +196,8 @@ fn spelled(protocol: Option<&str>, status_code: u16, fields: &HeaderFields) -> S
 
 fn keep_time(task: &Tracked) -> Result<(), Failure> {
     let told = task.response.as_ref().and_then(|response| response.header("last-modified"));
-    let date = told.and_then(|text| condition::date(text).ok());
+    // What is told as older than time is counted here is no date that a file could have.
+    let date = told.and_then(|text| condition::date(text).ok()).filter(|date| date.0 > 0);
     let path = task.destination().or(task.file.as_deref()).filter(|path| path.is_file());
     let (Some(date), Some(path), None) = (date, path, &task.error) else { return Ok(()) };
     let changed = File::options()

@@ -498,3 +498,13 @@ fn a_head_stands_before_its_body() {
         );
     }
 }
+
+#[test]
+fn a_date_before_all_dates_is_none() {
+    let (home, server) = (Home::new(), Server::start());
+    let old = "Wed, 31 Dec 1969 23:59:00 GMT";
+    server.on("/f", Answer::ok("x").header("Last-Modified", old));
+    home.out(&["get", "-q", "-R", "-o", "f", &server.url("/f")]);
+    let changed = home.file("f").metadata().unwrap().modified().unwrap();
+    assert!(changed.elapsed().unwrap() < std::time::Duration::from_secs(365 * 86_400));
+}
