@@ -25,6 +25,18 @@ pub(crate) fn subscribe(mut told: impl FnMut(i32) -> bool + Send + 'static) -> i
     Ok(())
 }
 
+/// Has a file that must not grow further be an error of that file, instead of ending the process.
+#[cfg(unix)]
+pub(crate) fn outlive_file_sizes() {
+    let caught = std::sync::Arc::default();
+    // Where that fails it is as it was.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, caught);
+}
+
+/// There is no such signal.
+#[cfg(not(unix))]
+pub(crate) fn outlive_file_sizes() {}
+
 /// Says whether this process was started to ignore the signal, as nohup does, or may have been.
 #[cfg(unix)]
 fn is_ignored(signal: i32) -> bool {

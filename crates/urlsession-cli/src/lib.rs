@@ -52,6 +52,7 @@ pub fn command() -> clap::Command {
 /// Does what the command line says.
 #[must_use]
 pub fn main() -> ExitCode {
+    interrupt::outlive_file_sizes();
     let arguments = args::with_default_command(std::env::args_os());
     let code = args::words::parts(arguments).and_then(|parts| {
         let parts = parts.into_iter().map(args::parse);

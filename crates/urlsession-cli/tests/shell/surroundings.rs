@@ -51,6 +51,7 @@ fn limits_of_the_starter_are_told() {
         ("true", &["get", &short], 0, ""),
         ("true", &["daemon", "stop"], 0, ""),
         ("true", &["get", &long], 0, ""),
+        ("ulimit -f 1", &["get", "--data", "a", "-o", "answer", &long], 9, "too large"),
     ] {
         let own = home.command(words);
         let mut command = Command::new("sh");
