@@ -527,7 +527,11 @@ fn destination(args: &GetArgs, entry: &Entry, url: &str) -> Result<Destination, 
             dir
         }
     };
-    let folder = std::path::absolute(folder).map_err(|error| cannot_create(folder, &error))?;
+    let folder = match given {
+        // It needs no folder, which may be gone.
+        Some(path) if path.is_absolute() => folder.to_owned(),
+        _ => std::path::absolute(folder).map_err(|error| cannot_create(folder, &error))?,
+    };
     let path = match given {
         Some(path) => folder.join(path),
         None => folder.join(name_of(args, url)),

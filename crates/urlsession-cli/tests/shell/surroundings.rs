@@ -62,6 +62,28 @@ fn limits_of_the_starter_are_told() {
         assert!(ran.code == code && ran.err.contains(text), "{limit}: {words:?}: {ran:?}");
     }
     assert_eq!(std::fs::metadata(home.file("long")).unwrap().len(), 1_000_000);
+    let left: Vec<_> = std::fs::read_dir(home.file("")).unwrap().flatten().collect();
+    let is_hidden =
+        |entry: &std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with('.');
+    assert!(!left.iter().any(is_hidden), "{left:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_that_is_gone_is_missed_only_where_it_is_meant() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("content"));
+    let (url, file) = (server.url("/f"), home.file("f"));
+    for (place, code) in [(file.to_str().unwrap(), 0), ("f", 9)] {
+        let own = home.command(&["get", "-q", "-o", place, &url]);
+        let mut command = Command::new("sh");
+        command.arg("-c").arg("mkdir -p gone && cd gone && rmdir ../gone && exec \"$0\" \"$@\"");
+        command.arg(OWN).args(own.get_args()).current_dir(home.file(""));
+        command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let ran = ran(command.output().unwrap());
+        assert_eq!(ran.code, code, "{place}: {ran:?}");
+    }
+    assert_eq!(std::fs::read(file).unwrap(), b"content");
 }
 
 /// Downloads by way of another program, and sends SIGHUP once that has begun.
