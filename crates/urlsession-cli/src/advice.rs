@@ -77,6 +77,10 @@ pub(crate) fn after(error: &Error, asked: Option<Asked<'_>>) -> Option<String> {
         // Only proxies end a task so: a server's 401 is an answer.
         ErrorCode::USER_AUTHENTICATION_REQUIRED => PROXY_CREDENTIALS.to_owned(),
         ErrorCode::USER_CANCELLED_AUTHENTICATION => "give credentials with -u USER".to_owned(),
+        // Answers to what is sent have a limit of their own.
+        ErrorCode::DATA_LENGTH_EXCEEDS_MAXIMUM if asked.is_some_and(|asked| asked.is_get) => {
+            "allow more with --max-filesize".to_owned()
+        }
         ErrorCode::DATA_LENGTH_EXCEEDS_MAXIMUM => {
             "save large answers with get -o FILE, packed ones without --compressed, and allow more \
              with --max-filesize"
@@ -133,7 +137,7 @@ pub(crate) fn elsewhere<'a>(error: &'a Error, url: &str) -> Option<&'a str> {
 /// Tells why a task waits, and until when.
 pub(crate) fn why_waiting(reason: Reason, error: Option<&Error>, now: Timestamp) -> String {
     match reason {
-        Reason::Slot => "its turn: enough others run".to_owned(),
+        Reason::Slot => "its turn: enough others run, or the daemon stops".to_owned(),
         Reason::Connectivity => "no network; goes on by itself when it returns".to_owned(),
         Reason::RetryAt(at) => {
             let next = format!("next try in {}", measure::duration(now.until(at)));
@@ -161,7 +165,7 @@ mod tests {
     fn every_wait_says_until_when() {
         let lost = Error::new(ErrorCode::NETWORK_CONNECTION_LOST);
         for (reason, error, expected) in [
-            (Reason::Slot, None, "its turn: enough others run"),
+            (Reason::Slot, None, "its turn: enough others run, or the daemon stops"),
             (Reason::RetryAt(Timestamp(5_000)), None, "next try in 4.0 s"),
             (
                 Reason::RetryAt(Timestamp(61_000)),
@@ -192,6 +196,7 @@ mod tests {
             (-1202, None, "--cacert"),
             (-1203, None, "--cacert"),
             (-1204, None, "date"),
+            (-1103, None, "allow more"),
             (-3000, None, "-d"),
             (-3001, None, "check the file and"),
             (-3007, None, "digest"),
@@ -212,6 +217,9 @@ mod tests {
         assert!(
             after(&refused, Some(Asked::of(&task))).is_some_and(|it| it.contains("'http://h/f'"))
         );
+        let large = Error::new(ErrorCode::DATA_LENGTH_EXCEEDS_MAXIMUM);
+        let advice = after(&large, Some(Asked::of(&task))).unwrap_or_default();
+        assert!(!advice.contains("-o FILE"), "{advice}");
         task.method = "PUT".into();
         let advice = after(&refused, Some(Asked::of(&task)));
         assert_eq!(advice.as_deref(), Some("try the same command again"));

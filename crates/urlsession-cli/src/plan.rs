@@ -466,8 +466,11 @@ fn request_policy(request: &RequestArgs, policy: &PolicyArgs) -> RequestPolicy {
 
 /// Makes the path of a file absolute, because the daemon lives in another folder.
 fn existing(path: &Path) -> Result<PathBuf, Failure> {
-    let wrong = |code, why: &dyn std::fmt::Display| {
-        Failure::from(Error::new(code).because(format!("{}: {why}", path.display())))
+    // The sentence of such an error is about what a server has.
+    let wrong = |code: ErrorCode, why: &dyn std::fmt::Display| {
+        let message = format!("{}: {why} [{}]", path.display(), code.0);
+        let next = Failure::from(Error::new(code)).next;
+        Failure { next, ..Failure::new(exit::FILE, message) }
     };
     // Opening tells what the permissions are for this user, which the mode bits do not.
     let opened = File::open(path).and_then(|file| file.metadata());

@@ -91,7 +91,7 @@ pub(crate) fn typed_fields(option: &str, texts: &[String]) -> Result<HeaderField
             fields.take(text)?;
         } else {
             let which = if texts.len() > 1 { format!(" number {number}") } else { String::new() };
-            leave_out(&format!("{option}{which} is"))?;
+            leave_out(&format!("{option}{which}: what it says is"))?;
         }
     }
     Ok(fields)

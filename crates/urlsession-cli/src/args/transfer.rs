@@ -233,7 +233,8 @@ pub(crate) struct RequestArgs {
 #[command(next_help_heading = "Policy")]
 pub(crate) struct PolicyArgs {
     /// Bytes per second at most, such as 500K or 2M; 0 is no limit
-    #[arg(long, value_name = "RATE", value_parser = measure::parse_limit)]
+    #[arg(long, value_name = "RATE", value_parser = measure::parse_limit,
+        allow_negative_numbers = true)]
     pub(crate) limit_rate: Option<Limit>,
     /// Bytes per second below which a try is given up, such as 1K, where it is so slow for as long as
     /// -y says [default: 1 with -y]; what the server has to wait for does not count. 0 is no limit
@@ -254,7 +255,7 @@ pub(crate) struct PolicyArgs {
     #[arg(long, value_name = "TIME", value_parser = measure::parse_duration)]
     pub(crate) idle_timeout: Option<Duration>,
     /// Tries at most after the first that bring nothing; 0 is none [default: no limit]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) retry: Option<u32>,
     /// Time between two tries, such as 5 or 500ms; without it up to a second at first, then doubling.
     /// 0 is without it

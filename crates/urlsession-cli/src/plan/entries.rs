@@ -107,8 +107,22 @@ fn check_outputs(outputs: &[Output], urls: usize) -> Result<(), Failure> {
     if is_plain(outputs) || files == urls || is_for_all(outputs) {
         return Ok(());
     }
-    Err(Failure::usage(format!("{files} times -o for {urls} URLs"))
+    let names: Vec<&str> = [
+        ("-o", outputs.iter().any(|output| matches!(output, Output::File(_)))),
+        ("-O", outputs.contains(&Output::Named)),
+        ("--out-null", outputs.contains(&Output::Nowhere)),
+    ]
+    .into_iter()
+    .filter_map(|(name, is_typed)| is_typed.then_some(name))
+    .collect();
+    Err(too_many_or_few(&names.join(" and "), files, urls)
         .next("write -o once for every URL, or give names in a list: -i FILE with out=NAME"))
+}
+
+fn too_many_or_few(options: &str, times: usize, urls: usize) -> Failure {
+    let times = if times == 1 { "once".to_owned() } else { format!("{times} times") };
+    let urls = if urls == 1 { "1 URL".to_owned() } else { format!("{urls} URLs") };
+    Failure::usage(format!("{options} {times} for {urls}"))
 }
 
 /// Gives the files of `-o` to the URLs, one each, or one that is no file to all.
@@ -152,7 +166,7 @@ fn typed(args: &GetArgs) -> Result<Vec<Entry>, Failure> {
     }
     if args.upload_file.len() > args.urls.len() {
         let (files, urls) = (args.upload_file.len(), args.urls.len());
-        return Err(Failure::usage(format!("{files} times -T for {urls} URLs")));
+        return Err(too_many_or_few("-T", files, urls));
     }
     let mut entries = Vec::new();
     for (number, url) in args.urls.iter().enumerate() {

@@ -99,12 +99,14 @@ fn is_encrypted(path: &Path) -> bool {
     read.is_ok() && String::from_utf8_lossy(&text).contains("BEGIN ENCRYPTED PRIVATE KEY")
 }
 
+/// Returns where somebody can be asked, if there is anybody.
+fn asking() -> Option<console::Term> {
+    Some(console::Term::stderr()).filter(|term| term.is_term() && io::stdin().is_terminal())
+}
+
 /// Without anybody to ask it is the empty password.
 fn ask(path: &Path) -> Result<Option<String>, Failure> {
-    let terminal = console::Term::stderr();
-    if !(terminal.is_term() && io::stdin().is_terminal()) {
-        return Ok(None);
-    }
+    let Some(terminal) = asking() else { return Ok(None) };
     let name = path.display().to_string();
     terminal.write_str(&format!("password of {}: ", crate::escape::shown(&name)))?;
     Ok(Some(terminal.read_secure_line()?))
@@ -141,6 +143,10 @@ fn proxies(args: &NetworkArgs) -> Result<ConnectionProxy, Failure> {
         proxies = proxies.except(list);
     }
     if let Some(text) = &args.proxy_user {
+        if !text.contains(':') && asking().is_none() {
+            let why = "-U has no password, and there is no terminal to ask on";
+            return Err(Failure::usage(why).next("write -U USER:PASSWORD; wget’s -U is -A here"));
+        }
         let shown = super::user(text)?;
         for proxy in proxies.http.iter_mut().chain(&mut proxies.https) {
             proxy.credential = Some(shown.clone());

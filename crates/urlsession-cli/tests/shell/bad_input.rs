@@ -52,6 +52,9 @@ fn every_wrong_has_its_number_its_sentence_and_its_exit_code() {
         (&[&gone], 8, "[-1011]"),
         (&[&gone, &refused, "--retry", "0"], 1, "[-1004]"),
         (&[&file, "--checksum", &digest], 7, "[-3007]"),
+        (&["-U", "Mozilla/5.0", &file], 2, "-U has no password"),
+        (&["--retry", "-1", &file], 2, "invalid value '-1'"),
+        (&["--limit-rate", "-1", &file], 2, "invalid value '-1'"),
         (&["--bogus"], 2, "--bogus"),
     ] {
         let ran = home.run(words);

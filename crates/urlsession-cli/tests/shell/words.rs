@@ -80,12 +80,15 @@ fn what_is_no_header_field_is_left_out_and_told() {
     let url = server.url("/f");
     home.write("f", "header = \"X-Two: 2\"\nheader = hidden\n-H \u{fc}-Two:3\n".as_bytes());
     let left_out = |place| format!("urlsession: {place} no header field, left out");
+    let numbered_places =
+        ["1", "3", "4"].map(|number| format!("-H number {number}: what it says is"));
+    let numbered_places = numbered_places.each_ref().map(String::as_str);
     let numbered = ["-H", "hidden", "-H", "X-One: 1", "-H", "\u{201c}X-One: 3", "-H", "X-One;4"];
     for (words, sent, told) in [
-        (&["-H", "X-One;hidden"][..], [None, None], &["-H is"][..]),
-        (&numbered, [Some("1"), None], &["-H number 1 is", "-H number 3 is", "-H number 4 is"]),
+        (&["-H", "X-One;hidden"][..], [None, None], &["-H: what it says is"][..]),
+        (&numbered, [Some("1"), None], &numbered_places),
         (&["-K", "f"], [None, Some("2")], &["f:2:", "f:3:"]),
-        (&["--proxy-header", "hidden"], [None, None], &["--proxy-header is"]),
+        (&["--proxy-header", "hidden"], [None, None], &["--proxy-header: what it says is"]),
     ] {
         let ran = home.run(&[&["get", "-q", "-o", "-"], words, &[&url]].concat());
         let lines: Vec<&str> = ran.err.lines().collect();
