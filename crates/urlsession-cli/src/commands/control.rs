@@ -13,15 +13,15 @@ use urlsession::{Control, Daemon, Error, TaskState, TaskStatus};
 const PORTION: usize = 8192;
 
 pub(crate) fn pause(selection: &Selection) -> Result<u8, Failure> {
-    each(selection, "paused", |state| state == TaskState::Running, Control::Suspend)
+    each(selection, "paused", |found| found.state == TaskState::Running, Control::Suspend)
 }
 
 pub(crate) fn resume(selection: &Selection) -> Result<u8, Failure> {
-    each(selection, "goes on", |state| state == TaskState::Suspended, Control::Resume)
+    each(selection, "goes on", |found| found.state == TaskState::Suspended, Control::Resume)
 }
 
 pub(crate) fn retry(selection: &Selection) -> Result<u8, Failure> {
-    each(selection, "tries again", |state| state == TaskState::Running, Control::Retry)
+    each(selection, "tries again", Found::waits, Control::Retry)
 }
 
 pub(crate) fn edit(args: &EditArgs) -> Result<u8, Failure> {
@@ -40,41 +40,61 @@ pub(crate) fn edit(args: &EditArgs) -> Result<u8, Failure> {
 }
 
 pub(crate) fn cancel(selection: &Selection) -> Result<u8, Failure> {
-    each(selection, "cancelled", |state| state != TaskState::Completed, Control::Cancel)
+    each(selection, "cancelled", |found| found.state != TaskState::Completed, Control::Cancel)
 }
 
 pub(crate) fn rm(selection: &Selection) -> Result<u8, Failure> {
     each(selection, "removed", |_| true, Control::Remove)
 }
 
+/// A selected task.
+struct Found {
+    name: TaskName,
+    state: TaskState,
+    /// Whether nothing keeps it from moving bytes.
+    moves: bool,
+}
+
+impl Found {
+    fn waits(&self) -> bool {
+        self.state == TaskState::Running && !self.moves
+    }
+}
+
+impl From<TaskStatus> for Found {
+    fn from(status: TaskStatus) -> Self {
+        let name = TaskName::new(status.session, status.task);
+        Self { name, state: status.state, moves: status.reason.is_none() }
+    }
+}
+
 /// Does something to every selected task for which it makes sense.
 fn each(
     selection: &Selection,
     done: &str,
-    sensible: impl Fn(TaskState) -> bool,
+    sensible: impl Fn(&Found) -> bool,
     control: Control,
 ) -> Result<u8, Failure> {
     let daemon = Daemon::connect(true)?;
     let mut code = exit::DONE;
-    let mut found: Box<dyn Iterator<Item = Result<(TaskName, TaskState), Failure>>> =
-        if selection.all {
-            let all = daemon.tasks(Some(task_name::shell()));
-            Box::new(all.map(|status| Ok(named(status?))))
-        } else {
-            let (selected, worst) = select(&daemon, &selection.tasks)?;
-            code = worst;
-            Box::new(selected.into_iter().map(Ok))
-        };
+    let mut found: Box<dyn Iterator<Item = Result<Found, Failure>>> = if selection.all {
+        let all = daemon.tasks(Some(task_name::shell()));
+        Box::new(all.map(|status| Ok(Found::from(status?))))
+    } else {
+        let (selected, worst) = select(&daemon, &selection.tasks)?;
+        code = worst;
+        Box::new(selected.into_iter().map(Ok))
+    };
     loop {
         let (mut names, mut seen) = (Vec::new(), 0);
         for found in found.by_ref().take(PORTION) {
-            let (name, state) = found?;
+            let found = found?;
             seen += 1;
-            if sensible(state) {
-                names.push(name);
+            if sensible(&found) {
+                names.push(found.name);
             } else if !selection.all && !selection.quiet {
-                let state = super::list::state_word(state);
-                terminal::say(&format!("{name}: is {state} already"))?;
+                let state = super::list::state_word(found.state);
+                terminal::say(&format!("{}: is {state} already", found.name))?;
             }
         }
         if seen == 0 {
@@ -110,15 +130,12 @@ fn tell(
 }
 
 /// Finds the selected tasks; those that are missing are told and make the exit code.
-fn select(
-    daemon: &Daemon,
-    tasks: &[TaskName],
-) -> Result<(Vec<(TaskName, TaskState)>, u8), Failure> {
+fn select(daemon: &Daemon, tasks: &[TaskName]) -> Result<(Vec<Found>, u8), Failure> {
     let mut found = Vec::new();
     let mut code = exit::DONE;
     for name in tasks {
         match daemon.task(&name.session, name.task) {
-            Ok(status) => found.push(named(status)),
+            Ok(status) => found.push(Found::from(status)),
             Err(error) if exit::code_of(&error) == exit::NO_DAEMON => return Err(error.into()),
             Err(_) => {
                 terminal::say(&no_such_task(name).message)?;
@@ -127,8 +144,4 @@ fn select(
         }
     }
     Ok((found, code))
-}
-
-fn named(status: TaskStatus) -> (TaskName, TaskState) {
-    (TaskName::new(status.session, status.task), status.state)
 }

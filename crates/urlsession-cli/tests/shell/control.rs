@@ -14,6 +14,7 @@ fn a_task_is_paused_resumed_cancelled_and_removed() {
     server.wait_for_requests(1);
     let state = || home.json(&["show", "1", "--json"])["state"].clone();
     assert_eq!(state(), "running");
+    assert_eq!(home.run(&["retry", "1"]).err, "1: is running already\n");
     assert_eq!(home.run(&["pause", "1"]).err, "1: paused\n");
     assert_eq!(state(), "suspended");
     assert_eq!(home.run(&["pause", "1"]).err, "1: is paused already\n");
