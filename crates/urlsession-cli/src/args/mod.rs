@@ -219,8 +219,8 @@ pub(crate) struct EventsArgs {
     /// Only events of this session
     #[arg(long, value_name = "APP/SESSION", value_parser = parse::session)]
     pub(crate) session: Option<urlsession::SessionKey>,
-    /// JSON is the only form and the default
-    #[arg(long, hide = true)]
+    /// Print JSON, which is the only form and the default
+    #[arg(long)]
     pub(crate) json: bool,
 }
 
