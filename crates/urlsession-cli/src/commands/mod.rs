@@ -26,6 +26,13 @@ use crate::terminal;
 pub(crate) fn run_all(mut parts: Vec<Command>) -> Result<u8, Failure> {
     let fails_early = share(&mut parts);
     let number = parts.len();
+    if number > 1 && parts.iter().all(|part| matches!(part, Command::Add(_))) {
+        let all = parts.into_iter().filter_map(|part| match part {
+            Command::Add(args) => Some(*args),
+            _ => None,
+        });
+        return transfer::add(&all.collect::<Vec<_>>());
+    }
     let mut common = exit::DONE;
     for (at, part) in parts.into_iter().enumerate() {
         if number == 1 {
@@ -40,14 +47,19 @@ pub(crate) fn run_all(mut parts: Vec<Command>) -> Result<u8, Failure> {
             }
             return Ok(code);
         }
-        common = match common {
-            _ if code == exit::DONE => common,
-            exit::DONE => code,
-            common if common == code => code,
-            _ => exit::SOME_FAILED,
-        };
+        common = joined(common, code);
     }
     Ok(common)
+}
+
+/// Returns the exit code of two parts: their common cause, or that causes differ.
+fn joined(common: u8, code: u8) -> u8 {
+    match common {
+        _ if code == exit::DONE => common,
+        exit::DONE => code,
+        common if common == code => code,
+        _ => exit::SOME_FAILED,
+    }
 }
 
 /// Has the options that are for all parts in each of them, and URLs counted on; says whether they end with the first
@@ -83,7 +95,7 @@ fn share(parts: &mut [Command]) -> bool {
 fn run(command: Command) -> Result<u8, Failure> {
     match command {
         Command::Get(args) => transfer::get(*args),
-        Command::Add(args) => transfer::add(&args),
+        Command::Add(args) => transfer::add(&[*args]),
         Command::Put(args) => transfer::put(&args),
         Command::Ls(args) => list::ls(&args),
         Command::Show(args) => show::show(&args),

@@ -159,7 +159,20 @@ fn in_folder(args: &GetArgs, file: &Path) -> Result<PathBuf, Failure> {
         .map_or_else(|| file.into(), |dir| dir.join(file)))
 }
 
-pub(crate) fn add(args: &GetArgs) -> Result<u8, Failure> {
+/// Queues what all parts ask for. Where one of them cannot be queued none is: who types it again
+/// would have the others twice.
+pub(crate) fn add(parts: &[GetArgs]) -> Result<u8, Failure> {
+    let planned = parts.iter().map(plans_to_add).collect::<Result<Vec<_>, _>>()?;
+    let mut common = exit::DONE;
+    for (args, plans) in parts.iter().zip(planned).filter(|(_, plans)| !plans.is_empty()) {
+        keep_cookies(&args.request, &plans, args.talk)?;
+        common = super::joined(common, enqueue(plans, args.max_concurrent, args.talk)?);
+    }
+    Ok(common)
+}
+
+/// Plans a part of `add`, and refuses what asks for more than to be queued.
+fn plans_to_add(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
     let plans = plan::of_get(args)?;
     let is_saved = |plan: &Plan| match &plan.what {
         What::Data(_, answer) | What::Upload(_, answer) => {
@@ -198,11 +211,7 @@ pub(crate) fn add(args: &GetArgs) -> Result<u8, Failure> {
             return Err(Failure::usage(why).next("use get"));
         }
     }
-    if plans.is_empty() {
-        return Ok(exit::DONE);
-    }
-    keep_cookies(&args.request, &plans, args.talk)?;
-    enqueue(plans, args.max_concurrent, args.talk)
+    Ok(plans)
 }
 
 pub(crate) fn put(args: &PutArgs) -> Result<u8, Failure> {

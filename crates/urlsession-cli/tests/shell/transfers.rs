@@ -508,3 +508,16 @@ fn a_date_before_all_dates_is_none() {
     let changed = home.file("f").metadata().unwrap().modified().unwrap();
     assert!(changed.elapsed().unwrap() < std::time::Duration::from_secs(365 * 86_400));
 }
+
+#[test]
+fn parts_are_queued_together_or_not_at_all() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/a", Answer::ok("a"));
+    let a = server.url("/a");
+    for wrong in [&["put", "file", &a][..], &[&a, "-w", "x"], &[&a, "-o", "/nonexistent/f"]] {
+        let ran = home.run(&[&["add", &a, "--next"], wrong].concat());
+        assert!(ran.code != 0 && ran.out.is_empty(), "{wrong:?}: {ran:?}");
+    }
+    assert_eq!(home.out(&["ls", "-q"]), "");
+    assert_eq!(home.out(&["add", "-q", &a, "--next", "-o", "b", &a]), "1\n2\n");
+}
