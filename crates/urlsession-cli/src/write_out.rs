@@ -9,7 +9,7 @@ use crate::tracked::Tracked;
 use parts::{Measure, Step, UrlPart};
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use urlsession::{TaskKind, TransactionMetrics};
+use urlsession::{Error, TaskKind, TransactionMetrics};
 
 /// Most bytes of a format that comes from a file.
 const FORMAT_LIMIT: u64 = 64 * 1024;
@@ -72,6 +72,11 @@ enum Value {
     Retries,
     Referer,
     Json,
+    /// 0, or that a certificate was found wrong.
+    Verified,
+    /// What HTTP has none of, as a number or a text.
+    Zero,
+    Nothing,
     Time(Step),
     Counted(Measure),
     OfUrl(UrlPart),
@@ -139,6 +144,10 @@ const NAMES: &[(&str, Value)] = &[
     ("urle.password", Value::OfEffectiveUrl(UrlPart::Password)),
     ("urle.fragment", Value::OfEffectiveUrl(UrlPart::Fragment)),
     ("json", Value::Json),
+    ("ssl_verify_result", Value::Verified),
+    ("proxy_ssl_verify_result", Value::Zero),
+    ("num_certs", Value::Zero),
+    ("ftp_entry_path", Value::Nothing),
 ];
 
 /// A transfer that is over, and what is known beside it.
@@ -304,6 +313,11 @@ fn all_fields(task: &Tracked, name: &str, between: &str) -> String {
     all.map(|(_, value)| shown(value)).collect::<Vec<_>>().join(between)
 }
 
+/// Says whether a server’s certificate is what ended a task.
+fn distrusts(error: &Error) -> bool {
+    (-1204..=-1201).contains(&error.code.0)
+}
+
 fn named(name: &str) -> Result<Piece, Failure> {
     match name {
         "stderr" => return Ok(Piece::To(Place::Error)),
@@ -335,6 +349,8 @@ impl Value {
                 | Self::ExitCode
                 | Self::UrlNumber
                 | Self::Retries
+                | Self::Verified
+                | Self::Zero
                 | Self::Time(_)
                 | Self::Counted(_)
         )
@@ -394,6 +410,11 @@ impl Value {
             Self::Retries => Some(told.attempts.saturating_sub(1).to_string()),
             Self::Referer => referer(told),
             Self::Json => Some(all_as_json(told)),
+            Self::Verified => {
+                Some(u8::from(task.error.as_ref().is_some_and(distrusts)).to_string())
+            }
+            Self::Zero => Some("0".to_owned()),
+            Self::Nothing => None,
             Self::Time(step) => metrics.map(|metrics| step.of(metrics)),
             Self::Counted(measure) => {
                 Some(metrics.map_or(0, |metrics| measure.of(metrics)).to_string())

@@ -140,6 +140,7 @@ fn a_script_is_told_what_it_asks_for() {
         ("%{filename_effective}", home.file("f").to_str().unwrap()),
         ("@format", "7 GET\n"),
         ("%{onerror}never", ""),
+        ("%{ssl_verify_result}%{proxy_ssl_verify_result}%{num_certs}%{ftp_entry_path}|", "000|"),
     ] {
         assert_eq!(home.out(&["get", "-q", &old, "-o", "f", "-w", format]), expected, "{format}");
     }
