@@ -3,6 +3,7 @@
 mod apart;
 mod asked;
 mod entries;
+mod folder;
 mod keys;
 pub(crate) mod network;
 mod sent;
@@ -20,6 +21,7 @@ use crate::measure::Limit;
 use crate::{args, bare_url, file_name, zone};
 use apart::Apart;
 use asked::Asked;
+use folder::check_folder;
 use keys::Keys;
 pub(crate) use sent::bounded;
 use sent::{Body, path_as_is, untyped, upload};
@@ -258,35 +260,6 @@ pub(crate) fn of_put(args: &PutArgs) -> Result<Plan, Failure> {
         shows_head: false,
         finish: None,
     })
-}
-
-/// Refuses what curl's users mean as data: without it another request would be sent than they asked
-/// for. A path that begins as one is always a folder.
-fn check_folder(dir: &Path, args: &GetArgs) -> Result<(), Failure> {
-    let text = dir.to_string_lossy();
-    let is_path = text.starts_with(['/', '~']) || dir.starts_with(".") || dir.starts_with("..");
-    let method = args.request.method.as_deref().unwrap_or_default();
-    let is_sent = ["POST", "PUT", "PATCH"].iter().any(|sent| method.eq_ignore_ascii_case(sent));
-    // Who says what is sent means the folder of the answer.
-    let has_body =
-        !(args.data.0.is_empty() && args.form.0.is_empty() && args.upload_file.is_empty());
-    if is_path || dir.exists() || !((is_sent && !has_body) || looks_like_data(&text)) {
-        return Ok(());
-    }
-    Err(Failure::usage("-d names a folder to save in; this looks like what curl sends with -d")
-        .next(format!("send it with --data, or write the folder as -d ./{}", shown(&text))))
-}
-
-/// Says whether a word is a form, JSON, XML, or what stands for a file.
-fn looks_like_data(text: &str) -> bool {
-    let is_hex = |at: usize| text.as_bytes().get(at).is_some_and(u8::is_ascii_hexdigit);
-    let is_encoded = || text.match_indices('%').any(|(at, _)| is_hex(at + 1) && is_hex(at + 2));
-    let before_slash = text.split('/').next().unwrap_or_default();
-    text == "-"
-        || text.starts_with(['@', '{', '[', '<', '"'])
-        || before_slash.contains(['=', '&'])
-        || (before_slash == text && text.contains(' '))
-        || is_encoded()
 }
 
 fn whole(url: &str) -> Option<Secret> {

@@ -200,39 +200,6 @@ fn a_file_of_cookies_is_no_host() {
     }
 }
 
-/// -d, method => whether it is taken for a folder
-#[test]
-fn data_is_no_folder() {
-    for (text, method, is_folder) in [
-        ("a=b", "GET", false),
-        ("u=http://h/", "GET", false),
-        ("a&b", "GET", false),
-        ("a%20b", "GET", false),
-        ("100%", "GET", true),
-        ("<a>", "GET", false),
-        ("\"a\"", "GET", false),
-        ("-", "GET", false),
-        ("hello world", "GET", false),
-        ("./hello world", "GET", true),
-        ("My Files/isos", "GET", true),
-        ("../a=b", "GET", true),
-        ("/nonexistent/a&b", "GET", true),
-        ("new", "GET", true),
-        ("new", "DELETE", true),
-        ("a", "POST", false),
-        ("a", "put", false),
-        ("./a", "PATCH", true),
-        ("src", "POST", true),
-    ] {
-        let words = ["urlsession", "get", "http://h/f", "-X", method];
-        let Command::Get(args) = Cli::try_parse_from(words).unwrap().command else {
-            panic!("no get");
-        };
-        let checked = check_folder(Path::new(text), &args);
-        assert_eq!(checked.is_ok(), is_folder, "-X {method} -d {text}: {checked:?}");
-    }
-}
-
 fn of_get_in(folder: &Path) -> Vec<Plan> {
     let words = ["urlsession", "get", "http://h/f", "-d", folder.to_str().unwrap()];
     match Cli::try_parse_from(words).unwrap().command {
