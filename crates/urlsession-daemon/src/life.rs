@@ -25,7 +25,7 @@ use urlsession_protocol::{Hello, PROTOCOL_VERSION};
 const MAX_CLIENTS: usize = 512;
 /// Threads that move bytes between sockets and buffers.
 const WORKER_THREADS: usize = 2;
-/// Most threads that wait for files and name servers.
+/// Most threads that wait for files.
 const BLOCKING_THREADS: usize = 32;
 /// How long a thread that waits for nothing stays.
 const BLOCKING_KEEP_ALIVE: Duration = Duration::from_secs(5);

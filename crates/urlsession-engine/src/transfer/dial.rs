@@ -1,5 +1,7 @@
 //! Opens connections: look-up, a race over all addresses, proxies, TLS.
 
+mod names;
+
 use super::errors::{self, Failure, Place};
 use super::guard::Guard;
 use super::interface;
@@ -324,11 +326,10 @@ pub(super) async fn look_up(
         let never = io::Error::new(io::ErrorKind::NotFound, "the name cannot exist");
         return Err(errors::lookup(host, &never));
     }
-    let found = tokio::net::lookup_host((bare(host), port))
-        .await
-        .map_err(|error| errors::lookup(host, &error))?;
-    let found = found.filter(|address| is_meant(address.ip()));
-    let addresses = alternate(found.collect());
+    let mut found =
+        names::find(bare(host), port).await.map_err(|error| errors::lookup(host, &error))?;
+    found.retain(|address| is_meant(address.ip()));
+    let addresses = alternate(found);
     if addresses.is_empty() {
         let of = version.map_or_else(String::new, |version| format!(" of {version}"));
         let none = io::Error::new(io::ErrorKind::NotFound, format!("the name has no address{of}"));
