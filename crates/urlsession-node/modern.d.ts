@@ -455,7 +455,7 @@ export interface ConnectTo {
   port?: number;
   toHost?: string;
   toPort?: number;
-  /** Counts only where no proxy looks up the name. */
+  /** Counts only for names that are looked up here, that of a proxy among them. */
   isLocal?: boolean;
 }
 

@@ -174,7 +174,7 @@ export interface ConnectToFields {
   toHost?: string
   /** The port to connect to; absent, the URL's. */
   toPort?: number
-  /** Counts only where no proxy looks up the name. */
+  /** Counts only for names that are looked up here, that of a proxy among them. */
   isLocal?: boolean
 }
 

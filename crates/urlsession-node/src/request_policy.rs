@@ -62,7 +62,7 @@ pub struct ConnectToFields {
     pub to_host: Option<String>,
     /// The port to connect to; absent, the URL's.
     pub to_port: Option<u16>,
-    /// Counts only where no proxy looks up the name.
+    /// Counts only for names that are looked up here, that of a proxy among them.
     pub is_local: Option<bool>,
 }
 

@@ -104,13 +104,13 @@ pub struct ConnectTo {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
     /// The host to connect to, an IPv6 address without brackets; `None` is the URL's. If the place
-    /// counts without proxies only, it may be several addresses between commas.
+    /// counts for look-ups only, it may be several addresses between commas.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to_host: Option<String>,
     /// The port to connect to; `None` is the URL's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to_port: Option<u16>,
-    /// Counts only where no proxy looks up the name.
+    /// Counts only for names that are looked up here, that of a proxy among them.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_local: bool,
 }

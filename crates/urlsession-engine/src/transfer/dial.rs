@@ -69,6 +69,10 @@ impl Goal<'_> {
 #[derive(Debug)]
 pub(super) struct Via<'a> {
     pub(super) proxy: &'a Proxy,
+    /// Where it is, if the task says that.
+    pub(super) to: Option<(String, u16)>,
+    /// Where the server is, for a proxy that is told so, if the task says that.
+    pub(super) server: Option<(String, u16)>,
     /// `None` for one that is reached without TLS.
     pub(super) trust: Option<Trust>,
     /// Whether it connects to servers of `http`, too, instead of taking their requests.
@@ -84,7 +88,14 @@ impl Via<'_> {
     /// What keeps apart the connections of different proxies and of different users of one.
     pub(super) fn key(&self) -> Arc<ViaKey> {
         let trust = self.trust.as_ref().map(|trust| trust.number);
-        Arc::new((self.proxy.clone(), trust, self.tunnels, self.headers.to_vec()))
+        let places = [self.to.clone(), self.server.clone()];
+        Arc::new((self.proxy.clone(), trust, self.tunnels, self.headers.to_vec(), places))
+    }
+
+    /// Returns the host and the port to connect to.
+    fn address(&self) -> (&str, u16) {
+        let Proxy { host, port, .. } = self.proxy;
+        self.to.as_ref().map_or((host, *port), |(host, port)| (host, *port))
     }
 }
 
@@ -112,7 +123,7 @@ async fn open(goal: &Goal<'_>, limit: Duration) -> Result<Line, Failure> {
             let way = async {
                 match goal.trust {
                     _ if !via.proxy.is_http() => {
-                        within(limit, "connecting", socks(via.proxy, goal)).await.map(Line::Plain)
+                        within(limit, "connecting", socks(via, goal)).await.map(Line::Plain)
                     }
                     // It takes the request itself.
                     None if !via.tunnels => reach(via, goal, limit).await,
@@ -131,8 +142,8 @@ async fn open(goal: &Goal<'_>, limit: Duration) -> Result<Line, Failure> {
 /// Connects to an HTTP proxy.
 async fn reach(via: &Via<'_>, goal: &Goal<'_>, limit: Duration) -> Result<Line, Failure> {
     let (proxy, transaction) = (via.proxy, goal.transaction);
-    let way = connect(&proxy.host, proxy.port, goal);
-    let stream = within(limit, "connecting", way).await?;
+    let (host, port) = via.address();
+    let stream = within(limit, "connecting", connect(host, port, goal)).await?;
     match &via.trust {
         None => Ok(Line::Plain(stream)),
         Some(trust) => secure(Line::Plain(stream), &proxy.host, trust, limit, transaction).await,
@@ -235,8 +246,11 @@ async fn secure(
 }
 
 /// Connects to the server through a SOCKS proxy.
-async fn socks(proxy: &Proxy, goal: &Goal<'_>) -> Result<TcpStream, Failure> {
-    let (host, port) = goal.address();
+async fn socks(via: &Via<'_>, goal: &Goal<'_>) -> Result<TcpStream, Failure> {
+    let proxy = via.proxy;
+    let (near_host, near_port) = via.address();
+    let known = via.server.as_ref().map(|(host, port)| (host.as_str(), *port));
+    let (host, port) = known.unwrap_or_else(|| goal.address());
     let host = bare(host);
     let targets: Vec<Target<'_>> = match (host.parse::<IpAddr>(), proxy.scheme) {
         (Ok(address), _) => vec![Target::Address(address)],
@@ -251,7 +265,7 @@ async fn socks(proxy: &Proxy, goal: &Goal<'_>) -> Result<TcpStream, Failure> {
     };
     let mut result = Err(Failure::transient(ErrorCode::CANNOT_FIND_HOST, "no address"));
     for target in targets {
-        let mut stream = connect(&proxy.host, proxy.port, goal).await?;
+        let mut stream = connect(near_host, near_port, goal).await?;
         let known = proxy.credential.as_ref();
         let asked = match proxy.scheme {
             ProxyScheme::Socks4 | ProxyScheme::Socks4a => {

@@ -19,7 +19,7 @@ use std::time::Duration;
 use url::Url;
 use urlsession_core::Answered;
 use urlsession_protocol::{
-    ConnectTo, ErrorCode, HttpVersion, Proxy, RequestPolicy, TaskOptions, TlsPolicy,
+    ConnectTo, ErrorCode, HttpVersion, Proxy, ProxyScheme, RequestPolicy, TaskOptions, TlsPolicy,
 };
 
 /// A request as it goes out.
@@ -145,6 +145,8 @@ impl<'a> Outgoing<'a> {
         let proxies = self.options.connection_proxy.as_ref();
         Via {
             proxy,
+            to: self.pinned(&proxy.host, proxy.port),
+            server: self.known_here(proxy),
             trust,
             tunnels: self.tunnels(),
             headers: proxies.map_or(&[], |proxies| &proxies.headers),
@@ -204,11 +206,32 @@ impl<'a> Outgoing<'a> {
             return None;
         }
         let (host, port) = (self.url.host_str()?, self.url.port_or_known_default()?);
-        let is_meant =
-            |one: &&ConnectTo| one.is_of(host, port) && !(one.is_local && self.proxy().is_some());
+        let is_near = self.proxy().is_none();
+        let is_meant = |one: &&ConnectTo| one.is_of(host, port) && (is_near || !one.is_local);
         let meant = all.iter().find(is_meant)?;
-        let to = (meant.to_host.as_deref().unwrap_or(host), meant.to_port.unwrap_or(port));
-        (to != (host, port)).then(|| (to.0.to_owned(), to.1))
+        let to = place(meant, host, port)?;
+        match is_near && !meant.is_local {
+            // Its name may be known, too.
+            true => self.pinned(&to.0, to.1).or(Some(to)),
+            false => Some(to),
+        }
+    }
+
+    /// Returns where the server is whose name the task knows, for a proxy that is told addresses.
+    fn known_here(&self, proxy: &Proxy) -> Option<(String, u16)> {
+        if !matches!(proxy.scheme, ProxyScheme::Socks5 | ProxyScheme::Socks4) {
+            return None;
+        }
+        let of_url = || Some((self.url.host_str()?.to_owned(), self.url.port_or_known_default()?));
+        let (host, port) = self.elsewhere().or_else(of_url)?;
+        self.pinned(&host, port)
+    }
+
+    /// Returns where the task says that a host is whose name is looked up here.
+    fn pinned(&self, host: &str, port: u16) -> Option<(String, u16)> {
+        let all = &self.options.request_policy.connect_to;
+        let meant = all.iter().find(|one| one.is_local && one.is_of(host, port))?;
+        place(meant, host, port)
     }
 
     /// Says whether a proxy of plain `http` is asked for a way to the server. Only so can it be told
@@ -245,6 +268,12 @@ impl<'a> Outgoing<'a> {
             http3: false,
         }
     }
+}
+
+/// Returns where a host is that is meant, if that is not there already.
+fn place(meant: &ConnectTo, host: &str, port: u16) -> Option<(String, u16)> {
+    let to = (meant.to_host.as_deref().unwrap_or(host), meant.to_port.unwrap_or(port));
+    (to != (host, port)).then(|| (to.0.to_owned(), to.1))
 }
 
 /// Makes the request as HTTP/1.1 has it.

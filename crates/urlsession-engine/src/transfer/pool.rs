@@ -54,8 +54,8 @@ pub(super) struct Key {
 }
 
 /// A proxy and who we are to it, the number of its TLS configuration, whether it connects to servers
-/// of `http`, too, and what it is told.
-pub(super) type ViaKey = (Proxy, Option<u64>, bool, Vec<Header>);
+/// of `http`, too, what it is told, and where it and the server are said to be.
+pub(super) type ViaKey = (Proxy, Option<u64>, bool, Vec<Header>, [Option<(String, u16)>; 2]);
 
 /// A connection that can take a request.
 #[derive(Debug)]

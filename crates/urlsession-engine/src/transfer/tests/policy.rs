@@ -317,6 +317,7 @@ async fn proxies_are_told_where_the_server_is() {
     server.on("/f", Answer::ok("x"));
     let port = server.address().port();
     let here = ConnectTo {
+        host: Some("a.invalid".into()),
         to_host: Some("127.0.0.1".into()),
         to_port: Some(port),
         ..ConnectTo::default()
