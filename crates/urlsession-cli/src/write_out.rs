@@ -9,7 +9,7 @@ use crate::tracked::Tracked;
 use parts::{Measure, Step, UrlPart};
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use urlsession::{Error, TaskKind, TransactionMetrics};
+use urlsession::{Error, Response, TaskKind, TransactionMetrics};
 
 /// Most bytes of a format that comes from a file.
 const FORMAT_LIMIT: u64 = 64 * 1024;
@@ -61,7 +61,6 @@ enum Value {
     RedirectUrl,
     HeaderJson,
     Headers,
-    Total,
     LocalIp,
     LocalPort,
     RemoteIp,
@@ -109,7 +108,7 @@ const NAMES: &[(&str, Value)] = &[
     ("header_json", Value::HeaderJson),
     ("num_connects", Value::Counted(Measure::Connections)),
     ("num_headers", Value::Headers),
-    ("time_total", Value::Total),
+    ("time_total", Value::Time(Step::Total)),
     ("local_ip", Value::LocalIp),
     ("local_port", Value::LocalPort),
     ("remote_ip", Value::RemoteIp),
@@ -343,7 +342,6 @@ impl Value {
                 | Self::ProxyStatus
                 | Self::Downloaded
                 | Self::Headers
-                | Self::Total
                 | Self::LocalPort
                 | Self::RemotePort
                 | Self::ExitCode
@@ -386,7 +384,7 @@ impl Value {
             Self::ContentType => field("content-type"),
             Self::Method => last.map(|last| last.request.method.clone()),
             Self::Scheme => asked.split_once(':').map(|(scheme, _)| scheme.to_owned()),
-            Self::Version => response.and_then(version),
+            Self::Version => version(last, response),
             Self::Id => Some(task.name.to_string()),
             Self::Downloaded if is_upload => Some(received(last).to_string()),
             Self::Downloaded => Some(task.done.to_string()),
@@ -395,10 +393,6 @@ impl Value {
             Self::Headers => {
                 Some(response.map_or(0, |response| response.headers.len()).to_string())
             }
-            Self::Total => metrics.map(|metrics| {
-                let (begin, end) = (metrics.task_interval.start, metrics.task_interval.end);
-                format!("{:.6}", end.0.saturating_sub(begin.0) as f64 / 1e6)
-            }),
             Self::LocalIp | Self::LocalPort | Self::RemoteIp | Self::RemotePort => {
                 last.and_then(|last| self.of_connection(last))
             }
@@ -475,13 +469,13 @@ fn as_typed(url: &str, typed: &str) -> Option<String> {
 }
 
 /// Where the server would send the task, had that been followed.
-fn redirect_url(response: &urlsession::Response) -> Option<String> {
+fn redirect_url(response: &Response) -> Option<String> {
     let place = response.header("location").filter(|_| response.status_code / 100 == 3)?;
     Some(url::Url::parse(&response.url).ok()?.join(place).ok()?.into())
 }
 
 /// All fields as they came, one a line, each with the list of its values.
-fn header_json(response: &urlsession::Response) -> String {
+fn header_json(response: &Response) -> String {
     let mut fields: Vec<(String, Vec<_>)> = Vec::new();
     for (name, value) in &response.headers {
         let (name, value) = (name.to_ascii_lowercase(), shown(value));
@@ -495,9 +489,12 @@ fn header_json(response: &urlsession::Response) -> String {
     format!("{{{}\n}}", lines.join(",\n"))
 }
 
-/// The number only, as curl has it.
-fn version(response: &urlsession::Response) -> Option<String> {
-    let name = response.network_protocol.as_deref()?;
+/// The number only, as curl has it. Of a response that was refused only the metrics know.
+fn version(last: Option<&TransactionMetrics>, response: Option<&Response>) -> Option<String> {
+    let answered = last.filter(|last| last.response.is_some());
+    let name = answered
+        .and_then(|last| last.network_protocol_name.as_deref())
+        .or_else(|| response?.network_protocol.as_deref())?;
     Some(name.trim_start_matches("http/").trim_start_matches('h').to_owned())
 }
 
@@ -523,11 +520,35 @@ mod tests {
     fn fields_are_told_as_json() {
         let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let headers = vec![field("Vary", "a\""), field("etag", "b"), field("vary", "c")];
-        let response =
-            urlsession::Response { headers: headers.into(), ..urlsession::Response::default() };
+        let response = Response { headers: headers.into(), ..Response::default() };
         let told = header_json(&response);
         assert_eq!(told, "{\"vary\":[\"a\\\"\",\"c\"],\n\"etag\":[\"b\"]\n}");
         assert!(serde_json::from_str::<serde_json::Value>(&told).is_ok());
+    }
+
+    /// what the last request met, and what its task has => the version
+    #[test]
+    fn versions() {
+        let over = |name: &str| Response {
+            network_protocol: Some(name.to_owned()),
+            ..Response::default()
+        };
+        let last = |name: &str, is_answered: bool| TransactionMetrics {
+            network_protocol_name: Some(name.to_owned()),
+            response: is_answered.then(Default::default),
+            ..TransactionMetrics::default()
+        };
+        for (last, response, expected) in [
+            (Some(last("h2", true)), None, Some("2")),
+            (Some(last("http/1.1", true)), Some(over("http/1.1")), Some("1.1")),
+            (Some(last("http/1.1", false)), None, None),
+            (None, Some(over("h3")), Some("3")),
+            (Some(TransactionMetrics::default()), Some(over("http/1.0")), Some("1.0")),
+            (None, None, None),
+        ] {
+            let told = version(last.as_ref(), response.as_ref());
+            assert_eq!(told.as_deref(), expected, "{last:?} {response:?}");
+        }
     }
 
     #[test]

@@ -144,9 +144,9 @@ fn a_script_is_told_what_it_asks_for() {
     ] {
         assert_eq!(home.out(&["get", "-q", &old, "-o", "f", "-w", format]), expected, "{format}");
     }
-    let format = "%{onerror}%{http_code} %{exitcode}\\n%{stderr}%{errormsg}";
+    let format = "%{onerror}%{http_code} %{http_version} %{exitcode}\\n%{stderr}%{errormsg}";
     let ran = home.run(&["get", "-q", &gone, "--retry", "0", "-w", format]);
-    assert_eq!((ran.code, ran.out.as_str()), (8, "404 8\n"), "{ran:?}");
+    assert_eq!((ran.code, ran.out.as_str()), (8, "404 1.1 8\n"), "{ran:?}");
     assert!(ran.err.contains("404"), "{ran:?}");
     for wrong in [&["get", &old, "-w", "%{nothing}"][..], &["add", &old, "-w", "x"]] {
         assert_eq!(home.run(wrong).code, 2, "{wrong:?}");
