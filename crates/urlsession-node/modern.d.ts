@@ -370,7 +370,7 @@ export type Http3 = 'off' | 'auto' | 'only';
 
 /** Which proxy a request goes through; an empty object is none at all. */
 export interface ConnectionProxy {
-  /** The proxy of `http` URLs: `[http|https|socks5|socks5h|socks4|socks4a]://[user:password@]host[:port]`. */
+  /** The proxy of `http` URLs: `[http|https|socks5|socks5h|socks|socks4|socks4a]://[user:password@]host[:port]`. */
   http?: string;
   /** The proxy of `https` URLs. */
   https?: string;

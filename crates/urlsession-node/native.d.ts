@@ -710,7 +710,7 @@ export interface RedirectAnswer {
 
 /** Which proxy a request goes through; an empty object is none at all. */
 export interface ProxyFields {
-  /** The proxy of `http` URLs: `[http|https|socks5|socks5h|socks4|socks4a]://[user:password@]host[:port]`. */
+  /** The proxy of `http` URLs: `[http|https|socks5|socks5h|socks|socks4|socks4a]://[user:password@]host[:port]`. */
   http?: string
   /** The proxy of `https` URLs. */
   https?: string

@@ -223,6 +223,7 @@ impl Common<'_> {
         };
         let (typed, whole, number) = (in_letters(&entry.url), whole(&entry.url), entry.number);
         let shows_head = args.include && !args.head;
+        network::check(&request.url, &options)?;
         Ok(Some(Plan { request, options, what, typed, whole, number, shows_head, finish }))
     }
 
@@ -250,8 +251,10 @@ pub(crate) fn of_put(args: &PutArgs) -> Result<Plan, Failure> {
     if args.request.path_as_is {
         options.request_policy.path = path_as_is(&url);
     }
+    let request = request(&url, method, sent, &Keys::of(&args.request)?)?;
+    network::check(&request.url, &options)?;
     Ok(Plan {
-        request: request(&url, method, sent, &Keys::of(&args.request)?)?,
+        request,
         options: Arc::new(options),
         what,
         typed: in_letters(&url),

@@ -13,7 +13,7 @@ use urlsession::{
 /// Which proxy a request goes through; an empty object is none at all.
 #[napi(object, object_to_js = false)]
 pub struct ProxyFields {
-    /// The proxy of `http` URLs: `[http|https|socks5|socks5h|socks4|socks4a]://[user:password@]host[:port]`.
+    /// The proxy of `http` URLs: `[http|https|socks5|socks5h|socks|socks4|socks4a]://[user:password@]host[:port]`.
     pub http: Option<String>,
     /// The proxy of `https` URLs.
     pub https: Option<String>,

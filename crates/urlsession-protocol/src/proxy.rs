@@ -1,5 +1,7 @@
 //! Through whom requests go: Apple's `connectionProxyDictionary`.
 
+mod exceptions;
+
 use crate::credential::CREDENTIAL_LENGTH_LIMIT;
 use crate::request::check_headers;
 use crate::{Credential, Error, ErrorCode, Header, Secret, TlsPolicy};
@@ -15,6 +17,8 @@ pub const EXCEPTION_LENGTH_LIMIT: usize = 300;
 pub const SOCKS_CREDENTIAL_LIMIT: usize = 255;
 /// The port of a proxy whose URL names none; `https` has 443. As curl has it.
 const DEFAULT_PORT: u16 = 1080;
+/// Below what the names of proxies are that nobody could read: none exists (RFC 6761 section 6.4).
+const UNREADABLE: &str = ".unreadable.invalid";
 
 /// Which proxy a request goes through, by the scheme of its URL. The default is none at all.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -64,6 +68,21 @@ impl ConnectionProxy {
         self.exceptions =
             list.split(separator).filter(|one| !one.is_empty()).map(str::to_owned).collect();
         self
+    }
+
+    /// Finds the proxy of a URL; `None` goes straight, or is no URL.
+    #[must_use]
+    pub fn of_url(&self, url: &str) -> Option<&Proxy> {
+        let url = url::Url::parse(url).ok()?;
+        self.of_server(url.scheme(), url.host_str()?, url.port_or_known_default()?)
+    }
+
+    /// Finds the proxy of the server of a URL, whose parts these are; `None` goes straight.
+    #[must_use]
+    pub fn of_server(&self, scheme: &str, host: &str, port: u16) -> Option<&Proxy> {
+        let proxy = if scheme == "https" { &self.https } else { &self.http }.as_ref()?;
+        let is_exception = self.exceptions.iter().any(|one| exceptions::covers(one, host, port));
+        (!is_exception).then_some(proxy)
     }
 
     /// Checks every part.
@@ -132,7 +151,8 @@ pub struct Proxy {
 
 impl Proxy {
     /// Reads `[SCHEME://][USER[:PASSWORD]@]HOST[:PORT]` as curl does: the scheme is http, https,
-    /// socks5, socks5h, socks4 or socks4a, without one http; the port is 1080, for https 443.
+    /// socks5, socks5h, socks4 (or socks) or socks4a, without one http; the port is 1080, for https
+    /// 443.
     ///
     /// # Errors
     /// -1 with a sentence that never repeats a credential.
@@ -144,7 +164,7 @@ impl Proxy {
             "https" => (ProxyScheme::Https, 443),
             "socks5" => (ProxyScheme::Socks5, DEFAULT_PORT),
             "socks5h" => (ProxyScheme::Socks5h, DEFAULT_PORT),
-            "socks4" => (ProxyScheme::Socks4, DEFAULT_PORT),
+            "socks4" | "socks" => (ProxyScheme::Socks4, DEFAULT_PORT),
             "socks4a" => (ProxyScheme::Socks4a, DEFAULT_PORT),
             _ => {
                 let schemes = "http, https, socks5, socks5h, socks4 or socks4a";
@@ -170,6 +190,20 @@ impl Proxy {
         let proxy = Self { scheme, host, port, credential };
         proxy.check()?;
         Ok(proxy)
+    }
+
+    /// Stands for a proxy that could not be read where `place` names it: what should go through it
+    /// goes nowhere, instead of past it.
+    #[must_use]
+    pub fn unreadable(place: &str) -> Self {
+        let host = format!("{}{UNREADABLE}", place.to_ascii_lowercase());
+        Self { scheme: ProxyScheme::Http, host, port: DEFAULT_PORT, credential: None }
+    }
+
+    /// Says whether it stands for one that could not be read.
+    #[must_use]
+    pub fn is_unreadable(&self) -> bool {
+        self.host.ends_with(UNREADABLE)
     }
 
     /// Says whether it speaks HTTP, plainly or over TLS.
@@ -250,6 +284,7 @@ mod tests {
         ("http://:pass@proxy.test:1", "http://proxy.test:1 /pass"),
         ("user:80@proxy.test", "http://proxy.test:1080 user/80"),
         ("socks4://proxy.test", "socks4://proxy.test:1080"),
+        ("socks://proxy.test", "socks4://proxy.test:1080"),
         ("SOCKS4A://user@proxy.test:9050", "socks4a://proxy.test:9050 user/"),
         ("ftp://proxy.test", "a proxy’s scheme is http, https, socks5, socks5h, socks4 or socks4a"),
         ("", "this is no URL of a proxy: empty host"),
@@ -303,7 +338,11 @@ mod tests {
         let of_servers = TlsPolicy { https_only: true, ..TlsPolicy::default() };
         let bad = ConnectionProxy { tls: of_servers, ..ConnectionProxy::everywhere(good.clone()) };
         assert!(bad.check().is_err(), "{bad:?}");
-        assert!(ConnectionProxy::everywhere(good).check().is_ok());
+        let unreadable = Proxy::unreadable("ALL_PROXY");
+        assert!(unreadable.is_unreadable() && !good.is_unreadable());
+        for fine in [good, unreadable] {
+            assert!(ConnectionProxy::everywhere(fine.clone()).check().is_ok(), "{fine}");
+        }
     }
 
     #[test]

@@ -145,12 +145,23 @@ impl SessionConfiguration {
     }
 
     /// Returns what [`connection_proxy`](Self::connection_proxy) being `None` stands for now: the
-    /// proxies that the environment of this process names, as curl reads it.
+    /// proxies that the environment of this process names, as curl reads it. In place of one that
+    /// cannot be read stands one that leads nowhere: only tasks that need it are refused.
     ///
     /// # Errors
-    /// -1 with a sentence that names the variable and never a credential.
+    /// -1 with a sentence if `no_proxy` has more than can be.
     pub fn environment_proxy() -> Result<ConnectionProxy, Error> {
         crate::environment::proxies()
+    }
+
+    /// Checks what [`environment_proxy`](Self::environment_proxy) returned for a URL, as the creation
+    /// of a task does.
+    ///
+    /// # Errors
+    /// -1 with a sentence that names the variable that the URL’s proxy cannot be read from, and never
+    /// a credential.
+    pub fn check_environment_proxy(url: &str, proxies: &ConnectionProxy) -> Result<(), Error> {
+        crate::environment::check(url, proxies)
     }
 
     /// Lists the variables that [`environment_proxy`](Self::environment_proxy) takes proxies from,

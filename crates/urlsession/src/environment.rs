@@ -1,6 +1,6 @@
 //! Which proxies the environment of this process names, as curl reads it.
 
-use urlsession_protocol::{ConnectionProxy, Error, Proxy};
+use urlsession_protocol::{ConnectionProxy, Error, ErrorCode, Proxy};
 
 /// Where the proxy of requests over `http` is named. Capital letters count too, but not
 /// `HTTP_PROXY`: a web server sets it from the request of a stranger.
@@ -18,9 +18,15 @@ pub struct EnvironmentProxy {
     pub proxy: Result<Proxy, Error>,
 }
 
-/// Reads the variables of [`HTTP`] and [`HTTPS`], and `no_proxy`.
+/// Reads the variables of [`HTTP`] and [`HTTPS`], and `no_proxy`. Whom [`check`] refuses is known with
+/// a URL only.
 pub(crate) fn proxies() -> Result<ConnectionProxy, Error> {
     read(|name| std::env::var(name).ok())
+}
+
+/// Refuses a URL whose proxy is a variable’s that cannot be read.
+pub(crate) fn check(url: &str, proxies: &ConnectionProxy) -> Result<(), Error> {
+    judge(url, proxies, variables)
 }
 
 /// Lists the variables that [`proxies`] takes.
@@ -34,8 +40,8 @@ pub(crate) fn exceptions() -> String {
 }
 
 fn read(variable: impl Fn(&str) -> Option<String>) -> Result<ConnectionProxy, Error> {
-    let proxy = |names| first(&variable, names).map(|found| found.proxy).transpose();
-    let (http, https) = (proxy(&HTTP)?, proxy(&HTTPS)?);
+    let proxy = |names| first(&variable, names).map(EnvironmentProxy::or_unreadable);
+    let (http, https) = (proxy(&HTTP), proxy(&HTTPS));
     if http.is_none() && https.is_none() {
         return Ok(ConnectionProxy::default());
     }
@@ -43,6 +49,31 @@ fn read(variable: impl Fn(&str) -> Option<String>) -> Result<ConnectionProxy, Er
     let proxies = proxies.except(&excepted(variable));
     proxies.check()?;
     Ok(proxies)
+}
+
+impl EnvironmentProxy {
+    fn or_unreadable(self) -> Proxy {
+        self.proxy.unwrap_or_else(|_| Proxy::unreadable(self.variable))
+    }
+}
+
+fn judge(
+    url: &str,
+    proxies: &ConnectionProxy,
+    variables: impl FnOnce() -> Vec<EnvironmentProxy>,
+) -> Result<(), Error> {
+    // Few environments are wrong: others do not pay for reading the URL once more.
+    let is_wrong = proxies.http.iter().chain(&proxies.https).any(Proxy::is_unreadable);
+    let taken = is_wrong.then(|| proxies.of_url(url)).flatten();
+    let Some(taken) = taken.filter(|proxy| proxy.is_unreadable()) else { return Ok(()) };
+    let is_it = |found: &EnvironmentProxy| Proxy::unreadable(found.variable).host == taken.host;
+    match variables().into_iter().find(is_it).map(|found| found.proxy) {
+        Some(Err(error)) => Err(error),
+        // It is one of another environment, or it was mended meanwhile.
+        Some(Ok(_)) | None => {
+            Err(Error::new(ErrorCode::UNKNOWN).because(format!("{taken} stands for no proxy")))
+        }
+    }
 }
 
 fn taken(variable: impl Fn(&str) -> Option<String>) -> Vec<EnvironmentProxy> {
@@ -91,9 +122,11 @@ mod tests {
         ("http_proxy=a:1 no_proxy=b,.c", "http://a:1 - [\"b\", \".c\"]"),
         ("http_proxy=a:1 NO_PROXY=b no_proxy=c", "http://a:1 - [\"c\"]"),
         ("no_proxy=b", "- - []"),
+        ("http_proxy=socks://a:1", "socks4://a:1 - []"),
+        ("http_proxy=gopher://u:p@a", "http://http_proxy.unreadable.invalid:1080 - []"),
         (
-            "http_proxy=gopher://u:p@a",
-            "the environment’s http_proxy: a proxy’s scheme is http, https, socks5, socks5h, socks4 or socks4a",
+            "ALL_PROXY=gopher://a http_proxy=b",
+            "http://b:1080 http://all_proxy.unreadable.invalid:1080 []",
         ),
     ];
 
@@ -115,6 +148,33 @@ mod tests {
             };
             assert_eq!(got, *expected, "{variables}");
         }
+    }
+
+    /// variables, URL => which variable is wrong
+    #[test]
+    fn a_wrong_variable_stops_only_those_who_need_it() {
+        for (variables, url, expected) in [
+            ("http_proxy=gopher://u:p@a", "http://h/", Some("http_proxy")),
+            ("http_proxy=gopher://a", "https://h/", None),
+            ("https_proxy=gopher://a", "http://h/", None),
+            ("https_proxy=gopher://a", "https://h:8/", Some("https_proxy")),
+            ("HTTPS_PROXY=gopher://a", "https://h/", Some("HTTPS_PROXY")),
+            ("ALL_PROXY=gopher://a http_proxy=b", "http://h/", None),
+            ("ALL_PROXY=gopher://a http_proxy=b", "https://h/", Some("ALL_PROXY")),
+            ("all_proxy=gopher://a no_proxy=h", "http://h/", None),
+            ("all_proxy=gopher://a no_proxy=*", "https://h/", None),
+            ("all_proxy=gopher://a no_proxy=i", "http://h/", Some("all_proxy")),
+            ("", "http://h/", None),
+        ] {
+            let proxies = read(lookup(variables)).unwrap();
+            let got = judge(url, &proxies, || taken(lookup(variables)));
+            let schemes = "a proxy’s scheme is http, https, socks5, socks5h, socks4 or socks4a";
+            let why = expected.map(|name| format!("the environment’s {name}: {schemes}"));
+            assert_eq!(got.err().and_then(|error| error.detail), why, "{variables} {url}");
+        }
+        // An app may have kept what it read.
+        let kept = ConnectionProxy::everywhere(Proxy::unreadable("http_proxy"));
+        assert!(judge("http://h/", &kept, Vec::new).is_err());
     }
 
     #[test]

@@ -452,7 +452,13 @@ impl Session {
             let is_needed = proxies.http.is_some() || proxies.https.is_some();
             options.connection_proxy = Some(if is_needed { proxies } else { Default::default() });
         }
-        Ok(())
+        // To a socket of this machine there is no proxy.
+        let is_remote = options.request_policy.unix_socket.is_none();
+        let of_session = || self.0.configuration.connection_proxy.as_ref();
+        match options.connection_proxy.as_ref().or_else(of_session) {
+            Some(proxies) if is_remote => environment::check(&request.url, proxies),
+            _ => Ok(()),
+        }
     }
 }
 

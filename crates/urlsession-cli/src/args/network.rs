@@ -12,8 +12,8 @@ use urlsession::{ConnectTo, PublicKeyPin, TlsVersion, UrlScheme};
 #[command(next_help_heading = "Network")]
 #[command(group = ArgGroup::new("tls_min").args(["tls12", "tls13"]))]
 pub(crate) struct NetworkArgs {
-    /// Go through this proxy: [http|https|socks5|socks5h|socks4|socks4a]://[USER:PASSWORD@]HOST[:PORT];
-    /// ‘’ is none [default: what http_proxy, https_proxy and all_proxy say]
+    /// Go through this proxy: [http|https|socks5|socks5h|socks|socks4|socks4a]://[USER:PASSWORD@]HOST[:PORT],
+    /// where socks is socks4; ‘’ is none [default: what http_proxy, https_proxy and all_proxy say]
     #[arg(long, value_name = "URL", overrides_with_all = ["proxy10", "socks5",
         "socks5_hostname", "socks4", "socks4a"])]
     pub(crate) proxy: Option<String>,

@@ -175,6 +175,16 @@ fn proxies(args: &NetworkArgs) -> Result<ConnectionProxy, Failure> {
     Ok(proxies)
 }
 
+/// Refuses a URL whose proxy the environment names and nobody can read.
+pub(super) fn check(url: &str, options: &TaskOptions) -> Result<(), Failure> {
+    match &options.connection_proxy {
+        Some(proxies) if options.request_policy.unix_socket.is_none() => {
+            SessionConfiguration::check_environment_proxy(url, proxies).map_err(usage)
+        }
+        _ => Ok(()),
+    }
+}
+
 fn usage(error: urlsession::Error) -> Failure {
     Failure::usage(error.detail.unwrap_or(error.message))
 }

@@ -76,6 +76,8 @@ fn the_environment_of_the_client_decides() {
         (&["--proxy", &through, "--noproxy", &host], &[], 0),
         (&["--proxy", &through], &[("no_proxy", &host)], 0),
         (&["--proxy", &through], &[("NO_PROXY", others), ("http_proxy", "gopher://a")], 1),
+        (&[], &[("https_proxy", "gopher://a")], 0),
+        (&["--noproxy", "*"], &[("all_proxy", "gopher://a")], 0),
     ] {
         let before = clients.seen().len();
         let did = get(&home, &[&[url.as_str()], words].concat(), environment);

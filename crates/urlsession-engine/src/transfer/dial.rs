@@ -122,6 +122,10 @@ async fn open(goal: &Goal<'_>, limit: Duration) -> Result<Line, Failure> {
         (None, Some(via)) => {
             let way = async {
                 match goal.trust {
+                    _ if via.proxy.is_unreadable() => {
+                        let why = "it cannot be read there, and nothing goes past it";
+                        Err(Failure::permanent(ErrorCode::UNKNOWN, why))
+                    }
                     _ if !via.proxy.is_http() => {
                         within(limit, "connecting", socks(via, goal)).await.map(Line::Plain)
                     }

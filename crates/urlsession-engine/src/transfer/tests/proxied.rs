@@ -412,6 +412,24 @@ async fn a_proxy_that_is_not_there() {
     }
 }
 
+/// It is a redirect that needs it: tasks whose own URL does are refused before.
+#[tokio::test]
+async fn nothing_goes_past_a_proxy_that_nobody_could_read() {
+    let (plain, secure) = (Server::start(), Server::start_tls());
+    plain.on("/", Answer::redirect(302, &secure.url("/")));
+    secure.on("/", Answer::ok("x"));
+    let mut trial = Trial::data(&plain.url("/"));
+    trial.order.options.ca_certificates.push(secure.ca_pem());
+    trial.order.options.connection_proxy = Some(ConnectionProxy {
+        https: Some(Through::unreadable("https_proxy")),
+        ..ConnectionProxy::default()
+    });
+    let ending = trial.run().await;
+    assert_eq!(summary(&ending), "-1 permanent", "{ending:?}");
+    assert!(error_of(&ending).detail.as_ref().unwrap().contains("https_proxy"), "{ending:?}");
+    assert!(secure.requests().is_empty());
+}
+
 #[tokio::test]
 async fn who_looks_a_name_up() {
     let server = Server::start();
