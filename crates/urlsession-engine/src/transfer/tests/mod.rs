@@ -22,6 +22,7 @@ mod http3_hostile;
 #[cfg(feature = "http3")]
 mod http3_peers;
 mod kept;
+mod known_names;
 mod landing;
 mod lies;
 mod limits;
