@@ -10,6 +10,9 @@ use urlsession_protocol::{Event, Request, RequestEdit, TaskIdentifier};
 /// Header fields that are good for one origin only.
 const CREDENTIALS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
 
+/// The header field that a credential is shown in.
+const AUTHORIZATION: &str = "authorization";
+
 impl Order {
     /// Replaces parts of the request with those of a checked edit.
     pub fn edit(&mut self, edit: &RequestEdit) {
@@ -25,12 +28,18 @@ impl Order {
         }
         let is_replaced =
             |name: &str| edit.headers.iter().any(|new| new.name.eq_ignore_ascii_case(name));
-        request.headers.retain(|header| !is_replaced(&header.name));
-        request.headers.extend(edit.headers.iter().cloned());
         if let Some(credential) = &edit.credential {
             request.credential = Some(credential.clone());
             self.answers.clear();
+            if !is_replaced(AUTHORIZATION) {
+                // The field would win, and one that is left out would keep anything from being shown.
+                let is_other = |name: &str| !name.eq_ignore_ascii_case(AUTHORIZATION);
+                request.headers.retain(|header| is_other(&header.name));
+                self.options.request_policy.omitted_headers.retain(|name| is_other(name));
+            }
         }
+        request.headers.retain(|header| !is_replaced(&header.name));
+        request.headers.extend(edit.headers.iter().cloned());
     }
 }
 

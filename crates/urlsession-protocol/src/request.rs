@@ -91,7 +91,8 @@ pub struct RequestEdit {
     /// Header fields that replace those of the same names; others stay.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<Header>,
-    /// The new credential.
+    /// The new credential. It takes the place of an `Authorization` field that the task has, unless
+    /// `headers` bring one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<Credential>,
 }

@@ -128,29 +128,59 @@ fn credentials_stay_with_the_origin_they_were_given_for() {
                 credential: Some(Credential::new("you", "pw")),
                 url: None,
             },
-            "http://host/file Authorization=old x-a=2 you",
+            "http://host/file x-a=2 you",
         ),
     ];
     for (mut edit, expected) in table {
+        let mut order = order(request.clone());
         edit.normalize().unwrap();
-        let kind = TaskKind::Data;
-        let (options, cookies) = (TaskOptions::default(), CookiePolicy::default());
-        let (idle_timeout, cache) = (Duration::ZERO, CachePolicy::default());
-        let mut order = Order {
-            kind,
-            request: request.clone(),
-            options,
-            idle_timeout,
-            cookies,
-            cache,
-            answers: Vec::new(),
-        };
         order.edit(&edit);
         let Request { url, headers, credential, .. } = order.request;
-        let fields: String =
-            headers.iter().map(|h| format!("{}={} ", h.name, h.value.expose())).collect();
         let user = credential.map_or("nobody".to_owned(), |c| c.user.expose().to_owned());
-        assert_eq!(format!("{url} {fields}{user}"), expected);
+        assert_eq!(format!("{url} {}{user}", listed(&headers)), expected);
+    }
+}
+
+fn order(request: Request) -> Order {
+    Order {
+        kind: TaskKind::Data,
+        request,
+        options: TaskOptions::default(),
+        idle_timeout: Duration::ZERO,
+        cookies: CookiePolicy::default(),
+        cache: CachePolicy::default(),
+        answers: Vec::new(),
+    }
+}
+
+fn listed(headers: &[Header]) -> String {
+    headers.iter().map(|h| format!("{}={} ", h.name, h.value.expose())).collect()
+}
+
+fn user(name: &str) -> RequestEdit {
+    RequestEdit { credential: Some(Credential::new(name, "pw")), ..RequestEdit::default() }
+}
+
+/// the edit => header fields, and those that are left out
+#[test]
+fn a_new_credential_is_what_is_shown() {
+    let field = |name: &str, value: &str| vec![Header::new(name, value)];
+    for (mut edit, expected) in [
+        (user("you"), "X-A=1 -dnt"),
+        (url("http://you:pw@host/b"), "X-A=1 -dnt"),
+        (url("http://host/b"), "AUTHORIZATION=old X-A=1 -Authorization -dnt"),
+        (
+            RequestEdit { headers: field("authorization", "new"), ..user("you") },
+            "X-A=1 authorization=new -Authorization -dnt",
+        ),
+    ] {
+        let mut order = order(Request::new("http://host/file").unwrap());
+        order.request.headers = [field("AUTHORIZATION", "old"), field("X-A", "1")].concat();
+        order.options.request_policy.omitted_headers = vec!["Authorization".into(), "dnt".into()];
+        edit.normalize().unwrap();
+        order.edit(&edit);
+        let omitted = order.options.request_policy.omitted_headers.join(" -");
+        assert_eq!(format!("{}-{omitted}", listed(&order.request.headers)), expected);
     }
 }
 
