@@ -25,6 +25,9 @@ impl Order {
                 request.headers.retain(|header| !is_ours(&header.name));
             }
             request.url.clone_from(url);
+            // They stood in place of what the old URL asked for.
+            let policy = &mut self.options.request_policy;
+            (policy.path, policy.target) = (None, None);
         }
         let is_replaced =
             |name: &str| edit.headers.iter().any(|new| new.name.eq_ignore_ascii_case(name));

@@ -86,6 +86,8 @@ pub struct Request {
 pub struct RequestEdit {
     /// The new URL. If it is of another origin, the credentials that the task had do not go there:
     /// its credential and its `Authorization`, `Cookie` and `Proxy-Authorization` fields are dropped.
+    /// [`RequestPolicy::path`] and [`RequestPolicy::target`], which stand in place of the old URL's,
+    /// are dropped in any case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// Header fields that replace those of the same names; others stay.

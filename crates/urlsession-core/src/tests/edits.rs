@@ -205,3 +205,20 @@ fn an_attempt_keeps_its_slot_until_it_has_ended_wherever_its_task_goes_next() {
     assert_eq!(facts.host, "other:80");
     assert_eq!(starts(&bench.ended(1, stopped())), [(1, 2), (2, 1)]);
 }
+
+#[test]
+fn a_new_url_is_what_is_asked_for() {
+    for (mut edit, expected) in [
+        (url("http://other/b"), [None, None]),
+        (url("http://host/b"), [None, None]),
+        (user("you"), [Some("/../a?signed"), Some("*")]),
+    ] {
+        let mut order = order(Request::new("http://host/a?signed").unwrap());
+        order.options.request_policy.path = Some("/../a?signed".into());
+        order.options.request_policy.target = Some("*".into());
+        edit.normalize().unwrap();
+        order.edit(&edit);
+        let policy = &order.options.request_policy;
+        assert_eq!([policy.path.as_deref(), policy.target.as_deref()], expected, "{edit:?}");
+    }
+}
