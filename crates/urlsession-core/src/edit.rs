@@ -5,7 +5,7 @@ use crate::planted::CoreBug;
 use crate::task::{Phase, Stopping, Task, Wait};
 use crate::turn::{Asker, Turn};
 use crate::{Action, Core, Order, SessionNumber, TaskRef};
-use urlsession_protocol::{Event, Request, RequestEdit, TaskIdentifier};
+use urlsession_protocol::{Credential, Event, Request, RequestEdit, TaskIdentifier};
 
 /// Header fields that are good for one origin only.
 const CREDENTIALS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
@@ -17,6 +17,7 @@ impl Order {
     /// Replaces parts of the request with those of a checked edit.
     pub fn edit(&mut self, edit: &RequestEdit) {
         let request = &mut self.request;
+        let waits = request.credential.as_ref().is_some_and(|before| !before.proactive);
         if let Some(url) = &edit.url {
             if !is_same_origin(url, &request.url) {
                 request.credential = None;
@@ -32,7 +33,8 @@ impl Order {
         let is_replaced =
             |name: &str| edit.headers.iter().any(|new| new.name.eq_ignore_ascii_case(name));
         if let Some(credential) = &edit.credential {
-            request.credential = Some(credential.clone());
+            let proactive = credential.proactive && !waits;
+            request.credential = Some(Credential { proactive, ..credential.clone() });
             self.answers.clear();
             if !is_replaced(AUTHORIZATION) {
                 // The field would win, and one that is left out would keep anything from being shown.

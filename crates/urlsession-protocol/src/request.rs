@@ -94,7 +94,8 @@ pub struct RequestEdit {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<Header>,
     /// The new credential. It takes the place of an `Authorization` field that the task has, unless
-    /// `headers` bring one.
+    /// `headers` bring one. Where it takes the place of a credential that waits until it is asked for,
+    /// it waits, too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<Credential>,
 }

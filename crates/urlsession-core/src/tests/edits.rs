@@ -222,3 +222,31 @@ fn a_new_url_is_what_is_asked_for() {
         assert_eq!([policy.path.as_deref(), policy.target.as_deref()], expected, "{edit:?}");
     }
 }
+
+/// whether the credential before is shown unasked, the edit => whether the new one is
+#[test]
+fn a_credential_that_waits_to_be_asked_for_is_replaced_by_one_that_waits() {
+    let proactive = || {
+        let credential = Some(Credential::new("you", "pw").proactive());
+        RequestEdit { credential, ..RequestEdit::default() }
+    };
+    for (before, mut edit, expected) in [
+        (Some(false), proactive(), false),
+        (Some(false), url("http://you:pw@host/b"), false),
+        (Some(false), url("http://you:pw@other/b"), false),
+        (Some(true), proactive(), true),
+        (Some(true), user("you"), false),
+        (None, proactive(), true),
+        (None, url("http://you:pw@host/b"), true),
+        (None, user("you"), false),
+    ] {
+        let mut order = order(Request::new("http://host/").unwrap());
+        let credential = Credential::new("me", "pw");
+        order.request.credential =
+            before.map(|proactive| Credential { proactive, ..credential.clone() });
+        edit.normalize().unwrap();
+        order.edit(&edit);
+        let credential = order.request.credential.unwrap();
+        assert_eq!((credential.user.expose(), credential.proactive), ("you", expected), "{edit:?}");
+    }
+}
