@@ -25,6 +25,10 @@ impl Order {
                 let is_ours = |name: &str| CREDENTIALS.iter().any(|c| c.eq_ignore_ascii_case(name));
                 request.headers.retain(|header| !is_ours(&header.name));
             }
+            // As for redirects, another port of the host is no other one.
+            if !is_same_host(url, &request.url) {
+                self.options.tls.client_certificate = None;
+            }
             request.url.clone_from(url);
             // They stood in place of what the old URL asked for.
             let policy = &mut self.options.request_policy;
@@ -178,6 +182,12 @@ pub(crate) fn is_asking(task: &Task) -> bool {
 
 fn host_of(url: &str) -> Option<String> {
     Request::new(url).ok()?.host().ok()
+}
+
+/// Compares the hosts of two URLs, whatever their ports.
+fn is_same_host(one: &str, other: &str) -> bool {
+    let host = |url| host_of(url)?.rsplit_once(':').map(|(host, _)| host.to_owned());
+    host(one).is_some() && host(one) == host(other)
 }
 
 /// Compares scheme, host and port of two URLs in their legal form.

@@ -86,6 +86,7 @@ pub struct Request {
 pub struct RequestEdit {
     /// The new URL. If it is of another origin, the credentials that the task had do not go there:
     /// its credential and its `Authorization`, `Cookie` and `Proxy-Authorization` fields are dropped.
+    /// If it is of another host, so is its client certificate.
     /// [`RequestPolicy::path`] and [`RequestPolicy::target`], which stand in place of the old URL's,
     /// are dropped in any case.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::Order;
-use urlsession_protocol::{CachePolicy, CookiePolicy, Credential, Header, Reason};
+use urlsession_protocol::{
+    CachePolicy, ClientCertificate, CookiePolicy, Credential, Header, Reason,
+};
 
 fn url(url: &str) -> RequestEdit {
     RequestEdit { url: Some(url.to_owned()), ..RequestEdit::default() }
@@ -248,5 +250,22 @@ fn a_credential_that_waits_to_be_asked_for_is_replaced_by_one_that_waits() {
         order.edit(&edit);
         let credential = order.request.credential.unwrap();
         assert_eq!((credential.user.expose(), credential.proactive), ("you", expected), "{edit:?}");
+    }
+}
+
+#[test]
+fn a_client_certificate_stays_with_its_host() {
+    for (mut edit, expected) in [
+        (url("https://host/b"), true),
+        (url("https://host:81/b"), true),
+        (url("https://other/b"), false),
+        (url("https://me:pw@host.other/b"), false),
+        (user("you"), true),
+    ] {
+        let mut order = order(Request::new("https://host/").unwrap());
+        order.options.tls.client_certificate = Some(ClientCertificate::new("/me.pem"));
+        edit.normalize().unwrap();
+        order.edit(&edit);
+        assert_eq!(order.options.tls.client_certificate.is_some(), expected, "{edit:?}");
     }
 }
