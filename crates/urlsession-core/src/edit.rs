@@ -5,10 +5,7 @@ use crate::planted::CoreBug;
 use crate::task::{Phase, Stopping, Task, Wait};
 use crate::turn::{Asker, Turn};
 use crate::{Action, Core, Order, SessionNumber, TaskRef};
-use urlsession_protocol::{Credential, Event, Request, RequestEdit, TaskIdentifier};
-
-/// Header fields that are good for one origin only.
-const CREDENTIALS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
+use urlsession_protocol::{Credential, Event, Header, Request, RequestEdit, TaskIdentifier};
 
 /// The header field that a credential is shown in.
 const AUTHORIZATION: &str = "authorization";
@@ -22,8 +19,10 @@ impl Order {
             if !is_same_origin(url, &request.url) {
                 request.credential = None;
                 self.answers.clear();
-                let is_ours = |name: &str| CREDENTIALS.iter().any(|c| c.eq_ignore_ascii_case(name));
-                request.headers.retain(|header| !is_ours(&header.name));
+                let stays = |header: &Header| {
+                    header.is_credential() || header.name.eq_ignore_ascii_case("host")
+                };
+                request.headers.retain(|header| !stays(header));
             }
             // As for redirects, another port of the host is no other one.
             if !is_same_host(url, &request.url) {

@@ -14,6 +14,8 @@ pub const HEADER_LENGTH_LIMIT: usize = 128 * 1024;
 pub const HEADERS_LENGTH_LIMIT: usize = 256 * 1024;
 /// Most slashes before a host: one too many is a slip, as it is for curl.
 const SLASHES_LIMIT: usize = 3;
+/// Header fields that never cross to another origin, beside those of proxies.
+const CREDENTIALS: [&str; 4] = ["authorization", "cookie", "cookie2", "www-authenticate"];
 /// Methods whose letters may be small.
 const METHODS: [&str; 5] = ["GET", "HEAD", "POST", "PUT", "DELETE"];
 
@@ -36,6 +38,13 @@ impl Header {
     #[must_use]
     pub fn has_legal_name(&self) -> bool {
         is_token(&self.name)
+    }
+
+    /// Says whether the field never crosses to another origin.
+    #[must_use]
+    pub fn is_credential(&self) -> bool {
+        let name = self.name.to_ascii_lowercase();
+        CREDENTIALS.contains(&&*name) || name.starts_with("proxy-")
     }
 }
 
@@ -85,7 +94,8 @@ pub struct Request {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RequestEdit {
     /// The new URL. If it is of another origin, the credentials that the task had do not go there:
-    /// its credential and its `Authorization`, `Cookie` and `Proxy-Authorization` fields are dropped.
+    /// its credential, its `Host` field and those that [are credentials](Header::is_credential) are
+    /// dropped.
     /// If it is of another host, so is its client certificate.
     /// [`RequestPolicy::path`] and [`RequestPolicy::target`], which stand in place of the old URL's,
     /// are dropped in any case.
@@ -379,6 +389,15 @@ mod tests {
         }
         let long = format!("http://host/{}", "a".repeat(URL_LIMIT));
         assert_eq!(Request::new(&long).unwrap_err().code, ErrorCode::BAD_URL);
+    }
+
+    #[test]
+    fn what_stays_with_its_origin() {
+        let is_credential = |name| Header::new(name, "").is_credential();
+        let stay = ["AUTHORIZATION", "cookie", "Cookie2", "Proxy-Authorization", "proxy-x"];
+        assert!(stay.into_iter().all(is_credential));
+        // Apple's sessions hand on what an app invented.
+        assert!(!["x-api-key", "accept", "proxied"].into_iter().any(is_credential));
     }
 
     #[test]

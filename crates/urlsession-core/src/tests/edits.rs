@@ -269,3 +269,24 @@ fn a_client_certificate_stays_with_its_host() {
         assert_eq!(order.options.tls.client_certificate.is_some(), expected, "{edit:?}");
     }
 }
+
+#[test]
+fn an_edit_leaves_with_an_origin_what_a_redirect_does() {
+    let names =
+        ["Authorization", "cookie", "Cookie2", "Proxy-X", "WWW-Authenticate", "HOST", "X-A"];
+    for (mut edit, expected) in [
+        (url("http://host:80/b"), &names[..]),
+        (url("http://host:81/b"), &["X-A"]),
+        (
+            RequestEdit { headers: vec![Header::new("Host", "b")], ..url("http://other/b") },
+            &["X-A", "Host"],
+        ),
+    ] {
+        let mut order = order(Request::new("http://host/").unwrap());
+        order.request.headers = names.iter().map(|name| Header::new(*name, "1")).collect();
+        edit.normalize().unwrap();
+        order.edit(&edit);
+        let left: Vec<&str> = order.request.headers.iter().map(|h| &*h.name).collect();
+        assert_eq!(left, expected, "{edit:?}");
+    }
+}

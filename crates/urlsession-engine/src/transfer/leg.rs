@@ -2,7 +2,7 @@
 
 use super::errors::Failure;
 use super::outgoing::Target;
-use super::redirect::{Hop, is_credential};
+use super::redirect::Hop;
 use super::upload::Sending;
 use http::Method;
 use std::borrow::Cow;
@@ -61,7 +61,7 @@ impl<'a> Leg<'a> {
         let stays = |field: &Header| {
             let name = field.name.to_ascii_lowercase();
             (!hop.keeps_host && name == "host")
-                || (!hop.keeps_credentials && is_credential(&name))
+                || (!hop.keeps_credentials && field.is_credential())
                 || (loses_body && OF_BODY.contains(&&*name))
         };
         if headers.iter().any(stays) {

@@ -15,14 +15,6 @@ const REDIRECT_MAXIMUM: u32 = 100;
 /// not ready yet, redirect to where they are.
 const ROUND_LIMIT: usize = 3;
 
-/// Header fields that never cross to another origin, beside those of proxies.
-const CREDENTIALS: [&str; 4] = ["authorization", "cookie", "cookie2", "www-authenticate"];
-
-/// Says whether a header field never crosses to another origin. The name is in lower case.
-pub(super) fn is_credential(name: &str) -> bool {
-    CREDENTIALS.contains(&name) || name.starts_with("proxy-")
-}
-
 /// The redirects of one attempt so far.
 #[derive(Debug)]
 pub(super) struct Trail {
@@ -359,13 +351,5 @@ mod tests {
                 Ok(())
             );
         }
-    }
-
-    #[test]
-    fn what_stays_with_its_origin() {
-        let stay = ["authorization", "cookie", "cookie2", "proxy-authorization", "proxy-x"];
-        assert!(stay.into_iter().all(is_credential));
-        // Apple's sessions hand on what an app invented.
-        assert!(!["x-api-key", "accept", "proxied"].into_iter().any(is_credential));
     }
 }
