@@ -5,7 +5,8 @@ use crate::planted::CoreBug;
 use crate::task::{Phase, Stopping, Task, Wait};
 use crate::turn::{Asker, Turn};
 use crate::{Action, Core, Order, SessionNumber, TaskRef};
-use urlsession_protocol::{Credential, Event, Header, Request, RequestEdit, TaskIdentifier};
+use urlsession_protocol::request::{HEADER_COUNT_LIMIT, HEADERS_LENGTH_LIMIT, check_headers};
+use urlsession_protocol::{Credential, Error, Event, Header, Request, RequestEdit, TaskIdentifier};
 
 /// The header field that a credential is shown in.
 const AUTHORIZATION: &str = "authorization";
@@ -49,6 +50,27 @@ impl Order {
         request.headers.retain(|header| !is_replaced(&header.name));
         request.headers.extend(edit.headers.iter().cloned());
     }
+
+    /// Checks whether the request has room for the header fields of an edit.
+    ///
+    /// # Errors
+    /// As [`check_headers`].
+    pub fn check_edit(&self, edit: &RequestEdit) -> Result<(), Error> {
+        let mut edited = self.clone();
+        edited.edit(edit);
+        // The fields of the session are among them, for which there is room beyond the limits.
+        let (count, bytes) = size(&self.request.headers);
+        let (new_count, new_bytes) = size(&edited.request.headers);
+        let has_room = new_count <= count.max(HEADER_COUNT_LIMIT)
+            && new_bytes <= bytes.max(HEADERS_LENGTH_LIMIT);
+        if has_room { Ok(()) } else { check_headers(&edited.request.headers) }
+    }
+}
+
+/// Counts header fields and their bytes.
+fn size(headers: &[Header]) -> (usize, usize) {
+    let bytes = headers.iter().map(|field| field.name.len() + field.value.expose().len());
+    (headers.len(), bytes.sum())
 }
 
 impl Core {

@@ -9,6 +9,7 @@ use crate::credentials::Kept;
 use crate::driver::{Driver, Turn};
 use crate::inbox::Message;
 use crate::metrics;
+use crate::orders;
 use crate::peers::Watching;
 use crate::queries::only_looks;
 use crate::replay::{Place, Replay};
@@ -181,7 +182,7 @@ impl<H: Moves> Driver<H> {
                 turn.deeds.push(Action::Reply { peer, id, result: Ok(Reply::Done) }.into());
             }
             Call::Shutdown => self.begin_stop(turn, Some((peer, id))),
-            call => match self.unstorable(&call).or_else(|| self.uncacheable(&call)) {
+            call => match self.refused(turn, &call) {
                 Some(error) => {
                     let action = Action::Reply { peer, id, result: Err(error) };
                     turn.deeds.push(action.into());
@@ -204,6 +205,12 @@ impl<H: Moves> Driver<H> {
         let owed = self.core.owed_after(Some(session), before).map(|(_, _, number, ..)| number);
         // A client is told no more than these ahead.
         owed.take_while(|number| *number <= last).take(WINDOW as usize).collect()
+    }
+
+    /// Refuses what the core cannot judge.
+    fn refused(&self, turn: &Turn, call: &Call) -> Option<Error> {
+        let overfull = || orders::overfull(turn, &self.store, &self.core, call);
+        self.unstorable(call).or_else(|| self.uncacheable(call)).or_else(overfull)
     }
 
     /// Refuses a task whose paths the store cannot spell. Over a socket none can come: a line is

@@ -6,32 +6,13 @@ use crate::store::Store;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use urlsession_core::{Action, Change, Core, Order, TaskRef};
-use urlsession_protocol::{Error, Event, SessionKey, TaskIdentifier};
+use urlsession_protocol::{Call, Error, Event, SessionKey, TaskIdentifier};
 
 /// Gives every deed the order it needs, and every error of the core the URL that failed.
 pub(crate) fn complete(turn: &mut Turn, store: &Store, core: &Core) {
     let mut orders = Orders { changed: BTreeMap::new(), read: BTreeMap::new(), store };
     for change in &turn.changes {
-        match change {
-            Change::CreateTask { task, order, .. } => {
-                orders.changed.insert(*task, Arc::clone(order));
-            }
-            Change::EditTask { task, edit, .. } => {
-                if let Some(order) = orders.of(*task) {
-                    let mut order = Order::clone(&order);
-                    order.edit(edit);
-                    orders.changed.insert(*task, Arc::new(order));
-                }
-            }
-            Change::AnswerTask { task, answered } => {
-                if let Some(order) = orders.of(*task) {
-                    let mut order = Order::clone(&order);
-                    order.answer(answered);
-                    orders.changed.insert(*task, Arc::new(order));
-                }
-            }
-            _ => {}
-        }
+        orders.note(change);
     }
     for change in &mut turn.changes {
         if let Some((task, error)) = error_of_change(change) {
@@ -61,6 +42,21 @@ pub(crate) fn complete(turn: &mut Turn, store: &Store, core: &Core) {
     }
 }
 
+/// Refuses an edit after which its task would ask with more than a request may have, what the turn has
+/// decided so far included. The core cannot: it does not know what tasks ask for.
+pub(crate) fn overfull(turn: &Turn, store: &Store, core: &Core, call: &Call) -> Option<Error> {
+    let Call::Edit { session, task, edit } = call else { return None };
+    if edit.headers.is_empty() {
+        return None;
+    }
+    let task = task_ref(core, session, *task)?;
+    let mut orders = Orders { changed: BTreeMap::new(), read: BTreeMap::new(), store };
+    for change in turn.changes.iter().filter(|change| order_changed_by(change) == Some(task)) {
+        orders.note(change);
+    }
+    orders.of(task)?.check_edit(edit).err()
+}
+
 struct Orders<'a> {
     /// Those that the commit will write.
     changed: BTreeMap<TaskRef, Arc<Order>>,
@@ -83,10 +79,40 @@ impl Orders<'_> {
         self.read.entry(task).or_insert_with(read).clone()
     }
 
+    /// Takes in what the commit will write.
+    fn note(&mut self, change: &Change) {
+        let Some(task) = order_changed_by(change) else { return };
+        if let Change::CreateTask { order, .. } = change {
+            self.changed.insert(task, Arc::clone(order));
+            return;
+        }
+        let Some(mut order) = self.of(task) else { return };
+        match change {
+            Change::EditTask { edit, .. } => Arc::make_mut(&mut order).edit(edit),
+            Change::AnswerTask { answered, .. } => Arc::make_mut(&mut order).answer(answered),
+            _ => {}
+        }
+        self.changed.insert(task, order);
+    }
+
     fn blame(&mut self, task: TaskRef, error: &mut Error) {
         if let (None, Some(order)) = (&error.failing_url, self.of(task)) {
             *error = error.clone().for_url(&order.request.url);
         }
+    }
+}
+
+fn order_changed_by(change: &Change) -> Option<TaskRef> {
+    match change {
+        Change::CreateTask { task, .. }
+        | Change::EditTask { task, .. }
+        | Change::AnswerTask { task, .. } => Some(*task),
+        Change::PutSession(_)
+        | Change::RemoveSession(_)
+        | Change::PutTask { .. }
+        | Change::RemoveTask(_)
+        | Change::AppendEvent(_)
+        | Change::RemoveEvent { .. } => None,
     }
 }
 

@@ -290,3 +290,30 @@ fn an_edit_leaves_with_an_origin_what_a_redirect_does() {
         assert_eq!(left, expected, "{edit:?}");
     }
 }
+
+/// fields before and bytes of each, fields of the edit and bytes of each => whether there is room
+#[test]
+fn edits_have_the_limits_of_requests() {
+    let fields = |count: usize, length: usize| -> Vec<Header> {
+        let value = "v".repeat(length);
+        (0..count).map(|n| Header::new(format!("x-{n:03}"), value.clone())).collect()
+    };
+    for (before, new, has_room) in [
+        (fields(200, 1), fields(200, 2), true),
+        (fields(199, 1), fields(200, 1), true),
+        (fields(200, 1), vec![Header::new("more", "v")], false),
+        (fields(2, 100_000), fields(3, 90_000), false),
+        (fields(2, 100_000), fields(2, 120_000), true),
+        // A session's are among them.
+        (fields(250, 1), fields(250, 2), true),
+        (fields(250, 1), vec![Header::new("more", "v")], false),
+        (fields(3, 100_000), fields(3, 99_999), true),
+        (fields(3, 100_000), fields(3, 100_001), false),
+    ] {
+        let mut order = order(Request::new("http://host/").unwrap());
+        order.request.headers = before;
+        let edit = RequestEdit { headers: new, ..RequestEdit::default() };
+        let sizes = (order.request.headers.len(), edit.headers.len());
+        assert_eq!(order.check_edit(&edit).is_ok(), has_room, "{sizes:?}");
+    }
+}

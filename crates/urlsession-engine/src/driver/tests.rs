@@ -6,15 +6,18 @@ use crate::inbox::Message;
 use crate::simulate::{Scenario, Simulation};
 use crate::transfer::Hands;
 use crate::{EngineConfiguration, Seat};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::runtime::Handle;
-use urlsession_core::{GRACE, PeerNumber};
+use urlsession_core::{GRACE, PeerNumber, TaskRef};
 use urlsession_protocol::connection::{ClientEnd, Connection};
+use urlsession_protocol::request::HEADER_COUNT_LIMIT;
 use urlsession_protocol::{
-    ApplicationId, Call, CallId, ClientMessage, DaemonMessage, Error, ErrorCode, Reply,
-    SessionIdentifier, SessionKey,
+    ApplicationId, Call, CallId, ClientMessage, DaemonMessage, Error, ErrorCode, Header, NewTask,
+    Reply, Request, RequestEdit, SessionIdentifier, SessionKey, TaskIdentifier, TaskKind,
+    TaskOptions,
 };
 
 #[tokio::test]
@@ -99,6 +102,29 @@ async fn a_shutdown_gives_up_what_cannot_be_written() {
     assert!(matches!(answer(&mut client).await, Ok(Reply::Done)));
 }
 
+/// In one turn and in several, as each edit counts on what those before it made of the task.
+#[tokio::test]
+async fn edits_do_not_pile_up_beyond_what_a_request_may_have() {
+    for at_once in [true, false] {
+        let (mut stage, _seat) = Stage::open();
+        let mut client = stage.connect();
+        let calls =
+            [attach(1), create(1), edit(0..150), edit(150..200), edit(200..201), edit(0..200)];
+        if at_once {
+            stage.turn(calls);
+        } else {
+            calls.into_iter().for_each(|call| stage.turn([call]));
+        }
+        for expected in [true, true, true, true, false, true] {
+            assert_eq!(answer(&mut client).await.is_ok(), expected, "{at_once}");
+        }
+        let session = stage.driver.core.session_number(&key()).unwrap();
+        let task = TaskRef { session, task: TaskIdentifier(1) };
+        let order = stage.driver.store.order(task).unwrap().unwrap();
+        assert_eq!(order.request.headers.len(), HEADER_COUNT_LIMIT, "{at_once}");
+    }
+}
+
 /// A driver that turns and waits as the test says.
 struct Stage {
     driver: Driver<Hands>,
@@ -136,11 +162,34 @@ impl Stage {
     }
 }
 
-fn attach(peer: u64) -> Message {
-    let session = SessionKey {
+fn key() -> SessionKey {
+    SessionKey {
         application: ApplicationId::new("app").unwrap(),
         session: SessionIdentifier::new("session").unwrap(),
+    }
+}
+
+/// Makes a task that does not begin.
+fn create(peer: u64) -> Message {
+    let new = NewTask {
+        task: TaskIdentifier(1),
+        kind: TaskKind::Data,
+        request: Request::new("http://host/").unwrap(),
+        options: TaskOptions::default(),
+        resume: false,
+        resume_data: None,
     };
+    said(peer, Call::CreateTask { session: key(), new: Box::new(new) })
+}
+
+fn edit(numbers: Range<usize>) -> Message {
+    let headers = numbers.map(|n| Header::new(format!("x-{n}"), "v")).collect();
+    let edit = Box::new(RequestEdit { headers, ..RequestEdit::default() });
+    said(1, Call::Edit { session: key(), task: TaskIdentifier(1), edit })
+}
+
+fn attach(peer: u64) -> Message {
+    let session = key();
     let (configuration, wait, owner) = (Box::default(), false, None);
     said(peer, Call::Attach { session, configuration, wait, owner })
 }
