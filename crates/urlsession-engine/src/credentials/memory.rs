@@ -1,10 +1,10 @@
 //! What worked before, for one origin and one credential; and the steps of one request towards it.
 
-use super::{Challenge, Way, are_alike, origin_space};
+use super::{Challenge, Way, are_alike, origin_space, proxy_space};
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use url::Url;
-use urlsession_protocol::{AuthenticationMethod, Credential, ProtectionSpace};
+use urlsession_protocol::{AuthenticationMethod, Credential, ProtectionSpace, Proxy};
 
 /// Most origins with a credential that are remembered; the oldest goes first.
 const ENTRIES_LIMIT: usize = 256;
@@ -41,12 +41,17 @@ impl Memory {
         if folders.len() >= FOLDERS_LIMIT {
             folders.pop_front();
         }
-        let authentication_method = AuthenticationMethod::Default;
-        folders.push_back((folder, ProtectionSpace { authentication_method, ..space.clone() }));
+        folders.push_back((folder, space.clone()));
     }
 
     /// Returns the part of its server that a URL is known to belong to.
     pub(crate) fn space_of(&self, url: &Url) -> Option<ProtectionSpace> {
+        let authentication_method = AuthenticationMethod::Default;
+        Some(ProtectionSpace { authentication_method, ..self.asked_for(url)? })
+    }
+
+    /// Returns the part of its server that a URL is known to belong to, and how that asks.
+    fn asked_for(&self, url: &Url) -> Option<ProtectionSpace> {
         let folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
         if folders.is_empty() {
             return None;
@@ -66,7 +71,13 @@ impl Memory {
     /// Makes the value of `Authorization` that worked before, counted once more.
     fn authorization(&self, seeker: &Seeker<'_>, method: &str, target: &str) -> Option<Shown> {
         let mut entries = self.lock();
-        entries.iter_mut().find(|entry| seeker.owns(entry) && entry.is_open)?.show(method, target)
+        let entry = entries.iter_mut().find(|entry| seeker.owns(entry) && entry.is_open)?;
+        // Elsewhere on the server nothing, or only a proof, may be wanted of who waits to be asked (RFC
+        // 7617 section 2.2); a proof is good for all of it (RFC 7616 section 3.3).
+        if entry.way == Way::Basic && !seeker.may_tell() {
+            return None;
+        }
+        entry.show(method, target)
     }
 
     /// Makes the value for a challenge. Requests that were given the same nonce count together (RFC
@@ -139,6 +150,8 @@ pub(crate) struct Seeker<'a> {
     memory: &'a Memory,
     space: ProtectionSpace,
     credential: Credential,
+    /// What is asked of a server; a proxy is one part, whatever is asked of it.
+    url: Option<&'a Url>,
     shown: Option<Option<Way>>,
     /// What the challenge to this very request is to be answered with. The memory has no room for
     /// two parts of one server, and others may fill it before this is shown.
@@ -149,9 +162,19 @@ pub(crate) struct Seeker<'a> {
 }
 
 impl<'a> Seeker<'a> {
-    pub(crate) fn new(memory: &'a Memory, space: ProtectionSpace, credential: &Credential) -> Self {
-        let credential = credential.clone();
-        Self { memory, space, credential, shown: None, fresh: None, answered: false, stale: 0 }
+    /// Begins a request to a server.
+    pub(crate) fn of_origin(memory: &'a Memory, url: &'a Url, credential: &Credential) -> Self {
+        Self { url: Some(url), ..Self::new(memory, origin_space(url), credential) }
+    }
+
+    /// Begins a request to a proxy.
+    pub(crate) fn of_proxy(memory: &'a Memory, proxy: &Proxy, credential: &Credential) -> Self {
+        Self::new(memory, proxy_space(proxy), credential)
+    }
+
+    fn new(memory: &'a Memory, space: ProtectionSpace, credential: &Credential) -> Self {
+        let (credential, url) = (credential.clone(), None);
+        Self { memory, space, credential, url, shown: None, fresh: None, answered: false, stale: 0 }
     }
 
     /// Returns what to send with the request: what the server's last challenge or an earlier
@@ -219,6 +242,15 @@ impl<'a> Seeker<'a> {
     /// Takes the nonce that the server wants to see in the next request.
     pub(crate) fn renew(&self, nonce: &str) {
         self.memory.renew(self, nonce);
+    }
+
+    /// Says whether the password itself may be shown before the server asks.
+    fn may_tell(&self) -> bool {
+        let asks_for_it = |url| {
+            let space = self.memory.asked_for(url);
+            space.is_some_and(|s| s.authentication_method == AuthenticationMethod::HttpBasic)
+        };
+        self.credential.proactive || self.url.is_none_or(asks_for_it)
     }
 
     fn owns(&self, entry: &Entry) -> bool {

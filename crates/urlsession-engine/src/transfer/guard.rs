@@ -3,7 +3,7 @@
 
 use super::errors::Failure;
 use super::outgoing::Target;
-use crate::credentials::{self, Memory, Seeker, origin_space, proxy_space};
+use crate::credentials::{self, Memory, Seeker};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use std::borrow::Cow;
 use url::Url;
@@ -32,7 +32,7 @@ impl<'a> Guard<'a> {
         method: AuthenticationMethod,
     ) -> Self {
         Self {
-            seeker: Seeker::new(memory, origin_space(url), credential),
+            seeker: Seeker::of_origin(memory, url, credential),
             shown: header::AUTHORIZATION,
             asks: header::WWW_AUTHENTICATE,
             tells: HeaderName::from_static("authentication-info"),
@@ -51,7 +51,7 @@ impl<'a> Guard<'a> {
     ) -> Option<Self> {
         let credential = proxy.credential.as_ref()?;
         Some(Self {
-            seeker: Seeker::new(memory, proxy_space(proxy), credential),
+            seeker: Seeker::of_proxy(memory, proxy, credential),
             shown: header::PROXY_AUTHORIZATION,
             asks: header::PROXY_AUTHENTICATE,
             tells: HeaderName::from_static("proxy-authentication-info"),

@@ -14,7 +14,8 @@ fn space(url: &str) -> ProtectionSpace {
 
 /// Sends a request until it is let in or given up; says what it showed each time.
 fn seek(memory: &Memory, url: &str, credential: &Credential, refusals: &[&str]) -> String {
-    let mut seeker = Seeker::new(memory, space(url), credential);
+    let url = url.parse().unwrap();
+    let mut seeker = Seeker::of_origin(memory, &url, credential);
     let mut shown = Vec::new();
     for refusal in refusals.iter().map(Some).chain([None]) {
         shown.push(match seeker.authorization("GET", "/") {
@@ -193,6 +194,32 @@ fn later_requests_know_the_way() {
     assert_eq!(seek(&memory, "http://h/", &credential, &[N1]), "n2 2, n1 1");
     assert_eq!(seek(&memory, "http://h/", &credential, &[N2, N1]), "n1 2, n2 1, refused");
     assert_eq!(seek(&memory, "http://h/", &credential, &[]), "nothing", "forgotten");
+}
+
+#[test]
+fn a_password_is_told_unasked_only_where_it_was_asked_for() {
+    let memory = Memory::default();
+    let waiting = Credential::new("u", "p");
+    for (url, authentication_method) in [
+        ("http://h/a/x", AuthenticationMethod::HttpBasic),
+        ("http://h/a/d/x", AuthenticationMethod::HttpDigest),
+    ] {
+        let space = ProtectionSpace { authentication_method, ..space(url) };
+        memory.learn(&url.parse().unwrap(), &space);
+    }
+    assert_eq!(seek(&memory, "http://h/a/x", &waiting, &[BASIC]), "nothing, Basic");
+    for (url, expected) in [
+        ("http://h/a/", "Basic"),
+        ("http://h/a/b/c?d", "Basic"),
+        ("http://h/a", "nothing"),
+        ("http://h/ab/", "nothing"),
+        ("http://h/", "nothing"),
+        ("http://h/a/d/y", "nothing"),
+        ("http://h:81/a/x", "nothing"),
+    ] {
+        assert_eq!(seek(&memory, url, &waiting, &[]), expected, "{url}");
+        assert_eq!(seek(&memory, url, &waiting.clone().proactive(), &[]), "Basic", "{url}");
+    }
 }
 
 #[test]

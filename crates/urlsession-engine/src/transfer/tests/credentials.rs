@@ -57,6 +57,21 @@ async fn a_challenge_is_answered_over_the_same_connection() {
 }
 
 #[tokio::test]
+async fn a_password_is_not_told_where_nobody_asked_for_it() {
+    let server = Server::start();
+    server.on("/a/b", challenge("Basic realm=r").times(1).then(Answer::ok("in")));
+    server.on("/a/c", Answer::ok("in"));
+    server.on("/open", Answer::ok("in"));
+    server.on("/d/e", challenge(DIGEST).times(1).then(Answer::ok("in")));
+    let mut trial = with_credential(Trial::data(&server.url("/")));
+    for path in ["/a/b", "/a/c", "/open", "/d/e"] {
+        trial.order.request.url = server.url(path);
+        assert_eq!(summary(&trial.run().await), "done 200 2");
+    }
+    assert_eq!(all_shown(&server), ["-", BASIC, BASIC, "-", "-", "n1 1 /d/e"]);
+}
+
+#[tokio::test]
 async fn the_nonce_that_a_server_wants_next_is_used() {
     let server = Server::start();
     let told = |nonce| Answer::ok("in").header("Authentication-Info", nonce);
