@@ -65,13 +65,13 @@ impl Memory {
 
     /// Says whether the server asked for this credential before.
     fn knows(&self, seeker: &Seeker<'_>) -> bool {
-        self.lock().iter().any(|entry| seeker.owns(entry))
+        self.lock().iter().any(|entry| seeker.uses(entry))
     }
 
     /// Makes the value of `Authorization` that worked before, counted once more.
     fn authorization(&self, seeker: &Seeker<'_>, method: &str, target: &str) -> Option<Shown> {
         let mut entries = self.lock();
-        let entry = entries.iter_mut().find(|entry| seeker.owns(entry) && entry.is_open)?;
+        let entry = entries.iter_mut().find(|entry| seeker.uses(entry) && entry.is_open)?;
         // Elsewhere on the server nothing, or only a proof, may be wanted of who waits to be asked (RFC
         // 7617 section 2.2); a proof is good for all of it (RFC 7616 section 3.3).
         if entry.way == Way::Basic && !seeker.may_tell() {
@@ -120,7 +120,7 @@ impl Memory {
     }
 
     fn forget(&self, seeker: &Seeker<'_>) {
-        self.lock().retain(|entry| !seeker.owns(entry));
+        self.lock().retain(|entry| !seeker.uses(entry));
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Entry>> {
@@ -152,6 +152,8 @@ pub(crate) struct Seeker<'a> {
     credential: Credential,
     /// What is asked of a server; a proxy is one part, whatever is asked of it.
     url: Option<&'a Url>,
+    /// The only way in that may be gone.
+    method: AuthenticationMethod,
     shown: Option<Option<Way>>,
     /// What the challenge to this very request is to be answered with. The memory has no room for
     /// two parts of one server, and others may fill it before this is shown.
@@ -163,8 +165,13 @@ pub(crate) struct Seeker<'a> {
 
 impl<'a> Seeker<'a> {
     /// Begins a request to a server.
-    pub(crate) fn of_origin(memory: &'a Memory, url: &'a Url, credential: &Credential) -> Self {
-        Self { url: Some(url), ..Self::new(memory, origin_space(url), credential) }
+    pub(crate) fn of_origin(
+        memory: &'a Memory,
+        url: &'a Url,
+        credential: &Credential,
+        method: AuthenticationMethod,
+    ) -> Self {
+        Self { url: Some(url), method, ..Self::new(memory, origin_space(url), credential) }
     }
 
     /// Begins a request to a proxy.
@@ -173,8 +180,17 @@ impl<'a> Seeker<'a> {
     }
 
     fn new(memory: &'a Memory, space: ProtectionSpace, credential: &Credential) -> Self {
-        let (credential, url) = (credential.clone(), None);
-        Self { memory, space, credential, url, shown: None, fresh: None, answered: false, stale: 0 }
+        Self {
+            memory,
+            space,
+            credential: credential.clone(),
+            url: None,
+            method: AuthenticationMethod::Default,
+            shown: None,
+            fresh: None,
+            answered: false,
+            stale: 0,
+        }
     }
 
     /// Returns what to send with the request: what the server's last challenge or an earlier
@@ -189,6 +205,7 @@ impl<'a> Seeker<'a> {
             }
             // Whom a proof is enough for is not given the password while others try that.
             None if self.memory.knows(self) => self.memory.authorization(self, method, target),
+            None if !self.may_go(&Way::Basic) => None,
             None => {
                 let value = super::basic::authorization(&self.credential)?;
                 self.credential.proactive.then_some(Shown { value, way: None })
@@ -251,6 +268,21 @@ impl<'a> Seeker<'a> {
             space.is_some_and(|s| s.authentication_method == AuthenticationMethod::HttpBasic)
         };
         self.credential.proactive || self.url.is_none_or(asks_for_it)
+    }
+
+    /// Says whether a way is the only one that may be gone, if there is one.
+    fn may_go(&self, way: &Way) -> bool {
+        match self.method {
+            AuthenticationMethod::HttpBasic | AuthenticationMethod::HttpDigest => {
+                way.method() == self.method
+            }
+            _ => true,
+        }
+    }
+
+    /// Says whether an entry is its own, of a way that it may go.
+    fn uses(&self, entry: &Entry) -> bool {
+        self.owns(entry) && self.may_go(&entry.way)
     }
 
     fn owns(&self, entry: &Entry) -> bool {

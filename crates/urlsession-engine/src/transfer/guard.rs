@@ -32,7 +32,7 @@ impl<'a> Guard<'a> {
         method: AuthenticationMethod,
     ) -> Self {
         Self {
-            seeker: Seeker::of_origin(memory, url, credential),
+            seeker: Seeker::of_origin(memory, url, credential, method),
             shown: header::AUTHORIZATION,
             asks: header::WWW_AUTHENTICATE,
             tells: HeaderName::from_static("authentication-info"),
@@ -66,9 +66,6 @@ impl<'a> Guard<'a> {
     /// something else before it lets the request in.
     pub(super) fn show(&mut self, method: &Method, fields: &mut HeaderMap) -> bool {
         let value = self.seeker.authorization(method.as_str(), &self.target);
-        let is_digest = self.method == AuthenticationMethod::HttpDigest;
-        // What worked before may have been another way.
-        let value = value.filter(|value| !is_digest || !value.starts_with(b"Basic "));
         // A nonce gets old; a password does not.
         let may_refuse = !value.as_ref().is_some_and(|value| value.starts_with(b"Basic "));
         // A name with a control character cannot be shown.

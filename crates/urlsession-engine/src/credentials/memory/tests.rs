@@ -14,8 +14,17 @@ fn space(url: &str) -> ProtectionSpace {
 
 /// Sends a request until it is let in or given up; says what it showed each time.
 fn seek(memory: &Memory, url: &str, credential: &Credential, refusals: &[&str]) -> String {
+    seek_by(AuthenticationMethod::Default, memory, (url, credential), refusals)
+}
+
+fn seek_by(
+    method: AuthenticationMethod,
+    memory: &Memory,
+    (url, credential): (&str, &Credential),
+    refusals: &[&str],
+) -> String {
     let url = url.parse().unwrap();
-    let mut seeker = Seeker::of_origin(memory, &url, credential);
+    let mut seeker = Seeker::of_origin(memory, &url, credential, method);
     let mut shown = Vec::new();
     for refusal in refusals.iter().map(Some).chain([None]) {
         shown.push(match seeker.authorization("GET", "/") {
@@ -219,6 +228,32 @@ fn a_password_is_told_unasked_only_where_it_was_asked_for() {
     ] {
         assert_eq!(seek(&memory, url, &waiting, &[]), expected, "{url}");
         assert_eq!(seek(&memory, url, &waiting.clone().proactive(), &[]), "Basic", "{url}");
+    }
+}
+
+/// the way that worked, the only one that may be gone, proactive => what is shown unasked
+#[test]
+fn no_other_way_is_gone_than_the_one_that_may_be() {
+    use AuthenticationMethod as By;
+    for (learned, method, proactive, expected) in [
+        (N1, By::HttpBasic, true, "Basic"),
+        (N1, By::HttpBasic, false, "nothing"),
+        (N1, By::HttpDigest, true, "n1 2"),
+        (N1, By::Default, true, "n1 2"),
+        (BASIC, By::HttpDigest, true, "nothing"),
+        (BASIC, By::HttpDigest, false, "nothing"),
+        (BASIC, By::HttpBasic, true, "Basic"),
+    ] {
+        let memory = Memory::default();
+        let credential = Credential { proactive, ..Credential::new("u", "p") };
+        let waiting = Credential::new("u", "p");
+        seek(&memory, "http://h/", &waiting, &[learned]);
+        let got = seek_by(method, &memory, ("http://h/", &credential), &[]);
+        assert_eq!(got, expected, "{learned} {method:?} {proactive}");
+        // It leaves to others what it did not use.
+        seek_by(method, &memory, ("http://h/", &credential), &["Negotiate"]);
+        let uses = (method == By::HttpDigest) == (learned == N1) || method == By::Default;
+        assert_eq!(memory.lock().is_empty(), uses, "{learned} {method:?} {proactive}");
     }
 }
 
