@@ -197,9 +197,18 @@ impl Held {
 impl Kept {
     /// Returns the credential of a part of a server, else that of the whole server.
     pub(crate) fn find(&self, space: &ProtectionSpace) -> Option<Credential> {
+        self.find_with_realm(space).map(|(credential, _)| credential)
+    }
+
+    /// As [`Kept::find`], with the only realm that it is kept for; `None` is the whole server.
+    pub(crate) fn find_with_realm(
+        &self,
+        space: &ProtectionSpace,
+    ) -> Option<(Credential, Option<String>)> {
         let state = self.lock();
         let (part, whole) = (key(space), ProtectionSpace { realm: None, ..key(space) });
-        state.get(&part).or_else(|| state.get(&whole)).cloned()
+        let of = |space: ProtectionSpace| Some((state.get(&space)?.clone(), space.realm));
+        of(part).or_else(|| of(whole))
     }
 
     /// Returns all credentials of a server.

@@ -101,17 +101,21 @@ impl Way {
     pub(crate) fn strongest(challenges: &[Challenge], cnonce: &str) -> Option<Self> {
         let mut best: Option<Self> = None;
         for challenge in challenges {
-            let way = match challenge.scheme.as_str() {
-                "basic" => Some(Self::Basic),
-                _ => Digest::new(challenge, cnonce).map(|digest| Self::Digest(Box::new(digest))),
-            };
-            if let Some(way) = way
+            if let Some(way) = Self::of(challenge, cnonce)
                 && best.as_ref().is_none_or(|best| best.strength() < way.strength())
             {
                 best = Some(way);
             }
         }
         best
+    }
+
+    /// Understands one challenge.
+    pub(crate) fn of(challenge: &Challenge, cnonce: &str) -> Option<Self> {
+        match challenge.scheme.as_str() {
+            "basic" => Some(Self::Basic),
+            _ => Digest::new(challenge, cnonce).map(|digest| Self::Digest(Box::new(digest))),
+        }
     }
 
     pub(crate) fn method(&self) -> AuthenticationMethod {
@@ -154,8 +158,9 @@ impl Way {
         }
     }
 
-    fn strength(&self) -> (AuthenticationMethod, Option<Hash>) {
-        let hash = match self {
+    /// Returns what is more for a stronger way.
+    pub(crate) fn strength(&self) -> impl Ord + use<> {
+        let hash: Option<Hash> = match self {
             Self::Basic => None,
             Self::Digest(digest) => Some(digest.hash),
         };

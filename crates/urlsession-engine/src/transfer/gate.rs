@@ -8,10 +8,11 @@
 //! ```
 
 use super::errors::Failure;
-use super::guard::{Guard, cnonce};
+use super::guard::Guard;
 use super::outgoing::Target;
 use crate::credentials::{self, Kept, Memory, Way, origin_space};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use std::cmp::Reverse;
 use url::Url;
 use urlsession_core::Answered;
 use urlsession_protocol::challenge::REALM_LIMIT;
@@ -46,6 +47,7 @@ pub(super) struct Gate<'a> {
     /// The part of the server that refused the request last, or else the one that it is known to go to.
     space: Option<ProtectionSpace>,
     refused: Vec<Credential>,
+    has_strayed: bool,
 }
 
 /// What became of a request that was sent.
@@ -75,7 +77,15 @@ impl Means<'_> {
 impl<'a> Gate<'a> {
     pub(super) fn new(means: Means<'a>, url: &'a Url, target: Target<'a>) -> Self {
         let space = means.memory.space_of(url);
-        let mut gate = Self { means, url, target, shows: None, space, refused: Vec::new() };
+        let mut gate = Self {
+            means,
+            url,
+            target,
+            shows: None,
+            space,
+            refused: Vec::new(),
+            has_strayed: false,
+        };
         let first = match means.answers {
             [] => None,
             answers => {
@@ -84,8 +94,8 @@ impl<'a> Gate<'a> {
                 answers.filter_map(Answered::credential).next().cloned()
             }
         };
-        let kept = || means.kept?.find(gate.space.as_ref()?).map(lent);
-        let first = first.or_else(|| means.own.cloned()).or_else(kept);
+        let kept = || means.kept?.find_with_realm(gate.space.as_ref()?).map(lent);
+        let first = first.or_else(|| means.own.cloned()).map(of_all).or_else(kept);
         gate.shows = first.map(|first| gate.showing(first));
         gate
     }
@@ -116,56 +126,80 @@ impl<'a> Gate<'a> {
             self.keep();
             return Ok(Verdict::Response);
         }
+        let parts = self.parts(fields);
         if let Some((guard, _)) = &mut self.shows
             && guard.may_relent(status, fields)?
         {
-            self.learn(fields)?;
+            let part = parts.iter().find(|part| guard.is_for(part.realm.as_deref()));
+            self.learn(part);
             return Ok(Verdict::Again);
         }
-        self.refused.extend(self.shows.take().map(|(_, credential)| credential));
-        let Some(space) = self.learn(fields)? else { return Ok(Verdict::Response) };
-        let is_refused = |c: &Credential| self.refused.iter().any(|r| credentials::are_alike(r, c));
-        let next = self.candidates(&space).find(|c| !is_refused(c));
-        if let Some(next) = next {
-            let (mut guard, next) = self.showing(next);
+        if let Some((guard, credential)) = self.shows.take() {
+            let is_meant = parts.iter().any(|part| guard.is_for(part.realm.as_deref()));
+            // Where another part answers than the one it was meant for, it may be right there. Once: they
+            // may answer in turn.
+            if is_meant || std::mem::replace(&mut self.has_strayed, true) {
+                self.refused.push(credential);
+            }
+        }
+        self.learn(parts.first());
+        for part in &parts {
+            let is_refused =
+                |c: &Credential| self.refused.iter().any(|r| credentials::are_alike(r, c));
+            let next = self.candidates(part).find(|(c, _)| !is_refused(c));
+            let Some((mut guard, next)) = next.map(|next| self.showing(next)) else { continue };
             // It takes from the challenge how it is to be shown.
             if guard.may_relent(status, fields)? {
                 self.shows = Some((guard, next));
+                self.learn(Some(part));
                 return Ok(Verdict::Again);
             }
         }
-        Ok(self.question(space).map_or(Verdict::Response, Verdict::Ask))
+        let question = parts.into_iter().next().and_then(|space| self.question(space));
+        Ok(question.map_or(Verdict::Response, Verdict::Ask))
     }
 
-    /// Returns which part of the server refused, in the strongest way that the app has not rejected.
-    fn learn(&mut self, fields: &HeaderMap) -> Result<Option<ProtectionSpace>, Failure> {
+    /// Returns which parts of the server refused, those that the app has not rejected: the one with
+    /// the strongest way first. Who has nothing for that may have something for another (RFC 9110
+    /// section 11.5).
+    fn parts(&self, fields: &HeaderMap) -> Vec<ProtectionSpace> {
         let fields = fields.get_all(header::WWW_AUTHENTICATE);
         let fields = fields.iter().map(HeaderValue::as_bytes);
         let challenges = credentials::offered(fields, self.means.method);
         let rejected = self.means.asks.unwrap_or_default();
-        let offered = challenges.into_iter().filter_map(|challenge| {
-            let space = Way::strongest(std::slice::from_ref(&challenge), "")?
-                .space(origin_space(self.url), &challenge);
-            (!rejected.contains(&space)).then_some((challenge, space))
+        let understood = challenges.into_iter().filter_map(|challenge| {
+            let way = Way::of(&challenge, "")?;
+            let space = way.space(origin_space(self.url), &challenge);
+            (!rejected.contains(&space)).then(|| (Reverse(way.strength()), space))
         });
-        let (challenges, spaces): (Vec<_>, Vec<_>) = offered.unzip();
-        let best = Way::strongest(&challenges, &cnonce()?).map(|way| way.method());
-        self.space = spaces.into_iter().find(|s| Some(s.authentication_method) == best);
-        if let Some(space) = &self.space {
-            self.means.memory.learn(self.url, space);
-        }
-        Ok(self.space.clone())
+        let mut parts: Vec<_> = understood.collect();
+        parts.sort_by(|(one, _), (other, _)| one.cmp(other));
+        parts.into_iter().map(|(_, space)| space).collect()
     }
 
-    fn candidates(&self, space: &ProtectionSpace) -> impl Iterator<Item = Credential> {
+    /// Notes which part of the server refused.
+    fn learn(&mut self, part: Option<&ProtectionSpace>) {
+        self.space = part.cloned();
+        if let Some(space) = part {
+            self.means.memory.learn(self.url, space);
+        }
+    }
+
+    /// Returns what may be shown to a part of the server, each with the only realm that it is for.
+    fn candidates(
+        &self,
+        space: &ProtectionSpace,
+    ) -> impl Iterator<Item = (Credential, Option<String>)> {
         let is_its = |answer: &&Answered| {
             answer.space.is_of_same_server(space) && answer.space.realm == space.realm
         };
         let answers = self.means.answers.iter().rev().filter(is_its);
-        let answer = answers.filter_map(Answered::credential).next().cloned();
+        let answer = answers.filter_map(Answered::credential).next();
+        let answer = answer.map(|answer| (answer.clone(), space.realm.clone()));
         let own = self.means.own.filter(|_| answer.is_none()).cloned();
-        let kept = self.means.kept.filter(|_| answer.is_none()).and_then(|kept| kept.find(space));
-        answer.into_iter().chain(own).chain(kept.map(lent))
+        let kept = self.means.kept.filter(|_| answer.is_none());
+        let kept = kept.and_then(|kept| kept.find_with_realm(space));
+        answer.into_iter().chain(own.map(of_all)).chain(kept.map(lent))
     }
 
     fn question(&self, space: ProtectionSpace) -> Option<Box<AuthenticationChallenge>> {
@@ -190,16 +224,24 @@ impl<'a> Gate<'a> {
         }
     }
 
-    fn showing(&self, credential: Credential) -> (Guard<'a>, Credential) {
+    fn showing(
+        &self,
+        (credential, realm): (Credential, Option<String>),
+    ) -> (Guard<'a>, Credential) {
         let asks = (self.url, self.target);
         let Means { memory, method, .. } = self.means;
-        (Guard::of_origin(memory, asks, &credential, method), credential)
+        (Guard::of_origin(memory, asks, &credential, method).within(realm), credential)
     }
 }
 
+/// Shows a credential wherever the server asks.
+fn of_all(credential: Credential) -> (Credential, Option<String>) {
+    (credential, None)
+}
+
 /// Has a credential that is kept not kept once more: it may be forgotten while it is used.
-fn lent(kept: Credential) -> Credential {
-    kept.kept(CredentialPersistence::None)
+fn lent((kept, realm): (Credential, Option<String>)) -> (Credential, Option<String>) {
+    (kept.kept(CredentialPersistence::None), realm)
 }
 
 /// Ends an attempt with a question of a server or a proxy.

@@ -21,6 +21,8 @@ pub(super) struct Guard<'a> {
     target: Cow<'a, str>,
     /// The only way in that may be gone.
     method: AuthenticationMethod,
+    /// The only part of it that the credential is for; `None` is all of it.
+    realm: Option<String>,
     has_seen: bool,
 }
 
@@ -39,8 +41,19 @@ impl<'a> Guard<'a> {
             refusal: StatusCode::UNAUTHORIZED,
             target: target.origin_form(url).into(),
             method,
+            realm: None,
             has_seen: false,
         }
+    }
+
+    /// Keeps the credential to one part of the server, if it is for that alone.
+    pub(super) fn within(self, realm: Option<String>) -> Self {
+        Self { realm, ..self }
+    }
+
+    /// Says whether the credential is for what a challenge speaks of.
+    pub(super) fn is_for(&self, realm: Option<&str>) -> bool {
+        self.realm.as_deref().is_none_or(|only| realm == Some(only))
     }
 
     /// `None` for a proxy that nobody has a credential for.
@@ -58,6 +71,7 @@ impl<'a> Guard<'a> {
             refusal: StatusCode::PROXY_AUTHENTICATION_REQUIRED,
             target: target.into(),
             method: AuthenticationMethod::Default,
+            realm: None,
             has_seen: false,
         })
     }
@@ -94,8 +108,9 @@ impl<'a> Guard<'a> {
             return Ok(false);
         }
         let fields = fields.get_all(&self.asks);
-        let challenges =
+        let mut challenges =
             credentials::offered(fields.iter().map(HeaderValue::as_bytes), self.method);
+        challenges.retain(|challenge| self.is_for(challenge.parameter("realm")));
         Ok(self.seeker.is_worth_another(&challenges, &cnonce()?))
     }
 

@@ -267,3 +267,69 @@ fn a_credential_that_the_server_has_not_seen_is_not_kept() {
         assert_eq!(kept.find(&space).as_ref(), Some(expected), "{status} {method:?}");
     }
 }
+
+/// Says what a server is shown that always asks the same, and what the app is asked about at the end.
+fn exchange(kept: &[(Option<&str>, &str)], own: Option<&str>, asked: &[&str]) -> String {
+    let (inbox, _messages) = crate::inbox::channel();
+    let mut keys = Keys::new(Keychain::new(false), inbox);
+    let store = keys.of(&ApplicationId::new("app").unwrap(), &Store::in_memory()).unwrap();
+    let space = ProtectionSpace::of_url("http://h/").unwrap();
+    let credential =
+        |user: &str| Credential::new(user, "pw").kept(CredentialPersistence::ForSession);
+    let (url, memory) = ("http://h/a".parse().unwrap(), Memory::default());
+    for (realm, user) in kept {
+        let space = ProtectionSpace { realm: realm.map(str::to_owned), ..space.clone() };
+        store.set(&space, &credential(user)).unwrap();
+    }
+    let own = own.map(credential);
+    let means = Means {
+        own: own.as_ref(),
+        answers: &[],
+        kept: Some(&store),
+        asks: Some(&[]),
+        memory: &memory,
+        method: AuthenticationMethod::Default,
+    };
+    let mut gate = Gate::new(means, &url, Target::OfUrl);
+    let fields = asked.iter().map(|field| (WWW_AUTHENTICATE, field.parse().unwrap()));
+    let asked: HeaderMap = fields.collect();
+    let mut seen = Vec::new();
+    loop {
+        let mut shown = HeaderMap::new();
+        gate.show(&Method::GET, &mut shown);
+        let shown = shown.get(AUTHORIZATION).map_or("-", |value| value.to_str().unwrap());
+        let part = |name| shown.split(&format!("{name}=\"")).nth(1)?.split('"').next();
+        seen.push(match (part("username"), part("realm")) {
+            (Some(user), Some(realm)) => format!("{user} to {realm}"),
+            _ => shown.to_owned(),
+        });
+        match gate.judge(StatusCode::UNAUTHORIZED, &asked).unwrap() {
+            Verdict::Again => {}
+            Verdict::Response => return format!("{}; refused", seen.join(", ")),
+            Verdict::Ask(asked) => {
+                let realm = asked.protection_space.realm.unwrap();
+                return format!("{}; asks for {realm}", seen.join(", "));
+            }
+        }
+    }
+}
+
+/// kept for which realms, the task's own => what is shown, and what is asked
+#[test]
+fn a_credential_of_one_part_answers_no_other() {
+    let (one, two) =
+        ("Digest realm=\"1\", nonce=n", "Digest realm=\"2\", nonce=n, algorithm=SHA-256");
+    for asked in [&[one, two][..], &[two, one], &[&*format!("{one}, {two}")]] {
+        for (kept, own, expected) in [
+            (&[(Some("1"), "a")][..], None, "-, a to 1; asks for 2"),
+            (&[(Some("2"), "b")], None, "-, b to 2; asks for 2"),
+            (&[(Some("1"), "a"), (Some("2"), "b")], None, "-, b to 2, a to 1; asks for 2"),
+            (&[(None, "all")], None, "-, all to 2; asks for 2"),
+            (&[], Some("own"), "-, own to 2; asks for 2"),
+            (&[(Some("1"), "a")], Some("own"), "-, own to 2, a to 1; asks for 2"),
+            (&[], None, "-; asks for 2"),
+        ] {
+            assert_eq!(exchange(kept, own, asked), expected, "{asked:?}");
+        }
+    }
+}
