@@ -134,7 +134,8 @@ fn target(location: &[u8], from: &Url) -> Result<Url, Failure> {
         Failure::permanent(ErrorCode::REDIRECT_TO_NON_EXISTENT_LOCATION, why).at(from.as_str())
     };
     let text = spelled(location);
-    let text = text.trim();
+    // Other blanks than these belong to it (WHATWG URL section 4.4).
+    let text = text.trim_matches(|c| c <= ' ');
     let mut url = from.join(text).map_err(|error| nowhere(error.to_string()))?;
     if matches!(url.scheme(), "http" | "https") {
         if has_no_host(text) {
@@ -195,6 +196,14 @@ mod tests {
         (302, "GET", "http://a/b/c?d", "?e=f", "GET http://a/b/c?e=f body credentials"),
         (302, "GET", "http://a/b/c", "../../..//d/./e", "GET http://a//d/e body credentials"),
         (302, "GET", "http://a/x", "  /y z\u{e4}  ", "GET http://a/y%20z%C3%A4 body credentials"),
+        (302, "GET", "http://a/x", "/y\u{a0}", "GET http://a/y%C2%A0 body credentials"),
+        (
+            302,
+            "GET",
+            "http://a/x",
+            "\u{1}\u{1f} /y\u{2003}\t",
+            "GET http://a/y%E2%80%83 body credentials",
+        ),
         (302, "GET", "http://a/x", "/%2Fy%20?q=%26", "GET http://a/%2Fy%20?q=%26 body credentials"),
         (302, "GET", "http://a/x", "/y%0d%0aX:%20z", "GET http://a/y%0d%0aX:%20z body credentials"),
         (302, "GET", "http://a/x", "/y\tz", "GET http://a/yz body credentials"),
