@@ -10,9 +10,18 @@ use std::sync::Arc;
 use url::Url;
 use urlsession_protocol::{Credential, ErrorCode, Header, Request};
 
-/// Fields that describe a body: a redirect that takes it away takes them, too.
-const OF_BODY: [&str; 4] =
-    ["content-type", "content-encoding", "content-language", "content-location"];
+/// Fields that describe a body: a redirect that takes it away takes them, too (RFC 9110 section 15.4).
+const OF_BODY: [&str; 9] = [
+    "content-type",
+    "content-encoding",
+    "content-language",
+    "content-location",
+    "content-md5",
+    "content-digest",
+    "repr-digest",
+    "digest",
+    "last-modified",
+];
 
 /// A request as the app or a redirect of it asks for it, without the fields that are ours.
 #[derive(Debug)]
@@ -120,4 +129,31 @@ fn read(request: &Request) -> Result<(Url, Method), Failure> {
     let method = Method::from_bytes(request.method.as_bytes())
         .map_err(|error| wrong(ErrorCode::UNKNOWN, &error))?;
     Ok((url, method))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// the fields that stay behind a redirect, whether the method changes or not
+    #[test]
+    fn what_describes_a_body_goes_with_it() {
+        let of_body = ["Content-Type", "CONTENT-MD5", "Content-Digest", "Repr-Digest", "Digest"];
+        let of_body = [&of_body[..], &["content-language", "Last-Modified"]].concat();
+        let others = ["If-Modified-Since", "Want-Digest", "X-A"];
+        let names = [&of_body[..], &others].concat();
+        let mut request = Request::new("http://host/").unwrap();
+        request.method = "POST".to_owned();
+        request.headers = names.iter().map(|name| Header::new(*name, "1")).collect();
+        for (method, keeps_body, expected) in
+            [(Method::GET, false, &others[..]), (Method::POST, true, &names)]
+        {
+            let url = "http://host/b".parse().unwrap();
+            let (keeps_host, keeps_credentials) = (true, true);
+            let hop = Hop { url, method, keeps_body, keeps_host, keeps_credentials };
+            let leg = Leg::first(&request, None).unwrap().follow(hop);
+            let left: Vec<&str> = leg.headers.iter().map(|field| &*field.name).collect();
+            assert_eq!(left, expected, "{keeps_body}");
+        }
+    }
 }
