@@ -1,11 +1,11 @@
 //! What one attempt does with the cache: asks before each request, tells of each response.
 
+use super::SharedCache;
 use super::control::Control;
 use super::policy::{self, Asked, Policy};
 use super::range::{self, Wanted};
 use super::stored::{Stored, without_connection};
 use super::variant::{Partition, Variant};
-use super::{ENTRY_LIMIT, SharedCache};
 use bytes::Bytes;
 use http::response::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -276,7 +276,7 @@ impl Pending<'_> {
             variant,
             body: Bytes::new(),
         };
-        let limit = cache.entry_limit().min(ENTRY_LIMIT);
+        let limit = cache.entry_limit();
         let room = limit.checked_sub(stored.size() + self.url.as_str().len() as u64)?;
         let told = head.headers.get(header::CONTENT_LENGTH);
         let told = told.and_then(|value| value.to_str().ok()?.trim().parse::<u64>().ok());

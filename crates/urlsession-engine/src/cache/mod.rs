@@ -33,6 +33,7 @@ use memory::Memory;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use stored::Stored;
@@ -95,7 +96,10 @@ impl Caches {
 /// Somebody's cache, which attempts share. What it does may wait for the disk.
 #[derive(Debug)]
 pub(crate) struct SharedCache {
+    /// Whoever has it may wait for the disk: nobody locks it on a thread that others need.
     tiers: Mutex<Tiers>,
+    /// The room that one response may take, for those who must not wait.
+    entry_limit: AtomicU64,
     clock: Clock,
     has_disk: bool,
 }
@@ -119,23 +123,27 @@ impl SharedCache {
         });
         let has_disk = disk.is_some();
         let tiers = Tiers { memory: Memory::new(room.memory_capacity), disk };
-        Self { tiers: Mutex::new(tiers), clock, has_disk }
+        let entry_limit = AtomicU64::new(tiers.entry_limit());
+        Self { tiers: Mutex::new(tiers), entry_limit, clock, has_disk }
     }
 
     /// Forgets everything.
     pub(crate) fn clear(&self) {
-        let mut tiers = self.lock();
-        tiers.memory.clear();
-        if let Some(disk) = &mut tiers.disk {
-            disk.clear();
-        }
+        self.with(|tiers| {
+            tiers.memory.clear();
+            if let Some(disk) = &mut tiers.disk {
+                disk.clear();
+            }
+        });
     }
 
     /// Writes everything to its place on disk.
     pub(crate) fn flush(&self) {
-        if let Some(disk) = &mut self.lock().disk {
-            disk.flush();
-        }
+        self.with(|tiers| {
+            if let Some(disk) = &mut tiers.disk {
+                disk.flush();
+            }
+        });
     }
 
     fn now(&self) -> Timestamp {
@@ -143,51 +151,60 @@ impl SharedCache {
     }
 
     fn entry_limit(&self) -> u64 {
-        let tiers = self.lock();
-        let disk = tiers.disk.as_ref().map_or(0, Disk::entry_limit);
-        disk.max(tiers.memory.entry_limit()).min(ENTRY_LIMIT)
+        self.entry_limit.load(Ordering::Relaxed)
     }
 
     /// Returns the responses of a URL.
     fn find(&self, url: &str) -> Vec<Arc<Stored>> {
-        self.lock().find(url, self.now())
+        let now = self.now();
+        self.with(|tiers| tiers.find(url, now))
     }
 
     /// Keeps a response, instead of the one of the same variant.
     fn keep(&self, url: &str, stored: Stored) {
         let now = self.now();
-        self.lock().keep(url, stored, now);
+        self.with(|tiers| tiers.keep(url, stored, now));
     }
 
     /// Keeps a response that the server has renewed, unless what it was is no longer kept: another
     /// request may have brought a newer one meanwhile, or changed the resource.
     fn renew(&self, url: &str, was: &Stored, renewed: Stored) {
         let now = self.now();
-        let mut tiers = self.lock();
         let is_it = |kept: &Arc<Stored>| {
             kept.variant == was.variant
                 && (kept.requested, kept.received) == (was.requested, was.received)
         };
-        if !tiers.find(url, now).iter().any(is_it) {
-            return;
-        }
-        if renewed.variant != was.variant {
-            tiers.forget(url);
-        }
-        tiers.keep(url, renewed, now);
+        self.with(|tiers| {
+            if !tiers.find(url, now).iter().any(is_it) {
+                return;
+            }
+            if renewed.variant != was.variant {
+                tiers.forget(url);
+            }
+            tiers.keep(url, renewed, now);
+        });
     }
 
     /// Forgets the responses of a URL.
     fn forget(&self, url: &str) {
-        self.lock().forget(url);
+        self.with(|tiers| tiers.forget(url));
     }
 
     fn resize(&self, room: UrlCache) {
+        self.with(|tiers| {
+            tiers.memory.resize(room.memory_capacity);
+            if let Some(disk) = &mut tiers.disk {
+                disk.resize(room.disk_capacity);
+            }
+        });
+    }
+
+    /// Does something that may turn out to change the room: a file that fails has none.
+    fn with<T>(&self, work: impl FnOnce(&mut Tiers) -> T) -> T {
         let mut tiers = self.lock();
-        tiers.memory.resize(room.memory_capacity);
-        if let Some(disk) = &mut tiers.disk {
-            disk.resize(room.disk_capacity);
-        }
+        let done = work(&mut tiers);
+        self.entry_limit.store(tiers.entry_limit(), Ordering::Relaxed);
+        done
     }
 
     fn lock(&self) -> MutexGuard<'_, Tiers> {
@@ -196,6 +213,11 @@ impl SharedCache {
 }
 
 impl Tiers {
+    fn entry_limit(&self) -> u64 {
+        let disk = self.disk.as_ref().map_or(0, Disk::entry_limit);
+        disk.max(self.memory.entry_limit()).min(ENTRY_LIMIT)
+    }
+
     fn keep(&mut self, url: &str, stored: Stored, now: Timestamp) {
         let stored = Arc::new(stored);
         let mut all = self.find(url, now);

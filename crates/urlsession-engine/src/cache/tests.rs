@@ -1,6 +1,7 @@
 //! The cache without a network: tables of what is decided, then what is kept where.
 
 mod deciding;
+mod exchanging;
 mod hostile;
 mod keeping;
 
