@@ -2,6 +2,7 @@
 
 use super::SharedCache;
 use super::control::Control;
+use super::forgotten::Begun;
 use super::policy::{self, Asked, Policy};
 use super::range::{self, Wanted};
 use super::stored::{Stored, without_connection};
@@ -71,6 +72,7 @@ pub(crate) struct Pending<'a> {
     candidate: Option<Arc<Stored>>,
     conditions: Vec<(HeaderName, HeaderValue)>,
     sent: Timestamp,
+    begun: Begun,
 }
 
 /// What a response means.
@@ -88,6 +90,7 @@ pub(crate) struct Recording {
     cache: Arc<SharedCache>,
     url: String,
     stored: Stored,
+    begun: Begun,
     body: Vec<u8>,
     room: u64,
     /// It has come whole, or cannot be kept, and that is being written.
@@ -122,8 +125,7 @@ impl Exchange {
         headers: HeaderMap,
         credential: &[u8],
     ) -> LookUp<'_> {
-        let mut url = url.clone();
-        url.set_fragment(None);
+        let url = without_fragment(url.clone());
         let own = headers.get(header::AUTHORIZATION).map_or(&[][..], HeaderValue::as_bytes);
         let partition = Partition::of(&[own, credential, &self.terms]);
         let asked = Asked { method, headers: &headers, policy: self.policy };
@@ -154,6 +156,7 @@ impl Exchange {
             candidate,
             conditions,
             sent: now,
+            begun: self.cache.as_ref().map(|cache| cache.begin()).unwrap_or_default(),
         };
         LookUp::Send(pending)
     }
@@ -205,7 +208,7 @@ impl Pending<'_> {
     }
 
     /// Takes the head of the response.
-    pub(crate) async fn receive(self, head: &Parts) -> Received {
+    pub(crate) async fn receive(mut self, head: &Parts) -> Received {
         let Some(cache) = &self.exchange.cache else { return Received::New(None) };
         let now = cache.now();
         let asked = self.asked();
@@ -228,9 +231,10 @@ impl Pending<'_> {
             }
         }
         if policy::invalidates(&self.method, head.status) {
-            let mut urls = vec![self.url.clone()];
-            urls.extend(policy::named_by(&self.url, &head.headers));
-            self.forget(cache, urls).await;
+            let (url, begun) = (self.url.as_str().to_owned(), self.begun);
+            self.begun = run(cache, move |cache| cache.change(&url, begun)).await;
+            let others = policy::named_by(&self.url, &head.headers).map(without_fragment);
+            self.forget(cache, others.filter(|other| *other != self.url).collect()).await;
         }
         let recording = self.recording(cache, head, now);
         // What the server has replaced with something that is not kept must not come back later.
@@ -285,6 +289,7 @@ impl Pending<'_> {
             cache: Arc::clone(cache),
             url: self.url.as_str().to_owned(),
             stored,
+            begun: self.begun,
             body: Vec::new(),
             room,
             writing: None,
@@ -316,8 +321,7 @@ impl Pending<'_> {
 
     async fn forget(&self, cache: &Arc<SharedCache>, urls: Vec<Url>) {
         run(cache, move |cache| {
-            for mut url in urls {
-                url.set_fragment(None);
+            for url in urls {
                 cache.forget(url.as_str());
             }
         })
@@ -385,14 +389,20 @@ impl Recording {
         if self.writing.is_none() {
             let (cache, url) = (Arc::clone(&self.cache), std::mem::take(&mut self.url));
             let body = std::mem::take(&mut self.body).into();
-            let stored = Stored { body, ..self.stored.clone() };
-            self.writing = Some(tokio::task::spawn_blocking(move || cache.keep(&url, stored)));
+            let (stored, begun) = (Stored { body, ..self.stored.clone() }, self.begun);
+            let keep = move || cache.keep(&url, stored, begun);
+            self.writing = Some(tokio::task::spawn_blocking(keep));
         }
         if let Some(writing) = &mut self.writing {
             // What panics there was not kept.
             let _ = writing.await;
         }
     }
+}
+
+fn without_fragment(mut url: Url) -> Url {
+    url.set_fragment(None);
+    url
 }
 
 fn parts(status: StatusCode) -> Parts {

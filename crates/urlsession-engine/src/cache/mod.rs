@@ -12,6 +12,7 @@ mod control;
 mod date;
 mod disk;
 mod exchange;
+mod forgotten;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod memory;
@@ -29,6 +30,7 @@ use crate::clock::Clock;
 use crate::files::create_private_folder;
 use crate::shelf::Owner;
 use disk::Disk;
+use forgotten::{Begun, Forgotten};
 use memory::Memory;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
@@ -100,6 +102,8 @@ pub(crate) struct SharedCache {
     tiers: Mutex<Tiers>,
     /// The room that one response may take, for those who must not wait.
     entry_limit: AtomicU64,
+    /// How often something was forgotten, which tells what had begun before.
+    forgettings: AtomicU64,
     clock: Clock,
     has_disk: bool,
 }
@@ -108,6 +112,9 @@ pub(crate) struct SharedCache {
 struct Tiers {
     memory: Memory,
     disk: Option<Disk>,
+    /// What this process has forgotten. Of what another one forgets while a request of this one is
+    /// under way nothing is known here.
+    forgotten: Forgotten,
 }
 
 impl SharedCache {
@@ -122,14 +129,17 @@ impl SharedCache {
             Some(Disk::open(path, room.disk_capacity))
         });
         let has_disk = disk.is_some();
-        let tiers = Tiers { memory: Memory::new(room.memory_capacity), disk };
+        let memory = Memory::new(room.memory_capacity);
+        let tiers = Tiers { memory, disk, forgotten: Forgotten::default() };
         let entry_limit = AtomicU64::new(tiers.entry_limit());
-        Self { tiers: Mutex::new(tiers), entry_limit, clock, has_disk }
+        let forgettings = AtomicU64::new(0);
+        Self { tiers: Mutex::new(tiers), entry_limit, forgettings, clock, has_disk }
     }
 
-    /// Forgets everything.
+    /// Forgets everything, with what is under way.
     pub(crate) fn clear(&self) {
         self.with(|tiers| {
+            tiers.forgotten.note_all(self.count());
             tiers.memory.clear();
             if let Some(disk) = &mut tiers.disk {
                 disk.clear();
@@ -150,6 +160,11 @@ impl SharedCache {
         self.clock.now().wall
     }
 
+    /// Notes that a request is about to be sent.
+    fn begin(&self) -> Begun {
+        Begun(self.forgettings.load(Ordering::Acquire))
+    }
+
     fn entry_limit(&self) -> u64 {
         self.entry_limit.load(Ordering::Relaxed)
     }
@@ -160,10 +175,15 @@ impl SharedCache {
         self.with(|tiers| tiers.find(url, now))
     }
 
-    /// Keeps a response, instead of the one of the same variant.
-    fn keep(&self, url: &str, stored: Stored) {
+    /// Keeps a response, instead of the one of the same variant, unless its URL was forgotten since its
+    /// request began: it may tell what was there before.
+    fn keep(&self, url: &str, stored: Stored, begun: Begun) {
         let now = self.now();
-        self.with(|tiers| tiers.keep(url, stored, now));
+        self.with(|tiers| {
+            if !tiers.forgotten.is_since(begun, url) {
+                tiers.keep(url, stored, now);
+            }
+        });
     }
 
     /// Keeps a response that the server has renewed, unless what it was is no longer kept: another
@@ -187,7 +207,27 @@ impl SharedCache {
 
     /// Forgets the responses of a URL.
     fn forget(&self, url: &str) {
-        self.with(|tiers| tiers.forget(url));
+        self.with(|tiers| {
+            tiers.forgotten.note(url, self.count());
+            tiers.forget(url);
+        });
+    }
+
+    /// Forgets the responses of a URL for a request that has changed the resource; returns since when its
+    /// own response must not be overtaken.
+    fn change(&self, url: &str, begun: Begun) -> Begun {
+        self.with(|tiers| {
+            let is_overtaken = tiers.forgotten.is_since(begun, url);
+            let own = self.count();
+            tiers.forgotten.note(url, own);
+            tiers.forget(url);
+            if is_overtaken { begun } else { own }
+        })
+    }
+
+    /// Counts one more forgetting, for someone who has the tiers.
+    fn count(&self) -> Begun {
+        Begun(self.forgettings.fetch_add(1, Ordering::Release) + 1)
     }
 
     fn resize(&self, room: UrlCache) {

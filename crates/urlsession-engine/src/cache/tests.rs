@@ -5,6 +5,7 @@ mod exchanging;
 mod hostile;
 mod keeping;
 
+use super::SharedCache;
 use super::stored::Stored;
 use super::variant::{Partition, Variant};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
@@ -45,4 +46,11 @@ fn kept(status: u16, response: &str, request: &str) -> Stored {
 
 fn seconds_later(seconds: u64) -> Timestamp {
     Timestamp(ARRIVAL.0 + seconds * 1000)
+}
+
+impl SharedCache {
+    /// Keeps what was asked for just now.
+    fn keep_at_once(&self, url: &str, stored: Stored) {
+        self.keep(url, stored, self.begin());
+    }
 }

@@ -1,16 +1,17 @@
 //! What attempts at the same time do to each other, request for request, without a network.
 
 use super::fields;
-use crate::cache::{Exchange, LookUp, Received, SharedCache};
+use crate::cache::exchange::Pending;
+use crate::cache::{Exchange, LookUp, Received, Recording, SharedCache};
 use crate::clock::Clock;
 use http::response::Parts;
-use http::{Method, Response, StatusCode};
+use http::{HeaderMap, Method, Response, StatusCode};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use tempfile::TempDir;
 use url::Url;
 use urlsession_core::Order;
-use urlsession_protocol::{Request, TaskKind, TaskOptions, UrlCache};
+use urlsession_protocol::{CachePolicy, CookiePolicy, Request, TaskKind, TaskOptions, UrlCache};
 
 /// Longest wait for what must not wait at all.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -21,8 +22,8 @@ fn exchange(cache: &Arc<SharedCache>) -> Exchange {
         request: Request::new("http://host/").unwrap(),
         options: TaskOptions::default(),
         idle_timeout: Duration::ZERO,
-        cookies: Default::default(),
-        cache: Default::default(),
+        cookies: CookiePolicy::default(),
+        cache: CachePolicy::default(),
         answers: Vec::new(),
     };
     Exchange::new(Some(Arc::clone(cache)), &order)
@@ -33,9 +34,13 @@ fn on_disk(folder: &TempDir) -> Arc<SharedCache> {
     Arc::new(SharedCache::new(UrlCache::default(), Some(path), Clock::start()))
 }
 
+fn in_memory() -> SharedCache {
+    SharedCache::new(UrlCache::IN_MEMORY, None, Clock::start())
+}
+
 async fn ask<'a>(exchange: &'a Exchange, method: &Method, url: &str) -> LookUp<'a> {
     let url: Url = url.parse().unwrap();
-    exchange.look_up((method, &url), Default::default(), &[]).await
+    exchange.look_up((method, &url), HeaderMap::new(), &[]).await
 }
 
 fn head(status: u16, lines: &str) -> Parts {
@@ -43,6 +48,100 @@ fn head(status: u16, lines: &str) -> Parts {
     head.status = StatusCode::from_u16(status).unwrap();
     head.headers = fields(lines);
     head
+}
+
+/// Begins a request, which has to go to the server.
+async fn send<'a>(exchange: &'a Exchange, method: &Method, url: &str) -> Pending<'a> {
+    match ask(exchange, method, url).await {
+        LookUp::Send(pending) => pending,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Takes a head that may be kept.
+async fn take(pending: Pending<'_>, lines: &str) -> Recording {
+    match pending.receive(&head(200, lines)).await {
+        Received::New(Some(recording)) => recording,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn end(mut recording: Recording, body: &str) {
+    recording.take(body.as_bytes());
+    recording.finish().await;
+}
+
+/// Returns the body that answers a request without the server.
+async fn answer(exchange: &Exchange, url: &str) -> Option<String> {
+    match ask(exchange, &Method::GET, url).await {
+        LookUp::Answer(kept) => Some(String::from_utf8(kept.body.to_vec()).unwrap()),
+        LookUp::Nothing | LookUp::Send(_) => None,
+    }
+}
+
+/// What has its head already, and what has not: the server may have read either before the change.
+#[tokio::test]
+async fn what_a_change_overtook_is_not_kept() {
+    const FRESH: &str = "Cache-Control: max-age=100";
+    let here = "http://host/";
+    for (method, url, status, answers, expected) in [
+        (Method::POST, here, 200, "", None),
+        (Method::DELETE, here, 204, "", None),
+        (Method::POST, "http://host/other", 201, "Location: /", None),
+        // What changes nothing, or something else, leaves it.
+        (Method::POST, here, 500, "", Some("old")),
+        (Method::GET, here, 200, FRESH, Some("old")),
+        (Method::POST, "http://host/other", 200, "", Some("old")),
+    ] {
+        for has_head in [true, false] {
+            let folder = TempDir::new().unwrap();
+            for cache in [on_disk(&folder), Arc::new(in_memory())] {
+                let asks = exchange(&cache);
+                let old = send(&asks, &Method::GET, here).await;
+                let change = send(&asks, &method, url).await;
+                if has_head {
+                    let old = take(old, FRESH).await;
+                    change.receive(&head(status, answers)).await;
+                    end(old, "old").await;
+                } else {
+                    change.receive(&head(status, answers)).await;
+                    end(take(old, FRESH).await, "old").await;
+                }
+                let found = answer(&asks, here).await;
+                assert_eq!(found.as_deref(), expected, "{method} {url} {status} {has_head}");
+                if expected.is_none() {
+                    end(take(send(&asks, &Method::GET, here).await, FRESH).await, "new").await;
+                    assert_eq!(answer(&asks, here).await.as_deref(), Some("new"));
+                }
+            }
+        }
+    }
+}
+
+/// A POST may bring what a GET would, and is no reason not to keep that; another POST is.
+#[tokio::test]
+async fn a_change_is_overtaken_by_others_only() {
+    let (url, whole) =
+        ("http://host/", "Cache-Control: max-age=100 | Content-Location: / | Location: /#new");
+    for (is_overtaken, expected) in [(false, Some("own")), (true, None)] {
+        let asks = exchange(&Arc::new(in_memory()));
+        let own = send(&asks, &Method::POST, url).await;
+        if is_overtaken {
+            send(&asks, &Method::POST, url).await.receive(&head(200, "")).await;
+        }
+        end(take(own, whole).await, "own").await;
+        assert_eq!(answer(&asks, url).await.as_deref(), expected);
+    }
+}
+
+#[tokio::test]
+async fn what_is_under_way_is_forgotten_with_all() {
+    let (cache, url) = (Arc::new(in_memory()), "http://host/");
+    let asks = exchange(&cache);
+    let old = take(send(&asks, &Method::GET, url).await, "Cache-Control: max-age=100").await;
+    cache.clear();
+    end(old, "old").await;
+    assert_eq!(answer(&asks, url).await, None);
 }
 
 /// Another process may hold the file, and then whoever has the lock waits for it.
@@ -53,9 +152,7 @@ async fn a_head_is_taken_while_somebody_waits_for_the_disk() {
     let (held, release) = (mpsc::channel(), mpsc::channel::<()>());
     let busy = Arc::clone(&cache);
     let asks = exchange(&cache);
-    let LookUp::Send(pending) = ask(&asks, &Method::GET, "http://host/").await else {
-        panic!("nothing is kept");
-    };
+    let pending = send(&asks, &Method::GET, "http://host/").await;
     let writer = std::thread::spawn(move || {
         let _tiers = busy.lock();
         held.0.send(()).unwrap();

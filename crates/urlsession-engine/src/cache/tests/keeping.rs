@@ -33,7 +33,7 @@ fn what_was_kept_is_there_for_the_next_process() {
         version: http::Version::HTTP_2,
         ..kept(203, "Vary: a | B: 1 | B: 2 | C: \u{e4}", "a: 1")
     };
-    cache(folder.path(), UrlCache::default()).keep("http://host/", whole.clone());
+    cache(folder.path(), UrlCache::default()).keep_at_once("http://host/", whole.clone());
     let found = cache(folder.path(), UrlCache::default()).find("http://host/");
     assert_eq!(found.len(), 1);
     assert_eq!(*found[0], whole);
@@ -44,12 +44,12 @@ fn two_processes_share_one_file() {
     let folder = TempDir::new().unwrap();
     let (one, other) =
         (cache(folder.path(), UrlCache::default()), cache(folder.path(), UrlCache::default()));
-    one.keep("http://host/", of(1));
+    one.keep_at_once("http://host/", of(1));
     assert!(has(&other, "http://host/"));
     // Both have it in memory now.
     other.forget("http://host/");
     assert!(!has(&one, "http://host/"));
-    other.keep("http://host/", of(2));
+    other.keep_at_once("http://host/", of(2));
     assert_eq!(one.find("http://host/")[0].body.len(), 2);
     one.clear();
     assert!(!has(&other, "http://host/"));
@@ -60,13 +60,13 @@ fn two_processes_share_one_file() {
 fn what_could_not_be_replaced_does_not_come_back() {
     type Outdate = fn(&SharedCache);
     let outdates: [(Outdate, &[usize]); 2] = [
-        (|cache| cache.keep("http://host/", of(2)), &[2]),
+        (|cache| cache.keep_at_once("http://host/", of(2)), &[2]),
         (|cache| cache.forget("http://host/"), &[]),
     ];
     for (outdate, lengths_then) in outdates {
         let folder = TempDir::new().unwrap();
         let used = cache(folder.path(), UrlCache::default());
-        used.keep("http://host/", of(1));
+        used.keep_at_once("http://host/", of(1));
         let mut other = rusqlite::Connection::open(folder.path().join("responses.sqlite")).unwrap();
         let immediate = rusqlite::TransactionBehavior::Immediate;
         let busy = other.transaction_with_behavior(immediate).unwrap();
@@ -76,7 +76,7 @@ fn what_could_not_be_replaced_does_not_come_back() {
         // What this process has in memory is not current any more after that.
         busy.commit().unwrap();
         assert!(lengths(&used).is_empty(), "{lengths_then:?}");
-        used.keep("http://host/", of(3));
+        used.keep_at_once("http://host/", of(3));
         assert_eq!(lengths(&cache(folder.path(), UrlCache::default())), [3]);
     }
 }
@@ -100,8 +100,8 @@ fn an_older_response_does_not_take_the_place_of_a_newer_one() {
             (now + 3_600_000, now - 1000, 2),
         ] {
             cache.clear();
-            cache.keep("http://host/", at(first, 1));
-            cache.keep("http://host/", at(second, 2));
+            cache.keep_at_once("http://host/", at(first, 1));
+            cache.keep_at_once("http://host/", at(second, 2));
             assert_eq!(lengths(&cache), [expected]);
         }
     }
@@ -113,7 +113,7 @@ fn what_was_replaced_or_forgotten_is_not_renewed() {
     type Change = fn(&SharedCache);
     let changes: [(Change, &[usize]); 3] = [
         (|_| {}, &[1]),
-        (|cache| cache.keep("http://host/", of(2)), &[2]),
+        (|cache| cache.keep_at_once("http://host/", of(2)), &[2]),
         (|cache| cache.forget("http://host/"), &[]),
     ];
     let folder = TempDir::new().unwrap();
@@ -122,7 +122,7 @@ fn what_was_replaced_or_forgotten_is_not_renewed() {
             let cache = cache(folder.path(), room);
             cache.clear();
             let was = Stored { received: Timestamp(ARRIVAL.0 - 9000), ..of(1) };
-            cache.keep("http://host/", was.clone());
+            cache.keep_at_once("http://host/", was.clone());
             change(&cache);
             cache.renew("http://host/", &was, Stored { received: ARRIVAL, ..was.clone() });
             assert_eq!(lengths(&cache), lengths_then);
@@ -137,11 +137,11 @@ fn a_later_response_takes_the_place_of_its_variant_only() {
         let cache = cache(folder.path(), room);
         cache.clear();
         for (request, count) in [("a: 1", 1), ("a: 2", 2), ("a: 1", 2)] {
-            cache.keep("http://host/", kept(200, "Vary: a", request));
+            cache.keep_at_once("http://host/", kept(200, "Vary: a", request));
             assert_eq!(cache.find("http://host/").len(), count);
         }
         for number in 0..20 {
-            cache.keep("http://host/", kept(200, "Vary: a", &format!("a: {number}")));
+            cache.keep_at_once("http://host/", kept(200, "Vary: a", &format!("a: {number}")));
         }
         assert_eq!(cache.find("http://host/").len(), super::super::VARIANTS_LIMIT);
     }
@@ -155,17 +155,17 @@ fn the_least_recently_used_goes_first() {
     let in_memory = UrlCache { memory_capacity: 40 * KIB, disk_capacity: 0 };
     let memory = cache(folder.path(), in_memory);
     for name in ["a", "b", "c", "d"] {
-        memory.keep(name, of(9 * 1024));
+        memory.keep_at_once(name, of(9 * 1024));
     }
     assert!(has(&memory, "a"));
-    memory.keep("e", of(9 * 1024));
+    memory.keep_at_once("e", of(9 * 1024));
     assert!(has(&memory, "a") && has(&memory, "e"));
     assert!(!has(&memory, "b"));
 
     let on_disk = UrlCache { memory_capacity: 0, disk_capacity: 400 * KIB };
     let disk = cache(folder.path(), on_disk);
     for number in 0..60 {
-        disk.keep(&format!("http://host/{number}"), of(9 * 1024));
+        disk.keep_at_once(&format!("http://host/{number}"), of(9 * 1024));
     }
     assert!(!has(&disk, "http://host/0"));
     assert!(has(&disk, "http://host/59"));
@@ -178,12 +178,12 @@ fn what_is_used_from_memory_stays_on_disk() {
     let folder = TempDir::new().unwrap();
     let room = UrlCache { memory_capacity: 1024 * KIB, disk_capacity: 400 * KIB };
     let used = cache(folder.path(), room);
-    used.keep("used", of(9 * 1024));
-    used.keep("unused", of(9 * 1024));
+    used.keep_at_once("used", of(9 * 1024));
+    used.keep_at_once("unused", of(9 * 1024));
     let later = used.now().after(super::super::USE_INTERVAL);
     assert_eq!(used.lock().find("used", later).len(), 1);
     for number in 0..50 {
-        used.keep(&format!("http://host/{number}"), of(9 * 1024));
+        used.keep_at_once(&format!("http://host/{number}"), of(9 * 1024));
     }
     drop(used);
     let next = cache(folder.path(), room);
@@ -196,12 +196,12 @@ fn what_is_too_large_is_not_kept() {
     let folder = TempDir::new().unwrap();
     let cache = cache(folder.path(), UrlCache { memory_capacity: 0, disk_capacity: 200 * KIB });
     assert_eq!(cache.entry_limit(), 10 * KIB);
-    cache.keep("small", of(8 * 1024));
-    cache.keep("large", of(11 * 1024));
+    cache.keep_at_once("small", of(8 * 1024));
+    cache.keep_at_once("large", of(11 * 1024));
     assert!(has(&cache, "small"));
     assert!(!has(&cache, "large"));
     // One that is too large takes away the one that it would have replaced.
-    cache.keep("small", of(11 * 1024));
+    cache.keep_at_once("small", of(11 * 1024));
     assert!(!has(&cache, "small"));
     assert_eq!(
         SharedCache::new(UrlCache::default(), None, Clock::start()).entry_limit(),
@@ -216,7 +216,7 @@ fn less_room_takes_effect_at_once() {
     let owner = || Owner::Application(ApplicationId::new("test").unwrap());
     let first = caches.cache(owner(), UrlCache::default());
     for number in 0..10 {
-        first.keep(&format!("http://host/{number}"), of(9 * 1024));
+        first.keep_at_once(&format!("http://host/{number}"), of(9 * 1024));
     }
     let small = UrlCache { memory_capacity: 40 * KIB, disk_capacity: 40 * KIB };
     let same = caches.cache(owner(), small);
@@ -233,7 +233,7 @@ fn sessions_without_room_on_disk_have_a_cache_of_their_own() {
     let mut of_session =
         |number| caches.cache(Owner::Session(SessionNumber(number)), UrlCache::IN_MEMORY);
     let (one, other) = (of_session(1), of_session(2));
-    one.keep("http://host/", of(1));
+    one.keep_at_once("http://host/", of(1));
     assert!(has(&one, "http://host/"));
     assert!(!has(&other, "http://host/"));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
@@ -246,7 +246,7 @@ fn nobody_else_may_read_the_files() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("caches");
     let cache = cache(&path, UrlCache::default());
-    cache.keep("http://host/", of(1));
+    cache.keep_at_once("http://host/", of(1));
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&path), 0o700);
     let files: Vec<_> =
@@ -263,7 +263,7 @@ type Damage = fn(&Path);
 fn after(damage: impl FnOnce(&Path)) -> (SharedCache, TempDir) {
     let folder = TempDir::new().unwrap();
     let before = cache(folder.path(), UrlCache::default());
-    before.keep("http://host/", of(100 * 1024));
+    before.keep_at_once("http://host/", of(100 * 1024));
     before.flush();
     drop(before);
     damage(&folder.path().join("responses.sqlite"));
@@ -292,9 +292,9 @@ fn a_damaged_file_is_an_empty_one() {
     for (name, damage) in damages {
         let (cache, _folder) = after(damage);
         assert!(!has(&cache, "http://host/"), "{name}");
-        cache.keep("http://host/", of(1));
+        cache.keep_at_once("http://host/", of(1));
         // The first use may have been what found the damage.
-        cache.keep("http://host/", of(1));
+        cache.keep_at_once("http://host/", of(1));
         assert!(has(&cache, "http://host/"), "{name}");
     }
 }
@@ -303,10 +303,10 @@ fn a_damaged_file_is_an_empty_one() {
 fn a_log_that_is_torn_anywhere_is_no_harm() {
     let folder = TempDir::new().unwrap();
     let alive = cache(folder.path(), UrlCache::default());
-    alive.keep("http://host/0", of(1));
+    alive.keep_at_once("http://host/0", of(1));
     alive.flush();
     for number in 1..20 {
-        alive.keep(&format!("http://host/{number}"), of(number * 1000));
+        alive.keep_at_once(&format!("http://host/{number}"), of(number * 1000));
     }
     let log = std::fs::read(folder.path().join("responses.sqlite-wal")).unwrap();
     assert!(log.len() > 100_000, "there is something to tear");
@@ -325,7 +325,7 @@ fn a_log_that_is_torn_anywhere_is_no_harm() {
             assert!(is_there || found.is_empty(), "{number} outlived what was before it");
             is_there = !found.is_empty();
         }
-        next.keep("http://host/new", of(1));
+        next.keep_at_once("http://host/new", of(1));
         assert!(has(&next, "http://host/new"), "torn at {cut}");
     }
 }
@@ -339,7 +339,7 @@ fn a_flipped_bit_is_a_miss() {
         std::fs::write(path, bytes).unwrap();
     });
     assert!(!has(&cache, "http://host/"));
-    cache.keep("http://host/", of(1));
+    cache.keep_at_once("http://host/", of(1));
     assert!(has(&cache, "http://host/"));
 }
 
@@ -350,7 +350,7 @@ fn a_folder_that_cannot_be_used_leaves_the_memory() {
     std::fs::write(&file, "").unwrap();
     let path: PathBuf = file.join("responses.sqlite");
     let cache = SharedCache::new(UrlCache::default(), Some(path), Clock::start());
-    cache.keep("http://host/", of(1));
+    cache.keep_at_once("http://host/", of(1));
     assert!(has(&cache, "http://host/"));
 }
 
