@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use urlsession_protocol::error::without_user_info;
+use urlsession_protocol::request::check_url;
 use urlsession_protocol::task::DESCRIPTION_LIMIT;
 use urlsession_protocol::{
     Body, ChecksumAlgorithm, ConnectionProxy, Error, ErrorCode, Header, NewTask, Request,
@@ -156,6 +157,7 @@ fn check(new: &mut NewTask) -> Result<(String, Option<ResumeState>), Error> {
         return Err(refusal("the task description is too long"));
     }
     let options = &new.options;
+    options.main_document_url.as_deref().map_or(Ok(()), check_main_document)?;
     if [options.timeout_interval_for_request, options.timeout_interval_for_resource]
         .contains(&Some(0))
     {
@@ -194,6 +196,15 @@ fn check(new: &mut NewTask) -> Result<(String, Option<ResumeState>), Error> {
         TaskKind::Upload | TaskKind::Data => None,
     };
     Ok((host, resume))
+}
+
+/// Refuses a document that is no URL: whose cookies are of its site would be a guess. One of the app's
+/// own, of whichever scheme, is of another site than all servers.
+fn check_main_document(url: &str) -> Result<(), Error> {
+    check_url(url).map_err(|error| {
+        let why = error.detail.unwrap_or_default();
+        Error::new(error.code).because(format!("the main document: {why}"))
+    })
 }
 
 /// Refuses a destination that no file system has room for in its names: the part has a name of its

@@ -260,30 +260,41 @@ fn check_method(method: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// Checks whether a text is a whole URL, of whichever scheme.
+///
+/// # Errors
+/// -1000 for one that names no host where it must, -1002 for one without a scheme.
+pub fn check_url(text: &str) -> Result<(), Error> {
+    read(text).map(drop)
+}
+
 pub(crate) fn parse(text: &str) -> Result<url::Url, Error> {
-    let bad = |code, why: String| Error::new(code).because(why).for_url(text);
+    let url = read(text)?;
+    let bad = |code, why: String| Err(Error::new(code).because(why).for_url(text));
+    if !matches!(url.scheme(), "http" | "https") {
+        let why = format!("the scheme “{}” is not http or https", url.scheme());
+        return bad(ErrorCode::UNSUPPORTED_URL, why);
+    }
+    if url.port() == Some(0) {
+        return bad(ErrorCode::BAD_URL, "no server has the port 0".into());
+    }
+    Ok(url)
+}
+
+fn read(text: &str) -> Result<url::Url, Error> {
+    let bad = |code, why: String| Err(Error::new(code).because(why).for_url(text));
     if text.len() > URL_LIMIT {
         return Err(Error::new(ErrorCode::BAD_URL)
             .because(format!("a URL may have at most {URL_LIMIT} bytes")));
     }
-    let url = match url::Url::parse(text) {
-        Ok(_) if has_no_host(text) => {
-            return Err(bad(ErrorCode::BAD_URL, "no host follows its slashes".into()));
-        }
-        Ok(url) => url,
+    match url::Url::parse(text) {
+        Ok(_) if has_no_host(text) => bad(ErrorCode::BAD_URL, "no host follows its slashes".into()),
+        Ok(url) => Ok(url),
         Err(url::ParseError::RelativeUrlWithoutBase) => {
-            return Err(bad(ErrorCode::UNSUPPORTED_URL, "the URL has no scheme".into()));
+            bad(ErrorCode::UNSUPPORTED_URL, "the URL has no scheme".into())
         }
-        Err(error) => return Err(bad(ErrorCode::BAD_URL, error.to_string())),
-    };
-    if !matches!(url.scheme(), "http" | "https") {
-        let why = format!("the scheme “{}” is not http or https", url.scheme());
-        return Err(bad(ErrorCode::UNSUPPORTED_URL, why));
+        Err(error) => bad(ErrorCode::BAD_URL, error.to_string()),
     }
-    if url.port() == Some(0) {
-        return Err(bad(ErrorCode::BAD_URL, "no server has the port 0".into()));
-    }
-    Ok(url)
 }
 
 /// Says whether more slashes follow the scheme, or begin a reference, than stand before a host: what

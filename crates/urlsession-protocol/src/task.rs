@@ -159,7 +159,7 @@ pub struct TaskOptions {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub no_strict_transport_security: bool,
     /// The document that the request is made for: Apple's `mainDocumentURL`. Tells which cookies
-    /// are of another site.
+    /// are of another site. A task with one that is no whole URL fails as for its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub main_document_url: Option<String>,
     /// Through whom requests go; `None` is the session's choice, else what the environment of the

@@ -48,9 +48,12 @@ fn the_session_completes_the_request() {
 
 #[test]
 fn a_wrong_task_completes_with_its_error_once_resumed() {
-    let cases: [(&str, Spoil, i32); 13] = [
+    let cases: [(&str, Spoil, i32); 16] = [
         ("scheme", |new| new.request.url = "ftp://u:p@host/".to_owned(), -1002),
         ("url", |new| new.request.url = "http://".to_owned(), -1000),
+        ("page", |new| new.options.main_document_url = Some("ex.com/page".to_owned()), -1002),
+        ("no page", |new| new.options.main_document_url = Some(String::new()), -1002),
+        ("page of nobody", |new| new.options.main_document_url = Some("http://".into()), -1000),
         ("method", |new| new.request.method = "A B".to_owned(), -1),
         ("header", |new| new.request.headers.push(Header::new("a", "b\r\nc")), -1),
         ("description", |new| new.options.description = Some("x".repeat(70_000)), -1),

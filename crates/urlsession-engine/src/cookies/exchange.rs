@@ -13,7 +13,8 @@ pub(crate) struct Exchange {
     /// `None` where cookies are neither sent nor kept.
     jar: Option<Arc<SharedJar>>,
     policy: CookiePolicy,
-    /// The host of the page that the task is for.
+    /// The host of the page that the task is for: empty, as that of no request, where there is none or
+    /// nobody can read which.
     main_document: Option<String>,
 }
 
@@ -24,7 +25,8 @@ impl Exchange {
         Self {
             jar: jar.filter(|_| Self::is_wanted(order)),
             policy: order.cookies,
-            main_document: main.and_then(|url| Some(scope::host(&url.parse().ok()?))),
+            main_document: main
+                .map(|url| url.parse().as_ref().map(scope::host).unwrap_or_default()),
         }
     }
 
@@ -89,4 +91,45 @@ impl Exchange {
 
 fn name(pair: &str) -> &str {
     pair.split_once('=').map_or("", |(name, _)| name.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use urlsession_protocol::{CachePolicy, Request, TaskKind, TaskOptions};
+
+    /// What nobody can read is no page of the server's.
+    #[test]
+    fn the_main_document_says_which_site_it_is() {
+        for (main, expected) in [
+            (None, false),
+            (Some("http://www.ex.com/page"), false),
+            (Some("https://EX.com"), false),
+            (Some("https://evil.example/page"), true),
+            (Some("evil.example/page"), true),
+            (Some("ex.com/page"), true),
+            (Some("//ex.com/"), true),
+            (Some("https://"), true),
+            (Some(""), true),
+            (Some("about:blank"), true),
+            (Some("file:///ex.com"), true),
+        ] {
+            let order = Order {
+                kind: TaskKind::Data,
+                request: Request::new("http://ex.com/").unwrap(),
+                options: TaskOptions {
+                    main_document_url: main.map(str::to_owned),
+                    ..TaskOptions::default()
+                },
+                idle_timeout: Duration::ZERO,
+                cookies: CookiePolicy::default(),
+                cache: CachePolicy::default(),
+                answers: Vec::new(),
+            };
+            let exchange = Exchange::new(None, &order);
+            let url = "http://shop.ex.com/".parse().unwrap();
+            assert_eq!(exchange.is_cross_site(&url), expected, "{main:?}");
+        }
+    }
 }
