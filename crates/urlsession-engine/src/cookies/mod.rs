@@ -50,17 +50,29 @@ impl SharedJar {
         });
     }
 
+    /// Keeps cookies that a person or program brings, but for those of no host; returns how many.
     fn bring(&self, cookies: Vec<Cookie>) -> usize {
         let now = self.now();
-        self.change(|jar| cookies.into_iter().filter(|c| jar.bring(c.clone(), now)).count())
+        let brought = cookies.into_iter().filter_map(|mut cookie| {
+            cookie.identity.domain = scope::named(&cookie.identity.domain)?;
+            Some(cookie)
+        });
+        self.change(|jar| brought.filter(|cookie| jar.bring(cookie.clone(), now)).count())
     }
 
     fn clear(&self, domain: Option<&str>) -> usize {
-        self.change(|jar| jar.clear(domain))
+        let domain = domain.map(known_as);
+        self.change(|jar| jar.clear(domain.as_deref()))
     }
 
     fn list(&self, domain: Option<&str>) -> Vec<Cookie> {
-        let now = self.now();
-        self.with(|jar| jar.list(domain, now).into_iter().cloned().collect())
+        let (now, domain) = (self.now(), domain.map(known_as));
+        self.with(|jar| jar.list(domain.as_deref(), now).into_iter().cloned().collect())
     }
+}
+
+/// Returns what cookies may be kept for where a domain is named. What is no host was taken once, and
+/// must be found to be removed.
+fn known_as(domain: &str) -> String {
+    scope::named(domain).unwrap_or_else(|| domain.to_owned())
 }

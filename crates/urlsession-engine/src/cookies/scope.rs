@@ -1,11 +1,16 @@
 //! Where a cookie goes: hosts, domains, public suffixes and paths.
 
 use std::net::Ipv4Addr;
-use url::Url;
+use url::{Host, Url};
 
 /// Returns the host of a URL as domains are compared: lower case, international names in ASCII.
 pub(super) fn host(url: &Url) -> String {
     url.host_str().unwrap_or_default().to_ascii_lowercase()
+}
+
+/// Returns the domain that a person or program names as URLs have it; `None` if none can.
+pub(super) fn named(text: &str) -> Option<String> {
+    Host::parse(text.trim_start_matches('.')).ok().map(|host| host.to_string())
 }
 
 /// Says whether a host is the domain or below it (RFC 6265bis section 5.1.3).

@@ -255,24 +255,48 @@ async fn a_reset_forgets_and_a_flush_writes() {
     assert_eq!(app.names().await, ["a"]);
 }
 
+/// what a cookie is brought for => what it is kept for
+#[tokio::test]
+async fn names_are_those_that_urls_have() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut app = Asker::new(folder.path()).await;
+    for (named, kept) in [
+        ("b\u{fc}cher.example", Some("xn--bcher-kva.example")),
+        (".B\u{dc}CHER.example", Some("xn--bcher-kva.example")),
+        ("xn--bcher-kva.example", Some("xn--bcher-kva.example")),
+        ("WWW.ex.com", Some("www.ex.com")),
+        ("127.1", Some("127.0.0.1")),
+        ("[::0:1]", Some("[::1]")),
+        ("127.0.0.1:80", None),
+        ("http://ex.com", None),
+        ("::1", None),
+        ("a b.example", None),
+        ("", None),
+    ] {
+        let call = Call::SetCookies { storage: shared(), cookies: vec![cookie(named, "a")] };
+        let count = u64::from(kept.is_some());
+        assert_eq!(app.app.call(call).await.unwrap(), Reply::CookiesChanged { count }, "{named}");
+        let domains = |cookies: Vec<Cookie>| -> Vec<String> {
+            cookies.into_iter().map(|cookie| cookie.identity.domain).collect()
+        };
+        let expected = Vec::from_iter(kept.map(str::to_owned));
+        assert_eq!(domains(app.cookies().await), expected, "{named}");
+        let list = Call::Cookies { storage: shared(), domain: Some(named.to_owned()), after: None };
+        let Reply::Cookies { cookies, .. } = app.app.call(list).await.unwrap() else { panic!() };
+        assert_eq!(domains(cookies), expected, "{named}");
+        app.forget_at(named).await;
+        assert_eq!(app.clear().await, 0, "{named}");
+    }
+}
+
 #[tokio::test]
 async fn long_lists_come_in_pages() {
     let folder = tempfile::tempdir().unwrap();
     let mut app = Asker::new(folder.path()).await;
     for site in 0..4 {
         let cookies = (0..100).map(|number| Cookie {
-            identity: urlsession_protocol::CookieIdentity {
-                domain: format!("h{site}.test"),
-                host_only: false,
-                path: "/".into(),
-                name: format!("n{number:03}"),
-            },
             value: urlsession_protocol::Secret::new("\"".repeat(3000)),
-            secure: false,
-            http_only: false,
-            same_site: None,
-            expires: None,
-            created: urlsession_protocol::Timestamp(0),
+            ..cookie(&format!("h{site}.test"), &format!("n{number:03}"))
         });
         let call = Call::SetCookies { storage: shared(), cookies: cookies.collect() };
         assert_eq!(app.app.call(call).await.unwrap(), Reply::CookiesChanged { count: 100 });
@@ -385,6 +409,24 @@ impl Asker {
             Reply::CookiesChanged { count } => count,
             other => panic!("{other:?}"),
         }
+    }
+}
+
+/// A cookie for a domain and all hosts below it.
+fn cookie(domain: &str, name: &str) -> Cookie {
+    Cookie {
+        identity: urlsession_protocol::CookieIdentity {
+            domain: domain.to_owned(),
+            host_only: false,
+            path: "/".into(),
+            name: name.to_owned(),
+        },
+        value: urlsession_protocol::Secret::new("value"),
+        secure: false,
+        http_only: false,
+        same_site: None,
+        expires: None,
+        created: urlsession_protocol::Timestamp(0),
     }
 }
 
