@@ -77,15 +77,7 @@ pub(crate) fn after(error: &Error, asked: Option<Asked<'_>>) -> Option<String> {
         // Only proxies end a task so: a server's 401 is an answer.
         ErrorCode::USER_AUTHENTICATION_REQUIRED => PROXY_CREDENTIALS.to_owned(),
         ErrorCode::USER_CANCELLED_AUTHENTICATION => "give credentials with -u USER".to_owned(),
-        // Answers to what is sent have a limit of their own.
-        ErrorCode::DATA_LENGTH_EXCEEDS_MAXIMUM if asked.is_some_and(|asked| asked.is_get) => {
-            "allow more with --max-filesize".to_owned()
-        }
-        ErrorCode::DATA_LENGTH_EXCEEDS_MAXIMUM => {
-            "save large answers with get -o FILE, packed ones without --compressed, and allow more \
-             with --max-filesize"
-                .to_owned()
-        }
+        ErrorCode::DATA_LENGTH_EXCEEDS_MAXIMUM => too_large(asked).to_owned(),
         ErrorCode::REQUEST_BODY_STREAM_EXHAUSTED => {
             "leave the file unchanged while it is sent, then send it again".to_owned()
         }
@@ -109,6 +101,17 @@ pub(crate) fn after(error: &Error, asked: Option<Asked<'_>>) -> Option<String> {
         _ => return None,
     };
     Some(advice)
+}
+
+/// Answers to what is sent have a limit of their own.
+fn too_large(asked: Option<Asked<'_>>) -> &'static str {
+    match asked {
+        Some(Asked { is_get: true, .. }) => "allow more with --max-filesize",
+        _ => {
+            "save large answers with get -o FILE, packed ones without --compressed, and allow more \
+             with --max-filesize"
+        }
+    }
 }
 
 /// Says whether a file of certificates is to blame, not the server.

@@ -72,7 +72,8 @@ fn check_jar(args: &GetArgs) -> Result<(), Failure> {
     }
     let is_whole = |url: &str| url.contains("://");
     let is_host = |url: &str| is_whole(url) || bare_url::begins_with_host(url);
-    let is_jar = |url: &str| !is_whole(url) && !(is_host(url) && url.contains(['/', ':']));
+    let is_place = |url: &str| bare_url::begins_with_host(url) && url.contains(['/', ':']);
+    let is_jar = |url: &str| !is_whole(url) && !is_place(url);
     let Some(jar) = args.urls.iter().position(|url| is_jar(url)) else { return Ok(()) };
     let mut others = args.urls.iter().enumerate().filter(|(at, _)| *at != jar);
     if !others.any(|(_, url)| is_host(url)) {
