@@ -19,6 +19,11 @@ use urlsession_protocol::SpeedLimits;
 const PORTIONS_PER_SECOND: u64 = 10;
 /// The same of all transfers together: many of them wait for each other.
 const SHARED_PORTIONS_PER_SECOND: u64 = 50;
+/// Most time without bytes that is made up for: that of a portion. Timers and disks are late by
+/// milliseconds; small pieces, which are waited for often, would reach a fraction of the limit.
+const CREDIT: Duration = Duration::from_millis(1000 / PORTIONS_PER_SECOND);
+/// The same of all transfers together.
+const SHARED_CREDIT: Duration = Duration::from_millis(1000 / SHARED_PORTIONS_PER_SECOND);
 /// Smallest portion, so that very low rates still move whole packets.
 const PORTION_MINIMUM: u64 = 1024;
 
@@ -185,9 +190,7 @@ impl Flow {
         if per_second == 0 {
             return None;
         }
-        let now = Instant::now();
-        let cost = Duration::from_secs_f64(bytes as f64 / per_second as f64);
-        let at = spent.paid.map_or(now, |paid| paid.max(now)) + cost;
+        let at = paid_after(spent.paid, SHARED_CREDIT, bytes, per_second);
         spent.paid = Some(at);
         Some(Turn { limits: spent.limits, at })
     }
@@ -207,13 +210,13 @@ impl Flow {
 struct Bucket {
     per_second: u64,
     /// When everything spent so far is paid for.
-    paid: Mutex<Instant>,
+    paid: Mutex<Option<Instant>>,
 }
 
 impl Bucket {
     /// Makes a bucket; a limit of 0 counts as 1.
     fn new(per_second: u64) -> Self {
-        Self { per_second: per_second.max(1), paid: Mutex::new(Instant::now()) }
+        Self { per_second: per_second.max(1), paid: Mutex::default() }
     }
 
     fn portion(&self) -> u64 {
@@ -221,15 +224,22 @@ impl Bucket {
     }
 
     fn spend(&self, bytes: usize) {
-        let cost = Duration::from_secs_f64(bytes as f64 / self.per_second as f64);
         let mut paid = lock(&self.paid);
-        *paid = (*paid).max(Instant::now()) + cost;
+        *paid = Some(paid_after(*paid, CREDIT, bytes, self.per_second));
     }
 
     fn until(&self) -> Option<Instant> {
-        let paid = *lock(&self.paid);
-        (paid > Instant::now()).then_some(paid)
+        lock(&self.paid).filter(|paid| *paid > Instant::now())
     }
+}
+
+/// Returns when bytes that are spent now are paid for, behind those of before. The first ones have no
+/// credit.
+fn paid_after(before: Option<Instant>, credit: Duration, bytes: usize, per_second: u64) -> Instant {
+    let now = Instant::now();
+    let cost = Duration::from_secs_f64(bytes as f64 / per_second as f64);
+    let earliest = now.checked_sub(credit).unwrap_or(now);
+    before.map_or(now, |before| before.max(earliest)) + cost
 }
 
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -290,16 +300,82 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_pause_is_no_credit() {
-        for overall in [None, Some(1000)] {
+    async fn a_pause_is_hardly_a_credit() {
+        for (overall, credit) in [(None, 100), (Some(1000), 20)] {
             let shared = free();
             shared.limit(limits(overall.unwrap_or(0), 0));
             let rate = Rate::new(overall.is_none().then_some(1000), &shared);
-            assert_eq!(rate.until(Download), None);
-            tokio::time::advance(Duration::from_secs(60)).await;
-            rate.spend(Download, 1000);
-            let until = rate.until(Download).expect("a debt");
-            assert_eq!(until - Instant::now(), Duration::from_secs(1));
+            // There is none before the first byte, and never more than was missed.
+            for (pause, credit) in [(60_000, 0), (60_000, credit), (credit / 2, credit / 2)] {
+                assert_eq!(rate.until(Download), None);
+                tokio::time::advance(Duration::from_millis(pause)).await;
+                rate.spend(Download, 1000);
+                let until = rate.until(Download).expect("a debt");
+                assert_eq!((until - Instant::now()).as_millis(), 1000 - u128::from(credit));
+                tokio::time::advance(until - Instant::now()).await;
+            }
+        }
+    }
+
+    /// Moves a body whose pieces are that small as a transfer does whose timers are late by a
+    /// millisecond or two.
+    async fn moves_late(rate: Arc<Rate>, piece: usize, mut left: usize) {
+        for late in (1..=2).cycle() {
+            while let Some(until) = rate.until(Download) {
+                reached(Some(until + Duration::from_millis(late))).await;
+            }
+            if left == 0 {
+                return;
+            }
+            let moved = piece.min(rate.portion(Download)).min(left);
+            rate.spend(Download, moved);
+            left -= moved;
+        }
+    }
+
+    /// Moves four seconds' worth, by so many transfers with so many connections each, and says
+    /// which part of the limit that was.
+    async fn late_mean(
+        (own, shared): (u64, u64),
+        (tasks, lines): (usize, usize),
+        piece: usize,
+    ) -> f64 {
+        let overall = free();
+        overall.limit(limits(shared, 0));
+        let (begin, mut running) = (Instant::now(), tokio::task::JoinSet::new());
+        let together = if shared == 0 { own * tasks as u64 } else { shared };
+        let bytes = usize::try_from(4 * together).unwrap() / (tasks * lines);
+        for _ in 0..tasks {
+            let rate = Arc::new(Rate::new((own != 0).then_some(own), &overall));
+            for _ in 0..lines {
+                running.spawn(moves_late(Arc::clone(&rate), piece, bytes));
+            }
+        }
+        running.join_all().await;
+        4.0 / begin.elapsed().as_secs_f64()
+    }
+
+    /// the limits, own and shared, in MiB/s; transfers, and connections of each
+    #[tokio::test(start_paused = true)]
+    async fn a_limit_is_reached_by_small_pieces_and_late_timers() {
+        for (own, shared, tasks, lines) in [
+            (20, 0, 1, 1),
+            (100, 0, 1, 1),
+            (20, 0, 1, 4),
+            (20, 0, 3, 1),
+            (0, 20, 1, 1),
+            (0, 100, 1, 1),
+            (0, 20, 4, 1),
+            (0, 100, 4, 2),
+            (20, 20, 1, 1),
+            (100, 100, 4, 1),
+        ] {
+            for piece in [1400, 8 * 1024, 16 * 1024] {
+                let limits = (own * 1024 * 1024, shared * 1024 * 1024);
+                let mean = late_mean(limits, (tasks, lines), piece).await;
+                let case = format!("{own}, {shared} MiB/s, {tasks} x {lines}, pieces of {piece}");
+                assert!((0.95..=1.0).contains(&mean), "{case}: {mean}");
+            }
         }
     }
 
