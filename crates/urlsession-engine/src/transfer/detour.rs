@@ -24,7 +24,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use tokio::io::{AsyncRead as _, Interest, ReadBuf};
+use tokio::io::{AsyncRead, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
@@ -81,13 +81,14 @@ pub(super) struct Detour {
 enum Way {
     /// The bytes never enter this process.
     Kernel(TcpStream, Pipe),
-    Memory(Line, Box<[u8]>),
+    /// With what has failed behind bytes that were still good.
+    Memory(Line, Box<[u8]>, Option<io::Error>),
 }
 
 impl Detour {
     /// Takes the best way there is for the line; so many bytes are to come.
     pub(super) fn new(line: Line, left: u64, wire: Arc<Wire>, transaction: Transaction) -> Self {
-        let in_memory = |line| Way::Memory(line, vec![0; BUFFER].into());
+        let in_memory = |line| Way::Memory(line, vec![0; BUFFER].into(), None);
         let way = match line {
             Line::Plain(stream) => match Pipe::new() {
                 Ok(pipe) => Way::Kernel(stream, pipe),
@@ -110,9 +111,9 @@ impl Detour {
                 let fill = || pipe.fill(stream, most.min(PIPE_SIZE));
                 stream.async_io(Interest::READABLE, fill).await
             }
-            Way::Memory(line, memory) => {
+            Way::Memory(line, memory, failed) => {
                 let most = most.min(memory.len());
-                poll_fn(|cx| poll_fill(line, cx, &mut memory[..most])).await
+                poll_fn(|cx| poll_fill(line, failed, cx, &mut memory[..most])).await
             }
         };
         let moved = match moved {
@@ -125,7 +126,7 @@ impl Detour {
         self.left -= moved as u64;
         match &self.way {
             Way::Kernel(_, pipe) => part.drain(pipe, moved)?,
-            Way::Memory(_, memory) => part.append(&memory[..moved])?,
+            Way::Memory(_, memory, _) => part.append(&memory[..moved])?,
         }
         Ok(moved)
     }
@@ -135,22 +136,32 @@ impl Detour {
         match &self.way {
             // What became of the line is told to whoever reads.
             Way::Kernel(stream, _) => drop(stream.readable().await),
-            Way::Memory(line, _) => line.come().await,
+            Way::Memory(line, _, None) => line.come().await,
+            Way::Memory(_, _, Some(_)) => {}
         }
     }
 
-    /// Returns the line, where the next response begins once nothing of the body is left.
-    pub(super) fn into_line(self) -> Line {
+    /// Returns the line, where the next response begins once nothing of the body is left; `None` if
+    /// it has failed.
+    pub(super) fn into_line(self) -> Option<Line> {
         match self.way {
-            Way::Kernel(stream, _) => Line::Plain(stream),
-            Way::Memory(line, _) => line,
+            Way::Kernel(stream, _) => Some(Line::Plain(stream)),
+            Way::Memory(line, _, failed) => failed.is_none().then_some(line),
         }
     }
 }
 
-/// Reads until there is no more room, or nothing more that can be had at once; what ends the line
-/// is met again by the next call.
-fn poll_fill(line: &mut Line, cx: &mut Context<'_>, memory: &mut [u8]) -> Poll<io::Result<usize>> {
+/// Reads until there is no more room, or nothing more that can be had at once. What fails behind bytes
+/// is told by the next call: a line that is read on after that has another error, which is not why.
+fn poll_fill(
+    line: &mut (impl AsyncRead + Unpin),
+    failed: &mut Option<io::Error>,
+    cx: &mut Context<'_>,
+    memory: &mut [u8],
+) -> Poll<io::Result<usize>> {
+    if let Some(error) = failed.take() {
+        return Poll::Ready(Err(error));
+    }
     let mut buf = ReadBuf::new(memory);
     loop {
         let before = buf.filled().len();
@@ -158,8 +169,59 @@ fn poll_fill(line: &mut Line, cx: &mut Context<'_>, memory: &mut [u8]) -> Poll<i
         let filled = buf.filled().len();
         match polled {
             Poll::Ready(Ok(())) if filled > before && buf.remaining() > 0 => {}
+            Poll::Ready(Err(error)) if filled > 0 => {
+                *failed = Some(error);
+                return Poll::Ready(Ok(filled));
+            }
             _ if filled > 0 => return Poll::Ready(Ok(filled)),
             other => return other.map_ok(|()| 0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::VecDeque;
+
+    /// Has these pieces, then an error, and from then on others, as rustls does.
+    struct Ends(VecDeque<&'static str>, VecDeque<&'static str>);
+
+    impl AsyncRead for Ends {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buf: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            if let Some(piece) = self.0.pop_front() {
+                buf.put_slice(piece.as_bytes());
+                return Poll::Ready(Ok(()));
+            }
+            Poll::Ready(Err(io::Error::other(self.1.pop_front().unwrap_or("full"))))
+        }
+    }
+
+    /// pieces before the end => what is read four bytes at a time
+    #[test]
+    fn what_ends_a_line_is_told_behind_what_came() {
+        for (pieces, expected) in [
+            (&[][..], &["cannot decrypt"][..]),
+            (&["ab"], &["ab", "cannot decrypt"]),
+            (&["ab", "c"], &["abc", "cannot decrypt"]),
+            (&["ab", "cd"], &["abcd", "cannot decrypt"]),
+            (&["abcd", "e"], &["abcd", "e", "cannot decrypt"]),
+        ] {
+            let mut line = Ends(pieces.iter().copied().collect(), ["cannot decrypt"].into());
+            let (mut failed, mut memory) = (None, [0; 4]);
+            let cx = &mut Context::from_waker(std::task::Waker::noop());
+            for expected in expected {
+                let read = match poll_fill(&mut line, &mut failed, cx, &mut memory) {
+                    Poll::Ready(Ok(read)) => String::from_utf8_lossy(&memory[..read]).into_owned(),
+                    Poll::Ready(Err(error)) => error.to_string(),
+                    Poll::Pending => "nothing".to_owned(),
+                };
+                assert_eq!(read, *expected, "{pieces:?}");
+            }
         }
     }
 }

@@ -535,8 +535,8 @@ impl Inbound {
         self.transaction.ended();
         if let Stream::Http1 { home, .. } = &mut self.stream
             && let Some(home) = home.take().filter(|home| home.stays)
-            && let Ok(channel) =
-                handshake1(detour.into_line(), home.channel.age, home.channel.facts).await
+            && let Some(line) = detour.into_line()
+            && let Ok(channel) = handshake1(line, home.channel.age, home.channel.facts).await
         {
             home.pool.put_back(&home.key, channel);
         }
