@@ -9,7 +9,7 @@
 //! Who reads is who writes: no other task is woken for a piece, and its bytes stay in the cache of
 //! one processor.
 
-use super::errors::{self, Failure, Place};
+use super::errors::{self, Failure};
 use super::line::Line;
 use super::metrics::Transaction;
 use super::part::Part;
@@ -119,7 +119,7 @@ impl Detour {
         let moved = match moved {
             Ok(0) => return Err(Failure::lost(format!("{} bytes are missing", self.left))),
             Ok(moved) => moved,
-            Err(error) => return Err(errors::io(Place::Wire, &error)),
+            Err(error) => return Err(errors::line(&error)),
         };
         self.wire.count_received(moved);
         self.transaction.received(moved, false);

@@ -196,7 +196,52 @@ pub(super) fn lookup(host: &str, error: &io::Error) -> Failure {
     Failure::transient(code, format!("{host}: {text}"))
 }
 
-/// Maps a TLS error. None of them goes away by trying again.
+/// Maps an error of a connection on which hands have been shaken, if they were to be.
+pub(super) fn line(error: &io::Error) -> Failure {
+    match find::<rustls::Error>(error) {
+        Some(tls) => broken(tls),
+        None => io(Place::Wire, error),
+    }
+}
+
+/// Maps a TLS error of such a connection. What makes a record unfit passes with its line; what the
+/// server has against a certificate of ours, which it may say only now, does not.
+fn broken(error: &rustls::Error) -> Failure {
+    use rustls::{AlertDescription as Alert, Error as Tls};
+    let why = match error {
+        Tls::DecryptError
+        | Tls::InvalidMessage(_)
+        | Tls::InappropriateMessage { .. }
+        | Tls::InappropriateHandshakeMessage { .. }
+        | Tls::PeerMisbehaved(_)
+        | Tls::PeerSentOversizedRecord => error.to_string(),
+        Tls::AlertReceived(
+            alert @ (Alert::BadRecordMac
+            | Alert::DecryptionFailed
+            | Alert::RecordOverflow
+            | Alert::DecompressionFailure
+            | Alert::UnexpectedMessage
+            | Alert::DecodeError
+            | Alert::InternalError),
+        ) => format!("the server ended the connection: {alert:?}"),
+        error => return tls(error),
+    };
+    Failure::transient(ErrorCode::SECURE_CONNECTION_FAILED, why)
+}
+
+/// Maps a TLS error of a connection over which h2 reads: of an error it keeps kind and text.
+fn broken_beneath(error: &io::Error) -> Failure {
+    let text = error.to_string();
+    let alert = (0..=u8::MAX)
+        .map(|number| rustls::Error::AlertReceived(number.into()))
+        .find(|alert| alert.to_string() == text);
+    match alert {
+        Some(alert) => broken(&alert),
+        None => Failure::transient(ErrorCode::SECURE_CONNECTION_FAILED, text),
+    }
+}
+
+/// Maps a TLS error of a handshake. None of them goes away by trying again.
 pub(super) fn tls(error: &rustls::Error) -> Failure {
     use rustls::{AlertDescription as Alert, CertificateError as Certificate, Error as Tls};
     let code = match error {
@@ -295,7 +340,7 @@ fn bare(name: &str) -> &str {
 /// Maps an error of an HTTP/1.1 connection.
 pub(super) fn http1(error: &hyper::Error) -> Failure {
     if let Some(tls) = find::<rustls::Error>(error) {
-        return self::tls(tls);
+        return broken(tls);
     }
     let text = chain(error);
     if error.is_parse() {
@@ -317,7 +362,11 @@ pub(super) fn http1(error: &hyper::Error) -> Failure {
 /// Maps an error of an HTTP/2 stream or connection. `headless` says that no head had come.
 pub(super) fn http2(error: &h2::Error, headless: bool) -> Failure {
     if let Some(inner) = error.get_io() {
-        return io(Place::Wire, inner);
+        // Beneath h2 nobody but TLS calls data invalid.
+        return match inner.kind() {
+            ErrorKind::InvalidData => broken_beneath(inner),
+            _ => io(Place::Wire, inner),
+        };
     }
     if headless && error.is_library() && error.reason() == Some(h2::Reason::PROTOCOL_ERROR) {
         return Failure::permanent(ErrorCode::CANNOT_PARSE_RESPONSE, error);
@@ -365,6 +414,35 @@ mod tests {
         }
         let denied = ErrorKind::PermissionDenied.into();
         assert_eq!(io(Create, &denied).cause, Cause::Permanent);
+    }
+
+    /// what TLS says => what that is in a handshake, and later
+    #[test]
+    fn what_garbles_a_record_passes() {
+        use rustls::{AlertDescription as Alert, Error as Tls};
+        let said = Tls::AlertReceived;
+        for (error, early, late) in [
+            (Tls::DecryptError, "-1200 Permanent", "-1200 Transient"),
+            (
+                Tls::InvalidMessage(rustls::InvalidMessage::InvalidContentType),
+                "-1200 Permanent",
+                "-1200 Transient",
+            ),
+            (Tls::PeerSentOversizedRecord, "-1200 Permanent", "-1200 Transient"),
+            (said(Alert::BadRecordMac), "-1200 Permanent", "-1200 Transient"),
+            (said(Alert::InternalError), "-1200 Permanent", "-1200 Transient"),
+            (said(Alert::ProtocolVersion), "-1200 Permanent", "-1200 Permanent"),
+            (said(Alert::CertificateRequired), "-1206 Permanent", "-1206 Permanent"),
+            (said(Alert::UnknownCA), "-1205 Permanent", "-1205 Permanent"),
+        ] {
+            let told = |failure: Failure| format!("{} {:?}", failure.error.code.0, failure.cause);
+            let text = error.to_string();
+            let wrapped = io::Error::new(ErrorKind::InvalidData, error);
+            assert_eq!(told(io(Place::Wire, &wrapped)), early, "{text}");
+            assert_eq!(told(line(&wrapped)), late, "{text}");
+            let bare = io::Error::new(ErrorKind::InvalidData, text.clone());
+            assert_eq!(told(broken_beneath(&bare)), late, "{text} beneath HTTP/2");
+        }
     }
 
     #[test]
