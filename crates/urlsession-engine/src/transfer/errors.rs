@@ -267,6 +267,10 @@ pub(super) fn tls(error: &rustls::Error) -> Failure {
     Failure::permanent(code, reason(error))
 }
 
+const NOT_FOR_SERVERS: &str = "the certificate is not for servers";
+/// What the platform's verifier says of that, by a type that it keeps to itself.
+const PLATFORMS_PURPOSE: &str = "certificate had invalid extensions";
+
 /// Says in words what rustls says in names.
 fn reason(error: &rustls::Error) -> String {
     use rustls::{AlertDescription as Alert, CertificateError as Certificate, Error as Tls};
@@ -298,7 +302,7 @@ fn reason(error: &rustls::Error) -> String {
             }
             Certificate::BadEncoding => "the certificate cannot be read".to_owned(),
             Certificate::InvalidPurpose | Certificate::InvalidPurposeContext { .. } => {
-                "the certificate is not for servers".to_owned()
+                NOT_FOR_SERVERS.to_owned()
             }
             Certificate::UnhandledCriticalExtension => {
                 "the certificate has a critical part that is not known here".to_owned()
@@ -308,7 +312,10 @@ fn reason(error: &rustls::Error) -> String {
                 Some(webpki::Error::CaUsedAsEndEntity) => {
                     "the certificate is an authority’s, and no trusted root itself".to_owned()
                 }
-                _ => other.0.to_string(),
+                _ => match other.0.to_string() {
+                    text if text == PLATFORMS_PURPOSE => NOT_FOR_SERVERS.to_owned(),
+                    text => text,
+                },
             },
             why => format!("the certificate is invalid: {why}"),
         },

@@ -198,7 +198,7 @@ impl ServerCertVerifier for Judge {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signature, algorithms)
+        proven(verify_tls12_signature(message, certificate, signature, algorithms))
     }
 
     fn verify_tls13_signature(
@@ -208,7 +208,7 @@ impl ServerCertVerifier for Judge {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, algorithms)
+        proven(verify_tls13_signature(message, certificate, signature, algorithms))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -231,6 +231,29 @@ impl ResolvesClientCert for Nobody {
         true
     }
 }
+
+/// Tells a signature of the server itself from that of who signed its certificate: where it does not
+/// hold, no other root would help.
+fn proven<T>(checked: Result<T, Error>) -> Result<T, Error> {
+    checked.map_err(|error| match error {
+        Error::InvalidCertificate(CertificateError::BadSignature) => {
+            Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(Unproven))))
+        }
+        error => error,
+    })
+}
+
+/// The server could not show that the certificate is its own.
+#[derive(Debug)]
+struct Unproven;
+
+impl fmt::Display for Unproven {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the key of the certificate is too weak, or it is not the server’s")
+    }
+}
+
+impl std::error::Error for Unproven {}
 
 /// The server has another key than those that the app knows.
 #[derive(Debug)]

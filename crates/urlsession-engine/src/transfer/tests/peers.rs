@@ -274,6 +274,57 @@ async fn openssl_writes_certificates_for_us() {
     }
 }
 
+/// the key of a certificate, and what is in it => what comes of it
+#[tokio::test]
+async fn openssl_shows_certificates_to_us() {
+    let everybody = "keyUsage=digitalSignature";
+    let weak = "-1202 the key of the certificate is too weak, or it is not the server’s";
+    for (key, extension, expected) in [
+        ("rsa:2048", everybody, "done"),
+        ("rsa:1024", everybody, weak),
+        ("rsa:2048", "extendedKeyUsage=clientAuth", "-1202 the certificate is not for servers"),
+    ] {
+        let started = Peer::start("openssl", |port, folder| {
+            certify(folder, key, extension);
+            let words =
+                "s_server -quiet -www -cipher DEFAULT@SECLEVEL=0 -cert leaf.pem -key leaf.key";
+            let place = |word: &str| match word.starts_with("leaf") {
+                true => folder.join(word).display().to_string(),
+                false => word.to_owned(),
+            };
+            words.split(' ').map(place).chain(["-accept".into(), port.to_string()]).collect()
+        });
+        let Some(peer) = started.await else { return };
+        let mut trial = Trial::data(&format!("https://127.0.0.1:{}/", peer.port));
+        trial.order.options.ca_certificates.push(peer.folder.path().join("root.pem"));
+        let ended = match trial.run().await {
+            Ending::Done(_) => "done".to_owned(),
+            ending => {
+                let error = error_of(&ending);
+                format!("{} {}", error.code.0, error.detail.as_deref().unwrap_or_default())
+            }
+        };
+        assert_eq!(ended, expected, "{key} {extension}");
+    }
+}
+
+/// Makes `root.pem`, and `leaf.pem` that it signs, with the key beside each.
+fn certify(folder: &Path, key: &str, extension: &str) {
+    let curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
+    let signed = ["-CA", "root.pem", "-CAkey", "root.key", "-addext", extension, "-newkey", key];
+    let leaf = ["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=CA:FALSE"];
+    for (name, words) in [("root", &curve[..]), ("leaf", &[&signed[..], &leaf].concat())] {
+        let mut openssl = Command::new("openssl");
+        openssl.current_dir(folder).args(["req", "-x509", "-nodes", "-days", "30", "-subj"]);
+        openssl.args([format!("/CN={name}"), "-out".into(), format!("{name}.pem")]);
+        // Where it is missing, that is told by who starts it.
+        let Ok(ran) = openssl.args(["-keyout", &format!("{name}.key")]).args(words).output() else {
+            return;
+        };
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    }
+}
+
 #[tokio::test]
 async fn nginx_judges_us_and_is_judged() {
     // Only the certificates of this server are used.
