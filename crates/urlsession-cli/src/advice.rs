@@ -121,14 +121,14 @@ pub(crate) fn is_about_file(error: &Error) -> bool {
 }
 
 fn untrusted(error: &Error) -> &'static str {
-    // Where none of the pinned keys was shown, no other certificate would help.
-    match error.detail.as_deref().is_some_and(|why| why.contains("sha256//")) {
-        true => {
-            "check that it is the right server; if its key is new, give that with --pinnedpubkey"
-        }
-        false => {
-            "if you know better, trust its root, or the certificate itself, with --cacert FILE"
-        }
+    let says = |part: &str| error.detail.as_deref().is_some_and(|why| why.contains(part));
+    // Where none of the pinned keys was shown, or the key is no good, no other root would help.
+    if says("sha256//") {
+        "check that it is the right server; if its key is new, give that with --pinnedpubkey"
+    } else if says("the key of the certificate is too weak") {
+        "check that it is the right server; who runs it must give it another key"
+    } else {
+        "if you know better, trust its root, or the certificate itself, with --cacert FILE"
     }
 }
 
@@ -213,6 +213,10 @@ mod tests {
             let advice = after(&error, get("https://h/")).unwrap_or_default();
             assert!(advice.contains("check the file"), "{code:?}: {advice}");
         }
+        let weak = "the key of the certificate is too weak, or it is not the server’s";
+        let error = Error::new(ErrorCode::SERVER_CERTIFICATE_UNTRUSTED).because(weak);
+        let advice = after(&error, get("https://h/")).unwrap_or_default();
+        assert!(advice.contains("another key") && !advice.contains("--cacert"), "{advice}");
         assert_eq!(after(&Error::new(ErrorCode::CANCELLED), None), None);
         // A download would be another request.
         let refused = Error::new(ErrorCode::CANNOT_CONNECT_TO_HOST);
