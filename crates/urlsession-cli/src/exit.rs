@@ -3,6 +3,7 @@
 use crate::advice::{self, Asked};
 use crate::escape::{shortened, shown};
 use crate::terminal;
+use crate::user_info;
 use std::fmt;
 use std::io;
 use urlsession::{Error, ErrorCode};
@@ -94,7 +95,8 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(code: u8, message: impl fmt::Display) -> Self {
-        Self { code, message: shown(&message.to_string()).into_owned(), next: None }
+        let message = message.to_string();
+        Self { code, message: shown(&user_info::without(&message)).into_owned(), next: None }
     }
 
     pub(crate) fn usage(message: impl fmt::Display) -> Self {
@@ -114,7 +116,7 @@ impl Failure {
 
     /// Says where it happened, in front.
     pub(crate) fn at(self, place: &str) -> Self {
-        Self { message: format!("{}: {}", shown(place), self.message), ..self }
+        Self { message: format!("{}: {}", shown(&user_info::without(place)), self.message), ..self }
     }
 
     /// Makes the failure of a request that is illegal before any byte moved: whatever its number,

@@ -37,6 +37,7 @@ mod set_cookie;
 mod task_name;
 mod terminal;
 mod tracked;
+mod user_info;
 mod waterfall;
 mod write_out;
 mod zone;

@@ -32,7 +32,9 @@ pub(crate) use transfer::{GetArgs, Level, PolicyArgs, PutArgs, Redirect, Request
 use crate::escape::shown;
 use crate::measure::{self, Limit};
 use crate::task_name::TaskName;
+use crate::user_info;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::time::Duration;
 use words::Part;
@@ -319,13 +321,21 @@ pub(crate) fn parse(part: Part) -> Command {
             if let Some(place) = place_of(&error, &part) {
                 let _ = crate::terminal::complain(&format!("{}: ", shown(place)));
             }
-            let _ = error.print();
+            tell(&error);
             if let Some(tip) = habits::tip(&error, &part.words).filter(|_| is_transfer) {
                 let _ = crate::terminal::say(&format!("\n  tip: {tip}"));
             }
             std::process::exit(error.exit_code())
         }
     }
+}
+
+/// Says what is wrong, without the password of a URL that stands where none belongs.
+fn tell(error: &clap::Error) {
+    let _ = match user_info::without(&error.render().to_string()) {
+        Cow::Borrowed(_) => error.print(),
+        Cow::Owned(text) => crate::terminal::complain(&text),
+    };
 }
 
 fn read(words: Vec<OsString>) -> Result<clap::ArgMatches, clap::Error> {

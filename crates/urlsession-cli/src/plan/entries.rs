@@ -7,6 +7,7 @@ use crate::data;
 use crate::exit::Failure;
 use crate::glob;
 use crate::list::{self, Entry};
+use crate::user_info;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufReader};
@@ -58,6 +59,7 @@ fn check_names(args: &GetArgs, entries: &[Entry]) -> Result<(), Failure> {
     match names.find(|url| !is_host(url)).filter(|_| args.output.0.contains(&Output::Named)) {
         None => Ok(()),
         Some(name) => {
+            let name = user_info::without_in_url(name);
             let why = format!("“{name}” is no URL, which begins with http:// or https://");
             Err(Failure::usage(why).next(habits::NAMED))
         }
@@ -204,12 +206,22 @@ fn uploads(args: &GetArgs, number: usize) -> Result<Vec<Option<(PathBuf, glob::M
     }
 }
 
+/// Makes the failure of a URL with a pattern that is none, which names nothing of a password.
+fn no_pattern(url: &str, why: String) -> Failure {
+    let shown = user_info::without_in_url(url);
+    let why = if shown == url {
+        why
+    } else {
+        let in_front = || "a ‘[’, ‘{’ or ‘}’ in front of its ‘@’ is part of no pattern".to_owned();
+        glob::expand(&shown).err().unwrap_or_else(in_front)
+    };
+    Failure::usage(format!("{shown}: {why}")).next("take the URL as it stands with -g")
+}
+
 /// Returns what one URL stands for.
 fn of_url(args: &GetArgs, url: &str, output: Option<&Output>) -> Result<Vec<Entry>, Failure> {
     let matches = if args.globoff { Ok(vec![]) } else { glob::expand(url) };
-    let mut matches = matches.map_err(|why| {
-        Failure::usage(format!("{url}: {why}")).next("take the URL as it stands with -g")
-    })?;
+    let mut matches = matches.map_err(|why| no_pattern(url, why))?;
     let drops = output == Some(&Output::Nowhere);
     let file = match output {
         Some(Output::File(file)) => Some(file),

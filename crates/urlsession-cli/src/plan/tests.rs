@@ -98,6 +98,27 @@ fn no_two_urls_are_given_one_file() {
     assert!(failure.message.contains("line 3: "), "{failure:?}");
 }
 
+/// what is typed => how the refusal begins
+#[test]
+fn a_pattern_that_is_none_tells_no_password() {
+    for (url, expected) in [
+        ("http://me:SECRET@h/{a", "http://h/{a: a ‘{’ is not closed"),
+        ("http://me:SECRET@h/[::g]", "http://h/[::g]: “[::g]” is no range"),
+        ("me:SECRET@h/[1-", "h/[1-: a ‘[’ is not closed"),
+        ("http://me:SEC{RET@h/f", "http://h/f: a ‘[’, ‘{’ or ‘}’ in front of its ‘@’"),
+        ("http://me:SEC[RET@h/f]", "http://h/f]: a ‘[’, ‘{’ or ‘}’ in front of its ‘@’"),
+        ("http://me:SEC[RET]@h/f", "http://h/f: a ‘[’, ‘{’ or ‘}’ in front of its ‘@’"),
+        ("http://h/[2-1]", "http://h/[2-1]: “[2-1]” is no range"),
+    ] {
+        let failure = get(&[url]).unwrap_err();
+        assert!(failure.message.starts_with(expected), "{url}: {failure:?}");
+        let next = failure.next.unwrap_or_default();
+        assert!(!failure.message.contains("RET") && !next.contains("RET"), "{url}: {next}");
+    }
+    let refused = get(&["-O", "http://h/f", "me:SECRET@nas"]).unwrap_err();
+    assert!(refused.message.starts_with("“nas” is no URL"), "{refused:?}");
+}
+
 #[test]
 fn credentials_leave_the_url() {
     let folder = tempfile::tempdir().unwrap();

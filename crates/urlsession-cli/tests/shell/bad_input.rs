@@ -139,6 +139,21 @@ fn no_output_has_a_secret() {
     ] {
         hear(words);
     }
+    home.write("options", format!("url = {}\n", in_url("/{a")).as_bytes());
+    let misplaced = in_url("/12");
+    for words in [
+        &["get", "-K", "options"][..],
+        &["wait", &misplaced[..misplaced.len() - 3]],
+        &["wait", &misplaced],
+        &["explain", &in_url("/f")],
+        &["limit", &misplaced],
+        &["ls", &misplaced],
+        &["put", &misplaced, &misplaced],
+        &["-i", &misplaced],
+        &["session", "show", &misplaced],
+    ] {
+        hear(words);
+    }
     let said = said.lines().filter(|line| !line.starts_with("[\"")).collect::<Vec<_>>().join("\n");
     for secret in [SECRET, "bWU6b3BlbnNlc2FtZQ", "b3BlbnNlc2FtZQ"] {
         assert!(!said.contains(secret), "{secret}: {said}");
