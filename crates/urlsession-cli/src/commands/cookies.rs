@@ -133,7 +133,8 @@ pub(crate) fn import(
 /// What tells a cookie from others, however its host is written.
 fn name_of(cookie: &Cookie) -> (String, String, String) {
     let CookieIdentity { domain, path, name, .. } = &cookie.identity;
-    (domain.to_ascii_lowercase(), path.clone(), name.clone())
+    let address = netscape::address(domain).map(|address| address.to_string());
+    (address.unwrap_or_else(|| domain.to_ascii_lowercase()), path.clone(), name.clone())
 }
 
 fn list(application: &ApplicationId, domain: Option<&str>) -> Result<Vec<Cookie>, Failure> {

@@ -98,6 +98,22 @@ fn files_go_to_curl_and_come_from_it() {
     assert!(home.file("link").is_symlink());
 }
 
+/// The host has brackets in a URL and none in a file.
+#[test]
+fn cookies_of_an_address_go_in_and_out() {
+    let home = Home::new();
+    home.write("in.txt", b"0::1\tFALSE\t/\tFALSE\t9999999999\ta\t1\n");
+    let imported = home.run(&["cookies", "import", "in.txt"]);
+    assert_eq!((imported.code, imported.err.as_str()), (0, "in.txt: 1 kept\n"), "{imported:?}");
+    for domain in ["::1", "[::1]"] {
+        let listed = home.json(&["cookies", "ls", "--json", "--domain", domain]);
+        assert_eq!(listed[0]["domain"], "[::1]", "{domain}: {listed}");
+        let exported = home.out(&["cookies", "export", "-", "--domain", domain]);
+        assert!(exported.contains("\n::1\tFALSE\t/\tFALSE\t"), "{domain}: {exported}");
+    }
+    assert_eq!(home.run(&["cookies", "clear", "--domain", "::1"]).err, "1 forgotten\n");
+}
+
 #[test]
 fn typed_cookies_are_all_there_are() {
     let (home, server) = (Home::new(), Server::start());

@@ -86,10 +86,10 @@ impl Jar {
     /// not known: its host or domain is believed.
     pub(super) fn bring(&mut self, mut cookie: Cookie, now: Timestamp) -> bool {
         let identity = &mut cookie.identity;
-        identity.domain = identity.domain.trim_start_matches('.').to_ascii_lowercase();
-        // A name that cannot have names below it can still be a host: `localhost`.
-        identity.host_only |=
-            scope::is_public_suffix(&identity.domain) && !identity.domain.contains('.');
+        identity.domain = scope::domain(&identity.domain);
+        // A name that cannot have names below it can still be a host: `localhost`, `[::1]`.
+        identity.host_only |= identity.domain.starts_with('[')
+            || (scope::is_public_suffix(&identity.domain) && !identity.domain.contains('.'));
         let short = |text: &str| text.len() <= COOKIE_ATTRIBUTE_LIMIT;
         let plain = |text: &str| text.is_ascii() && !text.bytes().any(|b| b.is_ascii_control());
         let domain = identity.domain.as_str();
@@ -170,7 +170,7 @@ impl Jar {
     }
 
     fn matching(&self, domain: Option<&str>) -> impl Iterator<Item = &Cookie> {
-        let domain = domain.map(|text| text.trim_start_matches('.').to_ascii_lowercase());
+        let domain = domain.map(scope::domain);
         let all = self.sites.values().flat_map(BTreeMap::values).map(|kept| &kept.cookie);
         all.filter(move |cookie| {
             let is_below = |of: &String| scope::domain_matches(&cookie.identity.domain, of);

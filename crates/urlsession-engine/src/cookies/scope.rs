@@ -1,6 +1,6 @@
 //! Where a cookie goes: hosts, domains, public suffixes and paths.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use url::{Host, Url};
 
 /// Returns the host of a URL as domains are compared: lower case, international names in ASCII.
@@ -10,7 +10,18 @@ pub(super) fn host(url: &Url) -> String {
 
 /// Returns the domain that a person or program names as URLs have it; `None` if none can.
 pub(super) fn named(text: &str) -> Option<String> {
-    Host::parse(text.trim_start_matches('.')).ok().map(|host| host.to_string())
+    Host::parse(&domain(text)).ok().map(|host| host.to_string())
+}
+
+/// Spells a domain that people or programs bring as hosts of URLs are: an IPv6 address is in brackets,
+/// whichever of its forms it had, though most files of cookies have it without.
+pub(super) fn domain(text: &str) -> String {
+    let text = text.trim_start_matches('.');
+    let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    match inner.parse::<Ipv6Addr>() {
+        Ok(address) => Host::<&str>::Ipv6(address).to_string(),
+        Err(_) => text.to_ascii_lowercase(),
+    }
 }
 
 /// Says whether a host is the domain or below it (RFC 6265bis section 5.1.3).

@@ -387,6 +387,25 @@ fn what_people_bring_is_checked() {
     assert!(jar.list(None, NOW).is_empty());
 }
 
+/// Files of cookies have no brackets around an address, and programs have every form of it.
+#[test]
+fn an_address_of_ipv6_is_one_host_however_it_is_spelled() {
+    for domain in ["::1", "[::1]", "0:0:0:0:0:0:0:1", ".::1", "[0::0:1]"] {
+        let mut jar = Jar::default();
+        assert!(jar.bring(brought(domain, false, "/", "a", "b"), NOW), "{domain}");
+        assert_eq!(send(&mut jar, "http://[::1]:8080/", NOW).as_deref(), Some("a=b"), "{domain}");
+        assert_eq!(send(&mut jar, "http://[::2]/", NOW), None, "{domain}");
+        receive(&mut jar, "http://[::1]/", "a=c", NOW);
+        let kept: Vec<_> = jar.list(Some(domain), NOW).into_iter().map(|c| &c.identity).collect();
+        assert_eq!(kept, [&brought("[::1]", true, "/", "a", "c").identity], "{domain}");
+        assert_eq!(jar.clear(Some(domain)), 1, "{domain}");
+    }
+    let mut jar = Jar::default();
+    assert!(jar.bring(brought("::FFFF:1.2.3.4", true, "/", "a", "b"), NOW));
+    assert_eq!(send(&mut jar, "http://[::ffff:1.2.3.4]/", NOW).as_deref(), Some("a=b"));
+    assert!(jar.bring(brought("[::1", true, "/", "a", "b"), NOW), "no address, and of no URL");
+}
+
 #[test]
 fn a_domain_is_cleared_with_what_is_below_it() {
     let mut jar = Jar::default();
