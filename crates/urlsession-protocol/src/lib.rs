@@ -5,6 +5,7 @@
 pub mod cache;
 pub mod challenge;
 pub mod cookie;
+mod cookie_date;
 pub mod credential;
 pub mod error;
 pub mod event;

@@ -99,6 +99,7 @@ pub use request::{DownloadOptions, IntoRequest, UploadOptions, UploadSource};
 pub use session::Session;
 pub use task::{DataTask, DownloadTask, Task, UploadTask};
 
+pub use urlsession_protocol::cookie::COOKIE_ATTRIBUTE_LIMIT;
 pub use urlsession_protocol::lowest_speed::LOWEST_SPEED_SECONDS_LIMIT;
 pub use urlsession_protocol::paths::{Paths, SOCKET_PATH_LIMIT};
 pub use urlsession_protocol::segments::SEGMENTS_LIMIT;

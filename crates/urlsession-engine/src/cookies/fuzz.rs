@@ -1,6 +1,5 @@
 //! What must hold for every cookie and its date.
 
-use super::date;
 use super::jar::{Asker, Jar, SENT_LENGTH_LIMIT};
 use super::scope;
 use crate::fuzz::halves;
@@ -53,8 +52,8 @@ pub fn set_cookie(bytes: &[u8]) {
 
 /// A date that was read is read the same when it is spelled as servers should.
 pub fn cookie_date(bytes: &[u8]) {
-    let Some(read) = date::parse(bytes) else { return };
-    assert_eq!(date::parse(spelled(read).as_bytes()), Some(read));
+    let Some(read) = Timestamp::of_cookie_date(bytes) else { return };
+    assert_eq!(Timestamp::of_cookie_date(spelled(read).as_bytes()), Some(read));
 }
 
 /// Spells a moment as HTTP does.

@@ -2,7 +2,6 @@
 //! written.
 
 mod calls;
-mod date;
 mod exchange;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;

@@ -1,7 +1,6 @@
 //! One `Set-Cookie` field, taken apart as RFC 6265bis section 5.6 says: what is wrong in it is
 //! ignored, attribute by attribute, and only what could do harm ignores the whole.
 
-use super::date;
 use std::time::Duration;
 use urlsession_protocol::cookie::{COOKIE_ATTRIBUTE_LIMIT, COOKIE_LENGTH_LIMIT};
 use urlsession_protocol::{SameSite, Timestamp};
@@ -63,7 +62,9 @@ impl<'a> SetCookie<'a> {
             return;
         }
         match name.to_ascii_lowercase().as_str() {
-            "expires" => self.expires = date::parse(value.as_bytes()).or(self.expires),
+            "expires" => {
+                self.expires = Timestamp::of_cookie_date(value.as_bytes()).or(self.expires)
+            }
             "max-age" => self.max_age = seconds(value).or(self.max_age),
             "domain" => {
                 let domain = value.strip_prefix('.').unwrap_or(value);

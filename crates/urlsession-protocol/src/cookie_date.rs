@@ -1,13 +1,21 @@
 //! Dates as servers spell them in cookies: the lenient algorithm of RFC 6265bis section 5.1.1.
 
-use urlsession_protocol::Timestamp;
+use crate::Timestamp;
 
 const MONTHS: [&[u8]; 12] = [
     b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec",
 ];
 
-/// Reads a date; `None` if a part of it is missing or impossible. One before 1970 reads as 1970.
-pub(super) fn parse(text: &[u8]) -> Option<Timestamp> {
+impl Timestamp {
+    /// Reads the date of a cookie; `None` if a part of it is missing or impossible. One before 1970
+    /// reads as 1970.
+    #[must_use]
+    pub fn of_cookie_date(text: &[u8]) -> Option<Self> {
+        parse(text)
+    }
+}
+
+fn parse(text: &[u8]) -> Option<Timestamp> {
     let (mut time, mut day, mut month, mut year) = (None, None, None, None);
     for token in text.split(|byte| is_delimiter(*byte)).filter(|token| !token.is_empty()) {
         // A token is the first part that it can be and that is still missing.
