@@ -27,18 +27,24 @@ pub(crate) struct CookieFile {
     pub(crate) illegible: Vec<usize>,
 }
 
-/// Reads the text of a file, line by line. A field of a head without a domain is of these hosts.
-pub(crate) fn read(text: &str, hosts: &[String], now: Timestamp) -> CookieFile {
+/// Reads a file, line by line. A field of a head without a domain is of these hosts. What is no UTF-8
+/// has no place among cookies, as none that comes over the network: its line says nothing, and no other
+/// is lost with it.
+pub(crate) fn read(bytes: &[u8], hosts: &[String], now: Timestamp) -> CookieFile {
     let mut file = CookieFile::default();
-    let text = input::without_mark(text);
+    let text = String::from_utf8_lossy(bytes);
+    let is_text = bytes.split(|byte| *byte == b'\n').map(|line| str::from_utf8(line).is_ok());
+    let text = input::without_mark(&text);
     let has_heads = text.trim_start().starts_with("HTTP/");
     let mut is_of_wget = false;
-    for (number, line) in (1..).zip(text.lines()) {
+    for (number, (line, is_text)) in (1..).zip(text.lines().zip(is_text)) {
         // The last line of a file may end with half of an end.
         let line = line.trim_end_matches('\r');
         match set_cookie::field(line) {
             Some(value) => {
-                let cookies = set_cookie::cookies(value, hosts, now);
+                let value = Some(value).filter(|_| is_text);
+                let of = |value| set_cookie::cookies(value, hosts, now);
+                let cookies = value.map(of).unwrap_or_default();
                 file.illegible.extend(cookies.is_empty().then_some(number));
                 file.cookies.extend(cookies);
                 continue;
@@ -55,7 +61,7 @@ pub(crate) fn read(text: &str, hosts: &[String], now: Timestamp) -> CookieFile {
         if line.trim().is_empty() || (line.starts_with('#') && !http_only) {
             continue;
         }
-        match cookie(line, http_only, is_of_wget) {
+        match cookie(line, http_only, is_of_wget).filter(|_| is_text) {
             Some(cookie) => file.cookies.push(cookie),
             None => file.illegible.push(number),
         }
@@ -174,7 +180,7 @@ mod tests {
             .example.com\tTRUE\t/\tFALSE\t2000000000\ta\tb=c; d\n\
             #HttpOnly_example.com\tFALSE\t/p\tTRUE\t0\tid\t\n\
             example.com\tFALSE\t/\tFALSE\t0\t\tonly a value\n";
-        let file = read(text, &[], Timestamp(0));
+        let file = read(text.as_bytes(), &[], Timestamp(0));
         assert_eq!((file.cookies.len(), file.illegible.len()), (3, 0));
         assert_eq!(write(&file.cookies), (text.to_owned(), 0));
         let id = &file.cookies[1];
@@ -191,11 +197,25 @@ mod tests {
             ("[::1", false, ".[::1\tTRUE\t"),
             ("127.0.0.1", true, "127.0.0.1\tFALSE\t"),
         ] {
-            let mut cookie = read("h\tTRUE\t/\tFALSE\t0\tn", &[], Timestamp(0)).cookies.remove(0);
+            let mut cookie = read(b"h\tTRUE\t/\tFALSE\t0\tn", &[], Timestamp(0)).cookies.remove(0);
             cookie.identity.domain = domain.to_owned();
             cookie.identity.host_only = host_only;
             let (text, _) = write(&[cookie]);
             assert!(text.lines().any(|line| line.starts_with(expected)), "{domain}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_no_text_takes_no_other_with_it() {
+        let fields = |name: &[u8]| [b"h\tTRUE\t/\tFALSE\t0\t", name, b"\tv\n"].concat();
+        let file = [b"# \xe4\n".to_vec(), fields(b"a"), fields(b"\xe4"), fields(b"\xc3\xa4")];
+        let head = b"HTTP/1.1 200 OK\nServer: \xe4\nSet-Cookie: a=1\nSet-Cookie: b=\xe4\n\n";
+        for (bytes, names, illegible) in
+            [(&file.concat()[..], &["a", "\u{e4}"][..], 3), (head, &["a"], 4)]
+        {
+            let file = read(bytes, &["h".into()], Timestamp(0));
+            let read: Vec<_> = file.cookies.iter().map(|cookie| &*cookie.identity.name).collect();
+            assert_eq!((read, file.illegible), (names.to_vec(), vec![illegible]));
         }
     }
 
@@ -212,7 +232,7 @@ mod tests {
         ] {
             let text =
                 format!("# HTTP Cookie File\n{OF_WGET}on a day\n{domain}\tFALSE\t/\tFALSE\t0\tn");
-            let file = read(&text, &[], Timestamp(0));
+            let file = read(text.as_bytes(), &[], Timestamp(0));
             assert_eq!(file.cookies[0].identity.domain, expected, "{domain}");
         }
     }
@@ -222,7 +242,7 @@ mod tests {
         let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nset-cookie: a=1; Path=/p\r\n\
             Set-Cookie: b=2; domain=.Ex.com; secure; HttpOnly; Max-Age=60\r\n\
             Set-Cookie: bad\u{1}=3\r\n\r\n";
-        let file = read(head, &["h".into(), "i".into()], Timestamp(5000));
+        let file = read(head.as_bytes(), &["h".into(), "i".into()], Timestamp(5000));
         let told: Vec<String> = write(&file.cookies).0.lines().skip(1).map(str::to_owned).collect();
         assert_eq!(
             told,
@@ -233,7 +253,11 @@ mod tests {
             ]
         );
         assert_eq!(file.illegible, [5]);
-        assert_eq!(read(head, &[], Timestamp(0)).illegible, [3, 5], "of nobody knows whom");
+        assert_eq!(
+            read(head.as_bytes(), &[], Timestamp(0)).illegible,
+            [3, 5],
+            "of nobody knows whom"
+        );
     }
 
     #[test]
@@ -256,7 +280,7 @@ mod tests {
             ("a=b", None),
             (".#ex.com\tTRUE\t/\tFALSE\t0\tn\tv", None),
         ] {
-            let file = read(line, &[], Timestamp(0));
+            let file = read(line.as_bytes(), &[], Timestamp(0));
             let got = file.cookies.first().map(|cookie| {
                 let seconds = cookie.expires.map(|end| end.0 / 1000);
                 (cookie.identity.domain.as_str(), seconds)
@@ -264,10 +288,10 @@ mod tests {
             assert_eq!(got, expected, "{line}");
             assert_eq!(file.illegible.len(), usize::from(expected.is_none()));
         }
-        assert_eq!(read("# a comment\n\n   \n#\n", &[], Timestamp(0)).illegible.len(), 0);
+        assert_eq!(read(b"# a comment\n\n   \n#\n", &[], Timestamp(0)).illegible.len(), 0);
         let tab = Cookie {
             value: Secret::new("a\tb"),
-            ..read("h\tTRUE\t/\tFALSE\t0\tn", &[], Timestamp(0)).cookies.remove(0)
+            ..read(b"h\tTRUE\t/\tFALSE\t0\tn", &[], Timestamp(0)).cookies.remove(0)
         };
         assert_eq!(write(&[tab]), (HEADER.to_owned(), 1));
     }

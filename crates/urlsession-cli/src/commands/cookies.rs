@@ -90,7 +90,7 @@ pub(crate) fn import(
 ) -> Result<Imported, Failure> {
     let name = path.display();
     let now = clock::now();
-    let mut file = netscape::read(&input::text(path, FILE_LIMIT, exit::FILE)?, hosts, now);
+    let mut file = netscape::read(&input::bytes(path, FILE_LIMIT, exit::FILE)?, hosts, now);
     if file.cookies.is_empty() && !file.illegible.is_empty() {
         return Err(Failure::new(exit::FILE, format!("{name}: no file of cookies"))
             .next("it has one cookie a line, its seven fields parted by tabs"));
