@@ -49,18 +49,23 @@ impl Netrc {
 
     /// Returns name and password for a machine; if a name is wanted, those of that name. An entry
     /// without a name serves every wanted one, with the empty name if none is, as for curl; an entry of
-    /// another name serves none.
+    /// another name serves none. One without a password has the empty one, if no other serves.
     pub(crate) fn find(&self, machine: &str, wanted: Option<&str>) -> Option<(String, String)> {
-        self.entries.iter().find_map(|entry| {
-            if entry.machine.as_ref().is_some_and(|name| !name.eq_ignore_ascii_case(machine)) {
-                return None;
-            }
-            let login = match (entry.login.as_deref(), wanted) {
-                (Some(login), Some(wanted)) => (login == wanted).then_some(login)?,
-                (login, wanted) => login.or(wanted).unwrap_or_default(),
-            };
-            Some((login.to_owned(), entry.password.clone()?))
-        })
+        let serving = || {
+            self.entries.iter().filter_map(|entry| {
+                if entry.machine.as_ref().is_some_and(|name| !name.eq_ignore_ascii_case(machine)) {
+                    return None;
+                }
+                let login = match (entry.login.as_deref(), wanted) {
+                    (Some(login), Some(wanted)) => (login == wanted).then_some(login)?,
+                    (login, wanted) => login.or(wanted).unwrap_or_default(),
+                };
+                Some((login.to_owned(), entry))
+            })
+        };
+        let whole = serving().find_map(|(login, entry)| Some((login, entry.password.clone()?)));
+        let named = || serving().find(|(_, entry)| entry.login.is_some());
+        whole.or_else(|| Some((named()?.0, String::new())))
     }
 }
 
@@ -76,7 +81,7 @@ pub(crate) fn parse(text: &str) -> Result<Netrc, usize> {
     };
     while let Some(word) = next_word(&mut rest).map_err(line)? {
         let mut value = || next_word(&mut rest).map_err(line);
-        match word.as_str() {
+        match word.to_ascii_lowercase().as_str() {
             "machine" => entries.push(Entry { machine: value()?, ..Entry::default() }),
             "default" => entries.push(Entry::default()),
             "macdef" => {
@@ -87,7 +92,7 @@ pub(crate) fn parse(text: &str) -> Result<Netrc, usize> {
                 let end = inside.map(|(_, line)| line.len()).sum();
                 rest = &rest[end..];
             }
-            word => {
+            word @ ("login" | "password" | "account") => {
                 let (value, entry) = (value()?, entries.last_mut());
                 match (word, entry) {
                     ("login", Some(entry)) => entry.login = value,
@@ -96,6 +101,8 @@ pub(crate) fn parse(text: &str) -> Result<Netrc, usize> {
                     _ => {}
                 }
             }
+            // What no ftp knows has no value, or one that is passed over like it.
+            _ => {}
         }
     }
     Ok(Netrc { entries })
@@ -180,6 +187,27 @@ mod tests {
             let got = netrc.find(machine, wanted);
             let got = got.as_ref().map(|(user, password)| (user.as_str(), password.as_str()));
             assert_eq!(got, expected, "{machine} {wanted:?}");
+        }
+    }
+
+    /// file => name and password for `h`
+    #[test]
+    fn what_is_unknown_hides_nothing() {
+        for (file, expected) in [
+            ("machine other login x password y foo machine h login a password b", Some(("a", "b"))),
+            ("machine h secure login a password b", Some(("a", "b"))),
+            ("machine h port 21 login a password b", Some(("a", "b"))),
+            ("machine h account login login a password b", Some(("a", "b"))),
+            ("MACHINE h Login a PassWord B", Some(("a", "B"))),
+            ("machine other login x password y DEFAULT login a password b", Some(("a", "b"))),
+            ("MACDEF init\nmachine h login x password y\n\nmachine h login a", Some(("a", ""))),
+            ("machine h login a machine other login x password y", Some(("a", ""))),
+            ("machine h login a machine h login a password b", Some(("a", "b"))),
+            ("machine h machine other login x password y", None),
+        ] {
+            let got = parse(file).unwrap().find("h", None);
+            let got = got.as_ref().map(|(user, password)| (user.as_str(), password.as_str()));
+            assert_eq!(got, expected, "{file}");
         }
     }
 
