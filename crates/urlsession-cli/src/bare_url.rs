@@ -9,13 +9,16 @@ const PORT_DIGITS: usize = 5;
 /// Puts the scheme in front that is meant: `--proto-default`, https where nothing else is allowed, else
 /// http. What does not begin with a host stays, and is refused as no URL.
 pub(crate) fn complete(url: &mut String, network: &NetworkArgs) {
-    if url.contains("://") || !begins_with_host(url) {
-        return;
-    }
     let is_https = network.https_only || network.proto == Some(Schemes::Https);
     let usual = if is_https { "https" } else { "http" };
-    let scheme = network.proto_default.as_deref().unwrap_or(usual);
-    url.insert_str(0, &format!("{scheme}://"));
+    with_scheme(url, network.proto_default.as_deref().unwrap_or(usual));
+}
+
+/// The same, where a scheme is meant already.
+pub(crate) fn with_scheme(url: &mut String, scheme: &str) {
+    if !url.contains("://") && begins_with_host(url) {
+        url.insert_str(0, &format!("{scheme}://"));
+    }
 }
 
 /// Says whether a text begins as only a URL does that has no scheme: with an address, with a name that

@@ -280,8 +280,10 @@ pub(crate) fn of_edit(args: &EditArgs) -> Result<RequestEdit, Failure> {
         return Err(Failure::usage(format!("edit cannot leave out the header field {name}"))
             .next("write ‘Name: value’ to replace it"));
     }
+    let mut url = args.url.clone();
+    url.iter_mut().for_each(|url| bare_url::with_scheme(url, "http"));
     let mut edit = RequestEdit {
-        url: args.url.clone(),
+        url,
         headers: sent,
         credential: args.user.as_deref().map(user).transpose()?.map(Credential::proactive),
     };

@@ -119,6 +119,29 @@ fn a_pattern_that_is_none_tells_no_password() {
     assert!(refused.message.starts_with("“nas” is no URL"), "{refused:?}");
 }
 
+fn edit(words: &[&str]) -> Result<RequestEdit, Failure> {
+    let words = ["urlsession", "edit", "1"].iter().chain(words);
+    match Cli::try_parse_from(words).unwrap().command {
+        Command::Edit(args) => of_edit(&args),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// what is typed => the URL
+#[test]
+fn an_edit_takes_the_urls_that_a_get_takes() {
+    for (typed, expected) in [
+        ("127.0.0.1:18101/y", Ok("http://127.0.0.1:18101/y")),
+        ("Example.org", Ok("http://example.org/")),
+        ("me:pw@example.org/f", Ok("http://example.org/f")),
+        ("https://h/f", Ok("https://h/f")),
+        ("nonsense", Err(exit::USAGE)),
+    ] {
+        let got = edit(&["--url", typed]).map(|edit| edit.url).map_err(|failure| failure.code);
+        assert_eq!(got, expected.map(|url| Some(url.to_owned())), "{typed}");
+    }
+}
+
 #[test]
 fn credentials_leave_the_url() {
     let folder = tempfile::tempdir().unwrap();
