@@ -280,6 +280,11 @@ pub(crate) fn of_edit(args: &EditArgs) -> Result<RequestEdit, Failure> {
         return Err(Failure::usage(format!("edit cannot leave out the header field {name}"))
             .next("write ‘Name: value’ to replace it"));
     }
+    if sent.iter().any(|field| field.name.eq_ignore_ascii_case("range")) {
+        // The bytes that a task has say which it asks for next.
+        return Err(Failure::usage("edit cannot have a task ask for another part of its file")
+            .next("ask for it with a task of its own: urlsession add -r RANGE URL"));
+    }
     let mut url = args.url.clone();
     url.iter_mut().for_each(|url| bare_url::with_scheme(url, "http"));
     let mut edit = RequestEdit {

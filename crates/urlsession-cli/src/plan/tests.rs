@@ -143,6 +143,16 @@ fn an_edit_takes_the_urls_that_a_get_takes() {
 }
 
 #[test]
+fn an_edit_does_not_change_the_part_that_is_asked_for() {
+    for field in ["Range: bytes=0-99", "range:bytes=5-"] {
+        let refused = edit(&["-H", "X: 1", "-H", field]).unwrap_err();
+        assert_eq!(refused.code, exit::USAGE, "{field}");
+        assert!(refused.message.contains("another part"), "{field}: {refused:?}");
+    }
+    assert!(edit(&["-H", "If-Range: x"]).is_ok());
+}
+
+#[test]
 fn credentials_leave_the_url() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().to_str().unwrap();
