@@ -14,6 +14,9 @@ use urlsession::{
 /// Most bytes of a file of header fields: more than a request may carry.
 const HEADER_FILE_LIMIT: u64 = 512 * 1024;
 
+/// Most redirects that any task follows, whatever it asks for.
+const REDIRECTS: u32 = 100;
+
 /// Fields that every request has.
 const KEPT: &[&str] = &["Content-Length", "Host"];
 
@@ -31,6 +34,16 @@ pub(crate) fn checksum(text: &str) -> Result<Checksum, String> {
         return Err(format!("a digest of this type has {digits} hexadecimal digits"));
     }
     Ok(Checksum { algorithm, hex })
+}
+
+/// Reads how many redirects are followed; curl's -1, which is any number, is as many as there can be.
+pub(crate) fn redirects(text: &str) -> Result<u32, String> {
+    match text.parse::<i64>() {
+        Ok(-1) => Some(REDIRECTS),
+        Ok(number) => u32::try_from(number).ok().filter(|number| *number <= REDIRECTS),
+        Err(_) => None,
+    }
+    .ok_or_else(|| format!("write a number from 0 to {REDIRECTS}; -1 is as many as there can be"))
 }
 
 /// Reads a number of connections, or leaves it to what is measured.

@@ -114,6 +114,28 @@ fn what_is_so_anyway_may_be_asked_for() {
     }
 }
 
+/// what is typed => how many are followed, or that it is wrong
+#[test]
+fn redirects_are_followed_up_to_a_limit() {
+    for (typed, expected) in [
+        ("--max-redirs -1", Ok(Some(100))),
+        ("--max-redirs=-1", Ok(Some(100))),
+        ("--max-redirs 0", Ok(Some(0))),
+        ("--max-redirs 100", Ok(Some(100))),
+        ("--tlsv1", Ok(None)),
+        ("--max-redirs 101", Err("2 ValueValidation")),
+        ("--max-redirs -2", Err("2 ValueValidation")),
+        ("--max-redirs x", Err("2 ValueValidation")),
+        ("--max-redirs -q", Err("2 InvalidValue")),
+    ] {
+        let got = parse(&format!("get {typed} http://h/")).map(|command| match command {
+            Command::Get(args) => args.policy.max_redirs,
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(got, expected.map_err(str::to_owned), "{typed}");
+    }
+}
+
 #[test]
 fn texts_may_begin_with_a_dash() {
     for line in [

@@ -309,8 +309,9 @@ pub(crate) struct PolicyArgs {
     /// The same after 303
     #[arg(long)]
     pub(crate) post303: bool,
-    /// Most redirects that are followed, 20 by default
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(..=100))]
+    /// Most redirects that are followed, 20 by default, 100 at most; -1 is as many
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    #[arg(value_parser = parse::redirects)]
     pub(crate) max_redirs: Option<u32>,
     /// Which waiting tasks run first
     #[arg(long, value_name = "LEVEL", default_value = "normal")]
