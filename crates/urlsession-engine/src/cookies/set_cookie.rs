@@ -63,7 +63,7 @@ impl<'a> SetCookie<'a> {
         }
         match name.to_ascii_lowercase().as_str() {
             "expires" => {
-                self.expires = Timestamp::of_cookie_date(value.as_bytes()).or(self.expires)
+                self.expires = Timestamp::of_cookie_date(value.as_bytes()).or(self.expires);
             }
             "max-age" => self.max_age = seconds(value).or(self.max_age),
             "domain" => {
