@@ -54,14 +54,7 @@ pub(crate) fn cookies(value: &str, hosts: &[String], now: Timestamp) -> Vec<Cook
             "max-age" => max_age = seconds(value).or(max_age),
             "secure" => cookie.secure = true,
             "httponly" => cookie.http_only = true,
-            "samesite" => {
-                cookie.same_site = match value.to_ascii_lowercase().as_str() {
-                    "strict" => Some(SameSite::Strict),
-                    "lax" => Some(SameSite::Lax),
-                    "none" => Some(SameSite::None),
-                    _ => None,
-                }
-            }
+            "samesite" => cookie.same_site = same_site(value),
             _ => {}
         }
     }
@@ -87,6 +80,15 @@ pub(crate) fn cookies(value: &str, hosts: &[String], now: Timestamp) -> Vec<Cook
     }
     // An address has no hosts below it.
     vec![of(&domain, domain.parse::<IpAddr>().is_ok())]
+}
+
+fn same_site(text: &str) -> Option<SameSite> {
+    match text.to_ascii_lowercase().as_str() {
+        "strict" => Some(SameSite::Strict),
+        "lax" => Some(SameSite::Lax),
+        "none" => Some(SameSite::None),
+        _ => None,
+    }
 }
 
 /// Reads `Max-Age`; a number that is too large is as good as the largest.
