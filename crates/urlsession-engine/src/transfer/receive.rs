@@ -480,15 +480,15 @@ mod tests {
     async fn over_a_line(length: usize, sent: &[u8]) -> (Inbound, tokio::io::DuplexStream) {
         let (ours, mut theirs) = tokio::io::duplex(1024 * 1024);
         let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(ours)).await.unwrap();
+            hyper::client::conn::http1::handshake(TokioIo::new(ours)).await.expect("a line");
         tokio::spawn(connection);
         let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
         let (asked, ()) =
             tokio::join!(sender.send_request(http::Request::new(String::new())), async {
-                theirs.read_u8().await.unwrap();
-                theirs.write_all(&[head.as_bytes(), sent].concat()).await.unwrap();
+                theirs.read_u8().await.expect("a request");
+                theirs.write_all(&[head.as_bytes(), sent].concat()).await.expect("room");
             });
-        let stream = Stream::Http1 { body: asked.unwrap().into_body(), home: None };
+        let stream = Stream::Http1 { body: asked.expect("a response").into_body(), home: None };
         let transaction = Collector::new(Date(0)).begin("http://host/", "GET");
         (Inbound::new(stream, (None, None), transaction), theirs)
     }
