@@ -20,7 +20,7 @@ export declare class URLSessionError extends Error {
   readonly statusCode?: number;
   /** Why the system and not the app cancelled the task: Apple's 0, 1 and 2. */
   readonly cancelledReason?: number;
-  /** From what a new download can go on. */
+  /** From what a new download can go on; so far told to `cancelByProducingResumeData` alone. */
   readonly resumeData?: string;
 }
 
