@@ -333,8 +333,9 @@ pub(crate) fn parse(part: Part) -> Command {
 /// Says what is wrong, without the password of a URL that stands where none belongs.
 fn tell(error: &clap::Error) {
     let _ = match user_info::without(&error.render().to_string()) {
-        Cow::Borrowed(_) => error.print(),
-        Cow::Owned(text) => crate::terminal::complain(&text),
+        // What is asked for has no words of the caller's, and goes to standard output.
+        Cow::Owned(text) if error.use_stderr() => crate::terminal::complain(&text),
+        _ => error.print(),
     };
 }
 

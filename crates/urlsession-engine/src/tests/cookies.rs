@@ -269,7 +269,7 @@ async fn names_are_those_that_urls_have() {
         ("[::0:1]", Some("[::1]")),
         ("127.0.0.1:80", None),
         ("http://ex.com", None),
-        ("::1", None),
+        ("::1", Some("[::1]")),
         ("a b.example", None),
         ("", None),
     ] {
