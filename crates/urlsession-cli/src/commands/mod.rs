@@ -1,5 +1,6 @@
 //! What each command does: one function a command, which returns the exit code.
 
+mod add;
 mod control;
 mod cookies;
 mod credentials;
@@ -31,7 +32,7 @@ pub(crate) fn run_all(mut parts: Vec<Command>) -> Result<u8, Failure> {
             Command::Add(args) => Some(*args),
             _ => None,
         });
-        return transfer::add(&all.collect::<Vec<_>>());
+        return add::add(&all.collect::<Vec<_>>());
     }
     let mut common = exit::DONE;
     for (at, part) in parts.into_iter().enumerate() {
@@ -95,7 +96,7 @@ fn share(parts: &mut [Command]) -> bool {
 fn run(command: Command) -> Result<u8, Failure> {
     match command {
         Command::Get(args) => transfer::get(*args),
-        Command::Add(args) => transfer::add(&[*args]),
+        Command::Add(args) => add::add(&[*args]),
         Command::Put(args) => transfer::put(&args),
         Command::Ls(args) => list::ls(&args),
         Command::Show(args) => show::show(&args),

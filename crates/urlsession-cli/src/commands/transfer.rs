@@ -1,4 +1,4 @@
-//! `get`, `add` and `put`: create tasks in the shell's session, and follow them unless told not to.
+//! `get` and `put`, and what `add` has in common with them: create tasks in the shell's session, and follow them unless told not to.
 
 use super::cookies;
 use super::hsts::HostsFile;
@@ -10,7 +10,7 @@ use crate::file_name::CLASH_LIMIT;
 use crate::follow::{Followed, Stop, Until, follow};
 use crate::hand_over::{HandOver, NOT_MODIFIED};
 use crate::netscape::without_port;
-use crate::plan::{self, Destination, Plan, What, is_output};
+use crate::plan::{self, Destination, Plan, What};
 use crate::progress;
 use crate::task_name::{self, APPLICATION, SESSION, TaskName};
 use crate::terminal;
@@ -44,18 +44,18 @@ pub(crate) fn get(args: GetArgs) -> Result<u8, Failure> {
 }
 
 /// The files that a command writes when all is done.
-struct Keeps {
+pub(super) struct Keeps {
     jar: Option<PathBuf>,
     hosts: Option<HostsFile>,
 }
 
 impl Keeps {
-    fn of(args: &RequestArgs) -> Self {
+    pub(super) fn of(args: &RequestArgs) -> Self {
         Self { jar: args.cookie_jar.clone(), hosts: HostsFile::of(&args.network) }
     }
 
     /// Returns an option that names such a file.
-    fn typed(&self) -> Option<&'static str> {
+    pub(super) fn typed(&self) -> Option<&'static str> {
         let hosts = self.hosts.as_ref().map(|_| "--hsts or --hsts-file");
         self.jar.as_ref().map(|_| "--cookie-jar").or(hosts)
     }
@@ -159,61 +159,6 @@ fn in_folder(args: &GetArgs, file: &Path) -> Result<PathBuf, Failure> {
         .map_or_else(|| file.into(), |dir| dir.join(file)))
 }
 
-/// Queues what all parts ask for. Where one of them cannot be queued none is: who types it again
-/// would have the others twice.
-pub(crate) fn add(parts: &[GetArgs]) -> Result<u8, Failure> {
-    let planned = parts.iter().map(plans_to_add).collect::<Result<Vec<_>, _>>()?;
-    let mut common = exit::DONE;
-    for (args, plans) in parts.iter().zip(planned).filter(|(_, plans)| !plans.is_empty()) {
-        keep_cookies(&args.request, &plans, args.talk)?;
-        common = super::joined(common, enqueue(plans, args.max_concurrent, args.talk)?);
-    }
-    Ok(common)
-}
-
-/// Plans a part of `add`, and refuses what asks for more than to be queued.
-fn plans_to_add(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
-    let plans = plan::of_get(args)?;
-    let is_saved = |plan: &Plan| match &plan.what {
-        What::Data(_, answer) | What::Upload(_, answer) => {
-            matches!(answer, HandOver::File(_) | HandOver::Free(..))
-        }
-        What::Download(_) => false,
-    };
-    if plans.iter().any(is_saved) {
-        return Err(Failure::usage("add cannot save the answer to what is sent in a file")
-            .next("use get, or find the answer later with: urlsession show ID"));
-    }
-    let goes = |to: fn(&Destination) -> bool| {
-        plans.iter().any(|plan| matches!(&plan.what, What::Download(place) if to(place)))
-    };
-    let is_printed = |output: &Output| matches!(output, Output::File(path) if is_output(path));
-    let prints = args.output.0.iter().any(is_printed) || goes(|to| *to == Destination::Output);
-    let condition = &args.condition;
-    let keeps = Keeps::of(&args.request).typed();
-    for (is_typed, what) in [
-        (args.write_out.is_some(), "-w"),
-        (args.dump_header.is_some(), "-D"),
-        (args.head, "-I"),
-        (args.include, "--include"),
-        (keeps.is_some(), keeps.unwrap_or_default()),
-        (args.remote_time, "-R"),
-        (args.fail_early, "--fail-early"),
-        (prints, "-o -"),
-        (args.output.0.contains(&Output::Nowhere), "--out-null"),
-        (goes(|to| matches!(to, Destination::Device(_))), "-o with a device or a pipe"),
-        (condition.etag_save.is_some(), "--etag-save"),
-        (args.policy.fail_with_body, "--fail-with-body"),
-        (plans.iter().any(|plan| plan.finish.is_some()), "-c, -C, -z or --etag-compare"),
-    ] {
-        if is_typed {
-            let why = format!("add does not wait for a file’s end, as {what} would have to");
-            return Err(Failure::usage(why).next("use get"));
-        }
-    }
-    Ok(plans)
-}
-
 pub(crate) fn put(args: &PutArgs) -> Result<u8, Failure> {
     let plans = vec![plan::of_put(args)?];
     keep_cookies(&args.request, &plans, args.talk)?;
@@ -239,7 +184,7 @@ fn referer(plans: &[Plan]) -> Option<String> {
 }
 
 /// Keeps the cookies of the files that `-b` names for the shell: its tasks may run for days.
-fn keep_cookies(args: &RequestArgs, plans: &[Plan], talk: Talk) -> Result<(), Failure> {
+pub(super) fn keep_cookies(args: &RequestArgs, plans: &[Plan], talk: Talk) -> Result<(), Failure> {
     if plan::cookie_files(args).next().is_none() {
         return Ok(());
     }
@@ -272,7 +217,7 @@ fn keep_cookies(args: &RequestArgs, plans: &[Plan], talk: Talk) -> Result<(), Fa
 }
 
 /// Creates the tasks and says how they are called.
-fn enqueue(plans: Vec<Plan>, at_once: Option<u32>, talk: Talk) -> Result<u8, Failure> {
+pub(super) fn enqueue(plans: Vec<Plan>, at_once: Option<u32>, talk: Talk) -> Result<u8, Failure> {
     let created = aloud(talk, || create(plans, at_once))?;
     let mut out = String::new();
     for task in &created.tasks {
