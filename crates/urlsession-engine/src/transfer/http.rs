@@ -13,7 +13,7 @@ use super::leave::Leave;
 use super::metrics::Transaction;
 pub(super) use super::outgoing::Outgoing;
 use super::outgoing::request1;
-use super::pool::{self, Channel, Http1, Key, Pool, Shared};
+use super::pool::{self, Channel, Crowd, Http1, Key, Pool, Shared};
 use super::proxy;
 use super::question::{self, Asks};
 use super::quic::{self, Alternatives};
@@ -321,8 +321,8 @@ impl Http {
         let transaction = transaction.clone();
         let is_empty = body.is_end_stream();
         let stays = framing::stays_open(&head, is_empty);
-        let (pool, key) = (Arc::clone(&self.pool), key.clone());
-        let home = Home { pool, key, channel, stays, detour_minimum: self.detour_minimum };
+        let crowd = Crowd::of(&self.pool, key);
+        let home = Home { crowd, channel, stays, detour_minimum: self.detour_minimum };
         let stream = Stream::Http1 { body, home: Some(home) };
         let mut body = Inbound::new(stream, (pump, out.body.cloned()), transaction);
         body.left = framing::length_beside_identity(&head).filter(|_| !is_empty);
@@ -359,8 +359,7 @@ pub(super) enum Stream {
 /// Where an HTTP/1.1 connection goes back to.
 #[derive(Debug)]
 pub(super) struct Home {
-    pool: Arc<Pool>,
-    key: Key,
+    crowd: Crowd,
     channel: Http1,
     /// Whether the connection stays open after this response.
     stays: bool,
@@ -375,6 +374,12 @@ impl Inbound {
         transaction: Transaction,
     ) -> Self {
         Self { stream, pump, sending, left: None, recording: None, transaction, decoder: None }
+    }
+
+    /// Returns the connections to its server, where each has a body of its own.
+    pub(super) fn crowd(&self) -> Option<Crowd> {
+        let Stream::Http1 { home, .. } = &self.stream else { return None };
+        home.as_ref().map(|home| home.crowd.clone())
     }
 
     /// Keeps the body if it comes whole, and is not kept already.
@@ -538,20 +543,19 @@ impl Inbound {
             && let Some(line) = detour.into_line()
             && let Ok(channel) = handshake1(line, home.channel.age, home.channel.facts).await
         {
-            home.pool.put_back(&home.key, channel);
+            home.crowd.take_back(channel);
         }
     }
 
     fn go_home(&mut self) {
         // A connection that still carries our body is not free for another request.
-        if self.sending.as_ref().is_some_and(|sending| !sending.is_done()) {
-            return;
-        }
-        if let Stream::Http1 { home, .. } = &mut self.stream
+        let is_free = self.sending.as_ref().is_none_or(|sending| sending.is_done());
+        if is_free
+            && let Stream::Http1 { home, .. } = &mut self.stream
             && let Some(home) = home.take().filter(|home| home.stays)
             && !home.channel.wire.is_doubtful()
         {
-            home.pool.put_back(&home.key, home.channel);
+            home.crowd.take_back(home.channel);
         }
     }
 }

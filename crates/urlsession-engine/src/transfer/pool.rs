@@ -130,6 +130,13 @@ pub(super) struct Pool {
     age: AtomicU64,
 }
 
+/// All connections to the same server.
+#[derive(Debug, Clone)]
+pub(super) struct Crowd {
+    pool: Arc<Pool>,
+    key: Key,
+}
+
 #[derive(Debug, Default)]
 struct Servers {
     known: HashMap<Key, Server>,
@@ -297,6 +304,22 @@ impl Pool {
                 }
             }
         });
+    }
+}
+
+impl Crowd {
+    pub(super) fn of(pool: &Arc<Pool>, key: &Key) -> Self {
+        Self { pool: Arc::clone(pool), key: key.clone() }
+    }
+
+    /// Returns how many of them are at work.
+    pub(super) fn busy(&self) -> u32 {
+        self.pool.busy(&self.key)
+    }
+
+    /// Keeps one of them for the next request.
+    pub(super) fn take_back(&self, channel: Http1) {
+        self.pool.put_back(&self.key, channel);
     }
 }
 

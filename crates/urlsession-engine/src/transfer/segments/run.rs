@@ -9,6 +9,7 @@ use crate::transfer::checksum::Digest;
 use crate::transfer::errors::Failure;
 use crate::transfer::http::Answer;
 use crate::transfer::part::{Part, Site};
+use crate::transfer::pool::Crowd;
 use crate::transfer::receive::{Inflow, Received, Receiver};
 use crate::transfer::request::{Chain, Final};
 use crate::transfer::resume::{self, Verdict};
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
 use urlsession_core::ResumeState;
 
 /// How often it is looked at whether another number of connections would be better.
@@ -58,6 +60,8 @@ struct Stream<'a> {
     /// Whether others were at work when it began: it may then fail without harm.
     is_beside: bool,
     span: Arc<Span>,
+    /// Ends it before the others; what it has stays.
+    stop: CancellationToken,
     fetch: Pin<Box<dyn Future<Output = Ended> + Send + 'a>>,
 }
 
@@ -84,8 +88,10 @@ impl<'a> Segments<'a> {
         let range = plan.first_hole().unwrap_or(self.total..self.total);
         let (number, span) = plan.begin(range, lead.last);
         span.begin();
+        let crowd = lead.answer.body.crowd();
         let fetch = Box::pin(self.lead(lead, Arc::clone(&span)));
-        let mut streams = vec![Stream { number, is_beside: false, span, fetch }];
+        let stop = self.attempt.stop.clone();
+        let mut streams = vec![Stream { number, is_beside: false, span, stop, fetch }];
         let (mut kept, mut fetched) = (None, 1_u32);
         let began = Instant::now();
         let mut tick = tokio::time::interval_at(began + LOOK, LOOK);
@@ -96,6 +102,9 @@ impl<'a> Segments<'a> {
                 biased;
                 _ = tick.tick() => {
                     policy.look(self.moment(began, &streams));
+                    if let Some(left) = self.give_way(crowd.as_ref(), &streams) {
+                        policy.refused(began.elapsed(), left);
+                    }
                     fetched += self.add(&mut streams, &mut plan, &policy, site.as_ref());
                     continue;
                 }
@@ -169,20 +178,38 @@ impl<'a> Segments<'a> {
             let Some(site) = site.cloned() else { break };
             let is_beside = !streams.is_empty();
             let (number, span) = plan.begin(range.clone(), range.end);
-            let fetch = self.fetch(Arc::clone(&span), site, is_beside);
-            streams.push(Stream { number, is_beside, span, fetch: Box::pin(fetch) });
+            let stop = self.attempt.stop.child_token();
+            let fetch = Box::pin(self.fetch(Arc::clone(&span), site, is_beside, stop.clone()));
+            streams.push(Stream { number, is_beside, span, stop, fetch });
             added += 1;
         }
         added
     }
 
+    /// Stops one connection where the server has more than the session allows: the first one of each
+    /// download asks for no leave. Returns how many are left then.
+    fn give_way(&self, crowd: Option<&Crowd>, streams: &[Stream<'_>]) -> Option<u32> {
+        if crowd?.busy() <= self.attempt.connections_per_host {
+            return None;
+        }
+        let goes_on = |stream: &&Stream<'_>| !stream.stop.is_cancelled();
+        streams.iter().filter(goes_on).rfind(|stream| stream.is_beside)?.stop.cancel();
+        u32::try_from(streams.iter().filter(goes_on).count()).ok()
+    }
+
     async fn lead(&self, lead: Lead, span: Arc<Span>) -> Ended {
         let Lead { answer, receiver, .. } = lead;
-        self.receive(answer, receiver, &span).await
+        self.receive(answer, receiver, &span, &self.attempt.stop).await
     }
 
     /// Asks for a range and receives it.
-    async fn fetch(&self, span: Arc<Span>, site: Site, is_beside: bool) -> Ended {
+    async fn fetch(
+        &self,
+        span: Arc<Span>,
+        site: Site,
+        is_beside: bool,
+        stop: CancellationToken,
+    ) -> Ended {
         // Others that began with it may have taken a part of it by now.
         let range = span.ask();
         if range.is_empty() {
@@ -190,7 +217,7 @@ impl<'a> Segments<'a> {
         }
         let asked = tokio::select! {
             biased;
-            () = self.attempt.stop.cancelled() => Err(Failure::lost("it was stopped")),
+            () = stop.cancelled() => Err(Failure::lost("it was stopped")),
             got = self.ask(&range, is_beside) => got,
         };
         let got = match asked {
@@ -208,7 +235,7 @@ impl<'a> Segments<'a> {
         let mut receiver =
             Receiver::beside(part, &self.attempt.progress, Arc::clone(&self.chain.rate));
         receiver.keep_journal(self.journal);
-        match self.receive(got.answer, receiver, &span).await {
+        match self.receive(got.answer, receiver, &span, &stop).await {
             // A response of which nothing comes is of no more use than none.
             Ended::Received(Received::Failed(failure), part, _) if part.length() == range.start => {
                 Ended::Failed(failure)
@@ -240,13 +267,14 @@ impl<'a> Segments<'a> {
         mut answer: Box<Answer>,
         mut receiver: Receiver,
         span: &Arc<Span>,
+        stop: &CancellationToken,
     ) -> Ended {
         receiver.keep_to(span);
         let from = Inflow {
             body: &mut answer.body,
             wire: &answer.wire,
             idle_timeout: self.attempt.order.idle_timeout,
-            stop: &self.attempt.stop,
+            stop,
         };
         let received = receiver.run(from, None).await;
         let Receiver { part, digest, .. } = receiver;

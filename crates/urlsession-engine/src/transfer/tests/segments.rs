@@ -339,6 +339,32 @@ async fn checksums_are_of_the_whole() {
     }
 }
 
+/// Whoever comes later has one as well, and a server may allow no more than the session does. Here the
+/// one that is given back would also bring nothing any more.
+#[tokio::test]
+async fn a_download_gives_connections_back() {
+    let server = Server::start();
+    let lead = file().rate(4 * M).times(1);
+    server.on("/file", lead.then(file().stall_after(M).times(1).then(file())));
+    server.on("/other", file().rate(4 * M));
+    let mut first = trial(&server, Segments::count(2));
+    let mut second = Trial::download(&server.url("/other"));
+    second.hands = std::sync::Arc::clone(&first.hands);
+    (first.connections_per_host, second.connections_per_host) = (2, 2);
+    first.order.idle_timeout = Duration::from_secs(600);
+    let both = async {
+        tokio::join!(first.run(), async {
+            while server.requests_for("/file").len() < 2 {
+                tokio::task::yield_now().await;
+            }
+            second.run().await
+        })
+    };
+    let (one, other) = tokio::time::timeout(Duration::from_secs(60), both).await.unwrap();
+    assert_eq!((summary(&one), summary(&other)), ("done 200 8388608".into(), summary(&one)));
+    assert!(is_right(&first) && is_right(&second));
+}
+
 #[tokio::test]
 async fn the_session_has_no_more_connections() {
     let server = Server::start();
