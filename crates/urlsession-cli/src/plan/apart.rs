@@ -31,11 +31,8 @@ impl Apart {
     pub(super) fn alone(&mut self, plan: Plan) -> Result<Option<Plan>, Failure> {
         let path = match &plan.what {
             What::Download(Destination::File(path)) => path,
-            What::Upload(_, HandOver::File(path)) | What::Data(_, HandOver::File(path))
-                if !special::is_device(path) =>
-            {
-                path
-            }
+            What::Data(_, HandOver::File(path)) if !special::is_device(path) => path,
+            // The files of one -T have one -o for their answers, as for curl.
             _ => return Ok(Some(plan)),
         };
         if self.given.insert(resolved(path)) {

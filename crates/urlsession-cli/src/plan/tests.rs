@@ -92,6 +92,8 @@ fn no_two_urls_are_given_one_file() {
             }
         }
     }
+    let several = ["http://h/1", "-d", dir, "-o", "a", "-T", "{Cargo.toml,Cargo.toml}"];
+    assert_eq!(get(&several).map(|plans| plans.len()).ok(), Some(2));
     let list = folder.path().join("list");
     std::fs::write(&list, "http://h/1\n  out=dup\nhttp://h/2\n  out=dup\n").unwrap();
     let failure = get(&["-d", dir, "-i", list.to_str().unwrap()]).unwrap_err();
