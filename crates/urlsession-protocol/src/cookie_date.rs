@@ -1,6 +1,7 @@
 //! Dates as servers spell them in cookies: the lenient algorithm of RFC 6265bis section 5.1.1.
 
 use crate::Timestamp;
+use crate::calendar::days_since_1970;
 
 const MONTHS: [&[u8]; 12] = [
     b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec",
@@ -47,13 +48,9 @@ fn parse(text: &[u8]) -> Option<Timestamp> {
         0..=69 => year + 2000,
         _ => year,
     };
-    let legal = (1..=days_in(year, month)).contains(&day)
-        && year >= 1601
-        && hour <= 23
-        && minute <= 59
-        && second <= 59;
-    let seconds =
-        days_since_1970(year, month, day) * 86_400 + i64::from(hour * 3600 + minute * 60 + second);
+    let legal = year >= 1601 && hour <= 23 && minute <= 59 && second <= 59;
+    let days = days_since_1970(year, month, day)?;
+    let seconds = days * 86_400 + i64::from(hour * 3600 + minute * 60 + second);
     legal.then(|| Timestamp(u64::try_from(seconds).unwrap_or(0) * 1000))
 }
 
@@ -81,25 +78,6 @@ fn number(token: &[u8], least: usize, most: usize) -> Option<u32> {
     let digits = token.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let value = || token[..digits].iter().fold(0, |n, digit| n * 10 + u32::from(digit - b'0'));
     (least..=most).contains(&digits).then(value)
-}
-
-fn days_in(year: u32, month: u32) -> u32 {
-    match month {
-        2 => 28 + u32::from(is_leap(year)),
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
-}
-
-fn is_leap(year: u32) -> bool {
-    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
-}
-
-/// Counts days in the Gregorian calendar, whose years here begin with March.
-fn days_since_1970(year: u32, month: u32, day: u32) -> i64 {
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day;
-    i64::from(days) - 719_469
 }
 
 #[cfg(test)]

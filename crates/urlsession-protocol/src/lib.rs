@@ -3,6 +3,7 @@
 //! Nothing here behaves: a type may check its own legality, nothing more.
 
 pub mod cache;
+pub mod calendar;
 pub mod challenge;
 pub mod cookie;
 mod cookie_date;

@@ -2,6 +2,7 @@
 //! wants letters of either case and no zone but GMT.
 
 use urlsession_protocol::Timestamp;
+use urlsession_protocol::calendar::days_since_1970;
 
 const DAYS: [&str; 7] =
     ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
@@ -9,7 +10,7 @@ const MONTHS: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 /// A year of two digits that would be later than this many years from now was in the century
 /// before.
-const FUTURE_YEARS: u64 = 50;
+const FUTURE_YEARS: u32 = 50;
 /// The end of the year 9999, in seconds since 1970.
 const LAST_SECOND: u64 = 253_402_300_799;
 
@@ -29,7 +30,7 @@ pub(super) fn parse(text: &[u8], now: Timestamp) -> Option<Timestamp> {
             let mut parts = date.split('-');
             let (date, month, year) = (parts.next()?, parts.next()?, parts.next()?);
             parts.next().is_none().then_some(())?;
-            let year = full_year(digits(year, 2)?, now);
+            let year = full_year(digits(year, 2)?, now)?;
             moment(year, month_of(month)?, digits(date, 2)?, time)
         }
         // Sun Nov  6 08:49:37 1994
@@ -50,50 +51,32 @@ fn is_day(text: &str, length: usize) -> bool {
     DAYS.iter().any(|day| day[..length.min(day.len())] == *text)
 }
 
-fn month_of(text: &str) -> Option<u64> {
+fn month_of(text: &str) -> Option<u32> {
     (1..).zip(MONTHS).find(|(_, month)| *month == text).map(|(number, _)| number)
 }
 
-fn digits(text: &str, length: usize) -> Option<u64> {
+fn digits(text: &str, length: usize) -> Option<u32> {
     let whole = text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit());
     whole.then(|| text.parse().ok())?
 }
 
-fn full_year(two_digits: u64, now: Timestamp) -> u64 {
+fn full_year(two_digits: u32, now: Timestamp) -> Option<u32> {
     // Exact to a year, which is enough for half a century.
-    let this_year = 1970 + now.0 / 31_556_952_000;
+    let this_year = u32::try_from(1970 + now.0 / 31_556_952_000).ok()?;
     let year = this_year - this_year % 100 + two_digits;
-    if year > this_year + FUTURE_YEARS { year - 100 } else { year }
+    Some(if year > this_year + FUTURE_YEARS { year - 100 } else { year })
 }
 
-fn moment(year: u64, month: u64, day: u64, time: &str) -> Option<Timestamp> {
+fn moment(year: u32, month: u32, day: u32, time: &str) -> Option<Timestamp> {
     let mut parts = time.split(':').map(|part| digits(part, 2));
     let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next()??);
-    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let last = match month {
-        2 if is_leap => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    };
     // 60 is a leap second.
-    let is_legal = parts.next().is_none()
-        && (1..=last).contains(&day)
-        && hour < 24
-        && minute < 60
-        && second <= 60;
+    let is_legal = parts.next().is_none() && hour < 24 && minute < 60 && second <= 60;
     is_legal.then_some(())?;
-    let seconds = days_since_1970(year, month, day)? * 86_400 + hour * 3600 + minute * 60 + second;
+    let days = u64::try_from(days_since_1970(year, month, day)?).ok()?;
+    let seconds = days * 86_400 + u64::from(hour * 3600 + minute * 60 + second);
     // After a leap second comes the next year, which four digits must spell.
     (seconds <= LAST_SECOND).then_some(Timestamp(seconds * 1000))
-}
-
-/// Counts days in the Gregorian calendar, whose years here begin with March.
-fn days_since_1970(year: u64, month: u64, day: u64) -> Option<u64> {
-    let (year, month) =
-        if month > 2 { (year, month - 3) } else { (year.checked_sub(1)?, month + 9) };
-    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day;
-    days.checked_sub(719_469)
 }
 
 #[cfg(test)]
