@@ -5,7 +5,9 @@ use crate::planted::CoreBug;
 use crate::task::{Phase, Stopping, Task, Wait};
 use crate::turn::{Asker, Turn};
 use crate::{Action, Core, Order, SessionNumber, TaskRef};
-use urlsession_protocol::request::{HEADER_COUNT_LIMIT, HEADERS_LENGTH_LIMIT, check_headers};
+use urlsession_protocol::request::{
+    HEADER_COUNT_LIMIT, HEADERS_LENGTH_LIMIT, check_headers, headers_length,
+};
 use urlsession_protocol::{Credential, Error, Event, Header, Request, RequestEdit, TaskIdentifier};
 
 /// The header field that a credential is shown in.
@@ -59,18 +61,11 @@ impl Order {
         let mut edited = self.clone();
         edited.edit(edit);
         // The fields of the session are among them, for which there is room beyond the limits.
-        let (count, bytes) = size(&self.request.headers);
-        let (new_count, new_bytes) = size(&edited.request.headers);
-        let has_room = new_count <= count.max(HEADER_COUNT_LIMIT)
-            && new_bytes <= bytes.max(HEADERS_LENGTH_LIMIT);
-        if has_room { Ok(()) } else { check_headers(&edited.request.headers) }
+        let (old, new) = (&self.request.headers, &edited.request.headers);
+        let has_room = new.len() <= old.len().max(HEADER_COUNT_LIMIT)
+            && headers_length(new) <= headers_length(old).max(HEADERS_LENGTH_LIMIT);
+        if has_room { Ok(()) } else { check_headers(new) }
     }
-}
-
-/// Counts header fields and their bytes.
-fn size(headers: &[Header]) -> (usize, usize) {
-    let bytes = headers.iter().map(|field| field.name.len() + field.value.expose().len());
-    (headers.len(), bytes.sum())
 }
 
 impl Core {

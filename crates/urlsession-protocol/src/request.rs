@@ -224,8 +224,7 @@ pub fn check_headers(headers: &[Header]) -> Result<(), Error> {
         return Err(Error::new(ErrorCode::UNKNOWN)
             .because(format!("a request may have at most {HEADER_COUNT_LIMIT} header fields")));
     }
-    let total: usize = headers.iter().map(|h| h.name.len() + h.value.expose().len()).sum();
-    if total > HEADERS_LENGTH_LIMIT {
+    if headers_length(headers) > HEADERS_LENGTH_LIMIT {
         return Err(Error::new(ErrorCode::UNKNOWN).because(format!(
             "the header fields of a request may have at most {HEADERS_LENGTH_LIMIT} bytes"
         )));
@@ -246,6 +245,13 @@ pub fn check_headers(headers: &[Header]) -> Result<(), Error> {
             .because(format!("the header field “{}” {problem}", name.escape_debug())));
     }
     Ok(())
+}
+
+/// Returns the bytes of the names and values of header fields together, as [`HEADERS_LENGTH_LIMIT`]
+/// counts them.
+#[must_use]
+pub fn headers_length(headers: &[Header]) -> usize {
+    headers.iter().map(|header| header.name.len() + header.value.expose().len()).sum()
 }
 
 fn check_method(method: &str) -> Result<(), Error> {
