@@ -52,18 +52,23 @@ pub(super) fn of(args: &GetArgs) -> Result<Vec<Entry>, Failure> {
 
 /// Refuses what users of wget mean as the name of a file. Beside a whole URL a word with a dot is one.
 fn check_names(args: &GetArgs, entries: &[Entry]) -> Result<(), Failure> {
-    let is_whole = |url: &str| url.contains("://");
     let beside_one = entries.iter().any(|entry| is_whole(&entry.url));
     let is_host = |url: &str| bare_url::begins_with_host(url) && (!beside_one || url.contains('/'));
     let mut names = entries.iter().map(|entry| &entry.url).filter(|url| !is_whole(url));
     match names.find(|url| !is_host(url)).filter(|_| args.output.0.contains(&Output::Named)) {
         None => Ok(()),
-        Some(name) => {
-            let name = user_info::without_in_url(name);
-            let why = format!("“{name}” is no URL, which begins with http:// or https://");
-            Err(Failure::usage(why).next(habits::NAMED))
-        }
+        Some(name) => Err(no_url(name, habits::NAMED)),
     }
+}
+
+fn is_whole(url: &str) -> bool {
+    url.contains("://")
+}
+
+/// Makes the failure of a word that is no URL, which names nothing of a password.
+fn no_url(word: &str, next: &str) -> Failure {
+    let word = user_info::without_in_url(word);
+    Failure::usage(format!("“{word}” is no URL, which begins with http:// or https://")).next(next)
 }
 
 /// Refuses what users of curl mean as the file of cookies. A word with a dot could be a host, which
@@ -72,18 +77,15 @@ fn check_jar(args: &GetArgs) -> Result<(), Failure> {
     if !args.condition.resumes {
         return Ok(());
     }
-    let is_whole = |url: &str| url.contains("://");
-    let is_host = |url: &str| is_whole(url) || bare_url::begins_with_host(url);
     let is_place = |url: &str| bare_url::begins_with_host(url) && url.contains(['/', ':']);
     let is_jar = |url: &str| !is_whole(url) && !is_place(url);
     let Some(jar) = args.urls.iter().position(|url| is_jar(url)) else { return Ok(()) };
+    let is_host = |url: &str| is_whole(url) || bare_url::begins_with_host(url);
     let mut others = args.urls.iter().enumerate().filter(|(at, _)| *at != jar);
-    if !others.any(|(_, url)| is_host(url)) {
-        return Ok(());
+    match others.any(|(_, url)| is_host(url)) {
+        true => Err(no_url(&args.urls[jar], habits::JAR)),
+        false => Ok(()),
     }
-    let name = &args.urls[jar];
-    let why = format!("“{name}” is no URL, which begins with http:// or https://");
-    Err(Failure::usage(why).next(habits::JAR))
 }
 
 /// Refuses what users of curl mean as data.
