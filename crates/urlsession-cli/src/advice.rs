@@ -114,7 +114,6 @@ fn too_large(asked: Option<Asked<'_>>) -> &'static str {
     }
 }
 
-/// Says whether a file of certificates is to blame, not the server.
 /// Tells whether a certificate or key on this machine could not be used.
 pub(crate) fn is_about_file(error: &Error) -> bool {
     error.detail.as_deref().is_some_and(|why| why.starts_with("cannot use the file"))

@@ -63,8 +63,8 @@ fn joined(common: u8, code: u8) -> u8 {
     }
 }
 
-/// Has the options that are for all parts in each of them, and URLs counted on; says whether they end with the first
-/// that fails.
+/// Has the options that are for all parts in each of them, and URLs counted on; says whether they end
+/// with the first that fails.
 fn share(parts: &mut [Command]) -> bool {
     let gets = || {
         parts.iter().filter_map(|part| match part {

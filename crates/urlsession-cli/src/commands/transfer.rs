@@ -1,4 +1,5 @@
-//! `get` and `put`, and what `add` has in common with them: create tasks in the shell's session, and follow them unless told not to.
+//! `get` and `put`, and what `add` has in common with them: create tasks in the shell's session, and
+//! follow them unless told not to.
 
 use super::cookies;
 use super::hsts::HostsFile;

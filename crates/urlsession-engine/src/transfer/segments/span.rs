@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A range of the file that is under way over one connection.
 #[derive(Debug)]
@@ -113,7 +113,7 @@ impl Span {
         }
     }
 
-    fn next(&self) -> std::sync::MutexGuard<'_, Option<Arc<Self>>> {
+    fn next(&self) -> MutexGuard<'_, Option<Arc<Self>>> {
         self.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
