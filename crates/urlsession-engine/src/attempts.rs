@@ -1,5 +1,6 @@
 //! The running attempts: starts them, stops them, and hears from them.
 
+use crate::boxed::pinned;
 use crate::cache::SharedCache;
 use crate::cookies::SharedJar;
 use crate::credentials::Kept;
@@ -168,7 +169,7 @@ impl<H: Moves> Attempts<H> {
             }))),
         };
         // It is long, and would be copied on each step of its way otherwise.
-        let run = Box::pin(Arc::clone(&self.hands).run(attempt));
+        let run = pinned(|| Arc::clone(&self.hands).run(attempt));
         let inbox = self.inbox.clone();
         let run = self.runtime.spawn(async move {
             let ending = Box::new(ending(run).await);

@@ -2,6 +2,7 @@
 
 mod act;
 mod attempts;
+mod boxed;
 mod cache;
 mod checkup;
 mod clock;

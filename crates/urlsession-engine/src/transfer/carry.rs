@@ -6,6 +6,7 @@ use super::framing;
 use super::http::{Answer, Http, Outgoing, Route};
 use super::pool::{Channel, Key};
 use super::tls::Terms;
+use crate::boxed::pinned;
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use urlsession_protocol::ErrorCode;
@@ -71,7 +72,7 @@ impl Http {
             return Box::pin(self.send_over_http1(route, out)).await;
         }
         // Every caller would keep room for it, and move that into place: kept apart it is moved once.
-        match Box::pin(self.carry(route, out)).await {
+        match pinned(|| self.carry(route, out)).await {
             Err(Broken { wants_http1: true, .. }) if route.trust.is_some() => {
                 self.http1_only.note(route.key);
                 Box::pin(self.send_over_http1(route, out)).await

@@ -14,6 +14,7 @@ use super::segments::journal::Journal;
 use super::segments::run::{Lead, Outcome, Segments};
 use super::speedometer::Speedometer;
 use super::{Attempt, blocking};
+use crate::boxed::pinned;
 use bytes::Bytes;
 use http::{StatusCode, header};
 use std::path::PathBuf;
@@ -69,7 +70,7 @@ pub(super) async fn run(
             }
             run.keep_file(got).await
         }
-        (Ok((got, _)), ..) => Box::pin(run.restart(got, attempt.resume.is_some())).await,
+        (Ok((got, _)), ..) => pinned(|| run.restart(got, attempt.resume.is_some())).await,
     }
 }
 
@@ -334,15 +335,15 @@ impl Run<'_> {
                 }
             }
             // Kept apart, as what ends it is: every caller would move both into place.
-            (Ok(()), ..) => Box::pin(self.fill(got, receiver, expected)).await,
+            (Ok(()), ..) => pinned(|| self.fill(got, receiver, expected)).await,
         };
         match (received, journal) {
             (Received::Whole, Some(journal)) if is_open => {
                 Box::pin(self.go_on(filled, state, journal, (&url, before, parts))).await
             }
             (received, journal) => {
-                let end = self.conclude(received, filled, (state, journal), (&url, before));
-                Ok(Box::pin(end).await)
+                let state = (state, journal);
+                Ok(pinned(|| self.conclude(received, filled, state, (&url, before))).await)
             }
         }
     }

@@ -17,6 +17,7 @@ use super::redirect::{self, Trail};
 use super::speedometer::Speedometer;
 use super::upload::Sending;
 use super::{Attempt, Progress};
+use crate::boxed::pinned;
 use crate::cache::{self, Kept, LookUp, Received};
 use crate::cookies::Exchange;
 use crate::strict;
@@ -123,7 +124,7 @@ impl<'a> Chain<'a> {
 
     /// Asks and follows redirects to the final response. The extra fields go with every request.
     pub(super) async fn ask(&self, extra: &[(HeaderName, String)]) -> Result<Final, Failure> {
-        Box::pin(self.ask_beside(extra, None)).await
+        pinned(|| self.ask_beside(extra, None)).await
     }
 
     /// The same, unless its server has so many connections at work already.
