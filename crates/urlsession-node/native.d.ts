@@ -212,7 +212,7 @@ export interface NewTask {
   lowestSpeed?: LowestSpeedFields
   /** Milliseconds without any byte before an attempt is given up. */
   timeoutIntervalForRequest?: number
-  /** Milliseconds from the first resume to completion. */
+  /** Milliseconds from the first resume, or a later `earliestBeginDate`, to completion. */
   timeoutIntervalForResource?: number
   /** A digest that the finished file must have: `sha-256:…`, `sha-512:…` or `md5:…`. */
   checksum?: string
@@ -574,7 +574,7 @@ export interface SessionOptions {
   headers?: Array<HeaderField>
   /** Milliseconds without any byte before an attempt is given up. */
   timeoutIntervalForRequest?: number
-  /** Milliseconds from the first resume to completion. */
+  /** Milliseconds from the first resume, or a later `earliestBeginDate`, to completion. */
   timeoutIntervalForResource?: number
   /** Most attempts at once against one host. */
   maximumConnectionsPerHost?: number

@@ -76,6 +76,7 @@ fn born(origin: Result<Option<ResumeState>, Error>) -> TaskRecord {
         attempts: 0,
         failures: 0,
         deadline: None,
+        suspended: None,
         resume,
         error,
         question: None,

@@ -23,6 +23,8 @@ pub(crate) struct Rare {
     pub(crate) error: Option<Box<Error>>,
     pub(crate) question: Option<Box<Question>>,
     pub(crate) spool: Option<Box<Path>>,
+    /// Since when its time stands still.
+    pub(crate) suspended: Option<Timestamp>,
     /// Times in a row that the disk was full; forgotten by a restart.
     pub(crate) disk_failures: u8,
 }
@@ -60,6 +62,7 @@ impl Rare {
         error: None,
         question: None,
         spool: None,
+        suspended: None,
         disk_failures: 0,
     };
 }

@@ -7,13 +7,19 @@ use crate::resume::is_usable;
 use crate::task::{Phase, Stopping, Task, Wait};
 use crate::turn::{ASKERS_LIMIT, Asker, Turn};
 use crate::{Action, AttemptNumber, Cause, Core, Ending, Report, ResumeState, TaskRef, retry};
+use std::time::Duration;
 use urlsession_protocol::{Error, ErrorCode, Reply};
 
 impl Core {
     pub(crate) fn resume(&mut self, turn: &mut Turn, key: TaskRef) {
         let Some(task) = self.tasks.get(&key) else { return };
         let now = turn.now.wall;
-        let deadline = task.deadline.get().unwrap_or_else(|| now.after(task.resource_timeout()));
+        let begins = task.begin.get().map_or(now, |begin| begin.max(now));
+        let paused = task.details.suspended.map_or(Duration::ZERO, |since| since.until(now));
+        let deadline = match task.deadline.get() {
+            Some(deadline) => deadline.after(paused),
+            None => begins.after(task.resource_timeout()),
+        };
         let phase = match task.phase {
             Phase::Suspended => Phase::Waiting(task.wait_for_begin(now)),
             Phase::Running { .. } if self.planted.is(CoreBug::OverlappingAttempts) => {
@@ -29,6 +35,10 @@ impl Core {
         };
         self.put(turn, key, |task| {
             task.deadline = OptionalDate::new(Some(deadline));
+            if task.details.suspended.is_some() {
+                task.details.suspended = None;
+                task.details.trim();
+            }
             task.phase = phase;
         });
         if self.tasks.get(&key).is_some_and(Task::is_malformed) {
@@ -54,7 +64,11 @@ impl Core {
             | Phase::Canceling { .. }
             | Phase::Completed { .. } => return,
         };
-        self.put(turn, key, |task| task.phase = phase);
+        let now = turn.now.wall;
+        self.put(turn, key, |task| {
+            task.details.suspended = Some(now);
+            task.phase = phase;
+        });
     }
 
     /// Ends a task with -999, at once or when its attempt ended.

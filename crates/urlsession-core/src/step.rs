@@ -495,6 +495,9 @@ pub struct TaskRecord {
     /// When it ends with -1001; set by the first resume.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
+    /// When it was suspended: from then to its next resume its time stands still.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended: Option<Timestamp>,
     /// Before then its server wants to hear nothing of it (RFC 9110 section 10.2.3).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<Timestamp>,

@@ -162,12 +162,14 @@ impl Task {
             || record.resume.is_some()
             || record.error.is_some()
             || record.question.is_some()
+            || record.suspended.is_some()
         {
             details.spool = facts.spool.map(Into::into);
             details.peak = record.resume.as_deref().map(Peak::of).map(Box::new);
             details.resume = record.resume;
             details.error = record.error;
             details.question = record.question;
+            details.suspended = record.suspended;
         }
         let phase = match record.stage {
             Stage::Suspended => Phase::Suspended,
@@ -220,7 +222,7 @@ impl Task {
         }
     }
 
-    /// Returns how long it may take from its first resume to its completion.
+    /// Returns how long it may take from its first resume, or a later begin date, to its completion.
     pub(crate) fn resource_timeout(&self) -> Duration {
         Duration::from_millis(self.resource_timeout)
     }
@@ -244,6 +246,7 @@ impl Task {
             attempts: self.attempts,
             failures: self.failures,
             deadline: self.deadline.get(),
+            suspended: self.details.suspended,
             retry_at: match self.phase {
                 Phase::Waiting(Wait::Retry { shown, asked: true, .. }) => Some(shown),
                 _ => None,

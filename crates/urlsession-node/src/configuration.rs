@@ -29,7 +29,7 @@ pub struct SessionOptions {
     pub headers: Option<Vec<HeaderField>>,
     /// Milliseconds without any byte before an attempt is given up.
     pub timeout_interval_for_request: Option<f64>,
-    /// Milliseconds from the first resume to completion.
+    /// Milliseconds from the first resume, or a later `earliestBeginDate`, to completion.
     pub timeout_interval_for_resource: Option<f64>,
     /// Most attempts at once against one host.
     pub maximum_connections_per_host: Option<u32>,

@@ -52,7 +52,7 @@ pub struct NewTask {
     pub lowest_speed: Option<LowestSpeedFields>,
     /// Milliseconds without any byte before an attempt is given up.
     pub timeout_interval_for_request: Option<f64>,
-    /// Milliseconds from the first resume to completion.
+    /// Milliseconds from the first resume, or a later `earliestBeginDate`, to completion.
     pub timeout_interval_for_resource: Option<f64>,
     /// A digest that the finished file must have: `sha-256:…`, `sha-512:…` or `md5:…`.
     pub checksum: Option<String>,

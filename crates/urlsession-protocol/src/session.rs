@@ -22,7 +22,8 @@ pub struct SessionConfiguration {
     /// session the attempt is retried, not reported.
     #[serde(with = "crate::time::milliseconds")]
     pub timeout_interval_for_request: Duration,
-    /// Longest time from the first resume to completion, waiting and retries included (7 days).
+    /// Longest time from the first resume, or a later begin date, to completion, waiting and retries
+    /// included (7 days).
     #[serde(with = "crate::time::milliseconds")]
     pub timeout_interval_for_resource: Duration,
     /// Most attempts of this session that run at once against one host (6).
@@ -112,12 +113,6 @@ impl Default for SessionConfiguration {
 }
 
 impl SessionConfiguration {
-    /// Returns when a task first resumed at `now` must be complete.
-    #[must_use]
-    pub fn deadline(&self, now: Timestamp) -> Timestamp {
-        now.after(self.timeout_interval_for_resource)
-    }
-
     /// Returns what it says about keeping responses.
     #[must_use]
     pub fn cache_policy(&self) -> CachePolicy {

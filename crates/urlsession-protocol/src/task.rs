@@ -97,7 +97,7 @@ pub struct TaskOptions {
     /// Milliseconds without any byte before an attempt is given up; `None` is the session's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_interval_for_request: Option<u64>,
-    /// Milliseconds from first resume to completion; `None` is the session's.
+    /// Milliseconds from the first resume, or a later begin date, to completion; `None` is the session's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_interval_for_resource: Option<u64>,
     /// Digest that the finished file must have; another one ends the task with -3007.

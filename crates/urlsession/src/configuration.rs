@@ -21,8 +21,8 @@ pub struct SessionConfiguration {
     /// Longest pause without any byte before an attempt is given up (60 s). In a background
     /// session the attempt is retried, not reported. Less than 1 ms is refused with -1.
     pub timeout_interval_for_request: Duration,
-    /// Longest time from the first resume to completion, waiting and retries included (7 days).
-    /// Less than 1 ms is refused with -1.
+    /// Longest time from the first resume, or a later begin date, to completion, waiting and retries
+    /// included (7 days). Less than 1 ms is refused with -1.
     pub timeout_interval_for_resource: Duration,
     /// Most attempts of this session that run at once against one host (6); 0 counts as 1.
     pub http_maximum_connections_per_host: u32,

@@ -167,6 +167,7 @@ fn state(row: &Row<'_>) -> Result<TaskRecord, StoreError> {
         attempts: row.get(12)?,
         failures: row.get(13)?,
         deadline: deadline.map(date),
+        suspended: None,
         retry_at: None,
         resume: None,
         error: None,
@@ -184,8 +185,17 @@ fn columns(state: &TaskRecord) -> Result<(Plain, Option<String>), StoreError> {
 
 /// Says a state in numbers, if they say it all.
 fn plain(state: &TaskRecord) -> Option<Plain> {
-    let TaskRecord { stage, attempts, failures, deadline, retry_at, resume, error, question } =
-        state;
+    let TaskRecord {
+        stage,
+        attempts,
+        failures,
+        deadline,
+        suspended,
+        retry_at,
+        resume,
+        error,
+        question,
+    } = state;
     let stage = match stage {
         Stage::Suspended => 0,
         Stage::Active => 1,
@@ -193,7 +203,11 @@ fn plain(state: &TaskRecord) -> Option<Plain> {
         Stage::Canceling => 3,
         Stage::Sending | Stage::Challenged | Stage::Completed { .. } => return None,
     };
-    let is_plain = retry_at.is_none() && resume.is_none() && error.is_none() && question.is_none();
+    let is_plain = suspended.is_none()
+        && retry_at.is_none()
+        && resume.is_none()
+        && error.is_none()
+        && question.is_none();
     is_plain.then(|| (stage, *attempts, *failures, deadline.map(date_number)))
 }
 

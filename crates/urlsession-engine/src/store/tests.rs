@@ -528,6 +528,7 @@ fn record(stage: Stage) -> TaskRecord {
         attempts: 1,
         failures: 2,
         deadline: None,
+        suspended: None,
         retry_at: None,
         resume: None,
         error: None,
