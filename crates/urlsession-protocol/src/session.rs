@@ -3,7 +3,7 @@
 use crate::{
     CachePolicy, ConnectionProxy, CookiePolicy, Credential, Header, Http3, HttpCookieAcceptPolicy,
     HttpCookieStorage, LaunchCommand, LaunchStatus, RequestCachePolicy, Segments, SessionKey,
-    StrictTransportSecurity, Timestamp, TlsPolicy, UrlCache, UrlCredentialStorage,
+    StrictTransportSecurity, TlsPolicy, UrlCache, UrlCredentialStorage,
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;

@@ -183,7 +183,8 @@ impl Open {
 impl List {
     /// Says whether every call up to this one is answered.
     fn has_answered(&self, last: CallId) -> bool {
-        let oldest = self.answering.or_else(|| self.open.front().map(|open| open.id));
+        // Answers may come in another order than their calls.
+        let oldest = self.answering.into_iter().chain(self.open.front().map(|open| open.id)).min();
         oldest.is_none_or(|id| id > last)
     }
 
@@ -302,5 +303,21 @@ mod tests {
         calls.push(CallId(3), message, Box::new(|_| {}));
         let soon = Deadline::after(std::time::Duration::ZERO);
         assert!(!calls.wait_until_answered(CallId(3), soon).unwrap());
+    }
+
+    #[test]
+    fn an_answer_under_way_stands_for_no_earlier_one() {
+        let calls = Arc::new(Calls::default());
+        let message = Arc::new(ClientMessage::Call { id: CallId(0), call: Call::Status });
+        calls.push(CallId(1), Arc::clone(&message), Box::new(|_| {}));
+        let (asked, said) = (Arc::clone(&calls), Arc::new(Mutex::new(None)));
+        let told = Arc::clone(&said);
+        let answer = move |_| {
+            let soon = Deadline::after(std::time::Duration::ZERO);
+            *told.lock().unwrap() = Some(asked.wait_until_answered(CallId(1), soon));
+        };
+        calls.push(CallId(2), message, Box::new(answer));
+        calls.answer(CallId(2), Ok(Reply::Done));
+        assert_eq!(*said.lock().unwrap(), Some(Ok(false)));
     }
 }
