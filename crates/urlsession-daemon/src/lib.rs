@@ -112,9 +112,9 @@ fn prepare(options: &Options, detach: bool) -> anyhow::Result<life::Plan> {
         None => idle_exit(std::env::var(IDLE_EXIT_VARIABLE).ok().as_deref())?,
     };
     let simulation = simulation::read(options.simulate.as_deref())?;
-    process::settle(detach)?;
+    let heritage = process::settle(detach)?;
     let idle_exit = Some(idle_exit).filter(|duration| !duration.is_zero());
-    Ok(life::Plan { paths, idle_exit, simulation })
+    Ok(life::Plan { paths, idle_exit, heritage, simulation })
 }
 
 #[cfg(unix)]

@@ -16,7 +16,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use urlsession_engine::{CachePlace, Engine, EngineConfiguration, Scenario, crash};
+use urlsession_engine::{CachePlace, Engine, EngineConfiguration, Heritage, Scenario, crash};
 use urlsession_protocol::connection::{Accepted, Connection, FAREWELL_LIMIT};
 use urlsession_protocol::paths::Paths;
 use urlsession_protocol::{Hello, PROTOCOL_VERSION};
@@ -42,13 +42,15 @@ pub(crate) struct Plan {
     pub(crate) paths: Paths,
     /// How long it goes on while idle; `None` is for ever.
     pub(crate) idle_exit: Option<Duration>,
+    /// What the starter gave this process.
+    pub(crate) heritage: Heritage,
     /// What is simulated.
     pub(crate) simulation: Option<Scenario>,
 }
 
 /// Lives until stopped or idle for so long; tells `ready` once clients can connect.
 pub(crate) fn live(plan: Plan, version: &str, ready: &mut Ready) -> anyhow::Result<Ended> {
-    let Plan { paths, idle_exit, simulation } = plan;
+    let Plan { paths, idle_exit, heritage, simulation } = plan;
     let paths = &paths;
     folder::ensure_private(&paths.state)?;
     simulation::check_place(&paths.state, simulation.is_some())?;
@@ -69,7 +71,7 @@ pub(crate) fn live(plan: Plan, version: &str, ready: &mut Ready) -> anyhow::Resu
         .context("cannot start threads")?;
     let lived = runtime.block_on(async {
         let is_simulated = simulation.is_some();
-        let mut house = House::open(paths, version, simulation).await?;
+        let mut house = House::open(paths, version, heritage, simulation).await?;
         crash::point("daemon.opened");
         instance.open_gate().context("cannot unlock the gate")?;
         ready.tell();
@@ -106,6 +108,7 @@ impl<'a> House<'a> {
     async fn open(
         paths: &'a Paths,
         version: &str,
+        heritage: Heritage,
         simulation: Option<Scenario>,
     ) -> anyhow::Result<Self> {
         // From here on a signal means an orderly stop.
@@ -116,6 +119,7 @@ impl<'a> House<'a> {
             caches: CachePlace::Nowhere,
             version: version.to_owned(),
             keychain: simulation.is_none() && keychain::is_used(),
+            heritage: Some(heritage),
             simulation,
         };
         let engine = Engine::start(configuration, Handle::current())

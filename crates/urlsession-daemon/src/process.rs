@@ -5,6 +5,7 @@ use rustix::fs::Mode;
 use rustix::io::FdFlags;
 use rustix::process::{Resource, Rlimit};
 use std::os::fd::{BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+use urlsession_engine::Heritage;
 
 /// Most open files that the daemon asks for; the system may grant fewer.
 const FILES_LIMIT: u64 = 16 * 1024;
@@ -15,12 +16,15 @@ pub const FILES_MINIMUM: u64 = 64;
 const OPEN_FILES: &str = if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" };
 
 /// Makes new files private, leaves the starter's terminal, folder and files if it shall, allows more
-/// and longer open files than the starter may have had.
+/// and longer open files than the starter may have had. Returns what the starter gave it.
 ///
 /// # Errors
 /// The system grants so few files that clients could not connect.
-pub(crate) fn settle(detach: bool) -> anyhow::Result<()> {
-    rustix::process::umask(Mode::RWXG | Mode::RWXO);
+pub(crate) fn settle(detach: bool) -> anyhow::Result<Heritage> {
+    let heritage = Heritage {
+        umask: rustix::process::umask(Mode::RWXG | Mode::RWXO).as_raw_mode().into(),
+        open_files: rustix::process::getrlimit(Resource::Nofile).current,
+    };
     if detach {
         // Fails for the leader of a process group, which no terminal interrupts either.
         let _ = rustix::process::setsid();
@@ -35,7 +39,7 @@ pub(crate) fn settle(detach: bool) -> anyhow::Result<()> {
     );
     raise(Resource::Nofile, Some(wanted));
     raise(Resource::Fsize, None);
-    Ok(())
+    Ok(heritage)
 }
 
 /// Raises the limit that counts to what is wanted, `None` for all that the system grants.

@@ -26,16 +26,26 @@ const INHERITED_PREFIXES: &[&str] = &["LC_", "XDG_"];
 /// Names the application, so that the app finds its session again.
 const APPLICATION_VARIABLE: &str = "URLSESSION_APP_ID";
 
+/// What its starter gave this process and it has changed for itself: launched apps get it back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heritage {
+    /// The mode bits that new files lack.
+    pub umask: u32,
+    /// Most open files; `None` is as many as the system has.
+    pub open_files: Option<u64>,
+}
+
 /// Starts apps on the runtime and tells the driver when they end. It never stops one.
 #[derive(Debug)]
 pub(crate) struct Launcher {
     runtime: Handle,
     inbox: Sender,
+    heritage: Option<Heritage>,
 }
 
 impl Launcher {
-    pub(crate) fn new(runtime: Handle, inbox: Sender) -> Self {
-        Self { runtime, inbox }
+    pub(crate) fn new(runtime: Handle, inbox: Sender, heritage: Option<Heritage>) -> Self {
+        Self { runtime, inbox, heritage }
     }
 
     /// Starts the app; its end comes back through the inbox.
@@ -46,9 +56,9 @@ impl Launcher {
         handler: String,
         command: LaunchCommand,
     ) {
-        let inbox = self.inbox.clone();
+        let (inbox, heritage) = (self.inbox.clone(), self.heritage);
         self.runtime.spawn(async move {
-            let result = run(&key, &handler, &command).await;
+            let result = run(&key, &handler, &command, heritage).await;
             if let Err(error) = &result {
                 tracing::warn!(session = %key, error, "a launch was of no use");
             }
@@ -57,15 +67,25 @@ impl Launcher {
     }
 }
 
-async fn run(key: &SessionKey, handler: &str, command: &LaunchCommand) -> Result<(), String> {
+async fn run(
+    key: &SessionKey,
+    handler: &str,
+    command: &LaunchCommand,
+    heritage: Option<Heritage>,
+) -> Result<(), String> {
     let program = command.program.display();
     if !command.directory.is_dir() {
         return Err(format!("the folder {} is not there", command.directory.display()));
     }
     crash::point("spawn");
-    let mut child = prepare(key, handler, command)
-        .spawn()
-        .map_err(|error| format!("cannot start {program}: {error}"))?;
+    let mut process = prepare(key, handler, command);
+    #[cfg(unix)]
+    if let Some(heritage) = heritage {
+        bequeath(&mut process, heritage);
+    }
+    #[cfg(not(unix))]
+    let _ = heritage;
+    let mut child = process.spawn().map_err(|error| format!("cannot start {program}: {error}"))?;
     crash::point("spawned");
     tracing::info!(session = %key, %program, pid = child.id(), "launched the app");
     match child.wait().await {
@@ -94,6 +114,25 @@ fn prepare(key: &SessionKey, handler: &str, command: &LaunchCommand) -> Command 
     #[cfg(unix)]
     process.process_group(0);
     process
+}
+
+/// Gives the app what this process had of its starter.
+#[cfg(unix)]
+#[expect(unsafe_code, reason = "only the new process itself can change what it has")]
+fn bequeath(process: &mut Command, heritage: Heritage) {
+    use rustix::fs::{Mode, RawMode};
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
+
+    let mode = Mode::from_raw_mode(heritage.umask as RawMode);
+    let prepare = move || {
+        umask(mode);
+        let limit = Rlimit { current: heritage.open_files, ..getrlimit(Resource::Nofile) };
+        // An app with room for more files runs as well.
+        let _ = setrlimit(Resource::Nofile, limit);
+        Ok(())
+    };
+    // SAFETY: between fork and exec it makes three system calls, and neither allocates nor locks.
+    unsafe { process.pre_exec(prepare) };
 }
 
 fn is_inherited(name: &OsString) -> bool {

@@ -36,6 +36,7 @@ mod wall;
 
 pub use checkup::{check_store, count_trusted_roots};
 pub use files::STORE;
+pub use launch::Heritage;
 pub use simulate::{POSITION, Scenario, ScenarioError};
 pub use store::{CheckedStore, StoreError};
 
@@ -63,6 +64,8 @@ pub struct EngineConfiguration {
     /// Whether the system's keychain has the key to the passwords in the store, where there is one.
     /// Whoever asks it may wait for a person, so its answer is waited for two seconds at most.
     pub keychain: bool,
+    /// What launched apps get back of what this process has changed for itself.
+    pub heritage: Option<Heritage>,
     /// What servers, network and time do; `None` is the real world.
     pub simulation: Option<Scenario>,
 }

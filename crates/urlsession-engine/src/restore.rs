@@ -69,7 +69,7 @@ impl<H: Moves> Driver<H> {
             credentials: Keys::new(Keychain::new(configuration.keychain), sender.clone()),
             caches: Caches::new(clock.clone(), configuration.caches),
             attempts: Attempts::new(hands, runtime.clone(), sender.clone()),
-            launcher: Launcher::new(runtime.clone(), sender.clone()),
+            launcher: Launcher::new(runtime.clone(), sender.clone(), configuration.heritage),
             wall: WallWatch::begin(&runtime, sender.clone()),
             _network: match simulation {
                 Some(_) => NetworkWatch::none(),

@@ -82,6 +82,7 @@ fn host() -> Result<Arc<Host>, Error> {
     let paths = Paths::from_env();
     let configuration = EngineConfiguration {
         simulation: None,
+        heritage: None,
         keychain: false,
         state: None,
         // A user without a home keeps nothing on disk.

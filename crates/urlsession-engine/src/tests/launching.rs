@@ -2,7 +2,7 @@
 
 use super::stage::{App, Stage, download, key, stage};
 use crate::inbox::Message;
-use crate::launch::Launcher;
+use crate::launch::{Heritage, Launcher};
 use std::collections::BTreeMap;
 use std::path::Path;
 use tokio::runtime::Handle;
@@ -10,6 +10,16 @@ use urlsession_core::SessionNumber;
 use urlsession_protocol::{
     Call, LaunchCommand, LaunchState, LaunchStatus, Reply, SessionConfiguration,
 };
+
+/// What the daemon had before it changed that for itself.
+const HERITAGE: Heritage = Heritage { umask: 0o027, open_files: Some(77) };
+
+#[tokio::test]
+async fn an_app_has_what_the_starter_of_the_daemon_gave_it() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(launch(shell("(umask; ulimit -Sn) > said", folder.path())).await, Ok(()));
+    assert_eq!(std::fs::read_to_string(folder.path().join("said")).unwrap(), "0027\n77\n");
+}
 
 #[tokio::test]
 async fn an_app_is_launched_without_a_shell_in_a_clean_environment() {
@@ -125,7 +135,7 @@ async fn status(app: &mut App) -> Option<LaunchStatus> {
 
 async fn launch(command: LaunchCommand) -> Result<(), String> {
     let (sender, inbox) = crate::inbox::channel();
-    let launcher = Launcher::new(Handle::current(), sender);
+    let launcher = Launcher::new(Handle::current(), sender, Some(HERITAGE));
     launcher.launch(SessionNumber(1), key(), "Session-1-1".to_owned(), command);
     match tokio::task::spawn_blocking(move || inbox.wait(None).unwrap()).await.unwrap() {
         Message::LaunchEnded { session: SessionNumber(1), result } => result,

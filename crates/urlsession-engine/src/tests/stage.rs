@@ -33,6 +33,7 @@ impl Stage {
         let (script, hands) = Script::new();
         let configuration = EngineConfiguration {
             simulation: None,
+            heritage: None,
             state: Some(folder.path().join("state")),
             shared: None,
             caches: CachePlace::Nowhere,
