@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 use tokio::task::JoinHandle;
-use url::Url;
+use url::{Position, Url};
 use urlsession_core::Order;
 use urlsession_protocol::{RequestCachePolicy, ResourceFetchType, Timestamp};
 
@@ -65,6 +65,8 @@ pub(crate) struct Kept {
 #[derive(Debug)]
 pub(crate) struct Pending<'a> {
     exchange: &'a Exchange,
+    /// `None` if nothing is kept of the response.
+    cache: Option<&'a Arc<SharedCache>>,
     url: Url,
     method: Method,
     headers: HeaderMap,
@@ -104,7 +106,8 @@ impl Exchange {
         let shunned = [&options.retry_statuses[..], &options.recoverable_statuses[..]].concat();
         let policy = options.request_cache_policy.unwrap_or(order.cache.policy);
         let asked = &options.request_policy;
-        // What is kept is found by its URL, which is not all that others ask for.
+        // What is kept is found by its URL, which is not all that others ask for; their `Host` is looked
+        // at with each request.
         let is_of_url = asked.target.is_none()
             && asked.path.is_none()
             && asked.connect_to.is_empty()
@@ -125,11 +128,15 @@ impl Exchange {
         headers: HeaderMap,
         credential: &[u8],
     ) -> LookUp<'_> {
+        let cache = self.cache.as_ref().filter(|_| is_of_host(url, &headers));
         let url = without_fragment(url.clone());
         let own = headers.get(header::AUTHORIZATION).map_or(&[][..], HeaderValue::as_bytes);
         let partition = Partition::of(&[own, credential, &self.terms]);
         let asked = Asked { method, headers: &headers, policy: self.policy };
-        let candidate = self.candidate(&asked, &url, &partition).await;
+        let candidate = match cache {
+            Some(cache) => self.candidate(cache, &asked, &url, &partition).await,
+            None => None,
+        };
         let now = self.now();
         let verdict = candidate.as_ref().map(|stored| Policy::of(&asked, stored, now));
         let mut conditions = Vec::new();
@@ -149,6 +156,7 @@ impl Exchange {
         let method = method.clone();
         let pending = Pending {
             exchange: self,
+            cache,
             url,
             method,
             headers,
@@ -156,7 +164,7 @@ impl Exchange {
             candidate,
             conditions,
             sent: now,
-            begun: self.cache.as_ref().map(|cache| cache.begin()).unwrap_or_default(),
+            begun: cache.map(|cache| cache.begin()).unwrap_or_default(),
         };
         LookUp::Send(pending)
     }
@@ -164,6 +172,7 @@ impl Exchange {
     /// Returns the latest of the kept responses that are for the request.
     async fn candidate(
         &self,
+        cache: &Arc<SharedCache>,
         asked: &Asked<'_>,
         url: &Url,
         partition: &Partition,
@@ -172,7 +181,7 @@ impl Exchange {
             return None;
         }
         let url = url.as_str().to_owned();
-        let mut found = run(self.cache.as_ref()?, move |cache| cache.find(&url)).await;
+        let mut found = run(cache, move |cache| cache.find(&url)).await;
         found.retain(|stored| {
             stored.variant.partition == *partition
                 && !self.shunned.contains(&stored.status.as_u16())
@@ -209,7 +218,7 @@ impl Pending<'_> {
 
     /// Takes the head of the response.
     pub(crate) async fn receive(mut self, head: &Parts) -> Received {
-        let Some(cache) = &self.exchange.cache else { return Received::New(None) };
+        let Some(cache) = self.cache else { return Received::New(None) };
         let now = cache.now();
         let asked = self.asked();
         if let Some(stored) = &self.candidate {
@@ -398,6 +407,15 @@ impl Recording {
             let _ = writing.await;
         }
     }
+}
+
+/// Says whether a request names the host of its URL in its `Host` field: what another site of the same
+/// server answers is not of the URL (RFC 9110 section 7.1).
+fn is_of_host(url: &Url, headers: &HeaderMap) -> bool {
+    let authority = &url[Position::BeforeHost..Position::AfterPort];
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let is_named = |host: &HeaderValue| host.as_bytes().eq_ignore_ascii_case(authority.as_bytes());
+    hosts.next().is_some_and(is_named) && hosts.next().is_none()
 }
 
 fn without_fragment(mut url: Url) -> Url {

@@ -5,11 +5,11 @@ use crate::cache::exchange::Pending;
 use crate::cache::{Exchange, LookUp, Received, Recording, SharedCache};
 use crate::clock::Clock;
 use http::response::Parts;
-use http::{HeaderMap, Method, Response, StatusCode};
+use http::{Method, Response, StatusCode};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use tempfile::TempDir;
-use url::Url;
+use url::{Position, Url};
 use urlsession_core::Order;
 use urlsession_protocol::{CachePolicy, CookiePolicy, Request, TaskKind, TaskOptions, UrlCache};
 
@@ -39,8 +39,17 @@ fn in_memory() -> SharedCache {
 }
 
 async fn ask<'a>(exchange: &'a Exchange, method: &Method, url: &str) -> LookUp<'a> {
+    ask_with(exchange, method, url, "Host: host").await
+}
+
+async fn ask_with<'a>(
+    exchange: &'a Exchange,
+    method: &Method,
+    url: &str,
+    lines: &str,
+) -> LookUp<'a> {
     let url: Url = url.parse().unwrap();
-    exchange.look_up((method, &url), HeaderMap::new(), &[]).await
+    exchange.look_up((method, &url), fields(lines), &[]).await
 }
 
 fn head(status: u16, lines: &str) -> Parts {
@@ -164,4 +173,37 @@ async fn a_head_is_taken_while_somebody_waits_for_the_disk() {
     assert!(matches!(received, Received::New(Some(_))));
     let _ = release.0.send(());
     assert!(writer.join().unwrap(), "the head waited");
+}
+
+/// A server may have a site for each name, and all of them have the URL of its address.
+#[tokio::test]
+async fn only_the_host_of_the_url_is_asked_for_what_the_url_has() {
+    for (url, lines, expected) in [
+        ("http://host/", "Host: host", true),
+        ("http://host/", "Host: HOST", true),
+        ("http://host:80/", "Host: host", true),
+        ("http://host:81/", "Host: host:81", true),
+        ("http://host:81/", "Host: host", false),
+        ("http://host/", "Host: other", false),
+        ("http://host/", "Host: host | Host: other", false),
+        ("http://host/", "Host:", false),
+        ("http://host/", "", false),
+        ("http://[::1]:81/", "Host: [::1]:81", true),
+    ] {
+        let its_own = url.parse::<Url>().unwrap();
+        let its_own = format!("Host: {}", &its_own[Position::BeforeHost..Position::AfterPort]);
+        for (first, second) in [(lines, &its_own[..]), (&its_own, lines)] {
+            let asks = exchange(&Arc::new(in_memory()));
+            let LookUp::Send(pending) = ask_with(&asks, &Method::GET, url, first).await else {
+                panic!("nothing is kept yet: {first}");
+            };
+            let head = head(200, "Cache-Control: max-age=100");
+            if let Received::New(Some(recording)) = pending.receive(&head).await {
+                end(recording, "body").await;
+            }
+            let answer = ask_with(&asks, &Method::GET, url, second).await;
+            let is_kept = matches!(answer, LookUp::Answer(_));
+            assert_eq!(is_kept, expected, "{url}: {first}, then {second}");
+        }
+    }
 }
