@@ -184,6 +184,7 @@ impl Exchange {
         let mut found = run(cache, move |cache| cache.find(&url)).await;
         found.retain(|stored| {
             stored.variant.partition == *partition
+                && policy::is_of_url(stored.status)
                 && !self.shunned.contains(&stored.status.as_u16())
                 && stored.variant.matches(asked.headers, &stored.headers)
                 && range::wanted(asked.headers, stored) != Wanted::Unclear

@@ -27,6 +27,16 @@ const OF_REQUEST: [StatusCode; 4] = [
     StatusCode::PRECONDITION_FAILED,
     StatusCode::RANGE_NOT_SATISFIABLE,
 ];
+/// What answers who asks, or how often, and not what is there, whatever it says of its lifetime; of all
+/// but the first two RFC 6585 says so.
+const OF_ASKER: [StatusCode; 6] = [
+    StatusCode::UNAUTHORIZED,
+    StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+    StatusCode::PRECONDITION_REQUIRED,
+    StatusCode::TOO_MANY_REQUESTS,
+    StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+    StatusCode::NETWORK_AUTHENTICATION_REQUIRED,
+];
 /// Errors of a server that `stale-if-error` is for (RFC 5861 section 4).
 const ERRORS: [u16; 4] = [500, 502, 503, 504];
 
@@ -120,13 +130,17 @@ pub(super) fn is_storable(asked: &Asked<'_>, url: &Url, response: &Stored) -> bo
         true => status.canonical_reason().is_none(),
         false => control.no_store,
     };
-    let is_whole = !status.is_informational() && !OF_REQUEST.contains(&status);
     is_asked
-        && is_whole
+        && is_of_url(status)
         && !is_forbidden
         && !control.is_cut
         && !Control::of_request(asked.headers).no_store
         && (is_explicit || control.public || is_heuristic(status))
+}
+
+/// Says whether a response with the status tells what is at its URL.
+pub(super) fn is_of_url(status: StatusCode) -> bool {
+    !status.is_informational() && !OF_REQUEST.contains(&status) && !OF_ASKER.contains(&status)
 }
 
 /// Says whether a kept response may stand in for a failure or for an error of the server

@@ -185,6 +185,13 @@ const STORABLE: &[(&str, &str, u16, &str, bool)] = &[
     ("GET", "", 304, "Cache-Control: max-age=60", false),
     ("GET", "If-Match: \"a\"", 412, "Cache-Control: max-age=60", false),
     ("GET", "Range: bytes=9-", 416, "Cache-Control: max-age=60", false),
+    // RFC 6585 forbids it for four of them.
+    ("GET", "", 401, "Cache-Control: max-age=60", false),
+    ("GET", "", 407, "Cache-Control: max-age=60", false),
+    ("GET", "", 428, "Cache-Control: max-age=60", false),
+    ("GET", "", 429, "Cache-Control: max-age=60", false),
+    ("GET", "", 431, "Cache-Control: max-age=60", false),
+    ("GET", "", 511, "Cache-Control: max-age=60", false),
     ("GET", "", 599, "Cache-Control: max-age=60", true),
     ("GET", "", 599, "", false),
     ("GET", "", 302, "", false),

@@ -1,7 +1,8 @@
 //! What attempts at the same time do to each other, request for request, without a network.
 
-use super::fields;
+use super::{fields, stored};
 use crate::cache::exchange::Pending;
+use crate::cache::stored::Stored;
 use crate::cache::{Exchange, LookUp, Received, Recording, SharedCache};
 use crate::clock::Clock;
 use http::response::Parts;
@@ -205,5 +206,20 @@ async fn only_the_host_of_the_url_is_asked_for_what_the_url_has() {
             let is_kept = matches!(answer, LookUp::Answer(_));
             assert_eq!(is_kept, expected, "{url}: {first}, then {second}");
         }
+    }
+}
+
+/// Another version may have kept what this one would not.
+#[tokio::test]
+async fn what_must_not_be_kept_is_not_used_either() {
+    let url = "http://host/";
+    for (status, expected) in [(200, true), (404, true), (401, false), (429, false), (206, false)] {
+        let folder = TempDir::new().unwrap();
+        let cache = on_disk(&folder);
+        let (requested, received) = (cache.now(), cache.now());
+        let whole = stored(status, "Cache-Control: max-age=100");
+        cache.keep_at_once(url, Stored { requested, received, ..whole });
+        let found = answer(&exchange(&on_disk(&folder)), url).await;
+        assert_eq!(found.is_some(), expected, "{status}");
     }
 }
