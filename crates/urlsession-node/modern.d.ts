@@ -39,7 +39,10 @@ export interface BackgroundSessionOptions extends CommonSessionOptions {
 export interface InProcessSessionOptions extends CommonSessionOptions {
   /** An `ephemeral` one has cookies and a cache of its own in memory, and writes nothing to disk but bodies. */
   configuration: 'default' | 'ephemeral';
-  /** How much is kept of responses: 4 MiB in memory and, in a `default` session, 20 MiB on disk; `null` is nothing. */
+  /**
+   * How much is kept of responses: 4 MiB in memory and, in a `default` session, 20 MiB on disk; `null` is nothing. A session
+   * with cookies of its own has them in memory only.
+   */
   urlCache?: UrlCache | null;
   /**
    * Called before a redirect is followed, within the rules for that. Returns the request to go on with, changed or not,

@@ -1,5 +1,6 @@
 //! The engine on connections in memory, with transfers that do as the test says.
 
+mod caching;
 mod cookies;
 mod flushing;
 #[cfg(unix)]

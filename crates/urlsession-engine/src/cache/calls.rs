@@ -5,17 +5,15 @@ use crate::attempts::Moves;
 use crate::driver::Driver;
 use crate::shelf::Owner;
 use std::sync::Arc;
-use urlsession_core::{Order, TaskRef};
-use urlsession_protocol::{Call, Error, ErrorCode, SessionKey};
+use urlsession_core::{Order, SessionNumber, TaskRef};
+use urlsession_protocol::{Call, Error, ErrorCode, HttpCookieStorage, SessionKey, UrlCache};
 
 impl<H: Moves> Driver<H> {
     /// Returns the cache that an attempt of the task uses.
     pub(crate) fn cache_of(&mut self, task: TaskRef, order: &Order) -> Option<Arc<SharedCache>> {
         let room = order.cache.cache.filter(|_| self.caches.are_possible())?;
-        let owner = match room.disk_capacity {
-            0 => Owner::Session(task.session),
-            _ => Owner::Application(self.core.session_key(task.session)?.application.clone()),
-        };
+        let key = self.core.session_key(task.session)?;
+        let owner = owner((task.session, key), room, order.cookies.storage);
         Some(self.caches.cache(owner, room))
     }
 
@@ -23,12 +21,9 @@ impl<H: Moves> Driver<H> {
     /// nothing in memory, but there may be something on disk.
     pub(crate) fn cache_of_session(&mut self, session: &SessionKey) -> Option<Arc<SharedCache>> {
         let number = self.core.session_number(session)?;
-        let room = self.core.configuration(number)?.url_cache;
-        let room = room.filter(|_| self.caches.are_possible())?;
-        let owner = match room.disk_capacity {
-            0 => Owner::Session(number),
-            _ => Owner::Application(session.application.clone()),
-        };
+        let configuration = self.core.configuration(number)?;
+        let room = configuration.url_cache.filter(|_| self.caches.are_possible())?;
+        let owner = owner((number, session), room, configuration.http_cookie_storage);
         Some(self.caches.cache(owner, room))
     }
 
@@ -39,5 +34,20 @@ impl<H: Moves> Driver<H> {
         refused.then(|| {
             Error::new(ErrorCode::UNKNOWN).because("a background session has no URL cache")
         })
+    }
+}
+
+/// Returns whose cache a session uses. With cookies of its own it gets pages that are for nobody else,
+/// of which no file is to be left either.
+fn owner(
+    (number, key): (SessionNumber, &SessionKey),
+    room: UrlCache,
+    cookies: HttpCookieStorage,
+) -> Owner {
+    match cookies {
+        HttpCookieStorage::Shared | HttpCookieStorage::None if room.disk_capacity > 0 => {
+            Owner::Application(key.application.clone())
+        }
+        _ => Owner::Session(number),
     }
 }

@@ -57,8 +57,11 @@ pub fn run(options: Options) -> Result<()> {
         true => SessionConfiguration::ephemeral(),
         false => SessionConfiguration::default(),
     };
-    // Each worker begins without cookies and known hosts.
-    configuration.http_cookie_storage = HttpCookieStorage::Private;
+    // Each worker begins without cookies and known hosts; with cookies it has no cache on disk.
+    configuration.http_cookie_storage = match options.cookie_jar {
+        true => HttpCookieStorage::Private,
+        false => HttpCookieStorage::None,
+    };
     configuration.application = Some(options.application.clone());
     configuration.http_maximum_connections_per_host = RUNNING_LIMIT;
     configuration.ca_certificates.clone_from(&options.cacert);
