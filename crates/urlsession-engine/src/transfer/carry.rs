@@ -103,7 +103,7 @@ impl Http {
         }
         let begin = || out.metrics.begin(out.url.as_str(), out.method.as_str());
         let mut transaction = begin();
-        if let Some(channel) = self.pool.find(key).await {
+        if let Some(channel) = self.pool.find(key, out.idle_timeout).await {
             transaction.reused();
             match self.over(channel, key, out, &transaction).await {
                 Err(Broken { untouched: true, wants_http1: false, .. }) => {}

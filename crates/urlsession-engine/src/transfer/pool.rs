@@ -24,14 +24,15 @@ const SERVER_LIMIT: usize = 64;
 pub(super) const IDLE_TIME: Duration = Duration::from_secs(90);
 /// How often it is looked which are to be closed.
 const SWEEP_TIME: Duration = Duration::from_secs(30);
-/// Most HTTP/2 connections to one server; where all are full, more requests wait for a stream.
+/// Most HTTP/2 connections to one server that are shared; where all are full, more requests wait for
+/// a stream first.
 const SHARED_PER_SERVER: usize = 6;
 
 /// Streams that a server has not spoken of yet: no server says so many.
 pub(super) const UNSAID_STREAMS: usize = usize::MAX - 1;
 
-/// Longest wait for who dials the same server already, or for what the server says of a connection;
-/// then it is not worth it any more.
+/// Longest wait for who dials the same server already, for what the server says of a connection, or
+/// for room on one; then it is not worth it any more.
 const TURN_LIMIT: Duration = Duration::from_secs(5);
 
 /// What two requests must have in common to share a connection.
@@ -159,24 +160,25 @@ struct Server {
 }
 
 impl Pool {
-    /// Takes a connection for one request, if there is one. Where there are as many as may be, and all
-    /// are full, it waits for as long as that is so: those who use them see to it that it ends.
-    pub(super) async fn find(&self, key: &Key) -> Option<Channel> {
-        self.look(key, true).await
+    /// Takes a connection for one request, if there is one. Where as many as may be are shared, and
+    /// all are full, it waits for room, but no longer than the limit: those who use them may do so
+    /// for hours, and whoever comes after them then needs a connection of its own.
+    pub(super) async fn find(&self, key: &Key, limit: Duration) -> Option<Channel> {
+        self.look(key, true, limit.min(TURN_LIMIT)).await
     }
 
     /// Takes a connection for one request, if one has room.
     pub(super) async fn find_now(&self, key: &Key) -> Option<Channel> {
-        self.look(key, false).await
+        self.look(key, false, TURN_LIMIT).await
     }
 
-    async fn look(&self, key: &Key, waits: bool) -> Option<Channel> {
+    async fn look(&self, key: &Key, waits: bool, limit: Duration) -> Option<Channel> {
         match self.take(key) {
             Found::Channel(channel) => return Some(channel),
             Found::Nothing => return None,
             Found::Unsaid | Found::Full => {}
         }
-        let until = Instant::now() + TURN_LIMIT;
+        let until = Instant::now() + limit;
         loop {
             let room = self.room(key);
             let mut change = pin!(room.notified());
@@ -184,11 +186,9 @@ impl Pool {
             change.as_mut().enable();
             match self.take(key) {
                 Found::Channel(channel) => return Some(channel),
-                Found::Unsaid if Instant::now() < until => {
-                    let _ = timeout_at(until, change).await;
-                }
-                Found::Full if waits => change.await,
-                Found::Unsaid | Found::Full | Found::Nothing => return None,
+                Found::Nothing => return None,
+                Found::Full if !waits => return None,
+                Found::Unsaid | Found::Full => timeout_at(until, change).await.ok()?,
             }
         }
     }

@@ -83,7 +83,7 @@ impl Http {
         out: &Outgoing<'_>,
     ) -> Result<Answer, Failure> {
         let mut transaction = out.metrics.begin(out.url.as_str(), out.method.as_str());
-        if let Some(channel) = self.pool.find(&way.key).await {
+        if let Some(channel) = self.pool.find(&way.key, out.idle_timeout).await {
             transaction.reused();
             match self.over(channel, route.key, out, &transaction).await {
                 Err(Broken { untouched: true, .. }) => {}
@@ -145,7 +145,7 @@ impl Http {
             Some(gate) => pool::turn(gate, limit.min(route.connect_limit.unwrap_or(limit))).await,
             None => None,
         };
-        if let Some(channel) = self.pool.find(&way.key).await {
+        if let Some(channel) = self.pool.find(&way.key, limit).await {
             return Ok(Won { channel, is_reused: true });
         }
         if way.is_only {
@@ -250,7 +250,7 @@ impl Http {
         limit: Duration,
         transaction: &Transaction,
     ) -> Result<Won, Failure> {
-        if let Some(channel) = self.pool.find(route.key).await {
+        if let Some(channel) = self.pool.find(route.key, limit).await {
             return Ok(Won { channel, is_reused: true });
         }
         let channel = self.open(route.key, &route.goal(transaction), limit).await?;

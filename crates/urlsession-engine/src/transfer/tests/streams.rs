@@ -13,7 +13,10 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::time::{advance, sleep, timeout};
+use tokio::time::{sleep, timeout};
+
+/// How long a request may be idle.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn key() -> Key {
     Key {
@@ -65,7 +68,7 @@ async fn a_connection_is_shared_once_its_server_has_said_how_far() {
         let pool = Pool::default();
         let _first = connect(&pool, said).await;
         let key = key();
-        let mut second = pin!(pool.find(&key));
+        let mut second = pin!(pool.find(&key, PATIENCE));
         assert!(settled(second.as_mut()).await.is_none(), "{most}");
         say.send(Some(most)).unwrap();
         let second = settled(second.as_mut()).await.expect("it is known");
@@ -79,28 +82,44 @@ async fn nobody_waits_for_ever_for_what_a_server_does_not_say() {
     let pool = Pool::default();
     let _first = connect(&pool, said).await;
     // Time goes on by itself once nobody has anything to do.
-    assert!(pool.find(&key()).await.is_none());
+    assert!(pool.find(&key(), PATIENCE).await.is_none());
 }
 
-/// A download may take hours, and whoever comes after it has done nothing wrong.
+/// Connects so often that nobody who comes after it has room; says who uses the connections.
+async fn fill(pool: &Pool, most: &watch::Receiver<Option<u32>>) -> Vec<Channel> {
+    let mut users = Vec::new();
+    for _ in 0..6 {
+        assert!(pool.find(&key(), PATIENCE).await.is_none(), "there may be one more");
+        users.push(connect(pool, most.clone()).await);
+    }
+    users
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_finds_every_connection_full_waits_for_room() {
     let (_say, said) = watch::channel(Some(1));
     let pool = Pool::default();
     let key = key();
-    let mut users = Vec::new();
-    for _ in 0..6 {
-        assert!(pool.find(&key).await.is_none(), "there may be one more");
-        users.push(connect(&pool, said.clone()).await);
-    }
-    let mut seventh = pin!(pool.find(&key));
-    for _ in 0..3 {
-        assert!(settled(seventh.as_mut()).await.is_none());
-        advance(Duration::from_secs(60 * 60)).await;
-    }
+    let mut users = fill(&pool, &said).await;
+    let mut seventh = pin!(pool.find(&key, PATIENCE));
+    assert!(settled(seventh.as_mut()).await.is_none());
     assert!(pool.find_now(&key).await.is_none());
     users.pop();
     assert!(matches!(settled(seventh.as_mut()).await, Some(Some(Channel::Http2(_)))));
+}
+
+/// A download may take hours, and whoever comes after it has done nothing wrong: it takes a
+/// connection of its own before it would have been idle for too long.
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_room_for_ever() {
+    let (_say, said) = watch::channel(Some(1));
+    let pool = Pool::default();
+    let users = fill(&pool, &said).await;
+    for patience in [PATIENCE, Duration::from_secs(1)] {
+        let found = timeout(patience, pool.find(&key(), patience)).await;
+        assert!(matches!(found, Ok(None)), "{patience:?}: {found:?}");
+    }
+    drop(users);
 }
 
 /// A connection that is given up makes room for a new one.
@@ -114,7 +133,7 @@ async fn who_waits_for_room_sees_that_connections_are_gone() {
         users.push(connect(&pool, said.clone()).await);
         tokio::task::yield_now().await;
     }
-    let mut seventh = pin!(pool.find(&key));
+    let mut seventh = pin!(pool.find(&key, PATIENCE));
     assert!(settled(seventh.as_mut()).await.is_none());
     pool.clear();
     assert!(matches!(settled(seventh.as_mut()).await, Some(None)));
