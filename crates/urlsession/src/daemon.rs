@@ -260,7 +260,7 @@ impl Daemon {
     /// # Errors
     /// -997 if it was gone before, -1001 if it does not end within 30 s.
     pub fn shutdown(self) -> Result<(), Error> {
-        let process = process::open(self.lock().process);
+        let process = process::open(&self.lock().transport.sender);
         self.ask(Call::Shutdown)?;
         let deadline = Deadline::after(REPLY_LIMIT);
         let mut conversation = self.lock();
@@ -393,8 +393,6 @@ impl fmt::Debug for Watch {
 /// A connection on which each question waits for its answer.
 struct Conversation {
     transport: Transport,
-    /// The daemon's.
-    process: u32,
     next_call: u64,
 }
 
@@ -419,8 +417,8 @@ impl Conversation {
         loop {
             let greeted = connect(deadline).and_then(|transport| {
                 let Some(mut transport) = transport else { return Ok(None) };
-                let process = transport.greet(deadline)?;
-                Ok(Some(Self { transport, process, next_call: 0 }))
+                transport.greet(deadline)?;
+                Ok(Some(Self { transport, next_call: 0 }))
             });
             // A daemon that is dying may still take a connection and then hang up.
             match greeted {
@@ -519,14 +517,15 @@ pub(crate) fn misunderstood() -> Error {
 #[cfg(target_os = "linux")]
 mod process {
     use crate::deadline::Deadline;
+    use crate::transport::Sender;
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use rustix::io::Errno;
     use rustix::process::{Pid, PidfdFlags, pidfd_open};
     use std::os::fd::OwnedFd;
 
-    /// Holds on to a process, so that its end can be waited for.
-    pub(super) fn open(pid: u32) -> Option<OwnedFd> {
-        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw)?;
+    /// Holds on to the daemon's process, so that its end can be waited for.
+    pub(super) fn open(daemon: &Sender) -> Option<OwnedFd> {
+        let pid = daemon.process().and_then(|pid| Pid::from_raw(pid.cast_signed()))?;
         pidfd_open(pid, PidfdFlags::empty()).ok()
     }
 
@@ -547,8 +546,9 @@ mod process {
 #[cfg(not(target_os = "linux"))]
 mod process {
     use crate::deadline::Deadline;
+    use crate::transport::Sender;
 
-    pub(super) fn open(_: u32) {}
+    pub(super) fn open(_: &Sender) {}
 
     pub(super) fn wait((): (), _: Deadline) -> bool {
         true

@@ -64,15 +64,50 @@ fn own_user() -> u32 {
 
 #[cfg(target_os = "linux")]
 fn user_of(stream: &UnixStream) -> Result<Option<u32>, Error> {
-    let credentials = rustix::net::sockopt::socket_peercred(stream)
+    let peer = peer_of(stream)
         .map_err(|error| lost(format!("the system does not tell whose daemon it is: {error}")))?;
-    Ok(Some(credentials.uid.as_raw()))
+    Ok(Some(peer.uid))
 }
 
 /// A private folder has to do.
 #[cfg(not(target_os = "linux"))]
 fn user_of(_: &UnixStream) -> Result<Option<u32>, Error> {
     Ok(None)
+}
+
+/// Returns the number that the process at the other end has here; none in a namespace that does not
+/// see it.
+#[cfg(target_os = "linux")]
+pub(crate) fn process_of(stream: &UnixStream) -> Option<u32> {
+    let process = peer_of(stream).ok()?.pid;
+    u32::try_from(process).ok().filter(|process| *process != 0)
+}
+
+/// Asks the kernel who listens at the other end. A process without a number here has 0, which no
+/// process of rustix may have.
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "rustix knows no process without a number")]
+fn peer_of(stream: &UnixStream) -> std::io::Result<libc::ucred> {
+    use std::os::fd::AsRawFd as _;
+    const LENGTH: libc::socklen_t = size_of::<libc::ucred>() as libc::socklen_t;
+    let mut peer = libc::ucred { pid: 0, uid: u32::MAX, gid: u32::MAX };
+    let mut length = LENGTH;
+    // SAFETY: the stream keeps the descriptor open, and the kernel writes no more than `length` bytes
+    // to `peer`, which has so many, and any of which are numbers.
+    let asked = unsafe {
+        libc::getsockopt(
+            stream.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut peer).cast(),
+            &raw mut length,
+        )
+    };
+    match (asked, length) {
+        (0, LENGTH) => Ok(peer),
+        (0, _) => Err(ErrorKind::InvalidData.into()),
+        _ => Err(std::io::Error::last_os_error()),
+    }
 }
 
 #[cfg(test)]

@@ -85,12 +85,11 @@ impl Transport {
         Self { sender: Sender::Memory(end.outgoing), receiver: Receiver::Memory(queue) }
     }
 
-    /// Exchanges hellos; returns the daemon's process. In memory there are none: both sides are one
-    /// program.
-    pub(crate) fn greet(&mut self, deadline: Deadline) -> Result<u32, Error> {
+    /// Exchanges hellos. In memory there are none: both sides are one program.
+    pub(crate) fn greet(&mut self, deadline: Deadline) -> Result<(), Error> {
         #[cfg(feature = "embedded")]
         if matches!(self.sender, Sender::Memory(_)) {
-            return Ok(std::process::id());
+            return Ok(());
         }
         let hello = Hello {
             protocol: PROTOCOL_VERSION,
@@ -99,9 +98,7 @@ impl Transport {
         };
         self.sender.send(&ClientMessage::Hello(hello)).map_err(|_| lost("the daemon hung up"))?;
         match self.receiver.receive(deadline) {
-            Ok(DaemonMessage::Hello(theirs)) if theirs.protocol == PROTOCOL_VERSION => {
-                Ok(theirs.pid)
-            }
+            Ok(DaemonMessage::Hello(theirs)) if theirs.protocol == PROTOCOL_VERSION => Ok(()),
             Ok(DaemonMessage::Hello(theirs)) => Err(lost(format!(
                 "the running daemon ({}) speaks version {} of the protocol, this program version \
                  {PROTOCOL_VERSION}",
@@ -121,6 +118,17 @@ impl Transport {
 }
 
 impl Sender {
+    /// Returns the number that the daemon's process has here. What the daemon says itself may be
+    /// another process's here: it may count in a namespace of its own.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn process(&self) -> Option<u32> {
+        match self {
+            Self::Socket(stream) => crate::ownership::process_of(stream),
+            #[cfg(feature = "embedded")]
+            Self::Memory(_) => None,
+        }
+    }
+
     /// Writes the message whole, or says why not.
     pub(crate) fn send(&mut self, message: &ClientMessage) -> Result<(), Unsent> {
         match *self {

@@ -24,6 +24,7 @@ mod leavings;
 mod limits;
 mod namespaces;
 mod network;
+mod numbers;
 mod places;
 mod power_loss;
 #[cfg(target_os = "linux")]
