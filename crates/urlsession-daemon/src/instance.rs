@@ -109,9 +109,28 @@ fn open(path: &Path) -> anyhow::Result<File> {
 
 /// Writes who holds the lock and where it listens.
 fn record(lock: &mut File, socket: &Path) -> std::io::Result<()> {
+    let pid = std::process::id();
     lock.set_len(0)?;
     lock.rewind()?;
-    write!(lock, "{}\n{}\n", std::process::id(), socket.display())
+    write!(lock, "{pid}\n{}\n{}\n", socket.display(), birth(pid).unwrap_or_default())
+}
+
+/// Returns what tells a process from others of its number: who counts them, and when it began. A home
+/// may be shared with a container, which counts for itself.
+#[cfg(target_os = "linux")]
+fn birth(pid: u32) -> Option<String> {
+    let counter = std::fs::read_link("/proc/self/ns/pid").ok()?;
+    let about = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    // Its name, in brackets, may be anything; what comes behind are numbers.
+    let about = String::from_utf8_lossy(&about);
+    let began = about.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?;
+    Some(format!("{} {began}", counter.display()))
+}
+
+/// There is one who counts.
+#[cfg(not(target_os = "linux"))]
+fn birth(_: u32) -> Option<String> {
+    Some(String::new())
 }
 
 /// Asks the holder of the lock, whose socket is gone, for a new one: a runtime folder goes with
@@ -130,31 +149,34 @@ fn ask_to_reopen(lock: &mut File, socket: &Path) -> anyhow::Result<()> {
             socket.display()
         );
     }
+    let born = lines.next().unwrap_or_default();
     if let Some(pid) = Pid::from_raw(pid).filter(|pid| !pid.is_init()) {
-        hang_up(pid, || match lock.try_lock() {
+        let is_held = || match lock.try_lock() {
             // It is taken with the gate held, or not at all.
             Ok(()) => lock.unlock().is_err(),
             Err(why) => matches!(why, TryLockError::WouldBlock),
-        });
+        };
+        let number = pid.as_raw_nonzero().get().cast_unsigned();
+        hang_up(pid, || birth(number).is_some_and(|birth| birth == born) && is_held());
     }
     Ok(())
 }
 
 /// Sends the author of the record a hang-up. It lives as long as it holds the lock: who has its
-/// number while that is so is no later process.
+/// number, and is it, while that is so is no later process.
 #[cfg(target_os = "linux")]
-fn hang_up(pid: Pid, is_held: impl FnOnce() -> bool) {
+fn hang_up(pid: Pid, is_it: impl FnOnce() -> bool) {
     use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
     let author = pidfd_open(pid, PidfdFlags::empty());
-    if let (Ok(author), true) = (author, is_held()) {
+    if let (Ok(author), true) = (author, is_it()) {
         // If it has just died, the next round gets the lock.
         let _ = pidfd_send_signal(author, Signal::HUP);
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn hang_up(pid: Pid, is_held: impl FnOnce() -> bool) {
-    if is_held() {
+fn hang_up(pid: Pid, is_it: impl FnOnce() -> bool) {
+    if is_it() {
         let _ = rustix::process::kill_process(pid, Signal::HUP);
     }
 }
@@ -163,22 +185,56 @@ fn hang_up(pid: Pid, is_held: impl FnOnce() -> bool) {
 mod tests {
     use super::*;
     use std::os::unix::process::ExitStatusExt as _;
-    use std::process::{Command, Stdio};
+    use std::process::{Child, Command, Stdio};
 
-    /// Whether the lock is held still => the signal that a process of that number gets
+    const SOCKET: &str = "/run/daemon.socket";
+
+    /// What the record says beside the number, whether the lock is held => the signal that a process
+    /// of that number gets
     #[test]
     fn only_who_holds_the_lock_is_told_to_hang_up() {
-        for (is_held, expected) in [(false, None), (true, Some(Signal::HUP.as_raw()))] {
-            // It would ignore a hang-up that this process ignores, as under `nohup`.
-            let mut mortal = Command::new("env");
-            mortal.args(["--default-signal=HUP", "cat"]);
-            let mut child = mortal.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-            child.stdin.as_mut().unwrap().write_all(b"x").unwrap();
-            child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
-            let pid = Pid::from_raw(child.id().cast_signed()).unwrap();
-            hang_up(pid, || is_held);
-            drop(child.stdin.take());
-            assert_eq!(child.wait().unwrap().signal(), expected, "{is_held}");
+        let of_its_own = |birth: String| birth;
+        let in_another_namespace = |birth: String| birth.replace("pid:[", "pid:[1");
+        let later = |birth: String| birth + "0";
+        // As daemons of before wrote it.
+        let unsaid = |_| String::new();
+        check("its own", of_its_own, true, Some(Signal::HUP.as_raw()));
+        check("its own, but it has died", of_its_own, false, None);
+        check("in another namespace", in_another_namespace, true, None);
+        check("later", later, true, None);
+        check("unsaid", unsaid, true, None);
+    }
+
+    fn check(name: &str, says: impl Fn(String) -> String, is_held: bool, expected: Option<i32>) {
+        let mut child = mortal();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let born = says(birth(child.id()).unwrap());
+        std::fs::write(file.path(), format!("{}\n{SOCKET}\n{born}\n", child.id())).unwrap();
+        let holder = open(file.path()).unwrap();
+        if is_held {
+            holder.lock().unwrap();
         }
+        ask_to_reopen(&mut open(file.path()).unwrap(), Path::new(SOCKET)).unwrap();
+        drop(child.stdin.take());
+        assert_eq!(child.wait().unwrap().signal(), expected, "{name}");
+    }
+
+    #[test]
+    fn a_record_names_its_author() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        record(&mut open(file.path()).unwrap(), Path::new(SOCKET)).unwrap();
+        let (pid, written) = (std::process::id(), std::fs::read_to_string(file.path()).unwrap());
+        assert_eq!(written, format!("{pid}\n{SOCKET}\n{}\n", birth(pid).unwrap()));
+    }
+
+    /// Starts a process that ends with its input. It would ignore a hang-up that this process
+    /// ignores, as under `nohup`.
+    fn mortal() -> Child {
+        let mut mortal = Command::new("env");
+        mortal.args(["--default-signal=HUP", "cat"]);
+        let mut child = mortal.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+        child
     }
 }
