@@ -14,6 +14,7 @@ use crate::task_name::TaskName;
 use crate::tracked::{Change, Tracked};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound::{Excluded, Unbounded};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 use urlsession::{Daemon, Error, ErrorCode, SessionKey, TaskIdentifier, TaskState, Watch, Watched};
@@ -89,7 +90,7 @@ pub(crate) fn follow(
         !std::mem::replace(&mut is_told, true) && signals.send(Input::Signal(signal)).is_ok()
     })?;
     let mut follower = Follower {
-        wanted: names.iter().cloned().collect(),
+        wanted: Arc::new(names.iter().cloned().collect()),
         tasks: BTreeMap::new(),
         ended: 0,
         progress,
@@ -108,7 +109,7 @@ pub(crate) fn follow(
 }
 
 struct Follower<'a> {
-    wanted: BTreeSet<TaskName>,
+    wanted: Arc<BTreeSet<TaskName>>,
     tasks: BTreeMap<TaskName, Tracked>,
     /// How many of them have ended: there may be many, and each of their events asks.
     ended: usize,
@@ -120,7 +121,9 @@ struct Follower<'a> {
 impl Follower<'_> {
     fn run(&mut self, until: Until) -> Result<Stop, Failure> {
         let mut lost_in_a_row = 0;
-        self.attach(&mut lost_in_a_row)?;
+        if !self.attach(&mut lost_in_a_row, until.deadline)? {
+            return Ok(Stop::TimedOut);
+        }
         loop {
             if self.is_done(until) {
                 return Ok(Stop::Ended);
@@ -142,7 +145,9 @@ impl Follower<'_> {
                     if lost_in_a_row > RECONNECT_LIMIT {
                         return Err(error.into());
                     }
-                    self.attach(&mut lost_in_a_row)?;
+                    if !self.attach(&mut lost_in_a_row, until.deadline)? {
+                        return Ok(Stop::TimedOut);
+                    }
                 }
                 Err(RecvTimeoutError::Timeout) => self.progress.tick()?,
                 Err(RecvTimeoutError::Disconnected) => unreachable!("a sender is held here"),
@@ -154,22 +159,31 @@ impl Follower<'_> {
         self.ended == self.tasks.len() || (until.any && self.ended > 0)
     }
 
-    fn attach(&mut self, lost_in_a_row: &mut u32) -> Result<(), Failure> {
-        persist(lost_in_a_row, || Ok(Daemon::connect(true)?), |daemon| self.look(daemon))
+    /// Says whether the daemon told in time how the tasks are.
+    fn attach(
+        &mut self,
+        lost_in_a_row: &mut u32,
+        deadline: Option<Instant>,
+    ) -> Result<bool, Failure> {
+        let (wanted, sender, mut lost) =
+            (Arc::clone(&self.wanted), self.sender.clone(), *lost_in_a_row);
+        let looked = by(deadline, move || {
+            let connect = || Ok(Daemon::connect(true)?);
+            let found = persist(&mut lost, connect, |daemon| look(daemon, &wanted, &sender));
+            (lost, found)
+        })?;
+        let Some((lost, found)) = looked else { return Ok(false) };
+        *lost_in_a_row = lost;
+        self.compare(&found?)?;
+        Ok(true)
     }
 
-    /// Watches, then reads how the tasks are: what happens in between is seen twice, not never.
-    fn look(&mut self, daemon: &Daemon) -> Result<(), Failure> {
-        let mut sessions: Vec<&SessionKey> = self.wanted.iter().map(|name| &name.session).collect();
-        sessions.dedup();
-        let one = if let [one] = sessions[..] { Some(one.clone()) } else { None };
-        forward(daemon.watch(one, false)?, self.sender.clone())?;
-        let found = self.read(daemon)?;
+    fn compare(&mut self, found: &BTreeMap<TaskName, Tracked>) -> Result<(), Failure> {
         let mut unheard = Ok(());
-        for name in self.wanted.clone() {
-            let told = match found.get(&name) {
+        for name in self.wanted.clone().iter() {
+            let told = match found.get(name) {
                 Some(task) => self.found(task.clone()),
-                None => self.missing(&name),
+                None => self.missing(name),
             };
             match told {
                 // How the others are is to be known all the same.
@@ -181,44 +195,6 @@ impl Follower<'_> {
         unheard?;
         self.progress.tick()?;
         Ok(())
-    }
-
-    fn read(&self, daemon: &Daemon) -> Result<BTreeMap<TaskName, Tracked>, Failure> {
-        let mut found = BTreeMap::new();
-        let mut add = |status| {
-            let task = Tracked::new(status);
-            found.insert(task.name.clone(), task);
-        };
-        if self.wanted.len() <= SINGLE_LIMIT {
-            for name in &self.wanted {
-                match daemon.task(&name.session, name.task) {
-                    Ok(status) => add(status),
-                    Err(error) if exit::code_of(&error) == exit::NO_DAEMON => {
-                        return Err(error.into());
-                    }
-                    Err(_) => {}
-                }
-            }
-        } else {
-            let mut first = self.wanted.first();
-            while let Some(TaskName { session, task }) = first {
-                let end = TaskName::new(session.clone(), TaskIdentifier(u64::MAX));
-                let last = self.wanted.range(..=&end).next_back();
-                for status in daemon.tasks_from(session.clone(), *task) {
-                    let status = status?;
-                    let name = TaskName::new(status.session.clone(), status.task);
-                    let is_last = last.is_none_or(|last| name >= *last);
-                    if self.wanted.contains(&name) {
-                        add(status);
-                    }
-                    if is_last {
-                        break;
-                    }
-                }
-                first = self.wanted.range((Excluded(&end), Unbounded)).next();
-            }
-        }
-        Ok(found)
     }
 
     fn found(&mut self, task: Tracked) -> Result<(), Failure> {
@@ -259,13 +235,84 @@ impl Follower<'_> {
     }
 }
 
+/// Does what may take as long as a daemon hangs, but waits for it until then only.
+fn by<T: Send + 'static>(
+    deadline: Option<Instant>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<Option<T>, Failure> {
+    let Some(deadline) = deadline else { return Ok(Some(work())) };
+    let (teller, told) = sync_channel(1);
+    // Nobody listens to it any more once the time is up.
+    let run = move || drop(teller.send(work()));
+    std::thread::Builder::new().name("look".to_owned()).spawn(run)?;
+    match told.recv_timeout(deadline.saturating_duration_since(clock::steady())) {
+        Ok(done) => Ok(Some(done)),
+        Err(RecvTimeoutError::Timeout) => Ok(None),
+        Err(RecvTimeoutError::Disconnected) => unreachable!("it tells, or panics"),
+    }
+}
+
+/// Watches, then reads how the tasks are: what happens in between is seen twice, not never.
+fn look(
+    daemon: &Daemon,
+    wanted: &BTreeSet<TaskName>,
+    to: &SyncSender<Input>,
+) -> Result<BTreeMap<TaskName, Tracked>, Failure> {
+    let mut sessions: Vec<&SessionKey> = wanted.iter().map(|name| &name.session).collect();
+    sessions.dedup();
+    let one = if let [one] = sessions[..] { Some(one.clone()) } else { None };
+    forward(daemon.watch(one, false)?, to.clone())?;
+    read(daemon, wanted)
+}
+
+fn read(
+    daemon: &Daemon,
+    wanted: &BTreeSet<TaskName>,
+) -> Result<BTreeMap<TaskName, Tracked>, Failure> {
+    let mut found = BTreeMap::new();
+    let mut add = |status| {
+        let task = Tracked::new(status);
+        found.insert(task.name.clone(), task);
+    };
+    if wanted.len() <= SINGLE_LIMIT {
+        for name in wanted {
+            match daemon.task(&name.session, name.task) {
+                Ok(status) => add(status),
+                Err(error) if exit::code_of(&error) == exit::NO_DAEMON => {
+                    return Err(error.into());
+                }
+                Err(_) => {}
+            }
+        }
+        return Ok(found);
+    }
+    let mut first = wanted.first();
+    while let Some(TaskName { session, task }) = first {
+        let end = TaskName::new(session.clone(), TaskIdentifier(u64::MAX));
+        let last = wanted.range(..=&end).next_back();
+        for status in daemon.tasks_from(session.clone(), *task) {
+            let status = status?;
+            let name = TaskName::new(status.session.clone(), status.task);
+            let is_last = last.is_none_or(|last| name >= *last);
+            if wanted.contains(&name) {
+                add(status);
+            }
+            if is_last {
+                break;
+            }
+        }
+        first = wanted.range((Excluded(&end), Unbounded)).next();
+    }
+    Ok(found)
+}
+
 /// Looks again where a daemon goes away while it is asked, as one does that goes away later. One that
 /// cannot be reached at all was tried often enough.
-fn persist<D>(
+fn persist<D, T>(
     lost_in_a_row: &mut u32,
     connect: impl Fn() -> Result<D, Failure>,
-    mut look: impl FnMut(&D) -> Result<(), Failure>,
-) -> Result<(), Failure> {
+    mut look: impl FnMut(&D) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     loop {
         match look(&connect()?) {
             Err(failure) if failure.code == exit::NO_DAEMON && *lost_in_a_row < RECONNECT_LIMIT => {
@@ -342,5 +389,16 @@ mod tests {
         }
         let unreachable = || Err::<(), _>(Failure::new(gone, "none can be started"));
         assert_eq!(persist(&mut 0, unreachable, |()| Ok(())).unwrap_err().code, gone);
+    }
+
+    #[test]
+    fn a_daemon_that_hangs_is_not_waited_for_longer_than_until_then() {
+        let (hangs, over) = std::sync::mpsc::channel::<()>();
+        assert!(by(Some(clock::steady()), move || over.recv()).unwrap().is_none());
+        drop(hangs);
+        let later = clock::steady().checked_add(Duration::from_secs(3600));
+        for deadline in [None, later] {
+            assert_eq!(by(deadline, || 7).unwrap(), Some(7));
+        }
     }
 }

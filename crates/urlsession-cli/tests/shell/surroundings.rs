@@ -168,14 +168,30 @@ fn events_go_on_with_the_next_daemon_and_are_told_once() {
         }
     };
     until_the_end_of("1");
-    let pid = home.json(&["daemon", "status", "--json"])["pid"].as_i64().unwrap();
-    kill_process(Pid::from_raw(pid.try_into().unwrap()).unwrap(), Signal::KILL).unwrap();
+    kill_process(daemon_of(&home), Signal::KILL).unwrap();
     home.out(&["add", &server.url("/f")]);
     let later = until_the_end_of("2");
     let again: Vec<_> = later.iter().filter(|event| event["id"] == "1").collect();
     assert!(again.is_empty(), "{again:?}");
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+/// As where its disk does not answer.
+#[test]
+fn a_daemon_that_hangs_is_waited_for_no_longer_than_said() {
+    let home = Home::new();
+    home.out(&["daemon", "start"]);
+    let daemon = daemon_of(&home);
+    kill_process(daemon, Signal::STOP).unwrap();
+    let ran = home.run(&["wait", "--timeout", "1", "1"]);
+    kill_process(daemon, Signal::CONT).unwrap();
+    assert_eq!(ran.code, 124, "{ran:?}");
+}
+
+fn daemon_of(home: &Home) -> Pid {
+    let pid = home.json(&["daemon", "status", "--json"])["pid"].as_i64().unwrap();
+    Pid::from_raw(pid.try_into().unwrap()).unwrap()
 }
 
 #[test]
