@@ -14,7 +14,8 @@ use urlsession_protocol::request::check_url;
 use urlsession_protocol::task::DESCRIPTION_LIMIT;
 use urlsession_protocol::{
     Body, ChecksumAlgorithm, ConnectionProxy, Error, ErrorCode, Header, NewTask, Request,
-    SessionConfiguration, SessionKey, TaskIdentifier, TaskKind, TaskOptions, Timestamp,
+    RequestCachePolicy, SessionConfiguration, SessionKey, TaskIdentifier, TaskKind, TaskOptions,
+    Timestamp,
 };
 
 /// Most tasks of one session that are not yet forgotten.
@@ -125,7 +126,7 @@ fn admit(
     let options = &order.options;
     let facts = TaskFacts {
         kind,
-        host,
+        host: if order.loads_nothing() { String::new() } else { host },
         priority: options.priority,
         created: now,
         begin: options.earliest_begin_date,
@@ -143,6 +144,14 @@ fn admit(
         },
     };
     (facts, order, origin)
+}
+
+impl Order {
+    /// Says whether it is answered with what is kept, or not at all.
+    fn loads_nothing(&self) -> bool {
+        let policy = self.options.request_cache_policy.unwrap_or(self.cache.policy);
+        policy == RequestCachePolicy::ReturnCacheDataDontLoad
+    }
 }
 
 /// Refuses a timeout that is over before anything can happen: a task with one would end at once, or

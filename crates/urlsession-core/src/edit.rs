@@ -87,7 +87,9 @@ impl Core {
             return turn.reply(from, Err(error));
         }
         let changes = !edit.is_empty();
-        let host = edit.url.as_deref().and_then(host_of);
+        // One that loads nothing is of no host, whatever its URL.
+        let is_of_host = !task.host.is_empty();
+        let host = edit.url.as_deref().and_then(host_of).filter(|_| is_of_host);
         if let Some(host) = host.filter(|_| !self.planted.is(CoreBug::EditKeepsHost)) {
             self.move_to_host(turn, key, &host);
         }

@@ -447,7 +447,8 @@ impl LaunchRecord {
 pub struct TaskFacts {
     /// What it moves.
     pub kind: Kind,
-    /// The `host:port` it goes to first.
+    /// The `host:port` it goes to first; empty for one that loads nothing, and takes no connection of
+    /// a host.
     pub host: String,
     /// Which waiting task runs first.
     pub priority: Priority,

@@ -4,7 +4,7 @@ use super::*;
 use crate::turn::ASKERS_LIMIT;
 use crate::{FurtherRanges, Order, Stage, TaskFacts, resume};
 use urlsession_protocol::{
-    CancelledReason, Header, LowestSpeed, Priority, Reason, ResumeData, Secret,
+    CancelledReason, Header, LowestSpeed, Priority, Reason, RequestCachePolicy, ResumeData, Secret,
 };
 
 fn lowest(bytes_per_second: u64, seconds: u32) -> Option<LowestSpeed> {
@@ -193,6 +193,37 @@ fn slots_are_limited_per_host_session_and_daemon() {
     }
     let (last, _) = bench.core.running()[0];
     assert_eq!(starts(&bench.ended(last.task.0, done())).len(), 1);
+}
+
+/// What is kept comes at once, also while all connections of its host are taken.
+#[test]
+fn what_loads_nothing_waits_for_no_slot_of_its_host() {
+    let one = SessionConfiguration { http_maximum_connections_per_host: 1, ..default() };
+    let kept = SessionConfiguration {
+        request_cache_policy: RequestCachePolicy::ReturnCacheDataDontLoad,
+        ..one.clone()
+    };
+    for (session, of_task, expected) in [
+        (&one, None, vec![]),
+        (&one, Some(RequestCachePolicy::ReturnCacheDataElseLoad), vec![]),
+        (&one, Some(RequestCachePolicy::ReturnCacheDataDontLoad), vec![(2, 1)]),
+        (&kept, None, vec![(2, 1)]),
+        (&kept, Some(RequestCachePolicy::UseProtocolCachePolicy), vec![]),
+    ] {
+        let mut bench = Bench::empty();
+        bench.attach(APP, session.clone());
+        let mut busy = download(1);
+        busy.options.request_cache_policy = Some(RequestCachePolicy::UseProtocolCachePolicy);
+        bench.create(busy);
+        assert_eq!(starts(&bench.resume(1)), [(1, 1)]);
+        let mut new = download(2);
+        new.options.request_cache_policy = of_task;
+        bench.create(new);
+        // Wherever it is sent.
+        let url = Some("http://host/other".to_owned());
+        bench.edit(2, RequestEdit { url, ..RequestEdit::default() });
+        assert_eq!(starts(&bench.resume(2)), expected, "{of_task:?}");
+    }
 }
 
 #[test]
