@@ -111,13 +111,18 @@ impl Session {
     /// Says whether the peer is the owner and was sent the event.
     pub(crate) fn has_told(&self, peer: PeerNumber, number: EventNumber) -> bool {
         let owner = self.owner.as_ref().filter(|owner| owner.peer == peer);
-        owner.is_some_and(|owner| owner.delivery.has_sent(number))
+        owner.is_some_and(|owner| self.has_sent(owner, number))
     }
 
     /// Returns the owner if it was not sent the event.
     pub(crate) fn owner_to_tell(&self, number: EventNumber) -> Option<PeerNumber> {
-        let owner = self.owner.as_ref().filter(|owner| !owner.delivery.has_sent(number));
+        let owner = self.owner.as_ref().filter(|owner| !self.has_sent(owner, number));
         owner.map(|owner| owner.peer)
+    }
+
+    fn has_sent(&self, owner: &Owner, number: EventNumber) -> bool {
+        let task = self.outbox.owed.get(&number).map(|owed| owed.task);
+        owner.delivery.has_sent(number, task)
     }
 
     pub(crate) fn take_event(&mut self, number: EventNumber) -> Option<Owed> {
@@ -382,7 +387,7 @@ impl Core {
         let (next_task, owned_from) = (session.next_task, session.owned_from);
         turn.reply(from, Ok(Reply::Attached { next_task, owned_from }));
         if !session.is_owned_by(from.peer) {
-            let mut delivery = session.outbox.begin();
+            let mut delivery = session.outbox.begin(session.owned_from);
             if self.planted.is(CoreBug::NoReplay) {
                 while session.outbox.next(&mut delivery).is_some() {}
             }

@@ -203,8 +203,8 @@ impl<H: Moves> Driver<H> {
         let Some(last) = through else { return vec![first] };
         let before = first.0.checked_sub(1).map(|before| (session, EventNumber(before)));
         let owed = self.core.owed_after(Some(session), before).map(|(_, _, number, ..)| number);
-        // A client is told no more than these ahead.
-        owed.take_while(|number| *number <= last).take(WINDOW as usize).collect()
+        // A client is told no more than these ahead: of its own tasks, and of others.
+        owed.take_while(|number| *number <= last).take(2 * WINDOW as usize).collect()
     }
 
     /// Refuses what the core cannot judge.

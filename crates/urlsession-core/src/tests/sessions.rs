@@ -114,6 +114,40 @@ fn the_window_bounds_what_is_in_flight() {
     assert_eq!(bench.core.counts().events_owed, total - 11);
 }
 
+/// A process may want nothing of what those before it have left.
+#[test]
+fn an_owners_own_tasks_wait_for_no_older_ones() {
+    let window = u64::from(WINDOW);
+    let mut bench = Bench::new();
+    let end = |bench: &mut Bench, task| bench.ended(task, failed(Cause::Permanent));
+    for _ in 0..window + 2 {
+        let task = bench.download();
+        end(&mut bench, task);
+    }
+    let older = bench.download();
+    bench.handle(Input::Disconnected { peer: APP });
+    assert_eq!(sent(&bench.attach(APP, default())).len(), WINDOW as usize);
+    let own = bench.download();
+    assert_eq!(sent(&end(&mut bench, older)), Vec::<String>::new(), "no room");
+    let number = window + 4;
+    assert_eq!(sent(&end(&mut bench, own)), [format!("{number} DidComplete -1005")]);
+    for further in number + 1..=number + window {
+        let task = bench.download();
+        let told = sent(&end(&mut bench, task)).len();
+        assert_eq!(told, usize::from(further < number + window), "as many, and no more");
+    }
+    assert_eq!(sent(&bench.ack(number + 1)), [format!("{} DidComplete -1005", number + window)]);
+    // Once there is room, what was passed over comes in its order, and nothing twice.
+    let mut told = Vec::new();
+    for number in (number..=number + window).chain(1..=4) {
+        told.extend(sent(&bench.ack(number)));
+    }
+    let late = [window + 1, window + 2].map(|number| format!("{number} DidComplete -1005"));
+    let after = ["DidFinishEvents".to_owned(), format!("{} DidComplete -1005", window + 3)];
+    assert_eq!(told, [&late[..], &after[..]].concat());
+    assert_eq!(bench.core.counts().events_owed, window - 1);
+}
+
 #[test]
 fn a_task_that_is_removed_is_told_of_whatever_is_in_flight() {
     let mut bench = Bench::new();
