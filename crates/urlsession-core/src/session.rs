@@ -381,6 +381,8 @@ impl Core {
         if !returns && !self.planted.is(CoreBug::SameOwner) {
             session.owned_from = session.next_task;
         }
+        // Who let its tasks finish has meant its own hold on the session, which this one does not share.
+        session.invalidating &= returns || session.cancels;
         session.last_owner = claim.owner;
         turn.sessions.insert(number);
         turn.launching.insert(number);

@@ -408,7 +408,8 @@ pub struct SessionRecord {
     pub next_task: TaskIdentifier,
     /// The lowest number that no event has had.
     pub next_event: EventNumber,
-    /// Whether new tasks are refused and the session goes with its last task.
+    /// Whether new tasks are refused and the session goes with its last task; for the next owner only
+    /// if that cancels the tasks.
     pub invalidating: bool,
     /// Whether that cancels the tasks it has.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -218,7 +218,8 @@ pub enum Call {
         /// The task.
         task: TaskIdentifier,
     },
-    /// Refuses new tasks; the session is gone once its tasks are and their events are acknowledged.
+    /// Refuses new tasks; the session is gone once its tasks are and their events are acknowledged. A
+    /// later owner has it as if nobody had asked for that.
     /// Any client may while nobody owns the session: a person at a shell for an app that is gone.
     FinishTasksAndInvalidate {
         /// The session, owned by this connection or by nobody.

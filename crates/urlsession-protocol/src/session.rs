@@ -137,7 +137,8 @@ pub struct SessionStatus {
     pub session: SessionKey,
     /// Whether a client owns it.
     pub owned: bool,
-    /// Whether new tasks are refused and the session goes with its last task.
+    /// Whether new tasks are refused and the session goes with its last task. For the next owner it
+    /// stays, unless its tasks were cancelled.
     pub invalidating: bool,
     /// Tasks known, completed ones whose events are owed included.
     pub tasks: u64,

@@ -119,8 +119,8 @@ impl Daemon {
         SessionPages::new(self, application)
     }
 
-    /// Has a session that nobody owns refuse new tasks; it is gone once its tasks have ended and its
-    /// app has acknowledged their events. Cannot be taken back. Durable when it returns.
+    /// Has a session that nobody owns refuse new tasks; it is gone once its tasks have ended and are
+    /// removed. An app that comes back has it as before. Durable when it returns.
     ///
     /// # Errors
     /// -996 while an app owns the session, the daemon's for one that is unknown, -997 without it.
@@ -128,9 +128,8 @@ impl Daemon {
         self.ask(Call::FinishTasksAndInvalidate { session: session.clone() }).map(drop)
     }
 
-    /// Ends every task of a session that nobody owns with -999, and the session as
-    /// [`finish_tasks_and_invalidate`](Self::finish_tasks_and_invalidate) does. Durable when it
-    /// returns.
+    /// Ends every task of a session that nobody owns with -999; the session takes no new ones, and is
+    /// gone once its app has acknowledged their events. Cannot be taken back. Durable when it returns.
     ///
     /// # Errors
     /// As [`finish_tasks_and_invalidate`](Self::finish_tasks_and_invalidate).

@@ -300,7 +300,8 @@ impl Session {
     }
 
     /// Refuses new tasks; once the last task has ended and its events are acknowledged, the session
-    /// is gone and [`Event::DidBecomeInvalid`] is its last event.
+    /// is gone and [`Event::DidBecomeInvalid`] is its last event. A process that ends before leaves
+    /// the tasks to the next one, which has the session as if this had not been asked for.
     ///
     /// # Errors
     /// -997 without a daemon.

@@ -32,8 +32,8 @@ pub(crate) enum SessionCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Let a session's tasks end, refuse new ones, then forget it (finishTasksAndInvalidate); this
-    /// cannot be taken back
+    /// Let a session's tasks end, refuse new ones, then forget it, unless its app comes back
+    /// (finishTasksAndInvalidate)
     Finish {
         #[command(flatten)]
         which: OneSession,

@@ -40,7 +40,9 @@ pub(crate) fn session(command: &SessionCommand) -> Result<u8, Failure> {
         SessionCommand::Finish { which, quiet } => {
             let status = find(&daemon, &which.name)?;
             let end = |key: &SessionKey| daemon.finish_tasks_and_invalidate(key);
-            invalidate(&daemon, &status, "takes no new tasks", end, *quiet)?;
+            let rest =
+                "the session goes when its tasks are removed, and stays if its app comes back";
+            invalidate(&daemon, &status, ("takes no new tasks", rest), end, *quiet)?;
         }
         SessionCommand::Cancel { which, quiet } => {
             let status = find(&daemon, &which.name)?;
@@ -49,17 +51,18 @@ pub(crate) fn session(command: &SessionCommand) -> Result<u8, Failure> {
                 count => format!("{count} unfinished tasks were ended"),
             };
             let end = |key: &SessionKey| daemon.invalidate_and_cancel(key);
-            invalidate(&daemon, &status, &ended, end, *quiet)?;
+            let rest = "the session goes when its app has taken what its tasks owe";
+            invalidate(&daemon, &status, (&ended, rest), end, *quiet)?;
         }
     }
     Ok(exit::DONE)
 }
 
-/// Ends a session, and says what is left of it.
+/// Ends a session, and says what was done, and what becomes of a rest.
 fn invalidate(
     daemon: &Daemon,
     status: &SessionStatus,
-    done: &str,
+    (done, rest): (&str, &str),
     end: impl Fn(&SessionKey) -> Result<(), urlsession::Error>,
     quiet: bool,
 ) -> Result<(), Failure> {
@@ -76,7 +79,7 @@ fn invalidate(
     }
     let rest = match daemon.session(&status.session).ok().filter(|left| left.invalidating) {
         None => "the session is gone",
-        Some(_) => "the session goes when its app has taken what its tasks owe",
+        Some(_) => rest,
     };
     Ok(terminal::say(&format!("{name}: {done}; {rest}"))?)
 }

@@ -96,6 +96,7 @@ fn a_session_that_is_finished_lets_its_tasks_end() {
     assert!(finished.code == 0 && finished.err.contains("takes no new tasks"), "{finished:?}");
     let session = of_app(&home).unwrap();
     assert_eq!((&session["invalidating"], &session["tasks_running"]), (&true.into(), &1.into()));
+    assert!(finished.err.contains("stays if its app comes back"), "{finished:?}");
     assert_eq!(home.run(&["rm", "-q", &format!("{APP}/1")]).code, 0);
     assert_eq!(of_app(&home), None);
     // One without tasks is gone at once.

@@ -238,11 +238,52 @@ fn who_does_not_own_a_session_ends_it_only_while_nobody_does() {
         assert_eq!(replies(&bench.call(OTHER, call.clone())), [Ok(Reply::Done)], "{call:?}");
         let status = bench.core.session_status(&key()).unwrap();
         assert!(status.invalidating && !status.owned, "{status:?}");
-        bench.attach(APP, default());
-        assert_eq!(replies(&bench.create(download(2))), [Err(-1)]);
         bench.ended(1, failed(Cause::Permanent));
-        assert_eq!(sent(&bench.ack(1)), ["DidBecomeInvalid"]);
+        bench.remove(1);
+        bench.handle(Input::Tick);
         assert_eq!(replies(&bench.call(OTHER, call)), [Err(-1)], "there is none any more");
+    }
+}
+
+/// What is invalidated is the session of a process: the next one has one of its own, with the tasks.
+#[test]
+fn who_comes_after_an_owner_that_lets_its_tasks_finish_has_a_session() {
+    let attach = |peer, owner| {
+        let (session, configuration) = (key(), Box::new(default()));
+        let owner = Some(OwnerToken(owner));
+        (peer, Call::Attach { session, configuration, wait: true, owner })
+    };
+    let finish = Call::FinishTasksAndInvalidate { session: key() };
+    let cancel = Call::InvalidateAndCancel { session: key() };
+    // Who invalidates how, with whom waiting for it, and whether it is still so for who comes then.
+    let cases = [
+        (1, finish.clone(), false, true),
+        (2, finish.clone(), false, false),
+        (2, finish, true, false),
+        (1, cancel.clone(), false, true),
+        (2, cancel.clone(), false, true),
+        (2, cancel, true, true),
+    ];
+    for (next, call, waits, is_invalid) in cases {
+        let mut bench = Bench::empty();
+        let (peer, first) = attach(APP, 1);
+        bench.call(peer, first);
+        bench.download();
+        bench.call(APP, call.clone());
+        if waits {
+            let (peer, second) = attach(OTHER, next);
+            bench.call(peer, second);
+        }
+        bench.handle(Input::Disconnected { peer: APP });
+        bench.restart();
+        let peer = if waits { OTHER } else { APP };
+        let (_, again) = attach(peer, next);
+        bench.call(peer, again);
+        let create = Call::CreateTask { session: key(), new: Box::new(download(2)) };
+        let expected = if is_invalid { Err(-1) } else { Ok(Reply::Done) };
+        assert_eq!(replies(&bench.call(peer, create)), [expected], "{next} {call:?} {waits}");
+        let status = bench.core.session_status(&key()).map(|status| status.invalidating);
+        assert_eq!(status, Some(is_invalid), "{next} {call:?} {waits}");
     }
 }
 
