@@ -81,6 +81,7 @@ fn born(origin: Result<Option<ResumeState>, Error>) -> TaskRecord {
         resume,
         error,
         question: None,
+        received: None,
         retry_at: None,
     }
 }

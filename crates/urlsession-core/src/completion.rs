@@ -5,7 +5,7 @@ use crate::outbox::Owed;
 use crate::planted::CoreBug;
 use crate::task::Phase;
 use crate::turn::{ASKERS_LIMIT, Asker, Turn};
-use crate::{Action, Change, Core, Done, Kind, PeerNumber, SessionNumber, TaskRef};
+use crate::{Action, Change, Core, Done, Kind, PeerNumber, ResumeState, SessionNumber, TaskRef};
 use std::sync::Arc;
 use urlsession_protocol::{
     CancelledReason, Error, ErrorCode, Event, EventNumber, SessionKey, TaskIdentifier,
@@ -44,11 +44,13 @@ impl Core {
             owed += 1;
         }
         let failed = done.is_none();
+        let received = resume.as_ref().filter(|_| failed).map(ResumeState::received);
         let at = turn.now.wall;
         self.put(turn, key, |task| {
             task.phase = Phase::Completed { at, done: done.map(Box::new), last, owed };
             task.details.error = error.map(Box::new);
             task.details.resume = None;
+            task.details.received = received;
             task.details.peak = None;
         });
         let kept = self.hand_over_part(turn, key, resume.filter(|_| failed));

@@ -1,7 +1,7 @@
 //! What few tasks have, kept where it takes no room in all the others.
 
 use crate::peak::Peak;
-use crate::{Question, ResumeState};
+use crate::{Question, Received, ResumeState};
 use std::num::NonZeroU64;
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
@@ -22,6 +22,7 @@ pub(crate) struct Rare {
     pub(crate) peak: Option<Box<Peak>>,
     pub(crate) error: Option<Box<Error>>,
     pub(crate) question: Option<Box<Question>>,
+    pub(crate) received: Option<Received>,
     pub(crate) spool: Option<Box<Path>>,
     /// Since when its time stands still.
     pub(crate) suspended: Option<Timestamp>,
@@ -61,6 +62,7 @@ impl Rare {
         peak: None,
         error: None,
         question: None,
+        received: None,
         spool: None,
         suspended: None,
         disk_failures: 0,

@@ -216,6 +216,12 @@ pub struct ResumeState {
 pub struct FurtherRanges(pub Vec<(u64, u64)>);
 
 impl ResumeState {
+    /// Returns how far it came.
+    #[must_use]
+    pub fn received(&self) -> Received {
+        Received { bytes: self.synced_bytes(), total_bytes: self.total_bytes }
+    }
+
     /// Returns how many bytes are synced in all.
     #[must_use]
     pub fn synced_bytes(&self) -> u64 {
@@ -512,6 +518,18 @@ pub struct TaskRecord {
     /// What its app was asked last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question: Option<Box<Question>>,
+    /// What it had when it ended without a result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received: Option<Received>,
+}
+
+/// How far a download came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Received {
+    /// Bytes that were synced.
+    pub bytes: u64,
+    /// Size of the whole entity, if known.
+    pub total_bytes: Option<u64>,
 }
 
 /// The durable part of a task's phase.

@@ -163,6 +163,7 @@ impl Task {
             || record.error.is_some()
             || record.question.is_some()
             || record.suspended.is_some()
+            || record.received.is_some()
         {
             details.spool = facts.spool.map(Into::into);
             details.peak = record.resume.as_deref().map(Peak::of).map(Box::new);
@@ -170,6 +171,7 @@ impl Task {
             details.error = record.error;
             details.question = record.question;
             details.suspended = record.suspended;
+            details.received = record.received;
         }
         let phase = match record.stage {
             Stage::Suspended => Phase::Suspended,
@@ -254,6 +256,7 @@ impl Task {
             resume: self.details.resume.clone(),
             error: self.details.error.clone(),
             question: self.details.question.clone(),
+            received: self.details.received,
         }
     }
 

@@ -285,9 +285,10 @@ fn recorded(record: &urlsession_core::TaskRecord, order: Option<&Order>) -> Prog
         progress.set_received(done.length);
         progress.expect_to_receive(Some(done.length));
         progress.set_sent(done.sent);
-    } else if let Some(resume) = &record.resume {
-        progress.set_received(resume.synced_bytes());
-        progress.expect_to_receive(resume.total_bytes);
+    } else if let Some(received) = record.received.or(record.resume.as_ref().map(|r| r.received()))
+    {
+        progress.set_received(received.bytes);
+        progress.expect_to_receive(received.total_bytes);
     }
     progress
 }

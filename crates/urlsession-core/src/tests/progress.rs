@@ -4,6 +4,36 @@ use super::*;
 use crate::FurtherRanges;
 use urlsession_protocol::Body;
 
+/// Of a task that has failed, people ask how far it came.
+#[test]
+fn how_far_a_download_came_is_known_when_it_has_failed() {
+    let permanent = |resume| {
+        let error = Error::new(ErrorCode::NETWORK_CONNECTION_LOST);
+        Ending::Failed { error, cause: Cause::Permanent, resume, progressed: true }
+    };
+    let further = Some(Box::new(FurtherRanges(vec![(20, 25)])));
+    let parts = ResumeState { further, ..part(10) };
+    for (cancelled, ending, bytes) in [
+        (true, stopped(), Some(10)),
+        (false, permanent(Some(parts)), Some(15)),
+        (false, permanent(None), None),
+        (false, done(), None),
+    ] {
+        let mut bench = Bench::new();
+        bench.download();
+        if cancelled {
+            bench.cancel(1);
+        }
+        bench.ended(1, ending.clone());
+        for _ in 0..2 {
+            let record = bench.core.task(name(1)).map(|view| view.record).expect("it is owed");
+            assert_eq!(record.received.map(|received| received.bytes), bytes, "{ending:?}");
+            assert_eq!(record.resume, None, "its part is gone");
+            bench.restart();
+        }
+    }
+}
+
 #[test]
 fn retries_are_counted_without_progress_only() {
     let mut bench = Bench::new();

@@ -172,6 +172,7 @@ fn state(row: &Row<'_>) -> Result<TaskRecord, StoreError> {
         resume: None,
         error: None,
         question: None,
+        received: None,
     })
 }
 
@@ -195,6 +196,7 @@ fn plain(state: &TaskRecord) -> Option<Plain> {
         resume,
         error,
         question,
+        received,
     } = state;
     let stage = match stage {
         Stage::Suspended => 0,
@@ -207,7 +209,8 @@ fn plain(state: &TaskRecord) -> Option<Plain> {
         && retry_at.is_none()
         && resume.is_none()
         && error.is_none()
-        && question.is_none();
+        && question.is_none()
+        && received.is_none();
     is_plain.then(|| (stage, *attempts, *failures, deadline.map(date_number)))
 }
 

@@ -533,6 +533,7 @@ fn record(stage: Stage) -> TaskRecord {
         resume: None,
         error: None,
         question: None,
+        received: None,
     }
 }
 

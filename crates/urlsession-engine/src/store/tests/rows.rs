@@ -2,6 +2,7 @@
 
 use super::*;
 use std::sync::Arc;
+use urlsession_core::Received;
 
 #[test]
 fn facts_are_given_back_however_large_their_numbers() {
@@ -59,10 +60,13 @@ fn facts_are_given_back_however_large_their_numbers() {
 fn a_state_is_in_numbers_where_they_say_it_all() {
     let plain = [Stage::Suspended, Stage::Active, Stage::Asking, Stage::Canceling];
     let error = Some(Box::new(Error::new(ErrorCode::TIMED_OUT)));
+    let received = Some(Received { bytes: 2, total_bytes: Some(3) });
+    let failed = Stage::Completed { at: Timestamp(1), done: None };
     let rest = [
         record(Stage::Sending),
         record(Stage::Challenged),
-        record(Stage::Completed { at: Timestamp(1), done: None }),
+        record(failed.clone()),
+        TaskRecord { received, ..record(failed) },
         TaskRecord { error, ..record(Stage::Active) },
     ];
     let states = plain.into_iter().map(|stage| (record(stage), false));
