@@ -37,7 +37,8 @@ impl<H: Moves> Driver<H> {
         let (files, store) = match &configuration.state {
             Some(state) => {
                 let files = Files::prepare(state)?;
-                let store = Store::open(&files.store())?;
+                let mut store = Store::open(&files.store())?;
+                store.settle(files.state(), &std::path::absolute(state)?)?;
                 (files, store)
             }
             None => (Files::temporary()?, Store::in_process(configuration.shared.clone())),

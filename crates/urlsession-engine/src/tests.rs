@@ -6,6 +6,8 @@ mod flushing;
 #[cfg(unix)]
 mod launching;
 mod metrics;
+#[cfg(unix)]
+mod moved;
 mod over_http;
 mod scale;
 mod stage;

@@ -43,17 +43,17 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    /// Creates the folders that are missing, all private to the user.
+    /// Creates the folders that are missing, all private to the user. Whatever links lead to it, a
+    /// state folder has one name.
     pub(crate) fn prepare(state: &Path) -> io::Result<Self> {
-        let state = std::path::absolute(state)?;
-        if state.to_str().is_none() {
-            // Paths go into the store and over connections as JSON.
-            let why = "the path of the state folder is not UTF-8";
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
-        }
+        let given = std::path::absolute(state)?;
+        check_spelling(&given)?;
+        create_private_folder(&given)?;
+        // Windows has a form of its own for such names, which not every program reads.
+        let state = if cfg!(unix) { given.canonicalize()? } else { given };
+        check_spelling(&state)?;
         let kept = state.join("resume").into();
         let files = Self { state, kept, tag: String::new(), _lock: None, destinations: None };
-        create_private_folder(&files.state)?;
         for folder in [&files.finished(), &files.spool(), &*files.kept] {
             create_private_folder(folder)?;
         }
@@ -246,6 +246,13 @@ impl Files {
         hidden.push(ending);
         hidden
     }
+}
+
+/// Refuses a state folder whose files the store and connections could not name.
+fn check_spelling(state: &Path) -> io::Result<()> {
+    let why = "the path of the state folder is not UTF-8";
+    let refused = || io::Error::new(io::ErrorKind::InvalidInput, why);
+    state.to_str().map(drop).ok_or_else(refused)
 }
 
 fn remove_file(file: &Path) {

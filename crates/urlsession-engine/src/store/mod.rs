@@ -7,6 +7,7 @@ mod database;
 mod known_hosts;
 mod memory;
 mod metrics;
+mod place;
 mod results;
 mod schema;
 mod settings;
@@ -119,6 +120,15 @@ impl Store {
     #[cfg(test)]
     pub(crate) fn in_memory() -> Self {
         Self::in_process(None)
+    }
+
+    /// Has all paths of the state folder begin with its name, whatever it was called before; a store
+    /// that does not know that was written under the name `given`.
+    pub(crate) fn settle(&mut self, state: &Path, given: &Path) -> Result<(), StoreError> {
+        match self {
+            Self::Database(database) => database.settle(state, given),
+            Self::Memory(_) => Ok(()),
+        }
     }
 
     /// Reads the sessions, and the highest number of one that was removed.

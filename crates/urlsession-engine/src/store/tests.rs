@@ -2,6 +2,7 @@
 
 mod known_hosts;
 mod memory;
+mod place;
 mod rows;
 mod settings;
 mod shared;

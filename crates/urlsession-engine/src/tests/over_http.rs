@@ -161,7 +161,7 @@ pub(super) fn engine(folder: &Path) -> Engine {
     Engine::start(configuration, Handle::current()).unwrap()
 }
 
-async fn owner(engine: &Engine) -> App {
+pub(super) async fn owner(engine: &Engine) -> App {
     let mut app = App::connect(engine);
     app.attach(false).await.unwrap();
     app
@@ -173,7 +173,7 @@ pub(super) fn get(server: &Server, number: u64, path: &str) -> NewTask {
     new
 }
 
-fn total_written(event: &Event) -> Option<u64> {
+pub(super) fn total_written(event: &Event) -> Option<u64> {
     match event {
         Event::DidWriteData { total_bytes_written, .. } => Some(*total_bytes_written),
         _ => None,

@@ -114,9 +114,10 @@ impl Part {
     /// of them; `None` if it is not that file any more. Of a file that was cut already, the state
     /// keeps the first bytes only.
     pub(super) fn reopen(state: &mut ResumeState, files: &TaskFiles) -> Option<Self> {
-        let kept = is_kept(state, files);
-        if state.part != files.part && !kept {
-            return None;
+        let kept = state.part != files.part;
+        if kept {
+            // Resume data is older than the folder's name, where that has changed.
+            state.part = files.kept_parts.join(state.part.file_name()?);
         }
         let mut file = existing(&state.part).ok()?;
         let about = file.metadata().ok()?;
