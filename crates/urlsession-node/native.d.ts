@@ -398,6 +398,8 @@ export declare class NativeSession {
   constructor(options: SessionOptions, onEvents: () => void)
   /** Takes the events that are there, if any. `onEvents` is called when there are more. */
   takeEvents(): EventBatch | null
+  /** Tells where the daemon keeps files, if it has said that. */
+  stateFolder(): string | null
   /** Makes metrics of their text. */
   static metrics(text: string): TaskMetrics
   /** Lets go of a session that is gone. */

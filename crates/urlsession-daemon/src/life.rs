@@ -128,6 +128,7 @@ impl<'a> House<'a> {
             protocol: PROTOCOL_VERSION,
             program: format!("urlsession {version}"),
             pid: std::process::id(),
+            state: Some(engine.state().to_owned()),
         };
         let mut house = Self {
             paths,

@@ -45,7 +45,7 @@ class Attachment {
   #untaken = [];
   #unhandled = [];
   #bodies = new Map();
-  // Where its daemon keeps files: a simulation that begins later has another place.
+  // Where a daemon that does not say it keeps files: a simulation that begins later has another place.
   #state = stateFolder();
   // Whether the app chose where the file of a download goes, of a session that lives here.
   #chosen = new Map();
@@ -275,7 +275,8 @@ class Attachment {
       return;
     }
     if (event.name === 'didFinishDownloading') {
-      const isChosen = this.#chosen.get(event.taskIdentifier) ?? !isDaemons(event.path, this.#state);
+      const state = this.#native.stateFolder() ?? this.#state;
+      const isChosen = this.#chosen.get(event.taskIdentifier) ?? !isDaemons(event.path, state);
       event.file = new KeptFile(event.path, event.length, isChosen);
     }
     if (event.name === 'didComplete') {

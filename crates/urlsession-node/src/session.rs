@@ -123,6 +123,13 @@ impl NativeSession {
         Ok(batch.complete())
     }
 
+    /// Tells where the daemon keeps files, if it has said that.
+    #[napi]
+    pub fn state_folder(&self) -> Option<String> {
+        // The daemon refuses a folder that is no UTF-8.
+        self.session.state_folder()?.into_os_string().into_string().ok()
+    }
+
     /// Makes metrics of their text.
     #[napi]
     pub fn metrics(text: String) -> napi::Result<TaskMetrics> {

@@ -352,6 +352,28 @@ test('a file that cannot be kept is an error, and keeps no session that could te
   }
 });
 
+test('a file is the daemon’s where the daemon says that it keeps files, whatever this process would think', async () => {
+  const { session, daemon: other } = open('elsewhere');
+  const modern = new Session({ identifier: 'elsewhere too' });
+  const daemon = FakeNative.last;
+  const { taskIdentifier, finished } = modern.downloadTask('http://127.0.0.1/');
+  const blob = new Promise((resolve) => { session.addEventListener('downloadcompleted', ({ data }) => resolve(data)); });
+  for (const [one, task] of [[daemon, taskIdentifier], [other, 1]]) {
+    one.state = inHome('elsewhere', 'state');
+    const path = `${one.state}/files/1/${task}.download`;
+    fs.mkdirSync(`${one.state}/files/1`, { recursive: true });
+    fs.writeFileSync(path, 'kept');
+    one.tell('didFinishDownloading', task, { path, length: 4 });
+    one.tell('didComplete', task, {});
+  }
+  const [{ path }, data] = await Promise.all([finished, blob]);
+  await turn();
+  assert.deepEqual([daemon.acknowledged, other.acknowledged], [[1, 2], [1]]);
+  // What is acknowledged is removed.
+  fs.rmSync(daemon.state, { recursive: true });
+  assert.deepEqual([fs.readFileSync(path, 'utf8'), data.text], ['kept', 'kept']);
+});
+
 test('a file of which there is no news is named to who finds the task by its number', async () => {
   const modern = new Session({ identifier: 'no news' });
   const daemon = FakeNative.last;

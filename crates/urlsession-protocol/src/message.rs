@@ -38,6 +38,9 @@ pub struct Hello {
     pub program: String,
     /// The sender's process id.
     pub pid: u32,
+    /// The folder that the daemon keeps files in; clients and older daemons do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<PathBuf>,
 }
 
 /// Numbers the calls of one connection, in the order they were written.

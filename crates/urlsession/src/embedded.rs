@@ -37,13 +37,13 @@ fn attach(configuration: SessionConfiguration) -> Result<Session, Error> {
     let session = SessionIdentifier::new(format!("in-process-{number}"))
         .expect("a short text of letters and digits is an identifier");
     let host = host()?;
-    let spool = host.engine().state().join("spool");
+    let state = host.engine().state().to_owned();
     let connect = Box::new(move |_| {
         let (connection, end) = Connection::pair();
         host.engine().serve(connection);
         Ok(Transport::in_memory(end, host.runtime().handle().clone()))
     });
-    Session::over(connect, SessionKey { application, session }, configuration, Some(spool))
+    Session::over(connect, SessionKey { application, session }, configuration, Some(state))
 }
 
 /// What runs the engine; the sessions' connections hold it.

@@ -13,6 +13,7 @@ use crate::deadline::Deadline;
 use crate::inbox::{Arrival, Inbox, Kept};
 use crate::transport::{OPENING_CALL, Receiver, Sender, Transport, Unreceived, Unsent, lost};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
@@ -60,6 +61,8 @@ pub(crate) struct Link {
     calls: Calls,
     pub(crate) inbox: Inbox,
     over: AtomicBool,
+    /// Where the daemon says that it keeps files.
+    state: Mutex<Option<PathBuf>>,
     /// The one that has the threads which read: a fork of it has none.
     process: AtomicU32,
 }
@@ -96,6 +99,7 @@ impl Link {
             calls: Calls::default(),
             inbox: Inbox::default(),
             over: AtomicBool::new(false),
+            state: Mutex::default(),
             process: AtomicU32::new(std::process::id()),
         });
         let Attached { sender, receiver, next_task, .. } = link.attach_first()?;
@@ -145,6 +149,11 @@ impl Link {
 
     pub(crate) fn key(&self) -> &SessionKey {
         &self.attachment.session
+    }
+
+    /// Returns the folder that the daemon keeps files in, where it says that.
+    pub(crate) fn state(&self) -> Option<PathBuf> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Says whether nothing can be asked of this link any more.
@@ -343,7 +352,8 @@ impl Link {
 
     /// Becomes the owner; events that come meanwhile are taken in.
     fn attach(&self, mut transport: Transport, deadline: Deadline) -> Result<Attached, Error> {
-        transport.greet(deadline)?;
+        let state = transport.greet(deadline)?.and_then(|theirs| theirs.state);
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
         let Transport { mut sender, mut receiver } = transport;
         let wait = self.attachment.wait;
         let call = Call::Attach {

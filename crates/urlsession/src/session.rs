@@ -52,8 +52,8 @@ pub struct Session(Arc<Handle>);
 pub(crate) struct Handle {
     link: Arc<Link>,
     configuration: SessionConfiguration,
-    /// Where request bodies wait; `None` is the daemon's folder.
-    spool: Option<PathBuf>,
+    /// Where files are kept; `None` is where the daemon says.
+    state: Option<PathBuf>,
     /// Whether a delegate takes the events.
     delegated: AtomicBool,
     /// Keeps an invalidated session with a delegate alive until its last event.
@@ -113,6 +113,15 @@ impl Session {
     #[must_use]
     pub fn configuration(&self) -> &SessionConfiguration {
         &self.0.configuration
+    }
+
+    /// Returns the folder in which files without a destination wait until their events are
+    /// acknowledged: what is there is not the app's yet. `None` where an older daemon does not say it.
+    ///
+    /// It is the daemon's name of it, which may have another environment than this process.
+    #[must_use]
+    pub fn state_folder(&self) -> Option<PathBuf> {
+        self.0.state.clone().or_else(|| self.0.link.state())
     }
 
     /// Creates a download, suspended. Returns once the daemon has its line.
@@ -341,7 +350,7 @@ impl Session {
         connect: Connect,
         session: SessionKey,
         mut configuration: SessionConfiguration,
-        spool: Option<PathBuf>,
+        state: Option<PathBuf>,
     ) -> Result<Self, Error> {
         anchor(&mut configuration.ca_certificates, &mut configuration.tls)?;
         configuration.connection_proxy.as_mut().map_or(Ok(()), anchor_proxy)?;
@@ -353,7 +362,7 @@ impl Session {
         let link = Link::open(connect, attachment)?;
         let delegated = AtomicBool::new(false);
         let alive = Mutex::new(None);
-        Ok(Self(Arc::new(Handle { link, configuration, spool, delegated, alive })))
+        Ok(Self(Arc::new(Handle { link, configuration, state, delegated, alive })))
     }
 
     pub(crate) fn delegate(&self, delegate: Box<dyn SessionDelegate>) -> Result<(), Error> {
@@ -402,7 +411,7 @@ impl Session {
             if request.method.eq_ignore_ascii_case("GET") && !keeps_get {
                 "POST".clone_into(&mut request.method);
             }
-            request.body = Some(spool::body(source, self.0.spool.as_deref())?);
+            request.body = Some(spool::body(source, self.state_folder().as_deref())?);
         }
         let UploadOptions { resume, task: options } = options;
         self.create(Order { kind, request, options, resume, resume_data: None })

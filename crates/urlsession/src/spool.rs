@@ -8,17 +8,17 @@ use std::time::UNIX_EPOCH;
 use urlsession_protocol::paths::Paths;
 use urlsession_protocol::{Body, Error, ErrorCode};
 
-/// Makes the body of a request; bytes are synced to a private file first: in that folder, or in the
-/// daemon's.
-pub(crate) fn body(source: UploadSource, folder: Option<&Path>) -> Result<Body, Error> {
+/// Makes the body of a request; bytes are synced to a private file first: in that state folder, or
+/// in the one that this process's environment names, where an older daemon has not said its own.
+pub(crate) fn body(source: UploadSource, state: Option<&Path>) -> Result<Body, Error> {
     let source = match source {
         UploadSource::File(path) => return file(&path),
         // What cannot be read ends the task when it runs, as without a snapshot.
         UploadSource::Snapshot(path) if !path.is_file() => return file(&path),
         other => other,
     };
-    let folder = match folder {
-        Some(folder) => folder.to_owned(),
+    let folder = match state {
+        Some(state) => state.join("spool"),
         None => Paths::from_env()
             .map_err(|error| failed(ErrorCode::CANNOT_CREATE_FILE, &error))?
             .spool(),

@@ -290,9 +290,10 @@ fn a_refused_task_completes_with_the_refusal() {
 #[test]
 fn a_snapshot_outlives_its_file_and_one_of_nothing_fails_when_it_runs() {
     let folder = tempfile::tempdir().unwrap();
-    let (own, spool) = (folder.path().join("own"), folder.path().join("spool"));
+    let own = folder.path().join("own");
     std::fs::write(&own, b"abc").unwrap();
-    let body = |path| crate::spool::body(UploadSource::Snapshot(path), Some(&spool)).unwrap();
+    let body =
+        |path| crate::spool::body(UploadSource::Snapshot(path), Some(folder.path())).unwrap();
     let Body::Spool { path, length: 3 } = body(own.clone()) else { panic!("no snapshot") };
     std::fs::remove_file(&own).unwrap();
     assert_eq!(std::fs::read(path).unwrap(), b"abc");
@@ -302,18 +303,18 @@ fn a_snapshot_outlives_its_file_and_one_of_nothing_fails_when_it_runs() {
 #[test]
 fn bytes_are_on_disk_before_the_task_is_written_and_go_with_a_refusal() {
     let fake = Fake::new();
-    let spool = tempfile::tempdir().unwrap();
+    let state = tempfile::tempdir().unwrap();
     let session = {
         let (session, mut peer) = fake.session(background());
-        let body = crate::spool::body(UploadSource::Bytes(b"abc".into()), Some(spool.path()));
+        let body = crate::spool::body(UploadSource::Bytes(b"abc".into()), Some(state.path()));
         let mut request = crate::Request::new(URL).unwrap();
         "PUT".clone_into(&mut request.method);
         request.body = Some(body.unwrap());
         // What cannot be a request leaves nothing.
-        let bytes = crate::spool::body(UploadSource::Bytes(b"x".into()), Some(spool.path()));
+        let bytes = crate::spool::body(UploadSource::Bytes(b"x".into()), Some(state.path()));
         let wrong = crate::Request { method: "A B".into(), body: bytes.ok(), ..request.clone() };
         assert!(session.data_task_with(wrong, None, UploadOptions::default()).is_err());
-        assert_eq!(spool.path().read_dir().unwrap().count(), 1);
+        assert_eq!(state.path().join("spool").read_dir().unwrap().count(), 1);
         session.data_task_with(request, None, UploadOptions::default()).unwrap();
         let (id, Call::CreateTask { new, .. }) = peer.call() else { panic!("no new task") };
         let Some(Body::Spool { path, length: 3 }) = new.request.body else { panic!("no copy") };

@@ -85,20 +85,23 @@ impl Transport {
         Self { sender: Sender::Memory(end.outgoing), receiver: Receiver::Memory(queue) }
     }
 
-    /// Exchanges hellos. In memory there are none: both sides are one program.
-    pub(crate) fn greet(&mut self, deadline: Deadline) -> Result<(), Error> {
+    /// Exchanges hellos; returns the daemon's. In memory there are none: both sides are one program.
+    pub(crate) fn greet(&mut self, deadline: Deadline) -> Result<Option<Hello>, Error> {
         #[cfg(feature = "embedded")]
         if matches!(self.sender, Sender::Memory(_)) {
-            return Ok(());
+            return Ok(None);
         }
         let hello = Hello {
             protocol: PROTOCOL_VERSION,
             program: concat!("urlsession ", env!("CARGO_PKG_VERSION")).to_owned(),
             pid: std::process::id(),
+            state: None,
         };
         self.sender.send(&ClientMessage::Hello(hello)).map_err(|_| lost("the daemon hung up"))?;
         match self.receiver.receive(deadline) {
-            Ok(DaemonMessage::Hello(theirs)) if theirs.protocol == PROTOCOL_VERSION => Ok(()),
+            Ok(DaemonMessage::Hello(theirs)) if theirs.protocol == PROTOCOL_VERSION => {
+                Ok(Some(theirs))
+            }
             Ok(DaemonMessage::Hello(theirs)) => Err(lost(format!(
                 "the running daemon ({}) speaks version {} of the protocol, this program version \
                  {PROTOCOL_VERSION}",

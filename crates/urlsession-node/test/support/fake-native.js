@@ -43,6 +43,7 @@ class FakeNative {
   async tasks() { return this.listing; }
   async status(task) { return this.listing.find(({ taskIdentifier }) => taskIdentifier === task); }
   async synced() {}
+  stateFolder() { return this.state ?? null; }
   async reset() {}
   async flush() {}
 

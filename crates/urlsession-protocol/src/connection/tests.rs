@@ -247,7 +247,7 @@ async fn lines_until_closed(client: &mut DuplexStream) -> Vec<String> {
 }
 
 fn hello() -> Hello {
-    Hello { protocol: PROTOCOL_VERSION, program: "urlsession 0".into(), pid: 1 }
+    Hello { protocol: PROTOCOL_VERSION, program: "urlsession 0".into(), pid: 1, state: None }
 }
 
 fn event(number: u64) -> DaemonMessage {

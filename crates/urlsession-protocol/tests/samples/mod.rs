@@ -100,7 +100,7 @@ pub(crate) fn daemon_messages() -> Vec<DaemonMessage> {
         Ok(Reply::SpeedLimits(speed_limits())),
     ];
     let mut messages = vec![
-        DaemonMessage::Hello(hello()),
+        DaemonMessage::Hello(Hello { state: Some("/state".into()), ..hello() }),
         DaemonMessage::Goodbye { reason: "a line is longer than 1048576 bytes".into() },
     ];
     messages.extend(
@@ -173,7 +173,7 @@ pub(crate) fn key() -> SessionKey {
 }
 
 pub(crate) fn hello() -> Hello {
-    Hello { protocol: PROTOCOL_VERSION, program: "urlsession 0.1.0".into(), pid: 4711 }
+    Hello { protocol: PROTOCOL_VERSION, program: "urlsession 0.1.0".into(), pid: 4711, state: None }
 }
 
 pub(crate) fn configuration() -> SessionConfiguration {

@@ -94,3 +94,31 @@ fn a_completion_is_called_or_the_call_fails() {
         assert_eq!(told.recv_timeout(LONG), Ok(ErrorCode::UNKNOWN));
     }
 }
+
+#[test]
+fn bytes_wait_where_the_daemon_says() {
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut fake = Fake::new();
+    fake.state = Some(one.path().to_owned());
+    let (session, mut peer) = fake.session(background());
+    for (number, state) in [(1, one.path()), (2, other.path())] {
+        assert_eq!(session.state_folder().as_deref(), Some(state));
+        session.upload_task(URL, UploadSource::Bytes(b"abc".into())).unwrap();
+        let (id, Call::CreateTask { new, .. }) = peer.call() else { panic!("no new task") };
+        let Some(Body::Spool { path, length: 3 }) = new.request.body else { panic!("no copy") };
+        assert_eq!(path.parent(), Some(&*state.join("spool")));
+        assert_eq!(std::fs::read(&path).unwrap(), b"abc");
+        peer.reply(id, Ok(Reply::Done));
+        session.synced(LONG).unwrap();
+        // The next daemon has another home.
+        fake.state = Some(other.path().to_owned());
+        drop(peer);
+        peer = fake.accept();
+        peer.attach(number + 1);
+        // What is answered was asked over the new connection.
+        let task = session.task(TaskIdentifier(number));
+        task.suspend().unwrap();
+        let (id, _) = peer.call();
+        peer.reply(id, Ok(Reply::Done));
+    }
+}

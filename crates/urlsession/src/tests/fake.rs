@@ -6,6 +6,7 @@ use crate::transport::{Transport, lost};
 use crate::{Error, Event, SessionConfiguration, SessionKey};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -24,6 +25,8 @@ pub(crate) struct Fake {
     door: Sender<UnixStream>,
     /// By when each connection had to be there.
     pub(crate) deadlines: Arc<Mutex<Vec<Deadline>>>,
+    /// Where it says that it keeps files.
+    pub(crate) state: Option<PathBuf>,
 }
 
 /// The daemon's end of one connection.
@@ -41,7 +44,7 @@ pub(crate) fn key(session: &str) -> SessionKey {
 impl Fake {
     pub(crate) fn new() -> Self {
         let (door, arrivals) = channel();
-        Self { arrivals, door, deadlines: Arc::default() }
+        Self { arrivals, door, deadlines: Arc::default(), state: None }
     }
 
     /// Begins to create a session; the daemon's part must be played meanwhile.
@@ -78,6 +81,7 @@ impl Fake {
             protocol: PROTOCOL_VERSION,
             program: "fake".to_owned(),
             pid: 1,
+            state: self.state.clone(),
         }));
         peer
     }
