@@ -385,6 +385,7 @@ fn options(request: &RequestArgs, policy: &PolicyArgs) -> Result<TaskOptions, Fa
             _ => RETRY_STATUSES.to_vec(),
         },
         recoverable_statuses: policy.recoverable.clone(),
+        no_unsafe_retry: !policy.repeats(),
         allow_insecure_redirect: policy.allow_insecure_redirect,
         ignores_redirects: policy.redirect == Redirect::Manual,
         maximum_redirects: policy.max_redirs,

@@ -254,9 +254,17 @@ pub(crate) struct PolicyArgs {
     /// Time without any byte after which a try is given up; 0 is the default [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = measure::parse_duration)]
     pub(crate) idle_timeout: Option<Duration>,
-    /// Tries at most after the first that bring nothing; 0 is none [default: no limit]
+    /// Tries at most after the first that bring nothing; 0 is none [default: no limit, but none where a
+    /// server may have done what a POST or PATCH says]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) retry: Option<u32>,
+    /// Send a POST or PATCH again though its server may have done what it says, as --retry and
+    /// --retry-all-errors do
+    #[arg(long, overrides_with = "no_unsafe_retry")]
+    pub(crate) unsafe_retry: bool,
+    /// Send it once whatever is typed: as soon as a byte of its body is sent, a failure is the last
+    #[arg(long, overrides_with = "unsafe_retry")]
+    pub(crate) no_unsafe_retry: bool,
     /// Time between two tries, such as 5 or 500ms; without it up to a second at first, then doubling.
     /// 0 is without it
     #[arg(long, value_name = "TIME", value_parser = measure::parse_duration)]
@@ -322,6 +330,12 @@ pub(crate) struct PolicyArgs {
 }
 
 impl PolicyArgs {
+    /// Says whether a server is told again what it may have done: only who asks for tries wants that.
+    pub(crate) fn repeats(&self) -> bool {
+        let asks = self.unsafe_retry || self.retry.is_some() || self.retry_all_errors;
+        asks && !self.no_unsafe_retry
+    }
+
     /// Returns what -Y and -y say: one alone implies the other, as for curl.
     pub(crate) fn lowest_speed(&self) -> Option<LowestSpeed> {
         let (limit, time) = (self.speed_limit.map(Limit::get), self.speed_time);

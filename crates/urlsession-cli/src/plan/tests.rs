@@ -37,6 +37,26 @@ fn a_get_fails_and_retries_as_users_of_curl_expect() {
     assert_eq!(plans[0].options.maximum_retries, Some(0));
 }
 
+/// words => whether what a server may have done is asked for again
+#[test]
+fn what_is_not_idempotent_is_repeated_where_that_is_typed() {
+    for (words, repeats) in [
+        (&[][..], false),
+        (&["--retry", "2"], true),
+        (&["--retry", "0"], true),
+        (&["--retry-all-errors"], true),
+        (&["--retry-delay", "1"], false),
+        (&["--unsafe-retry"], true),
+        (&["--retry", "2", "--no-unsafe-retry"], false),
+        (&["--no-unsafe-retry", "--retry", "2"], false),
+        (&["--unsafe-retry", "--no-unsafe-retry"], false),
+        (&["--no-unsafe-retry", "--unsafe-retry"], true),
+    ] {
+        let plans = get(&[words, &["http://h/", "--data", "a"]].concat()).unwrap();
+        assert_eq!(!plans[0].options.no_unsafe_retry, repeats, "{words:?}");
+    }
+}
+
 #[test]
 fn every_file_has_its_own_name() {
     let folder = tempfile::tempdir().unwrap();

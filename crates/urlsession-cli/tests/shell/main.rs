@@ -30,6 +30,7 @@ mod power_loss;
 #[cfg(target_os = "linux")]
 mod reach;
 mod secrets;
+mod sending;
 mod service;
 mod sessions;
 mod simulate;

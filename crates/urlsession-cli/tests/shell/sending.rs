@@ -1,0 +1,44 @@
+//! What is sent, and how often: data, forms and files, as users of curl expect them to arrive.
+
+use crate::home::Home;
+use urlsession_testkit::server::{Answer, Server};
+
+/// what is typed => how often a server is told that may have done what it was told
+#[test]
+fn a_post_is_sent_once() {
+    let (home, server) = (Home::new(), Server::start());
+    home.write("file", b"charge=1");
+    let paid = || Answer::ok("paid");
+    let once = [
+        &["get", "--data", "charge=1"][..],
+        &["get", "-F", "charge=1"],
+        &["get", "-T", "file", "-X", "PATCH"],
+        &["put", "-X", "POST", "file"],
+        &["get", "--data", "charge=1", "--retry", "3", "--no-unsafe-retry"],
+    ];
+    let twice = [
+        &["get", "--data", "charge=1", "--retry", "3"][..],
+        &["get", "--data", "charge=1", "--unsafe-retry"],
+        &["get", "--data", "charge=1", "--no-unsafe-retry", "--unsafe-retry"],
+        &["get", "--data", "charge=1", "-X", "PUT"],
+        &["put", "file"],
+    ];
+    let common = ["-q", "--idle-timeout", "300ms", "--retry-delay", "100ms"];
+    for (path, trouble) in [
+        ("/busy", paid().status(503)),
+        ("/cut", paid().drop_after(2)),
+        ("/slow", paid().stall_head()),
+    ] {
+        for (words, times) in once.map(|it| (it, 1)).into_iter().chain(twice.map(|it| (it, 2))) {
+            server.on(path, trouble.clone().times(1).then(paid()));
+            let before = server.requests_for(path).len();
+            let ran = home.run(&[words, &common, &[&server.url(path)]].concat());
+            assert_eq!(server.requests_for(path).len() - before, times, "{path} {words:?}");
+            assert_eq!(ran.code == 0, times == 2, "{path} {words:?}: {ran:?}");
+        }
+    }
+    server.on("/queued", paid().status(503).times(1).then(paid()));
+    let id = home.out(&["add", "-q", "--data", "charge=1", &server.url("/queued")]);
+    assert_eq!(home.run(&["wait", "-q", id.trim()]).code, 8);
+    assert_eq!(server.requests_for("/queued").len(), 1);
+}
