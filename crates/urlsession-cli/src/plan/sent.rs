@@ -15,6 +15,8 @@ use urlsession::{Header, RequestPolicy, UploadSource};
 
 /// Most bytes of a request body that come from standard input or the command line.
 const BODY_LIMIT: u64 = 256 * 1024 * 1024;
+/// What data is taken for, as by curl.
+const FORM: &str = "application/x-www-form-urlencoded";
 /// What a path cannot have as it stands.
 const ILLEGAL: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`');
 /// What the name of a file cannot have in a path.
@@ -39,20 +41,22 @@ impl Body {
         Ok(Some(Self { bytes: data::read(&args.data.0)?, boundary: None }))
     }
 
-    /// Says how a form is to be read: as what was typed, else as what it is.
+    /// Says how it is to be read, whatever the method: as what was typed, else as what it is.
     pub(super) fn announce(&self, typed: &HeaderFields, headers: &mut Vec<Header>) {
-        let Some(boundary) = &self.boundary else { return };
         let name = "Content-Type";
-        match headers.iter_mut().find(|field| field.name.eq_ignore_ascii_case(name)) {
-            Some(field) => {
+        let own = headers.iter_mut().find(|field| field.name.eq_ignore_ascii_case(name));
+        match (own, &self.boundary) {
+            (Some(field), Some(boundary)) => {
                 let kind = format!("{}; boundary={boundary}", field.value.expose());
                 *field = Header::new(name, kind);
             }
-            None if typed.speaks_of(name) => {}
-            None => {
+            (Some(_), None) => {}
+            (None, _) if typed.speaks_of(name) => {}
+            (None, Some(boundary)) => {
                 let kind = format!("multipart/form-data; boundary={boundary}");
                 headers.push(Header::new(name, kind));
             }
+            (None, None) => headers.push(Header::new(name, FORM)),
         }
     }
 }

@@ -42,3 +42,28 @@ fn a_post_is_sent_once() {
     assert_eq!(home.run(&["wait", "-q", id.trim()]).code, 8);
     assert_eq!(server.requests_for("/queued").len(), 1);
 }
+
+/// what is typed => what the server is told of its kind
+#[test]
+fn data_is_a_form_by_whatever_method() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("x"));
+    let form = Some("application/x-www-form-urlencoded");
+    for (words, expected) in [
+        (&["--data", "a=b"][..], form),
+        (&["--data", ""], form),
+        (&["--data-raw", "a", "-X", "PUT"], form),
+        (&["--data-urlencode", "a", "-X", "PATCH"], form),
+        (&["--data", "a", "-X", "DELETE"], form),
+        (&["--data", "a", "-X", "GET"], form),
+        (&["--data", "a", "-X", "PUT", "-H", "content-type: text/x"], Some("text/x")),
+        (&["--data", "a", "-X", "PUT", "-H", "Content-Type:"], None),
+        (&["--data", "a", "-G"], None),
+    ] {
+        home.out(&[&["get", "-q", "-o", "-", &server.url("/f")], words].concat());
+        let seen = server.requests().pop().unwrap();
+        let kinds = seen.headers.iter().filter(|(name, _)| name == "content-type");
+        let kinds: Vec<_> = kinds.map(|(_, kind)| kind.as_str()).collect();
+        assert_eq!(kinds, Vec::from_iter(expected), "{words:?}");
+    }
+}
