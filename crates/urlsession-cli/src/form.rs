@@ -10,6 +10,25 @@ use std::path::Path;
 /// Most bytes of a whole form.
 const FORM_LIMIT: usize = 256 * 1024 * 1024;
 
+/// What standard input is called.
+const INPUT: &str = "-";
+/// What a file is of which nothing more is known.
+const BYTES: &str = "application/octet-stream";
+const TEXT: &str = "text/plain";
+/// What files are by the ends of their names, as curl has it.
+const TYPES: [(&str, &str); 10] = [
+    (".gif", "image/gif"),
+    (".jpg", "image/jpeg"),
+    (".jpeg", "image/jpeg"),
+    (".png", "image/png"),
+    (".svg", "image/svg+xml"),
+    (".txt", TEXT),
+    (".htm", "text/html"),
+    (".html", "text/html"),
+    (".pdf", "application/pdf"),
+    (".xml", "application/xml"),
+];
+
 /// A body and how it is announced.
 #[derive(Debug)]
 pub(crate) struct Form {
@@ -68,10 +87,10 @@ type Escape = fn(&str) -> String;
 
 impl Part {
     fn head(&self, boundary: &str, escape: Escape) -> String {
-        let mut head = format!(
-            "--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"",
-            escape(&self.name)
-        );
+        let mut head = format!("--{boundary}\r\nContent-Disposition: form-data");
+        if !self.name.is_empty() {
+            head.push_str(&format!("; name=\"{}\"", escape(&self.name)));
+        }
         if let Some(name) = &self.file_name {
             head.push_str(&format!("; filename=\"{}\"", escape(name)));
         }
@@ -84,6 +103,29 @@ impl Part {
         head.push_str("\r\n\r\n");
         head
     }
+
+    /// Returns the type that curl tells where none is typed, for bytes of that file: what the name says
+    /// that the server is told, else what the file's own says.
+    fn usual_type(&self, path: Option<&str>) -> Option<&'static str> {
+        let is_type = |field: &String| {
+            field.split(':').next().is_some_and(|name| name.eq_ignore_ascii_case("content-type"))
+        };
+        if self.headers.iter().any(is_type) {
+            return None;
+        }
+        let told = self.file_name.as_deref().and_then(type_of_name);
+        let kind = told.or_else(|| type_of_name(path?));
+        match &self.file_name {
+            Some(_) => kind.or(path.and(Some(BYTES))),
+            // Text is what a field is taken for anyway.
+            None => kind.filter(|kind| *kind != TEXT),
+        }
+    }
+}
+
+fn type_of_name(name: &str) -> Option<&'static str> {
+    let name = name.to_ascii_lowercase();
+    TYPES.iter().find(|(end, _)| name.ends_with(end)).map(|(_, kind)| *kind)
 }
 
 /// The first one that is not in what it stands between.
@@ -120,17 +162,16 @@ fn parts_of(text: &str) -> Result<Vec<Part>, Failure> {
     let mut parts = Vec::new();
     loop {
         let (mut part, content, after) = described(name, rest, ends)?;
-        part.bytes = match sign {
-            Some('@') => {
-                let last = Path::new(&content).file_name();
-                let last = last.map(|name| name.to_string_lossy().into_owned());
-                part.file_name = part.file_name.or(last);
-                part.content_type.get_or_insert_with(|| "application/octet-stream".to_owned());
-                read(&content)?
-            }
-            Some(_) => read(&content)?,
-            None => content.into_bytes(),
-        };
+        if sign == Some('@') {
+            let last = Path::new(&content).file_name();
+            let last = last.map(|name| name.to_string_lossy().into_owned());
+            part.file_name = part.file_name.or(last);
+        }
+        let path = sign.and(Some(&*content)).filter(|path| *path != INPUT);
+        if part.content_type.is_none() {
+            part.content_type = part.usual_type(path).map(str::to_owned);
+        }
+        part.bytes = if sign.is_some() { read(&content)? } else { content.into_bytes() };
         parts.push(part);
         match after.strip_prefix(',') {
             Some(next) => rest = next,
@@ -186,7 +227,7 @@ fn fields(text: &str) -> Result<Vec<String>, Failure> {
 }
 
 fn read(path: &str) -> Result<Vec<u8>, Failure> {
-    if path == "-" {
+    if path == INPUT {
         return bounded(std::io::stdin().lock(), "standard input");
     }
     let path = Path::new(path);
@@ -200,12 +241,13 @@ fn strange(what: &str) -> Failure {
     ))
 }
 
-/// Reads to the next end, or what is between double quotes; `\` takes a quote or itself as it is, and
-/// another sign with it.
+/// Reads to the next end, without blanks around it, or what is between double quotes; `\` takes a quote
+/// or itself as it is, and another sign with it.
 fn value<'a>(text: &'a str, ends: &[char]) -> (String, &'a str) {
+    let text = text.trim_ascii_start();
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find(ends).unwrap_or(text.len());
-        return (text[..end].to_owned(), &text[end..]);
+        return (text[..end].trim_ascii_end().to_owned(), &text[end..]);
     };
     let mut value = String::new();
     let mut characters = quoted.char_indices();
@@ -235,7 +277,7 @@ fn type_of<'a>(text: &'a str, ends: &[char]) -> (String, &'a str) {
         sign => ends.contains(sign),
     };
     let end = text.char_indices().find(is_end).map_or(text.len(), |(at, _)| at);
-    (text[..end].trim_end().to_owned(), &text[end..])
+    (text[..end].trim_ascii().to_owned(), &text[end..])
 }
 
 #[cfg(test)]
@@ -250,13 +292,20 @@ mod tests {
     #[test]
     fn parts_are_read_as_curl_reads_them() {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("a;b.txt");
-        std::fs::write(&file, "text").unwrap();
-        let path = file.to_str().unwrap();
-        for (text, file_name, kind, bytes) in [
+        let write = |name: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, "text").unwrap();
+            path.to_str().unwrap().to_owned()
+        };
+        let (path, image, other) = (write("a;b.bin"), write("c.PNG"), write("png"));
+        let (bytes, png) = (Some("application/octet-stream"), Some("image/png"));
+        for (text, file_name, kind, content) in [
             ("a=b".to_owned(), None, None, "b"),
             ("a=".to_owned(), None, None, ""),
             ("a=b,c".to_owned(), None, None, "b,c"),
+            ("a= b ".to_owned(), None, None, "b"),
+            ("a= b ; type= x/y ".to_owned(), None, Some("x/y"), "b"),
+            ("a=\" b \" ;type=x/y".to_owned(), None, Some("x/y"), " b "),
             (
                 "a=b=c;type=text/html; charset=x".to_owned(),
                 None,
@@ -265,14 +314,22 @@ mod tests {
             ),
             ("a=\"b;c\";filename=\"d\\\"e\"".to_owned(), Some("d\"e"), None, "b;c"),
             ("a=\"b\\c\\\\d\" ; filename=n".to_owned(), Some("n"), None, "b\\c\\d"),
-            (format!("a=@\"{path}\""), Some("a;b.txt"), Some("application/octet-stream"), "text"),
+            ("a=b;filename=n.png".to_owned(), Some("n.png"), png, "b"),
+            (format!("a=@\"{path}\""), Some("a;b.bin"), bytes, "text"),
             (format!("a=@\"{path}\";type=x/y;filename=n"), Some("n"), Some("x/y"), "text"),
+            (format!("a=@\"{path}\";filename=n.png"), Some("n.png"), png, "text"),
+            (format!("a=@{image}"), Some("c.PNG"), png, "text"),
+            (format!("a=@{image};filename=n"), Some("n"), png, "text"),
+            (format!("a=@{image};filename="), Some(""), png, "text"),
+            (format!("a=@{image} ; type=x/y"), Some("c.PNG"), Some("x/y"), "text"),
+            (format!("a=@{other}"), Some("png"), bytes, "text"),
             (format!("a=<\"{path}\""), None, None, "text"),
+            (format!("a=<{image}"), None, png, "text"),
         ] {
             let (file_name, content_type) = (file_name.map(str::to_owned), kind.map(str::to_owned));
             let name = "a".to_owned();
             let expected =
-                Part { name, file_name, content_type, bytes: bytes.into(), headers: vec![] };
+                Part { name, file_name, content_type, bytes: content.into(), headers: vec![] };
             assert_eq!(parts_of(&text).unwrap(), [expected], "{text}");
         }
         for (text, code) in [
@@ -311,6 +368,45 @@ mod tests {
             .collect();
         let plain = "f one application/octet-stream ";
         assert_eq!(shown, [plain, "f two x/y; p=q X-A: 1|X-B: 2|X-C: 3", plain]);
+    }
+
+    /// a file's name, whether it is standard input, own fields => its type where none is typed
+    #[test]
+    fn types_are_told_by_names() {
+        let typed = "content-type: x/y";
+        for (name, path, field, expected) in [
+            (Some("a.gif"), None, None, Some("image/gif")),
+            (Some("a.jpg"), None, None, Some("image/jpeg")),
+            (Some("a.jpeg"), None, None, Some("image/jpeg")),
+            (Some("a.svg"), None, None, Some("image/svg+xml")),
+            (Some("a.txt"), None, None, Some("text/plain")),
+            (Some("a.htm"), None, None, Some("text/html")),
+            (Some("a.HTML"), None, None, Some("text/html")),
+            (Some("a.pdf"), None, None, Some("application/pdf")),
+            (Some("a.xml"), None, None, Some("application/xml")),
+            (Some("a.json"), Some("b.json"), None, Some("application/octet-stream")),
+            (Some("a.png"), Some("b.gif"), None, Some("image/png")),
+            (Some("a.png"), None, Some(typed), None),
+            (Some("-"), None, None, None),
+            (Some("a.json"), None, None, None),
+            // Text is what a field is anyway.
+            (None, Some("a.txt"), None, None),
+            (None, Some("a.json"), None, None),
+        ] {
+            let part = Part {
+                file_name: name.map(str::to_owned),
+                headers: field.map(str::to_owned).into_iter().collect(),
+                ..Part::default()
+            };
+            assert_eq!(part.usual_type(path), expected, "{name:?} {path:?} {field:?}");
+        }
+    }
+
+    #[test]
+    fn a_part_without_a_name_says_none() {
+        let form = Form::read(&[typed("=b")], false).unwrap();
+        let body = String::from_utf8(form.body).unwrap();
+        assert!(body.contains("Content-Disposition: form-data\r\n\r\nb\r\n"), "{body}");
     }
 
     #[test]

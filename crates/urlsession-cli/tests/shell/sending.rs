@@ -1,7 +1,7 @@
 //! What is sent, and how often: data, forms and files, as users of curl expect them to arrive.
 
 use crate::home::Home;
-use urlsession_testkit::server::{Answer, Server};
+use urlsession_testkit::server::{Answer, Server, sha256};
 
 /// what is typed => how often a server is told that may have done what it was told
 #[test]
@@ -66,4 +66,23 @@ fn data_is_a_form_by_whatever_method() {
         let kinds: Vec<_> = kinds.map(|(_, kind)| kind.as_str()).collect();
         assert_eq!(kinds, Vec::from_iter(expected), "{words:?}");
     }
+}
+
+#[test]
+fn a_file_of_a_form_says_what_it_is() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("x"));
+    home.write("photo.jpeg", b"x");
+    let words = ["get", "-q", "-F", "a=@photo.jpeg", "-F", "b=@-", &server.url("/f")];
+    assert_eq!(home.run_with_input(&words, "input").code, 0);
+    let seen = server.requests().pop().unwrap();
+    let kind = seen.header("content-type").unwrap();
+    let boundary = kind.strip_prefix("multipart/form-data; boundary=").unwrap();
+    let of = |name, more| format!("--{boundary}\r\nContent-Disposition: form-data; {name}{more}");
+    let body = [
+        of("name=\"a\"; filename=\"photo.jpeg\"", "\r\nContent-Type: image/jpeg\r\n\r\nx\r\n"),
+        of("name=\"b\"; filename=\"-\"", "\r\n\r\ninput\r\n"),
+        format!("--{boundary}--\r\n"),
+    ];
+    assert_eq!(seen.body_sha256, Some(sha256(body.concat().as_bytes())));
 }
