@@ -66,8 +66,8 @@ pub(crate) struct GetArgs {
     #[arg(long)]
     pub(crate) form_escape: bool,
     /// Send FILE with PUT, as ‘put’ does: one for every URL, in the same order, or several as in
-    /// ‘{one,two}’; to a URL that ends with a slash its name is added. URLs without one are
-    /// downloads
+    /// ‘{one,two}’; to a URL that ends with a slash, or has no path, its name is added. URLs without
+    /// a file are downloads
     #[arg(short = 'T', long, value_name = "FILE", action = ArgAction::Append,
         conflicts_with = "input_file")]
     pub(crate) upload_file: Vec<PathBuf>,

@@ -3,6 +3,7 @@
 use super::asked::offset;
 use super::{What, existing, special};
 use crate::args::{GetArgs, HeaderFields};
+use crate::bare_url;
 use crate::data;
 use crate::exit::{self, Failure};
 use crate::form::Form;
@@ -116,14 +117,25 @@ fn is_input(file: &Path) -> bool {
     matches!(file.to_str(), Some("-" | "."))
 }
 
-/// Adds the name of a file that is sent to a URL that ends with a slash, as curl does. Who types a
-/// query says all there is to be asked.
+/// Adds the name of a file that is sent to a URL that ends with a slash or has no path, as curl does.
+/// Who types a query says all there is to be asked.
 pub(super) fn with_name(url: &str, file: &Path) -> String {
     let end = url.find(['?', '#']).unwrap_or(url.len());
     let (path, rest) = url.split_at(end);
+    let (place, is_url) = match path.split_once("://") {
+        Some((_, place)) => (place, !place.is_empty()),
+        // A word that stands alone is no host, and must not look like one.
+        None => (path, bare_url::begins_with_host(path)),
+    };
+    let slash = match place.contains('/') {
+        true if place.ends_with('/') => "",
+        false if is_url => "/",
+        _ => return url.to_owned(),
+    };
     match file.file_name() {
-        Some(name) if path.ends_with('/') && !rest.starts_with('?') && !is_input(file) => {
-            format!("{path}{}{rest}", utf8_percent_encode(&name.to_string_lossy(), ENCODED))
+        Some(name) if !rest.starts_with('?') && !is_input(file) => {
+            let name = utf8_percent_encode(&name.to_string_lossy(), ENCODED).to_string();
+            format!("{path}{slash}{name}{rest}")
         }
         _ => url.to_owned(),
     }
@@ -175,6 +187,13 @@ mod tests {
             ("http://h/d/#f", "b", "http://h/d/b#f"),
             ("http://h/d", "b", "http://h/d"),
             ("http://h/d/", "-", "http://h/d/"),
+            ("http://h", "a/b c", "http://h/b%20c"),
+            ("http://h?q", "b", "http://h?q"),
+            ("http://h#f", "b", "http://h/b#f"),
+            ("http://h", "-", "http://h"),
+            ("h.org:80", "b", "h.org:80/b"),
+            ("nonsense", "b", "nonsense"),
+            ("http://", "b", "http://"),
         ] {
             assert_eq!(with_name(url, Path::new(file)), expected);
         }

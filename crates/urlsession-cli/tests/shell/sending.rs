@@ -86,3 +86,19 @@ fn a_file_of_a_form_says_what_it_is() {
     ];
     assert_eq!(seen.body_sha256, Some(sha256(body.concat().as_bytes())));
 }
+
+#[test]
+fn a_file_has_its_name_where_a_url_has_none() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/a.txt", Answer::ok("x"));
+    home.write("a.txt", b"x");
+    let whole = server.url("");
+    let bare = whole.strip_prefix("http://").unwrap();
+    for url in [&whole, bare] {
+        home.out(&["get", "-q", "-T", "a.txt", url]);
+        assert_eq!(server.requests().pop().unwrap().path, "/a.txt", "{url}");
+    }
+    server.on("/", Answer::ok("x"));
+    home.out(&["put", "-q", "a.txt", bare]);
+    assert_eq!(server.requests().pop().unwrap().path, "/");
+}
