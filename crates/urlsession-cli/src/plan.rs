@@ -120,6 +120,7 @@ pub(crate) fn of_get(args: &GetArgs) -> Result<Vec<Plan>, Failure> {
     let entries = entries::of(args)?;
     let asked = Asked::of(&args.condition, entries.len())?;
     let mut fields = headers(&args.request)?;
+    fields.tell_unsent(args.talk.quiet)?;
     fields.sent.extend(asked.fields.iter().cloned());
     let keys = Keys::of(&args.request)?;
     let mut shared = options(&args.request, &args.policy)?;
@@ -170,6 +171,7 @@ impl Common<'_> {
             Arc::make_mut(&mut options).checksum = Some(checksum);
         }
         let own = header_fields(&entry.headers)?;
+        own.tell_unsent(args.talk.quiet)?;
         if !own.omitted.is_empty() {
             Arc::make_mut(&mut options).request_policy.omitted_headers.extend(own.omitted);
         }
@@ -243,7 +245,9 @@ pub(crate) fn of_put(args: &PutArgs) -> Result<Plan, Failure> {
         existing(&args.file)?;
     }
     let (what, _) = upload(&args.file, None, printed(args.talk))?;
-    let HeaderFields { sent, omitted } = headers(&args.request)?;
+    let fields = headers(&args.request)?;
+    fields.tell_unsent(args.talk.quiet)?;
+    let HeaderFields { sent, omitted } = fields;
     let mut options = options(&args.request, &args.policy)?;
     options.request_policy.omitted_headers = omitted;
     untyped(method, &sent, &mut options.request_policy);
@@ -275,7 +279,9 @@ fn in_letters(url: &str) -> Option<String> {
 
 /// Takes what `edit` was asked for.
 pub(crate) fn of_edit(args: &EditArgs) -> Result<RequestEdit, Failure> {
-    let HeaderFields { sent, omitted } = header_fields(&args.headers)?;
+    let fields = header_fields(&args.headers)?;
+    fields.tell_unsent(args.quiet)?;
+    let HeaderFields { sent, omitted } = fields;
     if let Some(name) = omitted.first() {
         return Err(Failure::usage(format!("edit cannot leave out the header field {name}"))
             .next("write ‘Name: value’ to replace it"));

@@ -102,3 +102,47 @@ fn a_file_has_its_name_where_a_url_has_none() {
     home.out(&["put", "-q", "a.txt", bare]);
     assert_eq!(server.requests().pop().unwrap().path, "/");
 }
+
+/// The engine sets what belongs to the connection: that something else was typed is told.
+#[test]
+fn a_field_that_does_not_go_out_is_told() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::ok("x"));
+    let url = server.url("/f");
+    for name in [
+        "Connection",
+        "Content-Length",
+        "Expect",
+        "Keep-Alive",
+        "Proxy-Connection",
+        "TE",
+        "Trailer",
+        "Transfer-Encoding",
+        "Upgrade",
+        "HTTP2-Settings",
+        "Proxy-Authenticate",
+        "proxy-authorization",
+    ] {
+        let field = format!("{name}: 77");
+        let words = ["get", "-o", "f", "--data", "a", "-H", "X-Own: 77", "-H", &field, &url];
+        let ran = home.run(&words);
+        let told = format!("urlsession: {name} is left out: ");
+        assert!(ran.code == 0 && ran.err.starts_with(&told), "{name}: {ran:?}");
+        let seen = server.requests().pop().unwrap();
+        let sent: Vec<_> = seen.headers.iter().filter(|(_, value)| value == "77").collect();
+        assert_eq!(sent, [&("x-own".to_owned(), "77".to_owned())], "{name}");
+        let ran = home.run(&[&words[..], &["-q"]].concat());
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{name}");
+    }
+    home.write("list", format!("{url}\n  header=Expect: 100-continue\n").as_bytes());
+    home.write("file", b"x");
+    for words in [
+        &["get", "-o", "g", "-i", "list"][..],
+        &["add", "-i", "list"],
+        &["put", "file", &url, "-H", "Expect: 100-continue"],
+        &["edit", "1", "-H", "Expect: 100-continue"],
+    ] {
+        let ran = home.run(words);
+        assert!(ran.err.contains("Expect is left out: "), "{words:?}: {ran:?}");
+    }
+}
