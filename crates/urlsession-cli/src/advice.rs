@@ -21,12 +21,15 @@ pub(crate) struct Asked<'a> {
     pub(crate) url: &'a str,
     /// Whether the URL is all there was to it: nothing is known of a body that was sent.
     pub(crate) is_get: bool,
+    /// Whether what comes is a file: the answer of another task is kept up to a limit of the engine's.
+    pub(crate) is_download: bool,
 }
 
 impl<'a> Asked<'a> {
     pub(crate) fn of(task: &'a TaskStatus) -> Self {
         let is_upload = matches!(task.kind, TaskKind::Upload);
-        Self { url: &task.url, is_get: task.method == "GET" && !is_upload }
+        let is_download = matches!(task.kind, TaskKind::Download { .. });
+        Self { url: &task.url, is_get: task.method == "GET" && !is_upload, is_download }
     }
 }
 
@@ -77,7 +80,7 @@ pub(crate) fn after(error: &Error, asked: Option<Asked<'_>>) -> Option<String> {
         // Only proxies end a task so: a server's 401 is an answer.
         ErrorCode::USER_AUTHENTICATION_REQUIRED => PROXY_CREDENTIALS.to_owned(),
         ErrorCode::USER_CANCELLED_AUTHENTICATION => "give credentials with -u USER".to_owned(),
-        ErrorCode::DATA_LENGTH_EXCEEDS_MAXIMUM => too_large(asked).to_owned(),
+        ErrorCode::DATA_LENGTH_EXCEEDS_MAXIMUM => too_large(error, asked).to_owned(),
         ErrorCode::REQUEST_BODY_STREAM_EXHAUSTED => {
             "leave the file unchanged while it is sent, then send it again".to_owned()
         }
@@ -103,14 +106,18 @@ pub(crate) fn after(error: &Error, asked: Option<Asked<'_>>) -> Option<String> {
     Some(advice)
 }
 
-/// Answers to what is sent have a limit of their own.
-fn too_large(asked: Option<Asked<'_>>) -> &'static str {
-    match asked {
-        Some(Asked { is_get: true, .. }) => "allow more with --max-filesize",
-        _ => {
-            "save large answers with get -o FILE, packed ones without --compressed, and allow more \
-             with --max-filesize"
+/// Answers to what is sent have a limit of their own, which nothing lifts.
+fn too_large(error: &Error, asked: Option<Asked<'_>>) -> &'static str {
+    let says = |part: &str| error.detail.as_deref().is_some_and(|why| why.contains(part));
+    match asked.is_some_and(|asked| asked.is_download) {
+        true if says("unpacked") => "save it packed, without --compressed",
+        true => "allow more with --max-filesize",
+        false if says("unpacked") => "ask for it unpacked: -H 'Accept-Encoding: identity'",
+        false if says("larger than 8 MiB") => {
+            "nothing allows more for the answer to what is sent: ask the server for less, or for a URL \
+             to download it from"
         }
+        false => "allow more with --max-filesize: up to 8M for the answer to what is sent",
     }
 }
 
@@ -223,9 +230,6 @@ mod tests {
         assert!(
             after(&refused, Some(Asked::of(&task))).is_some_and(|it| it.contains("'http://h/f'"))
         );
-        let large = Error::new(ErrorCode::DATA_LENGTH_EXCEEDS_MAXIMUM);
-        let advice = after(&large, Some(Asked::of(&task))).unwrap_or_default();
-        assert!(!advice.contains("-o FILE"), "{advice}");
         task.method = "PUT".into();
         let advice = after(&refused, Some(Asked::of(&task)));
         assert_eq!(advice.as_deref(), Some("try the same command again"));
@@ -233,7 +237,30 @@ mod tests {
 
     #[expect(clippy::unnecessary_wraps, reason = "it is handed over as it is")]
     fn get(url: &str) -> Option<Asked<'_>> {
-        Some(Asked { url, is_get: true })
+        Some(Asked { url, is_get: true, is_download: true })
+    }
+
+    /// what came, why it is too much => what helps
+    #[test]
+    fn who_brings_too_much_is_told_what_helps() {
+        let (file, answer) = (TaskKind::Download { destination: None }, TaskKind::Data);
+        let body = |limit| format!("the response body is larger than {limit}");
+        let unpacked = "unpacked, the content is more than 8 MiB".to_owned();
+        for (kind, why, expected) in [
+            (&file, body("9 bytes"), "allow more with --max-filesize"),
+            (&file, body("8 MiB"), "allow more with --max-filesize"),
+            (&file, unpacked.clone(), "save it packed, without --compressed"),
+            (&answer, body("9 bytes"), "allow more with --max-filesize: up to 8M"),
+            (&answer, body("8 MiB"), "nothing allows more"),
+            (&TaskKind::Upload, body("8 MiB"), "nothing allows more"),
+            (&answer, unpacked, "ask for it unpacked"),
+        ] {
+            let task = TaskStatus { kind: kind.clone(), ..crate::sample::task() };
+            let error = Error::new(ErrorCode::DATA_LENGTH_EXCEEDS_MAXIMUM).because(&why);
+            let advice = after(&error, Some(Asked::of(&task))).unwrap_or_default();
+            assert!(advice.starts_with(expected), "{kind:?} {why}: {advice}");
+            assert!(!advice.contains("-o FILE"), "{advice}");
+        }
     }
 
     #[test]

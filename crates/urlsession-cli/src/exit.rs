@@ -188,7 +188,8 @@ pub(crate) fn sentence(error: &Error) -> String {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let mut failure = Self::new(code_of(&error), sentence(&error));
-        let asked = error.failing_url.as_deref().map(|url| Asked { url, is_get: true });
+        let url = error.failing_url.as_deref();
+        let asked = url.map(|url| Asked { url, is_get: true, is_download: true });
         failure.next = advice::after(&error, asked);
         failure
     }

@@ -151,7 +151,8 @@ impl Tracked {
 
     /// Returns what advice about it goes by.
     pub(crate) fn asked(&self) -> Asked<'_> {
-        Asked { url: &self.url, is_get: self.is_get }
+        let is_download = matches!(self.kind, TaskKind::Download { .. });
+        Asked { url: &self.url, is_get: self.is_get, is_download }
     }
 
     /// Returns the file that the user asked for, where there is one; the server may have named it.

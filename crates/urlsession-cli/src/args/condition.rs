@@ -34,7 +34,8 @@ pub(crate) struct ConditionArgs {
     /// Write the ETag of what came to FILE; ‘-’ is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) etag_save: Option<PathBuf>,
-    /// Fail if the file is larger, such as 500K or 2M; 0 is no limit
+    /// Fail if the file is larger, such as 500K or 2M; 0 is no limit, but for the answer to what is
+    /// sent, which has 8 MiB at most
     #[arg(long, value_name = "SIZE", value_parser = measure::parse_limit)]
     pub(crate) max_filesize: Option<Limit>,
     /// Leave out what is there already

@@ -146,3 +146,17 @@ fn a_field_that_does_not_go_out_is_told() {
         assert!(ran.err.contains("Expect is left out: "), "{words:?}: {ran:?}");
     }
 }
+
+#[test]
+fn who_gets_too_long_an_answer_is_sent_in_no_circle() {
+    let (home, server) = (Home::new(), Server::start());
+    server.on("/f", Answer::pseudo_random(1, (8 << 20) + 1));
+    home.write("file", b"x");
+    let url = server.url("/f");
+    for words in [&["--data", "a"][..], &["--data", "a", "--max-filesize", "20M"], &["-T", "file"]]
+    {
+        let ran = home.run(&[&["get", "-q", "-o", "out", &url], words].concat());
+        assert!(ran.code == 1 && ran.err.contains("nothing allows more"), "{words:?}: {ran:?}");
+        assert!(!home.file("out").exists());
+    }
+}
