@@ -27,6 +27,8 @@ export declare class URLSessionError extends Error {
 /** A session whose transfers live in the daemon and outlive this process. */
 export interface BackgroundSessionOptions extends CommonSessionOptions {
   configuration?: 'background';
+  /** Tasks always wait for a network where there is none: `false` is refused. */
+  waitsForConnectivity?: true;
   /** Names the session inside the application: the next process finds it again by this. */
   identifier: string;
   /** Started when all tasks have ended and no process has the session. */
@@ -39,6 +41,8 @@ export interface BackgroundSessionOptions extends CommonSessionOptions {
 export interface InProcessSessionOptions extends CommonSessionOptions {
   /** An `ephemeral` one has cookies and a cache of its own in memory, and writes nothing to disk but bodies. */
   configuration: 'default' | 'ephemeral';
+  /** Whether tasks wait for a network where there is none: they do not, and end with -1009. */
+  waitsForConnectivity?: boolean;
   /**
    * How much is kept of responses: 4 MiB in memory and, in a `default` session, 20 MiB on disk; `null` is nothing. A session
    * with cookies of its own has them in memory only.
@@ -84,7 +88,7 @@ export interface CommonSessionOptions {
   headers?: HeadersInit;
   /** By default URLSESSION_APP_ID, the id of tiapp.xml, the name of package.json, or the script's name. */
   applicationId?: string;
-  /** Milliseconds without any byte before an attempt is given up: 60,000. */
+  /** Milliseconds without any byte before an attempt fails with -1001: 60,000. */
   timeoutIntervalForRequest?: number;
   /** Milliseconds until a task must have ended: 7 days. */
   timeoutIntervalForResource?: number;
@@ -302,7 +306,10 @@ export interface TaskOptions {
   maximumResponseSize?: number;
   timeoutIntervalForRequest?: number;
   timeoutIntervalForResource?: number;
-  /** Most attempts after the first that make no progress. */
+  /**
+   * Most attempts after the first that make no progress: any number in a background session. In another it is 0, unless
+   * the task has a `retryInterval`, `timeoutIntervalForRetries` or `retryStatuses`.
+   */
   maximumRetries?: number;
   /** Milliseconds between an attempt that failed and the next, 100 or more; without it up to a second at first, then doubling. */
   retryInterval?: number;

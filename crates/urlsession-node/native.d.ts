@@ -578,6 +578,8 @@ export interface SessionOptions {
   timeoutIntervalForRequest?: number
   /** Milliseconds from the first resume, or a later `earliestBeginDate`, to completion. */
   timeoutIntervalForResource?: number
+  /** Whether tasks wait for a network where there is none. A background session that does not is refused. */
+  waitsForConnectivity?: boolean
   /** Most attempts at once against one host. */
   maximumConnectionsPerHost?: number
   /** Most attempts at once. */

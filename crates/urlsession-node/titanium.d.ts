@@ -8,6 +8,8 @@ export type HeaderFields = Record<string, string>;
 export interface ConfigurationOptions extends Omit<CommonSessionOptions, 'headers' | 'onDelayedRequest' | 'onChallenge'> {
   identifier: string;
   HTTPHeaderFields?: HeaderFields;
+  /** Tasks always wait for a network where there is none: `false` is refused. */
+  waitsForConnectivity?: true;
   launchCommand?: string[];
   /** Has tasks wait for `session.answer` when a server asks for a credential; without it a 401 is a result. */
   answersChallenges?: boolean;

@@ -262,12 +262,15 @@ impl Core {
 
     /// Lets a task wait for its next attempt, or ends it with the error it has.
     fn try_again(&mut self, turn: &mut Turn, key: TaskRef, cause: Cause, progressed: bool) {
+        let session = self.sessions.get(&key.session);
+        let may_wait = session.is_none_or(|session| session.configuration.waits_for_connectivity);
         let Some(task) = self.tasks.get_mut(&key) else { return };
         let cut_off = retry::is_cut_off(task, cause, self.network);
-        let cause = if cut_off { Cause::Connectivity } else { cause };
-        let Some(delay) = retry::count(task, cause, progressed, cut_off, &mut self.random) else {
+        let waits = cut_off && may_wait;
+        let cause = if waits { Cause::Connectivity } else { cause };
+        let Some(delay) = retry::count(task, cause, progressed, waits, &mut self.random) else {
             let error = task.details.error.take().map_or_else(stopped_unasked, |error| *error);
-            return self.fail(turn, key, error);
+            return self.fail(turn, key, if cut_off && !waits { offline(error) } else { error });
         };
         let wait = Wait::after(cause, delay, turn.now);
         self.put(turn, key, |task| task.phase = Phase::Waiting(wait));
@@ -314,6 +317,13 @@ fn timed_out(last: Option<&Error>) -> Error {
         None => why.to_owned(),
     };
     Error::new(ErrorCode::TIMED_OUT).because(why)
+}
+
+/// Says of what failed without a network that this was the reason.
+fn offline(error: Error) -> Error {
+    let Error { code, message, .. } = Error::new(ErrorCode::NOT_CONNECTED_TO_INTERNET);
+    let detail = error.detail.or(Some(error.message));
+    Error { code, message, detail, ..error }
 }
 
 fn stopped_unasked() -> Error {

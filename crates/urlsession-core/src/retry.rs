@@ -58,12 +58,12 @@ pub(crate) fn is_spent(task: &Task, cause: Cause, progressed: bool) -> bool {
 }
 
 /// Counts a failure and returns the delay before the next attempt, or `None` if there is none. One
-/// that is cut off costs no try.
+/// that waits for the network costs no try.
 pub(crate) fn count(
     task: &mut Task,
     cause: Cause,
     progressed: bool,
-    cut_off: bool,
+    waits: bool,
     random: &mut Random,
 ) -> Option<Duration> {
     if cause == Cause::Answer {
@@ -79,7 +79,7 @@ pub(crate) fn count(
         task.details.disk_failures = before.saturating_add(1);
         return Some(delay);
     }
-    if cut_off {
+    if waits {
         return Some(LONGEST_DELAY);
     }
     let before = task.failures;

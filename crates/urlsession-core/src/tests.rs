@@ -3,6 +3,7 @@
 mod challenges;
 mod edits;
 mod launches;
+mod offline;
 mod progress;
 mod queries;
 mod redirections;

@@ -31,6 +31,8 @@ pub struct SessionOptions {
     pub timeout_interval_for_request: Option<f64>,
     /// Milliseconds from the first resume, or a later `earliestBeginDate`, to completion.
     pub timeout_interval_for_resource: Option<f64>,
+    /// Whether tasks wait for a network where there is none. A background session that does not is refused.
+    pub waits_for_connectivity: Option<bool>,
     /// Most attempts at once against one host.
     pub maximum_connections_per_host: Option<u32>,
     /// Most attempts at once.
@@ -102,6 +104,9 @@ impl TryFrom<SessionOptions> for SessionConfiguration {
         }
         if let Some(time) = options.timeout_interval_for_resource {
             configuration.timeout_interval_for_resource = Duration::from_millis(time as u64);
+        }
+        if let Some(waits) = options.waits_for_connectivity {
+            configuration.waits_for_connectivity = waits;
         }
         if let Some(limit) = options.maximum_connections_per_host {
             configuration.http_maximum_connections_per_host = limit;

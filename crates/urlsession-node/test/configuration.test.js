@@ -10,7 +10,7 @@ const { APPLE, OPTIONS, knownOptions } = require('../lib/modern/configuration.js
 // Apple's whole list, of all systems, in the order of its documentation; `=` is a name of ours as it is.
 const PROPERTIES = [
   'identifier=', 'HTTPAdditionalHeaders', 'networkServiceType', 'allowsCellularAccess', 'timeoutIntervalForRequest=',
-  'timeoutIntervalForResource=', 'sharedContainerIdentifier', 'waitsForConnectivity', 'HTTPCookieAcceptPolicy',
+  'timeoutIntervalForResource=', 'sharedContainerIdentifier', 'waitsForConnectivity=', 'HTTPCookieAcceptPolicy',
   'HTTPShouldSetCookies', 'HTTPCookieStorage', 'TLSMaximumSupportedProtocolVersion',
   'TLSMinimumSupportedProtocolVersion', 'TLSMaximumSupportedProtocol', 'TLSMinimumSupportedProtocol',
   'URLCredentialStorage', 'URLCache', 'requestCachePolicy=', 'sessionSendsLaunchEvents', 'isDiscretionary',

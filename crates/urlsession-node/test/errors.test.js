@@ -50,6 +50,7 @@ const impossible = [
   [{ httpCookieAcceptPolicy: 'ask' }, /there is no cookie accept policy “ask”: it is always, never or/],
   [{ requestCachePolicy: 'often' }, /there is no request cache policy “often”: it is useProtocolCachePolicy,/],
   [{ urlCache: { memoryCapacity: 1, diskCapacity: 1 } }, /a background session has no URL cache/],
+  [{ waitsForConnectivity: false }, /a background session always waits for connectivity/],
   [{ connectionProxy: { http: 'gopher://a' } }, /a proxy’s scheme is http, https, socks5, socks5h, socks4 or socks4a/],
   [{ tls: { minimumVersion: '1.1' } }, /there is no version “1.1” of TLS here: it is 1.2 or 1.3/],
   [{ tls: { pinnedPublicKeys: ['a'] } }, /a pinned key is ‘sha256\/\/’ and the Base64 of its SHA-256 digest/],

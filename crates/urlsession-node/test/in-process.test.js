@@ -3,6 +3,7 @@
 
 const assert = require('node:assert/strict');
 const { execFile } = require('node:child_process');
+const { once } = require('node:events');
 const fs = require('node:fs');
 const http = require('node:http');
 const path = require('node:path');
@@ -23,6 +24,10 @@ before(async () => {
     requests.push(request);
     request.resume();
     if (request.url === '/endless') return;
+    if (request.url === '/closed') {
+      response.destroy();
+      return;
+    }
     if (request.url.startsWith('/away')) {
       response.writeHead(302, { Location: '/there', 'X-Why': 'moved' });
       response.end('moved');
@@ -207,6 +212,35 @@ test('nothing of a session that is gone is kept', async () => {
   const { code, lines, errors } = await runApp('forgets.mjs', [], { node: ['--expose-gc'] });
   assert.equal(code, 0, errors);
   assert.deepEqual(lines, ['forgotten', 'forgotten']);
+});
+
+test('what fails is told at once, and asked for again only by those who want it', async () => {
+  const closed = http.createServer().listen(0, '127.0.0.1');
+  await once(closed, 'listening');
+  const refused = `http://127.0.0.1:${closed.address().port}/`;
+  await new Promise((resolve) => { closed.close(resolve); });
+  // the task and what it says of retries => how it ends, and how often the server was asked
+  const cases = [
+    [refused, {}, -1004, 0],
+    [url('/closed'), { body: 'order=1' }, -1005, 1],
+    [url('/closed'), { method: 'PUT', body: 'order=1' }, -1005, 1],
+    [url('/closed'), { body: 'order=1', noUnsafeRetry: true }, -1005, 1],
+    [url('/closed'), { body: 'order=1', maximumRetries: 0 }, -1005, 1],
+    [url('/closed'), { body: 'order=1', maximumRetries: 2, retryInterval: 100 }, -1005, 3],
+    [url('/closed'), { body: 'order=1', retryInterval: 100, timeoutIntervalForRetries: 1 }, -1005, 1],
+    [url('/endless'), {}, -1001, 1],
+    [url('/endless'), { maximumRetries: 1, retryInterval: 100 }, -1001, 2],
+  ];
+  for (const configuration of KINDS) {
+    for (const waitsForConnectivity of [undefined, false, true]) {
+      const session = new Session({ configuration, waitsForConnectivity, timeoutIntervalForRequest: 200 });
+      for (const [at, options, code, count] of cases) {
+        requests = [];
+        await assert.rejects(session.data(at, options), { code }, `${at} ${JSON.stringify(options)}`);
+        assert.equal(requests.length, count, `${at} ${JSON.stringify(options)}`);
+      }
+    }
+  }
 });
 
 test('what only background sessions have is refused', () => {

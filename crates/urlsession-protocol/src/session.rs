@@ -26,6 +26,11 @@ pub struct SessionConfiguration {
     /// included (7 days).
     #[serde(with = "crate::time::milliseconds")]
     pub timeout_interval_for_resource: Duration,
+    /// Whether a task that fails for want of a network waits for one and loses no try by it (it
+    /// does). Otherwise that is a failure like another; where no try follows, the task ends with
+    /// -1009.
+    #[serde(skip_serializing_if = "Clone::clone")]
+    pub waits_for_connectivity: bool,
     /// Most attempts of this session that run at once against one host (6).
     pub http_maximum_connections_per_host: u32,
     /// Most attempts of this session that run at once; `None` leaves only the daemon's limit.
@@ -90,6 +95,7 @@ impl Default for SessionConfiguration {
             http_additional_headers: Vec::new(),
             timeout_interval_for_request: Duration::from_secs(60),
             timeout_interval_for_resource: Duration::from_secs(7 * 24 * 60 * 60),
+            waits_for_connectivity: true,
             http_maximum_connections_per_host: 6,
             maximum_concurrent_tasks: None,
             launch_command: None,

@@ -103,7 +103,9 @@ pub struct TaskOptions {
     /// Digest that the finished file must have; another one ends the task with -3007.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checksum: Option<Checksum>,
-    /// Most attempts after the first that make no progress; `None` is unlimited, 0 is none.
+    /// Most attempts after the first that make no progress; `None` is unlimited, 0 is none. In a
+    /// session that ends with its process it is 0 unless the task says anything of retries: this, a
+    /// pause, a time for them or statuses.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub maximum_retries: Option<u32>,
     /// Milliseconds between an attempt that failed and the next, from 100 to a day; `None` begins

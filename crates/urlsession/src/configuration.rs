@@ -18,12 +18,17 @@ pub struct SessionConfiguration {
     /// Header fields added to every request; the request's own field wins (names compared
     /// case-insensitively).
     pub http_additional_headers: Vec<Header>,
-    /// Longest pause without any byte before an attempt is given up (60 s). In a background
-    /// session the attempt is retried, not reported. Less than 1 ms is refused with -1.
+    /// Longest pause without any byte before an attempt is given up (60 s): a failure with -1001,
+    /// which is retried as [`maximum_retries`](crate::TaskOptions::maximum_retries) says. Less than
+    /// 1 ms is refused with -1.
     pub timeout_interval_for_request: Duration,
     /// Longest time from the first resume, or a later begin date, to completion, waiting and retries
     /// included (7 days). Less than 1 ms is refused with -1.
     pub timeout_interval_for_resource: Duration,
+    /// Whether a task that fails for want of a network waits for one and loses no try by it. A
+    /// background session always does, and `false` is refused with -1. A session in this process
+    /// does not unless it is asked to: there it is a failure like another, and as the last one -1009.
+    pub waits_for_connectivity: bool,
     /// Most attempts of this session that run at once against one host (6); 0 counts as 1.
     pub http_maximum_connections_per_host: u32,
     /// Most attempts of this session that run at once; `None` leaves only the daemon's limit, 0
@@ -192,6 +197,9 @@ impl SessionConfiguration {
             Kind::Background(_) if self.url_cache.is_some() => {
                 "a background session has no URL cache"
             }
+            Kind::Background(_) if !self.waits_for_connectivity => {
+                "a background session always waits for connectivity"
+            }
             Kind::Background(_) if self.answers_redirections => {
                 "a background session follows redirects without asking"
             }
@@ -209,6 +217,7 @@ impl SessionConfiguration {
             http_additional_headers: self.http_additional_headers.clone(),
             timeout_interval_for_request: self.timeout_interval_for_request,
             timeout_interval_for_resource: self.timeout_interval_for_resource,
+            waits_for_connectivity: self.waits_for_connectivity,
             http_maximum_connections_per_host: self.http_maximum_connections_per_host,
             maximum_concurrent_tasks: self.maximum_concurrent_tasks,
             launch_command: self.launch_command.clone(),
@@ -249,6 +258,7 @@ impl SessionConfiguration {
             http_additional_headers: apple.http_additional_headers,
             timeout_interval_for_request: apple.timeout_interval_for_request,
             timeout_interval_for_resource: apple.timeout_interval_for_resource,
+            waits_for_connectivity: matches!(kind, Kind::Background(_)),
             http_maximum_connections_per_host: apple.http_maximum_connections_per_host,
             maximum_concurrent_tasks: apple.maximum_concurrent_tasks,
             launch_command: None,
@@ -298,11 +308,15 @@ mod tests {
         };
         let redirect: Ask = |configuration| configuration.answers_redirections = true;
         let keep: Ask = |configuration| configuration.url_cache = Some(UrlCache::default());
+        let wait: Ask = |configuration| configuration.waits_for_connectivity = true;
+        let hurry: Ask = |configuration| configuration.waits_for_connectivity = false;
         // In the order background, default, ephemeral: whether it is refused.
         for (what, ask, expected) in [
             ("launch", launch, [false, true, true]),
             ("redirect", redirect, [true, false, false]),
             ("keep", keep, [true, false, true]),
+            ("wait", wait, [false, false, false]),
+            ("hurry", hurry, [true, false, false]),
         ] {
             let kinds = [
                 SessionConfiguration::background("s"),

@@ -451,6 +451,10 @@ impl Session {
         let Order { request, options, .. } = order;
         request.normalize()?;
         request.check_body(&options.request_policy)?;
+        if self.identifier().is_none() && !asks_for_retries(options) {
+            // The app is there to be told, and to ask again.
+            options.maximum_retries = Some(0);
+        }
         anchor(&mut options.ca_certificates, &mut options.tls)?;
         options.connection_proxy.as_mut().map_or(Ok(()), anchor_proxy)?;
         if let Some(path) = &mut options.request_policy.unix_socket {
@@ -546,6 +550,14 @@ fn refuse(link: &Weak<Link>, task: TaskIdentifier, error: Error, told: &OnceLock
 /// Says whether the daemon may have the task all the same, and need its body.
 fn is_unknown(error: &Error) -> bool {
     error.code() == ErrorCode::BACKGROUND_SESSION_WAS_DISCONNECTED
+}
+
+/// Says whether a task has a wish of its own about when it is tried again.
+fn asks_for_retries(options: &TaskOptions) -> bool {
+    options.maximum_retries.is_some()
+        || options.retry_interval.is_some()
+        || options.timeout_interval_for_retries.is_some()
+        || !options.retry_statuses.is_empty()
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, Error> {

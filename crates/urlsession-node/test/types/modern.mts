@@ -32,6 +32,9 @@ const own = new Session({
   urlCache: { memoryCapacity: 1_000_000, diskCapacity: 0 },
   onRedirection: ({ newRequest, response: { statusCode } }) => (statusCode === 303 ? null : { ...newRequest, headers: {} }),
 });
+new Session({ configuration: 'default', waitsForConnectivity: true });
+// @ts-expect-error a background session always waits for connectivity
+new Session({ identifier: 'c', waitsForConnectivity: false });
 const unnamed: string | undefined = own.identifier;
 // @ts-expect-error a background session has an identifier
 new Session({ headers: {} });

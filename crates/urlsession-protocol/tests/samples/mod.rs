@@ -181,6 +181,7 @@ pub(crate) fn configuration() -> SessionConfiguration {
         http_additional_headers: vec![Header::new("User-Agent", "Example/1.0")],
         timeout_interval_for_request: Duration::from_secs(60),
         timeout_interval_for_resource: Duration::from_secs(604_800),
+        waits_for_connectivity: false,
         http_maximum_connections_per_host: 6,
         connection_proxy: Some(Box::default()),
         tls: Box::default(),

@@ -139,8 +139,6 @@ impl Worker {
         let body = asked.body.clone().map(|body| UploadSource::Bytes(body.into_bytes()));
         let task = TaskOptions {
             no_cookies: !self.cookies,
-            // A suite counts requests.
-            maximum_retries: Some(0),
             ignores_redirects: asked.redirect.as_deref() == Some("manual"),
             request_cache_policy: asked.policy()?,
             ..TaskOptions::default()

@@ -1,6 +1,7 @@
 //! Where a process, a wait or a method is not what it mostly is.
 
 use super::*;
+use crate::TaskOptions;
 
 #[test]
 fn a_fork_of_the_process_has_none_of_its_sessions() {
@@ -63,6 +64,33 @@ fn a_get_with_a_body_becomes_a_post_however_it_is_spelled() {
         session.data_task(request, Some(UploadSource::File(file.clone()))).unwrap();
         let (_, Call::CreateTask { new, .. }) = peer.call() else { panic!("no new task") };
         assert_eq!(new.request.method, "POST", "{method}");
+    }
+}
+
+/// what a task says of retries => what it has, in a background session and in one of the process
+#[test]
+fn who_is_retried_unasked() {
+    type Ask = fn(&mut TaskOptions);
+    let asks: [(Ask, [Option<u32>; 2]); 6] = [
+        (|_| {}, [None, Some(0)]),
+        (|options| options.no_unsafe_retry = true, [None, Some(0)]),
+        (|options| options.maximum_retries = Some(3), [Some(3), Some(3)]),
+        (|options| options.retry_interval = Some(1000), [None, None]),
+        (|options| options.timeout_interval_for_retries = Some(1000), [None, None]),
+        (|options| options.retry_statuses = vec![503], [None, None]),
+    ];
+    for configuration in
+        [background(), SessionConfiguration::default(), SessionConfiguration::ephemeral()]
+    {
+        let is_ours = configuration.identifier().is_none();
+        let (session, mut peer) = Fake::new().session(configuration);
+        for (number, (ask, expected)) in asks.iter().enumerate() {
+            let mut options = UploadOptions::default();
+            ask(&mut options.task);
+            session.data_task_with(URL, None, options).unwrap();
+            let (_, Call::CreateTask { new, .. }) = peer.call() else { panic!("no new task") };
+            assert_eq!(new.options.maximum_retries, expected[usize::from(is_ours)], "{number}");
+        }
     }
 }
 
