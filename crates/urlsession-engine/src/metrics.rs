@@ -28,8 +28,7 @@ impl<H: Moves> Driver<H> {
             Some(running) => Some(running.metrics()),
             None => stored(&self.store, view.task),
         };
-        let task_interval = interval(view, now);
-        found.map(|metrics| TaskMetrics { task_interval, ..metrics })
+        found.map(|metrics| metrics.during(interval(view, now)))
     }
 
     /// Puts the metrics into an event that ends a task.
@@ -80,8 +79,8 @@ fn attach(
     // A task that is gone in the same turn has nobody left who would want to know.
     let Some(view) = core.task(task) else { return };
     let found = fresh.get(&task).cloned().or_else(|| stored(store, task));
-    let task_interval = interval(&view, view.facts.created);
-    *metrics = Some(Box::new(TaskMetrics { task_interval, ..found.unwrap_or_default() }));
+    let interval = interval(&view, view.facts.created);
+    *metrics = Some(Box::new(found.unwrap_or_default().during(interval)));
 }
 
 fn interval(view: &TaskView, otherwise: Timestamp) -> DateInterval {

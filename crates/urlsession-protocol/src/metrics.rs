@@ -61,7 +61,7 @@ pub struct DateInterval {
 pub struct TaskMetrics {
     /// Every request, in order: each redirect and each further try is one of its own.
     pub transaction_metrics: Vec<TransactionMetrics>,
-    /// From the creation of the task to its completion.
+    /// From the creation of the task to its completion, and not before the last of the requests.
     pub task_interval: DateInterval,
     /// Redirects that were followed, by all attempts.
     pub redirect_count: u32,
@@ -83,6 +83,16 @@ impl TaskMetrics {
         if is_headed {
             self.trim_heads();
         }
+    }
+
+    /// Says from when until when the task was. That is known in milliseconds, and of its requests in
+    /// microseconds: it does not end before they do.
+    #[must_use]
+    pub fn during(mut self, interval: DateInterval) -> Self {
+        let ends = self.transaction_metrics.iter().filter_map(TransactionMetrics::end);
+        let end = ends.fold(interval.end, Date::max);
+        self.task_interval = DateInterval { end, ..interval };
+        self
     }
 
     /// Hides the values of cookies, for whoever has no use for them.
@@ -208,6 +218,24 @@ pub struct TransactionMetrics {
 }
 
 impl TransactionMetrics {
+    /// Returns the latest of its dates.
+    fn end(&self) -> Option<Date> {
+        let dates = [
+            self.fetch_start_date,
+            self.domain_lookup_start_date,
+            self.domain_lookup_end_date,
+            self.connect_start_date,
+            self.secure_connection_start_date,
+            self.secure_connection_end_date,
+            self.connect_end_date,
+            self.request_start_date,
+            self.request_end_date,
+            self.response_start_date,
+            self.response_end_date,
+        ];
+        dates.into_iter().flatten().max()
+    }
+
     /// Returns our end's address.
     #[must_use]
     pub fn local_address(&self) -> Option<IpAddr> {
@@ -314,6 +342,31 @@ mod tests {
         assert_eq!(numbers(&before)[..3], [7, 0, 1]);
         assert_eq!(numbers(&before).last(), Some(&99));
         assert_eq!((before.redirect_count, before.omitted_transactions), (5, 61));
+    }
+
+    /// when the task ended and the last step of each of its requests => until when it was
+    #[test]
+    fn a_task_does_not_end_before_its_requests() {
+        let asked = |date| TransactionMetrics {
+            fetch_start_date: Some(Date(1_000_050)),
+            request_end_date: Some(Date(date)),
+            ..TransactionMetrics::default()
+        };
+        let answered =
+            |date| TransactionMetrics { response_end_date: Some(Date(date)), ..asked(1_000_500) };
+        for (end, transactions, expected) in [
+            (1_037_000, vec![], 1_037_000),
+            (1_037_000, vec![TransactionMetrics::default()], 1_037_000),
+            (1_037_000, vec![answered(1_037_090)], 1_037_090),
+            (1_038_000, vec![answered(1_037_090)], 1_038_000),
+            (1_037_000, vec![asked(1_037_080)], 1_037_080),
+            (1_037_000, vec![answered(1_037_900), answered(1_037_090)], 1_037_900),
+        ] {
+            let metrics = TaskMetrics { transaction_metrics: transactions, ..Default::default() };
+            let interval = DateInterval { start: Date(1_000_000), end: Date(end) };
+            let found = metrics.clone().during(interval).task_interval;
+            assert_eq!((found.start.0, found.end.0), (1_000_000, expected), "{metrics:?}");
+        }
     }
 
     #[test]

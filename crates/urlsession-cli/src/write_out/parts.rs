@@ -1,6 +1,6 @@
 //! Parts of a transfer for `-w`: the steps that took time, and what a URL consists of.
 
-use urlsession::{Date, TaskMetrics, TransactionMetrics};
+use urlsession::{DateInterval, TaskMetrics, TransactionMetrics};
 
 /// Until when a time is told, from the creation of the task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,27 +31,10 @@ impl Step {
             Self::StartTransfer => last.response_start_date,
             Self::Total => None,
         });
-        let date = if self == Self::Total { Some(end(metrics)) } else { date };
+        let date = if self == Self::Total { Some(metrics.task_interval.end) } else { date };
         let since = date.map_or(0, |date| date.0.saturating_sub(metrics.task_interval.start.0));
         format!("{:.6}", since as f64 / 1e6)
     }
-}
-
-/// Returns when it was over. Tasks end in whole milliseconds, the steps of their requests do not: the end
-/// of the last step can be later.
-fn end(metrics: &TaskMetrics) -> Date {
-    let last = metrics.transaction_metrics.last().map(|last| {
-        [
-            last.domain_lookup_end_date,
-            last.secure_connection_end_date,
-            last.connect_end_date,
-            last.request_start_date,
-            last.request_end_date,
-            last.response_start_date,
-            last.response_end_date,
-        ]
-    });
-    last.into_iter().flatten().flatten().fold(metrics.task_interval.end, Date::max)
 }
 
 /// What is counted over all requests of a transfer.
@@ -79,7 +62,8 @@ impl Measure {
     pub(super) fn of(self, metrics: &TaskMetrics) -> u64 {
         let all = &metrics.transaction_metrics;
         let sum = |count: fn(&TransactionMetrics) -> u64| all.iter().map(count).sum::<u64>();
-        let time = end(metrics).0.saturating_sub(metrics.task_interval.start.0).max(1);
+        let DateInterval { start, end } = metrics.task_interval;
+        let time = end.0.saturating_sub(start.0).max(1);
         let speed = |bytes: u64| u64::try_from(u128::from(bytes) * 1_000_000 / u128::from(time));
         match self {
             Self::Uploaded => all.last().map_or(0, |last| last.count_of_request_body_bytes_sent),
@@ -138,7 +122,7 @@ impl UrlPart {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use urlsession::DateInterval;
+    use urlsession::Date;
 
     #[test]
     fn steps_are_told_in_seconds_from_the_begin() {
@@ -154,56 +138,15 @@ mod tests {
             ..TaskMetrics::default()
         };
         let told = |metrics: &TaskMetrics| {
-            [Step::Queue, Step::Redirect, Step::NameLookup, Step::Connect, Step::StartTransfer]
+            use Step::{Connect, NameLookup, Queue, Redirect, StartTransfer, Total};
+            [Queue, Redirect, NameLookup, Connect, StartTransfer, Total]
                 .map(|step| step.of(metrics))
         };
-        assert_eq!(told(&metrics), ["0.500000", "0.000000", "0.000000", "1.250000", "2.000001"]);
+        let expected = ["0.500000", "0.000000", "0.000000", "1.250000", "2.000001", "3.000000"];
+        assert_eq!(told(&metrics), expected);
         metrics.redirect_count = 1;
         assert_eq!(told(&metrics)[1], "0.500000");
         assert_eq!(Step::Connect.of(&TaskMetrics::default()), "0.000000");
-    }
-
-    /// when the task ended => the total, the last of the steps in their order
-    #[test]
-    fn no_step_ends_after_the_total() {
-        let last = TransactionMetrics {
-            domain_lookup_end_date: Some(Date(1_000_100)),
-            secure_connection_start_date: Some(Date(1_000_200)),
-            secure_connection_end_date: Some(Date(1_000_300)),
-            request_start_date: Some(Date(1_000_400)),
-            request_end_date: Some(Date(1_000_500)),
-            response_start_date: Some(Date(1_037_079)),
-            count_of_response_body_bytes_received: 37_079,
-            ..TransactionMetrics::default()
-        };
-        for (response_end, interval_end, expected) in [
-            (None, 1_037_000, "0.037079"),
-            (Some(Date(1_037_090)), 1_037_000, "0.037090"),
-            (Some(Date(1_037_090)), 1_038_000, "0.038000"),
-        ] {
-            let metrics = TaskMetrics {
-                transaction_metrics: vec![TransactionMetrics {
-                    response_end_date: response_end,
-                    ..last.clone()
-                }],
-                task_interval: DateInterval { start: Date(1_000_000), end: Date(interval_end) },
-                ..TaskMetrics::default()
-            };
-            let steps = [
-                Step::NameLookup,
-                Step::Connect,
-                Step::AppConnect,
-                Step::PreTransfer,
-                Step::StartTransfer,
-                Step::Total,
-            ];
-            let told = steps.map(|step| step.of(&metrics));
-            assert!(told.is_sorted(), "{told:?}");
-            assert_eq!(told[5], expected);
-            let total: f64 = expected.parse().unwrap();
-            let speed = (37_079.0 / total) as u64;
-            assert_eq!(Measure::DownloadSpeed.of(&metrics), speed, "{expected}");
-        }
     }
 
     #[test]
