@@ -5,7 +5,7 @@
 
 use super::stored::Stored;
 use super::variant::Variant;
-use crate::files::create_private_file;
+use crate::files::{create_private_file, create_private_folder};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params};
 use serde::{Deserialize, Serialize};
@@ -40,18 +40,24 @@ const SCHEMA: &str = "
     CREATE TRIGGER goes AFTER DELETE ON entries
         BEGIN UPDATE room SET taken = taken - old.size; END;";
 
-/// The file.
+/// The file, which is opened for its first use: that may take as long as another process likes.
 #[derive(Debug)]
 pub(super) struct Disk {
     path: PathBuf,
     capacity: u64,
-    /// `None` if it cannot be used.
-    connection: Option<Connection>,
+    file: File,
     /// Changes with every commit of another process.
     version: i64,
     /// URLs whose responses are to be removed before anything of them is used.
     owed: BTreeSet<String>,
     owes_all: bool,
+}
+
+#[derive(Debug)]
+enum File {
+    Unopened,
+    Open(Connection),
+    Unusable,
 }
 
 /// A response as it is written, but for its body.
@@ -66,32 +72,34 @@ struct Head {
 }
 
 impl Disk {
+    pub(super) fn new(path: PathBuf, capacity: u64) -> Self {
+        let (file, owed) = (File::Unopened, BTreeSet::new());
+        Self { path, capacity, file, version: 0, owed, owes_all: false }
+    }
+
     /// Opens the file in a folder that is private, or creates it.
-    pub(super) fn open(path: PathBuf, capacity: u64) -> Self {
-        let mut disk = Self {
-            path,
-            capacity: u64::MAX,
-            connection: None,
-            version: 0,
-            owed: BTreeSet::new(),
-            owes_all: false,
-        };
-        let opened = open(&disk.path).or_else(|error| match is_damaged(&error) {
-            true => replace(&disk.path),
+    fn open(&mut self) {
+        let opened = open(&self.path).or_else(|error| match is_damaged(&error) {
+            true => replace(&self.path),
             false => Err(error),
         });
-        match opened {
-            Ok(connection) => disk.connection = Some(connection),
-            Err(error) => tracing::warn!(%error, "responses are not kept on disk"),
-        }
-        disk.resize(capacity);
-        disk.has_changed();
-        disk
+        self.file = match opened {
+            Ok(connection) => File::Open(connection),
+            Err(error) => {
+                tracing::warn!(%error, "responses are not kept on disk");
+                File::Unusable
+            }
+        };
+        self.make_room();
+        self.has_changed();
     }
 
     /// Returns the room that one response may take.
     pub(super) fn entry_limit(&self) -> u64 {
-        if self.connection.is_some() { self.capacity / ENTRY_PART } else { 0 }
+        match self.file {
+            File::Unopened | File::Open(_) => self.capacity / ENTRY_PART,
+            File::Unusable => 0,
+        }
     }
 
     /// Says whether another process has changed something since this was last asked.
@@ -183,7 +191,7 @@ impl Disk {
     pub(super) fn remove(&mut self, url: &str, but: usize) {
         let removed = self.delete(url, but);
         // Without the file there is nothing to come back.
-        if removed.is_some() || but > 0 || self.connection.is_none() {
+        if removed.is_some() || but > 0 || !self.is_open() {
             return;
         }
         self.owed.insert(url.to_owned());
@@ -222,7 +230,7 @@ impl Disk {
             connection.busy_timeout(LONG_TIMEOUT)?;
             connection.execute("DELETE FROM entries", [])
         });
-        self.owes_all = cleared.is_none() && self.connection.is_some();
+        self.owes_all = cleared.is_none() && self.is_open();
         self.owed.clear();
         // Without this the bytes are still in the file, but of no entry.
         self.attempt(|connection| connection.execute_batch("VACUUM"));
@@ -232,21 +240,33 @@ impl Disk {
 
     /// Changes the room; what has no room any more goes at once.
     pub(super) fn resize(&mut self, capacity: u64) {
-        if capacity < std::mem::replace(&mut self.capacity, capacity) {
-            self.attempt(|connection| {
-                let to = connection.transaction()?;
-                shrink(&to, capacity)?;
-                to.commit()?;
-                connection.execute_batch("VACUUM")
-            });
+        let before = std::mem::replace(&mut self.capacity, capacity);
+        if capacity < before && self.is_open() {
+            self.make_room();
         }
+    }
+
+    fn make_room(&mut self) {
+        let capacity = self.capacity;
+        self.attempt(|connection| {
+            let to = connection.transaction()?;
+            shrink(&to, capacity)?;
+            to.commit()?;
+            connection.execute_batch("VACUUM")
+        });
     }
 
     /// Writes everything to its place.
     pub(super) fn flush(&mut self) {
-        self.attempt(|connection| {
-            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-        });
+        if self.is_open() {
+            self.attempt(|connection| {
+                connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            });
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(self.file, File::Open(_))
     }
 
     /// Tries something. A file that turns out to be damaged is replaced for the next time.
@@ -254,14 +274,18 @@ impl Disk {
         &mut self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
     ) -> Option<T> {
-        let error = match work(self.connection.as_mut()?) {
+        if matches!(self.file, File::Unopened) {
+            self.open();
+        }
+        let File::Open(connection) = &mut self.file else { return None };
+        let error = match work(connection) {
             Ok(done) => return Some(done),
             Err(error) => error,
         };
         tracing::warn!(%error, "a kept response was not read or written");
         if is_damaged(&error) {
-            self.connection = None;
-            self.connection = replace(&self.path).ok();
+            self.file = File::Unusable;
+            self.file = replace(&self.path).map_or(File::Unusable, File::Open);
         }
         None
     }
@@ -278,7 +302,9 @@ fn is_damaged(error: &rusqlite::Error) -> bool {
 
 fn open(path: &Path) -> rusqlite::Result<Connection> {
     // SQLite gives its other files the mode of this one.
-    create_private_file(path)
+    let folder = path.parent().map_or(Ok(()), create_private_folder);
+    folder
+        .and_then(|()| create_private_file(path))
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
@@ -396,7 +422,7 @@ mod tests {
     fn too_many_debts_are_one_of_everything() {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("responses.sqlite");
-        let mut disk = Disk::open(path.clone(), 1024 * 1024);
+        let mut disk = Disk::new(path.clone(), 1024 * 1024);
         for url in ["http://host/a", "http://host/b"] {
             disk.put(url, &stored(200, ""), Timestamp(1));
         }

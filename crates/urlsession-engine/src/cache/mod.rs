@@ -27,7 +27,6 @@ pub(crate) use exchange::{Exchange, Kept, LookUp, Received, Recording};
 
 use crate::CachePlace;
 use crate::clock::Clock;
-use crate::files::create_private_folder;
 use crate::shelf::Owner;
 use disk::Disk;
 use forgotten::{Begun, Forgotten};
@@ -100,7 +99,9 @@ impl Caches {
 pub(crate) struct SharedCache {
     /// Whoever has it may wait for the disk: nobody locks it on a thread that others need.
     tiers: Mutex<Tiers>,
-    /// The room that one response may take, for those who must not wait.
+    /// The bytes in memory and on disk that it has from its next use on, for those who must not wait.
+    room: [AtomicU64; 2],
+    /// The room that one response may take, for them too.
     entry_limit: AtomicU64,
     /// How often something was forgotten, which tells what had begun before.
     forgettings: AtomicU64,
@@ -118,22 +119,18 @@ struct Tiers {
 }
 
 impl SharedCache {
-    /// Opens the file at the path, if there is one and room in it.
+    /// Makes one that has a file at the path, if there is one and room in it.
     pub(crate) fn new(room: UrlCache, path: Option<PathBuf>, clock: Clock) -> Self {
-        let disk = path.filter(|_| room.disk_capacity > 0).and_then(|path| {
-            let folder = path.parent().map_or(Ok(()), create_private_folder);
-            if let Err(error) = folder {
-                tracing::warn!(%error, "responses are not kept on disk");
-                return None;
-            }
-            Some(Disk::open(path, room.disk_capacity))
-        });
+        let UrlCache { memory_capacity, disk_capacity } = room;
+        let path = path.filter(|_| disk_capacity > 0);
+        let disk = path.map(|path| Disk::new(path, disk_capacity));
         let has_disk = disk.is_some();
-        let memory = Memory::new(room.memory_capacity);
+        let memory = Memory::new(memory_capacity);
         let tiers = Tiers { memory, disk, forgotten: Forgotten::default() };
         let entry_limit = AtomicU64::new(tiers.entry_limit());
+        let room = [memory_capacity, disk_capacity].map(AtomicU64::new);
         let forgettings = AtomicU64::new(0);
-        Self { tiers: Mutex::new(tiers), entry_limit, forgettings, clock, has_disk }
+        Self { tiers: Mutex::new(tiers), room, entry_limit, forgettings, clock, has_disk }
     }
 
     /// Forgets everything, with what is under way.
@@ -231,17 +228,16 @@ impl SharedCache {
     }
 
     fn resize(&self, room: UrlCache) {
-        self.with(|tiers| {
-            tiers.memory.resize(room.memory_capacity);
-            if let Some(disk) = &mut tiers.disk {
-                disk.resize(room.disk_capacity);
-            }
-        });
+        let UrlCache { memory_capacity, disk_capacity } = room;
+        for (cell, capacity) in self.room.iter().zip([memory_capacity, disk_capacity]) {
+            cell.store(capacity, Ordering::Relaxed);
+        }
     }
 
     /// Does something that may turn out to change the room: a file that fails has none.
     fn with<T>(&self, work: impl FnOnce(&mut Tiers) -> T) -> T {
         let mut tiers = self.lock();
+        tiers.resize(self.room.each_ref().map(|cell| cell.load(Ordering::Relaxed)));
         let done = work(&mut tiers);
         self.entry_limit.store(tiers.entry_limit(), Ordering::Relaxed);
         done
@@ -256,6 +252,13 @@ impl Tiers {
     fn entry_limit(&self) -> u64 {
         let disk = self.disk.as_ref().map_or(0, Disk::entry_limit);
         disk.max(self.memory.entry_limit()).min(ENTRY_LIMIT)
+    }
+
+    fn resize(&mut self, [memory, disk]: [u64; 2]) {
+        self.memory.resize(memory);
+        if let Some(file) = &mut self.disk {
+            file.resize(disk);
+        }
     }
 
     fn keep(&mut self, url: &str, stored: Stored, now: Timestamp) {

@@ -8,11 +8,15 @@ use crate::clock::Clock;
 use crate::shelf::Owner;
 use bytes::Bytes;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 use tempfile::TempDir;
 use urlsession_core::SessionNumber;
 use urlsession_protocol::{ApplicationId, Timestamp, UrlCache};
 
 const KIB: u64 = 1024;
+/// Longest wait for what must not wait at all.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 fn cache(folder: &Path, room: UrlCache) -> SharedCache {
     SharedCache::new(room, Some(folder.join("responses.sqlite")), Clock::start())
@@ -224,6 +228,35 @@ fn less_room_takes_effect_at_once() {
     assert!(left <= 4, "{left} of 10 are left");
     let none = caches.cache(owner(), UrlCache { memory_capacity: 0, disk_capacity: 1 });
     assert!((0..10).all(|number| !has(&none, &format!("http://host/{number}"))));
+}
+
+/// Whoever asks for a cache must not wait: the file is opened by who uses it, and its room changed.
+#[test]
+fn nobody_waits_for_the_disk_to_be_given_a_cache() {
+    let folder = TempDir::new().unwrap();
+    let mut caches = Caches::new(Clock::start(), CachePlace::Folder(folder.path().to_owned()));
+    let owner = || Owner::Application(ApplicationId::new("test").unwrap());
+    let cache = caches.cache(owner(), UrlCache::default());
+    cache.flush();
+    let files = || std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(files(), 0);
+    cache.keep_at_once("http://host/", of(1));
+    assert!(files() > 0);
+    let (held, release) = (mpsc::channel(), mpsc::channel::<()>());
+    let busy = Arc::clone(&cache);
+    let writer = std::thread::spawn(move || {
+        let _tiers = busy.lock();
+        held.0.send(()).unwrap();
+        // Who waits is told in the end that it did.
+        release.1.recv_timeout(PATIENCE).is_ok()
+    });
+    held.1.recv().unwrap();
+    let larger = UrlCache { disk_capacity: 40 * 1024 * KIB, ..UrlCache::default() };
+    let same = caches.cache(owner(), larger);
+    let _ = release.0.send(());
+    assert!(writer.join().unwrap(), "the lock was waited for");
+    assert!(has(&same, "http://host/"));
+    assert_eq!(same.entry_limit(), 2 * 1024 * KIB);
 }
 
 #[test]
