@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 /// How much a session may keep of responses: Apple's `URLCache`.
 ///
-/// With room on disk it is the cache that all such sessions of the application share. Without, or if
-/// the session has [cookies of its own](crate::HttpCookieStorage::Private), it is the session's own,
-/// in memory.
+/// With room on disk it is the cache that all such sessions of the application share, with the room
+/// that the largest of them wants. Without, or if the session has
+/// [cookies of its own](crate::HttpCookieStorage::Private), it is the session's own, in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UrlCache {
     /// Bytes in memory (4 MiB).

@@ -14,7 +14,7 @@ impl<H: Moves> Driver<H> {
         let room = order.cache.cache.filter(|_| self.caches.are_possible())?;
         let key = self.core.session_key(task.session)?;
         let owner = owner((task.session, key), room, order.cookies.storage);
-        Some(self.caches.cache(owner, room))
+        Some(self.cache(owner, room))
     }
 
     /// Returns the cache of a session; of one that has not been used since the start there is
@@ -24,7 +24,28 @@ impl<H: Moves> Driver<H> {
         let configuration = self.core.configuration(number)?;
         let room = configuration.url_cache.filter(|_| self.caches.are_possible())?;
         let owner = owner((number, session), room, configuration.http_cookie_storage);
-        Some(self.caches.cache(owner, room))
+        Some(self.cache(owner, room))
+    }
+
+    /// Returns somebody's cache, which begins with what all sessions want that are there: none finds it
+    /// emptied by one that wants less.
+    fn cache(&mut self, owner: Owner, room: UrlCache) -> Arc<SharedCache> {
+        let room = match self.caches.has(&owner) {
+            true => room,
+            false => self.rooms(&owner).fold(room, larger),
+        };
+        self.caches.cache(owner, room)
+    }
+
+    /// Returns what the sessions want that share a cache.
+    fn rooms(&self, of: &Owner) -> impl Iterator<Item = UrlCache> {
+        self.core.sessions_after(None).filter_map(move |key| {
+            let number = self.core.session_number(key)?;
+            let configuration = self.core.configuration(number)?;
+            let room = configuration.url_cache?;
+            let owner = owner((number, key), room, configuration.http_cookie_storage);
+            (owner == *of).then_some(room)
+        })
     }
 
     /// Refuses a session that wants a cache where there are none.
@@ -49,5 +70,12 @@ fn owner(
             Owner::Application(key.application.clone())
         }
         _ => Owner::Session(number),
+    }
+}
+
+fn larger(one: UrlCache, other: UrlCache) -> UrlCache {
+    UrlCache {
+        memory_capacity: one.memory_capacity.max(other.memory_capacity),
+        disk_capacity: one.disk_capacity.max(other.disk_capacity),
     }
 }

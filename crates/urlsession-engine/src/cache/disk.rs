@@ -238,14 +238,12 @@ impl Disk {
         self.attempt(|connection| connection.busy_timeout(BUSY_TIMEOUT));
     }
 
-    /// Changes the room; what has no room any more goes at once.
-    pub(super) fn resize(&mut self, capacity: u64) {
-        let before = std::mem::replace(&mut self.capacity, capacity);
-        if capacity < before && self.is_open() {
-            self.make_room();
-        }
+    /// Gives it so much room.
+    pub(super) fn grow(&mut self, capacity: u64) {
+        self.capacity = self.capacity.max(capacity);
     }
 
+    /// Removes what an earlier process kept and has no room any more.
     fn make_room(&mut self) {
         let capacity = self.capacity;
         self.attempt(|connection| {

@@ -78,10 +78,9 @@ impl Memory {
         *self = Self::new(self.capacity);
     }
 
-    /// Changes the room; what has no room any more goes at once.
-    pub(super) fn resize(&mut self, capacity: u64) {
-        self.capacity = capacity;
-        self.shrink();
+    /// Gives it so much room.
+    pub(super) fn grow(&mut self, capacity: u64) {
+        self.capacity = self.capacity.max(capacity);
     }
 
     fn shrink(&mut self) {

@@ -52,7 +52,7 @@ const USE_INTERVAL: Duration = Duration::from_secs(60);
 /// The caches of all applications and sessions.
 #[derive(Debug)]
 pub(crate) struct Caches {
-    all: BTreeMap<Owner, (Arc<SharedCache>, UrlCache)>,
+    all: BTreeMap<Owner, Arc<SharedCache>>,
     clock: Clock,
     place: CachePlace,
 }
@@ -67,12 +67,16 @@ impl Caches {
         self.place != CachePlace::Nowhere
     }
 
-    /// Returns somebody's cache, with that much room from now on.
+    /// Says whether somebody has a cache already.
+    pub(crate) fn has(&self, owner: &Owner) -> bool {
+        self.all.contains_key(owner)
+    }
+
+    /// Returns somebody's cache, with at least that much room from now on: who wants less takes nothing
+    /// away from others.
     pub(crate) fn cache(&mut self, owner: Owner, room: UrlCache) -> Arc<SharedCache> {
-        if let Some((cache, known)) = self.all.get_mut(&owner) {
-            if std::mem::replace(known, room) != room {
-                cache.resize(room);
-            }
+        if let Some(cache) = self.all.get(&owner) {
+            cache.grow(room);
             return Arc::clone(cache);
         }
         let path = match (&owner, &self.place) {
@@ -84,7 +88,7 @@ impl Caches {
             _ => None,
         };
         let cache = Arc::new(SharedCache::new(room, path, self.clock.clone()));
-        self.all.insert(owner, (Arc::clone(&cache), room));
+        self.all.insert(owner, Arc::clone(&cache));
         cache
     }
 
@@ -162,7 +166,7 @@ impl SharedCache {
         Begun(self.forgettings.load(Ordering::Acquire))
     }
 
-    fn entry_limit(&self) -> u64 {
+    pub(crate) fn entry_limit(&self) -> u64 {
         self.entry_limit.load(Ordering::Relaxed)
     }
 
@@ -227,17 +231,17 @@ impl SharedCache {
         Begun(self.forgettings.fetch_add(1, Ordering::Release) + 1)
     }
 
-    fn resize(&self, room: UrlCache) {
+    fn grow(&self, room: UrlCache) {
         let UrlCache { memory_capacity, disk_capacity } = room;
         for (cell, capacity) in self.room.iter().zip([memory_capacity, disk_capacity]) {
-            cell.store(capacity, Ordering::Relaxed);
+            cell.fetch_max(capacity, Ordering::Relaxed);
         }
     }
 
     /// Does something that may turn out to change the room: a file that fails has none.
     fn with<T>(&self, work: impl FnOnce(&mut Tiers) -> T) -> T {
         let mut tiers = self.lock();
-        tiers.resize(self.room.each_ref().map(|cell| cell.load(Ordering::Relaxed)));
+        tiers.grow(self.room.each_ref().map(|cell| cell.load(Ordering::Relaxed)));
         let done = work(&mut tiers);
         self.entry_limit.store(tiers.entry_limit(), Ordering::Relaxed);
         done
@@ -254,10 +258,10 @@ impl Tiers {
         disk.max(self.memory.entry_limit()).min(ENTRY_LIMIT)
     }
 
-    fn resize(&mut self, [memory, disk]: [u64; 2]) {
-        self.memory.resize(memory);
+    fn grow(&mut self, [memory, disk]: [u64; 2]) {
+        self.memory.grow(memory);
         if let Some(file) = &mut self.disk {
-            file.resize(disk);
+            file.grow(disk);
         }
     }
 

@@ -84,3 +84,18 @@ async fn sessions_with_cookies_of_their_own_have_a_cache_of_their_own() {
         assert_eq!(Arc::ptr_eq(&first, &second), expected, "{one} and {other}");
     }
 }
+
+/// The file is that of all of them, whoever is the first to use it.
+#[tokio::test]
+async fn a_cache_has_the_room_that_the_largest_session_wants() {
+    let folder = TempDir::new().unwrap();
+    let small = UrlCache { memory_capacity: 0, disk_capacity: 2000 };
+    let mut sessions = Sessions::new(folder.path());
+    for (name, room) in [("small", small), ("large", UrlCache::default())] {
+        sessions.attach(name, with(HttpCookieStorage::Shared, room)).await;
+    }
+    for name in ["small", "large", "small"] {
+        let cache = sessions.cache_of(name).await;
+        assert_eq!(cache.entry_limit(), 1024 * 1024, "{name}");
+    }
+}

@@ -213,21 +213,29 @@ fn what_is_too_large_is_not_kept() {
     );
 }
 
+/// Less room is for the next process, if nobody wants more there.
 #[test]
-fn less_room_takes_effect_at_once() {
+fn a_session_with_less_room_takes_nothing_away() {
     let folder = TempDir::new().unwrap();
-    let mut caches = Caches::new(Clock::start(), CachePlace::Folder(folder.path().to_owned()));
     let owner = || Owner::Application(ApplicationId::new("test").unwrap());
-    let first = caches.cache(owner(), UrlCache::default());
-    for number in 0..10 {
-        first.keep_at_once(&format!("http://host/{number}"), of(9 * 1024));
-    }
+    let caches = || Caches::new(Clock::start(), CachePlace::Folder(folder.path().to_owned()));
+    let kept = |cache: &SharedCache| {
+        (0..10).filter(|number| has(cache, &format!("http://host/{number}"))).count()
+    };
     let small = UrlCache { memory_capacity: 40 * KIB, disk_capacity: 40 * KIB };
-    let same = caches.cache(owner(), small);
-    let left = (0..10).filter(|number| has(&same, &format!("http://host/{number}"))).count();
-    assert!(left <= 4, "{left} of 10 are left");
-    let none = caches.cache(owner(), UrlCache { memory_capacity: 0, disk_capacity: 1 });
-    assert!((0..10).all(|number| !has(&none, &format!("http://host/{number}"))));
+    for rooms in [[UrlCache::default(), small], [small, UrlCache::default()]] {
+        let mut caches = caches();
+        let [first, second] = rooms.map(|room| caches.cache(owner(), room));
+        for number in 0..10 {
+            first.keep_at_once(&format!("http://host/{number}"), of(9 * 1024));
+        }
+        assert_eq!((kept(&first), kept(&second)), (10, 10), "{rooms:?}");
+    }
+    assert!(kept(&caches().cache(owner(), small)) <= 4);
+    assert_eq!(
+        kept(&caches().cache(owner(), UrlCache { memory_capacity: 0, disk_capacity: 1 })),
+        0
+    );
 }
 
 /// Whoever asks for a cache must not wait: the file is opened by who uses it, and its room changed.
