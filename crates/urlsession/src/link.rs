@@ -483,6 +483,11 @@ impl Link {
         if next_task < expected {
             tracing::warn!("the daemon has forgotten the session");
             self.inbox.count_anew();
+            // Of one that was to end, that is the end.
+            if outgoing.invalidation.is_none() {
+                sender.close();
+                return Err(outgoing.over.get_or_insert_with(forgotten).clone());
+            }
         }
         outgoing.next_task = outgoing.next_task.max(next_task);
         let minted = self.calls.minted_below(owned_from);
@@ -528,6 +533,11 @@ fn token() -> Result<OwnerToken, Error> {
     let mut token = [0; 8];
     getrandom::fill(&mut token).map_err(lost)?;
     Ok(OwnerToken(u64::from_ne_bytes(token)))
+}
+
+/// Makes the error of a session whose tasks are gone: nobody would ever hear of their ends.
+fn forgotten() -> Error {
+    lost("the daemon has lost the session's tasks with the store that they were in")
 }
 
 fn is_lost(error: &Error) -> bool {

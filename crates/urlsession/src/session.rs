@@ -44,7 +44,8 @@ const PAGES_LIMIT: usize = 10_000;
 ///
 /// **Dead daemon**: the session starts it again and repeats what was not answered. If that does not
 /// succeed within 30 s, [`Event::DidBecomeInvalid`] with -997 is the last event and every call
-/// fails with -997; what the daemon had accepted goes on when it starts again.
+/// fails with -997; what the daemon had accepted goes on when it starts again. The same event comes
+/// where the daemon is back with another store, which has none of the session's tasks.
 #[derive(Clone)]
 pub struct Session(Arc<Handle>);
 

@@ -190,25 +190,6 @@ fn a_handled_event_that_comes_again_is_acknowledged_silently() {
 }
 
 #[test]
-fn a_daemon_that_forgot_everything_counts_anew() {
-    let fake = Fake::new();
-    let (session, mut peer) = fake.session(background());
-    let mut events = session.events();
-    session.download_task(URL).unwrap();
-    let (id, _) = peer.call();
-    peer.reply(id, Ok(Reply::Done));
-    peer.event(1, 1, complete());
-    events.recv().unwrap().acknowledge();
-    assert_eq!(peer.ack(), 1);
-    drop(peer);
-
-    let mut peer = fake.accept();
-    peer.attach(1);
-    peer.event(2, 1, finished("/new"));
-    assert_eq!(events.recv().unwrap().event, finished("/new"));
-}
-
-#[test]
 fn explicit_acknowledgement_waits_for_the_app() {
     let fake = Fake::new();
     let mut configuration = background();

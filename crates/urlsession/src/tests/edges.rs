@@ -150,3 +150,25 @@ fn bytes_wait_where_the_daemon_says() {
         peer.reply(id, Ok(Reply::Done));
     }
 }
+
+/// Its store was lost, or moved aside: of the tasks in there nobody would ever hear.
+#[test]
+fn a_daemon_that_forgot_everything_ends_the_session() {
+    let fake = Fake::new();
+    let (session, mut peer) = fake.session(background());
+    let mut events = session.events();
+    session.download_task(URL).unwrap();
+    let (call, _) = peer.call();
+    peer.reply(call, Ok(Reply::Done));
+    peer.event(1, 1, finished("/old"));
+    assert_eq!(events.recv().unwrap().event, finished("/old"));
+    drop(peer);
+
+    let mut peer = fake.accept();
+    peer.attach(1);
+    let lost = ErrorCode::BACKGROUND_SESSION_WAS_DISCONNECTED;
+    let told = events.recv_timeout(LONG).expect("the app is told").event;
+    let Event::DidBecomeInvalid { error: Some(error) } = told else { panic!("{told:?}") };
+    assert_eq!((error.code, events.recv().is_none()), (lost, true), "{error}");
+    assert_eq!(session.download_task(URL).unwrap_err().code, lost);
+}
