@@ -72,7 +72,7 @@ class Attachment {
     this.options = Object.freeze({ ...options });
     const { NativeSession } = native();
     this.#native = guarded(() => new NativeSession(options, () => this.#take()));
-    this.#outstanding.list(() => this.#native.tasks());
+    this.#outstanding.list(() => this.#native.tasks(), (task) => this.#receivers.follows(task));
   }
 
   /** Says whether the session ends with this process, so that there is no later one that could be told anything. */
@@ -212,6 +212,7 @@ class Attachment {
    */
   subscribe(receiver) {
     const unsubscribe = this.#receivers.add(receiver);
+    this.#outstanding.follow(receiver.taskIdentifier);
     if (this.#end) queueMicrotask(() => receiver.receive(this.#end));
     else this.offerAgain();
     return unsubscribe;
@@ -220,6 +221,7 @@ class Attachment {
   /** Offers the parked events again, in the next turn: a receiver wants more than before. */
   offerAgain() {
     if (this.#parked.size === 0) return;
+    this.#outstanding.setUnwanted(false);
     const letGo = this.#lifeline.hold();
     setImmediate(() => {
       this.#queue.unshift(...[...this.#parked.values()].flat());
@@ -326,6 +328,7 @@ class Attachment {
     } else if (!PASSING.has(event.name)) {
       const parked = this.#parked.get(event.taskIdentifier) ?? [];
       this.#parked.set(event.taskIdentifier, [...parked, event]);
+      if (event.name === 'didComplete') this.#outstanding.setUnwanted(true);
       this.#settleLeft();
     }
     if (event.name === 'didComplete') {

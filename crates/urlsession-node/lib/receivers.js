@@ -24,6 +24,11 @@ class Receivers {
     };
   }
 
+  /** Says whether somebody follows the task. */
+  follows(taskIdentifier) {
+    return this.#ofTasks.has(taskIdentifier);
+  }
+
   /** Returns those that want the event. The end of the session concerns everyone. */
   wanting(event) {
     const ofTask = event.name === 'didBecomeInvalid'

@@ -433,6 +433,45 @@ test('no process waits for a session that outlives what nobody takes', async () 
   }
 });
 
+test('no process waits for ends behind those that nobody takes', async () => {
+  const waiting = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  const opens = async (identifier, states) => {
+    FakeNative.left = states.map((state, index) => ({ taskIdentifier: index + 1, state }));
+    const modern = new Session({ identifier });
+    FakeNative.left = [];
+    const daemon = FakeNative.last;
+    await turn();
+    return { modern, daemon };
+  };
+  const before = waiting();
+  // The daemon has no room for more: the second never comes.
+  const { modern, daemon } = await opens('behind', ['completed', 'completed']);
+  assert.equal(waiting(), before + 1, 'somebody may take them');
+  daemon.tell('didComplete', 1, {});
+  await turn();
+  assert.equal(waiting(), before, 'nobody does');
+  const taken = [];
+  const loop = (async () => { for await (const { taskIdentifier } of modern.events()) taken.push(taskIdentifier); })();
+  await turn();
+  assert.equal(waiting(), before + 1, 'a loop takes the one, and so the other');
+  daemon.tell('didComplete', 2, {});
+  await turn();
+  assert.deepEqual([taken, waiting()], [[1, 2], before]);
+
+  for (const states of [['completed', 'running'], ['completed', 'completed']]) {
+    const { modern: other, daemon: itsDaemon } = await opens(`followed ${states}`, states);
+    if (states[1] === 'completed') other.task(2).finished.catch(() => {});
+    itsDaemon.tell('didComplete', 1, {});
+    await turn();
+    assert.equal(waiting(), before + 1, `${states}: the other one is waited for`);
+    itsDaemon.tell('didComplete', 2, {});
+    await turn();
+    assert.equal(waiting(), before);
+  }
+  daemon.tell('didBecomeInvalid');
+  await loop;
+});
+
 test('the end of the session is told though nobody wanted to know that all was told', async () => {
   const modern = new Session({ identifier: 'ends' });
   const daemon = FakeNative.last;

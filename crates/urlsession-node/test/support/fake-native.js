@@ -5,9 +5,11 @@ const { after } = require('node:test');
 
 class FakeNative {
   static sessions = [];
+  /** What sessions list that are created from now on. */
+  static left = [];
   calls = [];
   acknowledged = [];
-  listing = [];
+  listing = FakeNative.left;
   #next = 1;
   #number = 1;
   #told = [];
