@@ -32,17 +32,20 @@ impl Mark {
         Self { nanosecond: u32::try_from(number % SECOND).unwrap_or(0), created }
     }
 
-    /// Returns the time to give to a file that was written then.
+    /// Returns the time to give to a file that was written then: less than a second before, as make
+    /// and others wonder about files of the future.
     pub(super) fn time(self, written: SystemTime) -> SystemTime {
-        let seconds = written.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let since = written.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let is_later = self.nanosecond > since.subsec_nanos();
+        let seconds = since.as_secs().saturating_sub(is_later.into());
         UNIX_EPOCH + Duration::new(seconds, self.nanosecond)
     }
 
     /// Says whether a file has the mark: since then nobody wrote to it, and it is no older than its
-    /// task. False on file systems that keep no nanoseconds.
+    /// task, but for the second that the mark may take. False on file systems that keep no nanoseconds.
     pub(super) fn is_on(self, about: &Metadata) -> bool {
         let seconds = u64::try_from(about.mtime()).unwrap_or(0);
-        about.mtime_nsec() == i64::from(self.nanosecond) && seconds >= self.created.0 / 1000
+        about.mtime_nsec() == i64::from(self.nanosecond) && seconds + 1 >= self.created.0 / 1000
     }
 }
 
@@ -58,6 +61,25 @@ mod tests {
             kept_parts: std::path::Path::new("/state/resume").into(),
         };
         Mark::of(&files, Timestamp(created))
+    }
+
+    #[test]
+    fn no_mark_is_of_the_future() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let file = File::create(&path).unwrap();
+        let (begin, second) = (Duration::from_secs(1_700_000_000), Duration::from_secs(1));
+        for late in [0, 1, 500_000_000, 999_999_999] {
+            let written = UNIX_EPOCH + begin + Duration::from_nanos(late);
+            for number in 0..10 {
+                // The task is as old as the file.
+                let own = mark(&format!("/d/.f.1-{number}"), 1_700_000_000_000 + late / 1_000_000);
+                let time = own.time(written);
+                assert!(time <= written && written < time + second, "{late} {number}: {time:?}");
+                file.set_modified(time).unwrap();
+                assert!(own.is_on(&std::fs::metadata(&path).unwrap()), "{late} {number}");
+            }
+        }
     }
 
     #[test]
