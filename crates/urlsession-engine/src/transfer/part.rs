@@ -290,8 +290,20 @@ impl Part {
                 copy.syncer()()?;
                 Ok(Placed { is_copy: true, ..copy.place(files, landing)? })
             }
-            Err((path, error)) => Err(named(Place::Publish, &path, &error)),
+            Err((path, error)) => {
+                let failure = named(Place::Publish, &path, &error);
+                // Somebody has tidied up: its bytes are fetched anew.
+                let cause = if self.is_gone() { Cause::Transient } else { failure.cause };
+                Err(Failure { cause, ..failure })
+            }
         }
+    }
+
+    /// Says whether somebody has removed the file, and not its folder with it.
+    fn is_gone(&self) -> bool {
+        let about = std::fs::symlink_metadata(&self.path);
+        about.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+            && self.path.parent().is_some_and(Path::is_dir)
     }
 
     /// Says whether its name is another file's by now, of those that have been on disk for a while.

@@ -102,6 +102,25 @@ async fn a_part_whose_name_is_another_files_is_not_put_in_place() {
     assert_eq!(fs::read(&files.part).unwrap(), b"the");
 }
 
+/// As `git clean` has it, or whoever removes the folder.
+#[tokio::test]
+async fn a_part_that_is_gone_is_fetched_anew_where_its_folder_is_there() {
+    for (folder_stays, expected) in [(true, Cause::Transient), (false, Cause::Permanent)] {
+        let folder = TempDir::new().unwrap();
+        let place = folder.path().join("place");
+        fs::create_dir(&place).unwrap();
+        let mut gone = finished(&place, "file", &[]);
+        gone.part.append(b"ours").unwrap();
+        fs::remove_file(&gone.files.part).unwrap();
+        if !folder_stays {
+            fs::remove_dir(&place).unwrap();
+        }
+        let failure = Arc::new(Publisher::default()).publish(gone).await.unwrap_err();
+        assert_eq!(failure.cause, expected, "{failure:?}");
+        assert_eq!(place.exists(), folder_stays);
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn what_cannot_be_renamed_leaves_nothing() {
