@@ -114,6 +114,9 @@ impl<H: Moves> Driver<H> {
                 }
                 self.report(turn, task, attempt, Report::Ended(*ending));
             }
+            Message::Answered { peer, id, result } => {
+                turn.deeds.push(Action::Reply { peer, id, result: *result }.into());
+            }
             Message::LaunchEnded { session, result } => {
                 turn.add(self.core.handle(turn.now, Input::LaunchEnded { session, result }));
             }
@@ -312,9 +315,17 @@ impl<H: Moves> Driver<H> {
             }
             Action::RemoveFile(file) => self.files.remove(&file),
             Action::KeepPart { task, resume, peer, id } => {
-                let kept = self.files.keep_part(task, resume);
-                let resume_data = kept.and_then(|kept| urlsession_core::resume::encode(&kept).ok());
-                self.peers.reply(peer, id, Ok(Reply::ResumeData { resume_data }));
+                let keeping = self.files.keep_part(task, resume);
+                let takes_long = keeping.takes_long();
+                let answer = move || {
+                    let kept = keeping.finish();
+                    let encode = |kept| urlsession_core::resume::encode(&kept).ok();
+                    Ok(Reply::ResumeData { resume_data: kept.and_then(encode) })
+                };
+                match takes_long {
+                    true => self.peers.reply_later(peer, id, answer),
+                    false => self.peers.reply(peer, id, answer()),
+                }
             }
             Action::Launch { session, key, handler, command } => {
                 if let Some(courtesy) = &mut self.courtesy {

@@ -86,6 +86,7 @@ fn urgency(message: &Message) -> Urgency {
         | Message::Disconnected(_)
         | Message::Resumed { .. }
         | Message::Redirected { .. }
+        | Message::Answered { .. }
         | Message::LaunchEnded { .. }
         | Message::ClockSet
         | Message::NetworkChanged(_)

@@ -10,7 +10,7 @@ use tokio::sync::{Notify, oneshot};
 use urlsession_core::{AttemptNumber, Ending, PeerNumber, SessionNumber, TaskRef};
 use urlsession_protocol::connection::Connection;
 use urlsession_protocol::{
-    Call, ClientMessage, HttpRedirectDisposition, HttpRedirection, ResumeRung,
+    Call, CallId, ClientMessage, Error, HttpRedirectDisposition, HttpRedirection, Reply, ResumeRung,
 };
 
 /// Most messages that one turn takes; the others wait for the next.
@@ -117,6 +117,8 @@ pub(crate) enum Message {
     },
     /// An attempt is over.
     Ended { task: TaskRef, attempt: AttemptNumber, ending: Box<Ending> },
+    /// What a call has asked for is done on another thread.
+    Answered { peer: PeerNumber, id: CallId, result: Box<Result<Reply, Error>> },
     /// The app that was launched for a session has ended, or could not be started.
     LaunchEnded { session: SessionNumber, result: Result<(), String> },
     /// The wall clock was set, or the machine slept: what is due may have changed.

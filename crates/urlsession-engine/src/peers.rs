@@ -170,6 +170,21 @@ impl Peers {
         self.send(peer, DaemonMessage::Reply { id, result });
     }
 
+    /// Answers a call with what takes long, and is found out on another thread.
+    pub(crate) fn reply_later(
+        &self,
+        peer: PeerNumber,
+        id: CallId,
+        answer: impl FnOnce() -> Result<Reply, Error> + Send + 'static,
+    ) {
+        let inbox = self.inbox.clone();
+        self.runtime.spawn_blocking(move || {
+            let result = Box::new(answer());
+            // Fails only if the driver has ended: then the client asks again.
+            let _ = inbox.send(Message::Answered { peer, id, result });
+        });
+    }
+
     /// Makes room for another message of a client.
     pub(crate) fn settle(&self, peer: PeerNumber) {
         if let Some(peer) = self.peers.get(&peer) {

@@ -1,6 +1,7 @@
 //! Where the files of tasks are, and how they are kept, given up and swept.
 
 mod folder;
+mod keep;
 mod sweep;
 mod temporary;
 
@@ -8,14 +9,14 @@ pub(crate) use folder::{create_private_file, create_private_folder};
 pub(crate) use sweep::Needs;
 
 use crate::crash;
-use crate::transfer::{TaskFiles, claim};
+use crate::transfer::TaskFiles;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use temporary::Destinations;
-use urlsession_core::{Order, ResumeState, SessionNumber, TaskRef};
+use urlsession_core::{Order, SessionNumber, TaskRef};
 use urlsession_protocol::TaskKind;
 
 /// The store's file in a state folder.
@@ -25,8 +26,6 @@ pub const STORE: &str = "store.sqlite";
 const NAME_LIMIT: usize = 255;
 /// How the name of a part ends, behind the tag of its engine and the numbers of its task.
 const PART: &str = ".urlsession-part";
-/// Most parts that are kept of tasks with the same number; then the first is given up.
-const KEPT_NAMES_LIMIT: u32 = 100;
 
 /// The folders of one engine.
 #[derive(Debug, Clone)]
@@ -143,42 +142,6 @@ impl Files {
         remove_file(&files.part);
     }
 
-    /// Moves a part file to where it waits for a new task; `None` if it could not be kept.
-    pub(crate) fn keep_part(&self, task: TaskRef, resume: ResumeState) -> Option<ResumeState> {
-        if !self.owns(&resume.part) && !self.is_hidden_part(&resume.part, task) {
-            // Resume data can name any path.
-            return None;
-        }
-        let is_shared = resume.part.starts_with(&self.kept);
-        if is_shared && File::open(&resume.part).is_ok_and(|part| !claim(&part)) {
-            // Another task goes on from the same resume data.
-            return None;
-        }
-        let kept = self.free_kept_name(task);
-        // Across file systems a rename fails: copying could take minutes.
-        crash::point("keep.rename");
-        if let Err(error) = std::fs::rename(&resume.part, &kept) {
-            tracing::warn!(%error, part = ?resume.part, "could not keep a part file");
-            remove_file(&resume.part);
-            return None;
-        }
-        crash::point("keep.renamed");
-        if let Err(error) = folder::sync(&self.kept) {
-            tracing::warn!(%error, "could not sync the folder of kept parts");
-        }
-        Some(ResumeState { part: kept, ..resume })
-    }
-
-    /// Lists the parts that are kept for resume data, with the sessions whose tasks left them.
-    pub(crate) fn kept_parts(&self) -> Vec<(SessionNumber, PathBuf)> {
-        let Ok(entries) = std::fs::read_dir(&self.kept) else { return Vec::new() };
-        let named = |path: PathBuf| {
-            let (session, _) = path.file_name()?.to_str()?.split_once('-')?;
-            Some((SessionNumber(session.parse().ok()?), path))
-        };
-        entries.filter_map(|entry| named(entry.ok()?.path())).collect()
-    }
-
     /// Removes the state folder and all in it.
     pub(crate) fn remove_all(&self) {
         if let Err(error) = temporary::remove(&self.state) {
@@ -207,13 +170,6 @@ impl Files {
         if let Err(error) = destinations.note(folder) {
             tracing::warn!(%error, ?folder, "parts in it are not swept if this process dies");
         }
-    }
-
-    /// Returns a name that no kept part has: a task may go on from its own resume data.
-    fn free_kept_name(&self, task: TaskRef) -> PathBuf {
-        let name =
-            |copy: u32| self.kept.join(format!("{}-{}-{copy}.part", task.session.0, task.task));
-        (0..KEPT_NAMES_LIMIT).map(name).find(|file| !file.exists()).unwrap_or_else(|| name(0))
     }
 
     fn owns(&self, file: &Path) -> bool {

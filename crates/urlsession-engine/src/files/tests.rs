@@ -70,34 +70,73 @@ fn a_part_is_kept_by_rename() {
     let part = files.session(TASK.session).join("7.part");
     create_private_folder(&files.session(TASK.session)).unwrap();
     std::fs::write(&part, "bytes").unwrap();
-    let kept = files.keep_part(TASK, resume(&part)).unwrap();
+    let kept = files.keep_part(TASK, resume(&part)).finish().unwrap();
     assert_eq!(kept.part, files.kept.join("3-7-0.part"));
     assert_eq!(std::fs::read(&kept.part).unwrap(), b"bytes");
     assert!(!part.exists());
     // A part that is not there cannot be kept.
-    assert_eq!(files.keep_part(TASK, resume(&part)), None);
+    assert_eq!(files.keep_part(TASK, resume(&part)).finish(), None);
     // Another task of the same number takes nothing away.
     std::fs::write(&part, "other").unwrap();
-    let other = files.keep_part(TASK, resume(&part)).unwrap();
+    let other = files.keep_part(TASK, resume(&part)).finish().unwrap();
     assert_eq!(std::fs::read(&other.part).unwrap(), b"other");
     assert_eq!(std::fs::read(&kept.part).unwrap(), b"bytes");
     // Resume data that names something else moves nothing.
     let theirs = files.state().join("theirs");
     std::fs::write(&theirs, "theirs").unwrap();
-    assert_eq!(files.keep_part(TASK, resume(&theirs)), None);
+    assert_eq!(files.keep_part(TASK, resume(&theirs)).finish(), None);
     assert_eq!(std::fs::read(&theirs).unwrap(), b"theirs");
     // One that somebody goes on from is not taken from them.
     let used = std::fs::File::open(&kept.part).unwrap();
     assert!(claim(&used));
-    assert_eq!(files.keep_part(TASK, kept.clone()), None);
+    assert_eq!(files.keep_part(TASK, kept.clone()).finish(), None);
     assert_eq!(std::fs::read(&kept.part).unwrap(), b"bytes");
     drop(used);
-    assert_eq!(files.keep_part(TASK, kept.clone()).unwrap().part, files.kept.join("3-7-2.part"));
+    assert_eq!(
+        files.keep_part(TASK, kept.clone()).finish().unwrap().part,
+        files.kept.join("3-7-2.part")
+    );
     // That of a task with a destination is beside it.
     let destination = files.state().join("f");
     let beside = files.of(TASK, &order(download(destination.to_str()))).part;
     std::fs::write(&beside, "beside").unwrap();
-    assert!(files.keep_part(TASK, resume(&beside)).is_some() && !beside.exists());
+    assert!(files.keep_part(TASK, resume(&beside)).finish().is_some() && !beside.exists());
+}
+
+/// As that of a download to a disk of its own.
+#[cfg(unix)]
+#[test]
+fn a_part_on_another_file_system_is_kept_by_copy() {
+    use std::os::unix::fs::MetadataExt as _;
+    let about = |path: &Path| std::fs::metadata(path).unwrap();
+    let (_home, files) = home();
+    let far = tempfile::TempDir::new_in("/dev/shm").ok();
+    let far = far.filter(|far| about(far.path()).dev() != about(files.state()).dev());
+    let Some(far) = far else {
+        eprintln!("SKIPPED: there is no other file system");
+        return;
+    };
+    let destination = far.path().join("file");
+    let beside = files.of(TASK, &order(download(destination.to_str()))).part;
+    std::fs::write(&beside, "bytes").unwrap();
+    let state = || ResumeState { inode: about(&beside).ino(), ..resume(&beside) };
+    let keeping = files.keep_part(TASK, state());
+    assert!(keeping.takes_long());
+    // What comes meanwhile gets another name, and a crash leaves nothing beside the destination.
+    assert!(!beside.exists());
+    std::fs::write(&beside, "other").unwrap();
+    let other = files.keep_part(TASK, state());
+    let [kept, other] = [keeping, other].map(|keeping| keeping.finish().unwrap());
+    assert_eq!(kept.part, files.kept.join("3-7-0.part"));
+    assert_eq!(kept, ResumeState { inode: about(&kept.part).ino(), ..resume(&kept.part) });
+    assert_eq!(std::fs::read(&kept.part).unwrap(), b"bytes");
+    assert_eq!(std::fs::read(&other.part).unwrap(), b"other");
+    assert_eq!(about(&kept.part).mode() & 0o777, 0o600);
+    // What is not the part that the state speaks of is not copied.
+    std::fs::write(&beside, "theirs").unwrap();
+    let state = ResumeState { inode: 0, ..state() };
+    assert_eq!(files.keep_part(TASK, state).finish(), None);
+    assert_eq!(std::fs::read_dir(far.path()).unwrap().count(), 0);
 }
 
 #[test]

@@ -64,7 +64,7 @@ mod wire;
 mod tests;
 
 pub(crate) use metrics::Collector;
-pub(crate) use part::claim;
+pub(crate) use part::{claim, find as find_part, inode};
 pub(crate) use patience::Patience;
 pub(crate) use progress::Progress;
 

@@ -119,11 +119,7 @@ impl Part {
             // Resume data is older than the folder's name, where that has changed.
             state.part = files.kept_parts.join(state.part.file_name()?);
         }
-        let mut file = existing(&state.part).ok()?;
-        let about = file.metadata().ok()?;
-        if !is_ours(&about) || inode(&about) != state.inode || about.len() < state.durable_bytes {
-            return None;
-        }
+        let (mut file, about) = find(state)?;
         // Resume data can be used twice, and two writers would cut what the other one has.
         if kept && !claim(&file) {
             return None;
@@ -341,6 +337,14 @@ impl Part {
     }
 }
 
+/// Opens the file that the state speaks of; `None` if it is not that file any more.
+pub(crate) fn find(state: &ResumeState) -> Option<(File, Metadata)> {
+    let file = existing(&state.part).ok()?;
+    let about = file.metadata().ok()?;
+    let is_it = is_ours(&about) && inode(&about) == state.inode;
+    (is_it && about.len() >= state.durable_bytes).then_some((file, about))
+}
+
 fn existing(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
@@ -532,13 +536,14 @@ pub(super) fn is_ours(about: &Metadata) -> bool {
     about.is_file()
 }
 
+/// Returns the number by which a file is recognised that was renamed.
 #[cfg(unix)]
-fn inode(about: &Metadata) -> u64 {
+pub(crate) fn inode(about: &Metadata) -> u64 {
     use std::os::unix::fs::MetadataExt as _;
     about.ino()
 }
 
 #[cfg(not(unix))]
-fn inode(_about: &Metadata) -> u64 {
+pub(crate) fn inode(_about: &Metadata) -> u64 {
     0
 }
