@@ -2,6 +2,7 @@
 //!
 //! Nothing here behaves: a type may check its own legality, nothing more.
 
+mod abridged;
 pub mod cache;
 pub mod calendar;
 pub mod challenge;
@@ -39,6 +40,7 @@ pub mod connection;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
 
+pub use abridged::abridged;
 pub use cache::{CachePolicy, RequestCachePolicy, ResourceFetchType, UrlCache};
 pub use challenge::{
     AuthChallengeDisposition, AuthenticationChallenge, AuthenticationMethod, ProtectionSpace,

@@ -8,7 +8,7 @@
 //! did not come to its end. What this system cannot tell is not here: `isCellular`, `isExpensive`,
 //! `isConstrained`, `isMultipath` and `domainResolutionProtocol`.
 
-use crate::{HeaderFields, ResourceFetchType, Timestamp, TlsVersion};
+use crate::{HeaderFields, ResourceFetchType, Timestamp, TlsVersion, abridged};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -274,15 +274,8 @@ impl TransactionRequest {
     /// Makes a request of its parts; of a URL that is too long only the beginning is kept.
     #[must_use]
     pub fn new(url: &str, method: &str) -> Self {
-        let mut kept = url.to_owned();
-        if url.len() > TRANSACTION_URL_LIMIT {
-            let ellipsis = "…";
-            let fits = TRANSACTION_URL_LIMIT - ellipsis.len();
-            let end = (0..=fits).rev().find(|at| url.is_char_boundary(*at)).unwrap_or(0);
-            kept.truncate(end);
-            kept.push_str(ellipsis);
-        }
-        Self { url: kept, method: method.to_owned() }
+        let url = abridged(url, TRANSACTION_URL_LIMIT).into_owned();
+        Self { url, method: method.to_owned() }
     }
 }
 

@@ -3,7 +3,10 @@
 use std::error::Error as StdError;
 use std::io::{self, ErrorKind};
 use urlsession_core::{Cause, Ending, ResumeState};
-use urlsession_protocol::{AuthenticationChallenge, Error, ErrorCode, LowestSpeed};
+use urlsession_protocol::{AuthenticationChallenge, Error, ErrorCode, LowestSpeed, abridged};
+
+/// Most bytes of what an error tells beside its sentence: servers have their say in many of them.
+const DETAIL_LIMIT: usize = 1024;
 
 /// An attempt that cannot go on: the error of the task and whether trying again can help.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,7 +19,9 @@ pub(super) struct Failure {
 
 impl Failure {
     pub(super) fn new(code: ErrorCode, cause: Cause, why: impl std::fmt::Display) -> Self {
-        Self { error: Box::new(Error::new(code).because(why)), cause, challenge: None }
+        let why = why.to_string();
+        let error = Error::new(code).because(abridged(&why, DETAIL_LIMIT));
+        Self { error: Box::new(error), cause, challenge: None }
     }
 
     pub(super) fn permanent(code: ErrorCode, why: impl std::fmt::Display) -> Self {

@@ -5,6 +5,7 @@ use crate::strict;
 use http::{HeaderValue, Method, StatusCode};
 use percent_encoding::NON_ALPHANUMERIC;
 use url::Url;
+use urlsession_protocol::request::URL_LIMIT;
 use urlsession_protocol::{ErrorCode, UrlScheme, has_no_host};
 
 /// Most redirects of one attempt, where its task does not say it.
@@ -152,6 +153,9 @@ fn target(location: &[u8], from: &Url) -> Result<Url, Failure> {
         let _ = url.set_password(None);
     }
     url.set_fragment(None);
+    if url.as_str().len() > URL_LIMIT {
+        return Err(nowhere(format!("the location has more than {URL_LIMIT} bytes")));
+    }
     Ok(url)
 }
 

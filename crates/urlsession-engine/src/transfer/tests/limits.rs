@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use urlsession_core::Ending;
 use urlsession_protocol::SpeedLimits;
+use urlsession_protocol::request::URL_LIMIT;
 use urlsession_testkit::server::{Answer, Server};
 
 #[tokio::test]
@@ -38,6 +39,32 @@ async fn heads_beyond_the_limits() {
         if expected == "-1017 permanent" {
             assert!(error_of(&ending).detail.is_some(), "{what}");
         }
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_makes_long_is_short_in_errors() {
+    let quotes = "\"".repeat(99 * 1024);
+    let blanks = " x".repeat(49 * 1024);
+    let letters = "a".repeat(99 * 1024);
+    let server = Server::start();
+    for (field, value, expected) in [
+        ("content-length", &quotes, "-1017 permanent"),
+        ("transfer-encoding", &quotes, "-1017 permanent"),
+        ("content-encoding", &quotes, "-1016 permanent"),
+        ("location", &format!("{}:", &letters[..60 * 1024]), "-1002 permanent"),
+        ("location", &letters, "-1010 permanent"),
+        ("location", &blanks, "-1010 permanent"),
+    ] {
+        let status = if field == "location" { 302 } else { 200 };
+        server.on("/", Answer::raw(format!("HTTP/1.1 {status} X\r\n{field}: {value}\r\n\r\n")));
+        let ending = Trial::data(&server.url("/")).run().await;
+        assert_eq!(summary(&ending), expected, "{field}");
+        let error = error_of(&ending);
+        let detail = error.detail.as_deref().unwrap_or_default();
+        assert!((1..=1024).contains(&detail.len()), "{field}: {} bytes", detail.len());
+        let url = error.failing_url.as_deref().unwrap_or_default();
+        assert!((1..=URL_LIMIT).contains(&url.len()), "{field}: {} bytes", url.len());
     }
 }
 
