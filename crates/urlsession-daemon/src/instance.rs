@@ -207,16 +207,19 @@ mod tests {
 
     fn check(name: &str, says: impl Fn(String) -> String, is_held: bool, expected: Option<i32>) {
         let mut child = mortal();
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let born = says(birth(child.id()).unwrap());
-        std::fs::write(file.path(), format!("{}\n{SOCKET}\n{born}\n", child.id())).unwrap();
-        let holder = open(file.path()).unwrap();
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let born = says(birth(child.id()).expect("it lives"));
+        std::fs::write(file.path(), format!("{}\n{SOCKET}\n{born}\n", child.id()))
+            .expect("a record");
+        let holder = open(file.path()).expect("it is there");
         if is_held {
-            holder.lock().unwrap();
+            holder.lock().expect("a lock");
         }
-        ask_to_reopen(&mut open(file.path()).unwrap(), Path::new(SOCKET)).unwrap();
+        let mut lock = open(file.path()).expect("it is there");
+        ask_to_reopen(&mut lock, Path::new(SOCKET)).expect("it is the same socket");
         drop(child.stdin.take());
-        assert_eq!(child.wait().unwrap().signal(), expected, "{name}");
+        let status = child.wait().expect("it ends");
+        assert_eq!(status.signal(), expected, "{name}");
     }
 
     #[test]
@@ -232,9 +235,11 @@ mod tests {
     fn mortal() -> Child {
         let mut mortal = Command::new("env");
         mortal.args(["--default-signal=HUP", "cat"]);
-        let mut child = mortal.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        child.stdin.as_mut().unwrap().write_all(b"x").unwrap();
-        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+        mortal.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = mortal.spawn().expect("env and cat are there");
+        let (input, output) = (child.stdin.as_mut(), child.stdout.as_mut());
+        input.expect("a pipe").write_all(b"x").expect("it listens");
+        output.expect("a pipe").read_exact(&mut [0]).expect("it answers");
         child
     }
 }

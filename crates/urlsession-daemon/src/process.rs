@@ -22,7 +22,7 @@ const OPEN_FILES: &str = if cfg!(target_os = "linux") { "/proc/self/fd" } else {
 /// The system grants so few files that clients could not connect.
 pub(crate) fn settle(detach: bool) -> anyhow::Result<Heritage> {
     let heritage = Heritage {
-        umask: rustix::process::umask(Mode::RWXG | Mode::RWXO).as_raw_mode().into(),
+        umask: rustix::process::umask(Mode::RWXG | Mode::RWXO).as_raw_mode(),
         open_files: rustix::process::getrlimit(Resource::Nofile).current,
     };
     if detach {

@@ -30,7 +30,8 @@ const APPLICATION_VARIABLE: &str = "URLSESSION_APP_ID";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Heritage {
     /// The mode bits that new files lack.
-    pub umask: u32,
+    #[cfg(unix)]
+    pub umask: rustix::fs::RawMode,
     /// Most open files; `None` is as many as the system has.
     pub open_files: Option<u64>,
 }
@@ -120,10 +121,10 @@ fn prepare(key: &SessionKey, handler: &str, command: &LaunchCommand) -> Command 
 #[cfg(unix)]
 #[expect(unsafe_code, reason = "only the new process itself can change what it has")]
 fn bequeath(process: &mut Command, heritage: Heritage) {
-    use rustix::fs::{Mode, RawMode};
+    use rustix::fs::Mode;
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
 
-    let mode = Mode::from_raw_mode(heritage.umask as RawMode);
+    let mode = Mode::from_raw_mode(heritage.umask);
     let prepare = move || {
         umask(mode);
         let limit = Rlimit { current: heritage.open_files, ..getrlimit(Resource::Nofile) };
