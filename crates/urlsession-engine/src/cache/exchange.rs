@@ -79,11 +79,13 @@ pub(crate) struct Pending<'a> {
 
 /// What a response means.
 #[derive(Debug)]
-pub(crate) enum Received {
+pub(crate) enum Received<'a> {
     /// What is kept is the answer, and the body of the response is not wanted.
     Kept(Kept),
     /// The response is the answer; its body is to be recorded if it can be kept.
     New(Option<Recording>),
+    /// It is about something that is not kept: the request is to be sent once more, as it is.
+    Again(Box<Pending<'a>>),
 }
 
 /// A body that is being kept.
@@ -197,7 +199,7 @@ impl Exchange {
     }
 }
 
-impl Pending<'_> {
+impl<'a> Pending<'a> {
     /// Adds to the request what the server must know.
     pub(crate) fn prepare(&self, headers: &mut HeaderMap) {
         for (name, value) in &self.conditions {
@@ -218,12 +220,16 @@ impl Pending<'_> {
     }
 
     /// Takes the head of the response.
-    pub(crate) async fn receive(mut self, head: &Parts) -> Received {
+    pub(crate) async fn receive(mut self, head: &Parts) -> Received<'a> {
         let Some(cache) = self.cache else { return Received::New(None) };
         let now = cache.now();
         let asked = self.asked();
         if let Some(stored) = &self.candidate {
             if head.status == StatusCode::NOT_MODIFIED && !self.conditions.is_empty() {
+                if stored.is_other_than(&head.headers) {
+                    self.forget(cache, vec![self.url.clone()]).await;
+                    return Received::Again(Box::new(self.without_conditions(cache)));
+                }
                 let fresh = self.renew(cache, stored, head, now).await;
                 return Received::Kept(Kept::of(&fresh, &self.method, &self.headers, None));
             }
@@ -252,6 +258,11 @@ impl Pending<'_> {
             self.forget(cache, vec![self.url.clone()]).await;
         }
         Received::New(recording)
+    }
+
+    fn without_conditions(self, cache: &SharedCache) -> Self {
+        let (candidate, conditions) = (None, Vec::new());
+        Self { candidate, conditions, sent: cache.now(), begun: cache.begin(), ..self }
     }
 
     /// Returns what may stand in for a response that did not come.

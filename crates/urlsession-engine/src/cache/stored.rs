@@ -108,6 +108,15 @@ impl Stored {
         (self.requested, self.received) = (requested, received);
     }
 
+    /// Says whether a 304 is of another representation than this one, by the strong entity tags of both:
+    /// what it says must not be taken over (RFC 9111 section 4.3.4).
+    pub(super) fn is_other_than(&self, by: &HeaderMap) -> bool {
+        let tags = [&self.headers, by].map(|headers| headers.get(header::ETAG));
+        let [Some(kept), Some(told)] = tags else { return false };
+        let are_strong = [kept, told].iter().all(|tag| tag.as_bytes().starts_with(b"\""));
+        are_strong && kept != told
+    }
+
     /// Says whether the head of the same resource, got with HEAD, is of the response that is kept
     /// (RFC 9111 section 4.3.5).
     pub(super) fn is_described_by(&self, head: &HeaderMap) -> bool {

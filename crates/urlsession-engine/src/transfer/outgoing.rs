@@ -23,7 +23,7 @@ use urlsession_protocol::{
 };
 
 /// A request as it goes out.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Outgoing<'a> {
     pub(super) method: &'a Method,
     pub(super) url: &'a Url,

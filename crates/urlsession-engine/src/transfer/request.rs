@@ -18,7 +18,7 @@ use super::speedometer::Speedometer;
 use super::upload::Sending;
 use super::{Attempt, Progress};
 use crate::boxed::pinned;
-use crate::cache::{self, Kept, LookUp, Received};
+use crate::cache::{self, Kept, LookUp, Received, Recording};
 use crate::cookies::Exchange;
 use crate::strict;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -257,7 +257,7 @@ impl<'a> Chain<'a> {
 
     async fn load_or_answer(
         &self,
-        mut out: Outgoing<'_>,
+        out: Outgoing<'_>,
         own: Option<&Credential>,
     ) -> Result<Answer, Failure> {
         let (method, url) = (out.method, out.url);
@@ -270,7 +270,7 @@ impl<'a> Chain<'a> {
         let mut credentials = self.means(own).of_server(url);
         credentials.retain(|_| !policy.omits("authorization"));
         let credential = credentials.iter().map(identity).collect::<Vec<_>>().concat();
-        let pending = match self.cache.look_up((method, url), fields, &credential).await {
+        let mut pending = match self.cache.look_up((method, url), fields, &credential).await {
             LookUp::Answer(kept) => return Ok(self.kept(kept, method, url)),
             LookUp::Nothing => {
                 let why = "nothing is kept for the request";
@@ -279,33 +279,35 @@ impl<'a> Chain<'a> {
             }
             LookUp::Send(pending) => pending,
         };
-        pending.prepare(&mut out.headers);
-        let mut answer = match self.send(out, own).await {
-            Ok(answer) => answer,
-            // What is wrong with the request or with who answers stays wrong.
-            Err(failure) if failure.challenge.is_some() || failure.cause == Cause::Permanent => {
-                return Err(failure);
-            }
-            Err(failure) => {
-                let kept = pending.stand_in().ok_or(failure)?;
-                return Ok(self.kept(kept, method, url));
-            }
-        };
-        match pending.receive(&answer.head).await {
-            Received::Kept(kept) => {
-                answer.body.drain(&answer.wire, self.order.idle_timeout).await;
-                Ok(self.kept(kept, method, url))
-            }
-            Received::New(recording) => {
-                match recording {
-                    // What is packed for the way alone would be kept packed.
-                    Some(mut recording) if !framing::packed(&answer.head).is_empty() => {
-                        recording.give_up();
-                        recording.finish().await;
-                    }
-                    recording => answer.body.record(recording),
+        loop {
+            let mut out = out.clone();
+            pending.prepare(&mut out.headers);
+            let mut answer = match self.send(out, own).await {
+                Ok(answer) => answer,
+                // What is wrong with the request or with who answers stays wrong.
+                Err(failure)
+                    if failure.challenge.is_some() || failure.cause == Cause::Permanent =>
+                {
+                    return Err(failure);
                 }
-                Ok(answer)
+                Err(failure) => {
+                    let kept = pending.stand_in().ok_or(failure)?;
+                    return Ok(self.kept(kept, method, url));
+                }
+            };
+            match pending.receive(&answer.head).await {
+                Received::Kept(kept) => {
+                    answer.body.drain(&answer.wire, self.order.idle_timeout).await;
+                    return Ok(self.kept(kept, method, url));
+                }
+                Received::New(recording) => {
+                    record(&mut answer, recording).await;
+                    return Ok(answer);
+                }
+                Received::Again(next) => {
+                    answer.pass(self.order.idle_timeout).await;
+                    pending = *next;
+                }
             }
         }
     }
@@ -494,6 +496,17 @@ impl Fields<'_> {
     fn illegal(&self, name: &str, error: &dyn std::fmt::Display) -> Failure {
         let why = format!("the header field “{}”: {error}", name.escape_debug());
         Failure::permanent(ErrorCode::UNKNOWN, why).at(self.leg.url.as_str())
+    }
+}
+
+async fn record(answer: &mut Answer, recording: Option<Recording>) {
+    match recording {
+        // What is packed for the way alone would be kept packed.
+        Some(mut recording) if !framing::packed(&answer.head).is_empty() => {
+            recording.give_up();
+            recording.finish().await;
+        }
+        recording => answer.body.record(recording),
     }
 }
 

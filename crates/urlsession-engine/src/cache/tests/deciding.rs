@@ -391,6 +391,25 @@ fn a_head_describes_what_is_kept_or_not() {
     }
 }
 
+/// the entity tag that is kept, that of a 304 => whether that is of something else
+#[test]
+fn a_304_may_be_of_something_else() {
+    for (kept, told, expected) in [
+        ("ETag: \"a\"", "ETag: \"b\"", true),
+        ("ETag: \"a\"", "ETag: \"a\"", false),
+        ("ETag: \"a\"", "", false),
+        ("", "ETag: \"b\"", false),
+        // Whoever packs on the way weakens a tag, or names the packed one otherwise.
+        ("ETag: W/\"a\"", "ETag: \"a\"", false),
+        ("ETag: \"a\"", "ETag: W/\"a\"", false),
+        ("ETag: W/\"a\"", "ETag: W/\"b\"", false),
+        ("ETag: a", "ETag: b", false),
+    ] {
+        let got = stored(200, kept).is_other_than(&fields(told));
+        assert_eq!(got, expected, "{kept}, then {told}");
+    }
+}
+
 #[test]
 fn unsafe_methods_invalidate_their_own_origin() {
     for (method, status, expected) in [
