@@ -59,6 +59,11 @@ impl Loan {
         Self(loan)
     }
 
+    /// Waits until the connection has ended.
+    pub(super) async fn ended(&mut self) {
+        self.0.closed().await;
+    }
+
     /// Takes the connection back; `None` if it has ended.
     pub(super) async fn call(self) -> Option<Returned> {
         let (caller, returned) = oneshot::channel();

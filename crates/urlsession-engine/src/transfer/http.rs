@@ -15,12 +15,13 @@ pub(super) use super::outgoing::Outgoing;
 use super::outgoing::request1;
 use super::pool::{self, Channel, Crowd, Http1, Key, Pool, Shared};
 use super::proxy;
+use super::pump::{Pump, Rest, feed};
 use super::question::{self, Asks};
 use super::quic::{self, Alternatives};
 use super::rate::Overall;
 use super::simulated;
 use super::tls::{Tls, Trust};
-use super::upload::{Hold, Outbound, Sending, Sink, Source};
+use super::upload::{Outbound, Sending};
 use super::wire::Wire;
 use crate::cache::{Kept, Recording};
 use crate::credentials::{Memory, origin_space};
@@ -32,7 +33,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio_util::task::AbortOnDropHandle;
 use urlsession_protocol::{ErrorCode, Proxy, ProxyScheme};
 
 /// Most bytes that are read to save a connection whose body nobody wants.
@@ -107,7 +107,7 @@ impl Answer {
         let Kept { head, body } = kept;
         transaction.answered_from_cache(&head);
         let stream = Stream::Kept(Some(body).filter(|body| !body.is_empty()));
-        let body = Inbound::new(stream, (None, None), transaction);
+        let body = Inbound::new(stream, &head, (None, None), transaction);
         Self { head, body, wire: Arc::new(Wire::new()) }
     }
 
@@ -282,7 +282,7 @@ impl Http {
         let (body, pump) = match source.filter(|(sending, _)| !sending.is_done()) {
             Some((sending, source)) => {
                 let waits = (leave.clone(), transaction);
-                let (body, hold) = Outbound::blocks(sending.length(), |sink| {
+                let (body, hold) = Outbound::blocks(sending.length(), &wire, |sink| {
                     feed(sending, source, &wire, sink, waits)
                 });
                 (body, Some(Pump::Inside(hold)))
@@ -324,7 +324,7 @@ impl Http {
         let crowd = Crowd::of(&self.pool, key);
         let home = Home { crowd, channel, stays, detour_minimum: self.detour_minimum };
         let stream = Stream::Http1 { body, home: Some(home) };
-        let mut body = Inbound::new(stream, (pump, out.body.cloned()), transaction);
+        let mut body = Inbound::new(stream, &head, (pump, out.body.cloned()), transaction);
         body.left = framing::length_beside_identity(&head).filter(|_| !is_empty);
         Ok(Answer { head, body, wire })
     }
@@ -337,6 +337,7 @@ pub(super) struct Inbound {
     /// Still sends the request body; ends with this.
     pump: Option<Pump>,
     sending: Option<Arc<Sending>>,
+    rest: Rest,
     /// Bytes to come of a body that would end with its connection otherwise.
     left: Option<u64>,
     /// What is to be kept of it.
@@ -370,10 +371,15 @@ impl Inbound {
     /// Makes a body that is to come, beside what still sends that of the request.
     pub(super) fn new(
         stream: Stream,
+        head: &http::response::Parts,
         (pump, sending): (Option<Pump>, Option<Arc<Sending>>),
         transaction: Transaction,
     ) -> Self {
-        Self { stream, pump, sending, left: None, recording: None, transaction, decoder: None }
+        // Who closes after the answer has no use for more.
+        let closes = matches!(&stream, Stream::Http1 { home: Some(home), .. } if !home.stays);
+        let rest = if pump.is_some() && !closes { Rest::of(head.status) } else { Rest::GivenUp };
+        let (left, recording, decoder) = (None, None, None);
+        Self { stream, pump, sending, rest, left, recording, transaction, decoder }
     }
 
     /// Returns the connections to its server, where each has a body of its own.
@@ -413,7 +419,10 @@ impl Inbound {
         let next = self.receive().await?;
         match &next {
             Some(bytes) => self.transaction.received(bytes.len(), self.decoder.is_some()),
-            None => self.transaction.ended(),
+            None => {
+                self.transaction.ended();
+                self.rest.come_due();
+            }
         }
         match (&next, &mut self.recording) {
             (Some(bytes), Some(recording)) => recording.take(bytes),
@@ -489,12 +498,41 @@ impl Inbound {
         }
     }
 
+    /// Says whether the answer is whole, and the request may not be.
+    pub(super) fn owes_rest(&self) -> bool {
+        self.rest == Rest::Due
+    }
+
+    /// Sends the rest of the request until the server takes no more of it for the limit: one that
+    /// wants none says so (RFC 9113 section 8.1), or closes.
+    pub(super) async fn send_rest(&mut self, wire: &Wire, limit: Duration) -> Result<(), Failure> {
+        let Some(pump) = self.pump.take() else { return Ok(()) };
+        let rest = async {
+            pump.end().await;
+            if let Stream::Http1 { home: Some(home), .. } = &mut self.stream {
+                home.channel.written().await;
+            }
+            Ok(())
+        };
+        // Whatever it took of it, it has answered.
+        let sent = wire.watch(limit, rest).await;
+        if let Some(failure) = self.sending.as_ref().and_then(|sending| sending.failure()) {
+            return Err(failure);
+        }
+        self.rest = Rest::GivenUp;
+        if sent.is_ok() {
+            self.go_home();
+        }
+        Ok(())
+    }
+
     /// Reads a short body nobody wants, so that its connection can be used again; one that is
     /// slow, or whose end is that of the connection, is not waited for.
     pub(super) async fn drain(mut self, wire: &Wire, limit: Duration) {
         if matches!(&self.stream, Stream::Http1 { home: Some(home), .. } if !home.stays) {
             return;
         }
+        self.rest = Rest::GivenUp;
         let mut left = DRAIN_LIMIT;
         let read = async {
             while let Ok(Some(bytes)) = wire.watch(limit, self.next()).await {
@@ -549,7 +587,8 @@ impl Inbound {
 
     fn go_home(&mut self) {
         // A connection that still carries our body is not free for another request.
-        let is_free = self.sending.as_ref().is_none_or(|sending| sending.is_done());
+        let is_done = self.sending.as_ref().is_none_or(|sending| sending.is_done());
+        let is_free = is_done && self.rest == Rest::GivenUp;
         if is_free
             && let Stream::Http1 { home, .. } = &mut self.stream
             && let Some(home) = home.take().filter(|home| home.stays)
@@ -557,44 +596,5 @@ impl Inbound {
         {
             home.crowd.take_back(home.channel);
         }
-    }
-}
-
-/// Keeps a request body going; ends with it.
-#[derive(Debug)]
-#[expect(dead_code, reason = "they are only held")]
-pub(super) enum Pump {
-    /// The connection takes what it wants.
-    Inside(Hold),
-    /// A task of its own fills one stream of many.
-    Beside(AbortOnDropHandle<()>),
-}
-
-/// Sends the request body while the response is waited for.
-pub(super) fn pump(
-    sending: &Arc<Sending>,
-    source: Source,
-    wire: &Arc<Wire>,
-    sink: Sink,
-    transaction: &Transaction,
-) -> Pump {
-    let feed = feed(sending, source, wire, sink, (None, transaction));
-    Pump::Beside(AbortOnDropHandle::new(tokio::spawn(feed)))
-}
-
-fn feed(
-    sending: &Arc<Sending>,
-    source: Source,
-    wire: &Arc<Wire>,
-    sink: Sink,
-    (leave, transaction): (Option<Leave>, &Transaction),
-) -> impl Future<Output = ()> + Send + 'static {
-    let (sending, wire) = (Arc::clone(sending), Arc::clone(wire));
-    let transaction = transaction.clone();
-    async move {
-        if let Some(leave) = leave {
-            leave.wait().await;
-        }
-        sending.feed(source, &wire, sink, &transaction).await;
     }
 }

@@ -3,10 +3,11 @@
 use super::carry::Broken;
 use super::errors::{self, Failure};
 use super::framing;
-use super::http::{Answer, Inbound, Outgoing, Stream, pump};
+use super::http::{Answer, Inbound, Outgoing, Stream};
 use super::interim::{self, INTERIM_LIMIT};
 use super::metrics::Transaction;
 use super::pool::{Http2, User};
+use super::pump::pump;
 use super::upload::Sink;
 use super::wire::Wire;
 use bytes::Bytes;
@@ -57,7 +58,8 @@ pub(super) async fn over(
     transaction.answered(&head);
     let left = framing::length(&head.headers);
     let body = Body { stream: body, wire: Arc::clone(&wire), left, _user: user };
-    let body = Inbound::new(Stream::Http2(body), (pump, out.body.cloned()), transaction.clone());
+    let pump = (pump, out.body.cloned());
+    let body = Inbound::new(Stream::Http2(body), &head, pump, transaction.clone());
     Ok(Answer { head, body, wire })
 }
 

@@ -37,6 +37,7 @@ mod pool;
 mod progress;
 mod proxy;
 mod publish;
+mod pump;
 mod question;
 #[cfg(not(feature = "http3"))]
 #[path = "no_quic.rs"]

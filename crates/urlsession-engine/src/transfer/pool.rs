@@ -87,6 +87,18 @@ pub(super) struct Http1 {
     pub(super) facts: Arc<Facts>,
 }
 
+impl Http1 {
+    /// Waits until what was handed over to it is written, or it has ended.
+    pub(super) async fn written(&mut self) {
+        // One that was lent out had nothing to write.
+        let Some(loan) = &mut self.loan else { return };
+        tokio::select! {
+            () = self.wire.written() => {}
+            () = loan.ended() => {}
+        }
+    }
+}
+
 /// An HTTP/2 connection: each clone of `user` is a stream under way.
 #[derive(Debug, Clone)]
 pub(super) struct Http2 {

@@ -11,6 +11,7 @@ use super::rate::{self, Direction, Rate};
 use super::segments::journal::Journal;
 use super::segments::span::Span;
 use super::wire::Wire;
+use crate::boxed::pinned;
 use bytes::Bytes;
 use std::future::poll_fn;
 use std::pin::pin;
@@ -62,6 +63,20 @@ pub(super) struct Inflow<'a> {
     pub(super) wire: &'a Arc<Wire>,
     pub(super) idle_timeout: Duration,
     pub(super) stop: &'a CancellationToken,
+}
+
+impl Inflow<'_> {
+    /// Sends the rest of the request, of which the server may have answered the begin.
+    async fn send_rest(&mut self) -> Received {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Received::Stopped,
+            sent = self.body.send_rest(self.wire, self.idle_timeout) => match sent {
+                Ok(()) => Received::Whole,
+                Err(failure) => Received::Failed(failure),
+            },
+        }
+    }
 }
 
 impl Receiver {
@@ -122,6 +137,7 @@ impl Receiver {
                 let written = self.flush(from.body);
                 Received::Failed(written.err().unwrap_or_else(|| Failure::lost(why)))
             }
+            Ok(Received::Whole) if from.body.owes_rest() => pinned(|| from.send_rest()).await,
             Ok(received) => received,
             Err(failure) => Received::Failed(failure),
         }
@@ -488,9 +504,10 @@ mod tests {
                 theirs.read_u8().await.expect("a request");
                 theirs.write_all(&[head.as_bytes(), sent].concat()).await.expect("room");
             });
-        let stream = Stream::Http1 { body: asked.expect("a response").into_body(), home: None };
+        let (head, body) = asked.expect("a response").into_parts();
+        let stream = Stream::Http1 { body, home: None };
         let transaction = Collector::new(Date(0)).begin("http://host/", "GET");
-        (Inbound::new(stream, (None, None), transaction), theirs)
+        (Inbound::new(stream, &head, (None, None), transaction), theirs)
     }
 
     /// Each connection of a download waits for what all of them took. Were that time of its own, one

@@ -57,7 +57,7 @@ pub(super) async fn send(
     let head = head(&reply)?;
     transaction.answered(&head);
     let body = Body { line, bytes: reply.bytes, breaks: reply.breaks, sent: 0, due: None };
-    let body = Inbound::new(Stream::Simulated(Box::new(body)), (None, None), transaction);
+    let body = Inbound::new(Stream::Simulated(Box::new(body)), &head, (None, None), transaction);
     Ok(Answer { head, body, wire: Arc::new(Wire::without_limit()) })
 }
 

@@ -295,7 +295,14 @@ impl Sink {
 /// Lets a request body be sent for as long as it is held.
 #[derive(Debug)]
 pub(super) struct Hold {
-    _body: oneshot::Sender<()>,
+    body: oneshot::Sender<()>,
+}
+
+impl Hold {
+    /// Waits until the connection has taken all of the body, or has ended.
+    pub(super) async fn released(&mut self) {
+        self.body.closed().await;
+    }
 }
 
 /// A request body as hyper takes it.
@@ -312,19 +319,24 @@ pub(super) struct Blocks {
     from: mpsc::Receiver<io::Result<Bytes>>,
     left: u64,
     hold: oneshot::Receiver<()>,
+    wire: Arc<Wire>,
 }
 
 impl Outbound {
     /// Makes a body of that length, which `feed` feeds by the end that it is given.
-    pub(super) fn blocks<F>(length: u64, feed: impl FnOnce(Sink) -> F) -> (Self, Hold)
+    pub(super) fn blocks<F>(
+        length: u64,
+        wire: &Arc<Wire>,
+        feed: impl FnOnce(Sink) -> F,
+    ) -> (Self, Hold)
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let (to, from) = mpsc::channel(1);
         let (hold, held) = oneshot::channel();
         let feed = Some(Box::pin(feed(Sink::Http1(to))) as _);
-        let blocks = Blocks { feed, from, left: length, hold: held };
-        (Self::Blocks(Box::new(blocks)), Hold { _body: hold })
+        let blocks = Blocks { feed, from, left: length, hold: held, wire: Arc::clone(wire) };
+        (Self::Blocks(Box::new(blocks)), Hold { body: hold })
     }
 }
 
@@ -348,6 +360,7 @@ impl Blocks {
             None => return Poll::Ready(Err(io::Error::other("the request body ended early"))),
         };
         self.left = self.left.saturating_sub(next.len() as u64);
+        self.wire.will_write();
         if self.left == 0 {
             // Nobody asks again: what feeds has to see now that this was all.
             self.poll_feed(cx);

@@ -4,12 +4,13 @@ use super::chunks::{self, Chunks};
 use super::errors::Failure;
 use bytes::{Buf as _, Bytes};
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use urlsession_protocol::ErrorCode;
 
@@ -35,6 +36,9 @@ pub(super) struct Wire {
     has_asked: AtomicBool,
     /// Whether it sent what others may read in another way.
     is_doubtful: AtomicBool,
+    /// Whether bytes of a request body wait to be written, and what tells that none do any more.
+    has_unwritten: AtomicBool,
+    written: Notify,
     /// Whether it may be idle for ever: what comes over it does not come in real time.
     has_no_limit: bool,
 }
@@ -51,6 +55,8 @@ impl Wire {
             retired: None,
             has_asked: AtomicBool::new(false),
             is_doubtful: AtomicBool::new(false),
+            has_unwritten: AtomicBool::new(false),
+            written: Notify::new(),
             has_no_limit: false,
         }
     }
@@ -105,6 +111,27 @@ impl Wire {
     pub(super) fn count_sent(&self, bytes: usize) {
         self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
         self.touch();
+    }
+
+    /// Notes that bytes of a request body are handed over to be written.
+    pub(super) fn will_write(&self) {
+        self.has_unwritten.store(true, Ordering::Release);
+    }
+
+    /// Waits until all bytes that were handed over are written.
+    pub(super) async fn written(&self) {
+        let mut written = pin!(self.written.notified());
+        // What changes from here on is not missed.
+        written.as_mut().enable();
+        if self.has_unwritten.load(Ordering::Acquire) {
+            written.await;
+        }
+    }
+
+    fn wrote_all(&self) {
+        if self.has_unwritten.swap(false, Ordering::AcqRel) {
+            self.written.notify_waiters();
+        }
     }
 
     /// Returns the bytes that moved in both directions.
@@ -256,9 +283,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.takes_no_more {
+            self.wire.wrote_all();
             return Poll::Ready(Ok(()));
         }
         let polled = Pin::new(&mut self.inner).poll_flush(cx);
+        if let Poll::Ready(Ok(())) = polled {
+            // Nobody flushes before all is written.
+            self.wire.wrote_all();
+        }
         self.wrote(cx, polled.map_ok(|()| 0)).map_ok(|_| ())
     }
 

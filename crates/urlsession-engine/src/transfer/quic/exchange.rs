@@ -6,10 +6,11 @@ use super::link::{Both, Inward, Outward};
 use crate::transfer::carry::Broken;
 use crate::transfer::errors::Failure;
 use crate::transfer::framing;
-use crate::transfer::http::{Answer, Inbound, Outgoing, Stream, pump};
+use crate::transfer::http::{Answer, Inbound, Outgoing, Stream};
 use crate::transfer::http2;
 use crate::transfer::interim::{self, INTERIM_LIMIT};
 use crate::transfer::metrics::Transaction;
+use crate::transfer::pump::pump;
 use crate::transfer::upload::Sink as AnySink;
 use crate::transfer::wire::Wire;
 use bytes::{Buf as _, Bytes, BytesMut};
@@ -84,7 +85,7 @@ pub(in crate::transfer) async fn over(
     let body =
         Body { receiver, wire: wire_of_body, left, channel, has_ended: false, _served: served };
     let stream = Stream::Http3(Box::new(body));
-    let body = Inbound::new(stream, (pump, out.body.cloned()), transaction.clone());
+    let body = Inbound::new(stream, &head, (pump, out.body.cloned()), transaction.clone());
     Ok(Answer { head, body, wire })
 }
 

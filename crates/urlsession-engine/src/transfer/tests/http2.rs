@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use urlsession_core::Ending;
@@ -22,6 +23,7 @@ const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 /// A body that is more than a part of one that is held back.
@@ -42,6 +44,8 @@ enum Habit {
     Every,
     /// It answers at once, whatever of a body is still to come, and says nothing more.
     LeavesAtOnce,
+    /// It answers at once without a body, and goes on taking that of the request, or so much of it.
+    AnswersEarly(usize),
     /// It answers the first of a connection, and hangs up at the second.
     ForgetsConnections,
     /// It says that it has done nothing of what came over its first connection, and hangs up: it is
@@ -60,7 +64,7 @@ struct Bare {
     url: String,
     /// How many connections of HTTP/2 there were.
     connections: Arc<AtomicUsize>,
-    /// Bytes that were poured.
+    /// Bytes that were poured, or that an early server had when the request or its patience ended.
     poured: watch::Receiver<usize>,
 }
 
@@ -99,6 +103,9 @@ impl Bare {
                                 drop(serve(stream, Habit::Every).await);
                             }
                             Habit::Pours => pour(stream, count).await,
+                            Habit::AnswersEarly(most) => {
+                                drop(serve_early(stream, most, &count).await);
+                            }
                             Habit::One => drop(serve_one(stream, before, &count).await),
                             habit => drop(serve(stream, habit).await),
                         }
@@ -168,7 +175,11 @@ async fn serve(mut stream: Stream, habit: Habit) -> std::io::Result<()> {
             }
             Habit::OneAtATime => stream.write_all(&answer(id)).await?,
             Habit::ForgetsConnections if served > 0 => {}
-            Habit::Every | Habit::Pours | Habit::One | Habit::ForgetsConnections => {
+            Habit::Every
+            | Habit::Pours
+            | Habit::One
+            | Habit::AnswersEarly(_)
+            | Habit::ForgetsConnections => {
                 stream.write_all(&answer(id)).await?;
             }
             Habit::LeavesAtOnce => {
@@ -194,6 +205,40 @@ async fn serve(mut stream: Stream, habit: Habit) -> std::io::Result<()> {
 /// Says whether the head of a frame is that of the last one of a request.
 fn has_ended(head: &[u8; 9]) -> bool {
     [HEADERS, DATA].contains(&head[3]) && head[4] & END_STREAM != 0
+}
+
+/// Answers before it has the body of a request, of which it wants no more than so much.
+async fn serve_early(
+    mut stream: Stream,
+    most: usize,
+    count: &watch::Sender<usize>,
+) -> std::io::Result<()> {
+    stream.read_exact(&mut [0; PREFACE]).await?;
+    stream.write_all(&frame(SETTINGS, 0, 0, &[])).await?;
+    let mut got = 0;
+    loop {
+        let (head, id) = next_frame(&mut stream).await?;
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        match head[3] {
+            HEADERS => {
+                // Status 204.
+                let ends = END_HEADERS | END_STREAM;
+                stream.write_all(&frame(HEADERS, ends, id, &[0x89])).await?;
+            }
+            DATA => got += usize::try_from(length).unwrap(),
+            _ => {}
+        }
+        if head[3] == RST_STREAM || has_ended(&head) {
+            count.send_replace(got);
+        } else if head[3] == DATA && got >= most {
+            stream.write_all(&frame(RST_STREAM, 0, id, &[0; 4])).await?;
+            count.send_replace(got);
+        } else if head[3] == DATA && length > 0 {
+            let more = length.to_be_bytes();
+            let windows = [frame(WINDOW_UPDATE, 0, 0, &more), frame(WINDOW_UPDATE, 0, id, &more)];
+            stream.write_all(&windows.concat()).await?;
+        }
+    }
 }
 
 /// Answers the first connection last.
@@ -309,6 +354,22 @@ async fn who_answers_early_and_leaves_is_heard() {
     trial.order.options.ca_certificates = vec![server.lender.ca_pem()];
     let ending = trial.run().await;
     assert_eq!(summary(&ending), "done 413 2", "{ending:?}");
+}
+
+/// RFC 9113 section 8.1 has one that wants no more of a request say so; others get all of it.
+#[tokio::test]
+async fn who_answers_early_gets_what_it_wants() {
+    const LENGTH: usize = 3 * SHORT;
+    for (most, whole) in [(usize::MAX, true), (SHORT, false)] {
+        let mut server = Bare::start(Habit::AnswersEarly(most)).await;
+        let mut trial = Trial::upload(&server.url, &vec![7; LENGTH]);
+        trial.order.options.ca_certificates = vec![server.lender.ca_pem()];
+        let ending = timeout(trial.order.idle_timeout, trial.run()).await.expect("it ends");
+        assert_eq!(summary(&ending), "done 204 0 no file", "{ending:?}");
+        let got = *server.poured.wait_for(|got| *got > 0).await.unwrap();
+        assert_eq!(got == LENGTH, whole, "{got} bytes");
+        assert_eq!(matches!(ending, Ending::Done(done) if done.sent == LENGTH as u64), whole);
+    }
 }
 
 /// Whatever is wrong, it says what it has not looked at (RFC 9113 section 8.7).

@@ -402,3 +402,30 @@ async fn a_long_body_that_is_cut_is_not_whole() {
         }
     }
 }
+
+/// An answer takes nothing away from the request (RFC 9114 section 4.1).
+#[tokio::test]
+async fn who_answers_early_gets_the_rest() {
+    const LENGTH: usize = 8 << 20;
+    let (got, mut bodies) = watch::channel(None);
+    let server = Bare::with(move |_, connection| {
+        let got = got.clone();
+        Box::pin(async move {
+            let control = settle(&connection).await;
+            let (mut to, mut from) = connection.accept_bi().await.unwrap();
+            to.write_all(&head()).await.unwrap();
+            to.finish().unwrap();
+            // That of the request has frames around it.
+            got.send_replace(Some(from.read_to_end(2 * LENGTH).await.map(|bytes| bytes.len())));
+            connection.closed().await;
+            drop(control);
+        })
+    });
+    let template = server.trial();
+    let mut trial = Trial::upload(&template.order.request.url, &vec![7; LENGTH]);
+    trial.order.options = template.order.options.clone();
+    let ending = trial.run().await;
+    assert_eq!(summary(&ending), "done 200 0 no file", "{ending:?}");
+    let got = bodies.wait_for(Option::is_some).await.unwrap().clone();
+    assert!(matches!(got, Some(Ok(LENGTH..))), "{got:?}");
+}
