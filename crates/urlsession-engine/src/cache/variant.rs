@@ -71,19 +71,15 @@ impl Variant {
         self.fields.iter().map(|(name, _)| name.as_str())
     }
 
-    /// Says whether a request gets that response, which may be in the language it likes best. Who
-    /// unpacks nothing gets nothing packed, although its server may not have said that it varies.
+    /// Says whether a request gets that response, which may be in the language it likes best. It gets
+    /// nothing packed that it does not ask for, although its server may not have said that it varies.
     pub(super) fn matches(&self, request: &HeaderMap, response: &HeaderMap) -> bool {
-        let unpacks_nothing =
-            request.get(header::ACCEPT_ENCODING).is_some_and(|value| value == "identity");
-        if unpacks_nothing && response.contains_key(header::CONTENT_ENCODING) {
-            return false;
-        }
-        self.fields.iter().all(|(name, print_then)| {
-            let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { return false };
-            print(request, &name) == *print_then
-                || (name == header::ACCEPT_LANGUAGE && has_best_language(request, response))
-        })
+        asks_for_codings(request, response)
+            && self.fields.iter().all(|(name, print_then)| {
+                let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { return false };
+                print(request, &name) == *print_then
+                    || (name == header::ACCEPT_LANGUAGE && has_best_language(request, response))
+            })
     }
 }
 
@@ -113,18 +109,49 @@ fn print(request: &HeaderMap, name: &HeaderName) -> Print {
     Print::of(items.iter().map(Vec::as_slice))
 }
 
+/// Says whether the response is packed in no other way than the request names (RFC 9110 section
+/// 12.5.3). Who names none may get any from a server, but would hardly.
+fn asks_for_codings(request: &HeaderMap, response: &HeaderMap) -> bool {
+    let lines = response.get_all(header::CONTENT_ENCODING).iter();
+    let mut codings = lines.flat_map(|line| split(line.as_bytes())).map(coding_name);
+    codings.all(|coding| matches!(&coding[..], b"identity" | b"none") || asks_for(request, &coding))
+}
+
+fn asks_for(request: &HeaderMap, coding: &[u8]) -> bool {
+    let mut weight_of_others = 0.0;
+    let lines = request.get_all(header::ACCEPT_ENCODING).iter();
+    for (name, weight) in lines.flat_map(|line| split(line.as_bytes())).map(weighed) {
+        match coding_name(name) {
+            name if name == coding => return weight > 0.0,
+            name if name == b"*" => weight_of_others = weight,
+            _ => {}
+        }
+    }
+    weight_of_others > 0.0
+}
+
+/// RFC 9110 section 8.4.1: `x-gzip` is `gzip`.
+fn coding_name(name: &[u8]) -> Vec<u8> {
+    let name = name.to_ascii_lowercase();
+    name.strip_prefix(b"x-").map_or_else(|| name.clone(), <[u8]>::to_vec)
+}
+
+/// Splits an item into what it names and how much that is liked (RFC 9110 section 12.4.2).
+fn weighed(item: &[u8]) -> (&[u8], f32) {
+    let mut parts = item.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+    let name = parts.next().unwrap_or_default();
+    let weight = parts.find_map(|part| part.strip_prefix(b"q=").or(part.strip_prefix(b"Q=")));
+    let weight = std::str::from_utf8(weight.unwrap_or(b"1")).ok();
+    (name, weight.and_then(|weight| weight.parse().ok()).unwrap_or(0.0))
+}
+
 /// Says whether the response is in the one language that the request likes better than all others.
 fn has_best_language(request: &HeaderMap, response: &HeaderMap) -> bool {
     let Some(language) = response.get(header::CONTENT_LANGUAGE) else { return false };
     let lines = request.get_all(header::ACCEPT_LANGUAGE);
     let mut best: Option<(f32, &[u8])> = None;
     let mut is_tie = false;
-    for item in lines.iter().flat_map(|line| split(line.as_bytes())) {
-        let mut parts = item.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
-        let tag = parts.next().unwrap_or_default();
-        let weight = parts.find_map(|part| part.strip_prefix(b"q=")).unwrap_or(b"1");
-        let weight: f32 =
-            std::str::from_utf8(weight).ok().and_then(|weight| weight.parse().ok()).unwrap_or(0.0);
+    for (tag, weight) in lines.iter().flat_map(|line| split(line.as_bytes())).map(weighed) {
         match best {
             Some((most, _)) if weight < most => {}
             Some((most, _)) if weight <= most => is_tie = true,
