@@ -13,6 +13,7 @@ mod credentials;
 mod driver;
 mod estate;
 mod files;
+mod fit;
 mod flush;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;

@@ -7,6 +7,7 @@
 
 use crate::act::Weight;
 use crate::crash;
+use crate::fit::fit;
 use crate::inbox::{Message, Sender};
 use serde::Serialize;
 use std::cell::{Cell, RefCell};
@@ -18,6 +19,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use urlsession_core::PeerNumber;
 use urlsession_protocol::connection::Connection;
+use urlsession_protocol::line::LINE_LIMIT;
 use urlsession_protocol::{
     CallId, DaemonMessage, Error, Event, Reply, Response, SessionKey, TaskStatus,
 };
@@ -33,6 +35,9 @@ const BACKLOG_BYTES_LIMIT: usize = 16 * 1024 * 1024;
 const SHORT_MESSAGE: usize = 4096;
 /// A client this many messages behind gets no progress: the last value wins, later.
 const PROGRESS_BACKLOG: usize = 256;
+/// A message about this long may be too long for a line: what servers made is twice as long in JSON,
+/// and not all of it is counted.
+const LONG_MESSAGE: usize = LINE_LIMIT / 4;
 /// Most sessions that one connection watches by name.
 const WATCHES_LIMIT: usize = 256;
 
@@ -193,11 +198,14 @@ impl Peers {
     }
 
     /// Tells a client something. One that does not read is sent away: kept events stay owed.
-    pub(crate) fn send(&self, number: PeerNumber, message: DaemonMessage) {
+    pub(crate) fn send(&self, number: PeerNumber, mut message: DaemonMessage) {
         let Some(peer) = self.peers.get(&number) else { return };
         crash::point("send");
         self.told.set(self.told.get().max(Told::by(&message)));
-        let bytes = length(&message);
+        let mut bytes = length(&message);
+        if bytes > LONG_MESSAGE && !is_page(&message) {
+            bytes = fit(&mut message);
+        }
         if peer.waiting.add(bytes) {
             tracing::warn!(peer = number.0, "a client does not read: closing its connection");
             peer.gone.cancel();
@@ -317,6 +325,11 @@ impl Waiting {
         self.messages.fetch_sub(1, Ordering::Relaxed);
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
+}
+
+/// Says whether it is a list, of which whoever made it has seen that it fits into a line.
+fn is_page(message: &DaemonMessage) -> bool {
+    matches!(message, DaemonMessage::Reply { result: Ok(Reply::Tasks { .. }), .. })
 }
 
 /// Returns about how much memory a message takes.

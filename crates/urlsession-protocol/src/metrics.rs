@@ -65,7 +65,8 @@ pub struct TaskMetrics {
     pub task_interval: DateInterval,
     /// Redirects that were followed, by all attempts.
     pub redirect_count: u32,
-    /// Transactions left out of the middle, beyond [`TRANSACTIONS_LIMIT`].
+    /// Transactions left out of the middle, beyond [`TRANSACTIONS_LIMIT`], or all where a message
+    /// would be too long for a line.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub omitted_transactions: u32,
 }

@@ -18,7 +18,8 @@ pub struct Response {
     /// Whether it came from the server or from what was kept.
     #[serde(default, skip_serializing_if = "ResourceFetchType::is_network_load")]
     pub resource_fetch_type: ResourceFetchType,
-    /// Header fields as received; bytes that are not UTF-8 are replaced.
+    /// Header fields as received; bytes that are not UTF-8 are replaced. Where a message would be too
+    /// long for a line, those of more than 1 KiB are missing.
     #[serde(default, skip_serializing_if = "HeaderFields::is_none")]
     pub headers: HeaderFields,
     /// What the body may be called as a file: Apple's `suggestedFilename`, by the server, else

@@ -10,8 +10,8 @@ use tokio::runtime::Handle;
 use urlsession_core::PeerNumber;
 use urlsession_protocol::connection::{ClientEnd, Connection, QUEUE_LIMIT};
 use urlsession_protocol::{
-    ApplicationId, Call, CallId, ClientMessage, DaemonMessage, Event, Reply, SessionIdentifier,
-    SessionKey,
+    ApplicationId, Call, CallId, ClientMessage, DaemonMessage, Error, ErrorCode, Event,
+    EventNumber, Reply, Response, SessionIdentifier, SessionKey, line,
 };
 
 const ONE: PeerNumber = PeerNumber(1);
@@ -58,13 +58,28 @@ async fn long_messages_are_too_much_sooner() {
     let long = "x".repeat(BACKLOG_BYTES_LIMIT / 16);
     let mut sent = 0;
     while !peers.has_let_go(ONE) {
-        let error = urlsession_protocol::Error::new(urlsession_protocol::ErrorCode::UNKNOWN);
+        let error = Error::new(ErrorCode::UNKNOWN);
         peers.send(ONE, DaemonMessage::Reply { id: CallId(0), result: Err(error.because(&long)) });
         sent += 1;
         assert!(sent < BACKLOG_LIMIT, "so many bytes wait");
     }
     assert!((16..32).contains(&sent), "{sent}");
     gone(&inbox).await;
+}
+
+#[tokio::test]
+async fn what_servers_made_too_long_fits_into_a_line() {
+    let (peers, mut client, _inbox) = connected();
+    let headers = (0..3).map(|name| (name.to_string(), "\"".repeat(85 * 1024))).collect();
+    let url = "x".repeat(300 * 1024);
+    let response = Some(Response { url: url.clone(), headers, ..Response::default() });
+    let error = Some(Error::new(ErrorCode::UNKNOWN).for_url(&url));
+    let event = Event::DidComplete { error, response, metrics: None };
+    let number = Some(EventNumber(1));
+    peers.send(ONE, DaemonMessage::Event { session: key(0), task: None, number, event });
+    peers.flush();
+    let told = client.incoming.recv().await.unwrap();
+    assert!(line::encode(&told).is_ok());
 }
 
 #[tokio::test]
