@@ -2,8 +2,9 @@
 
 use crate::deadline::Deadline;
 use crate::launch;
-use crate::link::{CONNECT_LIMIT, REPLY_LIMIT};
+use crate::link::REPLY_LIMIT;
 use crate::pages::{SessionPages, TaskPages};
+use crate::patience::CONNECT_LIMIT;
 use crate::transport::{Transport, Unreceived, Unsent, lost};
 use std::collections::VecDeque;
 use std::fmt;

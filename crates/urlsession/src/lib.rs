@@ -75,6 +75,7 @@ mod link;
 #[cfg(unix)]
 mod ownership;
 mod pages;
+mod patience;
 mod registry;
 mod request;
 mod session;

@@ -11,6 +11,7 @@
 use crate::calls::{Answer, Calls, disowned, task_of};
 use crate::deadline::Deadline;
 use crate::inbox::{Arrival, Inbox, Kept};
+use crate::patience::{BRIEF_LIFE, CONNECT_LIMIT, FIRST_DELAY, Patience};
 use crate::transport::{OPENING_CALL, Receiver, Sender, Transport, Unreceived, Unsent, lost};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -22,14 +23,10 @@ use urlsession_protocol::{
     OwnerToken, Reply, SessionConfiguration, SessionKey, TaskIdentifier,
 };
 
-/// Longest the first connection, and each later one, may take to come about.
-pub(crate) const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 /// Longest wait for an answer that the caller wants to see.
 pub(crate) const REPLY_LIMIT: Duration = Duration::from_secs(30);
 /// How often the first connection is tried when the daemon hangs up on it.
 const FIRST_ATTEMPTS: u32 = 8;
-const FIRST_DELAY: Duration = Duration::from_millis(25);
-const LONGEST_DELAY: Duration = Duration::from_secs(5);
 /// Most messages that are taken in before the app is woken for the first of them.
 const TOGETHER: usize = 64;
 
@@ -394,7 +391,9 @@ impl Link {
 
     /// Reads until the session is gone, over as many connections as that takes.
     fn read(&self, mut receiver: Receiver) {
+        let mut patience = None;
         loop {
+            let brief = Deadline::after(BRIEF_LIFE);
             while let Ok(message) = receiver.receive(Deadline::never()) {
                 self.arrive(message);
                 // What has come with it wakes the app together with it.
@@ -409,7 +408,10 @@ impl Link {
                 return;
             }
             drop(outgoing);
-            match self.reconnect() {
+            if brief.is_over() {
+                patience = None;
+            }
+            match self.reconnect(&mut patience) {
                 Ok(again) => receiver = again,
                 Err(error) => {
                     let event = Event::DidBecomeInvalid { error: Some(error.clone()) };
@@ -452,26 +454,25 @@ impl Link {
         }
     }
 
-    fn reconnect(&self) -> Result<Receiver, Error> {
-        let deadline = Deadline::after(CONNECT_LIMIT);
-        let mut delay = FIRST_DELAY;
+    /// Looks for a new connection; with patience left of an earlier search, that goes on.
+    fn reconnect(&self, patience: &mut Option<Patience>) -> Result<Receiver, Error> {
+        let again = || lost("the daemon hangs up again and again");
+        let mut failed = patience.is_some().then(again);
+        let patience = patience.get_or_insert_with(Patience::new);
         loop {
-            let attached = (self.connect)(deadline).and_then(|new| self.attach(new, deadline));
-            let error = match attached {
-                Ok(attached) => match self.resume(attached) {
-                    Ok(receiver) => return Ok(receiver),
-                    Err(error) => error,
-                },
-                Err(error) => error,
-            };
-            let outgoing = self.lock();
-            if !is_lost(&error) || deadline.is_over() || outgoing.over.is_some() {
-                return Err(error);
+            if let Some(error) = failed {
+                let outgoing = self.lock();
+                let is_over = !is_lost(&error) || outgoing.over.is_some();
+                let Some(pause) = patience.pause().filter(|_| !is_over) else { return Err(error) };
+                tracing::info!(%error, "cannot reach the daemon yet");
+                drop(self.changed.wait_timeout_while(outgoing, pause, |o| o.over.is_none()));
             }
-            tracing::info!(%error, "cannot reach the daemon yet");
-            let pause = delay.min(deadline.remaining().unwrap_or(delay));
-            drop(self.changed.wait_timeout_while(outgoing, pause, |o| o.over.is_none()));
-            delay = LONGEST_DELAY.min(delay * 2);
+            let deadline = patience.deadline;
+            let attached = (self.connect)(deadline).and_then(|new| self.attach(new, deadline));
+            match attached.and_then(|attached| self.resume(attached)) {
+                Ok(receiver) => return Ok(receiver),
+                Err(error) => failed = Some(error),
+            }
         }
     }
 

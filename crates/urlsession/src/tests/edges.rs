@@ -52,6 +52,21 @@ fn who_waited_for_an_owner_has_time_for_the_next_daemon() {
 }
 
 #[test]
+fn a_daemon_that_hangs_up_at_once_is_looked_for_no_longer_than_one_that_is_gone() {
+    let fake = Fake::new();
+    let (session, peer) = fake.session(background());
+    drop(peer);
+    for _ in 0..4 {
+        fake.accept().attach(1);
+    }
+    let peer = fake.accept();
+    let deadlines = fake.deadlines.lock().unwrap().clone();
+    // On a busy machine one of them may live longer.
+    assert!(deadlines[1..].windows(2).any(|two| two[0] == two[1]), "{deadlines:?}");
+    drop((session, peer));
+}
+
+#[test]
 fn a_get_with_a_body_becomes_a_post_however_it_is_spelled() {
     let fake = Fake::new();
     let (session, mut peer) = fake.session(background());
