@@ -300,7 +300,11 @@ impl<H: Moves> Driver<H> {
                 if let (Some(courtesy), Some(number)) = (&mut self.courtesy, number) {
                     courtesy.owes(peer, &session, number);
                 }
-                self.peers.send(peer, DaemonMessage::Event { session, task, number, event });
+                let message = DaemonMessage::Event { session, task, number, event };
+                match number {
+                    Some(_) => self.peers.send_owed(peer, message),
+                    None => self.peers.send(peer, message),
+                }
             }
             Action::Publish { session, task, number, mut event } => {
                 hide_secrets(&mut event);

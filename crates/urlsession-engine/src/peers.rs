@@ -35,6 +35,8 @@ const BACKLOG_BYTES_LIMIT: usize = 16 * 1024 * 1024;
 const SHORT_MESSAGE: usize = 4096;
 /// A client this many messages behind gets no progress: the last value wins, later.
 const PROGRESS_BACKLOG: usize = 256;
+/// A client this many bytes behind gets neither progress nor more of what it is owed.
+const PROGRESS_BACKLOG_BYTES: usize = 2 * 1024 * 1024;
 /// A message about this long may be too long for a line: what servers made is twice as long in JSON,
 /// and not all of it is counted.
 const LONG_MESSAGE: usize = LINE_LIMIT / 4;
@@ -44,7 +46,15 @@ const WATCHES_LIMIT: usize = 256;
 /// Most messages that are handed over to one client's task together: each time it is woken.
 const BATCH_LIMIT: usize = 256;
 
-type Batch = Vec<(DaemonMessage, usize)>;
+type Batch = Vec<Said>;
+
+#[derive(Debug)]
+struct Said {
+    message: DaemonMessage,
+    bytes: usize,
+    /// What of it counts for [`BACKLOG_BYTES_LIMIT`].
+    counted: usize,
+}
 
 /// All connected clients.
 #[derive(Debug)]
@@ -198,21 +208,35 @@ impl Peers {
     }
 
     /// Tells a client something. One that does not read is sent away: kept events stay owed.
-    pub(crate) fn send(&self, number: PeerNumber, mut message: DaemonMessage) {
+    pub(crate) fn send(&self, number: PeerNumber, message: DaemonMessage) {
+        self.say(number, message, true);
+    }
+
+    /// Tells the owner of a session a kept event. How long they are does not count: one turn tells as
+    /// many as the window has room for, before the first can be read.
+    pub(crate) fn send_owed(&self, number: PeerNumber, message: DaemonMessage) {
+        self.say(number, message, false);
+    }
+
+    fn say(&self, number: PeerNumber, mut message: DaemonMessage, counts: bool) {
         let Some(peer) = self.peers.get(&number) else { return };
+        if peer.gone.is_cancelled() {
+            return;
+        }
         crash::point("send");
         self.told.set(self.told.get().max(Told::by(&message)));
         let mut bytes = length(&message);
         if bytes > LONG_MESSAGE && !is_page(&message) {
             bytes = fit(&mut message);
         }
-        if peer.waiting.add(bytes) {
+        let counted = if counts { bytes } else { 0 };
+        if peer.waiting.add(counted) {
             tracing::warn!(peer = number.0, "a client does not read: closing its connection");
             peer.gone.cancel();
             return;
         }
         let mut batch = peer.batch.borrow_mut();
-        batch.push((message, bytes));
+        batch.push(Said { message, bytes, counted });
         if batch.len() >= BATCH_LIMIT {
             peer.flush(&mut batch);
         }
@@ -310,6 +334,7 @@ impl Peer {
 
     fn keeps_up(&self) -> bool {
         self.waiting.messages.load(Ordering::Relaxed) < PROGRESS_BACKLOG
+            && self.waiting.bytes.load(Ordering::Relaxed) < PROGRESS_BACKLOG_BYTES
     }
 }
 
@@ -333,7 +358,7 @@ fn is_page(message: &DaemonMessage) -> bool {
 }
 
 /// Returns about how much memory a message takes.
-fn length(message: &DaemonMessage) -> usize {
+pub(crate) fn length(message: &DaemonMessage) -> usize {
     /// More than what has no text of its own takes as a line.
     const PLAIN: usize = 512;
     match message {
@@ -428,7 +453,7 @@ async fn tell(
 ) {
     let forward = async {
         while let Some(batch) = told.recv().await {
-            for (message, bytes) in batch {
+            for Said { message, bytes, counted } in batch {
                 // The queue of a connection counts messages, not bytes: long ones wait until it is
                 // empty.
                 let room = if bytes > SHORT_MESSAGE { outgoing.max_capacity() } else { 1 };
@@ -436,7 +461,7 @@ async fn tell(
                 if let Some(place) = room.next() {
                     place.send(message);
                 }
-                waiting.remove(bytes);
+                waiting.remove(counted);
             }
         }
     };

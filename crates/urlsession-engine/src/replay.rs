@@ -10,7 +10,7 @@
 use crate::act::hide_secrets;
 use crate::attempts::Moves;
 use crate::driver::Driver;
-use crate::peers::Watching;
+use crate::peers::{Watching, length};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use urlsession_core::{PeerNumber, TaskRef};
@@ -18,6 +18,8 @@ use urlsession_protocol::{DaemonMessage, EventNumber, SessionKey};
 
 /// Most events that one turn tells one watcher of what is owed.
 const PORTION: usize = 256;
+/// A portion ends with the event that makes it longer than this, in bytes.
+const PORTION_BYTES: usize = 1024 * 1024;
 /// How soon a client that is behind is looked at again.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -45,20 +47,22 @@ impl<H: Moves> Driver<H> {
             Watching::Session(key) => Some(key),
         };
         let after = after.map(|(key, number)| (key, *number));
-        let mut told = None;
-        let owed = self.core.owed_after(only, after).take(PORTION);
-        let messages: Vec<DaemonMessage> = owed
-            .map(|(key, session, number, task, event)| {
-                told = Some((key.clone(), number));
-                let mut event = event.clone();
-                self.attach_metrics(TaskRef { session, task }, &mut event);
-                hide_secrets(&mut event);
-                let (session, task, number) = (key.clone(), Some(task), Some(number));
-                DaemonMessage::Event { session, task, number, event }
-            })
-            .collect();
-        let is_all = messages.len() < PORTION;
-        (messages, told.filter(|_| !is_all))
+        let mut owed = self.core.owed_after(only, after);
+        let (mut messages, mut bytes, mut told) = (Vec::new(), 0, None);
+        while messages.len() < PORTION && bytes < PORTION_BYTES {
+            let Some((key, session, number, task, event)) = owed.next() else {
+                return (messages, None);
+            };
+            told = Some((key.clone(), number));
+            let mut event = event.clone();
+            self.attach_metrics(TaskRef { session, task }, &mut event);
+            hide_secrets(&mut event);
+            let (session, task, number) = (key.clone(), Some(task), Some(number));
+            let message = DaemonMessage::Event { session, task, number, event };
+            bytes += length(&message);
+            messages.push(message);
+        }
+        (messages, told)
     }
 
     /// Goes on with what watchers are still to be told; those that were told all watch from here on.

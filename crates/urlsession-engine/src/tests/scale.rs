@@ -75,6 +75,31 @@ async fn a_watcher_is_told_in_portions_what_is_owed() {
 }
 
 #[tokio::test]
+async fn long_events_that_are_owed_are_told_to_owner_and_watcher() {
+    // So many, and so long, that they are more than may wait for a client that does not read.
+    const OWED: u64 = 200;
+    let long = |number| {
+        let mut new = wrong(number);
+        new.request.url = "x".repeat(100_000);
+        new
+    };
+    let stage = stage().await;
+    let mut app = stage.app().await;
+    for number in 1..=OWED {
+        app.create(long(number)).await;
+    }
+    drop(app);
+    let mut watcher = stage.connect();
+    watcher.call(Call::Watch { session: None, replay: true }).await.unwrap();
+    let mut app = stage.app().await;
+    for told in [&mut app, &mut watcher] {
+        for number in 1..=OWED {
+            assert_eq!(told.kept().await.0.0, number);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_watcher_is_told_what_happens_behind_its_back_while_it_reads_what_is_owed() {
     // More than fits on the way to a watcher that does not read.
     const OWED: u64 = 6000;
