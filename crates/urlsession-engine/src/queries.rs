@@ -4,6 +4,7 @@
 use crate::attempts::Moves;
 use crate::clock::milliseconds;
 use crate::driver::Driver;
+use crate::fit::fit;
 use crate::peers::length_of_json;
 use crate::transfer::Progress;
 use std::path::{Path, PathBuf};
@@ -15,8 +16,8 @@ use urlsession_protocol::{
     PROTOCOL_VERSION, Reply, Response, SessionKey, TaskIdentifier, TaskKind, TaskStatus,
 };
 
-/// A page ends with the task that makes it longer than this, in bytes of JSON: a line has room
-/// for one more task, however long.
+/// A page ends before the task or session that would make it longer than this, in bytes of JSON,
+/// unless that is its first.
 const PAGE_BYTES_LIMIT: usize = 512 * 1024;
 /// Most tasks that are looked at for a page of those with certain destinations: nobody else is heard
 /// meanwhile.
@@ -24,6 +25,19 @@ const PAGE_LOOKED_LIMIT: usize = 4096;
 /// A page of sessions ends with the one whose tasks make more than these to be counted: nobody else
 /// is heard meanwhile.
 const PAGE_COUNTED_LIMIT: u64 = 100_000;
+
+/// How long a page is so far.
+#[derive(Default)]
+struct Page(usize);
+
+impl Page {
+    /// Says whether it has room for so many bytes more, and counts them.
+    fn takes(&mut self, bytes: usize) -> bool {
+        let is_first = self.0 == 0;
+        self.0 += bytes;
+        is_first || self.0 <= PAGE_BYTES_LIMIT
+    }
+}
 
 /// Says whether a call changes nothing.
 pub(crate) fn only_looks(call: &Call) -> bool {
@@ -85,12 +99,11 @@ impl<H: Moves> Driver<H> {
     fn sessions(&self, application: Option<&ApplicationId>, after: Option<&SessionKey>) -> Reply {
         let keys = self.core.sessions_after(after);
         let wanted = keys.filter(|key| application.is_none_or(|one| key.application == *one));
-        let (mut sessions, mut bytes, mut counted) = (Vec::new(), 0, 0);
+        let (mut sessions, mut page, mut counted) = (Vec::new(), Page::default(), 0);
         for status in wanted.filter_map(|key| self.core.session_status(key)) {
-            if bytes > PAGE_BYTES_LIMIT || counted > PAGE_COUNTED_LIMIT {
+            if counted > PAGE_COUNTED_LIMIT || !page.takes(length_of_json(&status)) {
                 return Reply::Sessions { sessions, more: true };
             }
-            bytes += length_of_json(&status);
             counted += status.tasks;
             sessions.push(status);
         }
@@ -110,14 +123,13 @@ impl<H: Moves> Driver<H> {
         views.truncate(limit);
         let names: Vec<TaskRef> = views.iter().map(|view| view.task).collect();
         let orders = self.store.orders(&names).map_err(unreadable)?;
-        let (mut tasks, mut bytes) = (Vec::new(), 0);
+        let (mut tasks, mut page) = (Vec::new(), Page::default());
         for (view, order) in views.into_iter().zip(orders) {
-            if bytes > PAGE_BYTES_LIMIT {
+            let mut status = self.describe(view, order, false);
+            if !page.takes(fit(&mut status)) {
                 more = true;
                 break;
             }
-            let status = self.describe(view, order, false);
-            bytes += length_of_json(&status);
             tasks.push(status);
         }
         Ok(Reply::Tasks { tasks, more })
@@ -140,7 +152,7 @@ impl<H: Moves> Driver<H> {
         let called: Vec<&str> = called.collect();
         // The next page begins behind the last one.
         let last = views.last().map(|view| view.task).filter(|_| more);
-        let (mut tasks, mut bytes) = (Vec::new(), 0);
+        let (mut tasks, mut page) = (Vec::new(), Page::default());
         let mut views = views.into_iter().peekable();
         while views.peek().is_some() {
             // Not all at once: where many are wanted, the page is full soon.
@@ -148,14 +160,16 @@ impl<H: Moves> Driver<H> {
             let names: Vec<TaskRef> = portion.iter().map(|view| view.task).collect();
             let orders = self.store.orders_about(&names, &called).map_err(unreadable)?;
             for (view, order) in portion.into_iter().zip(orders) {
-                if bytes > PAGE_BYTES_LIMIT || tasks.len() == limit {
+                if tasks.len() == limit {
                     return Ok(Reply::Tasks { tasks, more: true });
                 }
                 let is_over = matches!(view.record.stage, Stage::Completed { .. });
                 let is_one = !is_over && order.as_deref().is_some_and(|o| goes_to(o, paths));
                 if is_one || Some(view.task) == last {
-                    let status = self.describe(view, order, false);
-                    bytes += length_of_json(&status);
+                    let mut status = self.describe(view, order, false);
+                    if !page.takes(fit(&mut status)) {
+                        return Ok(Reply::Tasks { tasks, more: true });
+                    }
                     tasks.push(status);
                 }
             }

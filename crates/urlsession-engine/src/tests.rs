@@ -21,8 +21,8 @@ use tokio::sync::oneshot;
 use urlsession_core::{Cause, Done, Ending, WINDOW, resume};
 use urlsession_protocol::connection::Connection;
 use urlsession_protocol::{
-    Call, ErrorCode, Event, EventNumber, Reply, Response, ResumeRung, SessionConfiguration,
-    SessionKey, TaskIdentifier, TaskState,
+    Call, CallId, DaemonMessage, ErrorCode, Event, EventNumber, Reply, Response, ResumeRung,
+    SessionConfiguration, SessionKey, TaskIdentifier, TaskState, line,
 };
 
 #[tokio::test]
@@ -190,8 +190,27 @@ async fn a_page_of_long_tasks_is_a_short_one() {
         app.create(new).await;
     }
     let (pages, numbers) = app.list(500).await;
-    assert_eq!(pages, [9, 3]);
+    assert_eq!(pages, [8, 4]);
     assert!(numbers.into_iter().eq(1..=12));
+}
+
+#[tokio::test]
+async fn a_page_of_long_responses_fits_into_a_line() {
+    let mut stage = stage().await;
+    let mut app = stage.app().await;
+    for (number, quotes) in [(1, 225_000), (2, 259_000)] {
+        app.create(download(number)).await;
+        let headers = vec![("x".to_owned(), "\"".repeat(quotes))].into();
+        let url = format!("http://a/{}", "x".repeat(60_000));
+        let response = Response { url, headers, ..Response::default() };
+        let done = Done { response, file: None, length: 0, sent: 0 };
+        stage.hand().await.end(Ending::Done(done));
+        app.kept().await;
+    }
+    let call = Call::Tasks { session: None, after: None, limit: 500, destined: Vec::new() };
+    let result = app.call(call).await;
+    assert!(line::encode(&DaemonMessage::Reply { id: CallId(1), result }).is_ok());
+    assert_eq!(app.list(500).await, (vec![1, 1], vec![1, 2]));
 }
 
 #[tokio::test]
