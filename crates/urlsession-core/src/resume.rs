@@ -6,6 +6,12 @@ use urlsession_protocol::{Error, ErrorCode, ResumeData, Secret};
 
 /// The version of the text.
 const VERSION: u32 = 1;
+/// Longest text that tells all header fields of the response, in bytes: in a line each `"` and `\`
+/// of them takes four.
+const TEXT_LIMIT: usize = 128 * 1024;
+/// Longest header field of a longer one, and the only ones that it has: what goes on needs them.
+const FIELD_LIMIT: usize = 1024;
+const FIELDS: [&str; 2] = ["content-disposition", "content-encoding"];
 
 #[derive(Serialize, Deserialize)]
 struct Text {
@@ -19,9 +25,21 @@ struct Text {
 /// # Errors
 /// -1 if the part file's path is not UTF-8.
 pub fn encode(state: &ResumeState) -> Result<ResumeData, Error> {
-    let text = serde_json::to_string(&Text { version: VERSION, state: state.clone() })
-        .map_err(|error| Error::new(ErrorCode::UNKNOWN).because(error))?;
-    Ok(ResumeData(Secret::new(text)))
+    let mut text = Text { version: VERSION, state: state.clone() };
+    let write = |text: &Text| {
+        serde_json::to_string(text).map_err(|error| Error::new(ErrorCode::UNKNOWN).because(error))
+    };
+    let mut written = write(&text)?;
+    if written.len() > TEXT_LIMIT {
+        let headers = &mut text.state.response.headers;
+        *headers = headers.iter().filter(is_needed).cloned().collect();
+        written = write(&text)?;
+    }
+    Ok(ResumeData(Secret::new(written)))
+}
+
+fn is_needed((name, value): &&(String, String)) -> bool {
+    value.len() <= FIELD_LIMIT && FIELDS.iter().any(|needed| name.eq_ignore_ascii_case(needed))
 }
 
 /// Reads resume data. Only parses: whether the part file is there is the transfer's question.

@@ -3,8 +3,10 @@
 use super::*;
 use crate::turn::ASKERS_LIMIT;
 use crate::{FurtherRanges, Order, Stage, TaskFacts, resume};
+use urlsession_protocol::request::URL_LIMIT;
 use urlsession_protocol::{
-    CancelledReason, Header, LowestSpeed, Priority, Reason, RequestCachePolicy, ResumeData, Secret,
+    CancelledReason, DaemonMessage, Header, LowestSpeed, Priority, Reason, RequestCachePolicy,
+    ResumeData, Secret, line,
 };
 
 fn lowest(bytes_per_second: u64, seconds: u32) -> Option<LowestSpeed> {
@@ -94,6 +96,32 @@ fn a_wrong_task_completes_with_its_error_once_resumed() {
         new.task = TaskIdentifier(2);
         new.resume = true;
         assert_eq!(sent(&bench.create(new)), [format!("2 DidComplete {code}")], "{what}");
+    }
+}
+
+/// a field's quotes, an entity tag's, a URL's backslashes => how many fields are kept
+#[test]
+fn resume_data_fits_into_a_line() {
+    let field = |name: &str, value: String| (name.to_owned(), value);
+    for (quotes, tag, backslashes, expected) in
+        [(10, 10, 10, 3), (255 * 1024, 10, 10, 1), (155 * 1024, 100 * 1024, URL_LIMIT, 1)]
+    {
+        let fields = vec![
+            field("Content-Encoding", "gzip".to_owned()),
+            field("Content-Type", "text/plain".to_owned()),
+            field("X", "\"".repeat(quotes)),
+        ];
+        let url = "\\".repeat(backslashes);
+        let response = Response { url, headers: fields.into(), ..Response::default() };
+        let etag = Some("\"".repeat(tag));
+        let state = ResumeState { etag, response, ..part(3) };
+        let data = resume::encode(&state).unwrap();
+        let result = Ok(Reply::ResumeData { resume_data: Some(data.clone()) });
+        let line = line::encode(&DaemonMessage::Reply { id: CallId(1), result });
+        assert!(line.is_ok(), "{quotes} {tag} {backslashes}");
+        let kept = resume::decode(&data).unwrap();
+        assert_eq!(kept.response.headers[..], state.response.headers[..expected]);
+        assert_eq!((kept.etag, kept.response.url), (state.etag, state.response.url));
     }
 }
 
