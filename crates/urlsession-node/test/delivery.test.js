@@ -368,7 +368,7 @@ test('a file is the daemon’s where the daemon says that it keeps files, whatev
   }
   const [{ path }, data] = await Promise.all([finished, blob]);
   await turn();
-  assert.deepEqual([daemon.acknowledged, other.acknowledged], [[1, 2], [1]]);
+  assert.deepEqual([daemon.acknowledged, other.acknowledged], [[1, 2], [1, 2]]);
   // What is acknowledged is removed.
   fs.rmSync(daemon.state, { recursive: true });
   assert.deepEqual([fs.readFileSync(path, 'utf8'), data.text], ['kept', 'kept']);
