@@ -10,11 +10,12 @@
 use anyhow::{Context as _, bail};
 use rustix::process::{Pid, Signal};
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read as _, Seek as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
+use urlsession_engine::STORE;
 use urlsession_protocol::paths::Paths;
 
 /// How often a living daemon that cannot be reached is asked to open its door again, or a dying
@@ -29,7 +30,7 @@ const RECORD_BYTES: u64 = 8 * 1024;
 #[derive(Debug)]
 pub(crate) struct Instance {
     // Released in this order: who comes through the gate must find the lock free.
-    _lock: File,
+    lock: File,
     gate: File,
 }
 
@@ -47,7 +48,7 @@ impl Instance {
             match lock.try_lock() {
                 Ok(()) => {
                     record(&mut lock, &socket)?;
-                    return Ok(Some(Self { _lock: lock, gate }));
+                    return Ok(Some(Self { lock, gate }));
                 }
                 Err(TryLockError::WouldBlock) => gate.unlock()?,
                 Err(TryLockError::Error(error)) => {
@@ -61,6 +62,17 @@ impl Instance {
             std::thread::sleep(ROUND_PAUSE);
         }
         bail!("another daemon holds {} and does not answer", paths.lock().display())
+    }
+
+    /// Says whether lock and store are still where the next daemon would look for them: what is
+    /// written to files that were removed is kept for nobody.
+    pub(crate) fn is_in_place(&self, paths: &Paths) -> bool {
+        let is_there = |path: &Path| {
+            let found = std::fs::symlink_metadata(path);
+            !found.is_err_and(|error| error.kind() == ErrorKind::NotFound)
+        };
+        let has_name = self.lock.metadata().map_or(true, |about| about.nlink() > 0);
+        has_name && is_there(&paths.lock()) && is_there(&paths.state.join(STORE))
     }
 
     /// Tells those who wait that the daemon can be reached.

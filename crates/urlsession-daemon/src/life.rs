@@ -36,6 +36,9 @@ const STOP_LIMIT: Duration = Duration::from_secs(8);
 /// Pause after the system refused to accept: out of files, most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Why a daemon stops whose files were removed.
+const GONE: &str = "the state folder is not there any more";
+
 /// What a life is like.
 #[derive(Debug)]
 pub(crate) struct Plan {
@@ -77,7 +80,7 @@ pub(crate) fn live(plan: Plan, version: &str, ready: &mut Ready) -> anyhow::Resu
         ready.tell();
         crash::point("daemon.ready");
         tracing::info!(version, pid = std::process::id(), is_simulated, "started");
-        let why = house.welcome(idle_exit).await;
+        let why = house.welcome(idle_exit, &instance).await;
         instance.close_gate().context("cannot lock the gate")?;
         tracing::info!(why, "stopping");
         crash::point("daemon.closing");
@@ -155,13 +158,15 @@ impl<'a> House<'a> {
     }
 
     /// Lets clients in until there is a reason to stop.
-    async fn welcome(&mut self, idle_exit: Option<Duration>) -> &'static str {
+    async fn welcome(&mut self, idle_exit: Option<Duration>, instance: &Instance) -> &'static str {
         let idle = self.engine.idle();
         let mut idle = pin!(idle_for(idle.clone(), idle_exit));
         let mut is_refused = false;
         loop {
             tokio::select! {
                 stranger = next(self.door.as_ref()) => match stranger {
+                    // It comes again, to a daemon that remembers what it is told.
+                    Ok(_) if !instance.is_in_place(self.paths) => return GONE,
                     Ok(stranger) => {
                         is_refused = false;
                         self.let_in(stranger);
@@ -185,6 +190,7 @@ impl<'a> House<'a> {
                 _ = self.engine.finished() => return "the engine ended",
                 why = self.signals.next() => match why {
                     Some(why) => return why,
+                    None if !instance.is_in_place(self.paths) => return GONE,
                     None => self.look_at_door(),
                 },
             }

@@ -2,6 +2,8 @@
 
 use crate::daemon::{Client, Daemon, Home};
 use rustix::process::Signal;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 
 #[test]
 fn a_signal_is_an_orderly_stop() {
@@ -25,6 +27,46 @@ fn a_hang_up_is_ignored() {
     daemon.signal(Signal::HUP);
     Client::greet(&home.socket()).unwrap().call(1, r#""call":"status""#).unwrap();
     assert!(daemon.lives());
+}
+
+/// What is removed => who is there first sees it, or a hang-up tells
+#[test]
+fn a_daemon_whose_state_is_gone_makes_room_for_the_next() {
+    let state = |home: &Home| home.paths().state;
+    let remove: [fn(&Home) -> std::io::Result<()>; 4] = [
+        |home| std::fs::remove_dir_all(home.paths().state),
+        |home| std::fs::remove_file(home.paths().state.join("store.sqlite")),
+        |home| std::fs::rename(home.paths().state, home.path().join("moved")),
+        // A backup is put in its place.
+        |home| {
+            let (state, old) = (home.paths().state, home.path().join("old"));
+            std::fs::create_dir(&old)?;
+            std::fs::set_permissions(&old, Permissions::from_mode(0o700))?;
+            for name in ["daemon.lock", "store.sqlite"] {
+                std::fs::copy(state.join(name), old.join(name))?;
+            }
+            std::fs::remove_dir_all(&state)?;
+            std::fs::rename(old, state)
+        },
+    ];
+    for (case, remove) in remove.iter().enumerate() {
+        for is_told in [false, true] {
+            let home = Home::new();
+            let daemon = home.start();
+            let mut app = Client::greet(&home.socket()).unwrap();
+            app.call(1, r#""call":"status""#).unwrap();
+            remove(&home).unwrap();
+            match is_told {
+                true => daemon.signal(Signal::HUP),
+                false => assert!(Client::greet(&home.socket()).is_err(), "{case}"),
+            }
+            assert_eq!(daemon.exit_code(), Some(0), "{case}");
+            assert!(app.rest().len() <= 1, "{case}");
+            let _next = home.start();
+            assert!(state(&home).join("store.sqlite").exists(), "{case}");
+            Client::greet(&home.socket()).unwrap().call(1, r#""call":"status""#).unwrap();
+        }
+    }
 }
 
 #[test]
