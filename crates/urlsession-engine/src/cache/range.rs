@@ -23,7 +23,7 @@ pub(super) fn wanted(request: &HeaderMap, stored: &Stored) -> Wanted {
         return Wanted::Unclear;
     }
     if let Some(condition) = request.get(header::IF_RANGE)
-        && !holds(condition, &stored.headers)
+        && !holds(condition, stored)
     {
         return Wanted::Whole;
     }
@@ -41,15 +41,13 @@ pub(super) fn describe(headers: &mut HeaderMap, part: &Range<usize>, total: usiz
 }
 
 /// RFC 9110 section 13.1.5: only a validator that changes with every byte.
-fn holds(condition: &HeaderValue, headers: &HeaderMap) -> bool {
-    if condition.as_bytes().starts_with(b"W/") {
-        return false;
+fn holds(condition: &HeaderValue, stored: &Stored) -> bool {
+    let is = |name| stored.headers.get(name) == Some(condition);
+    match condition.as_bytes() {
+        [b'W', b'/', ..] => false,
+        [b'"', ..] => is(header::ETAG),
+        _ => is(header::LAST_MODIFIED) && stored.is_dated_strongly(),
     }
-    let name = match condition.as_bytes().starts_with(b"\"") {
-        true => header::ETAG,
-        false => header::LAST_MODIFIED,
-    };
-    headers.get(name) == Some(condition)
 }
 
 /// Reads one range that is not empty; `None` for several, other units and what cannot be met.

@@ -108,6 +108,13 @@ impl Stored {
         (self.requested, self.received) = (requested, received);
     }
 
+    /// Says whether it was sent later than in the second of its change, in which it may have changed once
+    /// more (RFC 9110 section 8.8.2.2).
+    pub(super) fn is_dated_strongly(&self) -> bool {
+        let date = |name| single_date(&self.headers, &name, self.received);
+        date(header::LAST_MODIFIED).zip(date(header::DATE)).is_some_and(|(of, sent)| of < sent)
+    }
+
     /// Says whether a 304 is of another representation than this one, by the strong entity tags of both:
     /// what it says must not be taken over (RFC 9111 section 4.3.4).
     pub(super) fn is_other_than(&self, by: &HeaderMap) -> bool {

@@ -368,9 +368,16 @@ const RANGES: &[(&str, Wanted)] = &[
 
 #[test]
 fn ranges_of_what_is_kept() {
-    let whole = stored(200, "ETag: \"a\" | Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT");
+    let whole = "ETag: \"a\" | Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT";
+    let later = stored(200, &format!("{whole} | Date: Sun, 06 Nov 1994 08:49:38 GMT"));
     for (request, expected) in RANGES {
-        assert_eq!(range::wanted(&fields(request), &whole), *expected, "{request}");
+        assert_eq!(range::wanted(&fields(request), &later), *expected, "{request}");
+    }
+    // What was sent in the second of its change may have changed once more in it.
+    let by_date = fields("Range: bytes=0-1 | If-Range: Sun, 06 Nov 1994 08:49:37 GMT");
+    for date in ["", " | Date: Sun, 06 Nov 1994 08:49:37 GMT", " | Date: x"] {
+        let whole = stored(200, &format!("{whole}{date}"));
+        assert_eq!(range::wanted(&by_date, &whole), Wanted::Whole, "{date}");
     }
     let gone = stored(404, "");
     assert_eq!(range::wanted(&fields("Range: bytes=0-1"), &gone), Wanted::Unclear);
