@@ -402,6 +402,8 @@ export declare class NativeSession {
   stateFolder(): string | null
   /** Makes metrics of their text. */
   static metrics(text: string): TaskMetrics
+  /** Removes what the sessions of this process have on disk, which ends now. */
+  static removeTemporaryFiles(): void
   /** Lets go of a session that is gone. */
   close(): void
   /** Creates a task and returns its number once its line is in the daemon's socket. */

@@ -210,6 +210,16 @@ impl Engine {
         &self.state
     }
 
+    /// Removes what an engine without `state` has on disk, also while it runs: for a process that ends
+    /// now and stops nothing. Otherwise the next such engine does it.
+    pub fn abandon(&self) {
+        if self.thread.is_none()
+            && let Err(error) = files::abandon(&self.state)
+        {
+            tracing::warn!(%error, folder = ?self.state, "could not remove a temporary folder");
+        }
+    }
+
     /// Asks for the orderly stop: attempts end, their bytes are kept. Returns at once.
     pub fn stop(&self) {
         self.seat.stopping.store(true, Ordering::Release);

@@ -15,6 +15,7 @@ const { Outstanding } = require('./outstanding.js');
 const { native } = require('./native.js');
 const { isDaemons, stateFolder } = require('./paths.js');
 const { Receivers } = require('./receivers.js');
+const { callAtExit } = require('./temporary.js');
 
 const FOLDER = 'The state folder must be writable and have room; URLSESSION_HOME moves it.';
 const ADVICE = {
@@ -72,6 +73,7 @@ class Attachment {
     this.options = Object.freeze({ ...options });
     const { NativeSession } = native();
     this.#native = guarded(() => new NativeSession(options, () => this.#take()));
+    if (this.livesHere) callAtExit(NativeSession.removeTemporaryFiles);
     this.#outstanding.list(() => this.#native.tasks(), (task) => this.#receivers.follows(task));
   }
 

@@ -4,6 +4,7 @@
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
+const { isMainThread } = require('node:worker_threads');
 const { application } = require('./application.js');
 const { applicationFolder } = require('./paths.js');
 
@@ -21,6 +22,11 @@ function systemTemporaryPath() {
 /** Removes the file once `holder` has been collected. */
 function removeWith(holder, file) {
   collected.register(holder, file);
+}
+
+/** Has something done when the process ends, also by `process.exit()`; a thread that ends before it is no reason. */
+function callAtExit(remove) {
+  if (isMainThread && !process.listeners('exit').includes(remove)) process.once('exit', remove);
 }
 
 const folders = new Map();
@@ -66,4 +72,4 @@ function isAlive(pid) {
   }
 }
 
-module.exports = { removeWith, systemTemporaryPath, temporaryPath };
+module.exports = { callAtExit, removeWith, systemTemporaryPath, temporaryPath };

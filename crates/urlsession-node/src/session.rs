@@ -137,6 +137,12 @@ impl NativeSession {
         Ok((&metrics).into())
     }
 
+    /// Removes what the sessions of this process have on disk, which ends now.
+    #[napi]
+    pub fn remove_temporary_files() {
+        Session::remove_temporary_files();
+    }
+
     /// Lets go of a session that is gone.
     #[napi]
     pub fn close(&self) {

@@ -24,6 +24,11 @@ before(async () => {
     requests.push(request);
     request.resume();
     if (request.url === '/endless') return;
+    if (request.url === '/begun') {
+      response.writeHead(200, { 'Content-Length': 1e7 });
+      response.write(Buffer.alloc(1e5));
+      return;
+    }
     if (request.url === '/closed') {
       response.destroy();
       return;
@@ -173,6 +178,29 @@ test('they need no folder of ours', async () => {
   const [first, second] = stdout.trim().split('\n').map((line) => line.split(' '));
   assert.deepEqual([first[0], second[0]], ['GET', 'GET']);
   assert.ok(!fs.existsSync(path.dirname(first[1])), 'they go with the process');
+});
+
+test('what a process leaves undone by process.exit() goes with it', async () => {
+  const folders = ['left-state', 'left-destinations'].map((name) => inHome(name));
+  for (const folder of folders) fs.mkdirSync(folder);
+  const script = `
+    const fs = require('node:fs');
+    const { Session } = require(${JSON.stringify(path.join(__dirname, '..'))});
+    const session = new Session({ configuration: 'ephemeral' });
+    const begun = (options) => new Promise((onProgress) => {
+      session.download(${JSON.stringify(url('/begun'))}, { ...options, onProgress }).catch(() => {});
+    });
+    const destination = ${JSON.stringify(path.join(folders[1], 'file'))};
+    const upload = session.upload(${JSON.stringify(url('/endless'))}, Buffer.from('private'));
+    upload.catch(() => {});
+    Promise.all([begun({}), begun({ destination })]).then(() => {
+      console.log(${JSON.stringify(folders)}.map((folder) => fs.readdirSync(folder).length).join());
+      process.exit();
+    });`;
+  const env = { ...process.env, TMPDIR: folders[0] };
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', script], { timeout: 60_000, env });
+  assert.equal(stdout, '1,1\n', 'they were there');
+  assert.deepEqual(folders.map((folder) => fs.readdirSync(folder)), [[], []]);
 });
 
 test('what servers want remembered outlives the process of a default session', async () => {

@@ -97,6 +97,14 @@ fn host() -> Result<Arc<Host>, Error> {
     Ok(running)
 }
 
+/// Removes what the engine of this process has on disk, if there is one.
+pub(crate) fn remove_files() {
+    let host = HOST.lock().unwrap_or_else(PoisonError::into_inner);
+    if let (true, Some(running)) = (host.0 == std::process::id(), host.1.upgrade()) {
+        running.engine().abandon();
+    }
+}
+
 impl Drop for Host {
     /// Stops in order on a thread of its own: a runtime must not be dropped inside another.
     fn drop(&mut self) {

@@ -346,6 +346,14 @@ impl Session {
         self.0.link.end(&detached(), true);
     }
 
+    /// Removes what the sessions in this process have on disk and what goes with them, for a process
+    /// that ends now without dropping them, as by [`std::process::exit`]: their tasks are of no use
+    /// after this. Otherwise the next process with such a session does it.
+    pub fn remove_temporary_files() {
+        #[cfg(feature = "embedded")]
+        crate::embedded::remove_files();
+    }
+
     /// Creates the session on a connection of any kind.
     pub(crate) fn over(
         connect: Connect,

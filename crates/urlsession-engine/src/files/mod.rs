@@ -7,7 +7,9 @@ mod temporary;
 
 pub(crate) use folder::{create_private_file, create_private_folder};
 pub(crate) use sweep::Needs;
+pub(crate) use temporary::abandon;
 
+use crate::clock::Clock;
 use crate::crash;
 use crate::transfer::TaskFiles;
 use std::ffi::OsString;
@@ -17,7 +19,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use temporary::Destinations;
 use urlsession_core::{Order, SessionNumber, TaskRef};
-use urlsession_protocol::TaskKind;
+use urlsession_protocol::{TaskKind, Timestamp};
 
 /// The store's file in a state folder.
 pub const STORE: &str = "store.sqlite";
@@ -66,7 +68,8 @@ impl Files {
         // A destination of an app that died may be on a disk that hangs.
         let swept = parent.clone();
         let name = "urlsession-sweep".to_owned();
-        let sweep = move || temporary::sweep(&swept);
+        let now = Timestamp(Clock::date().0 / 1000);
+        let sweep = move || temporary::sweep(&swept, now);
         if let Err(error) = std::thread::Builder::new().name(name).spawn(sweep) {
             tracing::warn!(%error, "nobody sweeps after processes that died");
         }
@@ -144,7 +147,10 @@ impl Files {
 
     /// Removes the state folder and all in it.
     pub(crate) fn remove_all(&self) {
-        if let Err(error) = temporary::remove(&self.state) {
+        // Its process may have removed it already.
+        if let Err(error) = temporary::remove(&self.state)
+            && self.state.exists()
+        {
             tracing::warn!(%error, folder = ?self.state, "could not remove a temporary folder");
         }
     }

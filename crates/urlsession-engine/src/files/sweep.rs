@@ -64,7 +64,7 @@ fn number(path: &Path) -> Option<u64> {
 }
 
 /// Returns when a file was last written or moved.
-fn changed(file: &Path) -> Timestamp {
+pub(super) fn changed(file: &Path) -> Timestamp {
     let Ok(found) = std::fs::symlink_metadata(file) else { return Timestamp(u64::MAX) };
     let written = found
         .modified()

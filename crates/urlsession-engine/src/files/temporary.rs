@@ -3,11 +3,14 @@
 
 use super::PART;
 use super::folder::{check, private};
+use super::sweep::changed;
 use std::collections::BTreeSet;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use urlsession_protocol::Timestamp;
 
 /// Most names tried for a folder.
 const NAMES_LIMIT: u32 = 1000;
@@ -17,6 +20,10 @@ const SWEEP_LIMIT: usize = 20_000;
 const DESTINATIONS_LIMIT: usize = 1000;
 /// Longest path of them, in bytes.
 const PATH_LIMIT: usize = 16 * 1024;
+/// Whose a folder without a lock is cannot be told; nobody has made or used it for so long.
+const LOCKLESS_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+/// How often a removal is begun that a living engine has disturbed.
+const REMOVALS_LIMIT: u32 = 3;
 /// Held as long as the engine lives; the system lets go of it when the process dies.
 const LOCK: &str = "lock";
 /// In which folders parts of its downloads may be, beside what they become: a JSON text a line.
@@ -90,22 +97,53 @@ pub(super) fn create(parent: &Path) -> io::Result<(PathBuf, String, File)> {
 }
 
 /// Removes the folders of this user's that belong to no living engine, and the parts that it left.
-pub(super) fn sweep(parent: &Path) {
+pub(super) fn sweep(parent: &Path, now: Timestamp) {
     let Ok(entries) = std::fs::read_dir(parent) else { return };
     for entry in entries.flatten().take(SWEEP_LIMIT) {
         let (folder, name) = (entry.path(), entry.file_name());
         let name = name.to_string_lossy();
         let Some(tag) = tag_of(&name).filter(|_| check(&folder).is_ok()) else { continue };
         let Some(_lock) = locked(OpenOptions::new().write(true), &folder) else {
-            // One whose end was cut short has lost its lock last; nothing else is removed so.
-            let _ = std::fs::remove_dir(&folder);
+            // One whose end was cut short has lost its lock last, and mostly has nothing else.
+            if std::fs::remove_dir(&folder).is_err() && is_forsaken(&folder, now) {
+                sweep_one(&folder, tag);
+            }
             continue;
         };
-        sweep_parts(&folder, tag);
-        if let Err(error) = remove(&folder) {
-            tracing::warn!(%error, ?folder, "could not remove the folder of a process that died");
+        sweep_one(&folder, tag);
+    }
+}
+
+/// Removes the state folder of an engine that may still run, and the parts that it leaves: its process
+/// ends now. What the engine writes meanwhile is swept by a later one.
+pub(crate) fn abandon(state: &Path) -> io::Result<()> {
+    let name = state.file_name().unwrap_or_default().to_string_lossy();
+    let Some(tag) = tag_of(&name) else { return Ok(()) };
+    sweep_parts(state, tag);
+    let mut removed = remove(state);
+    for _ in 1..REMOVALS_LIMIT {
+        if removed.is_err() && state.exists() {
+            removed = remove(state);
         }
     }
+    removed
+}
+
+fn sweep_one(folder: &Path, tag: &str) {
+    sweep_parts(folder, tag);
+    if let Err(error) = remove(folder) {
+        tracing::warn!(%error, ?folder, "could not remove the folder of a process that died");
+    }
+}
+
+/// Says whether a folder has lost its lock long ago.
+fn is_forsaken(folder: &Path, now: Timestamp) -> bool {
+    let is_old = |path: &Path| changed(path).until(now) >= LOCKLESS_AGE;
+    let Ok(mut entries) = std::fs::read_dir(folder) else { return false };
+    let has_lock = std::fs::symlink_metadata(folder.join(LOCK)).is_ok();
+    !has_lock
+        && is_old(folder)
+        && entries.all(|entry| entry.is_ok_and(|entry| is_old(&entry.path())))
 }
 
 /// Removes a state folder, its lock last: what is cut short is swept later.
@@ -118,8 +156,10 @@ pub(super) fn remove(folder: &Path) -> io::Result<()> {
             false => std::fs::remove_file(entry.path())?,
         }
     }
-    std::fs::remove_file(folder.join(LOCK))?;
-    std::fs::remove_dir(folder)
+    match std::fs::remove_file(folder.join(LOCK)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => std::fs::remove_dir(folder),
+    }
 }
 
 /// Removes the parts that an engine left beside their destinations.

@@ -1,7 +1,7 @@
 //! Paths stay inside their folders, and nothing that is needed is swept.
 
-use super::sweep::Needs;
-use super::{Files, create_private_file, create_private_folder};
+use super::sweep::{Needs, changed};
+use super::{Files, abandon, create_private_file, create_private_folder};
 use crate::clock::Clock;
 use crate::transfer::claim;
 use std::path::{Path, PathBuf};
@@ -224,10 +224,37 @@ fn a_temporary_state_folder_goes_with_its_process_at_the_latest() {
     std::fs::write(others[1].join("lock"), "").unwrap();
     // The system does that for a process that dies.
     drop(dead);
-    super::temporary::sweep(parent.path());
+    let now = changed(parent.path());
+    super::temporary::sweep(parent.path(), now);
     assert!(!parts[0].exists() && parts[1].exists() && like.exists());
     assert!(stays.exists() && others.iter().all(|folder| folder.exists()));
     assert!(!left.exists() && !bare.exists());
+    // Nobody comes back for one without a lock.
+    super::temporary::sweep(parent.path(), now.after(Duration::from_secs(25 * 60 * 60)));
+    assert!(stays.exists() && parts[1].exists());
+    assert_eq!(others.map(|folder| folder.exists()), [false, true, true]);
+}
+
+#[test]
+fn a_process_that_ends_takes_the_files_of_its_engine_along() {
+    let parent = tempfile::tempdir().unwrap();
+    let [ended, other] = [(); 2].map(|()| Files::temporary_in(parent.path()).unwrap());
+    std::fs::write(ended.finished().join("f"), "x").unwrap();
+    let destinations = tempfile::tempdir().unwrap();
+    let destination = order(download(destinations.path().join("name").to_str()));
+    let parts = [&ended, &other].map(|files| {
+        files.prepare_for(TASK, &destination).unwrap();
+        let part = files.of(TASK, &destination).part;
+        std::fs::write(&part, "x").unwrap();
+        part
+    });
+    // It still has its lock.
+    abandon(ended.state()).unwrap();
+    assert_eq!([&parts[0], &parts[1]].map(|part| part.exists()), [false, true]);
+    assert_eq!([&ended, &other].map(|files| files.state().exists()), [false, true]);
+    let (_home, kept) = home();
+    abandon(kept.state()).unwrap();
+    assert!(kept.state().exists(), "what is for later stays");
 }
 
 #[cfg(unix)]

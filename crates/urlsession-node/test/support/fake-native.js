@@ -20,6 +20,8 @@ class FakeNative {
     FakeNative.sessions.push(this);
   }
 
+  static removeTemporaryFiles() {}
+
   static get last() {
     return FakeNative.sessions.at(-1);
   }
