@@ -1,6 +1,7 @@
 //! Tries the core: every phase against every input, and every rule by itself.
 
 mod challenges;
+mod deadlines;
 mod edits;
 mod launches;
 mod offline;
