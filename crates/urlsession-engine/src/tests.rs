@@ -281,10 +281,10 @@ async fn durable_bytes_survive_a_crash() {
     hand.attempt.notices.durable(bytes(&hand, 3));
     // The report was in the inbox before the call, so it is committed with it at the latest.
     app.call(Call::Status).await.unwrap();
-    let expected = bytes(&hand, 3);
     let mut stage = stage.crash().await;
     let hand = stage.hand().await;
-    assert_eq!(hand.attempt.resume, Some(expected));
+    // The next engine has another folder.
+    assert_eq!(hand.attempt.resume, Some(bytes(&hand, 3)));
     assert_eq!(hand.attempt.progress.counts().received, 3);
 }
 
