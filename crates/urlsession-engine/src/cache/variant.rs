@@ -111,7 +111,7 @@ fn print(request: &HeaderMap, name: &HeaderName) -> Print {
 
 /// Says whether the response is packed in no other way than the request names (RFC 9110 section
 /// 12.5.3). Who names none may get any from a server, but would hardly.
-fn asks_for_codings(request: &HeaderMap, response: &HeaderMap) -> bool {
+pub(super) fn asks_for_codings(request: &HeaderMap, response: &HeaderMap) -> bool {
     let lines = response.get_all(header::CONTENT_ENCODING).iter();
     let mut codings = lines.flat_map(|line| split(line.as_bytes())).map(coding_name);
     codings.all(|coding| matches!(&coding[..], b"identity" | b"none") || asks_for(request, &coding))
