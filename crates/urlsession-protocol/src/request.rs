@@ -14,6 +14,21 @@ pub const HEADER_LENGTH_LIMIT: usize = 128 * 1024;
 pub const HEADERS_LENGTH_LIMIT: usize = 256 * 1024;
 /// Most slashes before a host: one too many is a slip, as it is for curl.
 const SLASHES_LIMIT: usize = 3;
+/// Header fields of the connection, which no request sets or leaves out (RFC 9110 section 7.6.1).
+const OF_CONNECTION: [&str; 12] = [
+    "connection",
+    "content-length",
+    "expect",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
 /// Header fields that never cross to another origin, beside those of proxies.
 const CREDENTIALS: [&str; 4] = ["authorization", "cookie", "cookie2", "www-authenticate"];
 /// Methods whose letters may be small.
@@ -38,6 +53,12 @@ impl Header {
     #[must_use]
     pub fn has_legal_name(&self) -> bool {
         is_token(&self.name)
+    }
+
+    /// Says whether the field belongs to the connection: it does not go out as the request has it.
+    #[must_use]
+    pub fn is_of_connection(&self) -> bool {
+        OF_CONNECTION.iter().any(|name| self.name.eq_ignore_ascii_case(name))
     }
 
     /// Says whether the field never crosses to another origin.

@@ -20,22 +20,6 @@ const REDIRECTS: u32 = 100;
 /// Fields that every request has.
 const KEPT: &[&str] = &["Content-Length", "Host"];
 
-/// Fields that the engine sets itself, or leaves out, whatever is typed.
-const OF_CONNECTION: [&str; 12] = [
-    "Connection",
-    "Content-Length",
-    "Expect",
-    "HTTP2-Settings",
-    "Keep-Alive",
-    "Proxy-Authenticate",
-    "Proxy-Authorization",
-    "Proxy-Connection",
-    "TE",
-    "Trailer",
-    "Transfer-Encoding",
-    "Upgrade",
-];
-
 /// Reads `sha-256=HEX` as aria2c does; the name also without its dash.
 pub(crate) fn checksum(text: &str) -> Result<Checksum, String> {
     let (name, hex) = text.split_once('=').ok_or("write TYPE=HEX, such as sha-256=9f86…")?;
@@ -173,9 +157,8 @@ impl HeaderFields {
 
     /// Tells which fields do not go out as they are typed, which for curl they do.
     pub(crate) fn tell_unsent(&self, quiet: bool) -> Result<(), Failure> {
-        let is_set =
-            |field: &&Header| OF_CONNECTION.iter().any(|it| field.name.eq_ignore_ascii_case(it));
-        for Header { name, .. } in self.sent.iter().filter(|_| !quiet).filter(is_set) {
+        let unsent = self.sent.iter().filter(|field| !quiet && field.is_of_connection());
+        for Header { name, .. } in unsent {
             let why = "how a request goes over its connection is not for its fields to say";
             terminal::say(&format!("urlsession: {} is left out: {why}", shown(name)))?;
         }

@@ -36,21 +36,6 @@ use urlsession_protocol::{
 
 /// What the server learns of us, unless the app says something else.
 const USER_AGENT: &str = concat!("urlsession/", env!("CARGO_PKG_VERSION"));
-/// Fields that belong to the connection and are ours to set (RFC 9110 section 7.6.1).
-const OURS: [&str; 12] = [
-    "connection",
-    "content-length",
-    "expect",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "http2-settings",
-    "proxy-authenticate",
-    "proxy-authorization",
-];
 
 /// The requests of one attempt: everything that its tries share.
 #[derive(Debug)]
@@ -454,7 +439,7 @@ impl Fields<'_> {
         for field in headers.iter() {
             let name = HeaderName::from_bytes(field.name.as_bytes())
                 .map_err(|error| self.illegal(&field.name, &error))?;
-            if OURS.contains(&name.as_str()) {
+            if field.is_of_connection() {
                 continue;
             }
             let value = HeaderValue::from_bytes(field.value.expose().as_bytes())
